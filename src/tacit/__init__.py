@@ -1,0 +1,45 @@
+"""World models that learn by watching and acting, and predict in representation space.
+
+Everything public hangs off this module and is imported on first use::
+
+    import tacit as tc
+"""
+
+from tacit._registry import lazy
+
+__version__ = "0.1.0"
+
+__getattr__, __dir__, __all__ = lazy(
+    __name__,
+    {
+        **{
+            module: f"tacit.{module}"
+            for module in (
+                "checkpoint",
+                "collection",
+                "costs",
+                "data",
+                "envs",
+                "errors",
+                "evaluation",
+                "models",
+                "objectives",
+                "planners",
+                "recipes",
+                "testing",
+                "training",
+                "types",
+            )
+        },
+        "Agent": "tacit.agent",
+        "Box": "tacit.types",
+        "Clip": "tacit.types",
+        "Discrete": "tacit.types",
+        "Episode": "tacit.types",
+        "Modality": "tacit.types",
+        "Plan": "tacit.types",
+        "Spec": "tacit.types",
+        "collect": "tacit.collection",
+        "train": "tacit.training",
+    },
+)

@@ -1,0 +1,85 @@
+"""Configuration is a frozen dataclass beside its owner; this turns it into JSON and back.
+
+Unknown keys and wrong types are errors that name the key and the nearest known one; nothing is ever
+filled in from a second place.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from tacit._registry import suggest
+from tacit.errors import ConfigError
+
+__all__ = ["from_json", "to_json"]
+
+T = TypeVar("T")
+
+
+def to_json(value: Any) -> Any:
+    """Dataclasses, mappings and sequences as plain JSON values."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: to_json(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): to_json(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [to_json(item) for item in value]
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    raise ConfigError(f"a configuration holds numbers, strings, sequences and mappings; got {type(value).__name__}.")
+
+
+def from_json(cls: type[T], data: Mapping[str, Any], where: str = "") -> T:
+    """Build the dataclass ``cls`` from JSON values.
+
+    Raises:
+        ConfigError: on an unknown or missing key or a value of another type, naming it.
+    """
+    if not isinstance(data, Mapping):
+        raise ConfigError(f"{where or cls.__name__} must be a mapping; got {type(data).__name__}.")
+    fields = {f.name: f for f in dataclasses.fields(cls) if f.init}  # type: ignore[arg-type]
+    hints = typing.get_type_hints(cls)
+    for key in data:
+        if key not in fields:
+            raise ConfigError(f"{where or cls.__name__} has no option {key!r}.{suggest(key, fields)}")
+    for name, field in fields.items():
+        required = field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+        if required and name not in data:
+            raise ConfigError(f"{where or cls.__name__} needs the option {name!r}.")
+    return cls(**{key: _convert(hints[key], value, f"{where or cls.__name__}.{key}") for key, value in data.items()})
+
+
+def _convert(kind: Any, value: Any, where: str) -> Any:
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if kind is Any:
+        return value
+    if origin in (typing.Union, types.UnionType):
+        for option in arguments:
+            try:
+                return _convert(option, value, where)
+            except ConfigError:
+                continue
+    elif origin is typing.Literal:
+        if value in arguments:
+            return value
+        raise ConfigError(f"{where} is one of {', '.join(map(repr, arguments))}; got {value!r}.")
+    elif dataclasses.is_dataclass(kind) and isinstance(kind, type):
+        return from_json(kind, value, where)
+    elif origin is tuple and isinstance(value, (list, tuple)):
+        items = [arguments[0]] * len(value) if len(arguments) == 2 and arguments[1] is Ellipsis else list(arguments)
+        if len(items) == len(value):
+            return tuple(_convert(item, entry, where) for item, entry in zip(items, value, strict=True))
+    elif isinstance(origin, type) and issubclass(origin, Mapping) and isinstance(value, Mapping):
+        return {str(key): _convert(arguments[1], item, f"{where}.{key}") for key, item in value.items()}
+    elif kind is float and isinstance(value, (int, float)) and not isinstance(value, bool):
+        return float(value)
+    elif isinstance(kind, type) and isinstance(value, kind) and not (isinstance(value, bool) and kind is int):
+        return value
+    elif kind is type(None) and value is None:
+        return None
+    expected = getattr(kind, "__name__", str(kind))
+    raise ConfigError(f"{where} must be {expected}; got {value!r}.")

@@ -1,0 +1,93 @@
+"""The directory is the registry: one file per extension, found without importing it.
+
+A package of extensions holds, in its ``__init__``::
+
+    __getattr__, __dir__, __all__, load, names = registry(__name__)
+
+Each public module of the package then exports the names of its ``__all__`` lazily, and ``load("cem")``
+imports ``cem.py`` and returns the first of them. Other packages add extensions through an entry point
+in the group of that name, for example ``tacit.planners``.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import importlib
+import importlib.util
+import pkgutil
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache
+from importlib.metadata import entry_points
+from typing import Any
+
+from tacit.errors import ConfigError
+
+__all__ = ["exports", "lazy", "registry", "suggest"]
+
+
+def suggest(name: str, known: Iterable[str]) -> str:
+    """``" Did you mean 'cem'?"`` where one of ``known`` is close to ``name``, else nothing."""
+    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return f" Did you mean {close[0]!r}?" if close else ""
+
+
+@cache
+def exports(module: str) -> tuple[str, ...]:
+    """The ``__all__`` of a module, read from its source, which is not run."""
+    spec = importlib.util.find_spec(module)
+    source = spec.loader.get_source(module) if spec and spec.loader else None  # type: ignore[attr-defined]
+    for node in ast.parse(source or "").body:
+        if isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id == "__all__" for t in node.targets):
+            return tuple(ast.literal_eval(node.value))
+    return ()
+
+
+def lazy(package: str, attributes: Mapping[str, str]) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
+    """``__getattr__``, ``__dir__`` and ``__all__`` of a package that imports each name on first use.
+
+    Args:
+        package: The package's ``__name__``.
+        attributes: Public name to the module that defines it; a module may export itself.
+    """
+
+    def get(name: str) -> Any:
+        if name not in attributes:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}.{suggest(name, attributes)}")
+        module = importlib.import_module(attributes[name])
+        return module if attributes[name] == f"{package}.{name}" else vars(module)[name]
+
+    return get, lambda: sorted(attributes), sorted(attributes)
+
+
+def registry(
+    package: str,
+) -> tuple[
+    Callable[[str], Any], Callable[[], list[str]], list[str], Callable[[str], Any], Callable[[], tuple[str, ...]]
+]:
+    """``__getattr__``, ``__dir__``, ``__all__``, ``load`` and ``names`` of a package of extensions."""
+    paths = importlib.import_module(package).__path__
+    modules = tuple(m.name for m in pkgutil.iter_modules(paths) if not m.name.startswith("_"))
+    attributes = {name: f"{package}.{module}" for module in modules for name in exports(f"{package}.{module}")}
+
+    def names() -> tuple[str, ...]:
+        """The names that ``load`` knows, installed extensions included."""
+        return tuple(sorted({*modules, *(e.name for e in entry_points(group=package))}))
+
+    def load(name: str) -> Any:
+        """The extension called ``name``.
+
+        Raises:
+            ConfigError: if there is none, with the nearest name.
+        """
+        if name in modules:
+            module = importlib.import_module(f"{package}.{name}")
+            return vars(module)[exports(module.__name__)[0]]
+        for entry in entry_points(group=package):
+            if entry.name == name:
+                return entry.load()
+        kind = package.rpartition(".")[2]
+        raise ConfigError(f"no {kind} called {name!r}.{suggest(name, names())} There are: {', '.join(names())}.")
+
+    get, directory, public = lazy(package, attributes)
+    return get, directory, [*public, "load", "names"], load, names

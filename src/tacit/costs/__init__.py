@@ -1,0 +1,5 @@
+"""Hand-written energies of a rollout, what a planner minimises; each file is one cost."""
+
+from tacit._registry import registry
+
+__getattr__, __dir__, __all__, load, names = registry(__name__)

@@ -1,0 +1,66 @@
+"""Every error that Tacit raises on purpose.
+
+::
+
+    TacitError
+    ├── SpecError        data or an action does not fit the declared Spec   (also a ValueError)
+    ├── DataError        a file is corrupt, truncated or of another format  (also a ValueError)
+    ├── ConfigError      an option is unknown or out of range               (also a ValueError)
+    ├── CheckpointError  a checkpoint is incomplete or of another model     (also a ValueError)
+    ├── TrainingError    a loss or gradient stopped being finite
+    ├── PlanningError    no candidate plan has a finite energy
+    └── MissingExtra     an optional dependency is not installed            (also an ImportError)
+
+Each message says what was expected, what came, and what to do.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "CheckpointError",
+    "ConfigError",
+    "DataError",
+    "MissingExtra",
+    "PlanningError",
+    "SpecError",
+    "TacitError",
+    "TrainingError",
+]
+
+
+class TacitError(Exception):
+    """The root of every error that Tacit raises on purpose."""
+
+
+class SpecError(TacitError, ValueError):
+    """Data or an action does not fit the declared :class:`tacit.types.Spec`."""
+
+
+class DataError(TacitError, ValueError):
+    """A data file is corrupt, truncated, empty or of another format."""
+
+
+class ConfigError(TacitError, ValueError):
+    """An option or a name is unknown or out of range."""
+
+
+class CheckpointError(TacitError, ValueError):
+    """A checkpoint is incomplete, damaged or belongs to another model."""
+
+
+class TrainingError(TacitError):
+    """A loss or a gradient stopped being finite."""
+
+
+class PlanningError(TacitError):
+    """No candidate plan has a finite energy."""
+
+
+class MissingExtra(TacitError, ImportError):
+    """An optional dependency is not installed."""
+
+    def __init__(self, package: str, extra: str, purpose: str) -> None:
+        super().__init__(
+            f"{purpose} needs the package '{package}', which is not installed. "
+            f"Install it with: pip install 'tacit[{extra}]'"
+        )

@@ -1,0 +1,5 @@
+"""Networks that encode, predict and act; each file is one model."""
+
+from tacit._registry import registry
+
+__getattr__, __dir__, __all__, load, names = registry(__name__)

@@ -1,0 +1,5 @@
+"""Terms of what training minimises; each file is one term, and terms add up with ``+``."""
+
+from tacit._registry import registry
+
+__getattr__, __dir__, __all__, load, names = registry(__name__)
