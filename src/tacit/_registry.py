@@ -43,7 +43,9 @@ def exports(module: str) -> tuple[str, ...]:
     return ()
 
 
-def lazy(package: str, attributes: Mapping[str, str]) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
+def lazy(
+    package: str, attributes: Mapping[str, str]
+) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
     """``__getattr__``, ``__dir__`` and ``__all__`` of a package that imports each name on first use.
 
     Args:
@@ -62,13 +64,19 @@ def lazy(package: str, attributes: Mapping[str, str]) -> tuple[Callable[[str], A
 
 def registry(
     package: str,
+    also: Iterable[str] = (),
 ) -> tuple[
     Callable[[str], Any], Callable[[], list[str]], list[str], Callable[[str], Any], Callable[[], tuple[str, ...]]
 ]:
-    """``__getattr__``, ``__dir__``, ``__all__``, ``load`` and ``names`` of a package of extensions."""
+    """``__getattr__``, ``__dir__``, ``__all__``, ``load`` and ``names`` of a package of extensions.
+
+    Args:
+        package: The package's ``__name__``.
+        also: Private modules whose ``__all__`` is public too, such as the class that extensions inherit from.
+    """
     paths = importlib.import_module(package).__path__
     modules = tuple(m.name for m in pkgutil.iter_modules(paths) if not m.name.startswith("_"))
-    attributes = {name: f"{package}.{module}" for module in modules for name in exports(f"{package}.{module}")}
+    attributes = {name: f"{package}.{module}" for module in (*modules, *also) for name in exports(f"{package}.{module}")}
 
     def names() -> tuple[str, ...]:
         """The names that ``load`` knows, installed extensions included."""

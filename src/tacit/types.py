@@ -7,7 +7,7 @@ a planner score a model it cannot name. Axes: ``B`` batch, ``T`` time, ``S`` can
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
@@ -134,7 +134,9 @@ class Modality:
         if len(self.shape) != axes or any(size < 1 for size in self.shape):
             raise SpecError(f"a {self.kind} modality needs {axes} axes of at least 1; got shape {self.shape}.")
         if (self.kind == "series") != (self.rate is not None):
-            raise SpecError(f"a rate belongs to a series and to nothing else; got kind {self.kind!r}, rate {self.rate}.")
+            raise SpecError(
+                f"a rate belongs to a series and to nothing else; got kind {self.kind!r}, rate {self.rate}."
+            )
         if self.rate is not None and not (np.isfinite(self.rate) and self.rate > 0):
             raise SpecError(f"a series needs a positive rate in samples a second; got {self.rate}.")
 
@@ -160,7 +162,9 @@ class Spec:
 
     def __post_init__(self) -> None:
         if not self.modalities:
-            raise SpecError("a Spec needs at least one modality, for example {'pixels': Modality('pixels', (3, 64, 64))}.")
+            raise SpecError(
+                "a Spec needs at least one modality, for example {'pixels': Modality('pixels', (3, 64, 64))}."
+            )
         if not (np.isfinite(self.fps) and self.fps > 0):
             raise SpecError(f"fps must be positive; got {self.fps}.")
 
@@ -331,8 +335,13 @@ class Cost(Protocol):
     """A hand-written energy of rollouts."""
 
     def __call__(self, latents: Tensor, actions: Tensor, goal: Tensor | None) -> Tensor:
-        """Energies ``[B, S]`` of imagined latents ``[B, S, H, D]`` under raw action blocks
-        ``[B, S, H, A]``, with the latent of the goal ``[B, D]`` where the agent was given one."""
+        """Energies ``[B, S]`` of rollouts.
+
+        Args:
+            latents: ``[B, S, H, D]`` imagined latents.
+            actions: ``[B, S, H, A]`` the raw action blocks that lead to them.
+            goal: ``[B, D]`` the latent of the goal, where the agent was given one.
+        """
 
 
 @dataclass(frozen=True)
@@ -376,11 +385,19 @@ class Environment(Protocol):
     def num_envs(self) -> int:
         """Worlds in the batch, ``B``."""
 
-    def reset(self, seed: int) -> Observation:
-        """Start new episodes, a pure function of ``seed``."""
+    def reset(self, seed: int | Sequence[int]) -> Observation:
+        """Start new episodes, a pure function of ``seed``.
+
+        Args:
+            seed: One for the batch, or one for each world: the episode of a world is then a function of
+                its own seed, whatever the rest of the batch.
+        """
 
     def step(self, action: npt.NDArray[np.float32]) -> Transition:
-        """Apply ``action [B, A]`` (one-hot for a discrete space)."""
+        """Apply ``action [B, A]`` (one-hot for a discrete space), clipped to the action space.
+
+        A world that has ended stays as it ended, flags included, until the next reset.
+        """
 
     def labels(self) -> Mapping[str, Array]:
         """Physical quantities ``[B, ...]`` for probes; a model never sees them."""

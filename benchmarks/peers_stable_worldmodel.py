@@ -1,0 +1,192 @@
+"""stable-worldmodel's side of `peers.py`: runs in that package's own environment, prints JSON lines.
+
+Each row does the work through the calls of the package's README and training script, on one thread,
+and reports CPU seconds of this process. The LeWM of the planning and training rows has the sizes of
+its published configuration: ViT-Tiny encoder, predictor of 6 layers, 16 heads of 64, MLP 2048, history 3.
+"""
+
+import json
+import sys
+import time
+from pathlib import Path
+
+START = time.process_time()
+SIZE, WINDOW, BATCH, BLOCK = 64, 4, 32, 5
+
+
+def report(**figures: object) -> None:
+    """Print one row for `peers.py`."""
+    print("PEER " + json.dumps(figures), flush=True)
+
+
+def first_frame() -> None:
+    import stable_worldmodel as swm
+
+    world = swm.World("swm/TwoRoom-v1", num_envs=1, image_shape=(SIZE, SIZE))
+    world.reset(seed=0)
+    frame = world.infos["pixels"]
+    report(seconds=time.process_time() - START, shape=list(frame.shape))
+
+
+def frames(num_envs: int, steps: int) -> None:
+    import stable_worldmodel as swm
+    from stable_worldmodel.policy import RandomPolicy
+
+    world = swm.World("swm/TwoRoom-v1", num_envs=num_envs, image_shape=(SIZE, SIZE), max_episode_steps=10**6)
+    world.set_policy(RandomPolicy(seed=0))
+    world.reset(seed=0)
+    for _ in world._run_iter(max_steps=max(2, steps // 10)):
+        pass
+    begin = time.process_time()
+    for _ in world._run_iter(max_steps=steps):
+        pass
+    seconds = time.process_time() - begin
+    report(seconds=seconds / (steps * num_envs), unit="CPU s a frame")
+
+
+def record(folder: Path) -> None:
+    """Collect one set of episodes and write it in every format that the package writes."""
+    import stable_worldmodel as swm
+    from stable_worldmodel.policy import RandomPolicy
+
+    for form in ("hdf5", "lance", "video", "folder"):
+        world = swm.World("swm/TwoRoom-v1", num_envs=4, image_shape=(SIZE, SIZE), max_episode_steps=100)
+        world.set_policy(RandomPolicy(seed=0))
+        suffix = {"hdf5": ".h5", "lance": ".lance"}.get(form, "")
+        world.collect(folder / f"rooms_{form}{suffix}", episodes=100, seed=0, format=form, progress=False)
+    report(formats=["hdf5", "lance", "video", "folder"])
+
+
+def windows(folder: Path, form: str, batches: int) -> None:
+    import stable_worldmodel as swm
+    import torch
+
+    suffix = {"hdf5": ".h5", "lance": ".lance"}.get(form, "")
+    dataset = swm.data.load_dataset(
+        str(folder / f"rooms_{form}{suffix}"), num_steps=WINDOW, keys_to_load=["pixels", "action"]
+    )
+    loader = torch.utils.data.DataLoader(
+        dataset, batch_size=BATCH, shuffle=True, drop_last=True, generator=torch.Generator().manual_seed(0)
+    )
+    iterator = iter(loader)
+    first = next(iterator)
+    begin = time.process_time()
+    for _ in range(batches):
+        try:
+            next(iterator)
+        except StopIteration:
+            iterator = iter(loader)
+            next(iterator)
+    seconds = time.process_time() - begin
+    report(
+        seconds=seconds / (batches * BATCH),
+        unit="CPU s a window",
+        pixels=str(first["pixels"].dtype),
+        shape=list(first["pixels"].shape),
+    )
+
+
+def lewm() -> object:
+    import torch
+    from stable_pretraining.backbone.utils import vit_hf
+    from stable_worldmodel.wm.lewm.lewm import LeWM
+    from stable_worldmodel.wm.lewm.module import MLP, Embedder, Predictor
+
+    torch.manual_seed(0)
+    sizes = {"depth": 6, "heads": 16, "dim_head": 64, "mlp_dim": 2048, "dropout": 0.1, "emb_dropout": 0.0}
+    model = LeWM(
+        encoder=vit_hf("tiny", patch_size=8, image_size=SIZE, pretrained=False, use_mask_token=False),
+        predictor=Predictor(num_frames=3, input_dim=192, hidden_dim=192, output_dim=192, **sizes),
+        action_encoder=Embedder(input_dim=2 * BLOCK, emb_dim=192),
+        projector=MLP(192, 2048, 192, norm_fn=torch.nn.BatchNorm1d),
+        pred_proj=MLP(192, 2048, 192, norm_fn=torch.nn.BatchNorm1d),
+    )
+    for name, parameter in model.named_parameters():
+        if "adaLN_modulation" in name:  # zero at the start, which would leave every block without effect
+            torch.nn.init.normal_(parameter, std=0.02)
+    return model
+
+
+def plan(folder: Path, write: bool) -> None:
+    import gymnasium as gym
+    import numpy as np
+    import torch
+    from safetensors.torch import save_file
+    from stable_worldmodel.policy import PlanConfig
+    from stable_worldmodel.solver import CEMSolver
+
+    model = lewm().eval()
+    generator = torch.Generator().manual_seed(1)
+    pixels = torch.rand(1, 1, 3, SIZE, SIZE, generator=generator)
+    goal = torch.rand(1, 1, 3, SIZE, SIZE, generator=generator)
+    info = {"pixels": pixels, "goal": goal, "action": torch.zeros(1, 1, 2 * BLOCK)}
+    if write:
+        candidates = torch.randn(1, 300, 5, 2 * BLOCK, generator=generator)
+        with torch.inference_mode():
+            latents = model.encode({"pixels": pixels})["emb"], model.encode({"pixels": goal})["emb"]
+            expanded = {key: value.unsqueeze(1).expand(1, 300, *value.shape[1:]) for key, value in info.items()}
+            energies = model.get_cost(dict(expanded), candidates)
+        weights = {name: value.contiguous() for name, value in model.state_dict().items()}
+        save_file(weights, folder / "lewm.safetensors")
+        tensors = {"pixels": pixels, "goal": goal, "candidates": candidates, "energies": energies}
+        tensors |= {"latent": latents[0], "goal_latent": latents[1]}
+        save_file({name: value.clone().contiguous() for name, value in tensors.items()}, folder / "plan.safetensors")
+        report(written=sorted(tensors))
+        return
+    solver = CEMSolver(model=model, num_samples=300, n_steps=30, topk=30, seed=1234)
+    space = gym.spaces.Box(-1, 1, (1, 2), dtype=np.float32)
+    solver.configure(action_space=space, n_envs=1, config=PlanConfig(horizon=5, receding_horizon=5, action_block=BLOCK))
+    begin = time.process_time()
+    outcome = solver.solve(dict(info))
+    seconds = time.process_time() - begin
+    save_file({"actions": outcome["actions"].contiguous()}, folder / "theirs_plan.safetensors")
+    report(seconds=seconds, unit="CPU s a plan", energy=outcome["costs"])
+
+
+def train(steps: int) -> None:
+    import torch
+    from stable_worldmodel.wm.loss import SIGReg
+
+    model, regulariser = lewm().train(), SIGReg(knots=17, num_proj=1024)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=5e-5, weight_decay=1e-3)
+    generator = torch.Generator().manual_seed(0)
+    times = []
+    for _ in range(steps + 1):
+        batch = {
+            "pixels": torch.rand(BATCH, WINDOW, 3, SIZE, SIZE, generator=generator),
+            "action": torch.rand(BATCH, WINDOW, 2 * BLOCK, generator=generator),
+        }
+        begin = time.process_time()
+        out = model.encode(batch)
+        predicted = model.predict(out["emb"][:, :3], out["act_emb"][:, :3])
+        loss = (predicted - out["emb"][:, 1:]).pow(2).mean() + 0.09 * regulariser(out["emb"].transpose(0, 1))
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        times.append(time.process_time() - begin)
+    report(seconds=sorted(times[1:])[len(times) // 2 - 1], unit="CPU s a step")
+
+
+def main() -> None:
+    row, *rest = sys.argv[1:]
+    if row == "first_frame":
+        return first_frame()
+    import torch
+
+    torch.set_num_threads(1)
+    if row == "frames":
+        return frames(int(rest[0]), int(rest[1]))
+    if row == "record":
+        return record(Path(rest[0]))
+    if row == "windows":
+        return windows(Path(rest[0]), rest[1], int(rest[2]))
+    if row in ("weights", "plan"):
+        return plan(Path(rest[0]), write=row == "weights")
+    if row == "train":
+        return train(int(rest[0]))
+    raise SystemExit(f"no row {row!r}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,80 @@
+"""The command line: one file per verb, whose first public function is the verb.
+
+Exit codes: 0 done, 1 Tacit refused and said why, 2 the command line was wrong, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from tacit import __version__
+from tacit._registry import exports, suggest
+from tacit.errors import TacitError
+
+__all__ = ["main"]
+
+ORDER = ("demo", "collect", "data", "train", "probe", "plan", "eval", "doctor")
+
+
+def verbs() -> list[str]:
+    """The verbs in the order of use; a verb that ORDER does not know comes last."""
+    found = [module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_")]
+    return sorted(found, key=lambda name: (ORDER.index(name) if name in ORDER else len(ORDER), name))
+
+
+def commands(verb: str) -> dict[str, Callable[..., Any]]:
+    """The functions of a verb: one, or one for each of its sub-verbs."""
+    module = importlib.import_module(f"tacit.cli.{verb}")
+    return {name.rstrip("_"): vars(module)[name] for name in exports(module.__name__)}
+
+
+def overview() -> str:
+    """What `tacit --help` prints."""
+    lines = ["usage: tacit VERB [OPTIONS]", "", "World models that learn by watching and acting.", ""]
+    for verb in verbs():
+        text = importlib.import_module(f"tacit.cli.{verb}").__doc__ or ""
+        lines.append(f"  {verb:<8} {text.splitlines()[0]}")
+    lines += ["", "`tacit VERB --help` shows the options of a verb and an example.", "Begin with:  tacit demo --pretrained"]
+    return "\n".join(lines)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit.
+
+    Args:
+        arguments: The words after ``tacit``; those of the process where None.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    verb, rest = (words[0], words[1:]) if words else ("--help", [])
+    if verb in ("-h", "--help", "help"):
+        print(overview())
+        sys.exit(0)
+    if verb == "--version":
+        print(f"tacit {__version__}")
+        sys.exit(0)
+    if verb not in verbs():
+        print(f"tacit: no verb {verb!r}.{suggest(verb, verbs())} See: tacit --help", file=sys.stderr)
+        sys.exit(2)
+    try:
+        run(verb, rest)
+    except TacitError as error:
+        print(f"tacit {verb}: {error}", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        print(f"tacit {verb}: interrupted", file=sys.stderr)
+        sys.exit(130)
+
+
+def run(verb: str, words: list[str]) -> None:
+    """Parse the options of one verb and call it."""
+    import tyro
+
+    functions = commands(verb)
+    if list(functions) == [verb]:
+        tyro.cli(functions[verb], prog=f"tacit {verb}", args=words)
+    else:
+        tyro.extras.subcommand_cli_from_dict(functions, prog=f"tacit {verb}", args=words)

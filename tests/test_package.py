@@ -1,0 +1,49 @@
+"""The package as people meet it: light to import, every public name there and typed."""
+
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import tacit
+
+ROOT = Path(__file__).parents[1]
+REGISTRIES = ("costs", "envs", "models", "objectives", "planners", "recipes")
+
+
+def run(code: str) -> str:
+    return subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.strip()
+
+
+def test_import_is_light() -> None:
+    assert run("import tacit, sys; print(*{'torch', 'pyarrow', 'av', 'matplotlib'} & set(sys.modules))") == ""
+
+
+def test_import_adds_little_time() -> None:
+    code = "import time, numpy; t = time.process_time(); import tacit; print(time.process_time() - t)"
+    assert min(float(run(code)) for _ in range(3)) <= 0.3
+
+
+@pytest.mark.parametrize("name", tacit.__all__)
+def test_public_names_are_there(name: str) -> None:
+    assert getattr(tacit, name) is getattr(tacit, name)
+
+
+@pytest.mark.parametrize("kind", REGISTRIES)
+def test_every_extension_loads_under_its_file_name(kind: str) -> None:
+    package = importlib.import_module(f"tacit.{kind}")
+    assert package.names()
+    for name in package.names():
+        assert package.load(name).__doc__
+    with pytest.raises(tacit.errors.ConfigError, match="Did you mean"):
+        package.load(package.names()[0] + "x")
+
+
+def test_stubs_are_up_to_date() -> None:
+    subprocess.run([sys.executable, "scripts/stubs.py", "--check"], check=True, cwd=ROOT)
+
+
+def test_versions_agree() -> None:
+    assert f'version = "{tacit.__version__}"' in (ROOT / "pyproject.toml").read_text()
