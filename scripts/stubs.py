@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parents[1] / "src" / "tacit"
 
 def lazy_packages() -> list[Path]:
     """The `__init__.py` files that export lazily."""
-    return [path for path in sorted(PACKAGE.rglob("__init__.py")) if "from tacit._registry import" in path.read_text()]
+    return [path for path in sorted(PACKAGE.rglob("__init__.py")) if "__getattr__, " in path.read_text()]
 
 
 def stub(init: Path) -> str:
@@ -21,8 +21,11 @@ def stub(init: Path) -> str:
     package = ".".join(("tacit", *init.parent.relative_to(PACKAGE).parts))
     module = importlib.import_module(package)
     attributes: dict[str, str] = module.__getattr__.__closure__[0].cell_contents
-    lines = [f'"""{ast.get_docstring(ast.parse(init.read_text()))}"""', ""]
-    if "load" in module.__all__:
+    tree = ast.parse(init.read_text())
+    own = [node for node in tree.body if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")]
+    needed = [node for node in tree.body if own and isinstance(node, ast.Import | ast.ImportFrom)]
+    lines = [f'"""{ast.get_docstring(tree)}"""', "", *(ast.unparse(node) for node in needed)]
+    if "load" in module.__all__ and not any("Any" in line for line in lines[2:]):
         lines += ["from typing import Any", ""]
     for name, source in sorted(attributes.items(), key=lambda item: (item[1], item[0])):
         whole = source == f"{package}.{name}"
@@ -30,6 +33,9 @@ def stub(init: Path) -> str:
     lines += ["", "__all__: list[str]", *(["__version__: str"] if package == "tacit" else [])]
     if "load" in module.__all__:
         lines += ["", "def load(name: str) -> Any: ...", "def names() -> tuple[str, ...]: ..."]
+    for function in own:
+        function.body = [ast.Expr(ast.Constant(...))]
+        lines.append(ast.unparse(function).replace(":\n    ...", ": ..."))
     return "\n".join(lines) + "\n"
 
 

@@ -1,5 +1,44 @@
 """Worlds to act in; each file is one environment or one adapter."""
 
-from tacit._registry import registry
+import json
+from inspect import signature
+from typing import Any
+
+from tacit._registry import registry, suggest
+from tacit.errors import ConfigError
+from tacit.types import Environment
 
 __getattr__, __dir__, __all__, load, names = registry(__name__)
+__all__ = [*__all__, "make"]
+
+
+def make(name: str, num_envs: int = 1) -> Environment:
+    """The environment that one word describes, as on the command line.
+
+    Args:
+        name: A name of the registry, after a colon what an adapter adapts, and options, all separated by
+            commas: ``two_rooms``, ``two_rooms:layout=random,size=96``, ``gymnasium:Pendulum-v1``,
+            ``dm_control:cartpole/swingup,pixels=64``.
+        num_envs: Worlds in the batch.
+
+    Raises:
+        ConfigError: if there is no such environment or option, with the nearest name.
+    """
+    kind, _, words = name.partition(":")
+    factory = load(kind)
+    adapted = [word for word in words.split(",") if word and "=" not in word]
+    options = dict(_option(word) for word in words.split(",") if "=" in word)
+    known = signature(factory).parameters
+    for option in options:
+        if option not in known:
+            raise ConfigError(f"environment {kind!r} has no option {option!r}.{suggest(option, known)}")
+    environment: Environment = factory(*adapted, num_envs=num_envs, **options)
+    return environment
+
+
+def _option(word: str) -> tuple[str, Any]:
+    name, _, value = word.partition("=")
+    try:
+        return name, json.loads(value)
+    except json.JSONDecodeError:
+        return name, value

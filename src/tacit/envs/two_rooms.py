@@ -23,7 +23,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from tacit.errors import ConfigError, SpecError
+from tacit.envs._batch import check_actions, per_world, stack
+from tacit.envs._discs import Discs
+from tacit.errors import ConfigError
 from tacit.types import Array, Box, Modality, Observation, Spec, State, TaskRules, Tasks, Transition
 
 __all__ = ["TwoRooms"]
@@ -65,6 +67,8 @@ class TwoRooms:
         factors: Values that replace the defaults, for example ``{"speed": 3.0}``.
     """
 
+    _position: npt.NDArray[np.float64]
+    _geometry: _Geometry
     rules = TaskRules(radius=4.5, budget=100, success_at="last", unit="world units, 64 across")
 
     def __init__(
@@ -93,8 +97,11 @@ class TwoRooms:
         """Worlds in the batch."""
         return len(self._position)
 
-    def reset(self, seed: int) -> Observation:
-        """New layouts and positions, uniform over both rooms; a pure function of ``seed``."""
+    def reset(self, seed: int | Sequence[int]) -> Observation:
+        """New layouts and positions, uniform over both rooms; see :class:`tacit.types.Environment`."""
+        if isinstance(seed, Sequence):
+            worlds = [self._draw(np.random.default_rng(one), 1) for one in per_world(seed, self.num_envs)]
+            return self.begin(stack(worlds))
         return self.begin(self._draw(np.random.default_rng(seed), self.num_envs))
 
     def begin(self, state: State) -> Observation:
@@ -104,8 +111,7 @@ class TwoRooms:
 
     def step(self, action: npt.NDArray[np.float32]) -> Transition:
         """Move every disc by ``speed * action``; actions outside the box are clipped to it."""
-        if action.shape != self._position.shape:
-            raise SpecError(f"Two Rooms expected actions of shape {self._position.shape}; got {action.shape}.")
+        check_actions(action, self.num_envs, 2)
         self._position = self._geometry.move(self._position, action)
         never = np.zeros(len(action), dtype=np.bool_)
         return Transition({"pixels": self._frames()}, terminated=never, truncated=never)
@@ -152,7 +158,10 @@ class TwoRooms:
         for index in range(actions.shape[1]):
             position = geometry.move(position, actions[:, index])
             steps.append(position)
-        held = {name: np.repeat(np.asarray(value)[:, None], len(steps), axis=1) for name, value in state.items()}
+        held = {
+            name: np.broadcast_to(np.asarray(value)[:, None], (len(value), len(steps), *value.shape[1:]))
+            for name, value in state.items()
+        }
         return {**held, "position": np.stack(steps, axis=1)}
 
     def expert(self, state: State, goal: State) -> npt.NDArray[np.float32]:
@@ -170,10 +179,11 @@ class TwoRooms:
         self._state = state
         self._position = state["position"]
         self._geometry = _Geometry(state)
-        self._painter = _Painter(state, self._size)
+        scale = self._size / WORLD
+        self._discs = Discs(_rooms(state, self._size), state["agent_radius"] * scale, state["agent_color"])
 
     def _frames(self) -> npt.NDArray[np.uint8]:
-        return self._painter.frames(self._position)
+        return self._discs.frames(self._position * (self._size / WORLD))
 
 
 class _Geometry:
@@ -208,9 +218,7 @@ class _Geometry:
         high = np.where(right, self.high[:, 0], self.left)
         return np.stack([rng.uniform(low, high), rng.uniform(self.low[:, 0], self.high[:, 0])], axis=1)
 
-    def towards(
-        self, position: npt.NDArray[np.float64], goal: npt.NDArray[np.float64]
-    ) -> npt.NDArray[np.float32]:
+    def towards(self, position: npt.NDArray[np.float64], goal: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
         """Actions ``[B, 2]`` of a walker who knows the plan of the house."""
         x, y = position[:, 0], position[:, 1]
         sign = np.sign(goal[:, 0] - self.door[:, 0])
@@ -221,39 +229,7 @@ class _Geometry:
         back = self.door + (sign * ((self.right - self.left) / 2 + 0.5))[:, None] * np.array([1.0, 0.0])
         waypoint = np.where((before & ~level)[:, None], front, np.where(across[:, None], back, goal))
         step = (waypoint - position) / self.speed
-        return (step / np.maximum(np.abs(step).max(axis=1, keepdims=True), 1.0)).astype(np.float32)
-
-
-class _Painter:
-    """Draws the worlds: the rooms once an episode, then only the pixels around each disc."""
-
-    def __init__(self, state: State, size: int) -> None:
-        self.scale = size / WORLD
-        self.rooms = _rooms(state, size)
-        count = len(self.rooms)
-        radius = np.asarray(state["agent_radius"], np.float64) * self.scale
-        width = int(2 * np.ceil(radius.max()) + 3)
-        self.reach = radius[:, :, None] + 0.5
-        self.half, self.last = width // 2, size - width
-        self.offsets = np.arange(width)
-        self.color = np.asarray(state["agent_color"], np.float64)[:, :, None]
-        self.stride = np.array([1, size])
-        patch = (self.offsets[:, None] * size + self.offsets).ravel()
-        self.pixels = np.arange(3 * count).reshape(count, 3, 1) * (size * size) + patch
-
-    def frames(self, position: npt.NDArray[np.float64]) -> npt.NDArray[np.uint8]:
-        """``[B, 3, size, size]`` with an antialiased disc at each position ``[B, 2]``."""
-        center = position * self.scale
-        corner = np.minimum(np.maximum(center.astype(np.int64) - self.half, 0), self.last)
-        squared = (corner[:, :, None] + (self.offsets + 0.5) - center[:, :, None]) ** 2
-        distance = np.sqrt(squared[:, 1, :, None] + squared[:, 0, None, :])
-        cover = np.minimum(np.maximum(self.reach - distance, 0.0), 1.0).reshape(len(position), 1, -1)
-        index = self.pixels + (corner @ self.stride)[:, None, None]
-        frames = self.rooms.copy()
-        flat = frames.reshape(-1)
-        paper = flat[index]
-        flat[index] = paper + cover * (self.color - paper) + 0.5
-        return frames
+        return np.asarray(step / np.maximum(np.abs(step).max(axis=1, keepdims=True), 1.0), np.float32)
 
 
 def _rooms(state: State, size: int) -> npt.NDArray[np.uint8]:
@@ -262,7 +238,7 @@ def _rooms(state: State, size: int) -> npt.NDArray[np.uint8]:
     def cover(low: npt.NDArray[np.float64], high: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         edge = np.arange(size) * (WORLD / size)
         overlap = np.minimum(edge + WORLD / size, high[:, None]) - np.maximum(edge, low[:, None])
-        return np.clip(overlap * (size / WORLD), 0.0, 1.0)
+        return np.asarray(np.clip(overlap * (size / WORLD), 0.0, 1.0))
 
     column = {name: np.asarray(state[name], np.float64)[:, 0] for name in DEFAULTS if "color" not in name}
     inner = np.full(len(column["wall_x"]), BORDER)

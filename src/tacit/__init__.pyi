@@ -1,0 +1,33 @@
+"""World models that learn by watching and acting, and predict in representation space.
+
+Everything public hangs off this module and is imported on first use::
+
+    import tacit as tc"""
+
+from tacit.agent import Agent as Agent
+from tacit import checkpoint as checkpoint
+from tacit.collection import collect as collect
+from tacit import collection as collection
+from tacit import costs as costs
+from tacit import data as data
+from tacit import envs as envs
+from tacit import errors as errors
+from tacit import evaluation as evaluation
+from tacit import models as models
+from tacit import objectives as objectives
+from tacit import planners as planners
+from tacit import recipes as recipes
+from tacit import testing as testing
+from tacit.training import train as train
+from tacit import training as training
+from tacit.types import Box as Box
+from tacit.types import Clip as Clip
+from tacit.types import Discrete as Discrete
+from tacit.types import Episode as Episode
+from tacit.types import Modality as Modality
+from tacit.types import Plan as Plan
+from tacit.types import Spec as Spec
+from tacit import types as types
+
+__all__: list[str]
+__version__: str

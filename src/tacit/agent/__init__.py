@@ -1,0 +1,8 @@
+"""Actors: the agent, which plans in latent space, and the floors that it has to beat."""
+
+from tacit.agent._agent import Agent, Proposal
+from tacit.agent._blocks import Model
+from tacit.agent._floors import PolicyActor, RandomActor
+from tacit.agent._state import AgentState, Latency
+
+__all__ = ["Agent", "AgentState", "Latency", "Model", "PolicyActor", "Proposal", "RandomActor"]

@@ -1,0 +1,84 @@
+"""Actors without a search: what an agent has to beat."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+from torch import Generator
+
+from tacit.agent._agent import Proposal
+from tacit.agent._blocks import BlockActor, Model
+from tacit.agent._state import AgentState
+from tacit.errors import ConfigError, SpecError
+from tacit.types import ActionSpace, Box, Observation, Verdict
+
+__all__ = ["PolicyActor", "RandomActor"]
+
+
+class PolicyActor(BlockActor):
+    """Does what a goal-conditioned policy says at every block: the amortised baseline.
+
+    Args:
+        model: Gives the latents.
+        policy: Its first proposal of one block is carried out, brought into the space.
+    """
+
+    def __init__(self, model: Model, policy: Proposal) -> None:
+        super().__init__(model)
+        self.policy = policy
+
+    def _decide(self, state: AgentState, generator: Generator) -> AgentState:
+        if state.goal is None or state.latents is None:
+            raise SpecError("PolicyActor needs a goal: start(goal=...).")
+        block = self.policy.propose(state.latents[:, -1], state.goal, 1, 1, generator, self.model)[:, 0, 0]
+        actions = block.reshape(state.batch, self.frameskip, self.space.size)
+        good = bool(actions.isfinite().all())
+        if not good:
+            actions = self._idle(state.batch, self.frameskip)
+        reason = "" if good else "the policy proposed actions that are not finite"
+        return replace(state, queue=self._legal(actions.float()).cpu().numpy(), reason=reason)
+
+
+@dataclass(frozen=True)
+class RandomState:
+    """State of a :class:`RandomActor`."""
+
+    seed: int
+    batch: int
+    step: int = 0
+
+
+class RandomActor:
+    """Draws uniformly from the space: the floor.
+
+    Args:
+        space: The space of one action.
+        hold: Steps that each action is held for.
+
+    Raises:
+        ConfigError: if ``hold`` is below one.
+    """
+
+    def __init__(self, space: ActionSpace, hold: int = 1) -> None:
+        if hold < 1:
+            raise ConfigError(f"RandomActor needs hold >= 1; got {hold}.")
+        self.space = space
+        self.hold = hold
+
+    def start(self, *, seed: int, batch: int = 1, goal: Observation | None = None) -> RandomState:
+        """See :class:`tacit.types.Actor`; the goal is ignored."""
+        del goal
+        return RandomState(seed, batch)
+
+    def act(self, state: RandomState, observation: Observation) -> tuple[npt.NDArray[np.float32], Verdict, RandomState]:
+        """See :class:`tacit.types.Actor`; the observation is ignored."""
+        del observation
+        rng = np.random.default_rng([state.seed, state.step // self.hold])
+        if isinstance(self.space, Box):
+            action = rng.uniform(self.space.low, self.space.high, (state.batch, self.space.size))
+        else:
+            action = np.eye(self.space.n)[rng.integers(self.space.n, size=state.batch)]
+        verdict = Verdict(ok=True, surprise=np.full(state.batch, np.nan, np.float32))
+        return action.astype(np.float32), verdict, replace(state, step=state.step + 1)

@@ -1,0 +1,139 @@
+"""An agent on disk: the checkpoint of its model with more parts: how it plans, and its policy where it has one.
+
+Planners and costs are named as in their registries, so that a file can name nothing but what is installed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from tacit import checkpoint, costs, planners
+from tacit._config import from_json, to_json
+from tacit.costs._base import Scaled, Summable, Total
+from tacit.errors import CheckpointError, ConfigError
+from tacit.models.goal_policy import GoalPolicy, GoalPolicyConfig
+from tacit.models.world_model import WorldModel
+from tacit.types import Cost, Planner
+
+__all__ = ["Settings", "read", "write"]
+
+PART = "agent"
+PROPOSAL = "proposal"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How an agent plans.
+
+    Attributes:
+        planner: Of the registry.
+        cost: Of the registry, or a weighted sum of such.
+        horizon: Blocks to look ahead.
+        execute: Blocks to carry out.
+        hold: One raw action a block.
+    """
+
+    planner: Planner
+    cost: Cost
+    horizon: int
+    execute: int
+    hold: bool
+
+
+@dataclass(frozen=True)
+class _Named:
+    """A planner, or a cost and its weight, by its name in the registry."""
+
+    name: str
+    options: Mapping[str, Any]
+    weight: float = 1.0
+
+
+@dataclass(frozen=True)
+class _Written:
+    """The JSON of the part; options that are tensors lie beside it as ``<index of the cost>.<option>``."""
+
+    planner: _Named
+    cost: tuple[_Named, ...]
+    horizon: int
+    execute: int
+    hold: bool
+
+
+def write(path: Path, model: object, settings: Settings, proposal: object = None) -> None:
+    """Write model, settings and proposal, atomically.
+
+    Raises:
+        ConfigError: if the model is no :class:`tacit.models.WorldModel`, the proposal no
+            :class:`tacit.models.GoalPolicy`, or the planner or a cost no dataclass of its registry.
+        CheckpointError: if something else is at ``path``.
+    """
+    if not isinstance(model, WorldModel):
+        raise ConfigError(f"an agent is saved with a WorldModel; this one has a {type(model).__name__}.")
+    cost = settings.cost
+    if not isinstance(cost, Summable):
+        raise ConfigError(f"costs that can be saved are {', '.join(costs.names())} and their sums; got {cost!r}.")
+    terms = cost.terms if isinstance(cost, Total) else (Scaled(1.0, cost),)
+    named, tensors = [], {}
+    for index, term in enumerate(terms):
+        part, arrays = _name(term.cost, costs)
+        named.append(dataclasses.replace(part, weight=term.weight))
+        tensors.update({f"{index}.{name}": value for name, value in arrays.items()})
+    planner, _ = _name(settings.planner, planners)
+    written = _Written(planner, tuple(named), settings.horizon, settings.execute, settings.hold)
+    parts = {PART: checkpoint.Part(to_json(written), tensors)}
+    if proposal is not None:
+        if not isinstance(proposal, GoalPolicy):
+            raise ConfigError(f"an agent is saved with a GoalPolicy as its proposal; got {type(proposal).__name__}.")
+        parts[PROPOSAL] = checkpoint.Part(to_json(proposal.config), proposal.state_dict())
+    checkpoint.save(path, model, parts)
+
+
+def read(path: Path, device: str | torch.device) -> tuple[WorldModel, Settings, GoalPolicy | None]:
+    """Read what :func:`write` wrote.
+
+    Raises:
+        CheckpointError: if it is missing, incomplete or damaged, or names a planner or a cost that is not installed.
+    """
+    parts = checkpoint.load(path).parts
+    if PART not in parts:
+        raise CheckpointError(f"{path} holds a model but no agent; make one with tc.Agent(model, ...).save(path).")
+    part = parts[PART]
+    try:
+        written = from_json(_Written, part.config, where=PART)
+        planner = from_json(planners.load(written.planner.name), written.planner.options)
+        terms = []
+        for index, named in enumerate(written.cost):
+            own = {key: value.to(device) for key, value in part.tensors.items() if key.startswith(f"{index}.")}
+            options = {**named.options, **{key.partition(".")[2]: value for key, value in own.items()}}
+            terms.append(Scaled(named.weight, from_json(costs.load(named.name), options)))
+    except ConfigError as error:
+        raise CheckpointError(f"the agent in {path} cannot be built here: {error}") from error
+    settings = Settings(planner, Total(tuple(terms)), written.horizon, written.execute, written.hold)
+    return checkpoint.load_model(path, device), settings, _policy(parts.get(PROPOSAL), path, device)
+
+
+def _policy(part: checkpoint.Part | None, path: Path, device: str | torch.device) -> GoalPolicy | None:
+    if part is None:
+        return None
+    policy = GoalPolicy(from_json(GoalPolicyConfig, part.config, where=PROPOSAL))
+    checkpoint.restore(policy, part.tensors, f"the policy in {path}")
+    return policy.to(device).eval()
+
+
+def _name(value: object, kind: Any) -> tuple[_Named, dict[str, Tensor]]:
+    """The registered name of an object and its options, those that are tensors apart."""
+    name = next((name for name in kind.names() if kind.load(name) is type(value)), None)
+    if name is None or not dataclasses.is_dataclass(value):
+        known = ", ".join(kind.names())
+        raise ConfigError(f"what can be saved are the dataclasses of {kind.__name__} ({known}); got {value!r}.")
+    options = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    tensors = {key: option for key, option in options.items() if isinstance(option, Tensor)}
+    return _Named(name, {key: to_json(option) for key, option in options.items() if key not in tensors}), tensors

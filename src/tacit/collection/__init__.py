@@ -1,0 +1,230 @@
+"""Record episodes of an environment under a policy.
+
+::
+
+    episodes = tc.collect("two_rooms", episodes=200, steps=100, to="data/two_rooms")
+
+Episode ``i`` is a function of ``(seed, i)`` alone, whatever the batch and the processes, so a collection
+that was interrupted goes on where it stopped and ends as if it had not been.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import json
+import multiprocessing
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from types import FunctionType
+
+import numpy as np
+import numpy.typing as npt
+
+from tacit import data, envs
+from tacit.collection.policies import Each, Expert, Policy, Random, Steps, policy_called
+from tacit.data import Episodes
+from tacit.data.files import write_atomically
+from tacit.data.storage import Format
+from tacit.errors import ConfigError
+from tacit.types import ActionSpace, Array, Box, Environment, Episode
+
+__all__ = ["Expert", "Policy", "Random", "Steps", "collect"]
+
+NUM_ENVS = 16
+
+
+def collect(
+    env: str | Environment | Callable[..., Environment],
+    policy: str | Policy = "random",
+    *,
+    episodes: int,
+    steps: int = 100,
+    to: str | Path | None = None,
+    seed: int = 0,
+    workers: int = 1,
+    num_envs: int | None = None,
+    format: str | Format = "lerobot",
+    progress: bool = False,
+) -> Episodes:
+    """Record ``episodes`` episodes of ``steps`` actions (and one observation more), fewer where the world ends one.
+
+    Args:
+        env: A name for :func:`tacit.envs.make`, a function or class that takes ``num_envs``, or an environment.
+        policy: ``random``, ``expert``, ``module:function`` (see :data:`Steps`) or a :data:`Policy`.
+        episodes: How many there are to be.
+        steps: Actions in an episode.
+        to: Where to write a dataset; what is there of the same collection is kept. None: in memory.
+        seed: Seed of the collection.
+        workers: Processes to record in, started afresh: guard the caller's module by ``__name__ == "__main__"``.
+        num_envs: Worlds in a batch, 16 by default; an environment brings its own number.
+        format: How to write it; see :class:`tacit.data.Writer`.
+        progress: Show a progress bar on stderr.
+
+    Raises:
+        ConfigError: if an option is unknown or out of range, or ``to`` holds episodes of another collection.
+        SpecError: if a policy gives actions that do not fit.
+    """
+    if episodes < 1 or steps < 1 or workers < 1:
+        raise ConfigError(
+            f"collect needs episodes, steps and workers of at least 1; got {episodes}, {steps} and {workers}."
+        )
+    if workers > 1 and not (isinstance(env, str) or callable(env)):
+        raise ConfigError(
+            "with several workers, give the environment by name or as a function, for each to make its own."
+        )
+    recipe = _Recipe(env, policy_called(policy), steps, seed, num_envs)
+    world = recipe.open()
+    try:
+        if to is None:
+            recorded = _shown(progress, recipe.record_all(world, range(episodes), workers), 0, episodes)
+            return data.from_episodes(list(recorded), world.spec)
+        with data.Writer(to, world.spec, format) as writer:
+            done = len(writer)
+            recipe.claim(Path(to), done)
+            for episode in _shown(progress, recipe.record_all(world, range(done, episodes), workers), done, episodes):
+                writer.add(episode)
+    finally:
+        if world is not env:
+            world.close()
+    return data.open(to)
+
+
+@dataclass(frozen=True)
+class _Recipe:
+    """What makes episode ``i``, in this process or in another."""
+
+    env: str | Environment | Callable[..., Environment]
+    policy: Policy
+    steps: int
+    seed: int
+    num_envs: int | None
+
+    def open(self) -> Environment:
+        """The environment, made anew unless it was given."""
+        if isinstance(self.env, str):
+            return envs.make(self.env, self.num_envs or NUM_ENVS)
+        if callable(self.env):
+            return self.env(num_envs=self.num_envs or NUM_ENVS)
+        if self.num_envs not in (None, self.env.num_envs):
+            raise ConfigError(
+                f"the environment has {self.env.num_envs} worlds; got num_envs={self.num_envs} beside it."
+            )
+        return self.env
+
+    def claim(self, path: Path, done: int) -> None:
+        """Note beside the dataset what is recorded there, or refuse to add to something else."""
+        note = path.parent / f".{path.name}.collection.json"
+        mine = json.dumps(
+            {"env": _named(self.env), "policy": _named(self.policy), "steps": self.steps, "seed": self.seed}
+        )
+        if done:
+            theirs = note.read_text() if note.exists() else "something that collect did not record"
+            if theirs != mine:
+                raise ConfigError(f"{path} holds {done} episodes of {theirs}; got {mine}. Choose another place.")
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(note, mine)
+
+    def record_all(self, env: Environment, indices: Sequence[int], workers: int) -> Iterator[Episode]:
+        """Episodes ``indices`` in order, in batches as large as ``env``."""
+        batches = [indices[start : start + env.num_envs] for start in range(0, len(indices), env.num_envs)]
+        if workers == 1 or len(batches) < 2:
+            for batch in batches:
+                yield from self.record(env, batch)
+            return
+        # Processes are spawned, not forked: a fork copies locks that threads hold and OpenGL contexts.
+        spawn = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(min(workers, len(batches)), spawn, initializer=_start, initargs=(self,)) as pool:
+            waiting: deque[Future[list[Episode]]] = deque()
+            for batch in batches:
+                waiting.append(pool.submit(_work, batch))
+                if len(waiting) > 2 * workers:
+                    yield from waiting.popleft().result()
+            while waiting:
+                yield from waiting.popleft().result()
+
+    def record(self, env: Environment, indices: Sequence[int]) -> list[Episode]:
+        """At most as many episodes as the environment has worlds; the worlds left over repeat the last one."""
+        seeds = [int(np.random.SeedSequence([self.seed, index]).generate_state(1)[0]) for index in indices]
+        seeds += seeds[-1:] * (env.num_envs - len(seeds))
+        observation, act = self.policy(env, seeds, self.steps)
+        observations, labels, actions = [observation], [env.labels()], []
+        lengths = np.full(len(seeds), self.steps)
+        terminated = np.zeros(len(seeds), np.bool_)
+        for step in range(self.steps):
+            actions.append(_inside(env.spec.action, act(step, observation)))
+            now = env.step(actions[-1])
+            observation = now.observation
+            observations.append(observation)
+            labels.append(env.labels())
+            ended = (now.terminated | now.truncated) & (lengths > step + 1)
+            lengths[ended], terminated = step + 1, terminated | now.terminated
+            if (lengths <= step + 1).all():
+                break
+        return [
+            Episode(
+                observation=_history(observations, world, lengths[world] + 1),
+                action=np.stack([action[world] for action in actions[: lengths[world]]]),
+                terminated=bool(terminated[world]),
+                labels=_history(labels, world, lengths[world] + 1),
+                index=index,
+                seed=seeds[world],
+            )
+            for world, index in enumerate(indices)
+        ]
+
+
+_worker: tuple[_Recipe, Environment]
+
+
+def _start(recipe: _Recipe) -> None:
+    global _worker
+    _worker = recipe, recipe.open()
+
+
+def _work(indices: Sequence[int]) -> list[Episode]:
+    recipe, env = _worker
+    return recipe.record(env, indices)
+
+
+def _named(value: object) -> str:
+    """What ``value`` is, the same in every process."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, functools.partial):
+        options = [*map(repr, value.args), *(f"{name}={option!r}" for name, option in value.keywords.items())]
+        return f"{_named(value.func)}({', '.join(options)})"
+    if isinstance(value, Each):
+        return _named(value.function)
+    if dataclasses.is_dataclass(value):
+        return repr(value)
+    kind = value if isinstance(value, (type, FunctionType)) else type(value)
+    return f"{kind.__module__}.{kind.__qualname__}"
+
+
+def _inside(space: ActionSpace, action: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """What the world will do: episodes record that, not what was asked for."""
+    if isinstance(space, Box):
+        return np.asarray(
+            np.clip(action, np.array(space.low, np.float32), np.array(space.high, np.float32)), np.float32
+        )
+    return action
+
+
+def _history(steps: Sequence[Mapping[str, Array]], world: int, length: int) -> dict[str, Array]:
+    return {name: np.stack([step[name][world] for step in steps[:length]]) for name in steps[0]}
+
+
+def _shown(progress: bool, episodes: Iterator[Episode], done: int, total: int) -> Iterator[Episode]:
+    if not progress:
+        yield from episodes
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True)) as bar:
+        yield from bar.track(episodes, total=total, completed=done, description="episodes")

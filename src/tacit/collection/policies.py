@@ -1,0 +1,128 @@
+"""Who acts while episodes are recorded."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from tacit._registry import suggest
+from tacit.errors import ConfigError, SpecError
+from tacit.types import ActionSpace, Array, Discrete, Environment, GoalEnvironment, Observation
+
+__all__ = ["Act", "Each", "Expert", "Policy", "Random", "Steps", "policy_called"]
+
+Act: TypeAlias = Callable[[int, Observation], npt.NDArray[np.float32]]
+"""Actions ``[B, A]`` for step ``t`` and observations ``[B, ...]``."""
+Policy: TypeAlias = Callable[[Environment, Sequence[int], int], tuple[Observation, Act]]
+"""Starts episodes in every world of an environment, given a seed for each and the number of steps."""
+Steps: TypeAlias = Callable[[Observation, int, np.random.Generator], Array | int]
+"""A policy of your own: the action for one world's observation at step ``t``, with its generator."""
+
+
+@dataclass(frozen=True)
+class Random:
+    """Holds a random action for a random time, so that a world is crossed rather than jittered in.
+
+    Args:
+        hold: Mean number of steps that an action is held (geometric), 1 for a new one at each step.
+    """
+
+    hold: float = 8.0
+
+    def __post_init__(self) -> None:
+        if not self.hold >= 1:
+            raise ConfigError(f"an action is held for a mean of at least 1 step; got {self.hold}.")
+
+    def __call__(self, env: Environment, seeds: Sequence[int], steps: int) -> tuple[Observation, Act]:
+        """See :data:`Policy`."""
+        plan = np.stack([self.plan(env.spec.action, np.random.default_rng([1, seed]), steps) for seed in seeds])
+        return env.reset(seeds), lambda step, _observation: plan[:, step]
+
+    def plan(self, space: ActionSpace, rng: np.random.Generator, steps: int) -> npt.NDArray[np.float32]:
+        """Actions ``[steps, A]``: uniform in a box, one-hot in a discrete space."""
+        fresh = rng.random(steps) < 1 / self.hold
+        source = np.maximum.accumulate(np.where(fresh, np.arange(steps), 0))
+        if isinstance(space, Discrete):
+            return np.eye(space.n, dtype=np.float32)[rng.integers(0, space.n, steps)][source]
+        return rng.uniform(space.low, space.high, (steps, space.size)).astype(np.float32)[source]
+
+
+@dataclass(frozen=True)
+class Expert:
+    """The environment's own expert, on tasks drawn by the environment."""
+
+    def __call__(self, env: Environment, seeds: Sequence[int], _steps: int) -> tuple[Observation, Act]:
+        """See :data:`Policy`.
+
+        Raises:
+            ConfigError: if the environment has no tasks.
+        """
+        if not {"tasks", "begin", "expert"} <= set(dir(env)):
+            raise ConfigError("this environment has no expert; collect with policy='random' or a function of your own.")
+        world: GoalEnvironment = env  # type: ignore[assignment]
+        tasks = [world.tasks(1, seed) for seed in seeds]
+        start = {name: np.concatenate([task.start[name] for task in tasks]) for name in tasks[0].start}
+        goal = {name: np.concatenate([task.goal[name] for task in tasks]) for name in tasks[0].goal}
+        return world.begin(start), lambda _step, _observation: world.expert(world.state(), goal)
+
+
+@dataclass(frozen=True)
+class Each:
+    """Asks a function for the action of each world in turn."""
+
+    function: Steps
+
+    def __call__(self, env: Environment, seeds: Sequence[int], _steps: int) -> tuple[Observation, Act]:
+        """See :data:`Policy`.
+
+        Raises:
+            SpecError: while acting, if the function gives another shape than the action space's.
+        """
+        generators = [np.random.default_rng([1, seed]) for seed in seeds]
+        space = env.spec.action
+
+        def act(step: int, observation: Observation) -> npt.NDArray[np.float32]:
+            rows = []
+            for world, generator in enumerate(generators):
+                mine = {name: batch[world] for name, batch in observation.items()}
+                rows.append(_row(space, self.function(mine, step, generator)))
+            return np.stack(rows)
+
+        return env.reset(seeds), act
+
+
+def policy_called(policy: str | Policy) -> Policy:
+    """``random``, ``expert`` or ``module:function`` as a policy; a policy as itself.
+
+    Raises:
+        ConfigError: if there is none of that name.
+    """
+    if not isinstance(policy, str):
+        return policy
+    module, colon, function = policy.partition(":")
+    if colon:
+        try:
+            return Each(vars(importlib.import_module(module))[function])
+        except (ImportError, KeyError) as error:
+            raise ConfigError(f"found no policy {policy!r}: {error}. Name a module that can be imported.") from error
+    named: dict[str, Policy] = {"random": Random(), "expert": Expert()}
+    if policy not in named:
+        raise ConfigError(
+            f"no policy called {policy!r}.{suggest(policy, named)} There are: random, expert, and module:function."
+        )
+    return named[policy]
+
+
+def _row(space: ActionSpace, action: Array | int) -> npt.NDArray[np.float32]:
+    """One world's action from a function, which may give the number of a discrete one."""
+    if isinstance(space, Discrete) and np.ndim(action) == 0:
+        return np.asarray(np.eye(space.n)[int(action)], np.float32)
+    row = np.asarray(action, np.float32)
+    if row.shape != (space.size,):
+        raise SpecError(f"a policy gives actions of shape ({space.size},); got shape {row.shape}.")
+    return row

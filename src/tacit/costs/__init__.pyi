@@ -1,0 +1,14 @@
+"""Hand-written energies of a rollout, what a planner minimises; each file is one cost."""
+
+from typing import Any
+
+from tacit.costs._base import Scaled as Scaled
+from tacit.costs._base import Summable as Summable
+from tacit.costs._base import Total as Total
+from tacit.costs.effort import Effort as Effort
+from tacit.costs.goal import Goal as Goal
+
+__all__: list[str]
+
+def load(name: str) -> Any: ...
+def names() -> tuple[str, ...]: ...

@@ -1,0 +1,68 @@
+"""What costs share: they add up, and a number scales them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from tacit.errors import ConfigError
+
+__all__ = ["Scaled", "Summable", "Total"]
+
+
+class Summable:
+    """``cost + cost`` and ``number * cost``, to be inherited by every cost.
+
+    A subclass answers ``cost(latents, actions, goal) -> energies``; see :class:`tacit.types.Cost`.
+    """
+
+    def __call__(self, latents: Tensor, actions: Tensor, goal: Tensor | None) -> Tensor:
+        """Energies ``[B, S]``; see :class:`tacit.types.Cost`."""
+        raise NotImplementedError
+
+    def __add__(self, other: Summable) -> Total:
+        return Total((*_terms(self), *_terms(other)))
+
+    def __mul__(self, weight: float) -> Total:
+        return Total(tuple(Scaled(weight * term.weight, term.cost) for term in _terms(self)))
+
+    __rmul__ = __mul__
+
+
+@dataclass(frozen=True)
+class Scaled:
+    """A cost and its weight.
+
+    Raises:
+        ConfigError: if the weight is not a finite number of at least zero.
+    """
+
+    weight: float
+    cost: Summable
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.weight < float("inf"):
+            raise ConfigError(f"the weight of a cost is a finite number >= 0; got {self.weight}.")
+
+    def __repr__(self) -> str:
+        return repr(self.cost) if self.weight == 1 else f"{self.weight:g} * {self.cost!r}"
+
+
+@dataclass(frozen=True)
+class Total(Summable):
+    """A weighted sum of costs."""
+
+    terms: tuple[Scaled, ...]
+
+    def __call__(self, latents: Tensor, actions: Tensor, goal: Tensor | None) -> Tensor:
+        """The weighted sum of the energies ``[B, S]`` of the terms."""
+        first, *others = [term.weight * term.cost(latents, actions, goal) for term in self.terms]
+        return sum(others, start=first)
+
+    def __repr__(self) -> str:
+        return " + ".join(map(repr, self.terms))
+
+
+def _terms(cost: Summable) -> tuple[Scaled, ...]:
+    return cost.terms if isinstance(cost, Total) else (Scaled(1.0, cost),)

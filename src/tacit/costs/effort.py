@@ -1,0 +1,43 @@
+"""How much the actions ask of the actuators."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from tacit.costs._base import Summable
+from tacit.errors import SpecError
+from tacit.types import Box
+
+__all__ = ["Effort"]
+
+
+@dataclass(frozen=True)
+class Effort(Summable):
+    """The mean square of the raw actions over horizon and components.
+
+    Args:
+        space: Divides each component by half the range of the box first, so that full effort counts 1 in a box about
+            zero; without it the energy is in raw units.
+    """
+
+    space: Box | None = None
+
+    def __call__(self, latents: Tensor, actions: Tensor, goal: Tensor | None) -> Tensor:
+        """Energies ``[B, S]``; see :class:`tacit.types.Cost`.
+
+        Raises:
+            SpecError: if the actions are not blocks of whole actions of the space.
+        """
+        del latents, goal
+        if self.space is not None:
+            if actions.shape[-1] % self.space.size:
+                raise SpecError(
+                    f"Effort expected blocks of a multiple of {self.space.size} numbers; got {actions.shape[-1]}."
+                )
+            low, high = torch.tensor([self.space.low, self.space.high], device=actions.device)
+            half = torch.where(high > low, (high - low) / 2, 1.0)
+            actions = actions / half.repeat(actions.shape[-1] // self.space.size)
+        return actions.square().mean(dim=(-2, -1))

@@ -1,0 +1,19 @@
+"""Worlds to act in; each file is one environment or one adapter."""
+
+import json
+from inspect import signature
+from typing import Any
+from tacit._registry import registry, suggest
+from tacit.errors import ConfigError
+from tacit.types import Environment
+from tacit.envs.dm_control import DMControlEnvironment as DMControlEnvironment
+from tacit.envs.gymnasium import GymnasiumEnvironment as GymnasiumEnvironment
+from tacit.envs.point_mass import PointMass as PointMass
+from tacit.envs.reacher import Reacher as Reacher
+from tacit.envs.two_rooms import TwoRooms as TwoRooms
+
+__all__: list[str]
+
+def load(name: str) -> Any: ...
+def names() -> tuple[str, ...]: ...
+def make(name: str, num_envs: int=1) -> Environment: ...

@@ -1,0 +1,122 @@
+"""MuJoCo without a screen: which OpenGL to load, and a renderer that a CPU can afford.
+
+Shadows and multisampling cost a software renderer 10 to 60 times the rest of a frame, so they are
+switched off before the context exists; afterwards it would be too late. Pictures therefore differ
+from those of other code: draw training and evaluation alike.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+import weakref
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tacit.errors import MissingExtra, TacitError
+
+__all__ = ["APT", "Camera", "choose_opengl", "close_first_at_exit", "load_mujoco", "lower_quality"]
+
+APT = "apt-get install -y libegl1 libegl-mesa0 libgl1-mesa-dri"
+
+
+def choose_opengl() -> None:
+    """Have MuJoCo draw by EGL where there is neither a choice nor a display; before it is imported."""
+    if sys.platform == "linux" and "DISPLAY" not in os.environ:
+        os.environ.setdefault("MUJOCO_GL", "egl")
+
+
+def load_mujoco(purpose: str) -> Any:
+    """The module ``mujoco``.
+
+    Raises:
+        MissingExtra: if the package is not installed.
+        TacitError: if the chosen OpenGL library is not installed.
+    """
+    choose_opengl()
+    try:
+        import mujoco
+    except ModuleNotFoundError as error:
+        raise MissingExtra("mujoco", "mujoco", purpose) from error
+    except (ImportError, AttributeError, OSError) as error:
+        raise _no_opengl() from error
+    return mujoco
+
+
+def lower_quality(model: Any) -> None:
+    """No shadows and no multisampling for a ``mujoco.MjModel``; before its first picture."""
+    model.vis.quality.shadowsize = 0
+    model.vis.quality.offsamples = 0
+    model.light_castshadow[:] = 0
+
+
+_open: weakref.WeakSet[Camera] = weakref.WeakSet()
+
+
+def close_first_at_exit() -> None:
+    """Free OpenGL contexts before whatever was registered up to now.
+
+    MuJoCo and dm_control each tear EGL down at exit, after which freeing a context fails.
+    """
+    atexit.unregister(_close_all)
+    atexit.register(_close_all)
+
+
+class Camera:
+    """Renders one model.
+
+    Args:
+        model: A ``mujoco.MjModel``.
+        size: Height and width of the pictures.
+        camera: Name or number of a camera of the model.
+        plain: Leave out reflections and sky too.
+        supersample: Draw this many times as large and average, against jagged edges.
+    """
+
+    def __init__(self, model: Any, size: int, camera: int | str = 0, plain: bool = False, supersample: int = 1) -> None:
+        mujoco = load_mujoco("rendering")
+        self._size, self._camera, self._supersample = size, camera, supersample
+        lower_quality(model)
+        drawn = size * supersample
+        model.vis.global_.offwidth = max(model.vis.global_.offwidth, drawn)
+        model.vis.global_.offheight = max(model.vis.global_.offheight, drawn)
+        try:
+            self._renderer = mujoco.Renderer(model, drawn, drawn)
+        except (ImportError, AttributeError, OSError, RuntimeError) as error:
+            raise _no_opengl() from error
+        _open.add(self)
+        close_first_at_exit()
+        if plain:
+            self._renderer.scene.flags[mujoco.mjtRndFlag.mjRND_REFLECTION] = 0
+            self._renderer.scene.flags[mujoco.mjtRndFlag.mjRND_SKYBOX] = 0
+
+    def picture(self, data: Any) -> npt.NDArray[np.uint8]:
+        """``[3, size, size]`` of a ``mujoco.MjData`` whose positions are up to date."""
+        self._renderer.update_scene(data, camera=self._camera)
+        frame = self._renderer.render()
+        if (times := self._supersample) > 1:
+            sums = np.full((self._size, self._size, 3), times * times // 2, np.uint16)
+            for row, column in np.ndindex(times, times):
+                sums += frame[row::times, column::times]
+            frame = (sums // (times * times)).astype(np.uint8)
+        return np.ascontiguousarray(frame.transpose(2, 0, 1))
+
+    def close(self) -> None:
+        """Free the OpenGL context."""
+        self._renderer.close()
+
+
+def _close_all() -> None:
+    for camera in list(_open):
+        camera.close()
+
+
+def _no_opengl() -> TacitError:
+    chosen = os.environ.get("MUJOCO_GL", "glfw")
+    return TacitError(
+        f"MuJoCo found no usable OpenGL (MUJOCO_GL={chosen}). On Debian or Ubuntu run: {APT} -- and leave MUJOCO_GL "
+        "unset or set it to egl; MUJOCO_GL=osmesa with libosmesa6 works too."
+    )

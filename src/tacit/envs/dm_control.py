@@ -1,0 +1,145 @@
+"""Any task of the DeepMind Control Suite as a batch of worlds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tacit._registry import suggest
+from tacit.envs._batch import check_actions, per_world
+from tacit.envs._mujoco import Camera, close_first_at_exit, load_mujoco
+from tacit.errors import ConfigError, MissingExtra, SpecError
+from tacit.types import Array, Box, Modality, Observation, Spec, Transition
+
+__all__ = ["DMControlEnvironment"]
+
+
+class DMControlEnvironment:
+    """A batch of dm_control environments, stepped one after the other.
+
+    Each entry of dm_control's observation becomes a vector modality under its own name. A world that has
+    ended stays as it ended until the next reset; it terminated if its discount was 0 and was truncated
+    otherwise.
+
+    Args:
+        task: Domain and task, such as ``"cartpole/swingup"``.
+        num_envs: Worlds in the batch.
+        pixels: Height and width of a modality ``pixels``, drawn without shadows and multisampling.
+        camera: Name or number of the camera that draws them.
+        modalities: What to show, by default everything; what is left out becomes a label.
+
+    Raises:
+        MissingExtra: if dm_control is not installed.
+        ConfigError: if there is no such task or modality.
+        TacitError: at the first picture, if there is no OpenGL to draw it with.
+    """
+
+    def __init__(
+        self,
+        task: str,
+        num_envs: int = 1,
+        pixels: int | None = None,
+        camera: int | str = 0,
+        modalities: Sequence[str] | None = None,
+    ) -> None:
+        self._worlds = _load(task, num_envs)
+        self._cameras: list[Camera] = []
+        self._pixels, self._camera = pixels, camera
+        first = self._worlds[0]
+        parts = first.observation_spec()
+        kinds = {name: Modality("vector", (max(int(np.prod(part.shape)), 1),)) for name, part in parts.items()}
+        if pixels is not None:
+            kinds["pixels"] = Modality("pixels", (3, pixels, pixels))
+        for name in modalities or ():
+            if name not in kinds:
+                raise ConfigError(f"{task} has no modality {name!r}.{suggest(name, kinds)}")
+        action = first.action_spec()
+        bounds = (
+            np.broadcast_to([action.minimum], (1, *action.shape)),
+            np.broadcast_to([action.maximum], (1, *action.shape)),
+        )
+        low, high = (tuple(map(float, bound.ravel())) for bound in bounds)
+        if not low:
+            raise SpecError(f"{task} takes no actions.")
+        self.spec = Spec(
+            {name: kinds[name] for name in modalities or kinds}, Box(low, high), 1 / first.control_timestep()
+        )
+        self._last: list[Any] = [None] * num_envs
+        self._all: dict[str, Array] = {}
+
+    @property
+    def num_envs(self) -> int:
+        """Worlds in the batch."""
+        return len(self._worlds)
+
+    def reset(self, seed: int | Sequence[int]) -> Observation:
+        """Reset every world with a seed of its own; see :class:`tacit.types.Environment`."""
+        for index, one in enumerate(per_world(seed, self.num_envs)):
+            self._worlds[index].task.random.seed(one)
+            self._last[index] = self._worlds[index].reset()
+        self._all = self._read(np.ones(self.num_envs, np.bool_))
+        return self._shown()
+
+    def step(self, action: npt.NDArray[np.float32]) -> Transition:
+        """Step every world that has not ended; actions outside the box are clipped to it."""
+        box = self.spec.action
+        check_actions(action, self.num_envs, box.size)
+        going = np.array([not step.last() for step in self._last])
+        if isinstance(box, Box):
+            action = np.clip(np.asarray(action, np.float64), box.low, box.high)
+        for index in np.flatnonzero(going):
+            self._last[index] = self._worlds[index].step(action[index])
+        self._all = self._read(going)
+        ended = np.array([step.last() for step in self._last])
+        terminated = ended & np.array([step.discount == 0 for step in self._last])
+        return Transition(self._shown(), terminated=terminated, truncated=ended & ~terminated)
+
+    def labels(self) -> Mapping[str, Array]:
+        """The modalities that are not shown."""
+        return {name: batch for name, batch in self._all.items() if name not in self.spec.modalities}
+
+    def close(self) -> None:
+        """Free the OpenGL contexts and the simulators."""
+        for closable in (*self._cameras, *self._worlds):
+            closable.close()
+        self._cameras = []
+
+    def _shown(self) -> Observation:
+        return {name: self._all[name] for name in self.spec.modalities}
+
+    def _read(self, changed: npt.NDArray[np.bool_]) -> dict[str, Array]:
+        names = self._last[0].observation
+        batch: dict[str, Array] = {
+            name: np.stack([np.asarray(step.observation[name], np.float32).reshape(-1) for step in self._last])
+            for name in names
+        }
+        if self._pixels is not None:
+            batch["pixels"] = self._draw(self._pixels, changed)
+        return batch
+
+    def _draw(self, size: int, changed: npt.NDArray[np.bool_]) -> Array:
+        if not self._cameras:
+            self._cameras = [Camera(world.physics.model.ptr, size, self._camera) for world in self._worlds]
+        pictures = np.array(self._all["pixels"]) if self._all else np.empty((self.num_envs, 3, size, size), np.uint8)
+        for index in np.flatnonzero(changed):
+            pictures[index] = self._cameras[index].picture(self._worlds[index].physics.data.ptr)
+        return pictures
+
+
+def _load(task: str, num_envs: int) -> list[Any]:
+    load_mujoco("the dm_control adapter")
+    try:
+        from dm_control import suite
+    except ModuleNotFoundError as error:
+        raise MissingExtra("dm-control", "mujoco", "the dm_control adapter") from error
+    close_first_at_exit()
+    known = ["/".join(pair) for pair in suite.ALL_TASKS]
+    if task not in known:
+        raise ConfigError(f"dm_control has no task {task!r}.{suggest(task, known)} Name it as 'domain/task'.")
+    if num_envs < 1:
+        raise ConfigError(f"the dm_control adapter needs num_envs >= 1; got {num_envs}.")
+    domain, _, name = task.partition("/")
+    return [suite.load(domain, name, task_kwargs={"random": 0}) for _ in range(num_envs)]

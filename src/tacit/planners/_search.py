@@ -1,0 +1,199 @@
+"""Distributions over sequences of actions that a planner draws from and narrows down."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+import torch
+from torch import Generator, Tensor
+
+from tacit.errors import ConfigError, PlanningError, SpecError
+from tacit.types import ActionSpace, Box
+
+__all__ = ["Bounds", "Categorical", "Gaussian", "Noise", "begin", "begin_box", "finite", "white"]
+
+Noise: TypeAlias = Callable[[tuple[int, int, int, int], Generator], Tensor]
+"""Standard normal numbers of the shape ``(B, S, H, A)``."""
+
+WARM = 0.5
+"""The share of probability that a warm start gets in a discrete space; the rest is uniform."""
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """A box as float32 tensors ``[A]``, rounded inwards, so that no float32 action lies outside it."""
+
+    low: Tensor
+    high: Tensor
+
+    @classmethod
+    def of(cls, space: Box, device: torch.device) -> Bounds:
+        """The bounds of ``space`` on ``device``."""
+        exact = torch.tensor([space.low, space.high], dtype=torch.float64)
+        low, high = exact.float()
+        infinity = torch.tensor(torch.inf)
+        inner_low = torch.where(low.double() < exact[0], torch.nextafter(low, infinity), low)
+        inner_high = torch.where(high.double() > exact[1], torch.nextafter(high, -infinity), high)
+        narrow = inner_low > inner_high
+        return cls(torch.where(narrow, low, inner_low).to(device), torch.where(narrow, low, inner_high).to(device))
+
+    @property
+    def center(self) -> Tensor:
+        """The middle of each range."""
+        return (self.low + self.high) / 2
+
+    @property
+    def half(self) -> Tensor:
+        """Half of each range."""
+        return (self.high - self.low) / 2
+
+    def clip(self, actions: Tensor) -> Tensor:
+        """The nearest actions inside the box."""
+        return torch.clamp(actions, self.low, self.high)
+
+
+def white(shape: tuple[int, int, int, int], generator: Generator) -> Tensor:
+    """Independent noise."""
+    return torch.randn(shape, generator=generator, device=generator.device)
+
+
+@dataclass(frozen=True)
+class Gaussian:
+    """Independent normal distributions, clipped to a box.
+
+    Attributes:
+        bounds: The box.
+        mean: ``[B, H, A]``.
+        spread: ``[B, H, A]`` standard deviations.
+    """
+
+    bounds: Bounds
+    mean: Tensor
+    spread: Tensor
+
+    @property
+    def mode(self) -> Tensor:
+        """The one sequence that stands for the distribution, ``[B, H, A]``."""
+        return self.mean
+
+    def legal(self, actions: Tensor) -> Tensor:
+        """The nearest actions inside the space."""
+        return self.bounds.clip(actions)
+
+    def sample(self, count: int, generator: Generator, noise: Noise = white) -> Tensor:
+        """Candidates ``[B, count, H, A]``."""
+        batch, horizon, size = self.mean.shape
+        candidates = noise((batch, count, horizon, size), generator)
+        candidates.mul_(self.spread[:, None]).add_(self.mean[:, None])
+        return torch.clamp(candidates, self.bounds.low, self.bounds.high, out=candidates)
+
+    def fit(self, elites: Tensor, valid: Tensor, keep_mean: float, keep_spread: float, floor: float) -> Gaussian:
+        """Moved to the elites ``[B, K, H, A]`` of which only the ``valid [B, K]`` count.
+
+        ``keep_mean`` and ``keep_spread`` are the shares of the old values that stay; the standard deviation
+        is the unbiased one and never below ``floor`` times half the range.
+        """
+        weight = valid[:, :, None, None].to(elites.dtype)
+        count = weight.sum(dim=1)
+        mean = (weight * elites).sum(dim=1) / count
+        variance = (weight * (elites - mean[:, None]).square()).sum(dim=1) / (count - 1).clamp(min=1)
+        return replace(
+            self,
+            mean=self.bounds.clip(keep_mean * self.mean + (1 - keep_mean) * mean),
+            spread=torch.maximum(
+                keep_spread * self.spread + (1 - keep_spread) * variance.sqrt(), floor * self.bounds.half
+            ),
+        )
+
+
+@dataclass(frozen=True)
+class Categorical:
+    """Independent choices among ``A`` actions.
+
+    Attributes:
+        mean: ``[B, H, A]`` the probability of each action.
+    """
+
+    mean: Tensor
+
+    @property
+    def spread(self) -> Tensor:
+        """The probabilities once more: they say all there is to say."""
+        return self.mean
+
+    @property
+    def mode(self) -> Tensor:
+        """The most probable action of each row, one-hot ``[B, H, A]``."""
+        return self.legal(self.mean)
+
+    def legal(self, actions: Tensor) -> Tensor:
+        """One-hot at the largest entry of each row."""
+        return torch.zeros_like(actions).scatter_(-1, actions.argmax(dim=-1, keepdim=True), 1.0)
+
+    def sample(self, count: int, generator: Generator) -> Tensor:
+        """One-hot candidates ``[B, count, H, A]``."""
+        batch, horizon, size = self.mean.shape
+        clocks = torch.empty(batch, count, horizon, size, device=generator.device).exponential_(generator=generator)
+        return self.legal(self.mean[:, None] / clocks)
+
+    def fit(self, elites: Tensor, valid: Tensor, keep_mean: float, keep_spread: float, floor: float) -> Categorical:
+        """Moved to how often the ``valid [B, K]`` elites chose each action; no probability is below ``floor / A``."""
+        del keep_spread
+        weight = valid[:, :, None, None].to(elites.dtype)
+        chosen = (weight * elites).sum(dim=1) / weight.sum(dim=1)
+        share = keep_mean * self.mean + (1 - keep_mean) * chosen
+        return Categorical((1 - floor) * share + floor / elites.shape[-1])
+
+
+def begin(
+    space: ActionSpace, batch: int, horizon: int, generator: Generator, std: float, warm_start: Tensor | None
+) -> Gaussian | Categorical:
+    """The distribution that a search starts from: around the warm start, else around the middle of the space.
+
+    Raises:
+        SpecError: if the warm start does not fit.
+        PlanningError: if it is not finite.
+    """
+    shape = (batch, horizon, space.size)
+    if min(batch, horizon) < 1:
+        raise ConfigError(f"a plan needs batch >= 1 and horizon >= 1; got {batch} and {horizon}.")
+    if warm_start is not None and warm_start.shape != shape:
+        raise SpecError(f"warm_start must be [B, H, A] = {list(shape)}; got {list(warm_start.shape)}.")
+    if warm_start is not None:
+        warm_start = finite(warm_start, "warm_start", generator.device)
+    if isinstance(space, Box):
+        bounds = Bounds.of(space, generator.device)
+        mean = bounds.center.expand(shape) if warm_start is None else bounds.clip(warm_start)
+        return Gaussian(bounds, mean, (std * bounds.half).expand(shape))
+    uniform = torch.full(shape, 1 / space.n, device=generator.device)
+    if warm_start is None:
+        return Categorical(uniform)
+    return Categorical(WARM * Categorical(warm_start).mode + (1 - WARM) * uniform)
+
+
+def begin_box(
+    space: ActionSpace, batch: int, horizon: int, generator: Generator, std: float, warm_start: Tensor | None
+) -> Gaussian:
+    """Like :func:`begin`, for planners that have no meaning in a discrete space.
+
+    Raises:
+        ConfigError: if the space is discrete.
+    """
+    search = begin(space, batch, horizon, generator, std, warm_start)
+    if isinstance(search, Categorical):
+        raise ConfigError(f"this planner searches a Box; got {space}. CEM and RandomShooting search discrete spaces.")
+    return search
+
+
+def finite(actions: Tensor, name: str, device: torch.device) -> Tensor:
+    """The actions as float32 on the device.
+
+    Raises:
+        PlanningError: if they hold NaN or infinity.
+    """
+    actions = actions.detach().to(device, torch.float32)
+    if not bool(actions.isfinite().all()):
+        raise PlanningError(f"{name} must be finite; NaN or infinity came. Look at what made them, or plan without {name}.")
+    return actions

@@ -1,0 +1,79 @@
+"""The cross-entropy method."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from torch import Generator, Tensor
+
+from tacit.planners._check import require
+from tacit.planners._record import Record, elites, join
+from tacit.planners._search import begin
+from tacit.types import ActionSpace, Plan, Score
+
+__all__ = ["CEM"]
+
+
+@dataclass(frozen=True)
+class CEM:
+    """Draw, keep the elites, fit the distribution to them, again (Rubinstein and Kroese, 2004).
+
+    In a :class:`tacit.types.Box` the distribution is normal and samples are clipped to the box; in a
+    :class:`tacit.types.Discrete` space it is categorical. Sample 0 of every round is the mean (the most probable).
+
+    Args:
+        samples: Candidates of a round.
+        iterations: Rounds.
+        elites: Candidates to fit to.
+        std: First standard deviation, in halves of the range; a discrete space starts uniform.
+        min_std: The standard deviation never falls below this, in halves of the range; in a discrete space
+            it is the share of uniform probability.
+        mean_momentum: Share of the old mean that stays.
+        std_momentum: Share of the old standard deviation that stays.
+        result: ``best``: the best candidate ever rated; ``mean``: the last mean (where its energy is finite).
+
+    Raises:
+        ConfigError: if an option is out of range.
+    """
+
+    samples: int = 300
+    iterations: int = 10
+    elites: int = 30
+    std: float = 1.0
+    min_std: float = 0.05
+    mean_momentum: float = 0.0
+    std_momentum: float = 0.0
+    result: Literal["best", "mean"] = "best"
+
+    def __post_init__(self) -> None:
+        require(1 <= self.elites <= self.samples, "CEM", f"1 <= elites <= samples; got {self.elites}, {self.samples}")
+        require(self.iterations >= 1, "CEM", f"iterations >= 1; got {self.iterations}")
+        require(0 <= self.min_std <= self.std, "CEM", f"0 <= min_std <= std; got {self.min_std}, {self.std}")
+        momenta = self.mean_momentum, self.std_momentum
+        require(all(0 <= share < 1 for share in momenta), "CEM", f"momenta in [0, 1); got {momenta}")
+        require(self.result in ("best", "mean"), "CEM", f"result 'best' or 'mean'; got {self.result!r}")
+
+    def __call__(
+        self,
+        score: Score,
+        space: ActionSpace,
+        *,
+        horizon: int,
+        batch: int,
+        generator: Generator,
+        warm_start: Tensor | None = None,
+        proposals: Tensor | None = None,
+    ) -> Plan:
+        """See :class:`tacit.types.Planner`."""
+        search = begin(space, batch, horizon, generator, self.std, warm_start)
+        record = Record(score)
+        for iteration in range(self.iterations):
+            candidates = search.sample(self.samples, generator)
+            candidates[:, 0] = search.mode
+            if iteration == 0:
+                candidates = join(candidates, proposals, search)
+            chosen, valid = elites(candidates, record.rate(candidates), self.elites)
+            search = search.fit(chosen, valid, self.mean_momentum, self.std_momentum, self.min_std)
+            record.note(search.mean, search.spread)
+        return record.plan(search.mode if self.result == "mean" else None)

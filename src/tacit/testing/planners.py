@@ -1,0 +1,251 @@
+"""Conformance suite for planners, and planning problems whose answer is known.
+
+In the tests of an extension::
+
+    from tacit.testing.planners import check_planner
+
+    def test_mine_is_a_planner():
+        check_planner(MyPlanner())
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Generator, Tensor
+
+from tacit.errors import ConfigError, PlanningError
+from tacit.types import ActionSpace, Box, Discrete, Plan, Planner, Score
+
+__all__ = ["Problem", "bandit", "bowl", "check_planner", "point_mass", "two_valleys"]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A planning problem for a batch of worlds whose best plan is known.
+
+    Attributes:
+        space: The space of one row of a plan.
+        score: Energies ``[B, S]`` of candidates ``[B, S, H, A]``; differentiable where the space is a box.
+        optimum: ``[B, H, A]`` the best plan.
+    """
+
+    space: ActionSpace
+    score: Score
+    optimum: Tensor
+
+    @property
+    def energy(self) -> Tensor:
+        """``[B]`` energy of the best plan."""
+        return self.score(self.optimum[:, None])[:, 0]
+
+    def solve(self, planner: Planner, seed: int = 0) -> Plan:
+        """What ``planner`` finds, a pure function of ``seed``."""
+        batch, horizon, _ = self.optimum.shape
+        generator = Generator(self.optimum.device).manual_seed(seed)
+        return planner(self.score, self.space, horizon=horizon, batch=batch, generator=generator)
+
+    def regret(self, plan: Plan) -> Tensor:
+        """``[B]``: 0 for the best plan, 1 for one no better than doing the middle of the box (or arm 0)."""
+        idle = torch.zeros_like(self.optimum)
+        if isinstance(self.space, Box):
+            idle += torch.tensor([self.space.low, self.space.high]).mean(dim=0)
+        else:
+            idle[..., 0] = 1.0
+        reference = self.score(idle[:, None])[:, 0]
+        return (plan.energy - self.energy) / (reference - self.energy).clamp(min=1e-9)
+
+
+def bandit(batch: int = 3, horizon: int = 4, arms: int = 5, seed: int = 0) -> Problem:
+    """Arms with known prices, other ones in each row: the best plan takes the cheapest of each row."""
+    prices = torch.rand(batch, horizon, arms, generator=Generator().manual_seed(seed))
+    prices[..., 0] += 1.0
+    optimum = torch.nn.functional.one_hot(prices.argmin(dim=-1), arms).float()
+    return Problem(Discrete(arms), lambda actions: (actions * prices[:, None]).sum(dim=(2, 3)), optimum)
+
+
+def bowl(batch: int = 3, horizon: int = 2, size: int = 2, seed: int = 0, space: Box | None = None) -> Problem:
+    """Squared distance to a point, which lies outside the box in some components: the best plan is its projection."""
+    box = space or Box(tuple(-1.0 - i for i in range(size)), tuple(0.5 + i for i in range(size)))
+    low, high = torch.tensor([box.low, box.high])
+    shares = torch.rand(batch, horizon, box.size, generator=Generator().manual_seed(seed)) * 1.4 - 0.2
+    point = low + shares * (high - low)
+    return Problem(box, lambda actions: (actions - point[:, None]).square().sum(dim=(2, 3)), point.clamp(low, high))
+
+
+def point_mass(batch: int = 3, horizon: int = 8, seed: int = 0, effort: float = 0.05) -> Problem:
+    """Linear dynamics, quadratic cost: ``p' = p + v / 4``, ``v' = v + a``, from random ``(p, v)`` to rest at zero.
+
+    The energy is ``p_H^2 + v_H^2 + effort * sum a^2``, its minimum the solution of the normal equations. The box
+    is wide enough that the bounds do not bind.
+    """
+    step = torch.tensor([[1.0, 0.25], [0.0, 1.0]], dtype=torch.float64)
+    push = torch.tensor([0.0, 1.0], dtype=torch.float64)
+    start = torch.rand(batch, 2, generator=Generator().manual_seed(seed), dtype=torch.float64) * 2 - 1
+    powers = [torch.linalg.matrix_power(step, k) for k in range(horizon + 1)]
+    drift = start @ powers[horizon].T
+    gain = torch.stack([powers[horizon - 1 - k] @ push for k in range(horizon)], dim=1)
+    hessian = gain.T @ gain + effort * torch.eye(horizon, dtype=torch.float64)
+    optimum = -torch.linalg.solve(hessian, gain.T @ drift.T).T.float()[:, :, None]
+    drift32, gain32 = drift.float()[:, None], gain.float()
+
+    def score(actions: Tensor) -> Tensor:
+        end: Tensor = drift32 + actions[..., 0] @ gain32.T
+        return end.square().sum(dim=-1) + effort * actions.square().sum(dim=(2, 3))
+
+    return Problem(Box((-2.0,), (2.0,)), score, optimum)
+
+
+def two_valleys(batch: int = 3, horizon: int = 2, size: int = 2) -> Problem:
+    """Two bowls, one in each corner of the box: the deeper one at 0.6, a decoy of energy 0.2 at -0.6."""
+    deep = torch.full((batch, horizon, size), 0.6)
+
+    def score(actions: Tensor) -> Tensor:
+        right = (actions - 0.6).square().mean(dim=(2, 3))
+        return torch.minimum(right, (actions + 0.6).square().mean(dim=(2, 3)) + 0.2)
+
+    return Problem(Box((-1.0,) * size, (1.0,) * size), score, deep)
+
+
+def check_planner(planner: Planner, tolerance: float = 0.15) -> None:
+    """Check that ``planner`` keeps the promises of :class:`tacit.types.Planner`.
+
+    It is run on small problems, once in a box and, unless it refuses that with a ``ConfigError``, once in a
+    discrete space.
+
+    Args:
+        planner: With a configuration that suits small problems.
+        tolerance: Largest regret on the two problems of four numbers, see :meth:`Problem.regret`.
+
+    Raises:
+        AssertionError: naming the promise that is broken.
+    """
+    problems = [bowl(), bowl(horizon=1, space=Box((-1.0, 0.1), (3.0, 0.1)))]
+    try:
+        bandit().solve(planner)
+        problems.append(bandit(horizon=2))
+    except ConfigError:
+        pass
+    for problem in problems:
+        _check_plan(planner, problem, tolerance)
+        _check_randomness(planner, problem)
+        _check_neighbours(planner, problem)
+        _check_hints(planner, problem)
+        _check_bad_numbers(planner, problem)
+
+
+def _expect(holds: bool | Tensor, promise: str) -> None:
+    if not bool(torch.as_tensor(holds).all()):
+        raise AssertionError(promise)
+
+
+def _legal(space: ActionSpace, actions: Tensor) -> Tensor:
+    """Which of the actions ``[..., A]`` lie in the space."""
+    if isinstance(space, Discrete):
+        return ((actions == 0) | (actions == 1)).all(dim=-1) & (actions.sum(dim=-1) == 1)
+    low, high = torch.tensor([space.low, space.high], dtype=torch.float64)
+    fixed = low == high
+    inside = (actions.double() >= low) & (actions.double() <= high)
+    return torch.where(fixed, actions == low.float(), inside).all(dim=-1)
+
+
+def _check_plan(planner: Planner, problem: Problem, tolerance: float) -> None:
+    rated = 0
+
+    def watched(actions: Tensor) -> Tensor:
+        nonlocal rated
+        rated += actions.shape[1]
+        _expect(_legal(problem.space, actions.detach()), f"every candidate must lie in {problem.space}")
+        return problem.score(actions)
+
+    plan = Problem(problem.space, watched, problem.optimum).solve(planner)
+    shape = problem.optimum.shape
+    _expect(plan.actions.shape == shape and plan.energy.shape == shape[:1], "a plan is [B, H, A] with energies [B]")
+    _expect(not plan.actions.requires_grad and not plan.energy.requires_grad, "a plan carries no gradient")
+    _expect(_legal(problem.space, plan.actions), f"the plan must lie in {problem.space}")
+    again = problem.score(plan.actions[:, None])[:, 0]
+    _expect(torch.allclose(again, plan.energy, atol=1e-5), "Plan.energy must be the energy of Plan.actions")
+    _expect(plan.evaluations == rated, f"Plan.evaluations must count the candidates: {rated}; got {plan.evaluations}")
+    _expect(len(plan.trace) >= 1, "the trace needs an entry for each iteration")
+    for before, after in zip(plan.trace, plan.trace[1:], strict=False):
+        _expect(after.best <= before.best, "Iteration.best is the lowest energy so far")
+    for entry in plan.trace:
+        _expect(entry.elite.shape == shape and entry.spread.shape == shape, "elite and spread are [B, H, A]")
+        _expect(entry.rejected == 0, "nothing was to be rejected")
+    _expect(problem.regret(plan) <= tolerance, f"regret {problem.regret(plan).tolist()} exceeds {tolerance}")
+
+
+def _check_randomness(planner: Planner, problem: Problem) -> None:
+    torch.manual_seed(0)
+    first = problem.solve(planner, seed=3)
+    torch.manual_seed(1)
+    second = problem.solve(planner, seed=3)
+    _expect(torch.equal(first.actions, second.actions), "the generator must be the only source of randomness")
+
+
+def _check_neighbours(planner: Planner, problem: Problem) -> None:
+    def disturbed(actions: Tensor) -> Tensor:
+        energies = problem.score(actions)
+        return torch.cat([energies[:1], -3.0 * energies[1:]])
+
+    alone = problem.solve(planner).actions[0]
+    beside = Problem(problem.space, disturbed, problem.optimum).solve(planner).actions[0]
+    _expect(
+        torch.allclose(alone, beside, atol=1e-6), "a world's plan must not depend on the energies of its neighbours"
+    )
+
+
+def _check_hints(planner: Planner, problem: Problem) -> None:
+    batch, horizon, _ = problem.optimum.shape
+
+    def ask(warm_start: Tensor | None, proposals: Tensor | None) -> Plan:
+        return planner(
+            problem.score,
+            problem.space,
+            horizon=horizon,
+            batch=batch,
+            generator=Generator().manual_seed(0),
+            warm_start=warm_start,
+            proposals=proposals,
+        )
+
+    proposed = ask(None, problem.optimum[:, None])
+    _expect(proposed.trace[0].best <= problem.energy + 1e-5, "proposals must be rated in the first round")
+    warm = ask(problem.optimum, None)
+    _expect(warm.trace[0].best <= problem.energy + 1e-5, "the warm start must be rated in the first round")
+    if isinstance(problem.space, Box):
+        _expect(_legal(problem.space, ask(100 * problem.optimum, None).actions), "hints are brought into the space")
+
+
+def _check_bad_numbers(planner: Planner, problem: Problem) -> None:
+    rejected = []
+
+    def spoilt(bad: float) -> Callable[[Tensor], Tensor]:
+        def score(actions: Tensor) -> Tensor:
+            energies = problem.score(actions)
+            energies = torch.where(torch.arange(energies.shape[1]) % 3 == 1, bad, energies)
+            rejected.append((~energies.isfinite()).sum(dim=1))
+            return energies
+
+        return score
+
+    for bad in (float("nan"), float("inf"), -float("inf")):
+        rejected.clear()
+        plan = Problem(problem.space, spoilt(bad), problem.optimum).solve(planner)
+        _expect(plan.energy.isfinite(), f"an energy of {bad} must never win")
+        _expect(plan.actions.isfinite(), f"an energy of {bad} must not spoil the plan")
+        for entry, count in zip(plan.trace, rejected, strict=False):
+            _expect(entry.rejected == count, "Iteration.rejected counts the energies that are not finite")
+
+    def hopeless(actions: Tensor) -> Tensor:
+        energies = problem.score(actions)
+        return torch.cat([energies[:1], energies[1:] * float("nan")])
+
+    try:
+        Problem(problem.space, hopeless, problem.optimum).solve(planner)
+    except PlanningError as error:
+        _expect("world 1" in str(error), f"PlanningError must name the world, 'world 1'; got {str(error)!r}")
+    else:
+        raise AssertionError("a world without a finite energy must raise PlanningError")

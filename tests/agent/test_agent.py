@@ -1,0 +1,303 @@
+"""The agent plans, carries out, looks and plans again; its state is a value."""
+
+import numpy as np
+import pytest
+import torch
+
+from agent.worlds import TrueTwoRooms, Walk
+from tacit.agent import Agent, PolicyActor, RandomActor
+from tacit.costs import Effort, Goal
+from tacit.envs import TwoRooms
+from tacit.errors import ConfigError, PlanningError, SpecError
+from tacit.models import GoalPolicy, GoalPolicyConfig
+from tacit.planners import CEM, ICEM, MPPI, Gradient, RandomShooting
+from tacit.types import Box, Discrete, Plan
+
+PLANNERS = [CEM(samples=100), ICEM(samples=100), MPPI(samples=100), Gradient(starts=4, iterations=60)]
+START = np.zeros((3, 2), np.float32)
+GOAL = np.array([[2.0, 1.0], [-3.0, 0.5], [0.0, 0.0]], np.float32)
+
+
+@pytest.mark.parametrize("planner", PLANNERS, ids=lambda planner: type(planner).__name__)
+@pytest.mark.parametrize(("frameskip", "hold"), [(1, False), (2, False), (2, True)])
+def test_agent_reaches_its_goals(planner, frameskip, hold):
+    world = Walk(frameskip)
+    agent = Agent(world, planner, Goal(reduce="sum") + 0.001 * Effort(), horizon=3, hold=hold)
+    positions, _, verdicts, _ = world.live(agent, START, GOAL, steps=8)
+    assert np.abs(positions[-1] - GOAL).max() < 0.15
+    assert all(verdict.ok for verdict in verdicts)
+
+
+@pytest.mark.parametrize("planner", [CEM(samples=64, elites=8), RandomShooting(samples=900)])
+def test_discrete_actions(planner):
+    world = Walk(frameskip=2, space=Discrete(3))
+    agent = Agent(world, planner, Goal(), horizon=2, execute=2)
+    start, goal = np.zeros((2, 3), np.float32), np.array([[4.0, 0, 0], [1, 2, 1]], np.float32)
+    positions, actions, _, _ = world.live(agent, start, goal, steps=4)
+    assert (actions.sum(axis=-1) == 1).all()
+    np.testing.assert_array_equal(positions[-1], goal)
+
+
+def test_held_actions_repeat_and_free_ones_do_not():
+    world = Walk(frameskip=3)
+    for hold in (True, False):
+        agent = Agent(world, CEM(samples=50), Goal(), horizon=2, execute=2, hold=hold)
+        _, actions, _, state = world.live(agent, START, GOAL, steps=6)
+        blocks = actions.reshape(2, 3, 3, 2)
+        assert (blocks == blocks[:, :1]).all() == hold
+        assert state.plan.actions.shape == (3, 2 if hold else 6, 2)
+
+
+class Recorded:
+    """A planner that notes how it was asked and answers with rows that count up."""
+
+    def __init__(self):
+        self.asked = []
+
+    def __call__(self, score, space, *, horizon, batch, generator, warm_start=None, proposals=None):
+        self.asked.append((horizon, warm_start, proposals, generator.initial_seed()))
+        rows = torch.arange(horizon, dtype=torch.float32) / 100
+        actions = rows[None, :, None].expand(batch, horizon, space.size)
+        return Plan(actions, score(actions[:, None])[:, 0], (), 1)
+
+
+def test_warm_start_is_the_rest_of_the_plan():
+    world, planner = Walk(frameskip=2), Recorded()
+    agent = Agent(world, planner, Goal(), horizon=3, execute=2)
+    _, actions, _, _ = world.live(agent, START, GOAL, steps=8)
+    assert [asked[0] for asked in planner.asked] == [6, 6]
+    assert planner.asked[0][1] is None
+    np.testing.assert_allclose(planner.asked[1][1][0, :, 0], [0.04, 0.05, 0.05, 0.05, 0.05, 0.05])
+    np.testing.assert_allclose(actions[:, 0, 0], [0, 0.01, 0.02, 0.03] * 2)
+    assert planner.asked[0][3] != planner.asked[1][3], "each decision has a seed of its own"
+
+
+def test_observations_enter_at_the_clock_of_the_model():
+    world = Walk(frameskip=4)
+    agent = Agent(world, Recorded(), Goal(), horizon=3, execute=3)
+    world.live(agent, START, GOAL, steps=9)
+    assert world.looked == 1 + 3
+
+
+def test_model_gets_its_history_and_the_blocks_between():
+    world = Walk(frameskip=2, history=3)
+    agent = Agent(world, Recorded(), Goal(), horizon=2, execute=2)
+    positions, actions, _, _ = world.live(agent, START, GOAL, steps=12)
+    latents, past = world.contexts[-1]
+    np.testing.assert_allclose(latents.transpose(0, 1), positions[6:12:2])
+    np.testing.assert_allclose(
+        past.transpose(0, 1), actions[6:10].reshape(2, 2, 3, 2).transpose(0, 2, 1, 3).reshape(2, 3, 4)
+    )
+    first_latents, first_past = world.contexts[0]
+    assert first_latents.shape == (3, 1, 2)
+    assert first_past is None
+
+
+def test_surprise_is_the_error_of_the_last_prediction():
+    world = Walk(frameskip=2, drift=0.25)
+    agent = Agent(world, Recorded(), Goal(), horizon=2)
+    _, _, verdicts, _ = world.live(agent, START, GOAL, steps=4)
+    assert np.isnan([verdict.surprise for verdict in verdicts[:2]]).all()
+    for verdict in verdicts[2:]:
+        np.testing.assert_allclose(verdict.surprise, np.full(3, 0.5**2), rtol=1e-5)
+        assert verdict.surprise.dtype == np.float32
+    right = Walk(frameskip=2)
+    _, _, verdicts, _ = right.live(Agent(right, Recorded(), Goal(), horizon=2), START, GOAL, steps=4)
+    assert verdicts[-1].surprise.max() < 1e-10
+
+
+def test_state_is_a_value():
+    world = Walk(frameskip=2)
+    agent = Agent(world, CEM(samples=50), Goal(), horizon=2)
+    state = agent.start(seed=3, batch=3, goal={"position": GOAL})
+    torch.manual_seed(0)
+    first, _, later = agent.act(state, {"position": START})
+    agent.act(later, {"position": START})
+    torch.manual_seed(1)
+    again, _, _ = agent.act(state, {"position": START})
+    np.testing.assert_array_equal(first, again)
+    other, _, _ = agent.act(agent.start(seed=4, batch=3, goal={"position": GOAL}), {"position": START})
+    assert (first != other).any()
+    first[:] = 7
+    assert (later.queue != 7).all()
+
+
+def test_two_runs_of_one_seed_are_equal():
+    world = Walk(frameskip=2)
+    agent = Agent(world, CEM(samples=50), Goal(), horizon=2)
+    runs = [world.live(agent, START, GOAL, steps=6, seed=11)[1] for _ in range(2)]
+    np.testing.assert_array_equal(*runs)
+
+
+class Failing:
+    def __init__(self, fail_from):
+        self.calls, self.fail_from, self.inner = 0, fail_from, Recorded()
+
+    def __call__(self, *arguments, **options):
+        self.calls += 1
+        if self.calls >= self.fail_from:
+            raise PlanningError("world 1: nothing is finite")
+        return self.inner(*arguments, **options)
+
+
+def test_failed_planning_is_said_and_the_old_plan_goes_on():
+    world = Walk(frameskip=2)
+    agent = Agent(world, Failing(2), Goal(), horizon=3)
+    _, actions, verdicts, _ = world.live(agent, START, GOAL, steps=6)
+    assert [verdict.ok for verdict in verdicts] == [True, True, False, False, False, False]
+    assert "world 1: nothing is finite" in verdicts[2].reason
+    np.testing.assert_allclose(actions[:, 0, 0], [0, 0.01, 0.02, 0.03, 0.04, 0.05])
+
+
+def test_without_a_plan_the_agent_idles_inside_its_space():
+    for space, expected in [(Box((-1.0, 0.5), (1.0, 2.0)), [0, 0.5]), (Discrete(2), [1, 0])]:
+        world = Walk(space=space)
+        _, actions, verdicts, _ = world.live(Agent(world, Failing(1), Goal(), horizon=3), START, GOAL, steps=2)
+        assert (actions == np.array(expected)).all()
+        assert not verdicts[0].ok
+
+
+def test_nan_in_an_observation_is_a_failed_decision():
+    world = Walk()
+    agent = Agent(world, CEM(samples=50), Goal(), horizon=2)
+    state = agent.start(seed=0, batch=3, goal={"position": GOAL})
+    broken = START.copy()
+    broken[1] = np.nan
+    action, verdict, _ = agent.act(state, {"position": broken})
+    assert not verdict.ok
+    assert "world 1" in verdict.reason
+    assert np.isfinite(action).all()
+
+
+class Hints:
+    """Proposes one constant block, ``count`` times."""
+
+    def __init__(self, block):
+        self.block = torch.tensor(block)
+
+    def propose(self, latents, goal, horizon, count, generator, model):
+        assert latents.shape == goal.shape == (len(latents), 2)
+        assert isinstance(model, Walk)
+        return self.block.expand(len(latents), count, horizon, -1)
+
+
+def test_proposals_reach_the_planner_row_by_row():
+    world = Walk(frameskip=2)
+    for hold, expected in [(False, [[0.1, 0.2], [0.3, 0.6]] * 3), (True, [[0.2, 0.4]] * 3)]:
+        planner = Recorded()
+        agent = Agent(world, planner, Goal(), horizon=3, hold=hold, proposal=Hints([0.1, 0.2, 0.3, 0.6]))
+        world.live(agent, START, GOAL, steps=1)
+        proposals = planner.asked[0][2]
+        assert proposals.shape == (3, 16, len(expected), 2)
+        np.testing.assert_allclose(proposals[2, 7], expected)
+    with pytest.raises(SpecError, match="goal"):
+        world.live(agent, START, None, steps=1)
+
+
+def test_policy_actor_carries_out_its_policy_inside_the_space():
+    world = Walk(frameskip=2)
+    actor = PolicyActor(world, Hints([0.1, -0.2, 3.0, 0.4]))
+    _, actions, verdicts, _ = world.live(actor, START, GOAL, steps=4)
+    np.testing.assert_allclose(actions[:, 0], np.array([[0.1, -0.2], [1.0, 0.4]] * 2, np.float32))
+    assert verdicts[-1].ok
+    assert verdicts[-1].surprise.max() < 1e-10
+    actor = PolicyActor(world, Hints([0.1, np.nan, 3.0, 0.4]))
+    _, actions, verdicts, _ = world.live(actor, START, GOAL, steps=2)
+    assert (actions == 0).all()
+    assert not verdicts[0].ok
+
+
+def test_goal_policy_acts_and_proposes():
+    world = Walk(frameskip=2)
+    torch.manual_seed(0)
+    policy = GoalPolicy(GoalPolicyConfig(2, world.config.spec.action, frameskip=2))
+    position = torch.rand(512, 2, generator=torch.Generator().manual_seed(0)) * 4 - 2
+    actions = torch.rand(512, 4, generator=torch.Generator().manual_seed(1)) * 2 - 1
+    goals = position + actions.reshape(512, 2, 2).sum(dim=1)
+    optimiser = torch.optim.Adam(policy.parameters(), 3e-3)
+    for _ in range(150):
+        optimiser.zero_grad()
+        policy.loss(position, goals, actions).backward()
+        optimiser.step()
+    near = 0.4 * GOAL
+    positions, _, _, _ = world.live(PolicyActor(world, policy), START, near, steps=2)
+    assert np.abs(positions[-1] - near).max() < 0.3
+    few = RandomShooting(samples=1)
+    helped = Agent(world, few, Goal(), horizon=2, proposal=policy)
+    positions, _, _, _ = world.live(helped, START, GOAL, steps=8)
+    assert np.abs(positions[-1] - GOAL).max() < 0.6
+
+
+def test_policy_actor_with_choices():
+    world = Walk(space=Discrete(2))
+    _, actions, _, _ = world.live(PolicyActor(world, Hints([0.2, 0.7])), START, GOAL, steps=1)
+    np.testing.assert_array_equal(actions[0], [[0, 1]] * 3)
+
+
+def test_random_actor_is_uniform_held_and_seeded():
+    actor = RandomActor(Box((-1.0, 2.0), (1.0, 6.0)), hold=3)
+    state = actor.start(seed=5, batch=4000)
+    drawn = []
+    for _ in range(6):
+        action, verdict, state = actor.act(state, {})
+        drawn.append(action)
+    assert verdict.ok
+    assert action.dtype == np.float32
+    assert (drawn[0] == drawn[2]).all()
+    assert (drawn[0] != drawn[3]).all()
+    np.testing.assert_allclose(drawn[0].mean(axis=0), [0, 4], atol=0.06)
+    np.testing.assert_allclose(drawn[0].std(axis=0), [2 / 12**0.5, 4 / 12**0.5], rtol=0.05)
+    same, _, _ = actor.act(actor.start(seed=5, batch=4000), {})
+    assert (same == drawn[0]).all()
+    choices, _, _ = RandomActor(Discrete(3)).act(RandomActor(Discrete(3)).start(seed=0, batch=3000), {})
+    np.testing.assert_allclose(choices.mean(axis=0), [1 / 3] * 3, atol=0.03)
+
+
+def test_latency_counts_acts_and_decisions():
+    world = Walk(frameskip=5)
+    agent = Agent(world, CEM(samples=50), Goal(), horizon=2)
+    state = agent.start(seed=0, batch=3, goal={"position": GOAL})
+    assert np.isnan(state.latency().p50)
+    _, _, _, state = world.live(agent, START, GOAL, steps=20)
+    latency = state.latency()
+    assert (len(state.durations), len(state.decisions)) == (20, 4)
+    assert 0 < latency.p50 < latency.decision_p50 <= latency.decision_p99 < 10_000
+    for _ in range(1200):
+        state = state.timed(1.0, True)
+    assert (len(state.durations), len(state.decisions)) == (1000, 1000)
+    assert state.latency().p99 == 1000
+
+
+def test_what_does_not_fit_is_refused():
+    world = Walk()
+    for horizon, execute in [(2, 3), (2, 0), (0, 0)]:
+        with pytest.raises(ConfigError, match="1 <= execute <= horizon"):
+            Agent(world, CEM(), Goal(), horizon=horizon, execute=execute)
+    agent = Agent(world, CEM(), Goal(), horizon=2)
+    with pytest.raises(ConfigError, match="seed >= 0"):
+        agent.start(seed=-1)
+    with pytest.raises(SpecError, match="each of the 2 worlds"):
+        agent.start(seed=0, batch=2, goal={"position": GOAL})
+    with pytest.raises(SpecError, match="each of the 2 worlds"):
+        agent.act(agent.start(seed=0, batch=2), {"position": START})
+    with pytest.raises(ConfigError, match="hold >= 1"):
+        RandomActor(Discrete(2), hold=0)
+
+
+def test_two_rooms_are_crossed_with_the_true_dynamics():
+    env = TwoRooms(num_envs=8, size=16)
+    tasks = env.tasks(8, seed=2)
+    env.begin(tasks.start)
+    model = TrueTwoRooms(env, tasks.start)
+    agent = Agent(model, MPPI(samples=150), Goal(reduce="min"), horizon=10, hold=True)
+    floor = RandomActor(env.spec.action, hold=5)
+    reached = []
+    for actor in (agent, floor):
+        env.begin(tasks.start)
+        state = actor.start(seed=0, batch=8, goal=tasks.goal)
+        for _ in range(env.rules.budget):
+            action, _, state = actor.act(state, env.state())
+            env.step(action)
+        reached.append(int((env.distance(env.state(), tasks.goal) <= env.rules.radius).sum()))
+    assert reached[0] >= 7
+    assert reached[1] <= 2

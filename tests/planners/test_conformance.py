@@ -1,0 +1,141 @@
+"""Every planner of the registry keeps the promises of the protocol, and the suite notices those that do not."""
+
+import pytest
+import torch
+
+from tacit import planners
+from tacit.errors import ConfigError, PlanningError, SpecError
+from tacit.planners import CEM, RandomShooting
+from tacit.testing.planners import bandit, bowl, check_planner
+from tacit.types import Box, Discrete, Plan
+
+
+@pytest.mark.parametrize("name", planners.names())
+def test_planner_conforms(name):
+    check_planner(planners.load(name)())
+
+
+@pytest.mark.parametrize("name", ["gradient", "icem", "mppi"])
+def test_discrete_spaces_are_refused_with_advice(name):
+    with pytest.raises(ConfigError, match="CEM and RandomShooting"):
+        bandit().solve(planners.load(name)())
+
+
+class Broken:
+    """CEM with one promise broken."""
+
+    def __init__(self, breakage):
+        self.breakage = breakage
+
+    def __call__(self, score, space, *, horizon, batch, generator, warm_start=None, proposals=None):
+        if self.breakage == "global":
+            generator = None
+            generator = torch.Generator().manual_seed(int(torch.randint(1000, ())))
+        if self.breakage == "hints":
+            warm_start = proposals = None
+        if self.breakage == "discrete" and isinstance(space, Discrete):
+            space = Box((0.0,) * space.n, (1.0,) * space.n)
+        plan = CEM()(
+            self.scores(score),
+            space,
+            horizon=horizon,
+            batch=batch,
+            generator=generator,
+            warm_start=warm_start,
+            proposals=proposals,
+        )
+        actions = plan.actions
+        if self.breakage == "bounds":
+            actions = actions * 1.001
+        if self.breakage == "wrong":
+            actions = actions.flip(0)
+        evaluations = plan.evaluations + (self.breakage == "count")
+        return Plan(actions, plan.energy, plan.trace, evaluations)
+
+    def scores(self, score):
+        def nan_is_best(actions):
+            energies = score(actions)
+            return torch.where(energies.isfinite(), energies, -1e6)
+
+        def all_together(actions):
+            energies = score(actions)
+            return energies + energies.mean(dim=0) * torch.linspace(0, 9, energies.shape[1])
+
+        return {"nan": nan_is_best, "neighbours": all_together}.get(self.breakage, score)
+
+
+@pytest.mark.parametrize("breakage", ["global", "hints", "discrete", "bounds", "wrong", "count", "nan", "neighbours"])
+def test_suite_notices(breakage):
+    with pytest.raises(AssertionError):
+        check_planner(Broken(breakage))
+
+
+@pytest.mark.parametrize("name", planners.names())
+def test_failure_names_world_and_iteration(name):
+    problem = bowl()
+    rounds = []
+
+    def score(actions):
+        rounds.append(1)
+        energies = problem.score(actions)
+        return torch.cat([energies[:2], energies[2:] * torch.nan]) if len(rounds) == 3 else energies
+
+    planner = RandomShooting(iterations=3) if name == "random_shooting" else planners.load(name)()
+    with pytest.raises(PlanningError, match=r"world 2: none of the \d+ candidates of iteration 3"):
+        planner(score, problem.space, horizon=2, batch=3, generator=torch.Generator().manual_seed(0))
+
+
+def ask(planner, **changes):
+    problem = bowl()
+    options = {"horizon": 2, "batch": 3, "generator": torch.Generator().manual_seed(0), **changes}
+    return planner(options.pop("score", problem.score), problem.space, **options)
+
+
+@pytest.mark.parametrize("name", planners.names())
+@pytest.mark.parametrize(
+    ("changes", "error", "message"),
+    [
+        ({"warm_start": torch.zeros(3, 1, 2)}, SpecError, r"\[3, 2, 2\]; got \[3, 1, 2\]"),
+        ({"proposals": torch.zeros(2, 4, 2, 2)}, SpecError, r"\[3, P, 2, 2\]; got \[2, 4, 2, 2\]"),
+        ({"proposals": torch.zeros(3, 2, 2)}, SpecError, "proposals must be"),
+        ({"warm_start": torch.full((3, 2, 2), torch.nan)}, PlanningError, "warm_start must be finite"),
+        ({"proposals": torch.full((3, 1, 2, 2), torch.inf)}, PlanningError, "proposals must be finite"),
+        ({"score": lambda actions: actions.square().sum(dim=(1, 2, 3))}, SpecError, r"energies \[B, S\]"),
+        ({"horizon": 0}, ConfigError, "horizon >= 1"),
+        ({"batch": 0}, ConfigError, "batch >= 1"),
+    ],
+)
+def test_what_does_not_fit_is_refused(name, changes, error, message):
+    with pytest.raises(error, match=message):
+        ask(planners.load(name)(), **changes)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("cem", {"elites": 0}),
+        ("cem", {"samples": 10, "elites": 11}),
+        ("cem", {"iterations": 0}),
+        ("cem", {"min_std": 2.0}),
+        ("cem", {"mean_momentum": 1.0}),
+        ("cem", {"result": "median"}),
+        ("icem", {"decay": 0.5}),
+        ("icem", {"keep": 1.5}),
+        ("icem", {"beta": -1.0}),
+        ("icem", {"momentum": 1.0}),
+        ("icem", {"iterations": 0}),
+        ("icem", {"elites": 0}),
+        ("mppi", {"temperature": 0.0}),
+        ("mppi", {"decay": 0.0}),
+        ("mppi", {"samples": 0}),
+        ("mppi", {"result": "median"}),
+        ("gradient", {"starts": 0}),
+        ("gradient", {"learning_rate": 0.0}),
+        ("gradient", {"betas": (0.9, 1.0)}),
+        ("gradient", {"std": -1.0}),
+        ("random_shooting", {"samples": 0}),
+    ],
+)
+def test_options_out_of_range_are_refused(name, options):
+    with pytest.raises(ConfigError, match="needs"):
+        planners.load(name)(**options)
