@@ -36,7 +36,9 @@ def test_every_extension_loads_under_its_file_name(kind: str) -> None:
     package = importlib.import_module(f"tacit.{kind}")
     assert package.names()
     for name in package.names():
-        assert package.load(name).__doc__
+        found = package.load(name)
+        assert found.__doc__
+        assert found.__name__.lower().startswith(name.replace("_", ""))
     with pytest.raises(tacit.errors.ConfigError, match="Did you mean"):
         package.load(package.names()[0] + "x")
 

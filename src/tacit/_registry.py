@@ -5,7 +5,7 @@ A package of extensions holds, in its ``__init__``::
     __getattr__, __dir__, __all__, load, names = registry(__name__)
 
 Each public module of the package then exports the names of its ``__all__`` lazily, and ``load("cem")``
-imports ``cem.py`` and returns the first of them. Other packages add extensions through an entry point
+imports ``cem.py`` and returns the one that is called like the file. Other packages add extensions through an entry point
 in the group of that name, for example ``tacit.planners``.
 """
 
@@ -62,6 +62,13 @@ def lazy(
     return get, lambda: sorted(attributes), sorted(attributes)
 
 
+def _named_like(module: str, public: tuple[str, ...]) -> str:
+    """The export that a file is about: ``TwoRooms`` of two_rooms, ``GymnasiumEnvironment`` of gymnasium."""
+    word = module.replace("_", "")
+    close = sorted((name for name in public if name.lower().startswith(word)), key=len)
+    return close[0] if close else public[0]
+
+
 def registry(
     package: str,
     also: Iterable[str] = (),
@@ -90,7 +97,7 @@ def registry(
         """
         if name in modules:
             module = importlib.import_module(f"{package}.{name}")
-            return vars(module)[exports(module.__name__)[0]]
+            return vars(module)[_named_like(name, exports(module.__name__))]
         for entry in entry_points(group=package):
             if entry.name == name:
                 return entry.load()

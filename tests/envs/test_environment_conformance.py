@@ -7,10 +7,11 @@ import pytest
 
 from envs._gl import require_gl
 from tacit import envs
+from tacit._check import has_goals
 from tacit.envs import DMControlEnvironment, GymnasiumEnvironment, PointMass, TwoRooms
 from tacit.envs.two_rooms import RANGES
 from tacit.errors import ConfigError
-from tacit.testing.environments import check_environment, has_goals
+from tacit.testing.environments import check_environment
 from tacit.types import Array, Environment, Observation, State, Tasks, Transition
 
 ADAPTED = {"gymnasium": "gymnasium:Pendulum-v1", "dm_control": "dm_control:cartpole/swingup"}
@@ -46,7 +47,7 @@ def test_variants_conform(variant: str) -> None:
 def test_names_are_suggested() -> None:
     with pytest.raises(ConfigError, match="Did you mean 'two_rooms'"):
         envs.make("two_room")
-    with pytest.raises(ConfigError, match="no option 'layuot'.*Did you mean 'layout'"):
+    with pytest.raises(ConfigError, match=r"no option 'layuot'.*Did you mean 'layout'"):
         envs.make("two_rooms:layuot=random")
 
 

@@ -38,7 +38,11 @@ def overview() -> str:
     for verb in verbs():
         text = importlib.import_module(f"tacit.cli.{verb}").__doc__ or ""
         lines.append(f"  {verb:<8} {text.splitlines()[0]}")
-    lines += ["", "`tacit VERB --help` shows the options of a verb and an example.", "Begin with:  tacit demo --pretrained"]
+    lines += [
+        "",
+        "`tacit VERB --help` shows the options of a verb and an example.",
+        "Begin with:  tacit demo --pretrained",
+    ]
     return "\n".join(lines)
 
 
@@ -59,6 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if verb not in verbs():
         print(f"tacit: no verb {verb!r}.{suggest(verb, verbs())} See: tacit --help", file=sys.stderr)
         sys.exit(2)
+    sys.path.insert(0, "")  # so that module:function is found in the folder one stands in, as `python -m` does
     try:
         run(verb, rest)
     except TacitError as error:

@@ -26,7 +26,7 @@ def doctor() -> None:
     import torch
 
     from tacit import __version__
-    from tacit.nn.kernels import packing_available
+    from tacit.nn.linear import available
 
     print(f"tacit    {__version__}")
     print(f"python   {platform.python_version()} on {platform.system()} {platform.machine()}")
@@ -34,7 +34,7 @@ def doctor() -> None:
     devices = [f"cuda: {torch.cuda.get_device_name(i)}" for i in range(torch.cuda.device_count())]
     devices += ["mps"] if torch.backends.mps.is_available() else []
     print(f"devices  cpu{''.join(f', {device}' for device in devices)}")
-    print(f"packed   {'yes' if packing_available() else 'no: planning uses the plain path'}")
+    print(f"packed   {'yes' if available() else 'no: planning uses the plain path'}")
     for extra, (package, purpose) in EXTRAS.items():
         print(f"{'yes' if importlib.util.find_spec(package) else 'no ':<4}     {purpose}: {found(package, extra)}")
 

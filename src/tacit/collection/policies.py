@@ -10,9 +10,10 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from tacit._check import require_goals
 from tacit._registry import suggest
 from tacit.errors import ConfigError, SpecError
-from tacit.types import ActionSpace, Array, Discrete, Environment, GoalEnvironment, Observation
+from tacit.types import ActionSpace, Array, Discrete, Environment, Observation
 
 __all__ = ["Act", "Each", "Expert", "Policy", "Random", "Steps", "policy_called"]
 
@@ -62,9 +63,7 @@ class Expert:
         Raises:
             ConfigError: if the environment has no tasks.
         """
-        if not {"tasks", "begin", "expert"} <= set(dir(env)):
-            raise ConfigError("this environment has no expert; collect with policy='random' or a function of your own.")
-        world: GoalEnvironment = env  # type: ignore[assignment]
+        world = require_goals(env, "policy='expert'")
         tasks = [world.tasks(1, seed) for seed in seeds]
         start = {name: np.concatenate([task.start[name] for task in tasks]) for name in tasks[0].start}
         goal = {name: np.concatenate([task.goal[name] for task in tasks]) for name in tasks[0].goal}

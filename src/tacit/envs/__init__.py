@@ -4,12 +4,13 @@ import json
 from inspect import signature
 from typing import Any
 
+from tacit._check import require_goals
 from tacit._registry import registry, suggest
 from tacit.errors import ConfigError
-from tacit.types import Environment
+from tacit.types import Environment, GoalEnvironment
 
 __getattr__, __dir__, __all__, load, names = registry(__name__)
-__all__ = [*__all__, "make"]
+__all__ = [*__all__, "make", "make_goal"]
 
 
 def make(name: str, num_envs: int = 1) -> Environment:
@@ -34,6 +35,15 @@ def make(name: str, num_envs: int = 1) -> Environment:
             raise ConfigError(f"environment {kind!r} has no option {option!r}.{suggest(option, known)}")
     environment: Environment = factory(*adapted, num_envs=num_envs, **options)
     return environment
+
+
+def make_goal(name: str, num_envs: int = 1) -> GoalEnvironment:
+    """As :func:`make`, for an environment whose states can be drawn, set and compared.
+
+    Raises:
+        ConfigError: if the environment has no goals.
+    """
+    return require_goals(make(name, num_envs), name)
 
 
 def _option(word: str) -> tuple[str, Any]:

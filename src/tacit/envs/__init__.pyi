@@ -3,9 +3,10 @@
 import json
 from inspect import signature
 from typing import Any
+from tacit._check import require_goals
 from tacit._registry import registry, suggest
 from tacit.errors import ConfigError
-from tacit.types import Environment
+from tacit.types import Environment, GoalEnvironment
 from tacit.envs.dm_control import DMControlEnvironment as DMControlEnvironment
 from tacit.envs.gymnasium import GymnasiumEnvironment as GymnasiumEnvironment
 from tacit.envs.point_mass import PointMass as PointMass
@@ -17,3 +18,4 @@ __all__: list[str]
 def load(name: str) -> Any: ...
 def names() -> tuple[str, ...]: ...
 def make(name: str, num_envs: int=1) -> Environment: ...
+def make_goal(name: str, num_envs: int=1) -> GoalEnvironment: ...

@@ -11,23 +11,17 @@ In the tests of an extension::
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TypeGuard
 
 import numpy as np
 import numpy.typing as npt
 
+from tacit._check import has_goals
 from tacit.errors import SpecError
 from tacit.types import Array, Box, Environment, GoalEnvironment, Observation, Spec, State, Transition
 
-__all__ = ["actions", "check_environment", "check_goal_environment", "has_goals"]
+__all__ = ["actions", "check_environment", "check_goal_environment"]
 
 STEPS = 8
-GOAL_METHODS = ("rules", "tasks", "begin", "observe", "state", "distance", "simulate", "expert")
-
-
-def has_goals(env: Environment) -> TypeGuard[GoalEnvironment]:
-    """Whether ``env`` offers what :class:`tacit.types.GoalEnvironment` asks for."""
-    return all(name in dir(env) for name in GOAL_METHODS)
 
 
 def actions(spec: Spec, num_envs: int, seed: int, steps: int = STEPS) -> npt.NDArray[np.float32]:

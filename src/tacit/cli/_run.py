@@ -1,0 +1,110 @@
+"""A run on disk: what was trained, on what, and the agent that came of it.
+
+::
+
+    runs/two_rooms/run.json      recipe, data, split and seed
+    runs/two_rooms/checkpoint/   the model and the state of the training
+    runs/two_rooms/log.jsonl     how it went
+    runs/two_rooms/agent/        the model with its planner, cost and policy
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tacit._config import from_json, to_json
+from tacit.errors import CheckpointError, ConfigError, DataError
+
+if TYPE_CHECKING:
+    from tacit.data import Episodes
+
+__all__ = ["Run", "device", "options"]
+
+
+@dataclass(frozen=True)
+class Run:
+    """The content of ``run.json``."""
+
+    recipe: str
+    data: str
+    dataset_hash: str
+    seed: int
+    fraction: float = 0.9
+    split_seed: int = 0
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def save(self, to: Path) -> None:
+        """Write it into the directory of the run."""
+        to.mkdir(parents=True, exist_ok=True)
+        fresh = to / ".run.json"
+        fresh.write_text(json.dumps(to_json(self), indent=2) + "\n")
+        fresh.replace(to / "run.json")
+
+    @classmethod
+    def load(cls, path: Path) -> Run:
+        """Read it from the directory of a run.
+
+        Raises:
+            CheckpointError: if the directory is no run.
+        """
+        file = path / "run.json"
+        if not file.is_file():
+            raise CheckpointError(
+                f"{path} is no run: it has no run.json. Make one with: tacit train DATASET --to {path}"
+            )
+        return from_json(cls, json.loads(file.read_text()), str(file))
+
+    def split(self, data: Path | None) -> tuple[Episodes, Episodes]:
+        """The training and the held-out episodes of the run.
+
+        Raises:
+            DataError: if the dataset is not the one that the run was trained on.
+        """
+        import tacit as tc
+
+        episodes: Episodes = tc.data.open(data or self.data)
+        if episodes.hash() != self.dataset_hash:
+            raise DataError(
+                f"{data or self.data} is not the dataset that this run was trained on (another hash), so which of its "
+                "episodes are held out is unknown. Name the right one with --data."
+            )
+        return episodes.split(self.fraction, seed=self.split_seed)
+
+
+def options(words: tuple[str, ...]) -> dict[str, Any]:
+    """``training.lr=3e-4`` and the like; values are JSON, or else text.
+
+    Raises:
+        ConfigError: if a word has no ``=``.
+    """
+    found: dict[str, Any] = {}
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not equals or not name:
+            raise ConfigError(f"an option is NAME=VALUE, for example training.lr=3e-4; got {word!r}.")
+        try:
+            found[name] = json.loads(value)
+        except json.JSONDecodeError:
+            found[name] = value
+    return found
+
+
+def device(name: str) -> str:
+    """The device to use: as named, or for ``auto`` CUDA where there is some.
+
+    Raises:
+        ConfigError: if torch has no such device.
+    """
+    import torch
+
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.empty(1, device=name)
+    except (RuntimeError, AssertionError) as error:
+        raise ConfigError(f"torch cannot use the device {name!r} here: {str(error).splitlines()[0]}") from error
+    return name

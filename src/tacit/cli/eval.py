@@ -1,0 +1,51 @@
+"""Measure an agent on held-out tasks, beside its floors and its ceiling."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+__all__ = ["eval_"]
+
+
+def eval_(
+    run: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")],
+    /,
+    *,
+    env: str,
+    episodes: int = 200,
+    seed: int = 1,
+    to: Path | None = None,
+) -> None:
+    """Let the agent of a run pursue held-out goals; beside it random actions, its policy alone and its ceiling.
+
+    For example: tacit eval runs/two_rooms --env two_rooms --episodes 200
+
+    Args:
+        run: The directory of a run.
+        env: The environment, for example two_rooms or two_rooms:layout=random.
+        episodes: Tasks.
+        seed: Of the tasks.
+        to: Where to write report.json and index.html; RUN/eval where it is not said.
+    """
+    import tacit as tc
+    from tacit.cli._run import Run
+    from tacit.cli.demo import said
+
+    record = Run.load(run)
+    agent = tc.Agent.load(run / "agent")
+    world = tc.envs.make_goal(env)
+    runs = tc.evaluation.beside_references(
+        agent, world, policy=agent.proposal, episodes=episodes, seed=seed, film=6, told=said
+    )
+    written = tc.evaluation.new_record(
+        "eval",
+        seeds={"train": record.seed, "tasks": seed},
+        config={"run": record, "env": env, "episodes": episodes},
+        dataset_hash=record.dataset_hash,
+        planning=tc.evaluation.planning_record(runs),
+    )
+    sections = [tc.evaluation.planning_section(runs)]
+    print(tc.evaluation.write_report(to or run / "eval", written, sections, title=f"How {run.name} plans"))

@@ -1,0 +1,40 @@
+"""Plan once, and show what the planner saw."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+__all__ = ["plan"]
+
+
+def plan(
+    run: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")],
+    /,
+    *,
+    env: str,
+    seed: int = 1,
+    to: Path | None = None,
+) -> None:
+    """Decide once at the start of a held-out task, and show the search and where its plan would lead.
+
+    For example: tacit plan runs/two_rooms --env two_rooms --seed 3 --to plan.png
+
+    Args:
+        run: The directory of a run.
+        env: The environment, for example two_rooms or two_rooms:layout=random.
+        seed: Of the task.
+        to: A picture to write; RUN/plan.png where it is not said.
+    """
+    import tacit as tc
+
+    decision = tc.evaluation.decide(tc.Agent.load(run / "agent"), tc.envs.make_goal(env), seed)
+    print("iteration       best       mean   rejected")
+    for index, step in enumerate(decision.plan.trace):
+        print(f"{index:>9} {float(step.best[0]):>10.4g} {float(step.mean[0]):>10.4g} {int(step.rejected[0]):>10}")
+    print(f"distance {decision.distances[0]:.1f} -> {decision.distances[-1]:.1f} ({decision.unit}) along the plan")
+    target = to or run / "plan.png"
+    target.write_bytes(decision.picture().data)
+    print(target)

@@ -1,0 +1,52 @@
+"""Train a world model on recorded episodes, and the agent that plans with it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+__all__ = ["train"]
+
+
+def train(
+    data: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="DATASET")],
+    /,
+    *,
+    to: Path,
+    recipe: str = "two_rooms",
+    steps: int | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    set: tuple[str, ...] = (),
+) -> None:
+    """Train on nine tenths of the episodes and keep the rest for probes; run it again to go on after a kill.
+
+    For example: tacit train data/two_rooms --recipe two_rooms --set training.lr=5e-4 --to runs/two_rooms
+
+    Args:
+        data: A dataset.
+        to: The directory of the run.
+        recipe: A method of tacit.recipes.
+        steps: Updates, if not those of the recipe.
+        seed: Of the weights, the batches and everything else.
+        device: cpu, cuda, cuda:1, mps or auto.
+        set: Options of the recipe to replace, each NAME=VALUE with a dotted name.
+    """
+    import tacit as tc
+    from tacit.cli._run import Run, options
+    from tacit.cli._run import device as chosen
+
+    changed = options(set)
+    method = tc.recipes.load(recipe)().with_options({**changed, **({"steps": steps} if steps else {})})
+    episodes = tc.data.open(data)
+    run = Run(recipe, str(data), episodes.hash(), seed, options=changed)
+    fit_on, held_out = episodes.split(run.fraction, seed=run.split_seed)
+    run.save(to)
+    model = method.build_model(episodes.spec, seed).to(chosen(device))
+    print(f"{len(fit_on)} episodes to train on, {len(held_out)} held out")
+    method.train(model, fit_on, seed=seed, to=to, progress=True)
+    policy = method.train_policy(model, fit_on, seed=seed)
+    method.build_agent(model, policy).save(to / "agent")
+    print(f"{to}: done. Next: tacit probe {to}")

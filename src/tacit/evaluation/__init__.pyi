@@ -1,0 +1,56 @@
+"""Scores that can be trusted: every one with an interval, its floors and its ceiling."""
+
+from tacit.evaluation.acting import ClosedLoop as ClosedLoop
+from tacit.evaluation.acting import Privileged as Privileged
+from tacit.evaluation.acting import closed_loop as closed_loop
+from tacit.evaluation.acting import held_out_tasks as held_out_tasks
+from tacit.evaluation.deciding import Decision as Decision
+from tacit.evaluation.deciding import decide as decide
+from tacit.evaluation.forecasting import OpenLoop as OpenLoop
+from tacit.evaluation.forecasting import energy_rank_correlation as energy_rank_correlation
+from tacit.evaluation.forecasting import open_loop as open_loop
+from tacit.evaluation.imagination import Imagination as Imagination
+from tacit.evaluation.imagination import imagine as imagine
+from tacit.evaluation.pictures import Picture as Picture
+from tacit.evaluation.pictures import animation as animation
+from tacit.evaluation.pictures import curves as curves
+from tacit.evaluation.pictures import distances as distances
+from tacit.evaluation.pictures import errors as errors
+from tacit.evaluation.pictures import paths as paths
+from tacit.evaluation.pictures import rates as rates
+from tacit.evaluation.pictures import rollouts as rollouts
+from tacit.evaluation.pictures import scatter as scatter
+from tacit.evaluation.probing import ProbeReport as ProbeReport
+from tacit.evaluation.probing import probe as probe
+from tacit.evaluation.probing import straightness as straightness
+from tacit.evaluation.record import SCHEMA as SCHEMA
+from tacit.evaluation.record import new_record as new_record
+from tacit.evaluation.record import open_loop_record as open_loop_record
+from tacit.evaluation.record import plain as plain
+from tacit.evaluation.record import planning_record as planning_record
+from tacit.evaluation.record import probe_record as probe_record
+from tacit.evaluation.record import validate as validate
+from tacit.evaluation.references import ExpertActor as ExpertActor
+from tacit.evaluation.references import TrueDynamicsActor as TrueDynamicsActor
+from tacit.evaluation.report import Fact as Fact
+from tacit.evaluation.report import Section as Section
+from tacit.evaluation.report import Table as Table
+from tacit.evaluation.report import write_report as write_report
+from tacit.evaluation.scoring import beside_references as beside_references
+from tacit.evaluation.sections import imagination_section as imagination_section
+from tacit.evaluation.sections import open_loop_section as open_loop_section
+from tacit.evaluation.sections import planning_section as planning_section
+from tacit.evaluation.sections import probe_section as probe_section
+from tacit.evaluation.sections import training_section as training_section
+from tacit.evaluation.statistics import Estimate as Estimate
+from tacit.evaluation.statistics import Paired as Paired
+from tacit.evaluation.statistics import Rate as Rate
+from tacit.evaluation.statistics import Seeds as Seeds
+from tacit.evaluation.statistics import bootstrap as bootstrap
+from tacit.evaluation.statistics import mcnemar as mcnemar
+from tacit.evaluation.statistics import over_seeds as over_seeds
+from tacit.evaluation.statistics import paired as paired
+from tacit.evaluation.statistics import rank_correlation as rank_correlation
+from tacit.evaluation.statistics import wilson as wilson
+
+__all__: list[str]

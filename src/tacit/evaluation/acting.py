@@ -1,0 +1,272 @@
+"""Closed loop: let an actor pursue goals in a world, and count what it reaches.
+
+The rules come from the environment and were fixed before anything was tuned. An actor is given the
+modalities that the environment's :class:`tacit.types.Spec` names, of what it sees and of its goal, and
+nothing else: no state, no distance, no success. It acts until the step budget is spent, solved or not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from torch import Tensor
+
+from tacit.agent import Agent, AgentState
+from tacit.errors import ConfigError, SpecError
+from tacit.evaluation.statistics import Rate, wilson
+from tacit.types import Actor, Box, GoalEnvironment, Observation, State, TaskRules, Tasks
+
+__all__ = ["ClosedLoop", "Privileged", "closed_loop", "held_out_tasks"]
+
+Floats = npt.NDArray[np.float64]
+
+
+class Privileged:
+    """The mark of an actor that is shown states where others see observations: a reference, never a competitor."""
+
+
+@dataclass(frozen=True)
+class ClosedLoop:
+    """What an actor achieved on held-out tasks.
+
+    Attributes:
+        success: Tasks solved by the rules of the environment.
+        success_last: Tasks within the radius after the last step.
+        success_any: Tasks within the radius after some step.
+        solved: ``[n]`` outcome of each task by the rules, for paired comparisons.
+        distances: ``[n, budget + 1]`` distance to the goal before and after each step.
+        tasks: The start and goal of each task.
+        refused: Drawn tasks that were solved at their start and so were replaced.
+        rules: Radius, budget and what counts as success.
+        seed: The seed of the tasks and, with them, of the actor.
+        latency_p50: Median duration of one ``act`` in milliseconds.
+        latency_p99: Its 99th percentile.
+        decision_p50: Median duration of the calls that planned anew, where the actor tells them apart.
+        decision_p99: Their 99th percentile.
+        batch: Worlds that each of these calls acted for.
+        not_ok: Calls of ``act`` whose verdict was not ok.
+        privileged: The actor was shown states: a ceiling, not a score.
+        paths: ``[n, budget + 1, P]`` the physical quantity followed, where the environment has that label.
+        goals: ``[n, P]`` the same quantity at the goals.
+        frames: ``[k, budget + 1, C, H, W]`` uint8 pictures of the first tasks, where they were asked for.
+        goal_frames: ``[k, C, H, W]`` uint8 pictures of their goals.
+        plans: For the same tasks each plan of an agent, as the step at which it was made and where the true
+            dynamics would have led it, ``[k, L, P]``; where ``follow`` is part of the state.
+    """
+
+    success: Rate
+    success_last: Rate
+    success_any: Rate
+    solved: npt.NDArray[np.bool_] = field(repr=False)
+    distances: Floats = field(repr=False)
+    tasks: Tasks = field(repr=False)
+    refused: int
+    rules: TaskRules
+    seed: int
+    latency_p50: float
+    latency_p99: float
+    decision_p50: float | None
+    decision_p99: float | None
+    batch: int
+    not_ok: int
+    privileged: bool
+    paths: Floats | None = field(default=None, repr=False)
+    goals: Floats | None = field(default=None, repr=False)
+    frames: npt.NDArray[np.uint8] | None = field(default=None, repr=False)
+    goal_frames: npt.NDArray[np.uint8] | None = field(default=None, repr=False)
+    plans: tuple[tuple[int, Floats], ...] = field(default=(), repr=False)
+
+
+@dataclass
+class _Run:
+    """The trace of one batch of tasks, in the order of the steps."""
+
+    goal: Floats
+    goal_frames: npt.NDArray[np.uint8] | None
+    distances: list[Floats] = field(default_factory=list)
+    paths: list[Floats] = field(default_factory=list)
+    frames: list[npt.NDArray[np.uint8]] = field(default_factory=list)
+    plans: list[tuple[int, Floats]] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+    decisions: tuple[float, ...] = ()
+    not_ok: int = 0
+
+
+def closed_loop(
+    actor: Actor,
+    env: GoalEnvironment,
+    episodes: int = 200,
+    seed: int = 1,
+    *,
+    batch: int | None = None,
+    follow: str = "position",
+    film: int = 0,
+) -> ClosedLoop:
+    """Let ``actor`` pursue ``episodes`` held-out goals of ``env``, all at once.
+
+    Args:
+        actor: Sees observations only; a :class:`Privileged` one sees states instead.
+        env: The world; it takes the size of the batch.
+        episodes: Tasks.
+        seed: Seed of the tasks and of the actor; draw training data with another one.
+        batch: Tasks that act together; all of them by default.
+        follow: The label whose path is recorded.
+        film: Keep the pictures and the plans of this many tasks of the first batch.
+
+    Raises:
+        ConfigError: if the environment draws too few tasks that are not solved at the start.
+        SpecError: if the actor's actions have another shape, are not finite or leave the action space.
+    """
+    if episodes < 1 or (batch is not None and batch < 1):
+        raise ConfigError(f"closed_loop needs episodes >= 1 and batch >= 1; got {episodes} and {batch}.")
+    tasks, refused = held_out_tasks(env, episodes, seed)
+    size = min(batch or episodes, episodes)
+    runs = []
+    for first in range(0, episodes, size):
+        part = slice(first, min(first + size, episodes))
+        start, goal = _rows(tasks.start, part), _rows(tasks.goal, part)
+        runs.append(_pursue(actor, env, start, goal, seed + first, follow, 0 if first else film))
+    distances = np.concatenate([np.stack(run.distances, axis=1) for run in runs])
+    inside = distances <= env.rules.radius
+    last, ever = inside[:, -1], np.asarray(inside[:, 1:].any(axis=1))
+    solved: npt.NDArray[np.bool_] = last if env.rules.success_at == "last" else ever
+    seconds = [duration for run in runs for duration in run.seconds]
+    decisions = [duration for run in runs for duration in run.decisions]
+    return ClosedLoop(
+        success=wilson(int(solved.sum()), episodes),
+        success_last=wilson(int(last.sum()), episodes),
+        success_any=wilson(int(ever.sum()), episodes),
+        solved=solved,
+        distances=distances,
+        tasks=tasks,
+        refused=refused,
+        rules=env.rules,
+        seed=seed,
+        latency_p50=_milliseconds(seconds, 50),
+        latency_p99=_milliseconds(seconds, 99),
+        decision_p50=_milliseconds(decisions, 50) if decisions else None,
+        decision_p99=_milliseconds(decisions, 99) if decisions else None,
+        batch=size,
+        not_ok=sum(run.not_ok for run in runs),
+        privileged=isinstance(actor, Privileged),
+        paths=_joined([run.paths for run in runs]),
+        goals=np.concatenate([run.goal for run in runs]) if runs[0].goal.size else None,
+        frames=_joined([runs[0].frames]),
+        goal_frames=runs[0].goal_frames,
+        plans=tuple(runs[0].plans),
+    )
+
+
+def held_out_tasks(env: GoalEnvironment, count: int, seed: int) -> tuple[Tasks, int]:
+    """``count`` tasks that are not solved at their start, and how many drawn ones had to be replaced.
+
+    Raises:
+        ConfigError: if most of what the environment draws is already solved.
+    """
+    kept: list[Tasks] = []
+    missing, refused = count, 0
+    for attempt in range(20):
+        again = int(np.random.SeedSequence([seed, attempt]).generate_state(1)[0])
+        drawn = env.tasks(missing, again if attempt else seed)
+        open_ = env.distance(drawn.start, drawn.goal) > env.rules.radius
+        kept.append(Tasks(_rows(drawn.start, open_), _rows(drawn.goal, open_)))
+        missing, refused = missing - int(open_.sum()), refused + int((~open_).sum())
+        if not missing:
+            return Tasks(_concatenate([t.start for t in kept]), _concatenate([t.goal for t in kept])), refused
+    raise ConfigError(
+        f"{count} tasks were asked for, but {refused} of those drawn are solved at their start "
+        f"(within {env.rules.radius} {env.rules.unit}); draw goals further away or make the radius smaller."
+    )
+
+
+def _pursue(actor: Actor, env: GoalEnvironment, start: State, goal: State, seed: int, follow: str, film: int) -> _Run:
+    privileged, pixels = isinstance(actor, Privileged), _pixels(env)
+    shown = env.begin(goal)
+    run = _Run(_label(env, follow), np.array(shown[pixels][:film], np.uint8) if film and pixels else None)
+    target = _copied(goal) if privileged else _seen(env, shown)
+    observation = env.begin(start)
+    distance = env.distance(env.state(), goal)
+    ended = np.zeros(len(distance), np.bool_)
+    state = actor.start(seed=seed, batch=len(distance), goal=target)
+    for step in range(env.rules.budget + 1):
+        run.distances.append(distance)
+        run.paths.append(_label(env, follow))
+        if film and pixels:
+            run.frames.append(np.array(observation[pixels][:film], np.uint8))
+        if step == env.rules.budget:
+            break
+        sight = _copied(env.state()) if privileged else _seen(env, observation)
+        before, began = state, perf_counter()
+        action, verdict, state = actor.act(before, sight)
+        run.seconds.append(perf_counter() - began)
+        if film and isinstance(actor, Agent) and state.plan is not before.plan:
+            run.plans += _led(actor, env, state.plan.actions[:film], step, follow)
+        run.not_ok += not verdict.ok
+        transition = env.step(_checked(env, action, len(distance)))
+        observation = transition.observation
+        # What a world shows after its end is nobody's merit: the distance at the end stands.
+        distance = np.where(ended, distance, env.distance(env.state(), goal))
+        ended = ended | transition.terminated | transition.truncated
+    run.decisions = state.decisions if isinstance(state, AgentState) else ()
+    return run
+
+
+def _led(actor: Agent, env: GoalEnvironment, rows: Tensor, step: int, follow: str) -> list[tuple[int, Floats]]:
+    """Where plans ``[k, rows, A]`` would lead from the current states, if that can be followed."""
+    raw = rows.repeat_interleave(actor.frameskip if actor.hold else 1, dim=1).cpu().numpy()
+    states = env.simulate(_rows(env.state(), slice(0, len(raw))), raw.astype(np.float32))
+    return [(step, np.array(states[follow], np.float64))] if follow in states else []
+
+
+def _milliseconds(seconds: list[float], percentile: float) -> float:
+    return float(np.percentile(seconds, percentile) * 1e3)
+
+
+def _checked(env: GoalEnvironment, action: Any, batch: int) -> npt.NDArray[np.float32]:
+    actions, space = np.asarray(action, np.float32), env.spec.action
+    if actions.shape != (batch, space.size):
+        raise SpecError(f"the actor was to return actions of shape {(batch, space.size)}; got {actions.shape}.")
+    if not np.isfinite(actions).all():
+        raise SpecError("the actor returned an action that is not finite; check its model and its cost.")
+    low, high = (space.low, space.high) if isinstance(space, Box) else (0.0, 1.0)
+    if (actions < np.subtract(low, 1e-4)).any() or (actions > np.add(high, 1e-4)).any():
+        raise SpecError(
+            f"the actor left the action space {space}: its actions span {actions.min()} to {actions.max()}."
+        )
+    return actions
+
+
+def _seen(env: GoalEnvironment, observation: Observation) -> Observation:
+    """Copies of the named modalities only: nothing to read beside them and nothing of the world to write to."""
+    return {name: np.array(observation[name]) for name in env.spec.modalities}
+
+
+def _copied(state: State) -> State:
+    return {name: np.array(values) for name, values in state.items()}
+
+
+def _label(env: GoalEnvironment, name: str) -> Floats:
+    labels = env.labels()
+    return np.array(labels[name], np.float64) if name in labels else np.empty((0, 0))
+
+
+def _pixels(env: GoalEnvironment) -> str | None:
+    return next((name for name, modality in env.spec.modalities.items() if modality.kind == "pixels"), None)
+
+
+def _rows(state: State, rows: slice | npt.NDArray[np.bool_]) -> State:
+    return {name: values[rows] for name, values in state.items()}
+
+
+def _concatenate(states: list[State]) -> State:
+    return {name: np.concatenate([state[name] for state in states]) for name in states[0]}
+
+
+def _joined(parts: list[list[Any]]) -> Any:
+    """``[n, T, ...]`` of one list of ``T`` arrays ``[B, ...]`` for each batch; None if nothing was recorded."""
+    stacked = [np.stack(steps, axis=1) for steps in parts if steps and steps[0].size]
+    return np.concatenate(stacked) if stacked else None

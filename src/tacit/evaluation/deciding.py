@@ -1,0 +1,81 @@
+"""One decision of an agent, to look at: what it saw, what it searched, and where the plan would lead."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from tacit.agent import Agent
+from tacit.errors import PlanningError
+from tacit.evaluation._drawing import BLUE, GREY, ORANGE, canvas, image, png
+from tacit.evaluation.acting import held_out_tasks
+from tacit.evaluation.pictures import Picture
+from tacit.types import GoalEnvironment, Plan
+
+__all__ = ["Decision", "decide"]
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What an agent decided at the start of one task.
+
+    Attributes:
+        plan: Actions, energy and the trace of every iteration, of one world.
+        start: The first picture of the observation, uint8 ``[C, H, W]``; None without pixels.
+        goal: The picture of the goal.
+        distances: ``[1 + steps]`` true distance to the goal before and along the whole plan.
+        unit: The unit of the distances.
+    """
+
+    plan: Plan
+    start: npt.NDArray[np.uint8] | None
+    goal: npt.NDArray[np.uint8] | None
+    distances: npt.NDArray[np.float64]
+    unit: str
+
+    def picture(self) -> Picture:
+        """Start and goal, energy over the iterations, and the true distance along the plan."""
+        shown = [part for part in (self.start, self.goal) if part is not None]
+        with canvas(2.6 * len(shown) + 6.4, 2.7, 1, len(shown) + 2) as (figure, axes):
+            for panel, part, title in zip(axes, shown, ("start", "goal"), strict=False):
+                panel.imshow(image(part), interpolation="nearest")
+                panel.set(title=title, xticks=[], yticks=[])
+            search, way = axes[len(shown) :]
+            search.plot([float(i.mean[0]) for i in self.plan.trace], color=GREY, label="mean of the candidates")
+            search.plot([float(i.best[0]) for i in self.plan.trace], color=BLUE, label="best so far")
+            search.set(title="energy", xlabel="iteration")
+            search.legend(fontsize=7.5)
+            way.plot(self.distances, color=ORANGE)
+            way.set(title="true distance along the plan", xlabel="step", ylabel=self.unit, ylim=(0, None))
+            energy, end = float(self.plan.energy[0]), self.distances[-1]
+            alt = f"Energy falls to {energy:.4g}; the plan ends {end:.1f} from the goal."
+            return Picture(png(figure), "png", alt, "The planner saw energies alone; distances are for the reader.")
+
+
+def decide(agent: Agent, env: GoalEnvironment, seed: int = 1) -> Decision:
+    """Let an agent decide once, at the start of a held-out task.
+
+    Args:
+        agent: It sees the observation and the picture of the goal.
+        env: The world; its running episodes are replaced.
+        seed: Of the task and the agent.
+
+    Raises:
+        PlanningError: if no candidate has a finite energy.
+    """
+    tasks, _ = held_out_tasks(env, 1, seed)
+    seen, goal = env.begin(tasks.start), env.observe(tasks.goal)
+    _, verdict, state = agent.act(agent.start(seed=seed, goal=goal), seen)
+    if state.plan is None:
+        raise PlanningError(verdict.reason)
+    rows = state.plan.actions.repeat_interleave(agent.frameskip if agent.hold else 1, dim=1)
+    states = env.simulate(tasks.start, rows.cpu().numpy().astype(np.float32))
+    along = [
+        env.distance({name: v[:, step] for name, v in states.items()}, tasks.goal) for step in range(rows.shape[1])
+    ]
+    distances = np.concatenate([env.distance(tasks.start, tasks.goal), *along])
+    pixels = next((name for name, modality in env.spec.modalities.items() if modality.kind == "pixels"), None)
+    first, last = (None if pixels is None else np.array(part[pixels][0], np.uint8) for part in (seen, goal))
+    return Decision(state.plan, first, last, distances, env.rules.unit)

@@ -1,0 +1,165 @@
+"""Open loop: how far imagined latents stay true, and whether plan energies rank plans as the world does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from tacit.errors import ConfigError
+from tacit.evaluation._latents import clip_latents, drawn, frozen
+from tacit.evaluation.acting import held_out_tasks
+from tacit.evaluation.statistics import Estimate, bootstrap, rank_correlation
+from tacit.types import Box, Cost, GoalEnvironment
+
+if TYPE_CHECKING:
+    from tacit.data import Episodes
+    from tacit.models import WorldModel
+
+__all__ = ["OpenLoop", "energy_rank_correlation", "open_loop"]
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class OpenLoop:
+    """Mean squared latent error of imagined rollouts for each step of the horizon, with intervals over episodes.
+
+    Attributes:
+        error: Of the model.
+        copy_last: Of the reference that repeats the last observed latent.
+        shuffled_actions: Of the model given the actions of another window: equal to ``error`` where a model
+            ignores its actions.
+        context: Observed latents before the first imagined one.
+        windows: Held-out windows.
+        seed: Of the windows.
+    """
+
+    error: tuple[Estimate, ...]
+    copy_last: tuple[Estimate, ...]
+    shuffled_actions: tuple[Estimate, ...]
+    context: int
+    windows: int
+    seed: int
+
+    @property
+    def horizon(self) -> int:
+        """Imagined steps."""
+        return len(self.error)
+
+
+def open_loop(
+    model: WorldModel, held_out: Episodes, horizon: int = 8, *, windows: int = 512, seed: int = 0
+) -> OpenLoop:
+    """Roll the model out along the recorded actions of held-out windows, and compare with what was recorded.
+
+    Args:
+        model: The world model; its context is as long as its history.
+        held_out: Episodes that it was not trained on.
+        horizon: Model steps to imagine.
+        windows: The most windows to draw.
+        seed: Of the windows.
+
+    Raises:
+        ConfigError: if horizon or windows is below one, or there is only one window.
+        DataError: if no episode is long enough.
+    """
+    if horizon < 1 or windows < 1:
+        raise ConfigError(f"open_loop needs horizon >= 1 and windows >= 1; got {horizon} and {windows}.")
+    context = model.config.history
+    clips = held_out.clips(context + horizon, model.config.frameskip, model.config.seen)
+    seen, targets, actions, episode = [], [], [], []
+    for clip in drawn(clips, windows, seed):
+        seen.append(clip_latents(model, clip)[:, :context])
+        targets.append(clip_latents(model, clip, target=True)[:, context - 1 :])
+        actions.append(clip.action)
+        episode.append(clip.episode)
+    latents, target, action = torch.cat(seen), torch.cat(targets), torch.cat(actions)
+    if len(latents) < 2:
+        raise ConfigError("open_loop needs two windows, so that their actions can be exchanged; got one.")
+    past, future = action[:, : context - 1], action[:, context - 1 :]
+    # Windows come in random order, so the neighbour's actions are those of another moment.
+    guesses = (
+        _imagined(model, latents, past, future),
+        target[:, :1].expand(-1, horizon, -1),
+        _imagined(model, latents, past, future.roll(1, dims=0)),
+    )
+    group = torch.cat(episode).numpy()
+    error, copy_last, shuffled = (_by_episode(guess, target[:, 1:], group, seed) for guess in guesses)
+    return OpenLoop(error, copy_last, shuffled, context, len(latents), seed)
+
+
+def energy_rank_correlation(
+    model: WorldModel,
+    cost: Cost,
+    env: GoalEnvironment,
+    *,
+    horizon: int,
+    tasks: int = 50,
+    candidates: int = 128,
+    seed: int = 1,
+) -> Estimate:
+    """Whether low energy means a good outcome: Spearman's correlation of plan energy and true final distance.
+
+    For each held-out task, random plans that hold one action for each block are scored by the model and then
+    carried out by ``env.simulate``; the correlations of the tasks are averaged, with a bootstrap interval.
+    1 is a model that ranks plans as the world does, 0 one that cannot tell them apart.
+
+    Args:
+        model: The world model.
+        cost: What the planner minimises.
+        env: The world.
+        horizon: Blocks in a plan.
+        tasks: Held-out tasks.
+        candidates: Plans for each.
+        seed: Of tasks and plans.
+    """
+    if min(horizon, tasks) < 1 or candidates < 3:
+        raise ConfigError(f"horizon and tasks are at least 1, candidates 3; got {horizon}, {tasks} and {candidates}.")
+    drawn_tasks, _ = held_out_tasks(env, tasks, seed)
+    space, frameskip = env.spec.action, model.config.frameskip
+    rng = np.random.default_rng(seed)
+    if isinstance(space, Box):
+        held = rng.uniform(space.low, space.high, (tasks, candidates, horizon, space.size)).astype(np.float32)
+    else:
+        held = np.eye(space.n, dtype=np.float32)[rng.integers(0, space.n, (tasks, candidates, horizon))]
+    raw = held.repeat(frameskip, axis=2)
+    blocks = torch.from_numpy(raw.reshape(tasks, candidates, horizon, -1))
+    correlations = []
+    with frozen(model):
+        latents, goals = (
+            model.encode(
+                {name: np.array(values) for name, values in env.observe(state).items() if name in model.config.seen}
+            )
+            for state in (drawn_tasks.start, drawn_tasks.goal)
+        )
+        for task in range(tasks):
+            one = slice(task, task + 1)
+            actions = blocks[one].to(model.device)
+            energy = cost(model.rollout(latents[one, None], actions), actions, goals[one])[0].cpu().numpy()
+            start, goal = (
+                {name: np.repeat(values[one], candidates, axis=0) for name, values in state.items()}
+                for state in (drawn_tasks.start, drawn_tasks.goal)
+            )
+            end = {name: values[:, -1] for name, values in env.simulate(start, raw[task]).items()}
+            finite = np.isfinite(energy)
+            correlations.append(rank_correlation(energy[finite], env.distance(end, goal)[finite]))
+    return bootstrap(correlations, seed)
+
+
+def _imagined(model: WorldModel, latents: Tensor, past: Tensor, future: Tensor) -> Tensor:
+    with frozen(model):
+        latents, past, future = (part.to(model.device) for part in (latents, past, future))
+        rollout: Tensor = model.rollout(latents, future, past)
+        return rollout.float().cpu()
+
+
+def _by_episode(guess: Tensor, target: Tensor, group: npt.NDArray[np.int64], seed: int) -> tuple[Estimate, ...]:
+    """An estimate for each step; windows of one episode are averaged first, for they are not independent."""
+    error = (guess - target).square().mean(dim=-1).double().numpy()
+    means = np.stack([error[group == index].mean(axis=0) for index in np.unique(group)])
+    return tuple(bootstrap(step, seed) for step in means.T)

@@ -1,0 +1,86 @@
+"""Imagined futures made visible without a decoder: each latent as the recorded frame whose latent is nearest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from tacit.errors import ConfigError
+from tacit.evaluation._latents import clip_latents, drawn, frozen
+
+if TYPE_CHECKING:
+    from tacit.data import Episodes
+    from tacit.models import WorldModel
+
+__all__ = ["Imagination", "imagine"]
+
+Frames = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Imagination:
+    """Held-out windows as they were recorded and as the model imagined them.
+
+    Attributes:
+        recorded: ``[n, H + 1, C, h, w]`` what happened, the last observed frame first.
+        imagined: ``[n, H + 1, C, h, w]`` recorded frames of other episodes, nearest to the latent of the first
+            and to the imagined latents after it.
+        frameskip: Steps from one frame to the next.
+        bank: Frames that were searched.
+    """
+
+    recorded: Frames
+    imagined: Frames
+    frameskip: int
+    bank: int
+
+
+def imagine(
+    model: WorldModel,
+    bank: Episodes,
+    held_out: Episodes,
+    horizon: int = 8,
+    *,
+    examples: int = 4,
+    frames: int = 4096,
+    seed: int = 0,
+) -> Imagination:
+    """Roll out a few held-out windows and look up each imagined latent among recorded frames.
+
+    Args:
+        model: A world model that sees pixels; the first such modality is shown.
+        bank: Episodes whose frames are searched; the training episodes, so that no answer lies in it.
+        held_out: Episodes to show.
+        horizon: Model steps to imagine.
+        examples: Windows to show, of different episodes where there are as many.
+        frames: The most frames to search.
+        seed: Of windows and frames.
+
+    Raises:
+        ConfigError: if the model sees no pixels.
+    """
+    config = model.config
+    name = next((n for n in config.seen if config.spec.modalities[n].kind == "pixels"), None)
+    if name is None:
+        raise ConfigError(f"imagine shows pixels, and this model sees none; it sees {', '.join(config.seen)}.")
+    stored = list(drawn(bank.clips(1, config.frameskip, config.seen), frames, seed))
+    pictures = torch.cat([clip.observation[name][:, 0] for clip in stored])
+    known = torch.cat([clip_latents(model, clip)[:, 0] for clip in stored])
+    clips = held_out.clips(config.history + horizon, config.frameskip, config.seen)
+    clip = next(drawn(clips, 64 * examples, seed))
+    _, first = np.unique(clip.episode.numpy(), return_index=True)
+    others = np.setdiff1d(np.arange(len(clip.episode)), first)
+    rows = [int(row) for row in np.concatenate([np.sort(first), others])[:examples]]
+    latents, now = clip_latents(model, clip)[rows], config.history - 1
+    action = clip.action[rows]
+    with frozen(model):
+        there = latents[:, : now + 1].to(model.device)
+        past, future = action[:, :now].to(model.device), action[:, now:].to(model.device)
+        ahead = model.rollout(there, future, past).float().cpu()
+    nearest = torch.cdist(torch.cat([latents[:, now : now + 1], ahead], dim=1).flatten(0, 1), known).argmin(dim=1)
+    recorded = clip.observation[name][rows, now:]
+    return Imagination(recorded.numpy(), pictures[nearest].view_as(recorded).numpy(), config.frameskip, len(known))

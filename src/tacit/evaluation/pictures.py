@@ -1,0 +1,283 @@
+"""The pictures of a report, each with what it shows in words for those who cannot see it."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from tacit.errors import ConfigError
+from tacit.evaluation._drawing import (
+    BLUE,
+    COLORS,
+    GREEN,
+    GREY,
+    INK,
+    ORANGE,
+    PAPER,
+    canvas,
+    encoded,
+    enlarged,
+    gif,
+    image,
+    png,
+    svg,
+    thinned,
+)
+from tacit.evaluation.acting import ClosedLoop
+from tacit.evaluation.forecasting import OpenLoop
+from tacit.evaluation.imagination import Imagination
+from tacit.evaluation.probing import ProbeReport
+from tacit.evaluation.statistics import Rate
+
+__all__ = ["Picture", "animation", "curves", "distances", "errors", "paths", "rates", "rollouts", "scatter"]
+
+MEDIA = {"png": "image/png", "svg": "image/svg+xml", "gif": "image/gif"}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture and its words.
+
+    Attributes:
+        data: The bytes of the file.
+        kind: Its format.
+        alt: What it shows, for those who do not see it.
+        caption: What to make of it.
+        still: A PNG in the place of an animation, for those who asked for less motion.
+    """
+
+    data: bytes
+    kind: Literal["png", "svg", "gif"]
+    alt: str
+    caption: str
+    still: bytes | None = None
+
+    @property
+    def uri(self) -> str:
+        """The picture as a ``data:`` address, so that a page needs no other file."""
+        return f"data:{MEDIA[self.kind]};base64,{base64.b64encode(self.data).decode()}"
+
+
+def curves(rows: Sequence[Mapping[str, float | str]], groups: Mapping[str, Sequence[str]], caption: str) -> Picture:
+    """Quantities of a training over its steps, one panel for each group.
+
+    Args:
+        rows: Lines of a training log, each with ``step``.
+        groups: Title of a panel to the names of its quantities.
+        caption: What to make of it.
+    """
+    with canvas(min(9.6, 4.8 * len(groups)), 2.8, 1, len(groups)) as (figure, axes):
+        for panel, (title, names) in zip(axes, groups.items(), strict=True):
+            for name, color in zip(names, COLORS, strict=False):
+                pairs = [(row["step"], row[name]) for row in rows if isinstance(row.get(name), (int, float))]
+                if pairs:
+                    line = thinned(np.array(pairs, np.float64))
+                    panel.plot(*line.T, color=color, linewidth=1.3, label=name.removeprefix("loss/"))
+            values = np.concatenate([line.get_ydata() for line in panel.lines] or [np.ones(1)])
+            if (values > 0).all() and values.max() > 20 * values.min():
+                panel.set_yscale("log")
+            panel.set(title=title, xlabel="step")
+            panel.grid(axis="y")
+            if len(names) > 1:
+                panel.legend(fontsize=7.5)
+        alt = "Line charts over the training steps of " + ", ".join(name for names in groups.values() for name in names)
+        return Picture(svg(figure), "svg", f"{alt}.", caption)
+
+
+def scatter(report: ProbeReport, unit: str = "") -> Picture:
+    """Read against true values of held-out frames, one panel for each component."""
+    actual, predicted = report.actual[:1500], report.predicted[:1500]
+    count = min(actual.shape[1], 4)
+    with canvas(min(9.6, 3.6 * count), 3.4 if count < 4 else 2.7, 1, count) as (figure, axes):
+        for index, panel in enumerate(axes):
+            low, high = np.nanmin(actual[:, index]), np.nanmax(actual[:, index])
+            panel.plot([low, high], [low, high], color=GREY, linewidth=1)
+            panel.scatter(
+                actual[:, index], predicted[:, index], s=5, color=BLUE, alpha=0.35, linewidths=0, rasterized=True
+            )
+            panel.set(
+                title=f"{report.target}[{index}]   R² {report.r2_components[index]:.3f}",
+                xlabel=f"true, {unit}" if unit else "true",
+            )
+            panel.grid()
+        axes[0].set_ylabel("read by a linear probe")
+        alt = (
+            f"Scatter of {report.target} read from latents against its true value on {report.frames_test} held-out "
+            f"frames: R squared {report.r2:.3f}, Pearson r {report.pearson:.3f}."
+        )
+        return Picture(
+            svg(figure), "svg", alt, "Each dot is a held-out frame; on the line, the latent tells the truth exactly."
+        )
+
+
+def rates(values: Mapping[str, Rate], caption: str) -> Picture:
+    """Success rates with their intervals, from the first name at the top to the last."""
+    names = list(values)
+    with canvas(8.0, 0.5 * len(names) + 0.8, 1, 1) as (figure, (panel,)):
+        for row, (name, color) in enumerate(zip(names, COLORS, strict=False)):
+            value, y = values[name], len(names) - 1 - row
+            panel.barh(y, 100 * value.rate, height=0.56, color=color, alpha=0.22)
+            panel.plot([100 * value.low, 100 * value.high], [y, y], color=color, linewidth=2.2, solid_capstyle="butt")
+            panel.plot(100 * value.rate, y, "o", color=color, markersize=5.5)
+            panel.text(102.5, y, f"{100 * value.rate:.1f} %", va="center", fontweight="bold", color=color)
+        panel.set_yticks(range(len(names)), names[::-1])
+        panel.set(xlim=(0, 112), xticks=range(0, 101, 20), xlabel="tasks solved, % (line: 95 % Wilson interval)")
+        panel.grid(axis="x")
+        panel.set_axisbelow(True)
+        alt = "Success rates: " + "; ".join(f"{name} {value}" for name, value in values.items()) + "."
+        return Picture(svg(figure), "svg", alt, caption)
+
+
+def errors(result: OpenLoop) -> Picture:
+    """Latent error of imagined rollouts over the horizon, beside its references."""
+    lines = {
+        "model": (result.error, BLUE),
+        "shuffled actions": (result.shuffled_actions, ORANGE),
+        "copy the last latent": (result.copy_last, GREY),
+    }
+    steps = np.arange(1, result.horizon + 1)
+    with canvas(8.0, 3.1, 1, 1) as (figure, (panel,)):
+        for name, (estimates, color) in lines.items():
+            panel.fill_between(
+                steps, [e.low for e in estimates], [e.high for e in estimates], color=color, alpha=0.15, linewidth=0
+            )
+            panel.plot(
+                steps, [e.mean for e in estimates], color=color, marker="o", markersize=3, linewidth=1.4, label=name
+            )
+        panel.set(xlabel="steps ahead", ylabel="mean squared latent error", ylim=(0, None))
+        panel.grid(axis="y")
+        panel.legend(fontsize=8)
+        last = {name: estimates[-1].mean for name, (estimates, _) in lines.items()}
+        alt = f"Latent error {result.horizon} steps ahead: " + ", ".join(f"{n} {v:.3g}" for n, v in last.items()) + "."
+        caption = (
+            "How far imagined latents are from those of what happened, on held-out recordings. A useful model stays "
+            "below both references: it knows more than that nothing changes, and it listens to its actions."
+        )
+        return Picture(svg(figure), "svg", alt, caption)
+
+
+def distances(runs: Mapping[str, ClosedLoop]) -> Picture:
+    """Median distance to the goal over the steps, with the middle half of the tasks shaded."""
+    with canvas(8.0, 3.1, 1, 1) as (figure, (panel,)):
+        for (name, run), color in zip(runs.items(), COLORS, strict=False):
+            low, middle, high = np.quantile(run.distances, [0.25, 0.5, 0.75], axis=0)
+            steps = np.arange(len(middle))
+            panel.fill_between(steps, low, high, color=color, alpha=0.12, linewidth=0)
+            panel.plot(steps, middle, color=color, linewidth=1.5, label=name)
+        rules = next(iter(runs.values())).rules
+        panel.axhline(rules.radius, color=INK, linewidth=0.9, linestyle=(0, (4, 3)))
+        panel.set(xlabel="step", ylabel="distance to the goal", ylim=(0, None))
+        panel.grid(axis="y")
+        panel.legend(fontsize=8)
+        final = ", ".join(f"{name} {np.median(run.distances[:, -1]):.1f}" for name, run in runs.items())
+        alt = f"Distance to the goal over the steps. Median after the last step: {final}; solved within {rules.radius}."
+        return Picture(
+            svg(figure),
+            "svg",
+            alt,
+            f"Median over the tasks, the middle half shaded; dashed: solved ({rules.radius} {rules.unit}).",
+        )
+
+
+def rollouts(result: Imagination) -> Picture:
+    """What happened above what was imagined, one pair of rows for each held-out window."""
+    count, steps = result.recorded.shape[:2]
+    with canvas(0.86 * steps + 0.8, 1.86 * count + 0.2, 2 * count, steps, tight=True) as (figure, axes):
+        grid = np.array(axes, dtype=object).reshape(2 * count, steps)
+        for row in range(2 * count):
+            source = result.imagined if row % 2 else result.recorded
+            for step in range(steps):
+                panel = grid[row, step]
+                panel.imshow(image(source[row // 2, step]), interpolation="nearest")
+                panel.set(xticks=[], yticks=[])
+                for spine in panel.spines.values():
+                    spine.set(visible=True, color=BLUE if row % 2 else GREY, linewidth=1.0)
+            grid[row, 0].set_ylabel("imagined" if row % 2 else "recorded", color=BLUE if row % 2 else INK, fontsize=8)
+        for step in range(steps):
+            grid[0, step].set_title("now" if not step else f"+{step * result.frameskip}", fontsize=8, loc="center")
+        alt = (
+            f"{count} held-out recordings over {steps - 1} model steps, each above the recorded frames whose latents "
+            "are nearest to what the model imagined."
+        )
+        caption = (
+            "Tacit has no decoder. Each imagined latent is shown as the training frame whose latent is nearest among "
+            f"{result.bank:,}; the first of each row is the nearest to what was really seen. Numbers count steps of "
+            "the world."
+        )
+        return Picture(png(figure), "png", alt, caption)
+
+
+def paths(run: ClosedLoop, extent: tuple[float, float, float, float], shown: int = 4) -> Picture:
+    """Walked and planned paths over the pictures of the first tasks.
+
+    Args:
+        run: Of an actor, recorded with ``film``.
+        extent: The coordinates of the picture's left, right, bottom and top edge, in the unit of the paths.
+        shown: Tasks.
+    """
+    frames, walked, goals = _filmed(run)
+    count = min(shown, len(frames))
+    with canvas(2.35 * count, 2.6, 1, count, tight=True) as (figure, axes):
+        for task, panel in enumerate(axes):
+            panel.imshow(image(frames[task, 0]), extent=extent, interpolation="nearest", alpha=0.55)
+            # Once the goal is near, plans only scatter around it.
+            for step, plan in [p for p in run.plans if run.distances[task, p[0]] > run.rules.radius]:
+                line = np.concatenate([walked[task, step][None], plan[task]])
+                panel.plot(line[:, 0], line[:, 1], color=ORANGE, linewidth=0.8, alpha=0.55)
+            panel.plot(walked[task, :, 0], walked[task, :, 1], color=BLUE, linewidth=2)
+            panel.plot(*walked[task, 0, :2], "o", color=BLUE, markersize=5)
+            panel.plot(*goals[task, :2], "*", color=GREEN, markersize=12, markeredgecolor=PAPER)
+            panel.set(xlim=extent[:2], ylim=extent[2:], xticks=[], yticks=[])
+            panel.set_title("solved" if run.solved[task] else "not solved", color=GREEN if run.solved[task] else ORANGE)
+        solved = int(run.solved[:count].sum())
+        alt = f"Paths of the first {count} tasks over the room, {solved} of them solved."
+        caption = "Blue: the path walked from the dot to the starred goal. " + (
+            "Orange: where each plan would have led if it had been carried out to its end." if run.plans else ""
+        )
+        return Picture(png(figure), "png", alt, caption.strip())
+
+
+def animation(run: ClosedLoop, shown: int = 4, size: int = 192, every: int = 2) -> Picture:
+    """The first tasks as they were pursued, what the actor sees above its goal.
+
+    Args:
+        run: Of an actor, recorded with ``film``.
+        shown: Tasks.
+        size: Side of a picture in pixels.
+        every: Steps from one frame of the animation to the next.
+    """
+    frames, _, goals = _filmed(run, pictures=True)
+    count, last = min(shown, len(frames)), frames.shape[1] - 1
+    inside = run.distances[:count] <= run.rules.radius
+    font, images = ImageFont.load_default(15), []
+    for step in [*range(0, last, every), last]:
+        page = Image.new("RGB", (count * (size + 12) + 12, 2 * size + 72), PAPER)
+        draw = ImageDraw.Draw(page)
+        for task in range(count):
+            left, color = 12 + task * (size + 12), GREEN if inside[task, step] else GREY
+            draw.rectangle((left - 4, 22, left + size + 3, 29 + size), fill=color)
+            page.paste(enlarged(frames[task, step], size), (left, 26))
+            page.paste(enlarged(goals[task], size), (left, size + 58))
+            draw.text((left, 2), f"step {step}", fill=INK, font=font)
+            draw.text((left, size + 36), "goal", fill=INK, font=font)
+        images.append(page.quantize(96, dither=Image.Dither.NONE))
+    return Picture(
+        gif(images),
+        "gif",
+        f"Animation of the first {count} tasks: the world as the actor sees it above the picture of its goal.",
+        "What the agent sees (above) and the picture that it was asked to reach (below). The frame turns green "
+        "while the goal is within reach.",
+        still=encoded(images[-1]),
+    )
+
+
+def _filmed(run: ClosedLoop, pictures: bool = False) -> tuple[Any, Any, Any]:
+    goals = run.goal_frames if pictures else run.goals
+    if run.frames is None or goals is None or (run.paths is None and not pictures):
+        raise ConfigError("this picture needs a run with pictures and paths: closed_loop(..., film=4).")
+    return run.frames, run.paths, goals

@@ -1,0 +1,217 @@
+"""``report.json``: what an evaluation found, from what, under which settings; the schema and its check.
+
+The schema is documented in ``docs/concepts/evaluation.md``. Every share of successes is a mapping of ``rate``,
+``low``, ``high`` and ``n``; every mean with an interval one of ``mean``, ``low``, ``high`` and ``n``. No number is
+NaN or infinite, and no string is a path of the machine that wrote it.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tacit._registry import suggest
+from tacit.checkpoint import provenance
+from tacit.errors import DataError
+from tacit.evaluation.acting import ClosedLoop
+from tacit.evaluation.forecasting import OpenLoop
+from tacit.evaluation.probing import ProbeReport
+from tacit.evaluation.statistics import paired
+
+__all__ = ["SCHEMA", "new_record", "open_loop_record", "plain", "planning_record", "probe_record", "validate"]
+
+SCHEMA = "tacit-report-1"
+REQUIRED: dict[str, type | tuple[type, ...]] = {
+    "schema": str,
+    "kind": str,
+    "seeds": Mapping,
+    "config": Mapping,
+    "git": (str, type(None)),
+    "modified": bool,
+    "versions": Mapping,
+    "dataset": (Mapping, type(None)),
+}
+OPTIONAL: dict[str, type | tuple[type, ...]] = {
+    "planning": Mapping,
+    "probe": Mapping,
+    "effective_rank": (int, float),
+    "open_loop": Mapping,
+    "energy_rank_correlation": Mapping,
+    "training": Mapping,
+    "seconds": Mapping,
+}
+INTERVALS = {"rate", "mean"}
+PATH = re.compile(r"(/|~/|[A-Za-z]:[\\/]|\\\\|file:)\S")
+
+
+def new_record(
+    kind: str,
+    *,
+    seeds: Mapping[str, int | Sequence[int]],
+    config: Any,
+    dataset_hash: str | None = None,
+    **sections: Any,
+) -> dict[str, Any]:
+    """The content of a ``report.json``: where the numbers come from, and the sections given.
+
+    Args:
+        kind: What was evaluated, for example ``demo`` or ``eval``.
+        seeds: Every seed by its use, for example ``{"train": 0, "tasks": 1}``.
+        config: The resolved settings: dataclasses, mappings and plain values.
+        dataset_hash: ``episodes.hash()`` of the data, where there were some.
+        sections: ``planning``, ``probe``, ``effective_rank``, ``open_loop``, ``energy_rank_correlation``,
+            ``training`` and ``seconds``.
+
+    Raises:
+        DataError: if the result breaks the schema.
+    """
+    record = {
+        "schema": SCHEMA,
+        "kind": kind,
+        **provenance(),
+        "seeds": plain(seeds),
+        "config": plain(config),
+        "dataset": None if dataset_hash is None else {"hash": dataset_hash},
+        **{name: plain(section) for name, section in sections.items()},
+    }
+    validate(record)
+    return record
+
+
+def planning_record(runs: Mapping[str, ClosedLoop]) -> dict[str, Any]:
+    """The section ``planning`` of actors that met the same tasks; ``success`` names the one that is judged.
+
+    Each name becomes a rate by the rules; ``details`` holds for each actor both readings of success, latency and
+    what became of every task, and ``against`` how ``success`` differs from each other one, paired by task.
+
+    Raises:
+        DataError: if there is no ``success`` or the actors met different tasks.
+    """
+    if "success" not in runs:
+        raise DataError(
+            f"planning needs the run called 'success' beside its floors and ceiling; got {', '.join(runs)}."
+        )
+    judged = runs["success"]
+    for name, run in runs.items():
+        if run.seed != judged.seed or not np.array_equal(run.distances[:, 0], judged.distances[:, 0]):
+            raise DataError(f"{name!r} met other tasks than 'success'; give closed_loop the same episodes and seed.")
+    return {
+        **{name: plain(run.success) for name, run in runs.items()},
+        "rules": plain(judged.rules),
+        "seed": judged.seed,
+        "refused": judged.refused,
+        "against": {name: plain(paired(judged.solved, run.solved)) for name, run in runs.items() if run is not judged},
+        "details": {name: _details(run) for name, run in runs.items()},
+    }
+
+
+def probe_record(report: ProbeReport) -> dict[str, Any]:
+    """One entry of the section ``probe``, without the readings themselves."""
+    return {key: value for key, value in plain(report).items() if key not in ("target", "actual", "predicted")}
+
+
+def open_loop_record(result: OpenLoop) -> dict[str, Any]:
+    """The section ``open_loop``: a list over the horizon for the model and each reference."""
+    return {"horizon": result.horizon, **plain(result)}
+
+
+def plain(value: Any) -> Any:
+    """Any result as JSON values: NaN becomes null, an absolute path its last part, rows of numbers lists."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: plain(vars(value)[field.name]) for field in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, np.ndarray):
+        return plain(value.tolist())
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if isinstance(value, np.generic):
+        return plain(value.item())
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Path) or (isinstance(value, str) and PATH.match(value)):
+        return Path(value).name
+    if value is None or isinstance(value, (bool, int, str)):
+        return value
+    raise DataError(f"a report holds numbers, strings, sequences and mappings; got {type(value).__name__}.")
+
+
+def validate(record: Any) -> None:
+    """Check the content of a ``report.json``.
+
+    Raises:
+        DataError: naming the entry that breaks the schema.
+    """
+    if not isinstance(record, Mapping):
+        raise DataError(f"a report is a mapping; got {type(record).__name__}.")
+    known = {**REQUIRED, **OPTIONAL}
+    for name in record:
+        if name not in known:
+            raise DataError(f"a report has no entry {name!r}.{suggest(name, known)}")
+    for name, kinds in known.items():
+        if name in REQUIRED and name not in record:
+            raise DataError(f"a report needs the entry {name!r}.")
+        if name in record and not isinstance(record[name], kinds):
+            raise DataError(f"entry {name!r} of a report has the wrong type, {type(record[name]).__name__}.")
+    if record["schema"] != SCHEMA:
+        raise DataError(f"this version reads reports of schema {SCHEMA!r}; got {record['schema']!r}.")
+    if "planning" in record and "rate" not in record["planning"].get("success", {}):
+        raise DataError("the entry 'planning' of a report needs the rate 'success'.")
+    for name, entry in record.items():
+        _check(entry, name, results=name in OPTIONAL)
+
+
+def _details(run: ClosedLoop) -> dict[str, Any]:
+    kept = ("success_last", "success_any", "latency_p50", "latency_p99", "decision_p50", "decision_p99")
+    inside = run.distances[:, 1:] <= run.rules.radius
+    return {
+        **{name: plain(vars(run)[name]) for name in (*kept, "batch", "not_ok", "privileged")},
+        "tasks": [
+            {
+                "solved": bool(solved),
+                "start": round(float(distance[0]), 4),
+                "closest": round(float(distance.min()), 4),
+                "final": round(float(distance[-1]), 4),
+                "first_inside": int(within.argmax()) + 1 if within.any() else None,
+            }
+            for solved, distance, within in zip(run.solved, run.distances, inside, strict=True)
+        ],
+    }
+
+
+def _check(value: Any, where: str, results: bool) -> None:
+    if isinstance(value, Mapping):
+        for measure in INTERVALS & value.keys() if results else ():
+            _check_interval(value, measure, where)
+        for key, item in value.items():
+            if not isinstance(key, str):
+                raise DataError(f"{where} has the key {key!r}; the keys of a report are strings.")
+            _check(item, f"{where}.{key}", results)
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            _check(item, f"{where}[{index}]", results)
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise DataError(f"{where} is {value}; a number that could not be had is null.")
+    elif isinstance(value, str) and PATH.match(value):
+        raise DataError(f"{where} is the machine's path {value!r}; name it relative to the report, or not at all.")
+    elif not (value is None or isinstance(value, (bool, int, float, str))):
+        raise DataError(f"{where} is a {type(value).__name__}, which JSON does not have.")
+
+
+def _check_interval(value: Mapping[str, Any], measure: str, where: str) -> None:
+    if set(value) != {measure, "low", "high", "n"}:
+        raise DataError(f"{where} needs exactly {measure}, low, high and n; got {', '.join(map(str, value))}.")
+    low, middle, high, n = value["low"], value[measure], value["high"], value["n"]
+    if not all(isinstance(number, (int, float)) and math.isfinite(number) for number in (low, middle, high)):
+        raise DataError(f"{where} needs finite numbers; got {dict(value)}.")
+    slack = 1e-9 * max(1.0, abs(middle))
+    if not low - slack <= middle <= high + slack or (measure == "rate" and not (low >= 0 and high <= 1)):
+        raise DataError(f"{where} is out of order: low {low}, {measure} {middle}, high {high}.")
+    if not isinstance(n, int) or n < 1:
+        raise DataError(f"{where}.n is how many independent attempts there were, at least one; got {n!r}.")

@@ -1,0 +1,166 @@
+"""What a score is read against: a planner that knows the world, and a walker that knows the way.
+
+Both are :class:`tacit.evaluation.Privileged`: they are shown states, which no competitor is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from tacit.agent import Agent
+from tacit.costs import Goal
+from tacit.costs._base import Total
+from tacit.errors import ConfigError
+from tacit.evaluation.acting import Privileged
+from tacit.types import GoalEnvironment, Planner, Spec, State, Verdict
+
+__all__ = ["ExpertActor", "TrueDynamicsActor"]
+
+ROWS = 4096
+"""Plans simulated together: few enough that numpy's temporaries stay in the cache."""
+
+
+class ExpertActor(Privileged):
+    """The environment's own expert: what the task allows to someone who knows the way."""
+
+    def __init__(self, env: GoalEnvironment) -> None:
+        self._env = env
+
+    def start(self, *, seed: int, batch: int = 1, goal: State | None = None) -> State:  # noqa: ARG002
+        """The goal states ``[B, ...]``; the expert has no randomness."""
+        if goal is None or {len(values) for values in goal.values()} != {batch}:
+            raise ConfigError(f"the expert pursues goal states; give start(goal=...) {batch} of them.")
+        return goal
+
+    def act(self, state: State, observation: State) -> tuple[npt.NDArray[np.float32], Verdict, State]:
+        """The expert's actions ``[B, A]`` in the states ``observation``."""
+        action = self._env.expert(observation, state)
+        return action, Verdict(True, np.full(len(action), np.nan, np.float32)), state
+
+
+class TrueDynamicsActor(Agent, Privileged):
+    """The ceiling: an agent whose model is the world itself and whose cost is the true distance to the goal.
+
+    Everything else is :class:`tacit.Agent`: the same planner, horizon, warm start and repeated actions, the
+    distance looked at after each block, as a model does. The gap between the two is what the learnt model and
+    its latent space cost.
+
+    Args:
+        env: The world whose ``simulate`` and ``distance`` are used; its running episodes are untouched.
+        planner: The planner of the agent it is compared with.
+        horizon: Blocks to look ahead.
+        frameskip: Actions in a block.
+        execute: Blocks to carry out before planning again.
+        hold: Search one action for each block and repeat it.
+        reduce: ``last``, ``sum`` or ``min`` over the horizon, as in the agent's :class:`tacit.costs.Goal`.
+        metric: ``l2`` for squared distances, ``l1`` for plain ones, likewise.
+    """
+
+    def __init__(
+        self,
+        env: GoalEnvironment,
+        planner: Planner,
+        *,
+        horizon: int,
+        frameskip: int = 1,
+        execute: int = 1,
+        hold: bool = False,
+        reduce: Literal["last", "sum", "min"] = "last",
+        metric: Literal["l2", "l1"] = "l2",
+    ) -> None:
+        if reduce not in ("last", "sum", "min") or metric not in ("l2", "l1"):
+            raise ConfigError(f"reduce is 'last', 'sum' or 'min', metric 'l2' or 'l1'; got {reduce!r} and {metric!r}.")
+        world = _World(env, frameskip)
+        super().__init__(world, planner, _Distance(world, reduce, metric), horizon=horizon, execute=execute, hold=hold)
+
+    @classmethod
+    def like(cls, agent: Agent, env: GoalEnvironment) -> TrueDynamicsActor:
+        """The ceiling of ``agent``: its planner, horizon and clocks, and the reduction and metric of its goal cost.
+
+        What else the agent's cost weighs, such as effort, is left out.
+        """
+        terms = [term.cost for term in agent.cost.terms] if isinstance(agent.cost, Total) else [agent.cost]
+        goal = next((term for term in terms if isinstance(term, Goal)), Goal())
+        return cls(
+            env,
+            agent.planner,
+            horizon=agent.horizon,
+            frameskip=agent.frameskip,
+            execute=agent.execute,
+            hold=agent.hold,
+            reduce=goal.reduce,
+            metric=goal.metric,
+        )
+
+
+@dataclass(frozen=True)
+class _Config:
+    spec: Spec
+    frameskip: int
+    history: int = 1
+
+
+class _World:
+    """The true dynamics in the shape of a world model: a latent is a state, laid out in one row of numbers."""
+
+    def __init__(self, env: GoalEnvironment, frameskip: int) -> None:
+        self.env = env
+        self.config = _Config(env.spec, frameskip)
+        self.device = torch.device("cpu")
+        self._shapes = {name: values.shape[1:] for name, values in env.state().items()}
+
+    def encode(self, observation: Mapping[str, Any]) -> Tensor:
+        """States to ``[B, D]``."""
+        rows = [np.asarray(observation[name], np.float64).reshape(len(observation[name]), -1) for name in self._shapes]
+        return torch.from_numpy(np.concatenate(rows, axis=1))
+
+    def states(self, latents: npt.NDArray[np.float64]) -> State:
+        """States of latents ``[N, D]``."""
+        ends = np.cumsum([int(np.prod(shape)) for shape in self._shapes.values()])
+        parts = np.split(latents, ends[:-1], axis=1)
+        return {n: part.reshape(-1, *shape) for part, (n, shape) in zip(parts, self._shapes.items(), strict=True)}
+
+    def rollout(self, latents: Tensor, actions: Tensor, past_actions: Tensor | None = None) -> Tensor:
+        """The states at the end of each block; ``past_actions`` change nothing, for a state says it all."""
+        del past_actions
+        if actions.ndim == 3:
+            return self.rollout(latents, actions[:, None])[:, 0]
+        worlds, samples, horizon, _ = actions.shape
+        current = latents[:, -1].double().numpy().repeat(samples, axis=0)
+        blocks = actions.float().numpy().reshape(worlds * samples, horizon, self.config.frameskip, -1)
+        out = np.empty((worlds * samples, horizon, current.shape[1]))
+        for first in range(0, len(out), ROWS):
+            rows = slice(first, first + ROWS)
+            state = self.states(current[rows])
+            for step in range(horizon):
+                state = {name: v[:, -1] for name, v in self.env.simulate(state, blocks[rows, step]).items()}
+                out[rows, step] = self.encode(state).numpy()
+        return torch.from_numpy(out.reshape(worlds, samples, horizon, -1))
+
+
+@dataclass(frozen=True)
+class _Distance:
+    """The true distance in the shape of a cost."""
+
+    world: _World
+    reduce: str
+    metric: str
+
+    def __call__(self, latents: Tensor, actions: Tensor, goal: Tensor | None) -> Tensor:
+        if goal is None:
+            raise ConfigError("the ceiling pursues goal states; give start(goal=...).")
+        worlds, samples, _, size = latents.shape
+        looked = latents[:, :, -1:] if self.reduce == "last" else latents
+        states = looked.reshape(-1, size).numpy()
+        goals = goal.double().numpy().repeat(samples * looked.shape[2], axis=0)
+        distance = self.world.env.distance(self.world.states(states), self.world.states(goals))
+        energy = torch.from_numpy(distance.reshape(worlds, samples, -1)).to(actions.dtype)
+        energy = energy.square() if self.metric == "l2" else energy
+        return energy.amin(dim=-1) if self.reduce == "min" else energy.sum(dim=-1)

@@ -1,0 +1,149 @@
+"""The report of an evaluation: ``report.json`` for programs, ``index.html`` for people.
+
+The page is one file: styles and pictures are inside it, and it asks nothing of any other place.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from tacit.evaluation.pictures import Picture
+from tacit.evaluation.record import validate
+
+__all__ = ["Fact", "Section", "Table", "write_report"]
+
+
+@dataclass(frozen=True)
+class Fact:
+    """A number to see first: ``value`` above ``label``, with a ``note`` below it."""
+
+    value: str
+    label: str
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of cells under a header; the first cell of a row names it."""
+
+    caption: str
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the page: words, then a table, then pictures."""
+
+    title: str
+    text: str = ""
+    table: Table | None = None
+    pictures: tuple[Picture, ...] = ()
+
+
+def write_report(
+    directory: str | Path,
+    record: Mapping[str, Any],
+    sections: Sequence[Section],
+    *,
+    title: str,
+    lead: str = "",
+    facts: Sequence[Fact] = (),
+) -> Path:
+    """Write ``report.json`` and ``index.html`` into ``directory``, each whole or not at all.
+
+    Args:
+        directory: Made where it is missing.
+        record: From :func:`tacit.evaluation.new_record`.
+        sections: The parts of the page, in order.
+        title: Of the page.
+        lead: One paragraph below it.
+        facts: Numbers to see first.
+
+    Returns:
+        The path of ``index.html``.
+
+    Raises:
+        DataError: if the record breaks the schema; nothing is then written.
+    """
+    validate(record)
+    directory = Path(directory)
+    directory.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(record, indent=2, allow_nan=False)
+    _write(directory / "report.json", text + "\n")
+    _write(directory / "index.html", _page(title, lead, facts, sections, text))
+    return directory / "index.html"
+
+
+def _page(title: str, lead: str, facts: Sequence[Fact], sections: Sequence[Section], record: str) -> str:
+    style = (files("tacit.evaluation") / "report.css").read_text(encoding="utf-8")
+    ids = [f"part-{number}" for number in range(1, len(sections) + 1)]
+    links = "".join(f'<li><a href="#{i}">{_safe(s.title)}</a></li>' for i, s in zip(ids, sections, strict=True))
+    cards = "".join(
+        f"<div class=fact><dt>{_safe(fact.label)}</dt><dd>{_safe(fact.value)}</dd><p>{_safe(fact.note)}</p></div>"
+        for fact in facts
+    )
+    parts = "".join(_section(i, s) for i, s in zip(ids, sections, strict=True))
+    return (
+        f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{_safe(title)}</title>\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f'<link rel="icon" href="data:,">\n<style>\n{style}</style>\n</head>\n<body>\n'
+        f"<header><p class=mark>Tacit</p><h1>{_safe(title)}</h1><p class=lead>{_safe(lead)}</p></header>\n"
+        f"<nav aria-label=Contents><ol>{links}</ol></nav>\n<main>\n"
+        + (f"<dl class=facts>{cards}</dl>\n" if cards else "")
+        + f"{parts}<section id=record><h2>Record</h2><p>Everything above in numbers, with settings, seeds, versions "
+        'and the hash of the data; also in <a href="report.json">report.json</a> beside this page.</p>'
+        f"<details><summary>Show the record</summary><pre tabindex=0>{_safe(record)}</pre></details></section>\n"
+        "</main>\n</body>\n</html>\n"
+    )
+
+
+def _section(identity: str, section: Section) -> str:
+    text = "".join(f"<p>{_safe(paragraph)}</p>" for paragraph in section.text.split("\n\n") if paragraph)
+    table = "" if section.table is None else _table(section.table)
+    figures = "".join(_figure(picture) for picture in section.pictures)
+    return f"<section id={identity}><h2>{_safe(section.title)}</h2>{text}{table}{figures}</section>\n"
+
+
+def _table(table: Table) -> str:
+    header = "".join(f"<th scope=col>{_safe(cell)}</th>" for cell in table.header)
+    rows = "".join(
+        f"<tr><th scope=row>{_safe(row[0])}</th>" + "".join(f"<td>{_safe(cell)}</td>" for cell in row[1:]) + "</tr>"
+        for row in table.rows
+    )
+    return (
+        f"<div class=scroll tabindex=0><table><caption>{_safe(table.caption)}</caption>"
+        f"<thead><tr>{header}</tr></thead><tbody>{rows}</tbody></table></div>"
+    )
+
+
+def _figure(picture: Picture) -> str:
+    image = f'<img src="{picture.uri}" alt="{_safe(picture.alt)}">'
+    if picture.still is not None:
+        still = Picture(picture.still, "png", "", "").uri
+        image = f'<picture><source media="(prefers-reduced-motion: reduce)" srcset="{still}">{image}</picture>'
+    return f"<figure>{image}<figcaption>{_safe(picture.caption)}</figcaption></figure>"
+
+
+def _safe(text: str) -> str:
+    return html.escape(text, quote=True)
+
+
+def _write(path: Path, text: str) -> None:
+    """Write beside ``path``, then move there, so that a reader finds the old file or the new one, whole."""
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with fresh.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(path)
+    finally:
+        fresh.unlink(missing_ok=True)

@@ -1,0 +1,140 @@
+"""The usual parts of a report, each from the result that it explains."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from tacit.evaluation import pictures
+from tacit.evaluation.acting import ClosedLoop
+from tacit.evaluation.forecasting import OpenLoop
+from tacit.evaluation.imagination import Imagination
+from tacit.evaluation.probing import ProbeReport
+from tacit.evaluation.report import Section, Table
+from tacit.evaluation.statistics import Estimate
+
+__all__ = [
+    "imagination_section",
+    "open_loop_section",
+    "planning_section",
+    "probe_section",
+    "training_section",
+]
+
+
+def planning_section(
+    runs: Mapping[str, ClosedLoop],
+    names: Mapping[str, str] | None = None,
+    extent: tuple[float, float, float, float] | None = None,
+) -> Section:
+    """How many goals were reached, beside floors and ceiling; pictures where the run ``success`` was filmed.
+
+    Args:
+        runs: As for :func:`tacit.evaluation.planning_record`.
+        names: What to call each of them.
+        extent: Edges of the picture in the unit of the paths, to draw paths; see :func:`tacit.evaluation.paths`.
+    """
+    names = {
+        "success": "agent",
+        "random": "random actions",
+        "amortised": "policy, no search",
+        "ceiling": "ceiling (true dynamics)",
+        **(names or {}),
+    }
+    titled = {names.get(key, key): run for key, run in runs.items()}
+    judged = runs["success"]
+    rules = judged.rules
+    when = "after the last step" if rules.success_at == "last" else "at some step"
+    text = (
+        f"Each of {judged.success.n} held-out tasks asks to go from a start to a goal that is given as an observation. "
+        f"A task is solved within {rules.radius} ({rules.unit}) of the goal {when} of {rules.budget}; the rules were "
+        f"fixed before anything was tuned. {judged.refused} drawn tasks were solved at their start and replaced.\n\n"
+        "The actor sees observations and nothing else. The ceiling is the same planner with the true dynamics, its "
+        "cost the true distance: what lies between it and the agent is what the learnt model costs. Where that "
+        "distance misleads, as it does beside a wall, a latent space can lead further than the ceiling."
+    )
+    rows = tuple(
+        (
+            name,
+            f"{100 * run.success.rate:.1f} %",
+            f"{100 * run.success.low:.1f} to {100 * run.success.high:.1f} %",
+            f"{100 * run.success_any.rate:.1f} %",
+            f"{100 * run.success_last.rate:.1f} %",
+            _milliseconds(run, 50),
+            _milliseconds(run, 99),
+        )
+        for name, run in titled.items()
+    )
+    table = Table(
+        f"Success of {judged.success.n} tasks, and the time of one decision for {judged.batch} worlds at once.",
+        ("actor", "solved", "95 % interval", "at any step", "at the last", "p50", "p99"),
+        rows,
+    )
+    shown = [
+        pictures.rates(
+            {name: run.success for name, run in titled.items()}, "Every score beside what is easy and what is possible."
+        ),
+        pictures.distances(titled),
+    ]
+    if judged.frames is not None and judged.paths is not None and extent is not None:
+        shown.append(pictures.paths(judged, extent))
+    if judged.frames is not None:
+        shown.append(pictures.animation(judged))
+    return Section("Planning", text, table, tuple(shown))
+
+
+def probe_section(reports: Sequence[ProbeReport], unit: str = "") -> Section:
+    """What the latents know, and whether they collapsed."""
+    first = reports[0]
+    text = (
+        "A small readout is fitted on frozen latents of training episodes and scored on held-out ones. R² is the share "
+        "of the quantity's variance that is read: 1 is everything, 0 nothing, below 0 worse than a constant.\n\n"
+        f"The latents use {first.effective_rank:.1f} of {first.latent_size} dimensions (effective rank); the component "
+        f"that varies least has a standard deviation of {first.min_std:.3g}. Near 1 and near 0 they would have "
+        f"collapsed. Straightness, the mean cosine of successive steps in latent space, is {first.straightness:.2f}."
+    )
+    table = Table(
+        f"Probes on {first.frames_test} held-out frames.",
+        ("quantity", "linear R²", "linear r", "MLP R²", "MLP r"),
+        tuple(
+            (r.target, f"{r.r2:.4f}", f"{r.pearson:.4f}", f"{r.mlp_r2:.4f}", f"{r.mlp_pearson:.4f}") for r in reports
+        ),
+    )
+    return Section("What the latents know", text, table, tuple(pictures.scatter(report, unit) for report in reports))
+
+
+def open_loop_section(result: OpenLoop, ranking: Estimate | None = None) -> Section:
+    """How far imagined rollouts stay true, and whether energies rank plans."""
+    text = (
+        f"{result.windows} held-out windows are rolled out along their recorded actions, from {result.context} "
+        f"observed latent{'s' if result.context > 1 else ''}. Shaded: 95 % bootstrap interval over episodes."
+    )
+    if ranking is not None:
+        text += (
+            f"\n\nSpearman's correlation of a random plan's energy and its true final distance is {ranking.mean:.2f} "
+            f"[{ranking.low:.2f}, {ranking.high:.2f}] over {ranking.n} tasks: 1 ranks plans as the world does."
+        )
+    return Section("How far imagination holds", text, None, (pictures.errors(result),))
+
+
+def imagination_section(result: Imagination) -> Section:
+    """Recorded above imagined frames."""
+    return Section("Imagined and real", "", None, (pictures.rollouts(result),))
+
+
+def training_section(rows: Sequence[Mapping[str, float | str]]) -> Section:
+    """How a training went, from the lines of its log, :func:`tacit.training.read_log`."""
+    terms = tuple(dict.fromkeys(key for row in rows for key in row if key.startswith("loss/")))
+    groups = {"loss": ("loss",), "terms": terms, "effective rank": ("effective_rank",)}
+    caption = (
+        "The sum that is minimised, each of its terms before its weight, and how many dimensions the latents of a "
+        "batch use. A rank that rises tells that nothing collapsed."
+    )
+    shown = {title: names for title, names in groups.items() if any(name in row for name in names for row in rows)}
+    return Section("Training", "", None, (pictures.curves(rows, shown, caption),))
+
+
+def _milliseconds(run: ClosedLoop, percentile: int) -> str:
+    decision = run.decision_p50 if percentile == 50 else run.decision_p99
+    every = run.latency_p50 if percentile == 50 else run.latency_p99
+    value = every if decision is None else decision
+    return f"{value:,.1f} ms" if value >= 0.1 else "< 0.1 ms"

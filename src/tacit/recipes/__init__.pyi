@@ -1,0 +1,19 @@
+"""Methods as plain values, from the model to the agent; each file is one method."""
+
+from importlib.resources import as_file, files
+from tacit._registry import registry, suggest
+from tacit.agent import Agent
+from tacit.errors import ConfigError
+from typing import Any
+
+from tacit.recipes._recipe import Acting as Acting
+from tacit.recipes._recipe import Part as Part
+from tacit.recipes._recipe import Recipe as Recipe
+from tacit.recipes.lewm import LeWM as LeWM
+from tacit.recipes.two_rooms import TwoRooms as TwoRooms
+
+__all__: list[str]
+
+def load(name: str) -> Any: ...
+def names() -> tuple[str, ...]: ...
+def pretrained(name: str, device: str='cpu') -> Agent: ...

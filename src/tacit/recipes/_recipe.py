@@ -1,0 +1,176 @@
+"""What every recipe is: a method as plain values, from the model to the agent."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import reduce
+from inspect import signature
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from tacit import costs, objectives, planners
+from tacit._config import from_json, to_json
+from tacit._registry import suggest
+from tacit.agent import Agent, Proposal
+from tacit.data import Clips, Episodes
+from tacit.errors import ConfigError
+from tacit.models.goal_policy import GoalPolicy, GoalPolicyConfig
+from tacit.models.world_model import WorldModel
+from tacit.objectives import Objective
+from tacit.training import GoalPolicyTraining, TrainingConfig, TrainingReport, train, train_goal_policy
+from tacit.types import Spec
+
+__all__ = ["Acting", "Part", "Recipe"]
+
+
+@dataclass(frozen=True)
+class Part:
+    """An objective's term, a planner or a cost: its name in the registry, its options and its weight."""
+
+    name: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    weight: float = 1.0
+
+    def build(self, load: Callable[[str], Any]) -> Any:
+        """The part itself, without its weight.
+
+        Raises:
+            ConfigError: if there is no such part or it has no such option.
+        """
+        kind = load(self.name)
+        known = signature(kind).parameters
+        for option in self.options:
+            if option not in known:
+                raise ConfigError(f"{self.name!r} has no option {option!r}.{suggest(option, known)}")
+        return kind(**self.options)
+
+
+@dataclass(frozen=True)
+class Acting:
+    """How an agent plans with the trained model; see :class:`tacit.Agent` for the last three."""
+
+    planner: Part = field(default_factory=lambda: Part("cem"))
+    cost: tuple[Part, ...] = (Part("goal"),)
+    horizon: int = 10
+    execute: int = 1
+    hold: bool = False
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A method as plain values; a published one is a subclass with its own defaults.
+
+    Args:
+        size: Preset that the model starts from.
+        model: Options of :class:`tacit.models.WorldModelConfig` that replace those of the preset.
+        objective: The terms, by their names in :mod:`tacit.objectives`, with options and weights.
+        clip: Observations in a training window.
+        steps: Updates.
+        training: Options of the training.
+        policy_steps: Updates of the goal-conditioned policy that proposes plans; 0: no policy.
+        policy: Options of its training.
+        acting: How the agent plans with the result.
+    """
+
+    size: str = "tiny"
+    model: Mapping[str, Any] = field(default_factory=dict)
+    objective: tuple[Part, ...] = (Part("prediction"), Part("sigreg", weight=0.09))
+    clip: int = 5
+    steps: int = 2_000
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    policy_steps: int = 2_000
+    policy: GoalPolicyTraining = field(default_factory=GoalPolicyTraining)
+    acting: Acting = field(default_factory=Acting)
+
+    def with_options(self, options: Mapping[str, Any]) -> Recipe:
+        """The recipe with options replaced, named by dotted paths: ``{"training.lr": 3e-4}``.
+
+        Raises:
+            ConfigError: on an unknown option or a value of another type, naming it.
+        """
+        values: dict[str, Any] = to_json(self)
+        for path, value in options.items():
+            *parents, last = path.split(".")
+            inner = values
+            for name in parents:
+                if not isinstance(inner.get(name), dict):
+                    raise ConfigError(f"a recipe has no option {path!r}.{suggest(name, inner)}")
+                inner = inner[name]
+            inner[last] = value
+        return from_json(type(self), values)
+
+    def learn(self, episodes: Episodes, *, seed: int, to: str | Path, device: str = "cpu", **options: Any) -> Agent:
+        """The whole method: a model trained on the episodes, its policy, and the agent that plans with both.
+
+        Args:
+            episodes: To train on; keep others to measure on.
+            seed: Of the weights, the batches and everything else.
+            to: The directory of the run; what an interrupted call left there is continued.
+            device: Where to compute.
+            options: Options of the training, in place of the recipe's; see :func:`tacit.train`.
+        """
+        model = self.build_model(episodes.spec, seed).to(device)
+        self.train(model, episodes, seed=seed, to=to, **options)
+        return self.build_agent(model, self.train_policy(model, episodes, seed=seed))
+
+    def build_model(self, spec: Spec, seed: int) -> WorldModel:
+        """A new model for what a dataset shows and accepts, its weights drawn from ``seed``."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            return WorldModel.for_spec(spec, self.size, **self.model)
+
+    def build_objective(self) -> Objective:
+        """The weighted sum of the terms."""
+        total: Objective = _weighted(self.objective, objectives.load)
+        return total
+
+    def clips(self, episodes: Episodes, model: WorldModel) -> Clips:
+        """The training windows of some episodes, of the modalities that the model sees."""
+        return episodes.clips(self.clip, model.config.frameskip, model.config.seen)
+
+    def train(
+        self, model: WorldModel, episodes: Episodes, *, seed: int, to: str | Path, **options: Any
+    ) -> TrainingReport:
+        """Train a model in place; see :func:`tacit.train` for the options."""
+        return train(
+            model,
+            self.build_objective(),
+            self.clips(episodes, model),
+            **{"steps": self.steps, "seed": seed, "to": to, "config": self.training, **options},
+        )
+
+    def train_policy(self, model: WorldModel, episodes: Episodes, *, seed: int) -> GoalPolicy | None:
+        """A goal-conditioned policy on the frozen latents of the model, if the recipe has one."""
+        if self.policy_steps == 0:
+            return None
+        config = GoalPolicyConfig(model.config.latent, model.config.spec.action, model.config.frameskip)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            policy = GoalPolicy(config)
+        clips = self.clips(episodes, model)
+        train_goal_policy(model, policy, clips, steps=self.policy_steps, seed=seed, **to_json(self.policy))
+        return policy
+
+    def build_agent(self, model: WorldModel, proposal: Proposal | None = None) -> Agent:
+        """The agent that plans with a model."""
+        how = self.acting
+        return Agent(
+            model,
+            how.planner.build(planners.load),
+            _weighted(how.cost, costs.load),
+            horizon=how.horizon,
+            execute=how.execute,
+            hold=how.hold,
+            proposal=proposal,
+        )
+
+
+def _weighted(parts: tuple[Part, ...], load: Callable[[str], Any]) -> Any:
+    """The sum of the parts times their weights."""
+    if not parts:
+        raise ConfigError("a recipe needs at least one term in its objective and in its cost.")
+    return reduce(operator.add, (part.weight * part.build(load) for part in parts))

@@ -1,0 +1,183 @@
+"""LeWorldModel (arXiv 2603.19312): its model, and its released weights under their own names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from tacit.errors import CheckpointError
+from tacit.models.world_model import WorldModel
+from tacit.types import Array, Spec, Statistics
+
+__all__ = ["LeWM"]
+
+_IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+_BLOCK = {
+    "attn.norm": "attention_norm",
+    "attn.to_qkv": "qkv",
+    "attn.to_out.0": "merge",
+    "mlp.net.0": "mlp_norm",
+    "mlp.net.1": "up",
+    "mlp.net.4": "down",
+    "adaLN_modulation.1": "modulation",
+}
+_VIT_BLOCK = {
+    "layernorm_before": "attention_norm",
+    "layernorm_after": "mlp_norm",
+    "attention.output.dense": "merge",
+    "intermediate.dense": "up",
+    "output.dense": "down",
+}
+_WHOLE = {
+    "encoder.embeddings.cls_token": "vit.cls",
+    "encoder.embeddings.position_embeddings": "vit.position",
+    "predictor.pos_embedding": "predictor.position",
+}
+_MODULES = {
+    "encoder.embeddings.patch_embeddings.projection": "vit.patches",
+    "encoder.layernorm": "vit.norm",
+    "predictor.transformer.norm": "predictor.norm",
+    "predictor.transformer.input_proj": "predictor.from_latent",
+    "predictor.transformer.cond_proj": "predictor.from_action",
+    "projector.net.0": "encoder.projector.layers.0",
+    "projector.net.1": "encoder.projector.norms.0",
+    "projector.net.3": "encoder.projector.layers.1",
+    "pred_proj.net.0": "predictor.out.layers.0",
+    "pred_proj.net.1": "predictor.out.norms.0",
+    "pred_proj.net.3": "predictor.out.layers.1",
+    "action_encoder.embed.2": "action_encoder.layers.1",
+}
+
+
+@dataclass(frozen=True)
+class LeWM:
+    """LeWorldModel's sizes: ViT-Tiny on 14 px patches and a causal transformer over three steps.
+
+    Args:
+        frameskip: Raw actions in a block.
+        history: Latents that the predictor sees.
+        latent: Size ``D``.
+        patch: Side of a patch of the ViT.
+        encoder_depth: Blocks of the ViT.
+        encoder_heads: Attention heads of the ViT.
+        depth: Blocks of the predictor.
+        heads: Attention heads of the predictor.
+        head_width: Size of one of them.
+        mlp_width: Hidden width of the predictor's MLPs.
+        width: Token size of the ViT and of the predictor.
+        projector_width: Hidden width of the projectors.
+        dropout: Of the predictor, while training.
+    """
+
+    frameskip: int = 5
+    history: int = 3
+    latent: int = 192
+    patch: int = 14
+    encoder_depth: int = 12
+    encoder_heads: int = 3
+    depth: int = 6
+    heads: int = 16
+    head_width: int = 64
+    mlp_width: int = 2048
+    width: int = 192
+    projector_width: int = 2048
+    dropout: float = 0.1
+
+    def model(self, spec: Spec) -> WorldModel:
+        """A model with new weights, for pixels or for a vector of features that are encoded already."""
+        kinds = {"pixels": "vit", "vector": "identity"}
+        return WorldModel.for_spec(
+            spec,
+            "base",
+            encoders={name: kinds[m.kind] for name, m in spec.modalities.items() if m.kind in kinds},
+            frameskip=self.frameskip,
+            history=self.history,
+            latent=self.latent,
+            patch=self.patch,
+            encoder_width=self.width,
+            encoder_depth=self.encoder_depth,
+            encoder_heads=self.encoder_heads,
+            projector_width=self.projector_width,
+            action_width=4 * self.latent,
+            predictor_width=self.width,
+            predictor_depth=self.depth,
+            predictor_heads=self.heads,
+            predictor_head_width=self.head_width,
+            predictor_mlp=self.mlp_width,
+            predictor_out=self.projector_width,
+            dropout=self.dropout,
+            inner_norm=True,
+        )
+
+    def from_weights(self, weights: Mapping[str, Tensor | Array], spec: Spec) -> WorldModel:
+        """A model with released weights, in evaluation mode.
+
+        Args:
+            weights: Under the reference's parameter names, ``predictor.pos_embedding`` and so on.
+            spec: One ``pixels`` modality, or one vector of encoder features where the weights hold no encoder.
+
+        Raises:
+            CheckpointError: if a weight is missing, unknown or of another shape, naming it.
+        """
+        model = self.model(spec)
+        name = model.config.seen[0]
+        given = {key: torch.as_tensor(np.asarray(value)) for key, value in weights.items()}
+        state = {key.replace("vit.", f"encoder.encoders.{name}."): value for key, value in _renamed(given).items()}
+        wanted = {key: value for key, value in model.state_dict().items() if "normalizer" not in key}
+        for key in {**wanted, **state}:
+            if key not in state or key not in wanted:
+                raise CheckpointError(
+                    f"LeWM weights for this model {'lack' if key in wanted else 'have no place for'} {key!r}. "
+                    "Check that the sizes given to LeWM and the Spec are those of the checkpoint."
+                )
+            if state[key].shape != wanted[key].shape:
+                raise CheckpointError(
+                    f"{key!r} has shape {tuple(state[key].shape)}; these sizes need {tuple(wanted[key].shape)}."
+                )
+        model.load_state_dict(state, strict=False)
+        if spec.modalities[name].kind == "pixels":
+            mean, std = {name: _IMAGENET[0]}, {name: _IMAGENET[1]}
+            size = spec.action.size
+            model.fit(Statistics({**mean, "action": (0.0,) * size}, {**std, "action": (1.0,) * size}))
+        return model.eval()
+
+
+def _renamed(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The weights under our names; the ViT's begin with ``vit.``."""
+    out: dict[str, Tensor] = {}
+    rest = dict(weights)
+    for key, value in weights.items():
+        module, _, kind = key.rpartition(".")
+        if key in _WHOLE:
+            out[_WHOLE[key]] = value[0] if key.startswith("predictor") else value
+        elif module in _MODULES:
+            out[f"{_MODULES[module]}.{kind}"] = value
+        elif match := re.fullmatch(r"predictor\.transformer\.layers\.(\d+)\.(.+)", module):
+            out[f"predictor.blocks.{match[1]}.{_named(_BLOCK, match[2], key)}.{kind}"] = value
+        elif match := re.fullmatch(r"encoder\.encoder\.layer\.(\d+)\.attention\.attention\.query", module):
+            parts = [rest[key.replace("query", part)] for part in ("query", "key", "value")]
+            out[f"vit.blocks.{match[1]}.qkv.{kind}"] = torch.cat(parts)
+        elif match := re.fullmatch(r"encoder\.encoder\.layer\.(\d+)\.(?!attention\.attention)(.+)", module):
+            out[f"vit.blocks.{match[1]}.{_named(_VIT_BLOCK, match[2], key)}.{kind}"] = value
+        elif module in ("action_encoder.patch_embed", "action_encoder.embed.0") or "attention.attention" in module:
+            continue
+        else:
+            raise CheckpointError(f"{key!r} is no parameter of LeWorldModel.")
+    # A convolution of kernel 1 before a linear layer is one linear layer.
+    mix, linear = (rest[f"action_encoder.{part}.weight"] for part in ("patch_embed", "embed.0"))
+    out["action_encoder.layers.0.weight"] = linear @ mix[:, :, 0]
+    out["action_encoder.layers.0.bias"] = (
+        linear @ rest["action_encoder.patch_embed.bias"] + rest["action_encoder.embed.0.bias"]
+    )
+    return out
+
+
+def _named(table: Mapping[str, str], name: str, key: str) -> str:
+    if name not in table:
+        raise CheckpointError(f"{key!r} is no parameter of LeWorldModel.")
+    return table[name]

@@ -1,0 +1,118 @@
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from evaluation.exact import Exact, recordings
+from tacit.errors import ConfigError, DataError
+from tacit.evaluation import probe, straightness
+from tacit.models import WorldModel
+
+
+def quantities(vector, rng):
+    return {
+        "noise": rng.normal(size=(len(vector), 2)).astype(np.float32),
+        "squared": (vector[:, :1] ** 2).astype(np.float32),
+        "still": np.ones((len(vector), 1), np.float32),
+        "partly_still": np.concatenate([vector[:, :1], np.ones((len(vector), 1), np.float32)], axis=1),
+    }
+
+
+@pytest.fixture(scope="module")
+def parts():
+    return recordings(40, labels=quantities).split(0.75, seed=0)
+
+
+def test_latents_that_are_positions_are_read_perfectly(parts):
+    train, held_out = parts
+    report = probe(Exact(), fit_on=train, test_on=held_out)
+    assert report.r2 > 0.9999
+    assert min(report.r2_components) > 0.9999
+    assert report.pearson == pytest.approx(1.0, abs=1e-4)
+    assert report.mlp_r2 > 0.99
+    assert 1.5 < report.effective_rank <= report.latent_size == 2
+    assert report.actual.shape == report.predicted.shape == (report.frames_test, 2)
+    assert report.frames_test <= held_out.lengths.sum()
+
+
+def test_a_linear_world_model_is_read_as_well_and_keeps_its_mode(parts):
+    train, held_out = parts
+    model = WorldModel.for_spec(train.spec, latent=8, encoders={"vector": "identity"}).train()
+    report = probe(model, fit_on=train, test_on=held_out)
+    assert report.r2 > 0.999
+    assert model.training
+    exact = Exact().train()
+    probe(exact, fit_on=train, test_on=held_out)
+    assert exact.training
+    assert not any(exact.modes)
+
+
+def test_noise_cannot_be_read(parts):
+    report = probe(Exact(), fit_on=parts[0], test_on=parts[1], target="noise")
+    assert -0.1 < report.r2 < 0.02
+    assert report.mlp_r2 < 0.05
+    assert abs(report.pearson) < 0.15
+
+
+def test_what_is_there_but_not_linear_is_found_by_the_mlp_alone(parts):
+    report = probe(Exact(), fit_on=parts[0], test_on=parts[1], target="squared")
+    assert report.r2 < 0.6
+    assert report.mlp_r2 > 0.9
+
+
+def test_a_component_that_does_not_vary_is_left_out(parts):
+    report = probe(Exact(), fit_on=parts[0], test_on=parts[1], target="partly_still")
+    assert report.r2 > 0.9999
+    assert np.isnan(report.r2_components[1])
+    assert report.pearson == pytest.approx(report.pearson_components[0])
+    with pytest.raises(DataError, match="does not vary"):
+        probe(Exact(), fit_on=parts[0], test_on=parts[1], target="still")
+
+
+def test_episodes_that_were_fitted_on_are_refused_wherever_they_lie(parts):
+    train, held_out = parts
+    with pytest.raises(DataError, match="1 of 3 test episodes are also fitted on"):
+        probe(Exact(), fit_on=train, test_on=recordings(40, labels=quantities).select([int_of(train), *two(held_out)]))
+    with pytest.raises(DataError, match="Split by episode"):
+        probe(Exact(), fit_on=train, test_on=train)
+
+
+def int_of(part):
+    return part[0].index
+
+
+def two(part):
+    return [part[0].index, part[1].index]
+
+
+def test_an_unknown_label_or_too_few_episodes_are_refused(parts):
+    with pytest.raises(ConfigError, match="Did you mean 'position'"):
+        probe(Exact(), fit_on=parts[0], test_on=parts[1], target="postion")
+    with pytest.raises(DataError, match="two episodes"):
+        probe(Exact(), fit_on=parts[0].select([0]), test_on=parts[1])
+
+
+def test_the_report_is_a_pure_function_of_the_seed(parts):
+    options = {"fit_on": parts[0], "test_on": parts[1], "frames": 200}
+    torch.manual_seed(0)
+    first = probe(Exact(), seed=3, **options)
+    after = torch.rand(1)
+    torch.manual_seed(0)
+    assert torch.equal(after, torch.rand(1))
+    second, other = probe(Exact(), seed=3, **options), probe(Exact(), seed=4, **options)
+    assert numbers(first) == numbers(second) != numbers(other)
+    assert first.frames_test <= 200
+
+
+def numbers(report):
+    return [value for value in dataclasses.astuple(report) if isinstance(value, float)]
+
+
+def test_straightness_of_lines_and_zigzags():
+    line = torch.arange(5.0)[None, :, None] * torch.tensor([1.0, 2.0])
+    zigzag = torch.tensor([0.0, 1.0, 0.0, 1.0])[None, :, None]
+    corner = torch.tensor([[[0.0, 0.0], [1.0, 0.0], [1.0, 1.0]]])
+    assert straightness(line) == pytest.approx(1.0)
+    assert straightness(zigzag) == pytest.approx(-1.0)
+    assert straightness(corner) == pytest.approx(0.0)

@@ -1,0 +1,143 @@
+import numpy as np
+import pytest
+import torch
+
+from evaluation.exact import Exact
+from evaluation.line import Line
+from tacit.agent import Agent
+from tacit.costs import Effort, Goal
+from tacit.envs import TwoRooms
+from tacit.errors import ConfigError
+from tacit.evaluation import (
+    ExpertActor,
+    TrueDynamicsActor,
+    beside_references,
+    closed_loop,
+    planning_record,
+    references,
+)
+from tacit.types import Plan
+
+
+class Shooting:
+    """Scores uniform samples once and takes the best."""
+
+    def __init__(self, samples=256):
+        self.samples = samples
+
+    def __call__(self, score, space, *, horizon, batch, generator, warm_start=None, proposals=None):
+        low, high = torch.tensor(space.low), torch.tensor(space.high)
+        actions = low + (high - low) * torch.rand(batch, self.samples, horizon, space.size, generator=generator)
+        energy = score(actions)
+        best = energy.argmin(dim=1)
+        return Plan(actions[torch.arange(batch), best], energy[torch.arange(batch), best], (), self.samples)
+
+
+def test_the_expert_solves_two_rooms_and_is_marked_as_privileged():
+    env = TwoRooms()
+    run = closed_loop(ExpertActor(env), env, episodes=50)
+    assert run.success.rate == 1.0 and run.privileged
+    assert run.paths.shape == (50, 101, 2)
+
+
+@pytest.mark.parametrize("reduce", ["last", "sum", "min"])
+@pytest.mark.parametrize("hold", [False, True])
+def test_planning_on_the_true_dynamics_solves_a_line(reduce, hold):
+    env = Line(budget=24, success_at="any")
+    actor = TrueDynamicsActor(env, Shooting(), horizon=4, frameskip=2, execute=1, hold=hold, reduce=reduce)
+    assert closed_loop(actor, env, episodes=20).success.rate >= 0.9
+
+
+def test_the_energy_is_the_true_distance_after_each_block():
+    env, seen = Line(), {}
+
+    class Spy(Shooting):
+        def __call__(self, score, space, **options):
+            actions = torch.tensor([[[1.0], [1.0], [-1.0], [0.5]], [[0.0], [0.5], [0.0], [0.0]]]).expand(2, 2, 4, 1)
+            seen["energy"] = score(actions)
+            return Plan(actions[:, 0], torch.zeros(2), (), 2)
+
+    start, goal = {"x": np.array([[1.0], [2.0]])}, {"x": np.array([[8.0], [4.5]])}
+    for reduce, expected in {
+        "last": [[5.5, 6.5], [1.0, 2.0]],
+        "sum": [[10.5, 13.0], [1.5, 4.0]],
+        "min": [[5.0, 6.5], [0.5, 2.0]],
+    }.items():
+        actor = TrueDynamicsActor(env, Spy(), horizon=2, frameskip=2, reduce=reduce, metric="l1")
+        action, verdict, _ = actor.act(actor.start(seed=0, batch=2, goal=goal), start)
+        np.testing.assert_allclose(seen["energy"], expected, atol=1e-6)
+        np.testing.assert_allclose(action, [[1.0], [1.0]])
+        assert verdict.ok
+    actor = TrueDynamicsActor(env, Spy(), horizon=2, frameskip=2)
+    actor.act(actor.start(seed=0, batch=2, goal=goal), start)
+    np.testing.assert_allclose(seen["energy"], np.square([[5.5, 6.5], [1.0, 2.0]]), atol=1e-5)
+
+
+def test_plans_are_simulated_alike_in_parts_and_whole(monkeypatch):
+    env = TwoRooms(layout="random")
+    tasks = env.tasks(3, seed=5)
+    rng = np.random.default_rng(0)
+    actions = torch.from_numpy(rng.uniform(-1, 1, (3, 7, 4, 10)).astype(np.float32))
+    actor = TrueDynamicsActor(env, Shooting(), horizon=4, frameskip=5)
+    latents = actor.model.encode(tasks.start)[:, None]
+    whole = actor.model.rollout(latents, actions)
+    monkeypatch.setattr(references, "ROWS", 4)
+    torch.testing.assert_close(actor.model.rollout(latents, actions), whole)
+    for world, sample in [(0, 0), (2, 6)]:
+        state = {name: values[[world]] for name, values in tasks.start.items()}
+        raw = actions[world, sample].reshape(1, 20, 2).numpy()
+        expected = env.simulate(state, raw)["position"][0, 4::5]
+        imagined = actor.model.states(whole[world, sample].numpy())
+        np.testing.assert_allclose(imagined["position"], expected)
+        np.testing.assert_array_equal(imagined["door_y"], np.repeat(state["door_y"], 4, axis=0))
+
+
+def test_the_plans_of_filmed_tasks_are_followed_through_the_world():
+    env = TwoRooms(size=16)
+    actor = TrueDynamicsActor(env, Shooting(8), horizon=3, frameskip=5, execute=2, hold=True)
+    run = closed_loop(actor, env, episodes=3, film=2)
+    assert [step for step, _ in run.plans] == list(range(0, 100, 10))
+    assert run.frames.shape == (2, 101, 3, 16, 16)
+    assert run.goal_frames.shape == (2, 3, 16, 16)
+    for step, plan in run.plans:
+        assert plan.shape == (2, 15, 2)
+        np.testing.assert_allclose(plan[:, :10], run.paths[:2, step + 1 : step + 11], atol=1e-4)
+
+
+@pytest.mark.parametrize("cost", [Goal(reduce="sum", metric="l1"), 0.1 * Effort() + Goal(reduce="sum", metric="l1")])
+def test_the_ceiling_is_the_agent_in_all_but_model_and_cost(cost):
+    env = Line()
+    agent = Agent(Exact(env.spec, frameskip=2), Shooting(), cost, horizon=3, execute=2, hold=True)
+    actor = TrueDynamicsActor.like(agent, env)
+    assert actor.planner is agent.planner
+    assert (actor.horizon, actor.execute, actor.hold, actor.frameskip) == (3, 2, True, 2)
+    assert (actor.cost.reduce, actor.cost.metric) == ("sum", "l1")
+
+
+def test_an_agent_is_run_beside_its_floors_and_its_ceiling():
+    class Towards:
+        def propose(self, latents, goal, horizon, count, generator, model):
+            step = ((goal - latents) / 2).clamp(-1, 1)
+            return step.repeat(1, 2)[:, None, None].expand(-1, count, horizon, -1)
+
+    env, told = Line(budget=24, success_at="any"), []
+    agent = Agent(Exact(env.spec, frameskip=2, size=1), Shooting(), Goal(reduce="sum"), horizon=3, hold=True)
+    runs = beside_references(agent, env, policy=Towards(), episodes=20, told=lambda name, run: told.append((name, run)))
+    assert list(runs.items()) == told
+    assert list(runs) == ["success", "random", "amortised", "ceiling"]
+    assert [run.privileged for run in runs.values()] == [False, False, False, True]
+    assert runs["success"].success.rate == runs["amortised"].success.rate == runs["ceiling"].success.rate == 1.0
+    assert runs["random"].success.rate < 0.7
+    assert planning_record(runs)["amortised"]["n"] == 20
+    assert "amortised" not in beside_references(agent, env, episodes=2)
+
+
+def test_impossible_settings_are_refused():
+    with pytest.raises(ConfigError, match="execute <= horizon"):
+        TrueDynamicsActor(Line(), Shooting(), horizon=2, execute=3)
+    with pytest.raises(ConfigError, match="'mean'"):
+        TrueDynamicsActor(Line(), Shooting(), horizon=2, reduce="mean")
+    with pytest.raises(ConfigError, match="goal states"):
+        ExpertActor(Line()).start(seed=0)
+    with pytest.raises(ConfigError, match="3 of them"):
+        ExpertActor(Line()).start(seed=0, batch=3, goal={"x": np.zeros((2, 1))})
