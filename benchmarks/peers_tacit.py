@@ -23,6 +23,7 @@ def first_frame() -> None:
 
 def frames(num_envs: int, steps: int) -> None:
     import numpy as np
+
     import tacit as tc
 
     env = tc.envs.TwoRooms(num_envs=num_envs, size=SIZE)
@@ -40,6 +41,7 @@ def windows(work: Path, batches: int) -> None:
     """The other package's own recording, converted once, read as random windows."""
     import h5py
     import numpy as np
+
     import tacit as tc
 
     folder = work / "rooms_tacit"
@@ -48,6 +50,8 @@ def windows(work: Path, batches: int) -> None:
         with h5py.File(work / "rooms_hdf5.h5") as file, tc.data.Writer(folder, spec) as writer:
             for start, length in zip(file["ep_offset"][:], file["ep_len"][:], strict=True):
                 stop = start + length
+                if length < 2:  # the other package recorded episodes of a single frame, which hold no window
+                    continue
                 pixels = np.moveaxis(file["pixels"][start:stop], -1, 1)
                 action = np.clip(file["action"][start : stop - 1].astype(np.float32), -1, 1)
                 writer.add(tc.Episode({"pixels": np.ascontiguousarray(pixels)}, action))
@@ -63,6 +67,92 @@ def windows(work: Path, batches: int) -> None:
     )
 
 
+def lewm(work: Path) -> object:
+    """The other package's own weights; actions wide enough that none is clipped, for it clips none."""
+    from safetensors.torch import load_file
+
+    import tacit as tc
+
+    spec = tc.Spec({"pixels": tc.Modality("pixels", (3, SIZE, SIZE))}, tc.Box((-100.0,) * 2, (100.0,) * 2))
+    return tc.recipes.LeWM(patch=8).from_weights(load_file(work / "lewm.safetensors"), spec)
+
+
+def plan(work: Path) -> None:
+    """One decision of an agent; then the same candidates and the same search as the other package's."""
+    import numpy as np
+    import torch
+    from safetensors.torch import load_file
+
+    import tacit as tc
+
+    model, shared = lewm(work), load_file(work / "plan.safetensors")
+    planner = tc.planners.CEM(samples=300, iterations=30, elites=30, std=0.01, min_std=0.0, result="mean")
+    cost = tc.costs.Goal()
+    agent = tc.Agent(model, planner, cost, horizon=5, execute=5)
+    rng = np.random.default_rng(0)
+    seen, goal = ({"pixels": rng.integers(0, 256, (1, 3, SIZE, SIZE), dtype=np.uint8)} for _ in range(2))
+    begin = time.process_time()
+    agent.act(agent.start(seed=0, goal=goal), seen)
+    seconds = time.process_time() - begin
+
+    latent, target = shared["latent"], shared["goal_latent"][:, 0]
+    with torch.no_grad():
+        energies = 192 * cost(model.rollout(latent, shared["candidates"]), shared["candidates"], target)
+        found = planner(
+            lambda rows: cost(model.rollout(latent, rows.unflatten(2, (5, BLOCK)).flatten(3)), rows, target),
+            model.config.spec.action,
+            horizon=5 * BLOCK,
+            batch=1,
+            generator=torch.Generator().manual_seed(1234),
+        )
+    theirs = (
+        load_file(work / "theirs_plan.safetensors")["actions"] if (work / "theirs_plan.safetensors").exists() else None
+    )
+    difference = ((energies - shared["energies"]).abs() / shared["energies"].abs()).max().item()
+    report(
+        seconds=seconds,
+        unit="CPU s a plan",
+        largest_relative_energy_difference=difference,
+        largest_plan_difference=None
+        if theirs is None
+        else (found.actions.reshape(theirs.shape) - theirs).abs().max().item(),
+        energies_equal=difference <= 1e-4,
+    )
+
+
+def train(steps: int) -> None:
+    """Steps of the public training loop, timed by its own log."""
+    import tempfile
+
+    import numpy as np
+
+    import tacit as tc
+
+    spec = tc.Spec({"pixels": tc.Modality("pixels", (3, SIZE, SIZE))}, tc.Box((-1.0,) * 2, (1.0,) * 2))
+    rng = np.random.default_rng(0)
+    length = BLOCK * WINDOW + 1
+    recorded = tc.data.from_episodes(
+        [
+            tc.Episode(
+                {"pixels": rng.integers(0, 256, (length, 3, SIZE, SIZE), dtype=np.uint8)},
+                rng.uniform(-1, 1, (length - 1, 2)).astype(np.float32),
+            )
+            for _ in range(64)
+        ],
+        spec,
+    )
+    model = tc.recipes.LeWM(patch=8).model(spec)
+    objective = tc.objectives.Prediction() + 0.09 * tc.objectives.SIGReg()
+    clips = recorded.clips(WINDOW, frameskip=BLOCK)
+    used = {}
+    for count in (1, 1, steps + 1):  # the first call of all warms up
+        begin = time.process_time()
+        with tempfile.TemporaryDirectory() as folder:
+            tc.train(model, objective, clips, steps=count, seed=0, to=folder, batch_size=BATCH, log_every=10**6)
+        used[count] = time.process_time() - begin
+    report(seconds=(used[steps + 1] - used[1]) / steps, unit="CPU s a step")
+
+
 def main() -> None:
     row, *rest = sys.argv[1:]
     if row == "first_frame":
@@ -74,6 +164,10 @@ def main() -> None:
     torch.set_num_threads(1)
     if row == "windows":
         return windows(Path(rest[0]), int(rest[1]))
+    if row == "plan":
+        return plan(Path(rest[0]))
+    if row == "train":
+        return train(int(rest[0]))
     raise SystemExit(f"no row {row!r}")
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -59,8 +59,7 @@ class TrueDynamicsActor(Agent, Privileged):
         frameskip: Actions in a block.
         execute: Blocks to carry out before planning again.
         hold: Search one action for each block and repeat it.
-        reduce: ``last``, ``sum`` or ``min`` over the horizon, as in the agent's :class:`tacit.costs.Goal`.
-        metric: ``l2`` for squared distances, ``l1`` for plain ones, likewise.
+        goal: Says what becomes of the distances over the horizon, and whether they are squared (``l2``).
     """
 
     def __init__(
@@ -72,22 +71,20 @@ class TrueDynamicsActor(Agent, Privileged):
         frameskip: int = 1,
         execute: int = 1,
         hold: bool = False,
-        reduce: Literal["last", "sum", "min"] = "last",
-        metric: Literal["l2", "l1"] = "l2",
+        goal: Goal | None = None,
     ) -> None:
-        if reduce not in ("last", "sum", "min") or metric not in ("l2", "l1"):
-            raise ConfigError(f"reduce is 'last', 'sum' or 'min', metric 'l2' or 'l1'; got {reduce!r} and {metric!r}.")
         world = _World(env, frameskip)
-        super().__init__(world, planner, _Distance(world, reduce, metric), horizon=horizon, execute=execute, hold=hold)
+        cost = _Distance(world, goal or Goal())
+        super().__init__(world, planner, cost, horizon=horizon, execute=execute, hold=hold)
 
     @classmethod
     def like(cls, agent: Agent, env: GoalEnvironment) -> TrueDynamicsActor:
-        """The ceiling of ``agent``: its planner, horizon and clocks, and the reduction and metric of its goal cost.
+        """The ceiling of ``agent``: its planner, horizon and clocks, and what its goal cost makes of the horizon.
 
         What else the agent's cost weighs, such as effort, is left out.
         """
         terms = [term.cost for term in agent.cost.terms] if isinstance(agent.cost, Total) else [agent.cost]
-        goal = next((term for term in terms if isinstance(term, Goal)), Goal())
+        goal = next((term for term in terms if isinstance(term, Goal)), None)
         return cls(
             env,
             agent.planner,
@@ -95,8 +92,7 @@ class TrueDynamicsActor(Agent, Privileged):
             frameskip=agent.frameskip,
             execute=agent.execute,
             hold=agent.hold,
-            reduce=goal.reduce,
-            metric=goal.metric,
+            goal=goal,
         )
 
 
@@ -150,17 +146,16 @@ class _Distance:
     """The true distance in the shape of a cost."""
 
     world: _World
-    reduce: str
-    metric: str
+    goal: Goal
 
     def __call__(self, latents: Tensor, actions: Tensor, goal: Tensor | None) -> Tensor:
         if goal is None:
             raise ConfigError("the ceiling pursues goal states; give start(goal=...).")
-        worlds, samples, _, size = latents.shape
-        looked = latents[:, :, -1:] if self.reduce == "last" else latents
-        states = looked.reshape(-1, size).numpy()
-        goals = goal.double().numpy().repeat(samples * looked.shape[2], axis=0)
-        distance = self.world.env.distance(self.world.states(states), self.world.states(goals))
-        energy = torch.from_numpy(distance.reshape(worlds, samples, -1)).to(actions.dtype)
-        energy = energy.square() if self.metric == "l2" else energy
-        return energy.amin(dim=-1) if self.reduce == "min" else energy.sum(dim=-1)
+        looked = self.goal.seen(latents)
+        worlds, samples, steps, size = looked.shape
+        goals = goal.double().numpy().repeat(samples * steps, axis=0)
+        distance = self.world.env.distance(
+            self.world.states(looked.reshape(-1, size).numpy()), self.world.states(goals)
+        )
+        energy = torch.from_numpy(distance.reshape(worlds, samples, steps)).to(actions.dtype)
+        return self.goal.over_horizon(energy.square() if self.goal.metric == "l2" else energy)

@@ -26,12 +26,20 @@ _BLOCK = {
     "mlp.net.4": "down",
     "adaLN_modulation.1": "modulation",
 }
+# The encoder's names changed between versions of the library that LeWorldModel builds it with.
 _VIT_BLOCK = {
     "layernorm_before": "attention_norm",
     "layernorm_after": "mlp_norm",
     "attention.output.dense": "merge",
+    "attention.o_proj": "merge",
     "intermediate.dense": "up",
+    "mlp.fc1": "up",
     "output.dense": "down",
+    "mlp.fc2": "down",
+}
+_VIT_QUERY = {
+    "attention.attention.query": ("attention.attention.key", "attention.attention.value"),
+    "attention.q_proj": ("attention.k_proj", "attention.v_proj"),
 }
 _WHOLE = {
     "encoder.embeddings.cls_token": "vit.cls",
@@ -50,6 +58,7 @@ _MODULES = {
     "pred_proj.net.0": "predictor.out.layers.0",
     "pred_proj.net.1": "predictor.out.norms.0",
     "pred_proj.net.3": "predictor.out.layers.1",
+    "action_encoder.embed.0": "action_encoder.layers.0",
     "action_encoder.embed.2": "action_encoder.layers.1",
 }
 
@@ -127,7 +136,9 @@ class LeWM:
         model = self.model(spec)
         name = model.config.seen[0]
         given = {key: torch.as_tensor(np.asarray(value)) for key, value in weights.items()}
-        state = {key.replace("vit.", f"encoder.encoders.{name}."): value for key, value in _renamed(given).items()}
+        state = {
+            key.replace("vit.", f"encoder.encoders.{name}."): value for key, value in _renamed(_fused(given)).items()
+        }
         wanted = {key: value for key, value in model.state_dict().items() if "normalizer" not in key}
         for key in {**wanted, **state}:
             if key not in state or key not in wanted:
@@ -150,31 +161,44 @@ class LeWM:
 def _renamed(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The weights under our names; the ViT's begin with ``vit.``."""
     out: dict[str, Tensor] = {}
-    rest = dict(weights)
     for key, value in weights.items():
         module, _, kind = key.rpartition(".")
+        block = re.fullmatch(
+            r"(predictor\.transformer\.layers|encoder\.(?:encoder\.layer|layers))\.(\d+)\.(.+)", module
+        )
         if key in _WHOLE:
             out[_WHOLE[key]] = value[0] if key.startswith("predictor") else value
         elif module in _MODULES:
             out[f"{_MODULES[module]}.{kind}"] = value
-        elif match := re.fullmatch(r"predictor\.transformer\.layers\.(\d+)\.(.+)", module):
-            out[f"predictor.blocks.{match[1]}.{_named(_BLOCK, match[2], key)}.{kind}"] = value
-        elif match := re.fullmatch(r"encoder\.encoder\.layer\.(\d+)\.attention\.attention\.query", module):
-            parts = [rest[key.replace("query", part)] for part in ("query", "key", "value")]
-            out[f"vit.blocks.{match[1]}.qkv.{kind}"] = torch.cat(parts)
-        elif match := re.fullmatch(r"encoder\.encoder\.layer\.(\d+)\.(?!attention\.attention)(.+)", module):
-            out[f"vit.blocks.{match[1]}.{_named(_VIT_BLOCK, match[2], key)}.{kind}"] = value
-        elif module in ("action_encoder.patch_embed", "action_encoder.embed.0") or "attention.attention" in module:
-            continue
-        else:
+        elif block is None:
             raise CheckpointError(f"{key!r} is no parameter of LeWorldModel.")
-    # A convolution of kernel 1 before a linear layer is one linear layer.
-    mix, linear = (rest[f"action_encoder.{part}.weight"] for part in ("patch_embed", "embed.0"))
-    out["action_encoder.layers.0.weight"] = linear @ mix[:, :, 0]
-    out["action_encoder.layers.0.bias"] = (
-        linear @ rest["action_encoder.patch_embed.bias"] + rest["action_encoder.embed.0.bias"]
-    )
+        elif block[1].startswith("predictor"):
+            out[f"predictor.blocks.{block[2]}.{_named(_BLOCK, block[3], key)}.{kind}"] = value
+        elif block[3] in _VIT_QUERY:
+            others = [f"{block[1]}.{block[2]}.{name}.{kind}" for name in _VIT_QUERY[block[3]]]
+            out[f"vit.blocks.{block[2]}.qkv.{kind}"] = torch.cat([value, *(_taken(weights, name) for name in others)])
+        elif not any(block[3] in names for names in _VIT_QUERY.values()):
+            out[f"vit.blocks.{block[2]}.{_named(_VIT_BLOCK, block[3], key)}.{kind}"] = value
     return out
+
+
+def _fused(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The action encoder's convolution of kernel 1 and the linear layer after it, as one linear layer."""
+    mix, shift, linear, bias = (
+        _taken(weights, f"action_encoder.{part}.{kind}")
+        for part in ("patch_embed", "embed.0")
+        for kind in ("weight", "bias")
+    )
+    one = {"action_encoder.embed.0.weight": linear @ mix[:, :, 0], "action_encoder.embed.0.bias": linear @ shift + bias}
+    return {
+        key: value for key, value in {**weights, **one}.items() if not key.startswith("action_encoder.patch_embed.")
+    }
+
+
+def _taken(weights: Mapping[str, Tensor], key: str) -> Tensor:
+    if key not in weights:
+        raise CheckpointError(f"LeWM weights lack {key!r}.")
+    return weights[key]
 
 
 def _named(table: Mapping[str, str], name: str, key: str) -> str:

@@ -28,7 +28,7 @@ class TwoRooms(Recipe):
         Part("inverse_dynamics", {"hidden": [64]}),
     )
     clip: int = 5
-    steps: int = 3_000
+    steps: int = 2_400
     training: TrainingConfig = field(default_factory=lambda: TrainingConfig(lr=2e-3, weight_decay=1e-4))
     policy_steps: int = 1_500
     acting: Acting = field(

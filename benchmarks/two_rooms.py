@@ -1,0 +1,89 @@
+"""Two Rooms over several training seeds, on held-out tasks: `uv run benchmarks/two_rooms.py`.
+
+    uv run benchmarks/two_rooms.py --recipe two_rooms                  # fixed wall
+    uv run benchmarks/two_rooms.py --recipe random_rooms --env two_rooms:layout=random
+
+Each seed collects its own data, trains from nothing and pursues the same 200 tasks, beside random actions, its
+own policy without search, and the same planner with the true dynamics. Writes
+benchmarks/results/RECIPE.json after every seed and goes on where it stopped.
+"""
+
+import argparse
+import json
+import statistics
+import time
+from pathlib import Path
+
+import torch
+
+import tacit as tc
+from tacit._config import to_json
+
+RESULTS = Path(__file__).parent / "results"
+TASK_SEED = 1
+
+
+def run(recipe: tc.recipes.Recipe, env: str, episodes: int, tasks: int, seed: int, work: Path) -> dict[str, object]:
+    """Collect, train and measure with one seed."""
+    seconds: dict[str, float] = {}
+
+    def lap(name: str, began: tuple[float, float]) -> tuple[float, float]:
+        now = time.perf_counter(), time.process_time()
+        seconds[f"{name}_wall"], seconds[f"{name}_cpu"] = (round(b - a, 1) for a, b in zip(began, now, strict=True))
+        return now
+
+    clock = time.perf_counter(), time.process_time()
+    recorded = tc.collect(env, episodes=episodes, steps=100, seed=seed)
+    fit_on, held_out = recorded.split(0.9, seed=0)
+    clock = lap("collect", clock)
+    agent = recipe.learn(fit_on, seed=seed, to=work / f"seed{seed}")
+    clock = lap("train", clock)
+    agent.save(work / f"agent{seed}")
+    model = tc.checkpoint.load_model(work / f"agent{seed}")
+    labels = [name for name in recorded.labels if name == "position" or "random" in env]
+    probes = [tc.evaluation.probe(model, fit_on=fit_on, test_on=held_out, target=name) for name in labels]
+    clock = lap("probe", clock)
+    runs = tc.evaluation.beside_references(
+        agent, tc.envs.make_goal(env), policy=agent.proposal, episodes=tasks, seed=TASK_SEED
+    )
+    lap("plan", clock)
+    return {
+        "seed": seed,
+        "data_hash": recorded.hash(),
+        "planning": tc.evaluation.plain({name: found.success for name, found in runs.items()}),
+        "success_any": tc.evaluation.plain(runs["success"].success_any),
+        "probe_r2": {report.target: {"linear": report.r2, "mlp": report.mlp_r2} for report in probes},
+        "effective_rank": probes[0].effective_rank,
+        "seconds": seconds,
+    }
+
+
+def main() -> None:
+    """Run the seeds that are missing and write the summary."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--recipe", default="two_rooms", choices=tc.recipes.names())
+    parser.add_argument("--env", default="two_rooms")
+    parser.add_argument("--episodes", type=int, default=400)
+    parser.add_argument("--tasks", type=int, default=200)
+    parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1, 2])
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--work", type=Path, default=Path("runs/two_rooms_benchmark"))
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    recipe = tc.recipes.load(options.recipe)()
+    target = RESULTS / f"{options.recipe}.json"
+    record = json.loads(target.read_text()) if target.exists() else {"runs": []}
+    if record.get("recipe") != to_json(recipe):
+        record = {"recipe": to_json(recipe), "env": options.env, "episodes": options.episodes, "runs": []}
+    for seed in options.seeds:
+        if seed in [found["seed"] for found in record["runs"]]:
+            continue
+        record["runs"].append(run(recipe, options.env, options.episodes, options.tasks, seed, options.work))
+        rates = [found["planning"]["success"]["rate"] for found in record["runs"]]
+        record |= {"median": statistics.median(rates), "worst": min(rates), **tc.checkpoint.provenance()}
+        target.write_text(json.dumps(record, indent=2) + "\n")
+        print(json.dumps(record["runs"][-1], indent=2), flush=True)
+
+
+if __name__ == "__main__":
+    main()

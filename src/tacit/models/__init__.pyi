@@ -1,0 +1,13 @@
+"""Networks that encode, predict and act; each file is one model."""
+
+from typing import Any
+
+from tacit.models.goal_policy import GoalPolicy as GoalPolicy
+from tacit.models.goal_policy import GoalPolicyConfig as GoalPolicyConfig
+from tacit.models.world_model import WorldModel as WorldModel
+from tacit.models.world_model import WorldModelConfig as WorldModelConfig
+
+__all__: list[str]
+
+def load(name: str) -> Any: ...
+def names() -> tuple[str, ...]: ...

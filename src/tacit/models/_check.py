@@ -1,0 +1,71 @@
+"""What a world model accepts, and what it says to everything else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from tacit.errors import SpecError
+from tacit.models._config import WorldModelConfig
+from tacit.types import Array
+
+__all__ = ["batched", "check_actions"]
+
+
+def batched(
+    config: WorldModelConfig, observation: Mapping[str, Tensor | Array], device: torch.device
+) -> tuple[list[Tensor], tuple[int, ...]]:
+    """Each modality that the model sees as one batch ``[N, ...]`` on its device, and the leading axes of ``N``.
+
+    Raises:
+        SpecError: if a modality is missing or its shape or dtype does not fit the Spec.
+    """
+    values, leading = [], None
+    for name in config.seen:
+        if name not in observation:
+            raise SpecError(
+                f"the model sees {', '.join(config.seen)}; the observation has {', '.join(observation)}, not {name!r}."
+            )
+        value, axes = _checked(config, name, observation[name])
+        if leading is not None and value.shape[:-axes] != leading:
+            raise SpecError(
+                f"all modalities share their leading axes; {name!r} has {list(value.shape[:-axes])}, "
+                f"{config.seen[0]!r} has {list(leading)}."
+            )
+        leading = value.shape[:-axes]
+        value = value.flatten(0, len(leading) - 1).to(device, non_blocking=True)
+        values.append(value if value.dtype == torch.uint8 else value.float())
+    return values, tuple(leading or ())
+
+
+def check_actions(config: WorldModelConfig, latents: Tensor, actions: Tensor, axes: str) -> None:
+    """Refuse latents that are not ``[B, T, D]`` and actions that are not blocks ``[B, axes, A']``."""
+    if latents.ndim != 3 or latents.shape[-1] != config.latent:
+        raise SpecError(f"latents must have shape [B, T, {config.latent}]; got {list(latents.shape)}.")
+    fits = actions.ndim == 3 + axes.count(",") and actions.shape[-1] == config.action_size
+    if not fits or len(actions) != len(latents):
+        raise SpecError(
+            f"actions must have shape [{len(latents)}, {axes}, {config.action_size}], blocks of {config.frameskip} "
+            f"raw actions of {config.spec.action.size}; got {list(actions.shape)}."
+        )
+
+
+def _checked(config: WorldModelConfig, name: str, value: Tensor | Array) -> tuple[Tensor, int]:
+    """The value as a tensor, and how many axes of it belong to one step."""
+    modality = config.spec.modalities[name]
+    tensor = torch.from_numpy(np.require(value, requirements=("C", "W"))) if isinstance(value, np.ndarray) else value
+    shape = modality.shape
+    if modality.kind == "series":
+        shape = (config.spec.samples(name, config.frameskip), *shape)
+    if tensor.ndim == len(shape) or tuple(tensor.shape[-len(shape) :]) != shape:
+        axes = ", ".join(map(str, shape))
+        hint = " Add a batch axis: value[None]." if tuple(tensor.shape) == shape else ""
+        raise SpecError(f"{name!r} must have shape [B, {axes}] or [B, T, {axes}]; got {list(tensor.shape)}.{hint}")
+    if modality.kind == "pixels" and tensor.dtype != torch.uint8:
+        raise SpecError(f"{name!r} must be uint8 in 0..255, which the model normalises itself; got {tensor.dtype}.")
+    if modality.kind != "pixels" and not tensor.is_floating_point():
+        raise SpecError(f"{name!r} must be floating point; got {tensor.dtype}.")
+    return tensor, len(shape)

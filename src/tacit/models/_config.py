@@ -1,0 +1,119 @@
+"""What a world model is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from tacit._registry import suggest
+from tacit.errors import ConfigError
+from tacit.types import Spec
+
+__all__ = ["SIZES", "WorldModelConfig"]
+
+
+@dataclass(frozen=True)
+class WorldModelConfig:
+    """What a :class:`WorldModel` is made of; plain values, so that it becomes JSON and back.
+
+    Args:
+        spec: What the world shows and accepts.
+        modalities: The modalities that the model sees; all of them where empty.
+        frameskip: Steps of the world, and so raw actions, in one step of the model.
+        history: Latents, the current one included, that the predictor sees; 1 but for a transformer.
+        latent: Size ``D`` of a latent.
+        encoders: Per modality ``conv`` or ``vit`` (pixels), ``conv`` (series), ``mlp`` or ``identity``
+            (vector); the first of these where not named.
+        encoder_width: Channels after the first convolution, or the token size of the ViT.
+        encoder_depth: Blocks of the ViT.
+        encoder_heads: Attention heads of the ViT.
+        patch: Side of the patches that pixels are first cut into.
+        features: What a ``conv`` or ``mlp`` encoder puts out for each modality.
+        projector_width: Hidden width, with BatchNorm, of what maps the features to the latent; 0: one linear layer.
+        latent_norm: End the encoder and the GRU predictor in a LayerNorm (eb_jepa).
+        action_width: Hidden width of the action encoder; 0 gives the predictor the normalised action block.
+        predictor: ``mlp`` (residual), ``gru`` (hidden state = latent) or ``transformer`` (AdaLN-zero, causal).
+        predictor_width: Hidden width, or the token size of the transformer.
+        predictor_depth: Hidden layers or blocks.
+        predictor_heads: Attention heads.
+        predictor_head_width: Size of an attention head.
+        predictor_mlp: Hidden width of the transformer's MLPs.
+        predictor_out: Hidden width, with BatchNorm, of what maps tokens to latents; 0: one linear layer.
+        dropout: Of the transformer predictor, while training.
+        inner_norm: The further LayerNorms of LeWorldModel's blocks.
+        target: ``shared``: the encoder embeds the targets too; ``ema``: a slowly following copy does.
+    """
+
+    spec: Spec
+    modalities: tuple[str, ...] = ()
+    frameskip: int = 1
+    history: int = 1
+    latent: int = 32
+    encoders: Mapping[str, Literal["conv", "vit", "mlp", "identity"]] = field(default_factory=dict)
+    encoder_width: int = 16
+    encoder_depth: int = 6
+    encoder_heads: int = 3
+    patch: int = 4
+    features: int = 256
+    projector_width: int = 0
+    latent_norm: bool = False
+    action_width: int = 0
+    predictor: Literal["mlp", "gru", "transformer"] = "mlp"
+    predictor_width: int = 128
+    predictor_depth: int = 2
+    predictor_heads: int = 4
+    predictor_head_width: int = 32
+    predictor_mlp: int = 256
+    predictor_out: int = 0
+    dropout: float = 0.0
+    inner_norm: bool = False
+    target: Literal["shared", "ema"] = "shared"
+
+    def __post_init__(self) -> None:
+        known = self.spec.modalities
+        for name in (*self.modalities, *self.encoders):
+            if name not in known:
+                hint = suggest(name, known)
+                raise ConfigError(f"the Spec has no modality {name!r}.{hint} It has {', '.join(known)}.")
+        if self.frameskip < 1 or self.history < 1 or self.latent < 1:
+            raise ConfigError(
+                f"frameskip, history and latent are at least 1; got {self.frameskip}, {self.history}, {self.latent}."
+            )
+        if self.history > 1 and self.predictor != "transformer":
+            raise ConfigError(
+                f"predictor {self.predictor!r} looks at the current latent alone; got history={self.history}. "
+                "Use history=1 or predictor='transformer'."
+            )
+
+    @property
+    def seen(self) -> tuple[str, ...]:
+        """The modalities that the model sees, in order."""
+        return self.modalities or tuple(self.spec.modalities)
+
+    @property
+    def action_size(self) -> int:
+        """``A'``, the size of an action block."""
+        return self.frameskip * self.spec.action.size
+
+
+SIZES: dict[str, dict[str, Any]] = {
+    "tiny": {},
+    "small": {"latent": 64, "encoder_width": 32, "features": 512, "predictor_width": 512, "predictor_depth": 3},
+    "base": {
+        "latent": 192,
+        "encoder_width": 192,
+        "encoder_depth": 12,
+        "projector_width": 2048,
+        "action_width": 768,
+        "history": 3,
+        "predictor": "transformer",
+        "predictor_width": 192,
+        "predictor_depth": 6,
+        "predictor_heads": 16,
+        "predictor_head_width": 64,
+        "predictor_mlp": 2048,
+        "predictor_out": 2048,
+        "dropout": 0.1,
+    },
+}

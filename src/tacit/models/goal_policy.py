@@ -1,0 +1,170 @@
+"""The goal-conditioned policy: which action leads from one latent towards another, without search."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Generator, Tensor, nn
+from torch.nn import functional as F
+
+from tacit.errors import ConfigError, SpecError
+from tacit.nn.mlp import MLP
+from tacit.types import Box, Discrete
+
+__all__ = ["GoalPolicy", "GoalPolicyConfig"]
+
+# Bounds on the spread of an action, in half-widths of its range.
+_NARROWEST, _WIDEST = 0.02, 1.0
+
+
+@dataclass(frozen=True)
+class GoalPolicyConfig:
+    """What a :class:`GoalPolicy` is made of.
+
+    Args:
+        latent: Size ``D`` of a latent.
+        action: The space of one raw action.
+        frameskip: Raw actions in a block.
+        width: Width of the hidden layers.
+        depth: Hidden layers.
+    """
+
+    latent: int
+    action: Box | Discrete
+    frameskip: int = 1
+    width: int = 256
+    depth: int = 2
+
+    def __post_init__(self) -> None:
+        if min(self.latent, self.frameskip, self.width, self.depth) < 1:
+            raise ConfigError("latent, frameskip, width and depth of a GoalPolicy are at least 1.")
+
+    @property
+    def action_size(self) -> int:
+        """``A'``, the size of an action block."""
+        return self.frameskip * self.action.size
+
+
+class Imagination(Protocol):
+    """What a proposal needs of a world model."""
+
+    def rollout(self, latents: Tensor, actions: Tensor) -> Tensor:
+        """``[B, 1, D]`` latents and ``[B, S, 1, A']`` actions to the next latents ``[B, S, 1, D]``."""
+
+
+class GoalPolicy(nn.Module):
+    """Goal-conditioned inverse dynamics (as GC-IDM, arXiv 2605.08732): an MLP on a latent and the latent of a goal.
+
+    For a box it returns a mean inside the box and a spread for each component, for a discrete space
+    a distribution over the choices, for each raw action of the block.
+
+    Args:
+        config: What to build.
+    """
+
+    low: Tensor
+    high: Tensor
+
+    def __init__(self, config: GoalPolicyConfig) -> None:
+        super().__init__()
+        self.config = config
+        box = config.action if isinstance(config.action, Box) else None
+        self.net = MLP(2 * config.latent, (config.width,) * config.depth, config.action_size * (2 if box else 1))
+        self.register_buffer("low", torch.tensor(box.low if box else ()).repeat(config.frameskip))
+        self.register_buffer("high", torch.tensor(box.high if box else ()).repeat(config.frameskip))
+
+    def forward(self, latents: Tensor, goals: Tensor) -> Tensor:
+        """The action block ``[..., A']`` to take at ``latents [..., D]`` to reach ``goals [..., D]``.
+
+        Raises:
+            SpecError: if the latents are of another size.
+        """
+        if isinstance(self.config.action, Box):
+            return self._box(latents, goals)[0]
+        logits = self._logits(latents, goals)
+        return F.one_hot(logits.argmax(-1), logits.shape[-1]).flatten(-2).to(logits.dtype)
+
+    def loss(self, latents: Tensor, goals: Tensor, actions: Tensor) -> Tensor:
+        """What to minimise: how badly the recorded ``actions [N, A']`` from latent to goal are explained.
+
+        The mean is fitted by squared error and the spread by the likelihood around it, so that
+        actions which are hard to foresee do not weigh less.
+
+        Args:
+            latents: ``[N, D]``.
+            goals: ``[N, D]``, latents seen later in the same episodes.
+            actions: ``[N, A']`` raw action blocks taken at ``latents``.
+        """
+        if isinstance(self.config.action, Discrete):
+            logits = self._logits(latents, goals)
+            chosen = actions.reshape(logits.shape).argmax(-1)
+            return F.cross_entropy(logits.flatten(0, -2), chosen.flatten())
+        mean, std = self._box(latents, goals)
+        scale = _half(self.low, self.high)
+        error, std = (mean - actions) / scale, std / scale
+        return error.square().mean() + (0.5 * (error.detach() / std).square() + std.log()).mean()
+
+    @torch.no_grad()
+    def propose(
+        self, latents: Tensor, goal: Tensor, horizon: int, count: int, generator: Generator, model: Imagination
+    ) -> Tensor:
+        """Plans for a planner to start from: the policy acts in the model's imagination.
+
+        Args:
+            latents: ``[B, D]`` current latents.
+            goal: ``[B, D]`` latents of the goals.
+            horizon: Action blocks ``H`` of a plan.
+            count: Plans ``P`` for each world; the first takes the mean (or likeliest) action, the others sample.
+            generator: The source of randomness.
+            model: The world model to imagine with.
+
+        Returns:
+            ``[B, P, H, A']`` raw actions inside the action space.
+        """
+        latents, goal = (part[:, None].expand(-1, count, -1).flatten(0, 1) for part in (latents, goal))
+        plan = []
+        for step in range(horizon):
+            actions = self._sample(latents, goal, generator)
+            actions = actions.reshape(-1, count, actions.shape[-1])
+            actions[:, 0] = self(latents, goal).reshape(actions.shape)[:, 0]
+            plan.append(actions)
+            if step + 1 < horizon:
+                latents = model.rollout(latents[:, None], actions.flatten(0, 1)[:, None, None])[:, 0, 0]
+        return torch.stack(plan, dim=2)
+
+    def _sample(self, latents: Tensor, goals: Tensor, generator: Generator) -> Tensor:
+        if isinstance(self.config.action, Box):
+            mean, std = self._box(latents, goals)
+            noise = torch.randn(mean.shape, generator=generator, device=mean.device)
+            return torch.minimum(torch.maximum(mean + std * noise, self.low), self.high)
+        logits = self._logits(latents, goals)
+        chosen = torch.multinomial(logits.flatten(0, -2).softmax(-1), 1, generator=generator)
+        return F.one_hot(chosen.reshape(logits.shape[:-1]), logits.shape[-1]).flatten(-2).to(logits.dtype)
+
+    def _box(self, latents: Tensor, goals: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and standard deviation ``[..., A']`` in raw units."""
+        mean, spread = self._outputs(latents, goals).chunk(2, dim=-1)
+        half = _half(self.low, self.high)
+        std = _NARROWEST + (_WIDEST - _NARROWEST) * torch.sigmoid(spread)
+        return (self.low + self.high) / 2 + (self.high - self.low) / 2 * torch.tanh(mean), half * std
+
+    def _logits(self, latents: Tensor, goals: Tensor) -> Tensor:
+        """``[..., frameskip, n]``."""
+        out = self._outputs(latents, goals)
+        return out.reshape(*out.shape[:-1], self.config.frameskip, -1)
+
+    def _outputs(self, latents: Tensor, goals: Tensor) -> Tensor:
+        if latents.shape[-1] != self.config.latent or goals.shape[-1] != self.config.latent:
+            raise SpecError(
+                f"this policy takes latents of size {self.config.latent}; "
+                f"got {list(latents.shape)} and goals {list(goals.shape)}."
+            )
+        out: Tensor = self.net(torch.cat([latents, goals], dim=-1))
+        return out
+
+
+def _half(low: Tensor, high: Tensor) -> Tensor:
+    """Half the width of a range; never 0, for a component that cannot move."""
+    return ((high - low) / 2).clamp(min=1e-6)

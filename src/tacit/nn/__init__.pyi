@@ -1,0 +1,29 @@
+"""Networks' building blocks: everything here holds parameters and knows nothing of data or worlds."""
+
+from typing import Any
+
+from tacit.nn.collectives import all_mean as all_mean
+from tacit.nn.collectives import world_size as world_size
+from tacit.nn.encoders import ConvEncoder as ConvEncoder
+from tacit.nn.encoders import Normalizer as Normalizer
+from tacit.nn.encoders import VectorEncoder as VectorEncoder
+from tacit.nn.kernels import Kernels as Kernels
+from tacit.nn.kernels import PLAIN as PLAIN
+from tacit.nn.kernels import Packed as Packed
+from tacit.nn.kernels import kernels_for as kernels_for
+from tacit.nn.linear import Linear as Linear
+from tacit.nn.linear import available as available
+from tacit.nn.linear import keep_freed_memory as keep_freed_memory
+from tacit.nn.mlp import ACTIVATIONS as ACTIVATIONS
+from tacit.nn.mlp import Activation as Activation
+from tacit.nn.mlp import MLP as MLP
+from tacit.nn.predictors import GRUPredictor as GRUPredictor
+from tacit.nn.predictors import MLPPredictor as MLPPredictor
+from tacit.nn.predictors import Predictor as Predictor
+from tacit.nn.transformer import TransformerPredictor as TransformerPredictor
+from tacit.nn.vit import VisionTransformer as VisionTransformer
+
+__all__: list[str]
+
+def load(name: str) -> Any: ...
+def names() -> tuple[str, ...]: ...

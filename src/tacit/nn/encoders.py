@@ -1,0 +1,123 @@
+"""Encoders of one modality: what the world shows to a feature vector."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from tacit.nn.linear import Linear
+from tacit.nn.mlp import MLP
+
+__all__ = ["ConvEncoder", "Normalizer", "VectorEncoder"]
+
+
+class Normalizer(nn.Module):
+    """Mean and standard deviation of each component of a modality, held as buffers.
+
+    Args:
+        size: Components.
+        mean: The mean before any is fitted.
+        std: The standard deviation before any is fitted.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, size: int, mean: float = 0.0, std: float = 1.0) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.full((size,), mean))
+        self.register_buffer("std", torch.full((size,), std))
+
+    def fit(self, mean: Sequence[float], std: Sequence[float]) -> None:
+        """Take the statistics of the training data."""
+        self.mean.copy_(torch.as_tensor(mean))
+        self.std.copy_(torch.as_tensor(std))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``[..., components]``, whole repeats of them included (an action block), to zero mean and unit variance."""
+        repeats = x.shape[-1] // len(self.mean)
+        return (x - self.mean.repeat(repeats)) / self.std.repeat(repeats)
+
+
+class ConvEncoder(nn.Module):
+    """Strided convolutions over space (pixels) or time (a series), then one linear layer.
+
+    The first convolution cuts the input into patches and carries the normalisation in its weights, so
+    that bytes become features in one pass; each further one halves the input until four cells an axis
+    are left.
+
+    Args:
+        channels: Channels ``C``.
+        size: Extent of the axes to convolve: ``(H, W)`` or ``(R,)``.
+        width: Channels after the first convolution; doubled at each halving up to 64.
+        features: Size of the output.
+        patch: Kernel and stride of the first convolution.
+    """
+
+    def __init__(self, channels: int, size: tuple[int, ...], width: int, features: int, patch: int = 4) -> None:
+        super().__init__()
+        kind = nn.Conv2d if len(size) == 2 else nn.Conv1d
+        patch = min(patch, *size)
+        self.stem = kind(channels, width, patch, patch)
+        cells = [extent // patch for extent in size]
+        stages, out = [], width
+        while max(cells) > 4:
+            wider = min(2 * out, max(width, 64))
+            stages.append(kind(out, wider, 3, 2, 1))
+            cells, out = [(extent + 1) // 2 for extent in cells], wider
+        self.stages = nn.ModuleList(stages)
+        count = out
+        for extent in cells:
+            count *= extent
+        self.out = Linear(count, features)
+        if len(size) == 2:
+            for module in (self.stem, *stages):
+                module.weight.data = module.weight.data.contiguous(memory_format=torch.channels_last)
+
+    def forward(self, x: Tensor, mean: Tensor, std: Tensor) -> Tensor:
+        """``[N, C, *size]`` of any number type, with the ``[C]`` statistics of its values, to ``[N, features]``."""
+        x = F.gelu(patch_embed(self.stem, x, mean, std))
+        for stage in self.stages:
+            x = F.gelu(stage(x))
+        return F.gelu(self.out(x.flatten(1)))
+
+
+class VectorEncoder(nn.Module):
+    """An MLP on a normalised vector.
+
+    Args:
+        size: Components of the vector.
+        width: Width of the hidden layer; 0 passes the normalised vector on as it is.
+        features: Size of the output.
+    """
+
+    def __init__(self, size: int, width: int, features: int) -> None:
+        super().__init__()
+        self.net = MLP(size, (width,), features) if width else None
+
+    def forward(self, x: Tensor, mean: Tensor, std: Tensor) -> Tensor:
+        """``[N, size]`` with its statistics ``[size]`` to ``[N, features]``."""
+        x = (x - mean) / std
+        return x if self.net is None else F.gelu(self.net(x))
+
+
+def patch_embed(conv: nn.Conv1d | nn.Conv2d, x: Tensor, mean: Tensor, std: Tensor) -> Tensor:
+    """``conv((x - mean) / std)`` for a convolution without padding, the normalisation in its weights.
+
+    Args:
+        conv: The convolution, its stride equal to its kernel.
+        x: ``[N, C, *size]``, raw values.
+        mean: ``[C]`` in units of ``x``.
+        std: ``[C]``.
+    """
+    scale = (1.0 / std).view(1, -1, *[1] * (x.ndim - 2))
+    weight = conv.weight * scale
+    shift = (weight * mean.view_as(scale)).sum(dim=tuple(range(1, x.ndim)))
+    bias = -shift if conv.bias is None else conv.bias - shift
+    if x.ndim == 3:
+        return F.conv1d(x.to(weight.dtype), weight, bias, conv.stride)
+    x = x.to(weight.dtype, memory_format=torch.channels_last)
+    return F.conv2d(x, weight, bias, conv.stride)

@@ -1,0 +1,150 @@
+"""How a network's linear layers are computed: as PyTorch does, or from weights packed for this CPU.
+
+Rollouts call their layers through one of these, so that the fast and the plain path are the same code.
+Packed weights are a copy: :func:`kernels_for` makes it anew when a parameter has changed.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+from weakref import WeakKeyDictionary
+
+import torch
+from torch import Tensor, nn
+from torch.optim.optimizer import register_optimizer_step_post_hook
+
+from tacit.nn import linear
+from tacit.nn.mlp import ACTIVATIONS, MLP, Activation
+
+__all__ = ["PLAIN", "Kernels", "Packed", "kernels_for"]
+
+
+class Kernels(Protocol):
+    """Computes layers."""
+
+    def linear(self, layer: nn.Linear, x: Tensor, activation: Activation = "none") -> Tensor:
+        """``activation(layer(x))`` for ``x [..., inputs]``."""
+
+    def mlp(self, block: MLP, x: Tensor) -> Tensor:
+        """``block(x)``."""
+
+
+class _Plain:
+    """Differentiable, any device, any dtype."""
+
+    def linear(self, layer: nn.Linear, x: Tensor, activation: Activation = "none") -> Tensor:
+        return ACTIVATIONS[activation](layer(x))
+
+    def mlp(self, block: MLP, x: Tensor) -> Tensor:
+        out: Tensor = block(x)
+        return out
+
+
+PLAIN: Kernels = _Plain()
+
+
+class Packed:
+    """Inference on the CPU in float32: oneDNN's blocked weights, activations fused, BatchNorm folded.
+
+    Args:
+        modules: Whose linear layers will be computed, with BatchNorm in evaluation mode.
+    """
+
+    def __init__(self, *modules: nn.Module) -> None:
+        self._packed: dict[int, tuple[Tensor, Tensor | None]] = {}
+        for block in (block for module in modules for block in module.modules()):
+            if isinstance(block, MLP):
+                for index, layer in enumerate(block.linears):
+                    norm = block.norms[index] if index < len(block.norms) else None
+                    weight, bias = _folded(layer, norm if isinstance(norm, nn.BatchNorm1d) else None)
+                    self._packed[id(layer)] = _pack(weight), bias
+            elif isinstance(block, nn.Linear) and id(block) not in self._packed:
+                weight, bias = _folded(block, None)
+                self._packed[id(block)] = _pack(weight), bias
+
+    def linear(self, layer: nn.Linear, x: Tensor, activation: Activation = "none") -> Tensor:
+        """``activation(layer(x))``, with what :class:`MLP` puts between the two folded in."""
+        weight, bias = self._packed[id(layer)]
+        name, algorithm = _FUSED[activation]
+        out: Tensor = torch.ops.mkldnn._linear_pointwise(x, weight, bias, name, [], algorithm)
+        return out
+
+    def mlp(self, block: MLP, x: Tensor) -> Tensor:
+        """``block(x)``."""
+        folded = not any(isinstance(norm, nn.LayerNorm) for norm in block.norms)
+        for index, layer in enumerate(block.linears):
+            last = index == len(block.layers) - 1
+            x = self.linear(layer, x, block.activation if folded and not last else "none")
+            if not folded and not last:
+                x = ACTIVATIONS[block.activation](block.norms[index](x))
+        return x
+
+
+_FUSED: dict[Activation, tuple[str, str]] = {
+    "none": ("none", ""),
+    "gelu": ("gelu", "none"),
+    "relu": ("relu", ""),
+    "silu": ("swish", ""),
+}
+
+
+class _OptimiserSteps:
+    """Counts the steps of every optimiser: the fused ones write to parameters without a trace in their version."""
+
+    def __init__(self) -> None:
+        self.steps = 0
+        self._watching = False
+
+    def watch(self) -> None:
+        if not self._watching:
+            register_optimizer_step_post_hook(self._count)
+            self._watching = True
+
+    def _count(self, *_: Any) -> None:
+        self.steps += 1
+
+
+_optimiser = _OptimiserSteps()
+_packed: WeakKeyDictionary[nn.Module, tuple[tuple[int, ...], Packed]] = WeakKeyDictionary()
+
+
+def kernels_for(*modules: nn.Module) -> Kernels:
+    """The fastest kernels that compute the modules now, :data:`PLAIN` where packing does not apply.
+
+    Packing applies without gradients, on the CPU, in float32, in evaluation mode, outside autocast. The
+    packed copy is kept until a parameter or buffer of theirs is written to, or an optimiser makes a step.
+    """
+    _optimiser.watch()
+    tensors = [tensor for module in modules for tensor in (*module.parameters(), *module.buffers())]
+    if (
+        torch.is_grad_enabled()
+        or any(module.training for module in modules)
+        or torch.is_autocast_enabled("cpu")
+        or any(t.device.type != "cpu" or (t.is_floating_point() and t.dtype != torch.float32) for t in tensors)
+        or not linear.available()
+    ):
+        return PLAIN
+    if any(t.is_inference() for t in tensors):
+        return Packed(*modules)
+    stamp = (_optimiser.steps, *(part for t in tensors for part in (t.data_ptr(), t._version)))
+    known = _packed.get(modules[0])
+    if known is None or known[0] != stamp:
+        with torch.no_grad():
+            known = stamp, Packed(*modules)
+        _packed[modules[0]] = known
+    return known[1]
+
+
+def _pack(weight: Tensor) -> Tensor:
+    packed: Tensor = torch.ops.mkldnn._reorder_linear_weight(weight.contiguous())
+    return packed
+
+
+def _folded(layer: nn.Linear, norm: nn.BatchNorm1d | None) -> tuple[Tensor, Tensor | None]:
+    """Weight and bias of ``norm(layer(x))`` with the running statistics."""
+    weight, bias = layer.weight.detach(), None if layer.bias is None else layer.bias.detach()
+    if norm is None or norm.running_mean is None or norm.running_var is None:
+        return weight, bias
+    scale = norm.weight.detach() * torch.rsqrt(norm.running_var + norm.eps)
+    bias = torch.zeros_like(scale) if bias is None else bias
+    return weight * scale[:, None], (bias - norm.running_mean) * scale + norm.bias.detach()

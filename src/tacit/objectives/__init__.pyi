@@ -1,0 +1,22 @@
+"""Terms of what training minimises; each file is one term, and terms add up with ``+``."""
+
+from typing import Any
+
+from tacit.objectives._objective import Loss as Loss
+from tacit.objectives._objective import Losses as Losses
+from tacit.objectives._objective import Objective as Objective
+from tacit.objectives._objective import Starts as Starts
+from tacit.objectives._objective import Term as Term
+from tacit.objectives.inverse_dynamics import InverseDynamics as InverseDynamics
+from tacit.objectives.prediction import Prediction as Prediction
+from tacit.objectives.sigreg import SIGReg as SIGReg
+from tacit.objectives.straightening import Straightening as Straightening
+from tacit.objectives.time_similarity import TimeSimilarity as TimeSimilarity
+from tacit.objectives.vicreg import Covariance as Covariance
+from tacit.objectives.vicreg import VICReg as VICReg
+from tacit.objectives.vicreg import Variance as Variance
+
+__all__: list[str]
+
+def load(name: str) -> Any: ...
+def names() -> tuple[str, ...]: ...

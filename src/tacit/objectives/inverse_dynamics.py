@@ -1,0 +1,52 @@
+"""Latents from which the action between them can be read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from tacit.errors import ConfigError
+from tacit.nn.mlp import MLP
+from tacit.objectives._objective import Term
+from tacit.types import Forecast
+
+__all__ = ["InverseDynamics"]
+
+
+class InverseDynamics(Term):
+    """The mean squared error of an action block read from the latents before and after it (PLDM, arXiv 2502.14819).
+
+    The head is a perceptron on the two latents side by side and belongs to the term; actions are in the model's
+    normalised units, so an error of 1 is what the mean action would give.
+
+    Args:
+        hidden: Width of each hidden layer of the head; none makes it linear.
+        name: What logs call it.
+    """
+
+    def __init__(self, hidden: Sequence[int] = (256,), name: str = "inverse_dynamics") -> None:
+        super().__init__(name)
+        self.hidden = tuple(hidden)
+        self.head: MLP | None = None
+
+    def build(self, latent_size: int, action_size: int) -> None:
+        """Build the head, unless it was built before."""
+        if self.head is None:
+            self.head = MLP(2 * latent_size, self.hidden, action_size)
+
+    def loss(self, forecast: Forecast, _seed: int, /) -> Tensor:
+        """Scalar, in squared normalised action units.
+
+        Raises:
+            ConfigError: if the head was not built.
+        """
+        if self.head is None:
+            raise ConfigError(
+                f"term {self.name!r} owns a head that is not built yet; call objective.prepare(latent_size, "
+                "action_size) before the first loss."
+            )
+        pairs = torch.cat([forecast.latents[:, :-1], forecast.latents[:, 1:]], dim=-1)
+        return F.mse_loss(self.head(pairs), forecast.actions)

@@ -1,0 +1,103 @@
+"""The goal policy learns a world whose answer is known, and its proposals stay in the action space."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from tacit._config import from_json, to_json
+from tacit.errors import ConfigError, SpecError
+from tacit.models import GoalPolicy, GoalPolicyConfig
+from tacit.types import Box, Discrete
+
+BOX = Box((-1.0, -0.5), (1.0, 0.5))
+
+
+class Line:
+    """Latents on a plane; a block of two actions moves by their sum."""
+
+    def rollout(self, latents: Tensor, actions: Tensor) -> Tensor:
+        assert latents.shape[1] == actions.shape[2] == 1
+        return latents[:, :, None] + actions.reshape(*actions.shape[:3], 2, 2).sum(-2)
+
+
+def trained(policy: GoalPolicy, latents: Tensor, goals: Tensor, actions: Tensor) -> GoalPolicy:
+    optimizer = torch.optim.Adam(policy.parameters(), 3e-3)
+    for _ in range(400):
+        optimizer.zero_grad()
+        policy.loss(latents, goals, actions).backward()
+        optimizer.step()
+    return policy.eval()
+
+
+def test_box() -> None:
+    torch.manual_seed(0)
+    policy = GoalPolicy(GoalPolicyConfig(2, BOX, frameskip=2, width=64))
+    latents = torch.rand(600, 2) * 4 - 2
+    actions = (torch.rand(600, 2, 2) * 2 - 1) * torch.tensor([1.0, 0.5])
+    # The first action can be told from the displacement when both are equal; the noise cannot.
+    actions[:, 1] = actions[:, 0]
+    noise = 0.2 * torch.randn(600, 2, 1)
+    goals = latents + actions.sum(1)
+    policy = trained(policy, latents, goals, (actions + noise * torch.tensor([1.0, 0.0])).flatten(1))
+    error = policy(latents, goals) - actions.flatten(1)
+    assert error.abs().mean() < 0.06
+    _, std = policy._box(latents, goals)
+    torch.testing.assert_close(std.mean(0), torch.tensor([0.2, 0.02, 0.2, 0.02]), rtol=0.25, atol=0.02)
+    start, goal = torch.zeros(3, 2), torch.tensor([[3.0, 1.0], [-3.0, 0.0], [0.0, -1.0]])
+    draw = lambda: policy.propose(start, goal, 4, 5, torch.Generator().manual_seed(7), Line())  # noqa: E731
+    plans = draw()
+    assert plans.shape == (3, 5, 4, 4)
+    assert torch.equal(plans, draw())
+    assert not torch.equal(plans[:, 1], plans[:, 2])
+    pairs = plans.reshape(3, 5, 4, 2, 2)
+    assert (pairs.abs() <= torch.tensor([1.0, 0.5]) + 1e-6).all()
+    reached = plans[:, 0].reshape(3, 8, 2).sum(1)
+    assert (reached - goal).norm(dim=-1).max() < 0.5
+
+
+def test_a_wide_spread_does_not_excuse_a_wrong_mean() -> None:
+    torch.manual_seed(0)
+    policy = GoalPolicy(GoalPolicyConfig(2, BOX))
+    latents, goals, actions = torch.randn(9, 2), torch.randn(9, 2), torch.rand(9, 2) - 0.5
+    bias = policy.net.linears[-1].bias
+    error = (policy(latents, goals) - actions) / torch.tensor([1.0, 0.5])
+    (expected,) = torch.autograd.grad(error.square().mean(), bias)
+    (came,) = torch.autograd.grad(policy.loss(latents, goals, actions), bias)
+    torch.testing.assert_close(came[:2], expected[:2])
+    assert (came[2:] != 0).all()
+
+
+def test_discrete() -> None:
+    torch.manual_seed(0)
+    policy = GoalPolicy(GoalPolicyConfig(2, Discrete(4), width=64))
+    moves = torch.tensor([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]])
+    latents, chosen = torch.randn(1000, 2), torch.randint(0, 4, (1000,))
+    actions = torch.eye(4)[chosen]
+    policy = trained(policy, latents, latents + moves[chosen], actions)
+    out = policy(latents, latents + moves[chosen])
+    assert (out == actions).all(-1).float().mean() > 0.99
+
+    class Moves:
+        def rollout(self, latents: Tensor, actions: Tensor) -> Tensor:
+            return latents[:, :, None] + actions @ moves
+
+    plans = policy.propose(
+        torch.zeros(1, 2), torch.tensor([[1.0, 0.0]]), 3, 6, torch.Generator().manual_seed(0), Moves()
+    )
+    assert plans.shape == (1, 6, 3, 4)
+    assert (plans.sum(-1) == 1).all()
+    assert plans[0, 0, 0].argmax() == 0
+
+
+def test_what_does_not_fit_is_refused() -> None:
+    policy = GoalPolicy(GoalPolicyConfig(4, BOX))
+    with pytest.raises(SpecError, match="latents of size 4"):
+        policy(torch.zeros(1, 3), torch.zeros(1, 4))
+    with pytest.raises(ConfigError, match="at least 1"):
+        GoalPolicyConfig(4, BOX, frameskip=0)
+
+
+def test_configuration_survives_json() -> None:
+    for space in (BOX, Discrete(3)):
+        config = GoalPolicyConfig(4, space, frameskip=2)
+        assert from_json(GoalPolicyConfig, to_json(config)) == config
