@@ -52,7 +52,8 @@ def imported(path: Path) -> set[str]:
         elif isinstance(node, ast.ImportFrom):
             base = ".".join(package[: len(package) - node.level + 1]) if node.level else ""
             module = ".".join(filter(None, [base, node.module]))
-            names = [f"tacit.{a.name}" for a in node.names if a.name != "__version__"] if module == "tacit" else [module]
+            whole = module == "tacit"
+            names = [f"tacit.{a.name}" for a in node.names if a.name != "__version__"] if whole else [module]
         found |= {name.split(".")[1] for name in names if name.startswith("tacit.")}
     return found
 

@@ -5,8 +5,8 @@ A package of extensions holds, in its ``__init__``::
     __getattr__, __dir__, __all__, load, names = registry(__name__)
 
 Each public module of the package then exports the names of its ``__all__`` lazily, and ``load("cem")``
-imports ``cem.py`` and returns the one that is called like the file. Other packages add extensions through an entry point
-in the group of that name, for example ``tacit.planners``.
+imports ``cem.py`` and returns the one that is called like the file. Other packages add extensions through an entry
+point in the group of that name, for example ``tacit.planners``.
 """
 
 from __future__ import annotations
@@ -83,7 +83,8 @@ def registry(
     """
     paths = importlib.import_module(package).__path__
     modules = tuple(m.name for m in pkgutil.iter_modules(paths) if not m.name.startswith("_"))
-    attributes = {name: f"{package}.{module}" for module in (*modules, *also) for name in exports(f"{package}.{module}")}
+    files = [f"{package}.{module}" for module in (*modules, *also)]
+    attributes = {name: file for file in files for name in exports(file)}
 
     def names() -> tuple[str, ...]:
         """The names that ``load`` knows, installed extensions included."""

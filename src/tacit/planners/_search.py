@@ -195,5 +195,5 @@ def finite(actions: Tensor, name: str, device: torch.device) -> Tensor:
     """
     actions = actions.detach().to(device, torch.float32)
     if not bool(actions.isfinite().all()):
-        raise PlanningError(f"{name} must be finite; NaN or infinity came. Look at what made them, or plan without {name}.")
+        raise PlanningError(f"{name} must be finite; NaN or infinity came. Look at what made them, or plan without.")
     return actions

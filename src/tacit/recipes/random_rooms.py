@@ -11,6 +11,8 @@ from tacit.training import TrainingConfig
 
 __all__ = ["RandomRooms"]
 
+SKETCH = {"slices": 128, "scale_by_n": False}
+
 
 @dataclass(frozen=True)
 class RandomRooms(Recipe):
@@ -28,12 +30,9 @@ class RandomRooms(Recipe):
     objective: tuple[Part, ...] = (
         Part("prediction", {"steps": 8}),
         Part(
-            "sigreg",
-            {"name": "moving", "slices": 128, "scale_by_n": False, "over": "pooled", "time_centred": True}
-            | {"channels": [0.0, 0.5]},
-            weight=10.0,
+            "sigreg", {"name": "moving", "over": "pooled", "time_centred": True, "channels": [0.0, 0.5]} | SKETCH, 10.0
         ),
-        Part("sigreg", {"name": "still", "slices": 128, "scale_by_n": False, "channels": [0.5, 1.0]}, weight=10.0),
+        Part("sigreg", {"name": "still", "channels": [0.5, 1.0]} | SKETCH, 10.0),
         Part("inverse_dynamics"),
     )
     clip: int = 16

@@ -1,0 +1,243 @@
+"""The directory of a checkpoint: its manifest, its parts, and how it is written and read whole."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import re
+import shutil
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as serialize
+from torch import Tensor
+
+from tacit._config import from_json, to_json
+from tacit.errors import CheckpointError, ConfigError
+
+__all__ = [
+    "Manifest",
+    "Part",
+    "Shape",
+    "compare",
+    "exists",
+    "provenance",
+    "read_json",
+    "read_manifest",
+    "read_part",
+    "shapes",
+    "write",
+]
+
+FORMAT = 1
+MANIFEST = "checkpoint.json"
+SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of a checkpoint.
+
+    Attributes:
+        config: JSON values.
+        tensors: By name, on the CPU when they were loaded.
+    """
+
+    config: Mapping[str, Any]
+    tensors: Mapping[str, Tensor] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What a tensor looks like."""
+
+    dtype: str
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class _Entry:
+    bytes: int
+    sha256: str
+    tensors: Mapping[str, Shape]
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a checkpoint says of itself."""
+
+    format: int
+    provenance: Mapping[str, Any]
+    parts: Mapping[str, _Entry]
+
+    def part(self, path: Path, name: str) -> _Entry:
+        """The entry of a part, which must be there."""
+        if name not in self.parts:
+            raise CheckpointError(f"checkpoint {path} has no part {name!r}; it has {', '.join(self.parts)}.")
+        return self.parts[name]
+
+
+def shapes(tensors: Mapping[str, Tensor]) -> dict[str, Shape]:
+    """What tensors look like, by name."""
+    return {name: Shape(str(value.dtype), tuple(value.shape)) for name, value in tensors.items()}
+
+
+def compare(expected: Mapping[str, Shape], found: Mapping[str, Shape], where: str) -> None:
+    """Refuse tensors that are not those expected, naming them."""
+    problems = []
+    missing, unknown = [n for n in expected if n not in found], [n for n in found if n not in expected]
+    for kind, names in (("missing", missing), ("unknown", unknown)):
+        if names:
+            more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+            problems.append(f"{kind}: {', '.join(names[:SHOWN])}{more}")
+    for name, wanted in expected.items():
+        came = found.get(name, wanted)
+        if wanted != came:
+            problems.append(
+                f"{name}: expected {wanted.dtype} {list(wanted.shape)}, found {came.dtype} {list(came.shape)}"
+            )
+    if problems:
+        raise CheckpointError(
+            f"the tensors of {where} are not those of this model. {'; '.join(problems[: SHOWN + 2])}. "
+            "Load it with the configuration that it was saved with."
+        )
+
+
+def read_manifest(path: str | Path) -> tuple[Path, Manifest]:
+    """The directory that holds the manifest, and the manifest."""
+    path = Path(path)
+    if not exists(path) and exists(path / "checkpoint"):
+        path = path / "checkpoint"
+    if not path.exists() and exists(path):
+        path = _aside(path)
+    value = read_json(path / MANIFEST)
+    if value.get("format") != FORMAT:
+        raise CheckpointError(
+            f"checkpoint {path} has format {value.get('format')!r}; this version of Tacit reads format {FORMAT}."
+        )
+    try:
+        return path, from_json(Manifest, value, str(path / MANIFEST))
+    except ConfigError as error:
+        raise CheckpointError(f"{error} The checkpoint is damaged.") from error
+
+
+def exists(path: str | Path) -> bool:
+    """Whether there is a checkpoint at ``path``, also one whose replacement was interrupted."""
+    return any((place / MANIFEST).exists() for place in (Path(path), _aside(Path(path))))
+
+
+def _aside(path: Path) -> Path:
+    """Where the old checkpoint stays while the new one takes its place."""
+    return path.with_name(f".{path.name}.old")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object of a checkpoint."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise CheckpointError(f"expected a checkpoint; {path} does not exist.") from None
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise CheckpointError(f"{path} is not readable JSON ({error}); the checkpoint is damaged.") from error
+    if not isinstance(value, dict):
+        raise CheckpointError(f"{path} must hold a JSON object; got {type(value).__name__}.")
+    return value
+
+
+def read_part(path: Path, name: str, manifest: Manifest) -> Part:
+    """Read a part after its file proved to be as long, and to hold the bytes, that the manifest says."""
+    entry = manifest.part(path, name)
+    file = path / f"{_safe(name)}.safetensors"
+    if not file.exists():
+        raise CheckpointError(f"checkpoint {path} is incomplete: {file.name} is missing.")
+    size = file.stat().st_size
+    if size != entry.bytes:
+        raise CheckpointError(f"{file} is damaged: expected {entry.bytes} bytes, found {size}.")
+    with file.open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    if digest != entry.sha256:
+        raise CheckpointError(f"{file} is damaged or of another checkpoint: its digest is not the one recorded.")
+    try:
+        with safe_open(file, framework="pt") as opened:
+            tensors = {key: opened.get_tensor(key) for key in opened.keys()}  # noqa: SIM118
+    except SafetensorError as error:
+        raise CheckpointError(f"{file} is not a safetensors file ({error}).") from error
+    compare(entry.tensors, shapes(tensors), str(file))
+    return Part(read_json(path / f"{name}.json"), tensors)
+
+
+def write(path: Path, parts: Mapping[str, Part]) -> None:
+    """Make or replace a checkpoint: in a directory beside it, which then takes its name."""
+    path = path.absolute()
+    aside, fresh = _aside(path), path.with_name(f".{path.name}.new")
+    if path.exists() and not (path / MANIFEST).exists() and (not path.is_dir() or any(path.iterdir())):
+        raise CheckpointError(f"{path} exists and is no checkpoint; it is left alone. Save to another place.")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.exists() and aside.exists():
+        aside.rename(path)
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir()
+    entries = {name: _write_part(fresh, name, part) for name, part in parts.items()}
+    _write_json(fresh / MANIFEST, to_json(Manifest(FORMAT, provenance(), entries)))
+    _sync(fresh)
+    shutil.rmtree(aside, ignore_errors=True)
+    if path.exists():
+        path.rename(aside)
+    fresh.rename(path)
+    _sync(path.parent)
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def _write_part(directory: Path, name: str, part: Part) -> _Entry:
+    _write_json(directory / f"{_safe(name)}.json", dict(part.config))
+    file = directory / f"{name}.safetensors"
+    # Copies, because safetensors refuses tensors that share memory.
+    tensors = {key: value.detach().to("cpu", copy=True).contiguous() for key, value in part.tensors.items()}
+    data = serialize(tensors)
+    file.write_bytes(data)
+    _sync(file)
+    return _Entry(len(data), hashlib.sha256(data).hexdigest(), shapes(tensors))
+
+
+def _safe(name: str) -> str:
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+        raise CheckpointError(f"a part of a checkpoint is named in lower-case letters, digits and _; got {name!r}.")
+    return name
+
+
+def _write_json(path: Path, value: Mapping[str, Any]) -> None:
+    path.write_text(json.dumps(value, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    _sync(path)
+
+
+def _sync(path: Path) -> None:
+    """Wait until a file or the entries of a directory are on the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@cache
+def provenance() -> dict[str, Any]:
+    """Versions of what computes, and the git revision of the working directory (None outside a repository)."""
+    packages = ("tacit", "torch", "numpy", "safetensors")
+    versions = {"python": platform.python_version(), **{name: version(name) for name in packages}}
+    return {"versions": versions, "git": _git("rev-parse", "HEAD"), "modified": bool(_git("status", "--porcelain"))}
+
+
+def _git(*arguments: str) -> str | None:
+    try:
+        answer = subprocess.run(["git", *arguments], capture_output=True, text=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return answer.stdout.strip()

@@ -1,0 +1,186 @@
+"""Random fixed-length windows of episodes: the batches that training sees."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import weakref
+from collections.abc import Collection, Generator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from tacit.errors import ConfigError, DataError
+from tacit.types import Array, Clip
+
+if TYPE_CHECKING:
+    from tacit.data.episodes import Episodes
+
+__all__ = ["Clips"]
+
+
+class Clips:
+    """Every window of ``length`` observations, ``frameskip`` steps apart, that lies inside one episode.
+
+    ``batch(seed, step, size)`` draws from them; ``len`` counts them. The samples of a series that go
+    with an observation are the ``R`` latest at the end of its step, with ``R`` the number of samples in
+    ``frameskip`` steps, rounded up: the interval that led to the observation, never what follows it.
+
+    Args:
+        episodes: Where the windows come from.
+        length: Observations of a window, ``T``.
+        frameskip: Steps from one observation to the next; an action block holds as many actions.
+        modalities: The modalities to read.
+
+    Raises:
+        ConfigError: if length or frameskip is below one.
+        DataError: if no episode is long enough.
+    """
+
+    def __init__(self, episodes: Episodes, length: int, frameskip: int, modalities: Collection[str]) -> None:
+        if length < 1 or frameskip < 1:
+            raise ConfigError(f"clips need length >= 1 and frameskip >= 1; got {length} and {frameskip}.")
+        self.episodes, self.length, self.frameskip = episodes, length, frameskip
+        self.spec = replace(episodes.spec, modalities={name: episodes.spec.modalities[name] for name in modalities})
+        series = any(modality.kind == "series" for modality in self.spec.modalities.values())
+        self._earliest = frameskip - 1 if series else 0
+        span = (length - 1) * frameskip + 1
+        windows = np.maximum(episodes.lengths - span + 1 - self._earliest, 0)
+        self._ends = np.cumsum(windows)
+        if not len(self):
+            longest = int(episodes.lengths.max()) if len(episodes) else 0
+            raise DataError(
+                f"clips of {length} observations, {frameskip} steps apart, need an episode of "
+                f"{span + self._earliest} observations; the longest of {len(episodes)} has {longest}. "
+                "Ask for a smaller length or frameskip."
+            )
+        self._arena, self._numbers = episodes.arena(tuple(modalities))
+        self._buffers = _Buffers()
+        self._offsets = np.arange(length) * frameskip
+        self._moves = np.arange((length - 1) * frameskip)
+
+    def __len__(self) -> int:
+        """The number of windows."""
+        return int(self._ends[-1]) if len(self._ends) else 0
+
+    def batch(self, seed: int, step: int, size: int) -> Clip:
+        """``size`` windows, each uniform over all windows: a pure function of the three arguments.
+
+        Args:
+            seed: Of the run, not negative.
+            step: Of training, not negative.
+            size: Windows ``B``.
+
+        Returns:
+            Pixels uint8 ``[B, T, C, H, W]``, vectors float32 ``[B, T, D]``, series ``[B, T, R, C]``, action
+            blocks ``[B, T - 1, frameskip * A]``, the position of the episode in ``self.episodes`` and
+            the first step of each window.
+        """
+        if seed < 0 or step < 0 or size < 1:
+            raise ConfigError(f"a batch needs seed >= 0, step >= 0 and size >= 1; got {seed}, {step}, {size}.")
+        # Shifted, because a draw counts on from the counter: neighbouring steps would share most windows.
+        rng = np.random.Generator(np.random.Philox(key=seed % 2**128, counter=step << 128))
+        return self.cut(*self.windows(rng.integers(0, len(self), size)))
+
+    def windows(self, index: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Position of the episode and first step, ``[B]`` each, of the windows ``index [B]`` out of ``len(self)``.
+
+        Windows count by episode and, within it, by step.
+        """
+        episode = np.searchsorted(self._ends, index, side="right")
+        before = np.where(episode > 0, self._ends[episode - 1], 0)
+        return episode, index - before + self._earliest
+
+    def cut(self, episode: npt.NDArray[np.int64], start: npt.NDArray[np.int64]) -> Clip:
+        """The windows that start at steps ``start [B]`` of the episodes at positions ``episode [B]``.
+
+        Raises:
+            DataError: if a window leaves its episode.
+        """
+        last = start + self._offsets[-1]
+        inside = (start >= self._earliest) & (last < self.episodes.lengths[episode])
+        if not inside.all():
+            worst = int(np.argmin(inside))
+            raise DataError(f"the clip at step {start[worst]} leaves episode {episode[worst]} of these episodes.")
+        observation = {name: self._observation(name, episode, start) for name in self.spec.modalities}
+        moves = self._first("action", episode)[:, None] + start[:, None] + self._moves
+        action = self._buffers.gather(self._arena.action, moves).view(
+            len(start), self.length - 1, self.frameskip * self.spec.action.size
+        )
+        return Clip(observation, action, torch.from_numpy(episode), torch.from_numpy(start))
+
+    def batches(self, seed: int, size: int, first: int = 0, ahead: int = 2) -> Generator[Clip, None, None]:
+        """``batch(seed, step, size)`` for ``step`` from ``first`` on for ever, a thread ``ahead`` of use."""
+        ready: queue.Queue[Clip | BaseException] = queue.Queue(maxsize=ahead)
+        stop = threading.Event()
+
+        def work() -> None:
+            step = first
+            while not stop.is_set():
+                try:
+                    item: Clip | BaseException = self.batch(seed, step, size)
+                except BaseException as error:
+                    item = error
+                ready.put(item)
+                if isinstance(item, BaseException):
+                    return
+                step += 1
+
+        thread = threading.Thread(target=work, daemon=True, name="tacit-clips")
+        thread.start()
+        try:
+            while True:
+                item = ready.get()
+                if isinstance(item, BaseException):
+                    raise item
+                yield item
+        finally:
+            stop.set()
+            while thread.is_alive():
+                try:
+                    ready.get_nowait()
+                except queue.Empty:
+                    thread.join(0.01)
+
+    def _first(self, name: str, episode: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        return self._arena.first[name][self._numbers[episode]]
+
+    def _observation(self, name: str, episode: npt.NDArray[np.int64], start: npt.NDArray[np.int64]) -> torch.Tensor:
+        steps = start[:, None] + self._offsets
+        modality = self.spec.modalities[name]
+        if modality.rate is not None:
+            each = int(np.ceil(self.frameskip * modality.rate / self.spec.fps - 1e-9))
+            ends = np.ceil((steps + 1) * modality.rate / self.spec.fps - 1e-9).astype(np.int64)
+            steps = ends[:, :, None] - each + np.arange(each)
+        first = self._first(name, episode).reshape(-1, *[1] * (steps.ndim - 1))
+        return self._buffers.gather(self._arena.observation[name], first + steps)
+
+
+class _Buffers:
+    """Memory for batches, used again once no tensor of an earlier batch lives in it.
+
+    For large batches fresh memory costs several times the copy: the system clears every page before it is written.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._lent: dict[tuple[object, ...], list[tuple[Array, weakref.ref[Array]]]] = {}
+
+    def __reduce__(self) -> tuple[type[_Buffers], tuple[()]]:
+        return type(self), ()
+
+    def gather(self, source: Array, index: npt.NDArray[np.int64]) -> torch.Tensor:
+        """``source[index]`` as a tensor, copied once."""
+        shape = (*index.shape, *source.shape[1:])
+        with self._lock:
+            buffers = self._lent.setdefault((shape, source.dtype), [])
+            free = (number for number, (_, lent) in enumerate(buffers) if lent() is None)
+            number = next(free, len(buffers))
+            memory = buffers[number][0] if number < len(buffers) else np.empty(shape, source.dtype)
+            view = memory.view()  # what the tensor and all its views hold on to, and nothing else does
+            buffers[number : number + 1] = [(memory, weakref.ref(view))]
+        np.take(source, index, axis=0, out=view, mode="clip")
+        return torch.from_numpy(view)

@@ -1,0 +1,135 @@
+"""A lazy sequence of recorded episodes."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, overload
+
+import numpy as np
+import numpy.typing as npt
+
+from tacit._registry import suggest
+from tacit.data.findings import Defect, problems
+from tacit.data.statistics import fit
+from tacit.data.storage import Arena, Storage, combine
+from tacit.errors import ConfigError, SpecError
+from tacit.types import Episode, Spec, Statistics
+
+if TYPE_CHECKING:
+    from tacit.data.clips import Clips
+
+__all__ = ["Episodes"]
+
+
+class Episodes(Sequence[Episode]):
+    """Recorded episodes, read one at a time when they are asked for.
+
+    Get one from :func:`tacit.data.open` or :func:`tacit.data.from_episodes`. Every episode is checked
+    against the spec when it is read: a corrupt file, a NaN or a wrong shape is a ``DataError`` that
+    names the file, the episode and the field.
+
+    Args:
+        storage: Where the episodes lie.
+        indices: Which of its episodes these are, all by default.
+    """
+
+    def __init__(self, storage: Storage, indices: npt.NDArray[np.int64] | None = None) -> None:
+        self._storage = storage
+        self._indices = np.arange(len(storage.lengths)) if indices is None else indices
+
+    @property
+    def spec(self) -> Spec:
+        """What the episodes hold."""
+        return self._storage.spec
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The names of the labels of every episode."""
+        return tuple(self._storage.labels)
+
+    @property
+    def lengths(self) -> npt.NDArray[np.int64]:
+        """The number of observations of each episode, known without reading one."""
+        return self._storage.lengths[self._indices]
+
+    def __len__(self) -> int:
+        return len(self._indices)
+
+    @overload
+    def __getitem__(self, index: int) -> Episode: ...
+    @overload
+    def __getitem__(self, index: slice) -> Episodes: ...
+    def __getitem__(self, index: int | slice) -> Episode | Episodes:
+        return Episodes(self._storage, self._indices[index]) if isinstance(index, slice) else self.read(index)
+
+    def __iter__(self) -> Iterator[Episode]:
+        return (self.read(index) for index in range(len(self)))
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} episodes of {', '.join(self.spec.modalities)}, {int(self.lengths.sum())} observations>"
+
+    def read(self, index: int, modalities: Collection[str] | None = None) -> Episode:
+        """The episode at ``index`` with some of its modalities only, all by default.
+
+        Raises:
+            DataError: if it cannot be decoded or breaks the spec, naming file, episode and field.
+        """
+        number = int(self._indices[index])
+        episode = self._storage.read(number, known(modalities, self.spec))
+        for field, problem in problems(episode, self.spec, self._storage.labels):
+            raise Defect(self._storage.file(number, field), number, field, problem)
+        return episode
+
+    def select(self, indices: Iterable[int]) -> Episodes:
+        """These of the episodes, in this order."""
+        chosen = np.asarray(list(indices), dtype=np.int64)
+        if len(chosen) and not (-len(self) <= chosen.min() and chosen.max() < len(self)):
+            raise ConfigError(f"select takes indices below {len(self)}; got {chosen.min()} to {chosen.max()}.")
+        return Episodes(self._storage, self._indices[chosen])
+
+    def split(self, fraction: float, seed: int) -> tuple[Episodes, Episodes]:
+        """Two disjoint parts, by whole episodes drawn at random; the first holds ``fraction`` of them.
+
+        Raises:
+            ConfigError: if a part would be empty.
+        """
+        if not 0.0 < fraction < 1.0 or len(self) < 2:
+            raise ConfigError(
+                f"split needs a fraction between 0 and 1 and two episodes; got {fraction} and {len(self)}."
+            )
+        count = min(max(round(fraction * len(self)), 1), len(self) - 1)
+        order = np.random.default_rng(seed).permutation(len(self))
+        return self.select(np.sort(order[:count])), self.select(np.sort(order[count:]))
+
+    def clips(self, length: int, frameskip: int = 1, modalities: Collection[str] | None = None) -> Clips:
+        """Random windows of ``length`` observations, ``frameskip`` steps apart; see :class:`Clips`.
+
+        The first use of a dataset on disk decodes it once into a cache of raw arrays beside it.
+        """
+        from tacit.data.clips import Clips  # here, so that torch is loaded only for tensors
+
+        return Clips(self, length, frameskip, known(modalities, self.spec))
+
+    def arena(self, modalities: tuple[str, ...]) -> tuple[Arena, npt.NDArray[np.int64]]:
+        """The raw arrays that clips are cut from, and the number in them of each episode."""
+        return self._storage.arena(self._indices, modalities), self._indices
+
+    def statistics(self) -> Statistics:
+        """Mean and standard deviation over exactly these episodes, in one pass."""
+        return fit(self, self.spec)
+
+    def hash(self) -> str:
+        """A hash of the spec and the content of these episodes, whatever file or format holds them."""
+        return combine(self.spec, [self._storage.digest(int(index)) for index in self._indices])
+
+
+def known(modalities: Collection[str] | None, spec: Spec) -> tuple[str, ...]:
+    """``modalities`` as a tuple, all of ``spec`` by default; an unknown one is a SpecError."""
+    names = tuple(spec.modalities) if modalities is None else tuple(modalities)
+    for name in names:
+        if name not in spec.modalities:
+            there = ", ".join(spec.modalities)
+            raise SpecError(f"no modality {name!r}.{suggest(name, spec.modalities)} There are: {there}.")
+    if not names or isinstance(modalities, str):
+        raise SpecError(f"modalities is a sequence of names such as ('pixels',); got {modalities!r}.")
+    return names

@@ -1,0 +1,54 @@
+"""Files that are there whole or not at all, and records that notice a change."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+__all__ = ["seal", "sync", "unseal", "write_atomically"]
+
+
+def seal(content: Any) -> str:
+    """JSON of ``content`` and of its SHA-256."""
+    return json.dumps({"sha256": _sum(content), "content": content}, indent=1)
+
+
+def unseal(text: str | bytes) -> Any:
+    """What :func:`seal` was given.
+
+    Raises:
+        ValueError: if the text is no such record or was changed.
+    """
+    record = json.loads(text)
+    if not isinstance(record, dict) or set(record) != {"sha256", "content"}:
+        raise ValueError("expected the keys 'sha256' and 'content'")
+    if record["sha256"] != _sum(record["content"]):
+        raise ValueError("its SHA-256 is another, so it was changed after it was written")
+    return record["content"]
+
+
+def _sum(content: Any) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Replace the file at ``path``; a reader sees the old text or the new one."""
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False) as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    Path(file.name).replace(path)
+
+
+def sync(path: Path) -> None:
+    """Push a file, or a folder and everything in it, to the disk."""
+    for item in [*(path.rglob("*") if path.is_dir() else ()), path]:
+        handle = os.open(item, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

@@ -1,0 +1,104 @@
+"""What is wrong with recorded data: which file, which episode, which field."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from tacit.errors import DataError
+from tacit.types import Array, Box, Episode, Spec
+
+__all__ = ["Defect", "Finding", "Labels", "label_schema", "problems"]
+
+Labels = Mapping[str, tuple[str, tuple[int, ...]]]
+"""The dtype and the shape of one step of every label."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is wrong with a dataset.
+
+    Attributes:
+        file: The file that holds it.
+        episode: The number of the episode in its dataset, where one is to blame.
+        field: The modality, label, column or key.
+        problem: What was expected, what is there.
+    """
+
+    file: str
+    episode: int | None
+    field: str
+    problem: str
+
+    def __str__(self) -> str:
+        where = self.file if self.episode is None else f"{self.file}, episode {self.episode}"
+        return f"{where}, field {self.field!r}: {self.problem}"
+
+
+class Defect(DataError):
+    """A :class:`DataError` that carries its :class:`Finding`."""
+
+    def __init__(self, file: object, episode: int | None, field: str, problem: str) -> None:
+        self.finding = Finding(str(file), episode, field, problem)
+        super().__init__(str(self.finding))
+
+
+def label_schema(episode: Episode) -> Labels:
+    """The dtype and shape of one step of each label of ``episode``."""
+    return {name: (str(value.dtype), value.shape[1:]) for name, value in episode.labels.items()}
+
+
+def problems(episode: Episode, spec: Spec, labels: Labels) -> Iterator[tuple[str, str]]:
+    """Every field of ``episode`` that breaks ``spec`` or ``labels``, and how; a modality it lacks is not looked at."""
+    steps = len(episode)
+    action = (steps - 1, spec.action.size)
+    if steps < 2:
+        yield "action", "the episode is empty: expected at least one action between two observations. Leave it out."
+    if episode.seed is not None and not (isinstance(episode.seed, int) and abs(episode.seed) < 2**63):
+        yield "seed", f"expected an int of 64 bits or None; got {episode.seed!r}."
+    for name, value in episode.observation.items():
+        modality = spec.modalities[name]
+        yield from _array(name, value, (spec.samples(name, steps), *modality.shape), str(modality.dtype))
+    yield from _actions("action", episode.action, action, spec)
+    if episode.final_action is not None:
+        yield from _actions("final_action", episode.final_action, action[1:], spec)
+    for name in sorted({*labels, *episode.labels}):
+        field = f"label.{name}"
+        if name not in episode.labels:
+            yield field, "the label is missing; every episode of a dataset has the same labels."
+        elif name not in labels:
+            yield field, f"the other episodes have no such label, only {', '.join(sorted(labels)) or 'none'}."
+        else:
+            dtype, shape = labels[name]
+            yield from _array(field, episode.labels[name], (steps, *shape), dtype)
+
+
+def _array(field: str, value: Array, shape: tuple[int, ...], dtype: str) -> Iterator[tuple[str, str]]:
+    if value.shape != shape:
+        yield field, f"expected shape {shape}; got {value.shape}."
+    elif str(value.dtype) != dtype:
+        yield field, f"expected dtype {dtype}; got {value.dtype}. Convert it with .astype(np.{dtype})."
+    elif value.dtype.kind == "f" and not np.isfinite(value).all():
+        step = int(np.argwhere(~np.isfinite(value))[0][0])
+        yield field, f"expected finite numbers; got {'NaN' if np.isnan(value).any() else 'inf'}, first in row {step}."
+
+
+def _actions(field: str, value: Array, shape: tuple[int, ...], spec: Spec) -> Iterator[tuple[str, str]]:
+    before = list(_array(field, value, shape, "float32"))
+    if before:
+        yield from before
+    elif isinstance(spec.action, Box):
+        low, high = np.array(spec.action.low, np.float32), np.array(spec.action.high, np.float32)
+        rounding = np.spacing(np.maximum(np.abs(low), np.abs(high)))
+        numbers = value.astype(np.float32, copy=False)
+        outside = (numbers < low - rounding) | (numbers > high + rounding)
+        if outside.any():
+            component = int(np.argwhere(outside)[0][-1])
+            worst = np.abs(numbers[..., component]).max()
+            bounds = f"[{low[component]:g}, {high[component]:g}]"
+            advice = "Clip the actions, or widen the Box to what the actuator accepts."
+            yield field, f"component {component} leaves {bounds} (up to {worst:g} in size). {advice}"
+    elif not (np.isin(value, (0.0, 1.0)).all() and (value.sum(-1) == 1.0).all()):
+        yield field, f"expected one-hot rows of width {spec.action.size}, exactly one 1 in each."

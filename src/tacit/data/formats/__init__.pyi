@@ -1,0 +1,11 @@
+"""Ways to store episodes on disk; each file is one format."""
+
+from typing import Any
+
+from tacit.data.formats.hdf5 import Hdf5 as Hdf5
+from tacit.data.formats.lerobot import LeRobot as LeRobot
+
+__all__: list[str]
+
+def load(name: str) -> Any: ...
+def names() -> tuple[str, ...]: ...

@@ -1,0 +1,54 @@
+"""Single pictures: PNG out, PNG and JPEG in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import Literal
+
+import av
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["decode_image", "encode_png"]
+
+LAYOUTS = {1: "gray", 3: "rgb24"}
+CODECS: dict[bytes, Literal["png", "mjpeg"]] = {b"\x89PNG": "png", b"\xff\xd8\xff": "mjpeg"}
+
+
+def encode_png(frames: npt.NDArray[np.uint8]) -> list[bytes]:
+    """Pictures ``[T, C, H, W]`` with one or three channels as PNG files."""
+    codec = av.CodecContext.create("png", "w")
+    layout = LAYOUTS[frames.shape[1]]
+    codec.height, codec.width, codec.pix_fmt, codec.framerate = *frames.shape[2:], layout, Fraction(1)
+    codec.options = {"pred": "up", "compression_level": "1"}
+    files = []
+    for frame in np.ascontiguousarray(np.moveaxis(frames, 1, -1)):
+        picture = av.VideoFrame.from_ndarray(frame[..., 0] if layout == "gray" else frame, format=layout)
+        files += [bytes(packet) for packet in codec.encode(picture)]
+    return files
+
+
+def decode_image(data: bytes, shape: Sequence[int]) -> npt.NDArray[np.uint8]:
+    """The picture ``[C, H, W]`` in a PNG or JPEG file.
+
+    Raises:
+        ValueError: if it is neither, damaged, or of another size; nothing larger than ``shape`` is allocated.
+    """
+    name = next((codec for magic, codec in CODECS.items() if data.startswith(magic)), None)
+    if name is None:
+        raise ValueError("expected a PNG or JPEG picture; the bytes begin like neither.")
+    channels, height, width = shape
+    codec = av.CodecContext.create(name, "r")  # a used PNG decoder draws over its last picture
+    codec.options = {"max_pixels": str((height + 64) * (width + 64)), "err_detect": "explode"}
+    try:
+        frames = codec.decode(av.Packet(data)) or codec.decode(None)
+    except av.FFmpegError as error:
+        raise ValueError(
+            f"expected a picture of {width} x {height}; it cannot be decoded ({error.strerror})."
+        ) from error
+    if len(frames) != 1 or (frames[0].height, frames[0].width) != (height, width):
+        came = f"{frames[0].width} x {frames[0].height}" if frames else "nothing"
+        raise ValueError(f"expected a picture of {width} x {height}; got {came}.")
+    picture = np.asarray(frames[0].to_ndarray(format=LAYOUTS[channels]), np.uint8)
+    return picture[None] if channels == 1 else np.ascontiguousarray(np.moveaxis(picture, -1, 0))

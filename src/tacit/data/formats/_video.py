@@ -1,0 +1,120 @@
+"""Videos: one file for each episode when it is recorded, joined without decoding, read back by time."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["decode_video", "encode_video", "join_videos", "same_stream"]
+
+
+def encode_video(path: Path, frames: npt.NDArray[np.uint8], fps: float, crf: int) -> None:
+    """Write ``[T, C, H, W]`` as H.264, a keyframe every second frame so that windows are found quickly."""
+    rate = Fraction(fps).limit_denominator(1001)
+    even = frames.shape[2] % 2 == 0 and frames.shape[3] % 2 == 0
+    pictures = np.moveaxis(frames, 1, -1)
+    if frames.shape[1] == 1:
+        pictures = np.repeat(pictures, 3, axis=-1)
+    with av.open(str(path), "w", format="mp4") as container:
+        stream = container.add_stream("libx264", rate=rate, options={"crf": str(crf), "g": "2", "bf": "0"})
+        stream.height, stream.width = frames.shape[2:]
+        stream.pix_fmt = "yuv420p" if even else "yuv444p"
+        stream.codec_context.thread_count = 1
+        for picture in np.ascontiguousarray(pictures):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode(None))
+
+
+def same_stream(first: Path, second: Path) -> bool:
+    """Whether the two videos can be joined without decoding."""
+    with av.open(str(first)) as one, av.open(str(second)) as two:
+        return one.streams.video[0].codec_context.extradata == two.streams.video[0].codec_context.extradata
+
+
+def join_videos(sources: Sequence[Path], target: Path, lengths: Sequence[int], fps: float) -> list[int]:
+    """Append videos of ``lengths`` frames one after the other.
+
+    Returns:
+        The CRC-32 of the packets of each source, as :func:`decode_video` will see them.
+    """
+    sums, before = [], 0
+    rate = Fraction(fps).limit_denominator(1001)
+    with av.open(str(sources[0])) as container, av.open(str(target), "w", format="mp4") as out:
+        stream = out.add_stream_from_template(container.streams.video[0])
+        for path, length in zip(sources, lengths, strict=True):
+            total = 0
+            with av.open(str(path)) as source:
+                for packet in source.demux(video=0):
+                    if packet.dts is None or packet.pts is None:
+                        continue
+                    shift = round(before / rate / packet.time_base)
+                    total = zlib.crc32(bytes(packet), total)
+                    packet.pts, packet.dts, packet.stream = packet.pts + shift, packet.dts + shift, stream
+                    out.mux(packet)
+            sums.append(total)
+            before += length
+    return sums
+
+
+def decode_video(path: Path, shape: Sequence[int], start: float, fps: float, crc: int | None) -> npt.NDArray[np.uint8]:
+    """The frames ``shape = [T, C, H, W]`` of the video at ``path`` from ``start`` seconds on.
+
+    Raises:
+        ValueError: if the file is damaged, of another size or lacks a frame, or its packets have another CRC-32.
+    """
+    length, _, height, width = shape
+    try:
+        with av.open(str(path)) as container:
+            if not container.streams.video:
+                raise ValueError("expected a video stream; the file has none.")
+            stream = container.streams.video[0]
+            if stream.codec_context is None:
+                raise ValueError("expected a video; its codec is not known.")
+            if (stream.height, stream.width) != (height, width):
+                raise ValueError(f"expected frames of {width} x {height}; got {stream.width} x {stream.height}.")
+            if stream.frames and stream.frames < length:
+                raise ValueError(f"expected {length} frames; the file has {stream.frames}.")
+            return _decode(container, stream, shape, start, fps, crc)
+    except (av.FFmpegError, OSError) as error:
+        raise ValueError(f"cannot be decoded ({error.strerror}); the file is truncated or damaged.") from error
+
+
+def _decode(
+    container: av.container.InputContainer,
+    stream: av.VideoStream,
+    shape: Sequence[int],
+    start: float,
+    fps: float,
+    crc: int | None,
+) -> npt.NDArray[np.uint8]:
+    length, channels = shape[:2]
+    base = stream.time_base or Fraction(1, 90_000)
+    layout = {1: "gray", 3: "rgb24"}[channels]
+    frames = np.empty(tuple(shape), np.uint8)
+    found, total = np.zeros(length, np.bool_), 0
+    container.seek(max(round(start / base), 0), stream=stream, backward=True)
+    for packet in container.demux(stream):
+        late = packet.dts is None or round((float(packet.dts * base) - start) * fps) >= length
+        if not late and packet.pts is not None and round((float(packet.pts * base) - start) * fps) >= 0:
+            total = zlib.crc32(bytes(packet), total)
+        for frame in stream.decode(None if late else packet):
+            index = round((float((frame.pts or 0) * base) - start) * fps)
+            if 0 <= index < length:
+                if frame.is_corrupt:
+                    raise ValueError(f"frame {index} is damaged.")
+                picture = frame.to_ndarray(format=layout)
+                frames[index] = picture[None] if channels == 1 else np.moveaxis(picture, -1, 0)
+                found[index] = True
+        if late:
+            break
+    if crc is not None and total != crc:
+        raise ValueError("its bytes are not those that were written (CRC-32); restore the file.")
+    if not found.all():
+        raise ValueError(f"expected {length} frames; number {int(np.argmin(found))} is missing.")
+    return frames

@@ -1,0 +1,88 @@
+"""The LeRobot v3.0 dataset layout: parquet for numbers, PNG in parquet or mp4 for pixels.
+
+Datasets written here open in lerobot and the other way round; lerobot itself is not needed. A modality
+``front`` of pixels is the feature ``observation.images.front``, a vector ``state`` is
+``observation.state``, a label ``position`` is ``label.position``, a series is a row of fixed width for
+each step, padded with zeros. What lerobot has no place for (the spec, the rates) is in
+``meta/tacit.json``; seeds, ends and checksums are columns ``tacit/...`` of ``meta/episodes``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tacit.data.findings import Labels
+from tacit.data.formats import _lerobot_layout as layouts
+from tacit.data.formats._lerobot_layout import Layout
+from tacit.data.formats._lerobot_read import LeRobotStorage
+from tacit.data.formats._lerobot_write import Limits, build, stage
+from tacit.data.storage import Storage
+from tacit.errors import ConfigError, DataError
+from tacit.types import Episode, Spec
+
+__all__ = ["LeRobot"]
+
+SMALL = 128 * 128
+
+
+@dataclass(frozen=True)
+class LeRobot:
+    """A folder in LeRobot's layout v3.0.
+
+    Args:
+        lossless: Store pixels exactly, as PNG. By default pictures of up to 128 x 128 are stored exactly
+            and larger ones as H.264, which changes them by a few grey levels.
+        crf: Quality of H.264, 0 to 51, lower is better and larger.
+        files_per_chunk: Files in one folder.
+        data_mb: Size at which a parquet file is full.
+        video_mb: Size at which a video file is full.
+    """
+
+    lossless: bool | None = None
+    crf: int = 20
+    files_per_chunk: int = 1000
+    data_mb: float = 100.0
+    video_mb: float = 200.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.crf <= 51 or self.files_per_chunk < 1 or self.data_mb <= 0 or self.video_mb <= 0:
+            raise ConfigError(f"LeRobot needs crf in 0 to 51 and positive sizes; got {self}.")
+
+    def recognises(self, path: Path) -> bool:
+        """Whether ``path`` holds such a dataset, whole or damaged."""
+        return (path / "meta").is_dir()
+
+    def open(self, path: Path) -> Storage:
+        """Read it. Raises DataError naming the file that is missing or damaged."""
+        return LeRobotStorage(path)
+
+    def prepare(self, spec: Spec, labels: Labels, base: Path | None) -> None:
+        """Raise SpecError if such a dataset cannot hold ``spec``, DataError if ``base`` cannot be added to."""
+        layout = self._layout(spec, labels)
+        if base is not None and layouts.saved(base) != layout:
+            raise DataError(
+                f"{base} was written with other options or by lerobot; it can be read but not added to. "
+                "Convert it to a new dataset with tacit.data.convert."
+            )
+
+    def stage(self, folder: Path, episode: Episode, spec: Spec, labels: Labels) -> None:
+        """Write one episode into an empty folder of its own."""
+        stage(folder, episode, self._layout(spec, labels), self.crf)
+
+    def build(self, target: Path, spec: Spec, labels: Labels, staged: Sequence[Path], base: Path | None) -> None:
+        """Write at ``target`` the dataset of the episodes of ``base`` followed by those staged."""
+        limits = Limits(self.files_per_chunk, self.data_mb * 2**20, self.video_mb * 2**20)
+        build(target, self._layout(spec, labels), staged, base, limits)
+
+    def _layout(self, spec: Spec, labels: Labels) -> Layout:
+        videos = tuple(
+            name
+            for name, modality in spec.modalities.items()
+            if modality.kind == "pixels" and not self._exact(modality.shape)
+        )
+        return layouts.plan(spec, labels, videos)
+
+    def _exact(self, shape: tuple[int, ...]) -> bool:
+        return shape[1] * shape[2] <= SMALL if self.lossless is None else self.lossless

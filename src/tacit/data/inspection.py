@@ -1,0 +1,105 @@
+"""Look at a dataset on disk: what is in it, and what is wrong with it."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from tacit.data.episodes import Episodes
+from tacit.data.findings import Defect, Finding, Labels, problems
+from tacit.data.reading import format_of
+from tacit.data.storage import Storage
+from tacit.errors import DataError
+from tacit.types import Spec
+
+__all__ = ["Info", "check", "info"]
+
+
+@dataclass(frozen=True)
+class Info:
+    """What a dataset holds.
+
+    Attributes:
+        path: Where it is.
+        format: Its format.
+        episodes: The number of episodes.
+        observations: The number of observations.
+        shortest: Observations of the shortest episode.
+        longest: Observations of the longest episode.
+        seconds: Recorded time.
+        bytes: Size on disk, caches not counted.
+        spec: What the episodes hold.
+        labels: Dtype and shape of one step of each label.
+        hash: Of the content.
+    """
+
+    path: str
+    format: str
+    episodes: int
+    observations: int
+    shortest: int
+    longest: int
+    seconds: float
+    bytes: int
+    spec: Spec
+    labels: Labels
+    hash: str
+
+
+def info(path: str | os.PathLike[str]) -> Info:
+    """What the dataset at ``path`` holds, from its index alone.
+
+    Raises:
+        DataError: if there is none, or its index is damaged.
+    """
+    place = Path(path)
+    name, form = format_of(place)
+    storage = form.open(place)
+    files = [place] if place.is_file() else [item for item in place.rglob("*") if ".cache" not in item.parts]
+    return Info(
+        path=str(place),
+        format=name,
+        episodes=len(storage.lengths),
+        observations=int(storage.lengths.sum()),
+        shortest=int(storage.lengths.min()),
+        longest=int(storage.lengths.max()),
+        seconds=float(storage.lengths.sum() / storage.spec.fps),
+        bytes=sum(item.stat().st_size for item in files if item.is_file()),
+        spec=storage.spec,
+        labels=storage.labels,
+        hash=Episodes(storage).hash(),
+    )
+
+
+def check(path: str | os.PathLike[str]) -> list[Finding]:
+    """Everything that is wrong with the dataset at ``path``: every byte is read and every episode checked.
+
+    Returns:
+        The findings, none for a sound dataset.
+    """
+    place = Path(path)
+    try:
+        storage = format_of(place)[1].open(place)
+    except Defect as defect:
+        return [defect.finding]
+    except DataError as error:
+        return [Finding(str(place), None, "dataset", str(error))]
+    findings: dict[Finding, None] = {}
+    for index in range(len(storage.lengths)):
+        findings |= dict.fromkeys(_episode(storage, index))
+    return list(findings)
+
+
+def _episode(storage: Storage, index: int) -> list[Finding]:
+    """What is wrong with one episode, one modality at a time so that one does not hide another."""
+    findings = []
+    for name in storage.spec.modalities:
+        try:
+            episode = storage.read(index, (name,))
+        except Defect as defect:
+            findings.append(defect.finding)
+            continue
+        for field, problem in problems(episode, storage.spec, storage.labels):
+            findings.append(Finding(storage.file(index, field), index, field, problem))
+    return findings

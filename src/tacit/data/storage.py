@@ -1,0 +1,136 @@
+"""What a format shows of a dataset on disk, and how episodes lie end to end in memory."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from tacit._config import from_json, to_json
+from tacit.data.findings import Labels
+from tacit.types import Array, Episode, Spec
+
+__all__ = ["Arena", "Format", "Storage", "combine", "digest", "files_digest", "rows"]
+
+
+class Storage(Protocol):
+    """Recorded episodes, opened for reading."""
+
+    @property
+    def spec(self) -> Spec:
+        """What the episodes hold."""
+
+    @property
+    def labels(self) -> Labels:
+        """The labels of every episode."""
+
+    @property
+    def lengths(self) -> npt.NDArray[np.int64]:
+        """Observations of each episode."""
+
+    def read(self, index: int, modalities: Collection[str], /) -> Episode:
+        """Episode ``index`` with the named modalities.
+
+        Raises:
+            DataError: if what is stored cannot be decoded.
+        """
+
+    def file(self, index: int, field: str, /) -> str:
+        """The file that holds ``field`` of episode ``index``, for messages."""
+
+    def digest(self, index: int) -> str:
+        """A hash of the content of episode ``index``."""
+
+    def arena(self, indices: npt.NDArray[np.int64], modalities: Collection[str], /) -> Arena:
+        """The episodes end to end; those at ``indices`` are filled in for certain."""
+
+
+class Format(Protocol):
+    """A way to store episodes: a frozen dataclass of its options, in a file of ``tacit.data.formats``."""
+
+    def recognises(self, path: Path) -> bool:
+        """Whether something at ``path``, whole or damaged, is of this format."""
+
+    def open(self, path: Path) -> Storage:
+        """Read a dataset.
+
+        Raises:
+            DataError: if its index is missing, damaged or inconsistent.
+        """
+
+    def prepare(self, spec: Spec, labels: Labels, base: Path | None, /) -> None:
+        """Refuse what cannot be written, before anything is.
+
+        Raises:
+            SpecError: if the format cannot hold ``spec``.
+            DataError: if no episode can be added to the dataset ``base``.
+        """
+
+    def stage(self, folder: Path, episode: Episode, spec: Spec, labels: Labels, /) -> None:
+        """Write one checked episode into an empty folder of its own."""
+
+    def build(self, target: Path, spec: Spec, labels: Labels, staged: Sequence[Path], base: Path | None) -> None:
+        """Write at ``target``, where nothing is, the episodes of the dataset ``base`` and then those staged."""
+
+
+@dataclass(frozen=True)
+class Arena:
+    """All episodes of a storage end to end, one array for each modality.
+
+    Attributes:
+        observation: Per modality ``[rows, ...]``.
+        action: ``[steps, A]``; the row of an episode's last observation is of no meaning.
+        first: Per modality, and ``action``, ``[episodes]`` the first row of each episode.
+    """
+
+    observation: Mapping[str, Array]
+    action: npt.NDArray[np.float32]
+    first: Mapping[str, npt.NDArray[np.int64]]
+
+
+def rows(spec: Spec, name: str, lengths: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """How many rows of modality ``name`` (or of ``action``) each episode takes in an arena."""
+    if name == "action":
+        return lengths
+    return np.array([spec.samples(name, int(steps)) for steps in lengths], dtype=np.int64)
+
+
+def digest(episode: Episode, salt: str = "") -> str:
+    """A hash of every array and fact of ``episode``; its number in the dataset does not count.
+
+    Args:
+        episode: The episode.
+        salt: What was done to the pixels on the way to the disk, where that lost something.
+    """
+    fields = {**episode.observation, "action": episode.action}
+    fields |= {f"label.{name}": value for name, value in episode.labels.items()}
+    if episode.final_action is not None:
+        fields["final_action"] = episode.final_action
+    total = hashlib.sha256(json.dumps([salt, episode.terminated, episode.seed, episode.task]).encode())
+    for name in sorted(fields):
+        value = np.ascontiguousarray(fields[name])
+        total.update(json.dumps([name, str(value.dtype), value.shape]).encode())
+        total.update(value.data)
+    return total.hexdigest()
+
+
+def combine(spec: Spec, parts: Collection[str]) -> str:
+    """One hash of a spec and of the hashes of its episodes."""
+    plain = to_json(from_json(Spec, to_json(spec)))  # the way a file has it: 1 and 1.0 are the same bound
+    return hashlib.sha256(json.dumps([plain, list(parts)], sort_keys=True).encode()).hexdigest()
+
+
+def files_digest(root: Path, files: Collection[Path]) -> str:
+    """A hash of the names and bytes of ``files``."""
+    total = hashlib.sha256()
+    for path in sorted(files):
+        with path.open("rb") as file:
+            inner = hashlib.file_digest(file, "sha256").hexdigest()
+        total.update(f"{path.relative_to(root)} {inner}\n".encode())
+    return total.hexdigest()

@@ -1,0 +1,135 @@
+"""The options of a training."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar
+
+from tacit._config import from_json, to_json
+from tacit.errors import ConfigError
+from tacit.training.optimizer import rate
+
+__all__ = ["GoalPolicyTraining", "TrainingConfig", "configured"]
+
+Options = TypeVar("Options", "TrainingConfig", "GoalPolicyTraining")
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """How to train; every option of :func:`tacit.train` beyond what, for how long and from which seed.
+
+    Args:
+        batch_size: Clips in a batch, over all processes.
+        lr: Largest learning rate of AdamW.
+        weight_decay: Decoupled decay of matrices; biases, norms and every other vector have none.
+        betas: Decay rates of AdamW's moments.
+        warmup: Share of the steps over which the learning rate rises from 0.
+        schedule: ``cosine`` falls to ``lr_end`` of ``lr`` after the warm-up; ``constant`` stays.
+        lr_end: Last learning rate as a share of ``lr``.
+        clip_norm: Largest norm of the gradient over all parameters; None does not clip.
+        precision: ``bf16`` runs the model under autocast; weights, losses and the optimiser stay float32.
+        ema: Share of the target encoder that stays at each step, rising linearly from the first number to the
+            second; for a model with ``target="ema"``.
+        fit_statistics: Fit the model's input statistics on the training episodes before the first step; turn it
+            off to go on training a model that has its own.
+        log_every: Steps from one line of the log to the next.
+        checkpoint_every: Steps from one checkpoint to the next; there is one at the end in any case.
+        resume: Go on from the checkpoint of an interrupted run in the same place; if not, start anew.
+        threads: CPU threads to compute with, for the whole process; None leaves them as they are.
+        prefetch: Batches that a thread reads ahead; they are the same for any number.
+        tensorboard: Also write TensorBoard events (extra ``tensorboard``).
+        progress: Show a progress bar.
+
+    Raises:
+        ConfigError: if a value is out of range.
+    """
+
+    batch_size: int = 64
+    lr: float = 1e-3
+    weight_decay: float = 1e-3
+    betas: tuple[float, float] = (0.9, 0.999)
+    warmup: float = 0.05
+    schedule: Literal["cosine", "constant"] = "cosine"
+    lr_end: float = 0.01
+    clip_norm: float | None = 1.0
+    precision: Literal["float32", "bf16"] = "float32"
+    ema: tuple[float, float] = (0.996, 1.0)
+    fit_statistics: bool = True
+    log_every: int = 50
+    checkpoint_every: int = 500
+    resume: bool = True
+    threads: int | None = None
+    prefetch: int = 2
+    tensorboard: bool = False
+    progress: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("batch_size", "log_every", "checkpoint_every", "prefetch"):
+            _within(name, vars(self)[name], 1, math.inf)
+        _within("lr", self.lr, 0, math.inf)
+        _within("weight_decay", self.weight_decay, 0, math.inf)
+        for name in ("warmup", "lr_end"):
+            _within(name, vars(self)[name], 0, 1)
+        for name in ("betas", "ema"):
+            for value in vars(self)[name]:
+                _within(name, value, 0, 1)
+        if self.clip_norm is not None and not self.clip_norm > 0:
+            raise ConfigError(f"clip_norm is above 0, or None not to clip; got {self.clip_norm}.")
+        if self.threads is not None:
+            _within("threads", self.threads, 1, math.inf)
+
+    def rate(self, step: int, steps: int) -> float:
+        """The learning rate of ``step`` in a training of ``steps``."""
+        return self.lr * rate(step, steps, self.warmup, self.lr_end if self.schedule == "cosine" else 1.0)
+
+    def decay(self, step: int, steps: int) -> float:
+        """The share of the target encoder that stays after ``step``."""
+        first, last = self.ema
+        return first + (last - first) * step / max(steps - 1, 1)
+
+    def of_results(self) -> dict[str, Any]:
+        """The options that the weights depend on, as JSON values; a run resumes under the same."""
+        free = {"log_every", "checkpoint_every", "resume", "threads", "prefetch", "tensorboard", "progress"}
+        return {name: value for name, value in to_json(self).items() if name not in free}
+
+
+@dataclass(frozen=True)
+class GoalPolicyTraining:
+    """How to train a goal-conditioned policy; every option of :func:`train_goal_policy`.
+
+    Args:
+        ahead: Largest distance from a latent to its goal, in steps of the model.
+        batch_size: Pairs of a latent and a goal in a batch.
+        lr: Largest learning rate of AdamW, with a warm-up of 5 % of the steps and a cosine to 1 %.
+        weight_decay: Decoupled decay of matrices.
+
+    Raises:
+        ConfigError: if a value is out of range.
+    """
+
+    ahead: int = 32
+    batch_size: int = 512
+    lr: float = 1e-3
+    weight_decay: float = 1e-4
+
+    def __post_init__(self) -> None:
+        _within("ahead", self.ahead, 1, math.inf)
+        _within("batch_size", self.batch_size, 1, math.inf)
+        _within("lr", self.lr, 0, math.inf)
+        _within("weight_decay", self.weight_decay, 0, math.inf)
+
+
+def configured(config: Options, options: Mapping[str, Any]) -> Options:
+    """``config`` with some options replaced.
+
+    Raises:
+        ConfigError: on an unknown option, with the nearest name, or a value of another type.
+    """
+    return from_json(type(config), {**vars(config), **options})
+
+
+def _within(name: str, value: float, low: float, high: float) -> None:
+    if not low <= value <= high:
+        raise ConfigError(f"{name} is between {low} and {high}; got {value}.")

@@ -1,0 +1,131 @@
+"""Training of a goal-conditioned policy on the frozen latents of a world model."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from tacit.errors import ConfigError, TrainingError
+from tacit.models.goal_policy import GoalPolicy
+from tacit.models.world_model import WorldModel
+from tacit.training.config import GoalPolicyTraining, configured
+from tacit.training.optimizer import adamw, rate
+
+if TYPE_CHECKING:
+    from tacit.data import Clips
+
+__all__ = ["GoalPolicyReport", "train_goal_policy"]
+
+CHUNK = 256
+
+
+@dataclass(frozen=True)
+class GoalPolicyReport:
+    """What the training of a goal-conditioned policy did.
+
+    Attributes:
+        steps: Updates made.
+        seconds: Time of the call, encoding included.
+        losses: The loss of each step.
+    """
+
+    steps: int
+    seconds: float
+    losses: tuple[float, ...]
+
+
+def train_goal_policy(
+    model: WorldModel, policy: GoalPolicy, clips: Clips, *, steps: int, seed: int, **options: Any
+) -> GoalPolicyReport:
+    """Train a policy, in place, to take the action that was taken on the way from a latent to a later one.
+
+    Goal-conditioned inverse dynamics (GC-IDM, arXiv 2605.08732): from latents ``z_t`` and ``z_{t+k}`` of one episode
+    to the action block at ``t``, with ``k`` uniform from 1 to ``ahead`` model steps or what the episode has left.
+    The world model is frozen and every observation is encoded once, before the first step. Batches are a function of
+    ``(seed, step)``.
+
+    Args:
+        model: The world model that the policy will act for.
+        policy: The policy; it is left in evaluation mode.
+        clips: Their episodes and frameskip are used, their length is not.
+        steps: Updates to make.
+        seed: Of the run.
+        options: The fields of :class:`tacit.training.GoalPolicyTraining`.
+
+    Raises:
+        ConfigError: if an option is unknown or out of range, or model, policy and clips do not fit together.
+        TrainingError: if a loss or a gradient is not finite.
+    """
+    started = time.perf_counter()
+    config = configured(GoalPolicyTraining(), options)
+    if policy.config.latent != model.config.latent or policy.config.action_size != model.config.action_size:
+        raise ConfigError(
+            f"the policy is for latents of {policy.config.latent} and action blocks of {policy.config.action_size} "
+            f"numbers; the model has {model.config.latent} and {model.config.action_size}."
+        )
+    if clips.frameskip != model.config.frameskip or steps < 1:
+        raise ConfigError(
+            f"training a policy needs clips with the model's frameskip={model.config.frameskip} and steps >= 1; "
+            f"got {clips.frameskip} and {steps}."
+        )
+    pairs = _Pairs(model, clips)
+    optimizer = adamw(policy.parameters(), config.lr, config.weight_decay)
+    policy.to(model.device).train()
+    losses = []
+    for step in range(steps):
+        for group in optimizer.param_groups:
+            group["lr"] = config.lr * rate(step, steps, warmup=0.05, end=0.01)
+        loss = policy.loss(*pairs.batch(seed, step, config.batch_size, config.ahead))
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        norm = torch.nn.utils.clip_grad_norm_(policy.parameters(), 1.0)
+        losses.append(loss.item())
+        if not np.isfinite(losses[-1] + norm.item()):
+            raise TrainingError(f"step {step}: the loss of the policy is {losses[-1]}, its gradient {norm.item()}.")
+        optimizer.step()
+    policy.eval()
+    return GoalPolicyReport(steps, time.perf_counter() - started, tuple(losses))
+
+
+class _Pairs:
+    """Every latent of some episodes, encoded once, and the action block that was taken at it."""
+
+    def __init__(self, model: WorldModel, clips: Clips) -> None:
+        self._skip, seen = clips.frameskip, model.config.seen
+        frames = clips.episodes.clips(1, clips.frameskip, seen)
+        moves = clips.episodes.clips(2, clips.frameskip, seen)
+        training = model.training
+        model.eval()
+        with torch.no_grad():
+            encoded = [
+                model.encode(frames.cut(*frames.windows(index)).observation)[:, 0].float()
+                for index in _chunks(len(frames))
+            ]
+        model.train(training)
+        self._latents = torch.cat(encoded)
+        blocks = [moves.cut(*moves.windows(index)).action[:, 0] for index in _chunks(len(moves))]
+        self._blocks = torch.cat(blocks).to(model.device)
+        of, _ = frames.windows(np.arange(len(frames)))
+        episode, _ = moves.windows(np.arange(len(moves)))
+        # Windows count by episode and by step, so the moves of an episode begin at the first of its frames.
+        within = np.arange(len(moves)) - np.searchsorted(episode, episode)
+        self._row = np.searchsorted(of, episode) + within
+        self._left = (np.searchsorted(of, episode, side="right") - 1 - self._row) // self._skip
+
+    def batch(self, seed: int, step: int, size: int, ahead: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Latents, goals ``[size, D]`` and action blocks ``[size, A']``: a pure function of the arguments."""
+        rng = np.random.default_rng([seed, step])
+        move = rng.integers(0, len(self._row), size)
+        distance = rng.integers(1, np.minimum(self._left[move], ahead) + 1)
+        row = self._row[move]
+        return self._latents[row], self._latents[row + distance * self._skip], self._blocks[move]
+
+
+def _chunks(count: int) -> list[npt.NDArray[np.int64]]:
+    return np.array_split(np.arange(count), -(-count // CHUNK))

@@ -1,0 +1,120 @@
+"""The log of a run: one JSON object a line, and where wanted TensorBoard and a progress bar."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, TypeAlias
+
+from tacit.errors import DataError, MissingExtra
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+    from torch.utils.tensorboard import SummaryWriter
+
+__all__ = ["Log", "Record", "read_log"]
+
+Record: TypeAlias = Mapping[str, float | str]
+
+
+def read_log(path: str | Path) -> list[dict[str, float | str]]:
+    """The lines of ``log.jsonl``, or of the one in the directory of a run.
+
+    A last line that a kill cut short is left out.
+
+    Raises:
+        DataError: if a line is not a JSON object.
+    """
+    path = Path(path)
+    path = path / "log.jsonl" if path.is_dir() else path
+    lines = path.read_text(encoding="utf-8").split("\n")
+    rows = []
+    # What follows the last line feed was not written to its end.
+    for number, line in enumerate(lines[:-1], start=1):
+        try:
+            row = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise DataError(f"{path}, line {number} is not JSON ({error}).") from error
+        if not isinstance(row, dict):
+            raise DataError(f"{path}, line {number} must be a JSON object; got {line[:40]!r}.")
+        rows.append(row)
+    return rows
+
+
+class Log:
+    """Writes what happens at each logged step; a context manager.
+
+    Args:
+        directory: Of the run.
+        first: Step at which this process starts; later lines, of a process that was killed, are dropped.
+        steps: Of the whole run.
+        tensorboard: Also write TensorBoard events.
+        progress: Show a progress bar.
+        rank: Of the process; each but the first keeps a file of its own and nothing else.
+    """
+
+    def __init__(
+        self, directory: Path, first: int, steps: int, tensorboard: bool = False, progress: bool = False, rank: int = 0
+    ) -> None:
+        self._path = directory / ("log.jsonl" if rank == 0 else f"log.{rank}.jsonl")
+        self._first, self._steps = first, steps
+        self._writer = _tensorboard(directory / "tensorboard", first) if tensorboard and rank == 0 else None
+        self._bar: tuple[Progress, TaskID] | None = None
+        self._progress, self._stack = progress and rank == 0, ExitStack()
+
+    def __enter__(self) -> Log:
+        kept = [row for row in read_log(self._path) if _step(row) < self._first] if self._path.exists() else []
+        fresh = self._path.with_name(f".{self._path.name}.new")
+        fresh.write_text("".join(json.dumps(row) + "\n" for row in kept), encoding="utf-8")
+        fresh.replace(self._path)
+        self._file = self._stack.enter_context(self._path.open("a", encoding="utf-8"))
+        if self._writer is not None:
+            self._stack.callback(self._writer.close)
+        if self._progress:
+            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+            columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}"))
+            bar = self._stack.enter_context(Progress(*columns))
+            self._bar = bar, bar.add_task("training", total=self._steps, completed=self._first)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    def advance(self, step: int) -> None:
+        """Move the progress bar past ``step``."""
+        if self._bar is not None:
+            self._bar[0].update(self._bar[1], completed=step + 1)
+
+    def write(self, record: Record) -> None:
+        """Append one line; numbers that are not finite become strings, as JSON has none."""
+        row = {
+            key: value if isinstance(value, str) or math.isfinite(value) else str(value)
+            for key, value in record.items()
+        }
+        self._file.write(json.dumps(row) + "\n")
+        self._file.flush()
+        if self._writer is not None:
+            for key, value in record.items():
+                if not isinstance(value, str):
+                    self._writer.add_scalar(key, value, global_step=_step(record))
+        if self._bar is not None:
+            self._bar[0].update(self._bar[1], description=f"loss {record['loss']:.4g}")
+
+
+def _step(record: Record) -> int:
+    return int(record["step"])
+
+
+def _tensorboard(directory: Path, first: int) -> SummaryWriter:
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError as error:
+        raise MissingExtra("tensorboard", "tensorboard", "tensorboard=True") from error
+    return SummaryWriter(str(directory), purge_step=first)

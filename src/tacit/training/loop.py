@@ -1,0 +1,299 @@
+"""The training loop."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from tacit import checkpoint
+from tacit._config import to_json
+from tacit.errors import ConfigError, TrainingError
+from tacit.models.world_model import WorldModel
+from tacit.nn.collectives import all_mean, world_size
+from tacit.objectives import Losses, Objective, SIGReg, Variance
+from tacit.training.config import TrainingConfig, configured
+from tacit.training.log import Log, Record, read_log
+from tacit.training.monitor import Asked, Monitor
+from tacit.training.state import State, derived
+from tacit.types import Clip, Forecast
+
+if TYPE_CHECKING:
+    from tacit.data import Clips
+
+__all__ = ["TrainingReport", "train"]
+
+
+@dataclass(frozen=True)
+class TrainingReport:
+    """What a training did.
+
+    Attributes:
+        path: The directory of the run; ``tc.checkpoint.load_model`` takes it.
+        steps: Steps of the run.
+        seconds: Time of this call, without what an interrupted one spent before it.
+        log: Every line of the log.
+    """
+
+    path: Path
+    steps: int
+    seconds: float
+    log: tuple[Record, ...]
+
+
+def train(
+    model: WorldModel,
+    objective: Objective,
+    clips: Clips,
+    *,
+    steps: int,
+    seed: int,
+    to: str | Path,
+    config: TrainingConfig | None = None,
+    **options: Any,
+) -> TrainingReport:
+    """Train a world model, in place.
+
+    Everything that is random is a function of ``(seed, step)``: the batch, the directions of SIGReg, dropout. A run
+    that was killed goes on from its last checkpoint when it is called again, and ends with the same bytes as if it
+    had not been (same machine, versions and threads; a :class:`ResumeWarning` says which of them changed).
+
+    The directory holds ``checkpoint``, with the model, and ``log.jsonl``, one line every ``log_every`` steps: the
+    loss, each term before (``loss/<term>``) and after (``weighted/<term>``) weighting, learning rate, gradient norm,
+    the health of the latents and seconds. Within ``torch.distributed`` each process takes its share of every batch
+    and the first one writes the checkpoints.
+
+    Args:
+        model: The model; it is left in evaluation mode.
+        objective: What to minimise.
+        clips: Windows of training episodes, more observations long than the objective predicts ahead.
+        steps: Updates to make.
+        seed: Of the run.
+        to: The directory of the run.
+        config: Options.
+        options: Options by name, in place of those of ``config``: the fields of :class:`TrainingConfig`.
+
+    Raises:
+        ConfigError: if an option is unknown or out of range, or model, objective and clips do not fit together.
+        CheckpointError: if ``to`` holds another run.
+        TrainingError: if a loss or a gradient is not finite; it names the step, the term and the last
+            good checkpoint, which is kept.
+    """
+    started, to = time.perf_counter(), Path(to)
+    config = configured(config or TrainingConfig(), options)
+    _check(model, objective, clips, steps, seed, config)
+    if config.threads is not None:
+        torch.set_num_threads(config.threads)
+    with _reproducible(model, derived(seed, 0)):
+        objective.prepare(model.config.latent, model.config.action_size)
+        objective.to(model.device)
+        state = State(model, objective, config, _identity(model, objective, clips, steps, seed, config))
+        place = to / "checkpoint"
+        resumes = config.resume and checkpoint.exists(place)
+        _meet()
+        if resumes:
+            state.resume(place)
+        else:
+            if config.fit_statistics:
+                model.fit(clips.episodes.statistics())
+            _save(state, place)
+        if state.step < steps:
+            _Loop(state, clips, config, steps, seed, place).run(to)
+    model.eval()
+    return TrainingReport(to, steps, time.perf_counter() - started, tuple(read_log(to)))
+
+
+class _Loop:
+    """Steps from where the state stands to the last."""
+
+    def __init__(self, state: State, clips: Clips, config: TrainingConfig, steps: int, seed: int, place: Path) -> None:
+        self.state, self.clips, self.config, self.place = state, clips, config, place
+        self.steps, self.seed = steps, seed
+        kinds = {type(term) for term, weight in state.objective.terms() if weight > 0}
+        asked: Asked = "gaussian" if SIGReg in kinds else "unit" if Variance in kinds else ""
+        self.monitor = Monitor(asked, patience=max(100, round(config.warmup * steps)))
+
+    def run(self, to: Path) -> None:
+        """Train to the end."""
+        state, config = self.state, self.config
+        state.model.train()
+        started, first = time.perf_counter(), state.step
+        batches = self.clips.batches(self.seed, config.batch_size, first, config.prefetch)
+        with closing(batches), Log(to, first, self.steps, config.tensorboard, config.progress, _rank()) as log:
+            for step in range(first, self.steps):
+                clip = _share(next(batches))
+                losses, forecast, norm = self.update(step, clip)
+                log.advance(step)
+                if step % config.log_every == 0 or step + 1 == self.steps:
+                    seconds = time.perf_counter() - started
+                    log.write(self.record(step, losses, norm, seconds) | self.monitor.look(step, forecast.latents))
+                if state.step % config.checkpoint_every == 0 or state.step == self.steps:
+                    _save(state, self.place)
+
+    def update(self, step: int, clip: Clip) -> tuple[Losses, Forecast, Tensor]:
+        """One step of the optimiser."""
+        state, config = self.state, self.config
+        for group in state.optimizer.param_groups:
+            group["lr"] = config.rate(step, self.steps)
+        losses, forecast = self.judge(step, clip)
+        state.optimizer.zero_grad(set_to_none=True)
+        losses.total.backward()  # type: ignore[no-untyped-call]
+        parameters = list(state.parameters.values())
+        _average(parameters)
+        norm = torch.nn.utils.clip_grad_norm_(parameters, config.clip_norm or float("inf"))
+        if not torch.isfinite(losses.total.detach() + norm):
+            self.refuse(step, clip, losses)
+        state.optimizer.step()
+        state.model.update_target(config.decay(step, self.steps))
+        state.step = step + 1
+        return losses, forecast, norm
+
+    def judge(self, step: int, clip: Clip) -> tuple[Losses, Forecast]:
+        """Forecast and losses of a clip; a pure function of the weights, the clip, the seed and the step."""
+        model, objective = self.state.model, self.state.objective
+        _seed(model.device, derived(self.seed, 1, step, _rank()))
+        with torch.autocast(model.device.type, torch.bfloat16, enabled=self.config.precision == "bf16"):
+            forecast = model.forecast(clip, objective.steps, objective.starts)
+        if self.config.precision == "bf16":
+            forecast = _float(forecast)
+        losses: Losses = objective(forecast, derived(self.seed, 2, step))
+        return losses, forecast
+
+    def record(self, step: int, losses: Losses, norm: Tensor, seconds: float) -> dict[str, float | str]:
+        """The line of the log for ``step``, without the health of the latents."""
+        values = {name: (loss.value.item(), loss.weight) for name, loss in losses.terms.items()}
+        return {
+            "step": step,
+            "seconds": round(seconds, 3),
+            "loss": losses.total.item(),
+            **{f"loss/{name}": value for name, (value, _) in values.items()},
+            **{f"weighted/{name}": value * weight for name, (value, weight) in values.items()},
+            "lr": self.config.rate(step, self.steps),
+            "gradient_norm": norm.item(),
+        }
+
+    def refuse(self, step: int, clip: Clip, losses: Losses) -> None:
+        """Find the term whose loss, or whose gradient, is not finite, and stop."""
+        kept = f"the last good checkpoint is {self.place} (of step {self.state.saved})"
+        for name, loss in losses.terms.items():
+            if not loss.value.isfinite():
+                raise TrainingError(f"step {step}: the loss of term {name!r} is {loss.value.item()}; {kept}.")
+        again, _ = self.judge(step, clip)
+        for name, loss in again.terms.items():
+            if loss.value.requires_grad:
+                gradients = torch.autograd.grad(
+                    loss.value, list(self.state.parameters.values()), retain_graph=True, allow_unused=True
+                )
+                for parameter, gradient in zip(self.state.parameters, gradients, strict=True):
+                    if gradient is not None and not gradient.isfinite().all():
+                        raise TrainingError(
+                            f"step {step}: the gradient of term {name!r} by {parameter} is not finite; {kept}."
+                        )
+        raise TrainingError(f"step {step}: the gradient of the whole objective is not finite; {kept}.")
+
+
+def _check(
+    model: WorldModel, objective: Objective, clips: Clips, steps: int, seed: int, config: TrainingConfig
+) -> None:
+    if steps < 1 or seed < 0:
+        raise ConfigError(f"a training needs steps >= 1 and seed >= 0; got {steps} and {seed}.")
+    if clips.length <= objective.steps:
+        raise ConfigError(
+            f"the objective predicts {objective.steps} steps ahead, so clips need at least {objective.steps + 1} "
+            f"observations; they have {clips.length}. Use episodes.clips({objective.steps + 1}) or a lower steps=."
+        )
+    if clips.frameskip != model.config.frameskip:
+        raise ConfigError(
+            f"the model takes frameskip={model.config.frameskip}, the clips have frameskip={clips.frameskip}. "
+            "Make them alike: episodes.clips(length, frameskip=model.config.frameskip)."
+        )
+    if config.batch_size % world_size():
+        raise ConfigError(f"batch_size={config.batch_size} does not divide over {world_size()} processes.")
+
+
+def _identity(
+    model: WorldModel, objective: Objective, clips: Clips, steps: int, seed: int, config: TrainingConfig
+) -> dict[str, Any]:
+    """What has to be the same for a run to resume."""
+    return {
+        "model": to_json(model.config),
+        "objective": to_json(objective.describe()),
+        "length": clips.length,
+        "episodes": clips.episodes.hash(),
+        "steps": steps,
+        "seed": seed,
+        "processes": world_size(),
+        **config.of_results(),
+    }
+
+
+@contextmanager
+def _reproducible(model: WorldModel, seed: int) -> Iterator[None]:
+    """Seed torch's own generators for a while, and give them back as they were."""
+    device = model.device
+    devices = [device] if device.type not in ("cpu", "meta") else []
+    with torch.random.fork_rng(devices, device_type=device.type if devices else "cuda"):
+        _seed(device, seed)
+        yield
+
+
+def _seed(device: torch.device, seed: int) -> None:
+    """Seed the generators that a step can draw from; ``torch.manual_seed`` takes longer than a small step."""
+    torch.default_generator.manual_seed(seed)
+    if device.type == "cuda":
+        torch.cuda.manual_seed(seed)
+    elif device.type != "cpu":
+        torch.manual_seed(seed)
+
+
+def _rank() -> int:
+    return dist.get_rank() if world_size() > 1 else 0
+
+
+def _share(clip: Clip) -> Clip:
+    """The part of a batch that falls to this process."""
+    if world_size() == 1:
+        return clip
+    rows = slice(_rank(), None, world_size())
+    observation = {name: values[rows] for name, values in clip.observation.items()}
+    return Clip(observation, clip.action[rows], clip.episode[rows], clip.start[rows])
+
+
+def _average(parameters: list[torch.nn.Parameter]) -> None:
+    """Average the gradients over the processes."""
+    if world_size() > 1:
+        for parameter in parameters:
+            if parameter.grad is not None:
+                parameter.grad = all_mean(parameter.grad)
+
+
+def _meet() -> None:
+    """Wait for the other processes."""
+    if world_size() > 1:
+        dist.barrier()
+
+
+def _save(state: State, place: Path) -> None:
+    if _rank() == 0:
+        state.save(place)
+    state.saved = state.step
+    _meet()
+
+
+def _float(forecast: Forecast) -> Forecast:
+    """In float32, where means and squares are taken."""
+    latents = forecast.latents.float()
+    shared = forecast.targets is forecast.latents
+    return Forecast(
+        latents,
+        latents if shared else forecast.targets.float(),
+        forecast.actions.float(),
+        tuple(predicted.float() for predicted in forecast.predictions),
+    )

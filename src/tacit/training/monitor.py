@@ -1,0 +1,139 @@
+"""Watches the latents for collapse while they are being learned."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import torch
+from torch import Tensor
+
+from tacit.objectives.sigreg import directions, epps_pulley, floor
+
+__all__ = ["Asked", "CollapseWarning", "Health", "Monitor", "effective_rank", "measure"]
+
+Asked: TypeAlias = Literal["", "unit", "gaussian"]
+SLICES = 64
+# A world of few degrees of freedom may fill few directions, but a line is a collapse.
+RANK = 1.1
+DEAD = 1e-2
+STILL = 0.1
+
+
+class CollapseWarning(UserWarning):
+    """The latents of a model in training say little or nothing about its observations."""
+
+
+@dataclass(frozen=True)
+class Health:
+    """What the latents of one batch look like.
+
+    Attributes:
+        effective_rank: See :func:`effective_rank`; 1 is a line, ``D`` a round cloud.
+        min_std: Smallest standard deviation of a channel over batch and time.
+        std: Root mean square of the standard deviations.
+        size: Root mean square of the latents.
+        motion: Share of the variance that lies within clips, not between them.
+        sigreg: The Epps-Pulley statistic of the pooled latents divided by what Gaussian ones score: 1 is
+            Gaussian, ``0.382 N`` collapsed, for N latents.
+        samples: N.
+    """
+
+    effective_rank: float
+    min_std: float
+    std: float
+    size: float
+    motion: float
+    sigreg: float
+    samples: int
+
+    def complaint(self, asked: Asked) -> str:
+        """What is wrong, in words; empty if nothing is.
+
+        Args:
+            asked: What the objective asks of the latents, by which they are judged.
+        """
+        if not self.std > 0 or self.effective_rank < RANK:
+            return f"the latents lie on a line (effective rank {self.effective_rank:.2f})"
+        if self.std < DEAD * self.size:
+            return f"the latents vary by {self.std / self.size:.2%} of their size"
+        if self.min_std < DEAD * self.std:
+            return f"a channel has standard deviation {self.min_std:.2g}, the others about {self.std:.2g}"
+        if asked and self.std < STILL:
+            return f"the latents have standard deviation {self.std:.2g} where the objective asks for 1"
+        collapsed = _collapsed(self.samples)
+        if asked == "gaussian" and self.sigreg > collapsed / 2:
+            return f"the latents score {self.sigreg:.0f} times the SIGReg floor; a single point scores {collapsed:.0f}"
+        return ""
+
+
+class Monitor:
+    """Turns latents into log entries, and into one :class:`CollapseWarning` when they look wrong twice in a row.
+
+    Args:
+        asked: What the objective asks of the latents: ``unit`` variance, ``gaussian``, or nothing of the kind.
+        patience: Steps at the start in which nothing is said.
+    """
+
+    def __init__(self, asked: Asked, patience: int) -> None:
+        self._asked, self._patience, self._count = asked, patience, 0
+
+    def look(self, step: int, latents: Tensor) -> dict[str, float | str]:
+        """Entries for the log line of ``step``: the health of latents ``[B, T, D]``, and ``warning`` where due."""
+        health = measure(latents)
+        entries: dict[str, float | str] = {
+            "effective_rank": health.effective_rank,
+            "min_std": health.min_std,
+            "motion": health.motion,
+            "sigreg_floor_ratio": health.sigreg,
+        }
+        complaint = health.complaint(self._asked) if step >= self._patience else ""
+        if complaint:
+            entries["warning"] = complaint
+            if self._count == 1:
+                warnings.warn(
+                    f"the representation collapses at step {step}: {complaint}. Give the regulariser a larger weight "
+                    "(SIGReg, VICReg), make the batch larger, or add inverse dynamics if what moves is lost.",
+                    CollapseWarning,
+                    stacklevel=4,
+                )
+        self._count = self._count + 1 if complaint else 0
+        return entries
+
+
+@torch.no_grad()
+def measure(latents: Tensor) -> Health:
+    """The health of latents ``[B, T, D]``."""
+    latents = latents.detach().float()
+    pooled = latents.flatten(0, 1)
+    variance = pooled.var(dim=0, unbiased=False)
+    within = (latents - latents.mean(dim=1, keepdim=True)).square().mean()
+    total = variance.mean()
+    statistic = epps_pulley(pooled, directions(pooled.shape[-1], SLICES, seed=0).to(pooled))
+    return Health(
+        effective_rank=effective_rank(pooled),
+        min_std=variance.min().sqrt().item(),
+        std=total.sqrt().item(),
+        size=pooled.square().mean().sqrt().item(),
+        motion=(within / total).item() if total > 0 else 0.0,
+        sigreg=statistic.item() / floor(len(pooled)),
+        samples=len(pooled),
+    )
+
+
+def _collapsed(samples: int) -> float:
+    """What ``samples`` latents that are all zero score, in units of the floor."""
+    return epps_pulley(torch.zeros(samples, 1), torch.ones(1, 1)).item() / floor(samples)
+
+
+def effective_rank(latents: Tensor) -> float:
+    """``exp`` of the entropy of the covariance's normalised eigenvalues, for latents ``[N, D]`` (Roy, Vetterli 2007).
+
+    1 where the latents lie on a line or do not vary, ``D`` where they vary alike in all directions.
+    """
+    centred = (latents - latents.mean(dim=0)).double().cpu()
+    values = torch.linalg.eigvalsh(centred.T @ centred).clamp(min=0)
+    if not values.sum() > 0:
+        return 1.0
+    return float(torch.special.entr(values / values.sum()).sum().exp())

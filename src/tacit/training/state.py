@@ -1,0 +1,133 @@
+"""What a run needs to go on as if it had never been interrupted."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from tacit import checkpoint
+from tacit.errors import CheckpointError, TrainingError
+from tacit.models.world_model import WorldModel
+from tacit.objectives import Objective
+from tacit.training.config import TrainingConfig
+from tacit.training.optimizer import adamw
+
+__all__ = ["ResumeWarning", "State", "derived"]
+
+PART = "training"
+
+
+class ResumeWarning(UserWarning):
+    """A run goes on under other versions, threads or another device: its numbers may differ in the last bits."""
+
+
+def derived(seed: int, *path: int) -> int:
+    """A seed of 63 bits, a pure function of its arguments, unrelated for any two that differ."""
+    return int(np.random.SeedSequence([seed, *path]).generate_state(1, np.uint64)[0] >> np.uint64(1))
+
+
+class State:
+    """The weights, the optimiser and the number of steps done; what a checkpoint of a run holds.
+
+    Nothing random is kept: every draw of a step is a function of the seed and the step.
+
+    Args:
+        model: The model.
+        objective: The objective, whose heads are trained along.
+        config: The options.
+        run: What makes this run the run that it is, as JSON values: it has to be the same when it resumes.
+    """
+
+    def __init__(self, model: WorldModel, objective: Objective, config: TrainingConfig, run: Mapping[str, Any]) -> None:
+        self.model, self.objective = model, objective
+        self.step = self.saved = 0
+        self.run = json.loads(json.dumps(run))
+        named = {"model": model, "objective": objective}
+        self.parameters = {
+            f"{owner}.{name}": parameter
+            for owner, module in named.items()
+            for name, parameter in module.named_parameters()
+            if parameter.requires_grad
+        }
+        self.optimizer = adamw(self.parameters.values(), config.lr, config.weight_decay, config.betas)
+
+    def save(self, path: Path) -> None:
+        """Write a checkpoint.
+
+        Raises:
+            TrainingError: if a weight is not finite; the checkpoint that is there stays.
+        """
+        for name, parameter in self.parameters.items():
+            if not parameter.isfinite().all():
+                raise TrainingError(
+                    f"{name} is not finite after step {self.step - 1}; {path} is the last good checkpoint."
+                )
+        tensors = {f"objective.{name}": value for name, value in self.objective.state_dict().items()}
+        for name, parameter in self.parameters.items():
+            for key, value in self.optimizer.state[parameter].items():
+                tensors[f"optimizer.{name}.{key}"] = value
+        described = {"step": self.step, "run": self.run, "surroundings": self._surroundings()}
+        checkpoint.save(path, self.model, {PART: checkpoint.Part(described, tensors)})
+
+    def resume(self, path: Path) -> None:
+        """Take everything from a checkpoint of the same run.
+
+        Raises:
+            CheckpointError: if it is damaged, or of a run with other options.
+        """
+        found = checkpoint.load(path, ["model", PART])
+        part = found.parts[PART]
+        _same(self.run, part.config["run"], path)
+        self._warn_of(part.config["surroundings"])
+        checkpoint.restore(self.model, found.parts["model"].tensors, str(path))
+        checkpoint.restore(self.objective, _below("objective.", part.tensors), str(path))
+        saved = self.optimizer.state_dict()
+        names = {id(parameter): name for name, parameter in self.parameters.items()}
+        order = [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
+        for index, parameter in enumerate(order):
+            entries = _below(f"optimizer.{names[id(parameter)]}.", part.tensors)
+            # The fused optimiser reads its moments in the order in which the weights lie in memory.
+            saved["state"][index] = {
+                key: value.clone() if value.ndim == 0 else torch.empty_like(parameter).copy_(value)
+                for key, value in entries.items()
+            }
+        self.optimizer.load_state_dict(saved)
+        self.step = self.saved = int(part.config["step"])
+
+    def _surroundings(self) -> dict[str, Any]:
+        return {
+            "versions": checkpoint.provenance()["versions"],
+            "threads": torch.get_num_threads(),
+            "device": self.model.device.type,
+        }
+
+    def _warn_of(self, before: Mapping[str, Any]) -> None:
+        now = self._surroundings()
+        changed = [f"{name} was {before.get(name)} and is {now[name]}" for name in now if before.get(name) != now[name]]
+        if changed:
+            warnings.warn(
+                f"this run started under other conditions: {'; '.join(changed)}. It goes on, but not bit for bit.",
+                ResumeWarning,
+                stacklevel=4,
+            )
+
+
+def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+
+
+def _same(now: Mapping[str, Any], before: Mapping[str, Any], path: Path) -> None:
+    different = [key for key in now if now[key] != before.get(key)]
+    if different:
+        key = different[0]
+        raise CheckpointError(
+            f"{path} is of a run with {key}={before.get(key)!r}; this one has {key}={now[key]!r}. "
+            "Train to another directory, or pass resume=False to start this one anew."
+        )

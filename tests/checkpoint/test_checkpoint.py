@@ -1,0 +1,266 @@
+"""Checkpoints: what is read back, and what is refused."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from tacit import checkpoint
+from tacit.checkpoint import Part
+from tacit.errors import CheckpointError
+from tacit.models import WorldModel
+from tacit.types import Box, Discrete, Modality, Spec, Statistics
+
+SPEC = Spec(
+    {"pixels": Modality("pixels", (3, 16, 16)), "state": Modality("vector", (4,))},
+    Box((-1.0, -2.0), (1.0, 2.0)),
+    fps=5.0,
+)
+
+
+def small(**options: object) -> WorldModel:
+    return WorldModel.for_spec(
+        SPEC, **{"latent": 6, "encoder_width": 4, "features": 8, "predictor_width": 8, **options}
+    )
+
+
+@pytest.fixture
+def model() -> WorldModel:
+    torch.manual_seed(0)
+    made = small()
+    ones = {"pixels": (0.25,) * 3, "state": (1.0, 2.0, 3.0, 4.0), "action": (0.5, 0.0)}
+    made.fit(Statistics(mean=ones, std={name: tuple(v + 1 for v in values) for name, values in ones.items()}))
+    return made
+
+
+@pytest.fixture
+def saved(model: WorldModel, tmp_path: Path) -> Path:
+    checkpoint.save(tmp_path / "model", model, {"more": Part({"step": 3}, {"a": torch.arange(4.0)})})
+    return tmp_path / "model"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"target": "ema"},
+        {"predictor": "gru", "latent_norm": True},
+        {"predictor": "transformer", "history": 2, "projector_width": 8, "predictor_out": 8, "action_width": 8},
+        {"encoders": {"pixels": "vit"}, "encoder_width": 6, "encoder_depth": 1},
+    ],
+)
+def test_every_kind_of_model_comes_back(options: dict[str, object], tmp_path: Path) -> None:
+    made = small(**options).eval()
+    checkpoint.save(tmp_path / "model", made)
+    back = checkpoint.load_model(tmp_path / "model")
+    assert back.config == made.config
+    assert not back.training
+    state, again = made.state_dict(), back.state_dict()
+    assert list(state) == list(again)
+    assert all(torch.equal(state[name], again[name]) for name in state)
+    assert [(n, p.requires_grad) for n, p in made.named_parameters()] == [
+        (n, p.requires_grad) for n, p in back.named_parameters()
+    ]
+    seen = {"pixels": torch.zeros(2, 3, 16, 16, dtype=torch.uint8), "state": torch.ones(2, 4)}
+    assert torch.equal(made.encode(seen), back.encode(seen))
+
+
+def test_a_discrete_action_space_comes_back(tmp_path: Path) -> None:
+    made = WorldModel.for_spec(Spec({"state": Modality("vector", (2,))}, Discrete(3)), latent=4)
+    checkpoint.save(tmp_path / "model", made)
+    assert checkpoint.load_model(tmp_path / "model").config.spec.action == Discrete(3)
+
+
+def test_statistics_and_further_parts_come_back(saved: Path, model: WorldModel) -> None:
+    assert checkpoint.load_model(saved).statistics == model.statistics
+    found = checkpoint.load(saved)
+    assert set(found.parts) == {"model", "more"}
+    assert found.parts["more"].config == {"step": 3}
+    assert torch.equal(found.parts["more"].tensors["a"], torch.arange(4.0))
+    assert found.provenance["versions"]["torch"] == torch.__version__
+    assert set(checkpoint.load(saved, ["more"]).parts) == {"more"}
+    with pytest.raises(CheckpointError, match=r"no part 'mor'; it has model, more"):
+        checkpoint.load(saved, ["mor"])
+
+
+def test_the_directory_of_a_run_will_do(saved: Path, tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    shutil.move(saved, tmp_path / "run" / "checkpoint")
+    assert checkpoint.load_model(tmp_path / "run").config == checkpoint.load_model(tmp_path / "run/checkpoint").config
+
+
+def test_saving_again_replaces(saved: Path) -> None:
+    other = small()
+    checkpoint.save(saved, other)
+    assert torch.equal(next(checkpoint.load_model(saved).parameters()), next(other.parameters()))
+    assert set(checkpoint.load(saved).parts) == {"model"}
+    assert [path.name for path in saved.parent.iterdir()] == ["model"]
+
+
+def test_what_is_no_checkpoint_is_left_alone(model: WorldModel, tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("years of work")
+    with pytest.raises(CheckpointError, match="left alone"):
+        checkpoint.save(tmp_path, model)
+    with pytest.raises(CheckpointError, match="left alone"):
+        checkpoint.save(tmp_path / "thesis.txt", model)
+    assert (tmp_path / "thesis.txt").read_text() == "years of work"
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+import torch
+from tacit import checkpoint
+from tacit.models import WorldModel
+torch.manual_seed(1)
+model = checkpoint.load_model(sys.argv[1])
+for parameter in model.parameters():
+    parameter.data.fill_(0.5)
+count, rename = 0, Path.rename
+def deadly(self, target):
+    global count
+    if count == int(sys.argv[2]):
+        os.kill(os.getpid(), signal.SIGKILL)
+    count += 1
+    return rename(self, target)
+Path.rename = deadly
+checkpoint.save(sys.argv[1], model)
+"""
+
+
+def test_a_kill_while_writing_leaves_the_old_or_the_new(saved: Path, model: WorldModel) -> None:
+    # The second rename is the worst moment: the old one was put aside, the new one is not yet there.
+    done = subprocess.run([sys.executable, "-c", KILLED, str(saved), "1"], capture_output=True, timeout=300)
+    assert done.returncode == -9, done.stderr.decode()[-2000:]
+    assert not saved.exists()
+    assert checkpoint.exists(saved)
+    back = checkpoint.load_model(saved)
+    assert all(torch.equal(a, b) for a, b in zip(back.state_dict().values(), model.state_dict().values(), strict=True))
+    checkpoint.save(saved, model)
+    assert [path.name for path in saved.parent.iterdir()] == ["model"]
+    checkpoint.load_model(saved)
+
+
+def rewrite(path: Path, change: dict[str, torch.Tensor], drop: str = "") -> None:
+    """Another, well-formed, set of tensors, with a manifest that agrees."""
+    tensors = load_file(path / "model.safetensors") | change
+    tensors.pop(drop, None)
+    fake = path.parent / "fake"
+    fake.mkdir()
+    save_file(tensors, fake / "x.safetensors")
+    from tacit.checkpoint._directory import write
+
+    config = json.loads((path / "model.json").read_text())
+    write(path, {"model": Part(config, tensors)})
+
+
+def test_other_tensors_are_named(saved: Path) -> None:
+    name = "predictor.mlp.layers.0.weight"
+    name = next(key for key in load_file(saved / "model.safetensors") if key.endswith("weight"))
+    shape = list(load_file(saved / "model.safetensors")[name].shape)
+    rewrite(saved, {name: torch.zeros(7, 7), "surplus": torch.zeros(1)}, drop="action_normalizer.mean")
+    with pytest.raises(CheckpointError) as caught:
+        checkpoint.load_model(saved)
+    message = str(caught.value)
+    assert "missing: action_normalizer.mean" in message
+    assert "unknown: surplus" in message
+    assert f"{name}: expected torch.float32 {shape}, found torch.float32 [7, 7]" in message
+
+
+def test_another_dtype_is_refused(saved: Path) -> None:
+    rewrite(saved, {"action_normalizer.mean": torch.zeros(2, dtype=torch.float64)})
+    with pytest.raises(
+        CheckpointError, match=r"action_normalizer.mean: expected torch.float32 \[2\], found torch.float64"
+    ):
+        checkpoint.load_model(saved)
+
+
+def test_a_config_too_large_for_its_tensors_allocates_nothing(saved: Path) -> None:
+    config = json.loads((saved / "model.json").read_text())
+    config["config"]["latent"] = 10**9
+    (saved / "model.json").write_text(json.dumps(config))
+    with pytest.raises(CheckpointError, match=r"expected .*1000000000"):
+        checkpoint.load_model(saved)
+
+
+def damage_truncate(path: Path) -> None:
+    file = path / "model.safetensors"
+    file.write_bytes(file.read_bytes()[:-100])
+
+
+def damage_bit(path: Path) -> None:
+    file = path / "model.safetensors"
+    data = bytearray(file.read_bytes())
+    data[-10] ^= 1
+    file.write_bytes(data)
+
+
+def damage_tensors_gone(path: Path) -> None:
+    (path / "model.safetensors").unlink()
+
+
+def damage_manifest_gone(path: Path) -> None:
+    (path / "checkpoint.json").unlink()
+
+
+def damage_manifest_cut(path: Path) -> None:
+    (path / "checkpoint.json").write_text((path / "checkpoint.json").read_text()[:200])
+
+
+def damage_manifest_emptied(path: Path) -> None:
+    (path / "checkpoint.json").write_text('{"format": 1}')
+
+
+def damage_format(path: Path) -> None:
+    (path / "checkpoint.json").write_text('{"format": 99}')
+
+
+def damage_list(path: Path) -> None:
+    (path / "checkpoint.json").write_text("[]")
+
+
+def damage_config_unknown(path: Path) -> None:
+    config = json.loads((path / "model.json").read_text())
+    config["config"]["latnet"] = 3
+    (path / "model.json").write_text(json.dumps(config))
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (damage_truncate, r"model\.safetensors is damaged: expected \d+ bytes, found \d+"),
+        (damage_bit, "its digest is not the one recorded"),
+        (damage_tensors_gone, r"incomplete: model\.safetensors is missing"),
+        (damage_manifest_gone, r"checkpoint\.json does not exist"),
+        (damage_manifest_cut, "not readable JSON"),
+        (damage_manifest_emptied, "needs the option"),
+        (damage_format, "has format 99; this version of Tacit reads format 1"),
+        (damage_list, "must hold a JSON object; got list"),
+        (damage_config_unknown, "no option 'latnet'. Did you mean 'latent'"),
+    ],
+)
+def test_damage_is_refused(saved: Path, damage: object, message: str) -> None:
+    damage(saved)
+    with pytest.raises(CheckpointError, match=message):
+        checkpoint.load_model(saved)
+
+
+def test_restore_copies_all_or_nothing() -> None:
+    layer = torch.nn.Linear(2, 2)
+    before = layer.weight.detach().clone()
+    with pytest.raises(CheckpointError, match=r"missing: bias"):
+        checkpoint.restore(layer, {"weight": torch.zeros(2, 2)}, "here")
+    assert torch.equal(layer.weight, before)
+    checkpoint.restore(layer, {"weight": torch.zeros(2, 2), "bias": torch.ones(2)}, "here")
+    assert torch.equal(layer.weight, torch.zeros(2, 2))
+
+
+@pytest.mark.parametrize("name", ["../evil", "A", "a/b", ""])
+def test_a_part_cannot_leave_the_directory(name: str, model: WorldModel, tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="named in lower-case"):
+        checkpoint.save(tmp_path / "model", model, {name: Part({})})

@@ -1,0 +1,238 @@
+"""The loop: what it promises of determinism, resuming, logging and refusing."""
+
+import json
+import math
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import tacit as tc
+from tacit import checkpoint
+from tacit.errors import CheckpointError, ConfigError, TrainingError
+from tacit.objectives import Prediction, SIGReg, Term
+from tacit.training import ResumeWarning, TrainingConfig, read_log
+from tacit.types import Forecast
+from training import small
+
+
+def weights(model: torch.nn.Module) -> dict[str, bytes]:
+    return {name: value.numpy().tobytes() for name, value in model.state_dict().items()}
+
+
+def without_time(rows: list[dict[str, object]]) -> list[dict[str, object]]:
+    return [{key: value for key, value in row.items() if key != "seconds"} for row in rows]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, bytes], list[dict[str, object]], Path]:
+    """Weights, log and directory of a run that nothing interrupted."""
+    to = tmp_path_factory.mktemp("whole")
+    model, report = small.run(to)
+    return weights(model), without_time(list(report.log)), to
+
+
+def test_a_killed_run_resumes_to_the_same_bytes(tmp_path: Path, whole: tuple) -> None:
+    step = int(np.random.default_rng(11).integers(8, small.STEPS))
+    done = subprocess.run([sys.executable, small.__file__, str(tmp_path), str(step)], capture_output=True, timeout=300)
+    assert done.returncode == -9, done.stderr.decode()[-2000:]
+    saved = checkpoint.load(tmp_path, ["training"]).parts["training"].config["step"]
+    assert 0 < saved == step // 7 * 7
+    model, report = small.run(tmp_path)
+    assert weights(model) == whole[0]
+    assert without_time(list(report.log)) == whole[1]
+    for name in ("model.safetensors", "training.safetensors"):
+        assert (tmp_path / "checkpoint" / name).read_bytes() == (whole[2] / "checkpoint" / name).read_bytes()
+
+
+def test_the_run_is_a_function_of_the_seed_alone(tmp_path: Path, whole: tuple) -> None:
+    before = torch.get_rng_state()
+    torch.manual_seed(99)
+    elsewhere, _ = small.run(tmp_path / "a", prefetch=7, log_every=3, checkpoint_every=1000)
+    assert weights(elsewhere) == whole[0]
+    other, _ = small.run(tmp_path / "b", seed=4)
+    assert weights(other) != whole[0]
+    torch.set_rng_state(before)
+    small.run(tmp_path / "c", steps=1)
+    assert torch.equal(torch.get_rng_state(), before), "the caller's generator is left alone"
+
+
+def test_the_model_of_the_run_is_the_trained_one(whole: tuple) -> None:
+    assert weights(tc.checkpoint.load_model(whole[2])) == whole[0]
+
+
+def test_a_finished_run_is_not_trained_again(whole: tuple) -> None:
+    model, report = small.run(whole[2])
+    assert weights(model) == whole[0]
+    assert report.seconds < 5
+    assert without_time(list(report.log)) == whole[1]
+
+
+def test_another_run_in_the_same_place_is_refused(whole: tuple) -> None:
+    for options, key in (
+        ({"lr": 0.5}, "lr"),
+        ({"seed": 9}, "seed"),
+        ({"clips": small.episodes(5, spec=small.BOTH).clips(4)}, "episodes"),
+    ):
+        with pytest.raises(CheckpointError, match=rf"of a run with {key}=.*resume=False"):
+            small.run(whole[2], **options)
+
+
+def test_other_threads_are_warned_about(tmp_path: Path) -> None:
+    small.run(tmp_path, steps=2)
+    path = tmp_path / "checkpoint" / "training.json"
+    config = json.loads(path.read_text())
+    config["surroundings"]["threads"] = 64
+    path.write_text(json.dumps(config))
+    with pytest.warns(ResumeWarning, match="threads was 64 and is 1"):
+        small.run(tmp_path, steps=2)
+
+
+def test_the_log_has_every_term_before_and_after_weighting(whole: tuple) -> None:
+    rows = read_log(whole[2])
+    assert [row["step"] for row in rows] == [*range(0, small.STEPS, 5), small.STEPS - 1]
+    for row in rows:
+        terms = {"prediction": 1.0, "sigreg": 0.1, "inverse_dynamics": 0.1}
+        for name, weight in terms.items():
+            assert row[f"weighted/{name}"] == pytest.approx(weight * row[f"loss/{name}"], rel=1e-6)
+        assert row["loss"] == pytest.approx(sum(row[f"weighted/{name}"] for name in terms), rel=1e-5)
+        assert {"lr", "gradient_norm", "seconds", "effective_rank", "min_std", "motion", "sigreg_floor_ratio"} <= set(
+            row
+        )
+
+
+def test_it_learns(tmp_path: Path) -> None:
+    learner = small.model()
+    clips = small.episodes(20).clips(4)
+    objective = Prediction() + 0.09 * SIGReg(64)
+    report = tc.train(learner, objective, clips, steps=300, seed=0, to=tmp_path, lr=3e-3, log_every=20, threads=1)
+    first, last = report.log[0], report.log[-1]
+    assert last["loss/sigreg"] < 0.3 * first["loss/sigreg"]
+    assert last["effective_rank"] > 2
+    clip = clips.batch(5, 0, 256)
+    with torch.no_grad():
+        forecast = learner.forecast(clip)
+    error = (forecast.predictions[0] - forecast.targets[:, 1:]).square().mean()
+    copy = (forecast.latents[:, :-1] - forecast.targets[:, 1:]).square().mean()
+    assert error < 0.2 * copy
+    assert learner.statistics.mean["state"] == pytest.approx(clips.episodes.statistics().mean["state"], rel=1e-4)
+
+
+class Broken(Term):
+    """Not a number from some forecasts on, in its value or only in its gradient."""
+
+    def __init__(self, where: str, after: int) -> None:
+        super().__init__("broken")
+        self.where, self.after, self._calls = where, after, 0
+
+    def loss(self, forecast: Forecast, _seed: int, /) -> torch.Tensor:
+        self._calls += 1
+        if self._calls <= self.after:
+            return forecast.latents.mean() * 0
+        if self.where == "value":
+            return forecast.latents.mean() * math.nan
+        return (forecast.latents * 0).square().sum().sqrt()
+
+
+@pytest.mark.parametrize(
+    ("where", "message"),
+    [
+        (
+            "value",
+            r"step 12: the loss of term 'broken' is nan; the last good checkpoint is .*checkpoint \(of step 10\)",
+        ),
+        ("gradient", r"step 12: the gradient of term 'broken' by model\..* is not finite; .* \(of step 10\)"),
+    ],
+)
+def test_a_loss_that_is_not_finite_stops_the_run(tmp_path: Path, where: str, message: str) -> None:
+    learner, clips = small.model(), small.episodes().clips(3)
+    with pytest.raises(TrainingError, match=message):
+        tc.train(
+            learner,
+            Prediction() + Broken(where, 12),
+            clips,
+            steps=30,
+            seed=0,
+            to=tmp_path,
+            checkpoint_every=5,
+            threads=1,
+        )
+    kept = checkpoint.load_model(tmp_path)
+    assert all(value.isfinite().all() for value in kept.state_dict().values())
+    assert checkpoint.load(tmp_path).parts["training"].config["step"] == 10
+
+
+def test_what_does_not_fit_together_is_refused(tmp_path: Path) -> None:
+    clips = small.episodes().clips(3)
+    with pytest.raises(ConfigError, match="need at least 4"):
+        tc.train(small.model(), Prediction(steps=3), clips, steps=1, seed=0, to=tmp_path)
+    with pytest.raises(ConfigError, match="frameskip=2"):
+        tc.train(small.model(frameskip=2), Prediction(), clips, steps=1, seed=0, to=tmp_path)
+    with pytest.raises(ConfigError, match="Did you mean 'batch_size'"):
+        tc.train(small.model(), Prediction(), clips, steps=1, seed=0, to=tmp_path, batchsize=3)
+    with pytest.raises(ConfigError, match="steps >= 1"):
+        tc.train(small.model(), Prediction(), clips, steps=0, seed=0, to=tmp_path)
+    with pytest.raises(ConfigError, match="lr is between"):
+        TrainingConfig(lr=-1.0)
+    assert not list(tmp_path.iterdir())
+
+
+def test_vectors_are_not_decayed() -> None:
+    from tacit.training.state import State
+
+    state = State(small.model(), small.objective(), TrainingConfig(weight_decay=0.3), {})
+    for group in state.optimizer.param_groups:
+        assert group["weight_decay"] == (0.3 if group["params"][0].ndim >= 2 else 0.0)
+        assert len({p.ndim >= 2 for p in group["params"]}) == 1
+
+
+def test_learning_rate_and_target_decay() -> None:
+    config = TrainingConfig(lr=2.0, warmup=0.1, lr_end=0.25, ema=(0.9, 1.0))
+    rates = [config.rate(step, 100) for step in range(100)]
+    assert rates[:10] == pytest.approx([2.0 * (i + 1) / 10 for i in range(10)])
+    assert rates[10] == 2.0
+    assert rates[55] == pytest.approx(2.0 * (0.25 + 0.75 / 2))
+    assert rates[-1] == pytest.approx(0.5, rel=0.01)
+    assert sorted(rates[10:], reverse=True) == rates[10:]
+    assert {TrainingConfig(lr=2.0, warmup=0.0, schedule="constant").rate(step, 100) for step in range(100)} == {2.0}
+    assert [config.decay(step, 101) for step in (0, 50, 100)] == pytest.approx([0.9, 0.95, 1.0])
+
+
+def test_the_target_follows_the_encoder(tmp_path: Path) -> None:
+    learner, _ = small.run(tmp_path, steps=3, ema=(0.0, 0.0))
+    for target, source in zip(learner.target_encoder.parameters(), learner.encoder.parameters(), strict=True):
+        assert torch.equal(target, source)
+
+
+def test_a_step_is_adamw_on_the_clipped_gradient(tmp_path: Path) -> None:
+    clips = small.episodes().clips(3)
+    options = {"lr": 0.01, "weight_decay": 0.1, "clip_norm": 0.05, "warmup": 0.0, "schedule": "constant"}
+    learner, objective = small.model(), Prediction() + 0.1 * SIGReg(16)
+    tc.train(learner, objective, clips, steps=1, seed=2, to=tmp_path, batch_size=8, threads=1, **options)
+    expected = small.model()
+    expected.fit(clips.episodes.statistics())
+    expected.train()
+    from tacit.training.state import derived
+
+    objective(expected.forecast(clips.batch(2, 0, 8)), derived(2, 2, 0)).total.backward()
+    norm = torch.sqrt(sum(p.grad.square().sum() for p in expected.parameters()))
+    assert norm > 0.05
+    for before, after in zip(expected.parameters(), learner.parameters(), strict=True):
+        gradient = before.grad * 0.05 / norm
+        decayed = before * (1 - 0.01 * 0.1) if before.ndim >= 2 else before
+        torch.testing.assert_close(after, decayed - 0.01 * gradient / (gradient.abs() + 1e-8), rtol=1e-4, atol=1e-6)
+
+
+def test_bf16_keeps_weights_and_losses_in_float32(tmp_path: Path) -> None:
+    learner, report = small.run(tmp_path, steps=5, precision="bf16")
+    assert {p.dtype for p in learner.parameters()} == {torch.float32}
+    assert math.isfinite(report.log[-1]["loss"])
+
+
+def test_tensorboard_and_progress(tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard")
+    small.run(tmp_path, steps=6, tensorboard=True, progress=True)
+    assert list((tmp_path / "tensorboard").glob("events.*"))

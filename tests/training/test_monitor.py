@@ -1,0 +1,90 @@
+"""The collapse monitor: what it measures, when it speaks, when it keeps quiet."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import tacit as tc
+from tacit.objectives import Prediction, SIGReg, TimeSimilarity
+from tacit.training import CollapseWarning, effective_rank
+from tacit.training.monitor import Asked, Monitor, measure
+from training import small
+
+
+def normal(*shape: int) -> torch.Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(0))
+
+
+def test_effective_rank() -> None:
+    values = torch.linspace(-1, 1, 50)[:, None]
+    assert effective_rank(values * torch.tensor([1.0, 2.0, -1.0])) == pytest.approx(1.0, abs=1e-6)
+    assert effective_rank(torch.full((50, 3), 7.0)) == 1.0
+    corners = torch.tensor([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
+    assert effective_rank(torch.cat([corners, -corners])) == pytest.approx(3.0, rel=1e-6)
+    latents = normal(100, 4) * torch.tensor([1.0, 2.0, 3.0, 4.0])
+    share = np.linalg.eigvalsh(np.cov(latents.double().numpy().T))
+    share = share / share.sum()
+    assert effective_rank(latents) == pytest.approx(np.exp(-(share * np.log(share)).sum()), rel=1e-6)
+
+
+def test_gaussian_latents_are_healthy() -> None:
+    health = measure(normal(64, 8, 16))
+    assert health.effective_rank > 14
+    assert health.min_std == pytest.approx(1.0, abs=0.1)
+    assert health.sigreg == pytest.approx(1.0, abs=0.3)
+    assert health.motion == pytest.approx(7 / 8, abs=0.05)
+    assert health.complaint("gaussian") == ""
+
+
+def test_what_stands_still_has_no_motion() -> None:
+    assert measure(normal(64, 1, 16).expand(-1, 8, -1)).motion == pytest.approx(0.0, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("latents", "asked", "complaint"),
+    [
+        (torch.ones(16, 4, 8), "", "on a line"),
+        (normal(16, 4, 1).expand(-1, -1, 8), "", "on a line"),
+        (normal(16, 4, 8) * torch.tensor([1.0] * 7 + [1e-4]), "", "a channel has standard deviation"),
+        (normal(16, 4, 8) * 0.05, "unit", "standard deviation 0.05 where the objective asks for 1"),
+        (normal(16, 4, 8) * 0.05, "", ""),
+        (normal(16, 4, 8) * 0.01 + 3, "", "vary by 0.33% of their size"),
+        (normal(16, 4, 8) * 0.3, "gaussian", "times the SIGReg floor"),
+        (normal(16, 4, 8) * 0.3 + 5, "unit", ""),
+    ],
+)
+def test_collapse_is_put_into_words(latents: torch.Tensor, asked: Asked, complaint: str) -> None:
+    found = measure(latents).complaint(asked)
+    assert complaint in found
+    assert bool(found) == bool(complaint)
+
+
+def test_it_warns_once_and_only_when_it_lasts() -> None:
+    monitor, good, bad = Monitor("gaussian", patience=10), normal(16, 4, 8), torch.zeros(16, 4, 8)
+    assert "warning" not in monitor.look(0, bad)
+    assert "warning" not in monitor.look(9, bad)
+    assert "warning" in monitor.look(10, bad)
+    with pytest.warns(CollapseWarning, match="collapses at step 20"):
+        monitor.look(20, bad)
+    assert "warning" in monitor.look(30, bad)
+    assert "warning" not in monitor.look(40, good)
+    monitor.look(50, bad)
+    with pytest.warns(CollapseWarning):
+        monitor.look(60, bad)
+
+
+def test_a_training_that_collapses_says_so(tmp_path: Path) -> None:
+    clips, options = small.episodes().clips(3), {"steps": 150, "seed": 0, "lr": 3e-3, "log_every": 10, "threads": 1}
+    with pytest.warns(CollapseWarning):
+        report = tc.train(
+            small.model(),
+            Prediction() + 10.0 * TimeSimilarity() + 1e-4 * SIGReg(16),
+            clips,
+            to=tmp_path / "a",
+            **options,
+        )
+    assert "warning" in report.log[-1]
+    report = tc.train(small.model(), Prediction() + 0.1 * SIGReg(16), clips, to=tmp_path / "b", **options)
+    assert not any("warning" in row for row in report.log)
