@@ -171,7 +171,7 @@ def test_kill_9_at_any_moment(tmp_path, name):
         except DataError as error:
             assert "never finished" in str(error) or "no dataset" in str(error)  # noqa: PT017
         else:
-            assert found % 3 == 0
+            assert found <= told  # an episode is told before it can be part of a finished dataset
             assert_holds(path, found)
         told = max(told, len(tc.data.Writer(path, SPEC, name)))
         assert len(tc.data.Writer(path, SPEC, name)) == told
