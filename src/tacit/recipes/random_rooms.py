@@ -37,7 +37,7 @@ class RandomRooms(Recipe):
     )
     clip: int = 16
     steps: int = 2_500
-    training: TrainingConfig = field(default_factory=lambda: TrainingConfig(lr=2e-3, weight_decay=1e-4))
+    training: TrainingConfig = field(default_factory=lambda: TrainingConfig(lr=2e-3, weight_decay=1e-4, threads=1))
     acting: Acting = field(
         default_factory=lambda: Acting(
             planner=Part("icem", {"samples": 96, "iterations": 4, "elites": 8, "std": 0.8}),

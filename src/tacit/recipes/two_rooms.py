@@ -29,7 +29,7 @@ class TwoRooms(Recipe):
     )
     clip: int = 5
     steps: int = 2_400
-    training: TrainingConfig = field(default_factory=lambda: TrainingConfig(lr=2e-3, weight_decay=1e-4))
+    training: TrainingConfig = field(default_factory=lambda: TrainingConfig(lr=2e-3, weight_decay=1e-4, threads=1))
     policy_steps: int = 1_500
     acting: Acting = field(
         default_factory=lambda: Acting(

@@ -1,0 +1,144 @@
+"""Reacher from pixels over several training seeds, on held-out tasks.
+
+    MUJOCO_GL=egl uv run benchmarks/reacher.py
+
+Each seed records its own random wandering, trains from nothing and pursues the same 200 tasks, beside random
+actions and its own policy without search. The ceiling, the same planner with MuJoCo and the true distance, hangs
+on no training and is measured once, on the first of these tasks. Writes benchmarks/results/reacher.json after
+every seed and goes on where it stopped.
+"""
+
+import argparse
+import json
+import statistics
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+import tacit as tc
+from tacit._config import to_json
+
+RESULT = Path(__file__).parent / "results" / "reacher.json"
+TASK_SEED = 1
+STEPS = 100
+PUBLISHED = {
+    "LeWorldModel (arXiv 2603.19312), its own protocol at 224 px": 0.86,
+    "GC-IDM (arXiv 2605.08732), without search": 0.987,
+}
+
+
+def run(recipe: tc.recipes.Recipe, options: argparse.Namespace, seed: int) -> tuple[dict[str, Any], tc.Agent]:
+    """Record, train and measure with one seed."""
+    seconds: dict[str, float] = {}
+
+    def lap(name: str, began: tuple[float, float]) -> tuple[float, float]:
+        now = time.perf_counter(), time.process_time()
+        seconds[f"{name}_wall"], seconds[f"{name}_cpu"] = (round(b - a, 1) for a, b in zip(began, now, strict=True))
+        return now
+
+    clock = time.perf_counter(), time.process_time()
+    wandering = tc.collection.Random(hold=options.hold)
+    recorded = tc.collect("reacher", wandering, episodes=options.episodes, steps=STEPS, seed=seed)
+    fit_on, held_out = recorded.split(0.9, seed=0)
+    clock = lap("collect", clock)
+    agent = recipe.learn(fit_on, seed=seed, to=options.work / f"seed{seed}")
+    clock = lap("train", clock)
+    agent.save(options.work / f"agent{seed}")
+    model = tc.checkpoint.load_model(options.work / f"agent{seed}")
+    probe = tc.evaluation.probe(model, fit_on=fit_on, test_on=held_out, target="pose")
+    ahead = tc.evaluation.open_loop(model, held_out, horizon=agent.horizon)
+    clock = lap("probe", clock)
+    env = tc.envs.Reacher()
+    planned = tc.evaluation.closed_loop(agent, env, options.tasks, TASK_SEED)
+    clock = lap("plan", clock)
+    floors = {
+        "amortised": tc.agent.PolicyActor(model, agent.proposal),
+        "random": tc.agent.RandomActor(env.spec.action, hold=agent.frameskip),
+    }
+    runs = {"success": planned} | {
+        name: tc.evaluation.closed_loop(actor, env, options.tasks, TASK_SEED) for name, actor in floors.items()
+    }
+    lap("floors", clock)
+    env.close()
+    record = {
+        "seed": seed,
+        "data_hash": recorded.hash(),
+        "trained_on": {"episodes": len(fit_on), "pictures": sum(len(episode) for episode in fit_on)},
+        "planning": {name: found.success for name, found in runs.items()},
+        "success_last": planned.success_last,
+        "nearest_radians": dict(zip(("p50", "p90", "p99"), _nearest(planned), strict=True)),
+        "decision_ms_for_all_tasks": planned.decision_p50,
+        "probe_r2_pose": {"linear": probe.r2, "mlp": probe.mlp_r2},
+        "effective_rank": probe.effective_rank,
+        "open_loop": {"error": ahead.error, "copy_last": ahead.copy_last, "shuffled_actions": ahead.shuffled_actions},
+        "seconds": seconds,
+    }
+    return tc.evaluation.plain(record), agent
+
+
+def ceiling(agent: tc.Agent, tasks: int) -> dict[str, Any]:
+    """The agent's planner with the true dynamics and the true distance."""
+    env = tc.envs.Reacher()
+    found = tc.evaluation.closed_loop(tc.evaluation.TrueDynamicsActor.like(agent, env), env, tasks, TASK_SEED)
+    env.close()
+    return {"success": tc.evaluation.plain(found.success)}
+
+
+def _nearest(run: tc.evaluation.ClosedLoop) -> list[float]:
+    """How near the arms came to their goals in all: percentiles over the tasks."""
+    nearest: list[float] = np.percentile(run.distances[:, 1:].min(axis=1), [50, 90, 99]).round(4).tolist()
+    return nearest
+
+
+def main() -> None:
+    """Run the seeds that are missing and write the summary."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--episodes", type=int, default=400, help="recorded; a tenth is kept for the probes")
+    parser.add_argument("--hold", type=float, default=4.0, help="mean steps that the recording policy holds an action")
+    parser.add_argument("--tasks", type=int, default=200)
+    parser.add_argument("--ceiling-tasks", type=int, default=50, help="0: no ceiling")
+    parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1, 2])
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--work", type=Path, default=Path("runs/reacher_benchmark"))
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    recipe = tc.recipes.load("reacher")()
+    made = {
+        "recipe": to_json(recipe),
+        "data": {"policy": f"random, hold {options.hold:g}", "episodes": options.episodes, "steps": STEPS},
+        "tasks": {"count": options.tasks, "seed": TASK_SEED},
+    }
+    record = json.loads(RESULT.read_text()) if RESULT.exists() else {}
+    if any(record.get(name) != value for name, value in made.items()):
+        record = made | {"runs": []}
+    for seed in options.seeds:
+        if seed in [found["seed"] for found in record["runs"]]:
+            continue
+        found, agent = run(recipe, options, seed)
+        record["runs"].append(found)
+        _write(record)
+        if options.ceiling_tasks and "ceiling" not in record:
+            record["ceiling"] = ceiling(agent, options.ceiling_tasks)
+            _write(record)
+        print(json.dumps(record["runs"][-1], indent=2), flush=True)
+
+
+def _write(record: dict[str, Any]) -> None:
+    """The record with its summary."""
+    rates = [found["planning"]["success"] for found in record["runs"]]
+    pooled = tc.evaluation.wilson(sum(round(one["rate"] * one["n"]) for one in rates), sum(one["n"] for one in rates))
+    record |= {
+        "median": statistics.median(one["rate"] for one in rates),
+        "worst": min(one["rate"] for one in rates),
+        "pooled": tc.evaluation.plain(pooled),
+        "published": PUBLISHED,
+        **tc.checkpoint.provenance(),
+    }
+    RESULT.write_text(json.dumps(record, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

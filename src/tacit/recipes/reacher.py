@@ -1,0 +1,53 @@
+"""Reacher from pixels: a two-link arm whose velocity no single picture shows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tacit.recipes._recipe import Acting, Part, Recipe
+from tacit.training import GoalPolicyTraining, TrainingConfig
+
+__all__ = ["Reacher"]
+
+
+@dataclass(frozen=True)
+class Reacher(Recipe):
+    """PLDM's objective (arXiv 2502.14819) with a small transformer predictor that sees two latents.
+
+    A latent holds the pose alone, so a goal fits it at any speed; the two last latents and the action block
+    between them tell the velocity, most of which friction takes within a block.
+    The planner looks a few blocks of five steps ahead, with one held action a block.
+    """
+
+    model: Mapping[str, Any] = field(
+        default_factory=lambda: {
+            "latent": 16,
+            "frameskip": 5,
+            "history": 2,
+            "predictor": "transformer",
+            "predictor_width": 128,
+            "predictor_heads": 2,
+            "predictor_mlp": 256,
+        }
+    )
+    objective: tuple[Part, ...] = (
+        Part("prediction", {"steps": 3}),
+        Part("vicreg", {"over": "pooled"}),
+        Part("time_similarity", weight=0.5),
+        Part("inverse_dynamics", {"hidden": [64]}),
+    )
+    clip: int = 5
+    steps: int = 5_000
+    training: TrainingConfig = field(default_factory=lambda: TrainingConfig(lr=1.5e-3, weight_decay=1e-4))
+    policy_steps: int = 1_500
+    policy: GoalPolicyTraining = field(default_factory=lambda: GoalPolicyTraining(ahead=6))
+    acting: Acting = field(
+        default_factory=lambda: Acting(
+            planner=Part("icem", {"samples": 128, "iterations": 6, "elites": 8, "std": 0.7}),
+            cost=(Part("goal", {"reduce": "sum"}),),
+            horizon=3,
+            hold=True,
+        )
+    )
