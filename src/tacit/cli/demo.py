@@ -91,7 +91,7 @@ def demo(*, out: Path = Path("tacit-demo"), pretrained: bool = False, seed: int 
                 "goals reached",
                 f"of {TASKS} held out; random actions {100 * runs['random'].success.rate:.1f} %",
             ),
-            tc.evaluation.Fact(f"{knows.r2:.3f}", "R² of position", "read linearly from frozen latents"),
+            tc.evaluation.Fact(f"{knows.r2:.4f}", "R² of position", "read linearly from frozen latents"),
             tc.evaluation.Fact(f"{sum(seconds.values()):.0f} s", "for all of it", "on this machine"),
         ],
     )

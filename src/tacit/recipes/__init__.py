@@ -14,7 +14,7 @@ def pretrained(name: str, device: str = "cpu") -> Agent:
     """An agent that comes with Tacit.
 
     Args:
-        name: ``two_rooms``: made by ``tacit demo``.
+        name: ``two_rooms``: what ``tacit demo --seed 100`` made.
         device: Where it is to compute.
 
     Raises:
