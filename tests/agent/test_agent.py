@@ -72,6 +72,22 @@ def test_warm_start_is_the_rest_of_the_plan():
     assert planner.asked[0][3] != planner.asked[1][3], "each decision has a seed of its own"
 
 
+def test_the_agent_never_looks_beyond_its_deadline():
+    world, planner = Walk(frameskip=2), Recorded()
+    agent = Agent(world, planner, Goal(), horizon=3, deadline=7)
+    world.live(agent, START, GOAL, steps=12)
+    assert [asked[0] for asked in planner.asked] == [6, 6, 4, 2, 2, 2], "rows: blocks left of 7 steps, times 2"
+    assert [asked[1].shape[1] for asked in planner.asked[1:]] == [6, 4, 2, 2, 2]
+
+
+def test_with_a_deadline_the_last_step_alone_brings_it_there_and_keeps_it():
+    world = Walk()
+    start, goal = np.zeros((4, 2), np.float32), np.full((4, 2), 5.0, np.float32)
+    agent = Agent(world, CEM(samples=300, iterations=12), Goal(), horizon=10, deadline=12)
+    positions, _, _, _ = world.live(agent, start, goal, steps=12)
+    assert np.abs(positions[-1] - goal).max() < 0.1
+
+
 def test_observations_enter_at_the_clock_of_the_model():
     world = Walk(frameskip=4)
     agent = Agent(world, Recorded(), Goal(), horizon=3, execute=3)
@@ -269,6 +285,8 @@ def test_latency_counts_acts_and_decisions():
 
 
 def test_what_does_not_fit_is_refused():
+    with pytest.raises(ConfigError, match="deadline is a number of steps"):
+        Agent(Walk(), CEM(), Goal(), horizon=3, deadline=0)
     world = Walk()
     for horizon, execute in [(2, 3), (2, 0), (0, 0)]:
         with pytest.raises(ConfigError, match="1 <= execute <= horizon"):

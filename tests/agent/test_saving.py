@@ -42,11 +42,11 @@ def lived(agent):
     "cost", [Goal(), Goal(reduce="sum", metric="l1") + 0.25 * Effort(SPEC.action) + 2 * Goal(torch.ones(2, 8) / 3)]
 )
 def test_loaded_agent_acts_as_the_saved_one(planner, cost, model, tmp_path):
-    agent = Agent(model, planner, cost, horizon=3, execute=2, hold=True)
+    agent = Agent(model, planner, cost, horizon=3, execute=2, deadline=5, hold=True)
     agent.save(tmp_path / "agent")
     again = Agent.load(tmp_path / "agent")
     assert again.planner == planner
-    assert (again.horizon, again.execute, again.hold) == (3, 2, True)
+    assert (again.horizon, again.execute, again.deadline, again.hold) == (3, 2, 5, True)
     assert repr(again.cost) == repr(cost)
     np.testing.assert_array_equal(lived(agent), lived(again))
 

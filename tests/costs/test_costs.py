@@ -38,20 +38,6 @@ def test_goal_equals_its_formula(reduce, metric, latents, actions, goal):
             assert float(energies[b, s]) == pytest.approx(expected, rel=1e-5)
 
 
-@pytest.mark.parametrize("ramp", [0.5, 2.0])
-def test_a_ramp_weighs_late_steps_more(ramp, latents, actions, goal):
-    energies = Goal(reduce="sum", ramp=ramp)(latents, actions, goal)
-    distances = (latents - goal[:, None, None]).square().mean(dim=-1)
-    expected = sum(((t + 1) / H) ** ramp * distances[..., t] for t in range(H))
-    assert torch.allclose(energies, expected)
-
-
-def test_a_ramp_belongs_to_a_sum():
-    for options in [{"ramp": 1.0}, {"ramp": -1.0, "reduce": "sum"}, {"ramp": 1.0, "reduce": "min"}]:
-        with pytest.raises(ConfigError, match="ramp is at least 0 and belongs to"):
-            Goal(**options)
-
-
 @pytest.mark.parametrize("shape", [(D,), (1, D), (B, D)])
 def test_a_target_of_its_own_comes_before_the_goal_of_the_agent(shape, latents, actions, goal):
     target = torch.ones(shape)

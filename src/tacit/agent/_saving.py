@@ -38,6 +38,7 @@ class Settings:
         horizon: Blocks to look ahead.
         execute: Blocks to carry out.
         hold: One raw action a block.
+        deadline: Step not to look beyond.
     """
 
     planner: Planner
@@ -45,6 +46,7 @@ class Settings:
     horizon: int
     execute: int
     hold: bool
+    deadline: int | None = None
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,7 @@ class _Written:
     horizon: int
     execute: int
     hold: bool
+    deadline: int | None = None
 
 
 def write(path: Path, model: object, settings: Settings, proposal: object = None) -> None:
@@ -87,7 +90,7 @@ def write(path: Path, model: object, settings: Settings, proposal: object = None
         named.append(dataclasses.replace(part, weight=term.weight))
         tensors.update({f"{index}.{name}": value for name, value in arrays.items()})
     planner, _ = _name(settings.planner, planners)
-    written = _Written(planner, tuple(named), settings.horizon, settings.execute, settings.hold)
+    written = _Written(planner, tuple(named), settings.horizon, settings.execute, settings.hold, settings.deadline)
     parts = {PART: checkpoint.Part(to_json(written), tensors)}
     if proposal is not None:
         if not isinstance(proposal, GoalPolicy):
@@ -116,7 +119,7 @@ def read(path: Path, device: str | torch.device) -> tuple[WorldModel, Settings, 
             terms.append(Scaled(named.weight, from_json(costs.load(named.name), options)))
     except ConfigError as error:
         raise CheckpointError(f"the agent in {path} cannot be built here: {error}") from error
-    settings = Settings(planner, Total(tuple(terms)), written.horizon, written.execute, written.hold)
+    settings = Settings(planner, Total(tuple(terms)), written.horizon, written.execute, written.hold, written.deadline)
     return checkpoint.load_model(path, device), settings, _policy(parts.get(PROPOSAL), path, device)
 
 

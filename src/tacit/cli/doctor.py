@@ -20,8 +20,7 @@ EXTRAS = {
 def doctor() -> None:
     """Print versions, cores, accelerators and extras.
 
-    Example:
-        tacit doctor
+    For example: tacit doctor
     """
     import torch
 

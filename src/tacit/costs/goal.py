@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-import torch
 from torch import Tensor
 
 from tacit.costs._base import Summable
@@ -19,32 +18,27 @@ class Goal(Summable):
     """How far the imagined latents are from the latent of a goal.
 
     With ``d_t = mean over D of |latent_t - goal| ** p``, where ``p`` is 2 for ``l2`` and 1 for ``l1``, the energy
-    is ``d_H`` (``last``), the sum of ``(t / H) ** ramp * d_t`` (``sum``) or the smallest ``d_t`` (``min``).
-    A plain sum shies at a detour, which is far from the goal for long; a late-weighted one takes it.
+    is ``d_H`` (``last``), ``d_1 + ... + d_H`` (``sum``) or the smallest ``d_t`` (``min``).
 
     Args:
         target: The latent of the goal, ``[D]`` for all worlds or ``[B, D]``; without it, the goal that the agent was
             given at its start.
         reduce: ``last``, ``sum`` or ``min`` over the horizon.
         metric: ``l2`` (squared) or ``l1``.
-        ramp: How much more late steps weigh in a ``sum``; 0 for a plain one.
 
     Raises:
-        ConfigError: if an option is unknown or the ramp is negative or has no sum to bear on.
+        ConfigError: if an option is unknown.
     """
 
     target: Tensor | None = None
     reduce: Literal["last", "sum", "min"] = "last"
     metric: Literal["l2", "l1"] = "l2"
-    ramp: float = 0.0
 
     def __post_init__(self) -> None:
         if self.reduce not in ("last", "sum", "min"):
             raise ConfigError(f"Goal reduces by 'last', 'sum' or 'min'; got {self.reduce!r}.")
         if self.metric not in ("l2", "l1"):
             raise ConfigError(f"Goal measures by 'l2' or 'l1'; got {self.metric!r}.")
-        if not self.ramp >= 0 or (self.ramp and self.reduce != "sum"):
-            raise ConfigError(f"ramp is at least 0 and belongs to reduce='sum'; got {self.ramp} and {self.reduce!r}.")
 
     def __call__(self, latents: Tensor, actions: Tensor, goal: Tensor | None) -> Tensor:
         """Energies ``[B, S]``; see :class:`tacit.types.Cost`.
@@ -70,15 +64,8 @@ class Goal(Summable):
 
     def over_horizon(self, distance: Tensor) -> Tensor:
         """Energies ``[B, S]`` of distances ``[B, S, H']`` at the steps that are seen."""
-        if self.reduce == "min":
-            return distance.amin(dim=-1)
-        if self.ramp:
-            steps = distance.shape[-1]
-            weights = torch.linspace(1 / steps, 1.0, steps, device=distance.device, dtype=distance.dtype)
-            distance = distance * weights**self.ramp
-        return distance.sum(dim=-1)
+        return distance.amin(dim=-1) if self.reduce == "min" else distance.sum(dim=-1)
 
     def __repr__(self) -> str:
         target = "" if self.target is None else f"target={list(self.target.shape)}, "
-        late = f", ramp={self.ramp}" if self.ramp else ""
-        return f"Goal({target}reduce={self.reduce!r}, metric={self.metric!r}{late})"
+        return f"Goal({target}reduce={self.reduce!r}, metric={self.metric!r})"

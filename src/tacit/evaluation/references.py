@@ -58,6 +58,7 @@ class TrueDynamicsActor(Agent, Privileged):
         horizon: Blocks to look ahead.
         frameskip: Actions in a block.
         execute: Blocks to carry out before planning again.
+        deadline: Step not to look beyond.
         hold: Search one action for each block and repeat it.
         goal: Says what becomes of the distances over the horizon, and whether they are squared (``l2``).
     """
@@ -70,12 +71,13 @@ class TrueDynamicsActor(Agent, Privileged):
         horizon: int,
         frameskip: int = 1,
         execute: int = 1,
+        deadline: int | None = None,
         hold: bool = False,
         goal: Goal | None = None,
     ) -> None:
         world = _World(env, frameskip)
         cost = _Distance(world, goal or Goal())
-        super().__init__(world, planner, cost, horizon=horizon, execute=execute, hold=hold)
+        super().__init__(world, planner, cost, horizon=horizon, execute=execute, deadline=deadline, hold=hold)
 
     @classmethod
     def like(cls, agent: Agent, env: GoalEnvironment) -> TrueDynamicsActor:
@@ -91,6 +93,7 @@ class TrueDynamicsActor(Agent, Privileged):
             horizon=agent.horizon,
             frameskip=agent.frameskip,
             execute=agent.execute,
+            deadline=agent.deadline,
             hold=agent.hold,
             goal=goal,
         )

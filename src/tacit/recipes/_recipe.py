@@ -51,12 +51,13 @@ class Part:
 
 @dataclass(frozen=True)
 class Acting:
-    """How an agent plans with the trained model; see :class:`tacit.Agent` for the last three."""
+    """How an agent plans with the trained model; see :class:`tacit.Agent` for the last four."""
 
     planner: Part = field(default_factory=lambda: Part("cem"))
     cost: tuple[Part, ...] = (Part("goal"),)
     horizon: int = 10
     execute: int = 1
+    deadline: int | None = None
     hold: bool = False
 
 
@@ -164,6 +165,7 @@ class Recipe:
             _weighted(how.cost, costs.load),
             horizon=how.horizon,
             execute=how.execute,
+            deadline=how.deadline,
             hold=how.hold,
             proposal=proposal,
         )

@@ -21,7 +21,8 @@ class RandomRooms(Recipe):
     A plain isotropic latent fills up with the wall, which tells episodes apart, and forgets the disc. So one half
     of the latent is regularised after each clip's mean over time is taken away, and has to vary within clips; the
     other half as it is. Inverse dynamics keeps what actions move, and long rollouts teach where the wall stops it.
-    The planner looks far ahead and weighs late steps most, for the way through the door leads away from the goal.
+    The planner looks far ahead, never beyond the last step of the task, and asks only where a plan ends, for the way
+    through the door leads away from the goal.
     """
 
     model: Mapping[str, Any] = field(
@@ -41,8 +42,8 @@ class RandomRooms(Recipe):
     acting: Acting = field(
         default_factory=lambda: Acting(
             planner=Part("icem", {"samples": 96, "iterations": 4, "elites": 8, "std": 0.8}),
-            cost=(Part("goal", {"reduce": "sum", "ramp": 2.0}),),
             horizon=16,
+            deadline=100,
             hold=True,
         )
     )

@@ -1,0 +1,102 @@
+"""The command line: exit codes, suggestions, help with an example, and the verbs that need no training."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import tacit as tc
+from tacit.cli import commands, main, verbs
+from tacit.cli._run import Run, device, options
+from tacit.errors import CheckpointError, ConfigError
+
+
+def run(*words: str) -> int:
+    try:
+        main(words)
+    except SystemExit as stopped:
+        return int(stopped.code or 0)
+    return 0
+
+
+def test_the_overview_names_every_verb(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("--help") == 0
+    out = capsys.readouterr().out
+    for verb in ("collect", "data", "train", "probe", "plan", "eval", "demo", "doctor"):
+        assert f"\n  {verb} " in out
+
+
+@pytest.mark.parametrize(("words", "code", "message"), [
+    (("trian",), 2, "Did you mean 'train'?"),
+    (("collect", "two_rooms", "--episoodes", "3", "--to", "x"), 2, "--episodes"),
+    (("collect", "two_room", "--to", "x"), 1, "Did you mean 'two_rooms'?"),
+    (("train", "nowhere", "--recipe", "two_room", "--to", "x"), 1, "Did you mean 'two_rooms'?"),
+    (("train", "nowhere", "--to", "x"), 1, "nowhere"),
+    (("train", "nowhere", "--set", "training.lrr=1", "--to", "x"), 1, "Did you mean 'lr'?"),
+    (("train", "nowhere", "--set", "lr", "--to", "x"), 1, "NAME=VALUE"),
+    (("probe", "nowhere"), 1, "run.json"),
+    (("eval", "nowhere", "--env", "two_rooms"), 1, "nowhere"),
+    (("data", "info", "nowhere"), 1, "nowhere"),
+])  # fmt: skip
+def test_what_is_wrong_is_said_and_nothing_is_left(
+    words: tuple[str, ...], code: int, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    assert run(*words) == code
+    captured = capsys.readouterr()
+    assert message in " ".join((captured.err + captured.out).split())
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("verb", verbs())
+def test_help_has_an_example(verb: str) -> None:
+    for function in commands(verb).values():
+        assert f"For example: tacit {verb}" in (function.__doc__ or "")
+
+
+def test_help_of_a_verb_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("collect", "--help") == 0
+    out = capsys.readouterr().out
+    assert "--episodes" in out
+    assert "For example: tacit collect" in out
+
+
+def test_a_dataset_is_collected_looked_at_checked_and_converted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data, other = tmp_path / "rooms", tmp_path / "rooms.h5"
+    assert run("collect", "two_rooms:size=16", "--episodes", "3", "--steps", "4", "--to", str(data)) == 0
+    assert run("data", "info", str(data)) == 0
+    assert run("data", "check", str(data)) == 0
+    assert run("data", "convert", str(data), str(other), "--format", "hdf5") == 0
+    assert "nothing wrong" in capsys.readouterr().out
+    assert tc.data.open(other).hash() == tc.data.open(data).hash()
+    next(data.glob("data/*/*.parquet")).write_bytes(b"damage")
+    assert run("data", "check", str(data)) == 1
+
+
+def test_options_are_json_or_text() -> None:
+    assert options(("a.b=1e-3", "c=text", 'd={"e": [1]}')) == {"a.b": 1e-3, "c": "text", "d": {"e": [1]}}
+
+
+def test_a_device_that_is_not_there_is_refused() -> None:
+    assert device("cpu") == "cpu"
+    with pytest.raises(ConfigError, match="cannot use the device"):
+        device("cuda:77")
+
+
+def test_a_run_is_written_whole_and_read_back(tmp_path: Path) -> None:
+    run = Run("two_rooms", "data/rooms", "abc", seed=3, options={"training.lr": 0.1})
+    run.save(tmp_path / "run")
+    assert Run.load(tmp_path / "run") == run
+    with pytest.raises(CheckpointError, match=r"no run\.json"):
+        Run.load(tmp_path)
+
+
+def test_an_interrupt_is_no_traceback() -> None:
+    code = "import tacit.cli as c; c.run = lambda *_: (_ for _ in ()).throw(KeyboardInterrupt); c.main(['doctor'])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ})
+    assert (done.returncode, done.stderr) == (130, "tacit doctor: interrupted\n")
