@@ -74,7 +74,7 @@ def lewm(work: Path) -> object:
     import tacit as tc
 
     spec = tc.Spec({"pixels": tc.Modality("pixels", (3, SIZE, SIZE))}, tc.Box((-100.0,) * 2, (100.0,) * 2))
-    return tc.recipes.LeWM(patch=8).from_weights(load_file(work / "lewm.safetensors"), spec)
+    return tc.recipes.LeWM().from_weights(load_file(work / "lewm.safetensors"), spec)
 
 
 def plan(work: Path) -> None:
@@ -141,7 +141,7 @@ def train(steps: int) -> None:
         ],
         spec,
     )
-    model = tc.recipes.LeWM(patch=8).model(spec)
+    model = tc.recipes.LeWM().build_model(spec, seed=0)
     objective = tc.objectives.Prediction() + 0.09 * tc.objectives.SIGReg()
     clips = recorded.clips(WINDOW, frameskip=BLOCK)
     used = {}

@@ -70,7 +70,7 @@ def seconds(run: Callable[[], object], repeats: int = REPEATS) -> float:
 def build() -> tc.models.WorldModel:
     torch.manual_seed(0)
     spec = tc.Spec({"pixels": tc.Modality("pixels", (3, 64, 64))}, tc.Box((-1.0, -1.0), (1.0, 1.0)))
-    model = LeWM().model(spec).eval()
+    model = LeWM().build_model(spec, seed=0).eval()
     for parameter in model.predictor.parameters():
         if parameter.ndim > 1:
             nn.init.normal_(parameter, std=0.03)

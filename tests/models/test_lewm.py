@@ -26,17 +26,21 @@ def golden() -> dict[str, np.ndarray]:
 
 def build(golden: dict[str, np.ndarray], **changes: np.ndarray) -> WorldModel:
     config = json.loads(str(golden["config"]))
-    lewm = LeWM(
-        frameskip=5,
-        history=config["history"],
-        latent=config["input_dim"],
-        depth=config["depth"],
-        heads=config["heads"],
-        head_width=config["dim_head"],
-        mlp_width=config["mlp_dim"],
-        width=config["hidden_dim"],
-        projector_width=config["projector_hidden"],
-    )
+    sizes = {
+        "frameskip": 5,
+        "inner_norm": True,
+        "history": config["history"],
+        "latent": config["input_dim"],
+        "action_width": 4 * config["input_dim"],
+        "projector_width": config["projector_hidden"],
+        "predictor_width": config["hidden_dim"],
+        "predictor_depth": config["depth"],
+        "predictor_heads": config["heads"],
+        "predictor_head_width": config["dim_head"],
+        "predictor_mlp": config["mlp_dim"],
+        "predictor_out": config["projector_hidden"],
+    }
+    lewm = LeWM(model=sizes)
     weights = {key.removeprefix("weight/"): value for key, value in golden.items() if key.startswith("weight/")}
     spec = Spec({"features": Modality("vector", (config["hidden_dim"],))}, Box((-9.0,) * 2, (9.0,) * 2))
     return lewm.from_weights({**weights, **changes}, spec)

@@ -10,6 +10,7 @@ from tacit.recipes._recipe import Acting as Acting
 from tacit.recipes._recipe import Part as Part
 from tacit.recipes._recipe import Recipe as Recipe
 from tacit.recipes.lewm import LeWM as LeWM
+from tacit.recipes.pldm import PLDM as PLDM
 from tacit.recipes.random_rooms import RandomRooms as RandomRooms
 from tacit.recipes.reacher import Reacher as Reacher
 from tacit.recipes.two_rooms import TwoRooms as TwoRooms

@@ -122,7 +122,11 @@ class Recipe:
         """A new model for what a dataset shows and accepts, its weights drawn from ``seed``."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            return WorldModel.for_spec(spec, self.size, **self.model)
+            return WorldModel.for_spec(spec, self.size, **self.options(spec))
+
+    def options(self, spec: Spec) -> dict[str, Any]:  # noqa: ARG002 - a recipe may look at it
+        """The options of the model for a Spec."""
+        return dict(self.model)
 
     def build_objective(self) -> Objective:
         """The weighted sum of the terms."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,6 +13,8 @@ from torch import Tensor
 
 from tacit.errors import CheckpointError
 from tacit.models.world_model import WorldModel
+from tacit.recipes._recipe import Acting, Part, Recipe
+from tacit.training import TrainingConfig
 from tacit.types import Array, Spec, Statistics
 
 __all__ = ["LeWM"]
@@ -64,64 +67,33 @@ _MODULES = {
 
 
 @dataclass(frozen=True)
-class LeWM:
-    """LeWorldModel's sizes: ViT-Tiny on 14 px patches and a causal transformer over three steps.
+class LeWM(Recipe):
+    """LeWorldModel as published: a ViT-Tiny, a causal transformer over three steps, one-step prediction and SIGReg.
 
-    Args:
-        frameskip: Raw actions in a block.
-        history: Latents that the predictor sees.
-        latent: Size ``D``.
-        patch: Side of a patch of the ViT.
-        encoder_depth: Blocks of the ViT.
-        encoder_heads: Attention heads of the ViT.
-        depth: Blocks of the predictor.
-        heads: Attention heads of the predictor.
-        head_width: Size of one of them.
-        mlp_width: Hidden width of the predictor's MLPs.
-        width: Token size of the ViT and of the predictor.
-        projector_width: Hidden width of the projectors.
-        dropout: Of the predictor, while training.
+    The sizes are those of the preset ``base``; patches are 14 px wide, and 8 px where pictures are small. Actions
+    come in blocks of five and plans of five blocks are carried out whole. A vector is taken as features that are
+    encoded already.
     """
 
-    frameskip: int = 5
-    history: int = 3
-    latent: int = 192
-    patch: int = 14
-    encoder_depth: int = 12
-    encoder_heads: int = 3
-    depth: int = 6
-    heads: int = 16
-    head_width: int = 64
-    mlp_width: int = 2048
-    width: int = 192
-    projector_width: int = 2048
-    dropout: float = 0.1
-
-    def model(self, spec: Spec) -> WorldModel:
-        """A model with new weights, for pixels or for a vector of features that are encoded already."""
-        kinds = {"pixels": "vit", "vector": "identity"}
-        return WorldModel.for_spec(
-            spec,
-            "base",
-            encoders={name: kinds[m.kind] for name, m in spec.modalities.items() if m.kind in kinds},
-            frameskip=self.frameskip,
-            history=self.history,
-            latent=self.latent,
-            patch=self.patch,
-            encoder_width=self.width,
-            encoder_depth=self.encoder_depth,
-            encoder_heads=self.encoder_heads,
-            projector_width=self.projector_width,
-            action_width=4 * self.latent,
-            predictor_width=self.width,
-            predictor_depth=self.depth,
-            predictor_heads=self.heads,
-            predictor_head_width=self.head_width,
-            predictor_mlp=self.mlp_width,
-            predictor_out=self.projector_width,
-            dropout=self.dropout,
-            inner_norm=True,
+    size: str = "base"
+    model: Mapping[str, Any] = field(default_factory=lambda: {"frameskip": 5, "inner_norm": True})
+    objective: tuple[Part, ...] = (Part("prediction"), Part("sigreg", weight=0.09))
+    clip: int = 4
+    steps: int = 20_000
+    training: TrainingConfig = field(
+        default_factory=lambda: TrainingConfig(batch_size=128, lr=5e-5, weight_decay=1e-3, precision="bf16")
+    )
+    policy_steps: int = 0
+    acting: Acting = field(
+        default_factory=lambda: Acting(
+            planner=Part("cem", {"samples": 300, "iterations": 30, "elites": 30}), horizon=5, execute=5
         )
+    )
+
+    def options(self, spec: Spec) -> dict[str, Any]:
+        """As :meth:`Recipe.options`, with vectors passed through."""
+        identity = {name: "identity" for name, modality in spec.modalities.items() if modality.kind == "vector"}
+        return {"encoders": identity, **self.model}
 
     def from_weights(self, weights: Mapping[str, Tensor | Array], spec: Spec) -> WorldModel:
         """A model with released weights, in evaluation mode.
@@ -133,7 +105,7 @@ class LeWM:
         Raises:
             CheckpointError: if a weight is missing, unknown or of another shape, naming it.
         """
-        model = self.model(spec)
+        model = self.build_model(spec, seed=0)
         name = model.config.seen[0]
         given = {key: torch.as_tensor(np.asarray(value)) for key, value in weights.items()}
         state = {
@@ -144,7 +116,7 @@ class LeWM:
             if key not in state or key not in wanted:
                 raise CheckpointError(
                     f"LeWM weights for this model {'lack' if key in wanted else 'have no place for'} {key!r}. "
-                    "Check that the sizes given to LeWM and the Spec are those of the checkpoint."
+                    "Check that the sizes in LeWM(model=...) and the Spec are those of the checkpoint."
                 )
             if state[key].shape != wanted[key].shape:
                 raise CheckpointError(

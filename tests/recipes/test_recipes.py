@@ -1,0 +1,82 @@
+"""Every recipe is plain values that build, train for a step and act, and that options replace by name."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import tacit as tc
+from tacit._config import from_json, to_json
+from tacit.errors import ConfigError
+
+NAMES = tc.recipes.names()
+SHOOTING = {"name": "random_shooting", "options": {"samples": 16}}
+LIGHT = {"acting.planner": SHOOTING, "acting.horizon": 2, "acting.execute": 1, "policy_steps": 2}
+
+
+@pytest.fixture(scope="module")
+def episodes() -> tc.data.Episodes:
+    rng = np.random.default_rng(0)
+    spec = tc.Spec({"pixels": tc.Modality("pixels", (3, 64, 64))}, tc.Box((-1.0, -1.0), (1.0, 1.0)))
+    recorded = [
+        tc.Episode(
+            {"pixels": rng.integers(0, 256, (91, 3, 64, 64), dtype=np.uint8)},
+            rng.uniform(-1, 1, (90, 2)).astype(np.float32),
+        )
+        for _ in range(2)
+    ]
+    return tc.data.from_episodes(recorded, spec)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_recipe_is_json(name: str) -> None:
+    recipe = tc.recipes.load(name)()
+    assert from_json(type(recipe), to_json(recipe)).with_options({}) == recipe.with_options({})
+
+
+@pytest.mark.filterwarnings("ignore::tacit.training.CollapseWarning")
+@pytest.mark.parametrize("name", NAMES)
+def test_a_recipe_learns_and_acts(name: str, episodes: tc.data.Episodes, tmp_path: Path) -> None:
+    recipe = tc.recipes.load(name)().with_options({**LIGHT, "training.batch_size": 2, "training.precision": "float32"})
+    if name == "lewm":
+        sizes = {"encoder_depth": 1, "predictor_depth": 1, "projector_width": 32, "predictor_out": 32}
+        recipe = dataclasses.replace(recipe, model={**recipe.model, **sizes})
+    agent = recipe.learn(episodes, seed=0, to=tmp_path / "run", steps=1)
+    first = episodes[0].observation["pixels"][:1]
+    action, verdict, _ = agent.act(agent.start(seed=0, goal={"pixels": first}), {"pixels": first})
+    assert verdict.ok, verdict.reason
+    assert action.shape == (1, 2)
+    assert np.abs(action).max() <= 1
+
+
+@pytest.mark.parametrize(("options", "message"), [
+    ({"training.lrr": 1.0}, r"no option 'lrr'\. Did you mean 'lr'\?"),
+    ({"trainin.lr": 1.0}, r"no option 'trainin\.lr'\. Did you mean 'training'\?"),
+    ({"steps": "many"}, "steps must be int; got 'many'"),
+])  # fmt: skip
+def test_wrong_options_are_named(options: dict[str, object], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        tc.recipes.TwoRooms().with_options(options)
+
+
+def test_an_unknown_option_of_a_part_is_named() -> None:
+    part = tc.recipes.Part("sigreg", {"slicez": 3})
+    with pytest.raises(ConfigError, match=r"'sigreg' has no option 'slicez'\. Did you mean 'slices'\?"):
+        part.build(tc.objectives.load)
+
+
+def test_one_seed_gives_one_model() -> None:
+    spec = tc.envs.TwoRooms().spec
+    first, again, other = (tc.recipes.TwoRooms().build_model(spec, seed) for seed in (3, 3, 4))
+    weights = [next(model.encoder.parameters()) for model in (first, again, other)]
+    assert weights[0].equal(weights[1])
+    assert not weights[0].equal(weights[2])
+
+
+def test_the_pretrained_agent_finds_its_way() -> None:
+    agent = tc.recipes.pretrained("two_rooms")
+    found = tc.evaluation.closed_loop(agent, tc.envs.TwoRooms(), episodes=10, seed=5)
+    assert found.success.rate >= 0.8
+    with pytest.raises(ConfigError, match="Did you mean 'two_rooms'"):
+        tc.recipes.pretrained("two_room")
