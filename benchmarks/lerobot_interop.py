@@ -7,8 +7,8 @@ temporary folder and deletes it at the end::
 
 It writes 52 episodes with two cameras of different size, over at least three chunks each, with Tacit (once as
 video, once losslessly) and reads every frame with lerobot's ``LeRobotDataset``, windows included; then lerobot
-writes 52 such episodes and Tacit reads them all. The result is ``benchmarks/results/lerobot_interop.json``;
-the exit status is 1 if a check fails.
+writes 52 such episodes, Tacit reads them all and trains a world model on them. The result is
+``benchmarks/results/lerobot_interop.json``; the exit status is 1 if a check fails.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ from typing import Any
 
 import numpy as np
 
-EPISODES, FPS, ACTIONS, STATE = 52, 10, 3, 6
+EPISODES, FPS, ACTIONS, STATE = 52, 10, 3, 6  # a state is position and velocity, and an action the next velocity
+TRAIN_STEPS = 300
 CAMERAS = {"front": (120, 160), "wrist": (96, 96)}
 RESULT = Path(__file__).parent / "results" / "lerobot_interop.json"
 VIDEO_MEAN, VIDEO_WORST = 3.0, 40.0  # grey levels that a lossy codec may change, on average and anywhere
@@ -40,10 +41,9 @@ def recording(index: int) -> dict[str, np.ndarray]:
     """
     rng = np.random.default_rng(index)
     length = int(rng.integers(12, 24))
-    arrays = {
-        "state": rng.normal(size=(length, STATE)).astype(np.float32),
-        "action": rng.uniform(-1.0, 1.0, (length, ACTIONS)).astype(np.float32),
-    }
+    action = rng.uniform(-1.0, 1.0, (length, ACTIONS)).astype(np.float32)
+    velocity = np.concatenate([np.zeros((1, ACTIONS), np.float32), action[:-1]])
+    arrays = {"state": np.concatenate([velocity.cumsum(axis=0), velocity], axis=1), "action": action}
     steps = np.arange(length)[:, None, None]
     for name, (height, width) in CAMERAS.items():
         y, x = np.arange(height)[:, None], np.arange(width)[None, :]
@@ -149,6 +149,29 @@ def tacit_read(root: Path) -> dict[str, Any]:
     good = exact and report["action_box_is_range"] and not report["findings_of_check"] and len(episodes) == EPISODES
     good &= own and mean <= VIDEO_MEAN and worst <= VIDEO_WORST and max(decoder) <= DECODER
     return report | {"passed": bool(good and min(report["chunks"].values()) >= 3)}
+
+
+def tacit_train(root: Path) -> dict[str, Any]:
+    """Train a world model, cameras and state, from what lerobot wrote; compare its forecasts with copying."""
+    import torch
+
+    import tacit as tc
+
+    torch.set_num_threads(1)
+    train, held_out = tc.data.open(root).split(0.8, seed=0)
+    model = tc.models.WorldModel.for_spec(train.spec, "tiny", latent=16)
+    objective = tc.objectives.Prediction(steps=3) + tc.objectives.VICReg(over="pooled")
+    with tempfile.TemporaryDirectory() as to:
+        tc.train(model, objective, train.clips(4), steps=TRAIN_STEPS, seed=0, to=to, batch_size=16)
+    found = tc.evaluation.open_loop(model, held_out, horizon=3)
+    error, copy = found.error[-1], found.copy_last[-1]
+    return {
+        "steps": TRAIN_STEPS,
+        "held_out_episodes": len(held_out),
+        "open_loop_error": tc.evaluation.plain(error),
+        "copy_last": tc.evaluation.plain(copy),
+        "passed": bool(error.high < copy.low),
+    }
 
 
 # ---- the lerobot side: nothing of Tacit is imported here
@@ -310,6 +333,7 @@ def main() -> int:
             "tacit_writes_video_lerobot_reads": other(python, "read video", folder / "video"),
             "tacit_writes_lossless_lerobot_reads": other(python, "read lossless", folder / "lossless"),
             "lerobot_writes_tacit_reads": written | tacit_read(folder / "theirs"),
+            "tacit_trains_on_what_lerobot_wrote": tacit_train(folder / "theirs"),
             "seconds": round(time.time() - start),
         }
     RESULT.parent.mkdir(exist_ok=True)

@@ -90,7 +90,11 @@ def test_a_device_that_is_not_there_is_refused() -> None:
 
 def test_a_run_is_written_whole_and_read_back(tmp_path: Path) -> None:
     run = Run("two_rooms", "data/rooms", "abc", seed=3, options={"training.lr": 0.1})
-    run.save(tmp_path / "run")
+    run.begin(tmp_path / "run")
+    run.begin(tmp_path / "run")
+    assert Run.load(tmp_path / "run") == run
+    with pytest.raises(CheckpointError, match="holds another run"):
+        Run("two_rooms", "data/rooms", "abc", seed=4).begin(tmp_path / "run")
     assert Run.load(tmp_path / "run") == run
     with pytest.raises(CheckpointError, match=r"no run\.json"):
         Run.load(tmp_path)

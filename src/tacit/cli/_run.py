@@ -27,7 +27,7 @@ __all__ = ["Run", "device", "options"]
 
 @dataclass(frozen=True)
 class Run:
-    """The content of ``run.json``."""
+    """The content of ``run.json``; ``options`` is the whole recipe as it was used."""
 
     recipe: str
     data: str
@@ -37,8 +37,17 @@ class Run:
     split_seed: int = 0
     options: Mapping[str, Any] = field(default_factory=dict)
 
-    def save(self, to: Path) -> None:
-        """Write it into the directory of the run."""
+    def begin(self, to: Path) -> None:
+        """Write it into the directory of the run, before anything is trained there.
+
+        Raises:
+            CheckpointError: if the directory holds another run, which is left as it is.
+        """
+        if (to / "run.json").exists() and Run.load(to) != self:
+            raise CheckpointError(
+                f"{to} holds another run: its run.json names another dataset, recipe, option or seed. Choose another "
+                "place, or remove that run."
+            )
         to.mkdir(parents=True, exist_ok=True)
         fresh = to / ".run.json"
         fresh.write_text(json.dumps(to_json(self), indent=2) + "\n")

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["demo"]
 
 EPISODES, TASKS, TASK_SEED, FILMED = 400, 200, 1, 6
+SHOWN_SEED = 7_000
 WORLD = (0.0, 64.0, 64.0, 0.0)
 
 
@@ -32,8 +33,10 @@ def demo(*, out: Path = Path("tacit-demo"), pretrained: bool = False, seed: int 
     seconds: dict[str, float] = {}
     recipe = tc.recipes.load("two_rooms")()
     with stage("collect", "recording random wandering", seconds):
-        count = EPISODES // 5 if pretrained else EPISODES
-        episodes = tc.collect("two_rooms", episodes=count, to=out / "data", seed=seed, progress=True)
+        # The model that comes with Tacit has seen other recordings than these.
+        count, of = (EPISODES // 5, SHOWN_SEED) if pretrained else (EPISODES, seed)
+        place = out / ("shown" if pretrained else "data")
+        episodes = tc.collect("two_rooms", episodes=count, to=place, seed=of, progress=True)
         fit_on, held_out = episodes.split(0.9, seed=0)
     if pretrained:
         agent, sections = tc.recipes.pretrained("two_rooms"), []
@@ -59,23 +62,27 @@ def demo(*, out: Path = Path("tacit-demo"), pretrained: bool = False, seed: int 
             film=FILMED,
             told=said,
         )
+        ranking = tc.evaluation.energy_rank_correlation(
+            model, agent.cost, tc.envs.TwoRooms(), horizon=agent.horizon, seed=TASK_SEED
+        )
     with stage("report", "drawing it", seconds):
         sections = [
             tc.evaluation.planning_section(runs, extent=WORLD),
             tc.evaluation.probe_section([knows], unit="world units"),
             tc.evaluation.imagination_section(imagined),
-            tc.evaluation.open_loop_section(ahead),
+            tc.evaluation.open_loop_section(ahead, ranking),
             *sections,
         ]
     record = tc.evaluation.new_record(
         "demo",
-        seeds={"data": seed, "train": seed, "tasks": TASK_SEED, "split": 0},
-        config={"recipe": recipe, "episodes": count, "pretrained": pretrained},
+        seeds={"data": of, **({} if pretrained else {"train": seed}), "tasks": TASK_SEED, "split": 0},
+        config={"recipe": recipe, "episodes": len(episodes), "pretrained": pretrained},
         dataset_hash=episodes.hash(),
         planning=tc.evaluation.planning_record(runs),
         probe={"position": tc.evaluation.probe_record(knows)},
         effective_rank=knows.effective_rank,
         open_loop=tc.evaluation.open_loop_record(ahead),
+        energy_rank_correlation=ranking,
         seconds={**seconds, "total": sum(seconds.values())},
     )
     page = tc.evaluation.write_report(

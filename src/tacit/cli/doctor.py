@@ -13,7 +13,6 @@ EXTRAS = {
     "hdf5": ("h5py", "HDF5 datasets"),
     "tensorboard": ("tensorboard", "TensorBoard logs"),
     "mujoco": ("dm_control", "MuJoCo Reacher and dm_control"),
-    "onnx": ("onnxruntime", "ONNX export and run time"),
 }
 
 

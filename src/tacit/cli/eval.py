@@ -17,6 +17,7 @@ def eval_(
     env: str,
     episodes: int = 200,
     seed: int = 1,
+    device: str = "auto",
     to: Path | None = None,
 ) -> None:
     """Let the agent of a run pursue held-out goals; beside it random actions, its policy alone and its ceiling.
@@ -28,24 +29,37 @@ def eval_(
         env: The environment, for example two_rooms or two_rooms:layout=random.
         episodes: Tasks.
         seed: Of the tasks.
+        device: cpu, cuda, cuda:1, mps or auto.
         to: Where to write report.json and index.html; RUN/eval where it is not said.
     """
     import tacit as tc
     from tacit.cli._run import Run
+    from tacit.cli._run import device as chosen
     from tacit.cli.demo import said
 
     record = Run.load(run)
-    agent = tc.Agent.load(run / "agent")
+    place = chosen(device)
+    agent = tc.Agent.load(run / "agent", place)
     world = tc.envs.make_goal(env)
     runs = tc.evaluation.beside_references(
         agent, world, policy=agent.proposal, episodes=episodes, seed=seed, film=6, told=said
     )
+    ranking = tc.evaluation.energy_rank_correlation(
+        tc.checkpoint.load_model(run / "agent", place),
+        agent.cost,
+        world,
+        horizon=agent.horizon,
+        tasks=min(50, episodes),
+        seed=seed,
+    )
+    print(f"plan energy and true outcome: Spearman {ranking.mean:.2f} [{ranking.low:.2f}, {ranking.high:.2f}]")
     written = tc.evaluation.new_record(
         "eval",
         seeds={"train": record.seed, "tasks": seed},
         config={"run": record, "env": env, "episodes": episodes},
         dataset_hash=record.dataset_hash,
         planning=tc.evaluation.planning_record(runs),
+        energy_rank_correlation=ranking,
     )
     sections = [tc.evaluation.planning_section(runs)]
     print(tc.evaluation.write_report(to or run / "eval", written, sections, title=f"How {run.name} plans"))

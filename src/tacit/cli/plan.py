@@ -16,6 +16,7 @@ def plan(
     *,
     env: str,
     seed: int = 1,
+    device: str = "auto",
     to: Path | None = None,
 ) -> None:
     """Decide once at the start of a held-out task, and show the search and where its plan would lead.
@@ -26,11 +27,13 @@ def plan(
         run: The directory of a run.
         env: The environment, for example two_rooms or two_rooms:layout=random.
         seed: Of the task.
+        device: cpu, cuda, cuda:1, mps or auto.
         to: A picture to write; RUN/plan.png where it is not said.
     """
     import tacit as tc
+    from tacit.cli._run import device as chosen
 
-    decision = tc.evaluation.decide(tc.Agent.load(run / "agent"), tc.envs.make_goal(env), seed)
+    decision = tc.evaluation.decide(tc.Agent.load(run / "agent", chosen(device)), tc.envs.make_goal(env), seed)
     print("iteration       best       mean   rejected")
     for index, step in enumerate(decision.plan.trace):
         print(f"{index:>9} {float(step.best[0]):>10.4g} {float(step.mean[0]):>10.4g} {int(step.rejected[0]):>10}")

@@ -16,6 +16,7 @@ def probe(
     *,
     target: tuple[str, ...] = (),
     data: Path | None = None,
+    device: str = "auto",
     to: Path | None = None,
 ) -> None:
     """Read physical quantities from frozen latents, and measure how far imagination holds.
@@ -26,14 +27,16 @@ def probe(
         run: The directory of a run.
         target: Labels to read; all of them where none is named.
         data: Where the dataset of the run is now.
+        device: cpu, cuda, cuda:1, mps or auto.
         to: Where to write report.json and index.html; RUN/probe where it is not said.
     """
     import tacit as tc
     from tacit.cli._run import Run
+    from tacit.cli._run import device as chosen
 
     record = Run.load(run)
     fit_on, held_out = record.split(data)
-    model = tc.checkpoint.load_model(run)
+    model = tc.checkpoint.load_model(run, chosen(device))
     names = target or tuple(fit_on.labels)
     reports = [tc.evaluation.probe(model, fit_on=fit_on, test_on=held_out, target=name) for name in names]
     horizon = min(8, (int(held_out.lengths.min()) - 1) // model.config.frameskip - model.config.history + 1)

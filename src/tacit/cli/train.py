@@ -35,15 +35,16 @@ def train(
         set: Options of the recipe to replace, each NAME=VALUE with a dotted name.
     """
     import tacit as tc
+    from tacit._config import to_json
     from tacit.cli._run import Run, options
     from tacit.cli._run import device as chosen
 
-    changed = options(set)
-    method = tc.recipes.load(recipe)().with_options({**changed, **({"steps": steps} if steps else {})})
+    changed = {**options(set), **({} if steps is None else {"steps": steps})}
+    method = tc.recipes.load(recipe)().with_options(changed)
     episodes = tc.data.open(data)
-    run = Run(recipe, str(data), episodes.hash(), seed, options=changed)
+    run = Run(recipe, str(data), episodes.hash(), seed, options=to_json(method))
+    run.begin(to)
     fit_on, held_out = episodes.split(run.fraction, seed=run.split_seed)
-    run.save(to)
     model = method.build_model(episodes.spec, seed).to(chosen(device))
     print(f"{len(fit_on)} episodes to train on, {len(held_out)} held out")
     method.train(model, fit_on, seed=seed, to=to, progress=True)

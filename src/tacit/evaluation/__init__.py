@@ -17,7 +17,6 @@ __getattr__, __dir__, __all__ = lazy(
             "references",
             "report",
             "scoring",
-            "scoring",
             "sections",
             "statistics",
         )
