@@ -1,4 +1,4 @@
-"""Sphinx configuration: `uv run sphinx-build -W docs docs/_build`."""
+"""Sphinx configuration: `uv run --group docs sphinx-build -W docs docs/_build`."""
 
 project = "Tacit"
 author = "The Tacit authors"

@@ -69,6 +69,8 @@ class Box:
     high: tuple[float, ...]
 
     def __post_init__(self) -> None:
+        for name in ("low", "high"):  # an array or a list is taken as well
+            object.__setattr__(self, name, tuple(float(bound) for bound in vars(self)[name]))
         if len(self.low) != len(self.high) or not self.low:
             raise SpecError(
                 f"Box needs as many low as high bounds, at least one; got {len(self.low)} and {len(self.high)}."
@@ -169,7 +171,11 @@ class Spec:
             raise SpecError(f"fps must be positive; got {self.fps}.")
 
     def samples(self, name: str, steps: int) -> int:
-        """The length of modality ``name`` over ``steps`` observations: sample ``k`` falls at ``k / rate`` seconds."""
+        """The length of modality ``name`` over ``steps`` observations.
+
+        Sample ``k`` of a series falls at ``k / rate`` seconds and observation ``t`` at ``t / fps``; the samples
+        of a step are those from its observation on, up to the next one.
+        """
         rate = self.modalities[name].rate
         return steps if rate is None else int(np.ceil(steps * rate / self.fps - 1e-9))
 
@@ -228,7 +234,7 @@ class Clip:
 
     Attributes:
         observation: Per modality ``[B, T, ...]``, in its storage dtype; a series is
-            ``[B, T, R, C]`` with the ``R`` samples of each interval.
+            ``[B, T, R, C]`` with the ``R`` latest samples at the time of each observation or before.
         action: ``[B, T - 1, frameskip * A]`` raw actions, one block for each interval.
         episode: ``[B]`` index of the episode of each window.
         start: ``[B]`` step at which each window starts.
@@ -264,7 +270,7 @@ class Iteration:
 
     Attributes:
         best: ``[B]`` lowest energy so far.
-        mean: ``[B]`` mean of the finite energies of this round.
+        mean: ``[B]`` mean of the finite energies of this round; NaN where there is none.
         elite: ``[B, H, A]`` mean of the search distribution after the round.
         spread: ``[B, H, A]`` its standard deviation (probability for a discrete space).
         rejected: ``[B]`` number of candidates whose energy was not finite.

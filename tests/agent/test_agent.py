@@ -76,8 +76,8 @@ def test_the_agent_never_looks_beyond_its_deadline():
     world, planner = Walk(frameskip=2), Recorded()
     agent = Agent(world, planner, Goal(), horizon=3, deadline=7)
     world.live(agent, START, GOAL, steps=12)
-    assert [asked[0] for asked in planner.asked] == [6, 6, 4, 2, 2, 2], "rows: blocks left of 7 steps, times 2"
-    assert [asked[1].shape[1] for asked in planner.asked[1:]] == [6, 4, 2, 2, 2]
+    assert [asked[0] for asked in planner.asked] == [6, 4, 2, 2, 2, 2], "rows: whole blocks left of 7 steps, times 2"
+    assert [asked[1].shape[1] for asked in planner.asked[1:]] == [4, 2, 2, 2, 2]
 
 
 def test_with_a_deadline_the_last_step_alone_brings_it_there_and_keeps_it():
@@ -185,14 +185,64 @@ def test_nan_in_an_observation_is_a_failed_decision():
     assert np.isfinite(action).all()
 
 
+@pytest.mark.parametrize("planner", [*PLANNERS, RandomShooting(samples=50)], ids=lambda p: type(p).__name__)
+@pytest.mark.parametrize("part", ["first", "later", "goal"])
+def test_a_world_that_fails_leaves_the_others_alone(planner, part):
+    def lived(spoil):
+        world = Walk(frameskip=2, history=2)
+        policy = GoalPolicy(GoalPolicyConfig(2, world.config.spec.action, frameskip=2, width=8))
+        agent = Agent(world, planner, Goal(), horizon=2, proposal=policy.eval())
+        goal, start = GOAL.copy(), START.copy()
+        if spoil and part == "goal":
+            goal[1] = np.nan
+        state = agent.start(seed=0, batch=3, goal={"position": goal})
+        actions, verdicts = [], []
+        for step in range(6):
+            position = start.copy()
+            if spoil and step == {"first": 0, "later": 2}.get(part):
+                position[1] = np.inf
+            action, verdict, state = agent.act(state, {"position": position})
+            actions.append(action)
+            verdicts.append(verdict)
+        return np.stack(actions), verdicts, state
+
+    torch.manual_seed(0)
+    whole, _, _ = lived(False)
+    torch.manual_seed(0)
+    spoilt, verdicts, state = lived(True)
+    np.testing.assert_array_equal(spoilt[:, [0, 2]], whole[:, [0, 2]])
+    assert np.isfinite(spoilt).all()
+    # This world model uses the last latent alone, so a failure does not outlast its observation.
+    failed = {"first": [0, 1], "later": [2, 3], "goal": range(6)}[part]
+    assert [step for step, verdict in enumerate(verdicts) if not verdict.ok] == list(failed)
+    assert "world 1: none" in verdicts[failed[0]].reason
+    if part == "goal":
+        assert (spoilt[:, 1] == 0).all()
+        assert state.plan.energy.isnan().tolist() == [False, True, False]
+        assert (state.plan.actions[1] == 0).all()
+
+
+def test_a_world_that_fails_goes_on_with_its_own_plan():
+    world = Walk(frameskip=2)
+    agent = Agent(world, Recorded(), Goal(), horizon=3)
+    state = agent.start(seed=0, batch=3, goal={"position": GOAL})
+    for step in range(4):
+        position = START.copy()
+        position[2] = np.nan if step == 2 else 0.0
+        action, verdict, state = agent.act(state, {"position": position})
+    assert verdict.reason.startswith("planning failed: world 2: none")
+    np.testing.assert_allclose(action[:, 0], [0.01, 0.01, 0.03])
+
+
 class Hints:
     """Proposes one constant block, ``count`` times."""
 
     def __init__(self, block):
         self.block = torch.tensor(block)
 
-    def propose(self, latents, goal, horizon, count, generator, model):
-        assert latents.shape == goal.shape == (len(latents), 2)
+    def propose(self, latents, goal, horizon, count, generator, model, past_actions=None):
+        assert latents.shape[2:] == goal.shape[1:] == (2,)
+        assert past_actions.shape[1] == latents.shape[1] - 1
         assert isinstance(model, Walk)
         return self.block.expand(len(latents), count, horizon, -1)
 
@@ -242,6 +292,36 @@ def test_goal_policy_acts_and_proposes():
     helped = Agent(world, few, Goal(), horizon=2, proposal=policy)
     positions, _, _, _ = world.live(helped, START, GOAL, steps=8)
     assert np.abs(positions[-1] - GOAL).max() < 0.6
+
+
+@pytest.mark.parametrize("space", [Box((-1.0, -1.0), (1.0, 1.0)), Discrete(2)])
+def test_policy_actor_idles_in_the_world_that_fails(space):
+    world = Walk(space=space)
+    torch.manual_seed(0)
+    actor = PolicyActor(world, GoalPolicy(GoalPolicyConfig(2, space)))
+    state = actor.start(seed=0, batch=3, goal={"position": GOAL})
+    whole, verdict, _ = actor.act(state, {"position": START})
+    assert verdict.ok
+    spoilt, verdict, _ = actor.act(state, {"position": np.where([[0], [1], [0]], np.float32(np.nan), START)})
+    np.testing.assert_array_equal(spoilt[[0, 2]], whole[[0, 2]])
+    np.testing.assert_array_equal(spoilt[1], [0, 0] if isinstance(space, Box) else [1, 0])
+    assert verdict.reason.startswith("world 1: ")
+
+
+def test_a_policy_gets_the_history():
+    asked = []
+
+    class Noted(Hints):
+        def propose(self, latents, goal, horizon, count, generator, model, past_actions=None):
+            asked.append((latents, past_actions))
+            return super().propose(latents, goal, horizon, count, generator, model, past_actions)
+
+    world = Walk(history=3)
+    agent = Agent(world, Recorded(), Goal(), horizon=2, proposal=Noted([0.1, 0.2]))
+    positions, actions, _, _ = world.live(agent, START, GOAL, steps=4)
+    latents, past = asked[-1]
+    np.testing.assert_allclose(latents.transpose(0, 1), positions[1:4])
+    np.testing.assert_allclose(past.transpose(0, 1), actions[1:3])
 
 
 def test_policy_actor_with_choices():

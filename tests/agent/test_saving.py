@@ -1,6 +1,5 @@
 """A saved agent acts like the one that was saved, and a file names nothing but what is installed."""
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -8,8 +7,9 @@ import pytest
 import torch
 
 from agent.worlds import Walk
+from tacit import checkpoint
 from tacit.agent import Agent
-from tacit.checkpoint import load_model
+from tacit.checkpoint import Part, load_model
 from tacit.costs import Effort, Goal
 from tacit.errors import CheckpointError, ConfigError
 from tacit.models import GoalPolicy, WorldModel
@@ -86,13 +86,14 @@ def test_what_cannot_be_saved_is_refused(model, tmp_path):
 
 
 def change(path: Path, key: str, value: object) -> None:
-    written = json.loads(path.read_text())
-    target = written
+    """Save an agent anew with one value changed."""
+    part = checkpoint.load(path).parts["agent"]
+    target = written = dict(part.config)
     *parents, last = key.split(".")
     for parent in parents:
         target = target[int(parent) if parent.isdigit() else parent]
     target[last] = value
-    path.write_text(json.dumps(written))
+    checkpoint.save(path, checkpoint.load_model(path), {"agent": Part(written, part.tensors)})
 
 
 @pytest.mark.parametrize(
@@ -108,7 +109,7 @@ def change(path: Path, key: str, value: object) -> None:
 )
 def test_a_file_cannot_name_what_is_not_installed(key, value, message, model, tmp_path):
     Agent(model, CEM(), Goal(), horizon=3).save(tmp_path / "agent")
-    change(tmp_path / "agent" / "agent.json", key, value)
+    change(tmp_path / "agent", key, value)
     with pytest.raises(CheckpointError, match=message):
         Agent.load(tmp_path / "agent")
 
@@ -116,3 +117,16 @@ def test_a_file_cannot_name_what_is_not_installed(key, value, message, model, tm
 def test_a_checkpoint_that_is_no_agent_is_refused(tmp_path):
     with pytest.raises(CheckpointError, match="does not exist"):
         Agent.load(tmp_path / "nothing")
+
+
+@pytest.mark.parametrize(
+    ("part", "key", "value"), [("proposal", "widht", 3), ("proposal", "depth", 0), ("agent", "horizon", 0)]
+)
+def test_options_that_cannot_be_built_are_the_checkpoints_fault(part, key, value, model, tmp_path):
+    policy = GoalPolicy(GoalPolicyConfig(8, SPEC.action, frameskip=2, width=16))
+    Agent(model, CEM(), Goal(), horizon=3, proposal=policy).save(tmp_path / "agent")
+    parts = dict(checkpoint.load(tmp_path / "agent").parts)
+    parts[part] = checkpoint.Part({**parts[part].config, key: value}, parts[part].tensors)
+    checkpoint.save(tmp_path / "agent", model, parts)
+    with pytest.raises(CheckpointError, match=rf"{tmp_path.name}.* cannot be built here"):
+        Agent.load(tmp_path / "agent")

@@ -1,6 +1,5 @@
 """Checkpoints: what is read back, and what is refused."""
 
-import json
 import shutil
 import subprocess
 import sys
@@ -9,10 +8,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from tacit import checkpoint
 from tacit.checkpoint import Part
+from tacit.checkpoint._directory import write
 from tacit.errors import CheckpointError
 from tacit.models import WorldModel
 from tacit.types import Box, Discrete, Modality, Spec, Statistics
@@ -149,15 +149,16 @@ def test_a_kill_while_writing_leaves_the_old_or_the_new(saved: Path, model: Worl
 
 def rewrite(path: Path, change: dict[str, torch.Tensor], drop: str = "") -> None:
     """Another, well-formed, set of tensors, with a manifest that agrees."""
-    tensors = load_file(path / "model.safetensors") | change
+    model = checkpoint.load(path).parts["model"]
+    tensors = {**model.tensors, **change}
     tensors.pop(drop, None)
-    fake = path.parent / "fake"
-    fake.mkdir()
-    save_file(tensors, fake / "x.safetensors")
-    from tacit.checkpoint._directory import write
+    write(path, {"model": Part(model.config, tensors)})
 
-    config = json.loads((path / "model.json").read_text())
-    write(path, {"model": Part(config, tensors)})
+
+def rewrite_config(path: Path, **change: object) -> None:
+    """Another configuration, with a manifest that agrees."""
+    model = checkpoint.load(path).parts["model"]
+    write(path, {"model": Part({**model.config, "config": {**model.config["config"], **change}}, model.tensors)})
 
 
 def test_other_tensors_are_named(saved: Path) -> None:
@@ -182,9 +183,7 @@ def test_another_dtype_is_refused(saved: Path) -> None:
 
 
 def test_a_config_too_large_for_its_tensors_allocates_nothing(saved: Path) -> None:
-    config = json.loads((saved / "model.json").read_text())
-    config["config"]["latent"] = 10**9
-    (saved / "model.json").write_text(json.dumps(config))
+    rewrite_config(saved, latent=10**9)
     with pytest.raises(CheckpointError, match=r"expected .*1000000000"):
         checkpoint.load_model(saved)
 
@@ -214,7 +213,7 @@ def damage_manifest_cut(path: Path) -> None:
 
 
 def damage_manifest_emptied(path: Path) -> None:
-    (path / "checkpoint.json").write_text('{"format": 1}')
+    (path / "checkpoint.json").write_text('{"format": 2}')
 
 
 def damage_format(path: Path) -> None:
@@ -226,21 +225,35 @@ def damage_list(path: Path) -> None:
 
 
 def damage_config_unknown(path: Path) -> None:
-    config = json.loads((path / "model.json").read_text())
-    config["config"]["latnet"] = 3
-    (path / "model.json").write_text(json.dumps(config))
+    rewrite_config(path, latnet=3)
+
+
+def damage_config_digit(path: Path) -> None:
+    file = path / "model.json"
+    file.write_text(file.read_text().replace('"latent": 6', '"latent": 7'))
+
+
+def damage_config_cut(path: Path) -> None:
+    (path / "model.json").write_text("{}")
+
+
+def damage_config_gone(path: Path) -> None:
+    (path / "model.json").unlink()
 
 
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
         (damage_truncate, r"model\.safetensors is damaged: expected \d+ bytes, found \d+"),
-        (damage_bit, "its digest is not the one recorded"),
+        (damage_bit, r"model\.safetensors is damaged .*: its digest is not the one recorded"),
+        (damage_config_digit, r"model\.json is damaged .*: its digest is not the one recorded"),
+        (damage_config_cut, r"model\.json is damaged: expected \d+ bytes, found 2"),
+        (damage_config_gone, r"incomplete: model\.json is missing"),
         (damage_tensors_gone, r"incomplete: model\.safetensors is missing"),
         (damage_manifest_gone, r"checkpoint\.json does not exist"),
         (damage_manifest_cut, "not readable JSON"),
         (damage_manifest_emptied, "needs the option"),
-        (damage_format, "has format 99; this version of Tacit reads format 1"),
+        (damage_format, "has format 99; this version of Tacit reads format 2"),
         (damage_list, "must hold a JSON object; got list"),
         (damage_config_unknown, "no option 'latnet'. Did you mean 'latent'"),
     ],
@@ -249,6 +262,13 @@ def test_damage_is_refused(saved: Path, damage: object, message: str) -> None:
     damage(saved)
     with pytest.raises(CheckpointError, match=message):
         checkpoint.load_model(saved)
+
+
+def test_damage_to_the_values_of_a_further_part_is_refused(saved: Path) -> None:
+    file = saved / "more.json"
+    file.write_text(file.read_text().replace("3", "4"))
+    with pytest.raises(CheckpointError, match=r"more\.json is damaged"):
+        checkpoint.load(saved)
 
 
 def test_restore_copies_all_or_nothing() -> None:

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -91,13 +92,13 @@ class Fuse(gymnasium.Env[Any, Any]):
     observation_space = gymnasium.spaces.Box(-np.inf, np.inf, (2,))
     action_space = gymnasium.spaces.Box(-1, 1, (1,))
 
-    def __init__(self) -> None:
-        self.lit = 0
+    def __init__(self, longest: int = 12) -> None:
+        self.lit, self.longest = 0, longest
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         super().reset(seed=seed)
         self.lit = 0 if seed is not None else self.lit + 1
-        self.left = int(self.np_random.integers(1, 12))
+        self.left = int(self.np_random.integers(1, self.longest))
         return self.show(), {}
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
@@ -165,6 +166,59 @@ def test_another_collection_is_not_mixed_in(tmp_path: Path, change: dict[str, An
         tc.collect(TwoRooms, **{"episodes": 3, "steps": 5, "to": tmp_path / "data", **change})
     with pytest.raises(ConfigError, match="holds 2 episodes"):
         tc.collect(functools.partial(TwoRooms, factors={"speed": 1.0}), episodes=3, steps=5, to=tmp_path / "data")
+
+
+def pull(strength: float) -> Any:
+    def act(env: Environment, seeds: Any, steps: int) -> Any:
+        return env.reset(seeds), lambda step, observation: np.full((env.num_envs, 2), strength, np.float32)
+
+    return act
+
+
+@pytest.mark.parametrize(
+    ("began", "goes_on"),
+    [
+        ({"env": lambda: TwoRooms(2, layout="random")}, {"env": lambda: TwoRooms(2, factors={"speed": 1.0})}),
+        (
+            {"env": lambda: GymnasiumEnvironment(Fuse, 2)},
+            {"env": lambda: GymnasiumEnvironment(functools.partial(Fuse, longest=40), 2)},
+        ),
+        (
+            {"env": lambda: lambda num_envs: TwoRooms(num_envs)},
+            {"env": lambda: lambda num_envs: TwoRooms(num_envs, layout="random")},
+        ),
+        ({"env": lambda: TwoRooms(2), "policy": pull(0.1)}, {"env": lambda: TwoRooms(2), "policy": pull(0.9)}),
+    ],
+)
+def test_what_has_no_name_is_not_mixed_in(tmp_path: Path, began: dict[str, Any], goes_on: dict[str, Any]) -> None:
+    def go_on(env: Callable[[], Any], policy: Any = "random", episodes: int = 3) -> tc.data.Episodes:
+        return tc.collect(env(), policy, episodes=episodes, steps=5, to=tmp_path / "data")
+
+    before = go_on(**began)
+    with pytest.raises(ConfigError, match=r"holds 3 episodes of .* recorded again, comes out otherwise"):
+        go_on(**goes_on, episodes=5)
+    with pytest.raises(ConfigError, match="comes out otherwise"):
+        go_on(**goes_on)
+    longer = go_on(**began, episodes=5)
+    assert len(longer) == 5 and longer[:3].hash() == before.hash()
+
+
+def test_an_unfinished_collection_is_not_mixed_in(tmp_path: Path) -> None:
+    class Broken(TwoRooms):
+        def reset(self, seed: Any) -> Observation:
+            self.resets = getattr(self, "resets", 0) + 1
+            if self.resets == 2:
+                raise InterruptedError
+            return super().reset(seed)
+
+    Broken.__module__, Broken.__qualname__ = TwoRooms.__module__, TwoRooms.__qualname__
+    with pytest.raises(InterruptedError):
+        tc.collect(Broken(2), episodes=6, steps=5, to=tmp_path / "data")
+    assert len(list((tmp_path / ".data.unfinished").glob("episode-*"))) == 2
+    with pytest.raises(ConfigError, match=r"holds 2 episodes .* comes out otherwise"):
+        tc.collect(TwoRooms(2, layout="random"), episodes=6, steps=5, to=tmp_path / "data")
+    resumed = tc.collect(TwoRooms(3), episodes=6, steps=5, to=tmp_path / "data")
+    assert resumed.hash() == tc.collect(TwoRooms(1), episodes=6, steps=5).hash()
 
 
 def test_episodes_of_someone_else_are_not_added_to(tmp_path: Path) -> None:

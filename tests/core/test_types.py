@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 
 from tacit.errors import SpecError
@@ -26,6 +27,12 @@ def test_a_box_needs_finite_ordered_bounds(low: tuple[float, ...], high: tuple[f
 def test_a_modality_fits_its_kind(kind: str, shape: tuple[int, ...], rate: float | None) -> None:
     with pytest.raises(SpecError):
         Modality(kind, shape, rate)  # type: ignore[arg-type]
+
+
+def test_a_box_takes_arrays() -> None:
+    box = Box(np.array([-1.0, 0.0]), [1, 2])  # type: ignore[arg-type]
+    assert box == Box((-1.0, 0.0), (1.0, 2.0))
+    assert hash(box) == hash(Box((-1.0, 0.0), (1.0, 2.0)))
 
 
 def test_a_choice_needs_two() -> None:

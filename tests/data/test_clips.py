@@ -52,7 +52,7 @@ def test_a_clip_is_a_window_of_one_episode(lengths, length, frameskip, rate, see
     try:
         clips = episodes.clips(length, frameskip)
     except DataError:
-        assert max(lengths) < (length - 1) * frameskip + 1 + frameskip - 1
+        assert max(lengths) < (length - 1) * frameskip + 1 + frameskip
         return
     clip = clips.batch(seed, step, 7)
     first = 1000.0 * clip.episode[:, None]
@@ -65,8 +65,26 @@ def test_a_clip_is_a_window_of_one_episode(lengths, length, frameskip, rate, see
     assert clip.action.shape == (7, length - 1, frameskip)
     for row, observation in itertools.product(range(7), range(length)):
         beat = clip.observation["beat"][row, observation, :, 0].numpy() - first[row].item()
-        end = episodes.spec.samples("beat", int(steps[row, observation]) + 1)
-        np.testing.assert_array_equal(beat, np.arange(end - len(beat), end))
+        latest = int(np.floor(int(steps[row, observation]) * rate / 10 + 1e-9))
+        assert len(beat) == episodes.spec.samples("beat", frameskip)
+        np.testing.assert_array_equal(beat, np.arange(latest - len(beat) + 1, latest + 1))
+
+
+@pytest.mark.parametrize(("rate", "frameskip"), [(100.0, 1), (25.0, 1), (25.0, 3), (3.0, 2), (33.3, 4), (10.0, 2)])
+def test_a_series_never_shows_what_comes_after_its_observation(rate, frameskip):
+    spec = Spec({"ramp": Modality("series", (1,), rate)}, tc.Box((0.0,), (1.0,)), fps=10.0)
+    ramp = (np.arange(spec.samples("ramp", 20), dtype=np.float32) / rate)[:, None]  # the time of each sample
+    episode = tc.Episode({"ramp": ramp}, np.zeros((19, 1), np.float32))
+    clips = tc.data.from_episodes([episode], spec).clips(2, frameskip)
+    clip = clips.cut(*clips.windows(np.arange(len(clips))))
+    now = (clip.start[:, None] + torch.arange(2) * frameskip) / 10
+    times = clip.observation["ramp"][..., 0]
+    assert (times <= now[..., None] + 1e-5).all()
+    assert (times[..., -1] > now - 1 / rate - 1e-5).all(), "the latest sample there is"
+    each = times.shape[-1]
+    first = next(step for step in range(20) if (ramp[:, 0] <= step / 10 + 1e-5).sum() >= each)
+    assert clip.start.min() == first, "every window that has its samples"
+    assert clip.start.max() == 19 - frameskip
 
 
 @settings(max_examples=20, deadline=None)
@@ -150,7 +168,7 @@ def test_chosen_modalities_only():
 
 def test_refusals_teach():
     episodes = tc.data.from_episodes(recordings(3), SPEC)
-    with pytest.raises(DataError, match=r"need an episode of 31 observations; the longest of 3 has 8"):
+    with pytest.raises(DataError, match=r"need an episode of 32 observations; the longest of 3 has 8"):
         episodes.clips(31)
     with pytest.raises(SpecError, match="Did you mean 'pixels'"):
         episodes.clips(2, modalities=("pixel",))

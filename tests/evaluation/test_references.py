@@ -116,8 +116,8 @@ def test_the_ceiling_is_the_agent_in_all_but_model_and_cost(cost):
 
 def test_an_agent_is_run_beside_its_floors_and_its_ceiling():
     class Towards:
-        def propose(self, latents, goal, horizon, count, generator, model):
-            step = ((goal - latents) / 2).clamp(-1, 1)
+        def propose(self, latents, goal, horizon, count, generator, model, past_actions=None):
+            step = ((goal - latents[:, -1]) / 2).clamp(-1, 1)
             return step.repeat(1, 2)[:, None, None].expand(-1, count, horizon, -1)
 
     env, told = Line(budget=24, success_at="any"), []

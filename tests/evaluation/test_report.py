@@ -47,6 +47,15 @@ def run():
     return ev.closed_loop(ev.ExpertActor(env), env, episodes=6, film=3)
 
 
+@pytest.mark.parametrize("share", [0.0, 0.5])
+def test_replaced_tasks_are_mentioned_where_there_were_any(share):
+    met = ev.closed_loop(Walker(), Line(solved_share=share), 20)
+    section = ev.planning_section({"success": met, "random": met})
+    sentence = f"{met.refused} drawn tasks were solved at their start and replaced."
+    assert (met.refused > 0) == (share > 0) == (sentence in section.text)
+    assert ("replaced" in section.text) == (share > 0)
+
+
 @pytest.fixture(scope="module")
 def written(tmp_path_factory, run):
     train, held_out = recordings(10).split(0.7, seed=0)

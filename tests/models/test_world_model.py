@@ -13,6 +13,7 @@ from torch import nn
 from tacit._config import from_json, to_json
 from tacit.errors import ConfigError, SpecError
 from tacit.models import WorldModel, WorldModelConfig
+from tacit.models._config import TRANSFORMER
 from tacit.nn import linear
 from tacit.nn.kernels import Packed
 from tacit.types import Box, Clip, Discrete, Modality, Spec, Statistics
@@ -217,6 +218,11 @@ def test_actions_that_do_not_fit_are_refused_in_words() -> None:
         model.rollout(latents[:, 0], torch.zeros(2, 3, 5, 4))
     with pytest.raises(SpecError, match="1 latents have 0 action blocks between them"):
         model.rollout(latents, torch.zeros(2, 3, 5, 4), torch.zeros(2, 2, 4))
+    latents, blocks = torch.randn(2, 3, 32), torch.rand(2, 3, 5, 4)
+    torch.testing.assert_close(model.eval().rollout(latents, blocks), model.rollout(latents[:, -1:], blocks))
+    looks_back = WorldModel.for_spec(PIXELS, frameskip=2, **PREDICTORS["transformer"])
+    with pytest.raises(SpecError, match=r"3 latents have 2 action blocks between them.*\(2, 0, 4\)"):
+        looks_back.rollout(latents, blocks)
     with pytest.raises(SpecError, match="allows 1 to 5 steps of prediction; got 6"):
         model.forecast(clip_for(model), steps=6)
 
@@ -232,9 +238,28 @@ def test_configuration_survives_json_and_refuses_nonsense() -> None:
         ({"modalities": ("pixel",)}, "Did you mean 'pixels'"),
         ({"encoders": {"pixels": "mlp"}}, "encoded by 'conv' or 'vit'"),
         ({"latent": 0}, "at least 1"),
+        ({"dropout": 0.1}, "dropout is an option of the transformer; predictor 'mlp' has no use for dropout=0.1"),
+        ({"inner_norm": True, "predictor": "gru"}, "predictor 'gru' has no use for inner_norm=True"),
+        ({"predictor_heads": 2}, "predictor_heads=2. Leave it at 4 or take predictor='transformer'"),
+        ({"predictor_head_width": 8}, "predictor_head_width"),
+        ({"predictor_mlp": 64, "predictor": "gru"}, "predictor_mlp"),
+        ({"predictor_out": 64, "size": "base", "predictor": "mlp"}, "predictor_out"),
     ):
         with pytest.raises(ConfigError, match=message):
             WorldModel.for_spec(PIXELS, **options)
+
+
+@pytest.mark.parametrize("kind", ["mlp", "gru", "transformer"])
+def test_every_size_takes_every_predictor(kind: str) -> None:
+    for size in ("tiny", "small", "base"):
+        model = WorldModel.for_spec(MANY, size, predictor=kind, modalities=("state",), projector_width=8)
+        assert model.config.predictor == kind
+        assert model.config.history == (3 if (size, kind) == ("base", "transformer") else 1)
+
+
+def test_the_defaults_of_the_transformers_options_are_those_of_the_configuration() -> None:
+    fields = WorldModelConfig.__dataclass_fields__
+    assert {name: fields[name].default for name in TRANSFORMER} == TRANSFORMER
 
 
 def test_the_documented_sizes() -> None:

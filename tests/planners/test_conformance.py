@@ -33,6 +33,8 @@ class Broken:
             generator = torch.Generator().manual_seed(int(torch.randint(1000, ())))
         if self.breakage == "hints":
             warm_start = proposals = None
+        if self.breakage == "fragile":
+            score = self.raising(score)
         if self.breakage == "discrete" and isinstance(space, Discrete):
             space = Box((0.0,) * space.n, (1.0,) * space.n)
         plan = CEM()(
@@ -52,6 +54,15 @@ class Broken:
         evaluations = plan.evaluations + (self.breakage == "count")
         return Plan(actions, plan.energy, plan.trace, evaluations)
 
+    def raising(self, score):
+        def fragile(actions):
+            energies = score(actions)
+            if not energies.isfinite().any(dim=1).all():
+                raise PlanningError("world 1 has no finite energy in this round")
+            return energies
+
+        return fragile
+
     def scores(self, score):
         def nan_is_best(actions):
             energies = score(actions)
@@ -64,25 +75,65 @@ class Broken:
         return {"nan": nan_is_best, "neighbours": all_together}.get(self.breakage, score)
 
 
-@pytest.mark.parametrize("breakage", ["global", "hints", "discrete", "bounds", "wrong", "count", "nan", "neighbours"])
+@pytest.mark.parametrize(
+    "breakage", ["global", "hints", "discrete", "bounds", "wrong", "count", "nan", "neighbours", "fragile"]
+)
 def test_suite_notices(breakage):
     with pytest.raises(AssertionError):
         check_planner(Broken(breakage))
 
 
 @pytest.mark.parametrize("name", planners.names())
-def test_failure_names_world_and_iteration(name):
+@pytest.mark.parametrize("bad", [1, 3])
+def test_a_world_fails_in_the_first_round_only(name, bad):
     problem = bowl()
     rounds = []
 
     def score(actions):
         rounds.append(1)
         energies = problem.score(actions)
-        return torch.cat([energies[:2], energies[2:] * torch.nan]) if len(rounds) == 3 else energies
+        return torch.cat([energies[:2], energies[2:] * torch.nan]) if len(rounds) == bad else energies
 
     planner = RandomShooting(iterations=3) if name == "random_shooting" else planners.load(name)()
-    with pytest.raises(PlanningError, match=r"world 2: none of the \d+ candidates of iteration 3"):
-        planner(score, problem.space, horizon=2, batch=3, generator=torch.Generator().manual_seed(0))
+
+    def ask(judge):
+        return planner(judge, problem.space, horizon=2, batch=3, generator=torch.Generator().manual_seed(0))
+
+    if bad == 1:
+        with pytest.raises(PlanningError, match=r"world 2: none of the \d+ first candidates"):
+            ask(score)
+        return
+    plan = ask(score)
+    second, third = plan.trace[1:3]
+    assert torch.equal(second.best[2], third.best[2])
+    assert third.rejected.tolist()[:2] == [0, 0]
+    assert third.rejected[2] > 0
+    if name in ("cem", "icem", "mppi"):
+        assert torch.equal(second.elite[2], third.elite[2])
+        assert torch.equal(second.spread[2], third.spread[2])
+        assert not torch.equal(second.elite[1], third.elite[1])
+    assert plan.actions.isfinite().all()
+    assert torch.equal(plan.actions[:2], ask(problem.score).actions[:2])
+
+
+def test_a_categorical_search_stays_as_it_was_too():
+    problem = bandit()
+    rounds = []
+
+    def score(actions):
+        rounds.append(1)
+        energies = problem.score(actions)
+        return torch.cat([energies[:1] * torch.nan, energies[1:]]) if len(rounds) == 2 else energies
+
+    plan = CEM()(score, problem.space, horizon=4, batch=3, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(plan.trace[0].elite[0], plan.trace[1].elite[0])
+    assert plan.trace[-1].elite.isfinite().all()
+
+
+def test_legal_actions():
+    actions = torch.tensor([[3.0, 0.2], [-1.0, 0.9]])
+    assert planners.legal(Box((-0.5, 0.0), (0.5, 0.5)), actions).tolist() == [[0.5, pytest.approx(0.2)], [-0.5, 0.5]]
+    assert planners.legal(Discrete(2), actions).tolist() == [[1, 0], [0, 1]]
 
 
 def ask(planner, **changes):

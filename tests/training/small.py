@@ -41,11 +41,11 @@ def episodes(count: int = 6, length: int = 30, seed: int = 0, spec: Spec = STATE
     return tc.data.from_episodes(made, spec)
 
 
-def model(spec: Spec = STATE, **options: object) -> WorldModel:
+def model(spec: Spec = STATE, seed: int = 0, **options: object) -> WorldModel:
     import torch
 
     with torch.random.fork_rng([]):
-        torch.manual_seed(0)
+        torch.manual_seed(seed)
         return WorldModel.for_spec(spec, **{"latent": 6, "features": 16, "predictor_width": 16, **options})
 
 

@@ -1,5 +1,6 @@
 """The log on disk."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,24 @@ def test_it_goes_on_where_a_killed_run_stopped(tmp_path: Path) -> None:
     assert [row["step"] for row in read_log(tmp_path)] == [0, 5, 10, 15]
     assert read_log(tmp_path / "log.jsonl")[1] == {"step": 5, "loss": 2.5, "warning": "x"}
     assert [path.name for path in tmp_path.iterdir()] == ["log.jsonl"]
+
+
+def test_every_line_is_on_the_disk_once_synced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path, 0, [0, 5])
+    synced, real = [], os.fsync
+
+    def fsync(handle: int) -> None:
+        real(handle)
+        synced.append((os.fstat(handle).st_ino, os.fstat(handle).st_size))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with Log(tmp_path, 5, 100) as log:
+        path = tmp_path / "log.jsonl"
+        # Before the trimmed log took the place of the old one.
+        assert synced == [(path.stat().st_ino, path.stat().st_size)]
+        log.write({"step": 5, "loss": 1.0})
+        log.sync()
+        assert synced[1:] == [(path.stat().st_ino, path.stat().st_size)]
 
 
 def test_numbers_that_json_lacks_become_words(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """The loop: what it promises of determinism, resuming, logging and refusing."""
 
-import json
 import math
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +12,7 @@ import torch
 
 import tacit as tc
 from tacit import checkpoint
+from tacit.checkpoint import Part
 from tacit.errors import CheckpointError, ConfigError, TrainingError
 from tacit.objectives import Prediction, SIGReg, Term
 from tacit.training import ResumeWarning, TrainingConfig, read_log
@@ -83,12 +84,28 @@ def test_another_run_in_the_same_place_is_refused(whole: tuple) -> None:
 
 def test_other_threads_are_warned_about(tmp_path: Path) -> None:
     small.run(tmp_path, steps=2)
-    path = tmp_path / "checkpoint" / "training.json"
-    config = json.loads(path.read_text())
-    config["surroundings"]["threads"] = 64
-    path.write_text(json.dumps(config))
+    place = tmp_path / "checkpoint"
+    saved = checkpoint.load(place).parts["training"]
+    surroundings = {**saved.config["surroundings"], "threads": 64}
+    altered = Part({**saved.config, "surroundings": surroundings}, saved.tensors)
+    checkpoint.save(place, checkpoint.load_model(place), {"training": altered})
     with pytest.warns(ResumeWarning, match="threads was 64 and is 1"):
         small.run(tmp_path, steps=2)
+
+
+def test_the_log_is_on_the_disk_before_each_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[str] = []
+    real, log, manifest = os.fsync, tmp_path / "log.jsonl", tmp_path / ".checkpoint.new" / "checkpoint.json"
+
+    def fsync(handle: int) -> None:
+        real(handle)
+        now = os.fstat(handle)
+        synced.extend(path.name for path in (log, manifest) if path.exists() and os.path.samestat(now, path.stat()))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    small.run(tmp_path, steps=14)
+    # The first checkpoint comes before any step.
+    assert synced == ["checkpoint.json", *["log.jsonl", "checkpoint.json"] * 2]
 
 
 def test_the_log_has_every_term_before_and_after_weighting(whole: tuple) -> None:

@@ -7,7 +7,9 @@ import pytest
 import torch
 
 import tacit as tc
+from tacit.nn import collectives
 from tacit.objectives import Prediction, SIGReg, TimeSimilarity
+from tacit.objectives.sigreg import collapsed, epps_pulley, floor
 from tacit.training import CollapseWarning, effective_rank
 from tacit.training.monitor import Asked, Monitor, measure
 from training import small
@@ -59,6 +61,20 @@ def test_collapse_is_put_into_words(latents: torch.Tensor, asked: Asked, complai
     found = measure(latents).complaint(asked)
     assert complaint in found
     assert bool(found) == bool(complaint)
+
+
+def test_a_single_point_scores_what_it_is_said_to() -> None:
+    assert collapsed(100) == pytest.approx(100 * 0.40204757973, rel=1e-9)
+    assert collapsed(100) == pytest.approx(epps_pulley(torch.zeros(100, 1), torch.ones(1, 1)).item(), rel=1e-6)
+    assert measure(torch.zeros(20, 5, 3)).sigreg == pytest.approx(collapsed(100) / floor(100), rel=1e-5)
+
+
+def test_a_complaint_waits_for_no_other_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Processes may find different health, so what follows from it is found by each alone."""
+    health = measure(normal(16, 4, 8) * 0.3)
+    monkeypatch.setattr(collectives, "world_size", lambda: 2)
+    monkeypatch.setattr(collectives, "_reduced", lambda _x: pytest.fail("a process waits for another"))
+    assert "times the SIGReg floor" in health.complaint("gaussian")
 
 
 def test_it_warns_once_and_only_when_it_lasts() -> None:

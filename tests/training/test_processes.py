@@ -1,19 +1,25 @@
-"""Two processes train as one does."""
+"""Two processes train as one does, and stop as one does."""
 
+import math
 import multiprocessing as mp
 import socket
+from collections.abc import Callable
+from multiprocessing.context import SpawnProcess
 from pathlib import Path
 
+import pytest
 import torch
 import torch.distributed as dist
 
 import tacit as tc
-from tacit.objectives import InverseDynamics, Prediction, SIGReg, VICReg
+from tacit.errors import TrainingError
+from tacit.objectives import InverseDynamics, Prediction, SIGReg, Term, VICReg
+from tacit.types import Forecast
 from training import small
 
 
-def learn(to: Path) -> dict[str, torch.Tensor]:
-    learner = small.model()
+def learn(to: Path, seed: int = 0) -> dict[str, torch.Tensor]:
+    learner = small.model(seed=seed)
     objective = Prediction(steps=2) + 0.1 * SIGReg(16) + VICReg(0.1, 0.1) + 0.1 * InverseDynamics(hidden=(8,))
     tc.train(
         learner,
@@ -30,24 +36,70 @@ def learn(to: Path) -> dict[str, torch.Tensor]:
     return learner.state_dict()
 
 
-def _process(rank: int, port: int, to: Path) -> None:
+class BrokenOnOne(Term):
+    """Not a number, in its value or only in its gradient, on the second process alone."""
+
+    def __init__(self, where: str) -> None:
+        super().__init__("broken")
+        self.where = where
+
+    def loss(self, forecast: Forecast, _seed: int, /) -> torch.Tensor:
+        still = forecast.latents * 0
+        if dist.get_rank() == 0:
+            return still.sum()
+        return still.sum() * math.nan if self.where == "value" else still.square().sum().sqrt()
+
+
+def _join(rank: int, port: int) -> None:
     dist.init_process_group("gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank, world_size=2)
-    learn(to)
+
+
+def _learn(rank: int, port: int, to: Path) -> None:
+    _join(rank, port)
+    mine = learn(to, seed=rank)
+    dist.barrier()
+    for name, value in tc.checkpoint.load_model(to).state_dict().items():
+        torch.testing.assert_close(mine[name], value, rtol=0, atol=0)
     dist.destroy_process_group()
 
 
-def test_two_processes_train_the_model_of_one(tmp_path: Path) -> None:
+def _stop(rank: int, port: int, to: Path) -> None:
+    _join(rank, port)
+    for where, message in (("value", "the loss of term 'broken' is nan"), ("gradient", "gradient of term 'broken' by")):
+        # After a term that the processes compute together, so that one of them could wait for the other.
+        objective = 0.1 * SIGReg(16) + BrokenOnOne(where)
+        with pytest.raises(TrainingError, match=message):
+            tc.train(small.model(), objective, small.episodes().clips(3), steps=2, seed=0, to=to / where, threads=1)
+    dist.destroy_process_group()
+
+
+def _two(target: Callable[[int, int, Path], None], to: Path) -> list[SpawnProcess]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     context = mp.get_context("spawn")
-    processes = [context.Process(target=_process, args=(rank, port, tmp_path / "two")) for rank in range(2)]
+    processes = [context.Process(target=target, args=(rank, port, to), daemon=True) for rank in range(2)]
     for process in processes:
         process.start()
-    alone = learn(tmp_path / "one")
+    return processes
+
+
+def _finish(processes: list[SpawnProcess]) -> None:
     for process in processes:
         process.join(timeout=120)
-        assert process.exitcode == 0
+        if process.exitcode is None:
+            process.kill()
+    assert [process.exitcode for process in processes] == [0, 0]
+
+
+def test_what_is_not_finite_on_one_process_stops_both(tmp_path: Path) -> None:
+    _finish(_two(_stop, tmp_path))
+
+
+def test_two_processes_train_the_model_of_one_whatever_the_second_began_with(tmp_path: Path) -> None:
+    processes = _two(_learn, tmp_path / "two")
+    alone = learn(tmp_path / "one")
+    _finish(processes)
     together = tc.checkpoint.load_model(tmp_path / "two").state_dict()
     for name, value in alone.items():
         torch.testing.assert_close(

@@ -1,7 +1,7 @@
 """Actors: the agent, which plans in latent space, and the floors that it has to beat."""
 
-from tacit.agent._agent import Agent, Proposal
-from tacit.agent._blocks import Model
+from tacit.agent._agent import Agent
+from tacit.agent._blocks import Model, Proposal
 from tacit.agent._floors import PolicyActor, RandomActor
 from tacit.agent._state import AgentState, Latency
 

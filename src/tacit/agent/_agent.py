@@ -4,38 +4,28 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
 
 import torch
 from torch import Generator, Tensor
 
-from tacit.agent._blocks import BlockActor, Model
+from tacit.agent._blocks import BlockActor, Model, Proposal
 from tacit.agent._saving import Settings, read, write
-from tacit.agent._state import AgentState
-from tacit.errors import ConfigError, PlanningError, SpecError
-from tacit.types import Cost, Planner
+from tacit.agent._state import AgentState, numbered
+from tacit.errors import CheckpointError, ConfigError, PlanningError
+from tacit.types import Cost, Planner, Score
 
-__all__ = ["Agent", "Proposal"]
+__all__ = ["Agent"]
 
 PROPOSED = 16
 """Candidates that a proposal is asked for at each decision."""
-
-
-class Proposal(Protocol):
-    """A policy that suggests plans, for example a :class:`tacit.models.GoalPolicy`."""
-
-    def propose(
-        self, latents: Tensor, goal: Tensor, horizon: int, count: int, generator: Generator, model: Model
-    ) -> Tensor:
-        """Latents and goals ``[B, D]`` to ``count`` plans of raw action blocks, ``[B, count, horizon, A']``."""
 
 
 class Agent(BlockActor):
     """Plans in latent space, carries out the first blocks of the plan, looks, plans again.
 
     An agent holds no state: :meth:`start` makes one and :meth:`act` returns the next. Every world of a batch
-    is planned for at once. If planning fails, the agent goes on with its last plan, or stays idle where
-    there is none, and the verdict of these acts is not ok.
+    is planned for at once. Where planning fails, that world goes on with its last plan, or stays idle if there
+    is none, and the verdict of these acts is not ok; the other worlds act as they would without it.
 
     Args:
         model: A :class:`tacit.models.WorldModel` or anything like it.
@@ -43,8 +33,9 @@ class Agent(BlockActor):
         cost: Energy of imagined latents.
         horizon: Blocks to look ahead.
         execute: Blocks to carry out before planning again.
-        deadline: Step after the start at which the agent is to have arrived: it never looks beyond it, so that
-            with a cost of the ``last`` step it neither puts arrival off nor leaves again. None: there is none.
+        deadline: Step after the start at which the agent is to have arrived: it looks ahead as many whole blocks
+            as end by then, and one at least, so that with a cost of the ``last`` step it neither puts arrival off
+            nor leaves again. None: there is none.
         hold: The planner searches one raw action a block, which is repeated ``frameskip`` times; otherwise
             every raw action is free, and a plan has ``horizon * frameskip`` rows.
         proposal: Suggests candidates for the first round of each search.
@@ -83,10 +74,13 @@ class Agent(BlockActor):
         horizon = self._ahead(state.step)
         warm_start = None if state.warm_start is None else state.warm_start[:, : horizon * rows]
 
-        def score(actions: Tensor) -> Tensor:
+        fallback = self._idle(state.batch, horizon * rows) if warm_start is None else warm_start
+
+        def energy(actions: Tensor) -> Tensor:
             blocks = self._blocks(actions)
             return self.cost(self._rollout(state, blocks), blocks, state.goal)
 
+        score = _WorldByWorld(energy)
         try:
             found = self.planner(
                 score,
@@ -98,11 +92,13 @@ class Agent(BlockActor):
                 proposals=self._proposals(state, horizon, generator),
             )
         except PlanningError as error:
-            actions = self._idle(state.batch, horizon * rows) if warm_start is None else warm_start
+            actions = fallback
             state = replace(state, reason=f"planning failed: {error}")
         else:
-            actions = found.actions
-            state = replace(state, plan=found, reason="")
+            failed = score.failed.to(found.actions.device)
+            actions = torch.where(failed[:, None, None], fallback, found.actions)
+            plan = replace(found, actions=actions, energy=found.energy.masked_fill(failed, torch.nan))
+            state = replace(state, plan=plan, reason=score.reason)
         taken = min(self.execute, horizon) * rows
         queue = actions[:, :taken].repeat_interleave(self.frameskip // rows, dim=1)
         # The row that the shift leaves open repeats the last one.
@@ -110,10 +106,10 @@ class Agent(BlockActor):
         return replace(state, queue=queue.cpu().numpy(), warm_start=warm_start)
 
     def _ahead(self, step: int) -> int:
-        """Blocks to look ahead at a step: the horizon, but not beyond the deadline, and at least one."""
+        """Blocks to look ahead at a step: the horizon, but not beyond the deadline; at least one."""
         if self.deadline is None:
             return self.horizon
-        return min(self.horizon, max(-(-(self.deadline - step) // self.frameskip), 1))
+        return min(self.horizon, max((self.deadline - step) // self.frameskip, 1))
 
     def _blocks(self, actions: Tensor) -> Tensor:
         """Rows of a plan ``[B, S, rows, A]`` as action blocks ``[B, S, H, A']``."""
@@ -125,10 +121,7 @@ class Agent(BlockActor):
         """``[B, P, rows, A]``; a held action is the mean of its block."""
         if self.proposal is None:
             return None
-        if state.goal is None or state.latents is None:
-            raise SpecError("a proposal needs a goal: start(goal=...).")
-        blocks = self.proposal.propose(state.latents[:, -1], state.goal, horizon, PROPOSED, generator, self.model)
-        raw = blocks.reshape(*blocks.shape[:3], self.frameskip, self.space.size)
+        raw = self._propose(self.proposal, state, horizon, PROPOSED, generator)
         return raw.mean(dim=3) if self.hold else raw.flatten(2, 3)
 
     def save(self, path: str | Path) -> None:
@@ -154,13 +147,48 @@ class Agent(BlockActor):
             CheckpointError: if it is missing, incomplete or damaged, or names what is not installed.
         """
         model, found, proposal = read(Path(path), device)
-        return cls(
-            model,
-            found.planner,
-            found.cost,
-            horizon=found.horizon,
-            execute=found.execute,
-            deadline=found.deadline,
-            hold=found.hold,
-            proposal=proposal,
+        try:
+            return cls(
+                model,
+                found.planner,
+                found.cost,
+                horizon=found.horizon,
+                execute=found.execute,
+                deadline=found.deadline,
+                hold=found.hold,
+                proposal=proposal,
+            )
+        except ConfigError as error:
+            raise CheckpointError(f"the agent in {path} cannot be built here: {error}") from error
+
+
+class _WorldByWorld:
+    """A score in which a world that has failed keeps no other from being planned for: its energies become zero.
+
+    A world has failed if none of the candidates that are scored first has a finite energy. If all have, the
+    energies stay as they are, and the planner says what is wrong.
+    """
+
+    def __init__(self, score: Score) -> None:
+        self._score = score
+        self.failed = torch.zeros(1, dtype=torch.bool)
+        self._judged = False
+
+    def __call__(self, actions: Tensor, /) -> Tensor:
+        energies = self._score(actions)
+        if energies.shape != actions.shape[:2]:
+            return energies
+        if not self._judged:
+            hopeless = ~energies.isfinite().any(dim=1)
+            self.failed, self._judged = hopeless & ~hopeless.all(), True
+        return energies.masked_fill(self.failed[:, None], 0.0)
+
+    @property
+    def reason(self) -> str:
+        """What to say of the worlds that have failed; empty if none has."""
+        if not bool(self.failed.any()):
+            return ""
+        return (
+            f"planning failed: {numbered(self.failed)}: none of the first candidates has a finite energy. "
+            "Look for NaN in the observation, and for overflow in the model or the cost."
         )

@@ -15,10 +15,10 @@ from torch import Generator, Tensor, nn
 
 from tacit.agent._state import AgentState
 from tacit.errors import ConfigError, SpecError
-from tacit.planners._search import Bounds, Categorical
-from tacit.types import ActionSpace, Box, Observation, Spec, Verdict
+from tacit.planners import legal
+from tacit.types import ActionSpace, Observation, Spec, Verdict
 
-__all__ = ["BlockActor", "Model"]
+__all__ = ["BlockActor", "Model", "Proposal"]
 
 
 class ModelConfig(Protocol):
@@ -55,6 +55,26 @@ class Model(Protocol):
         """What follows the latents ``[B, T, D]`` under action blocks ``[B, H, A']`` or ``[B, S, H, A']``.
 
         Latents ``[B, H, D]`` or ``[B, S, H, D]``; ``past_actions [B, T - 1, A']`` lie between the given ones.
+        """
+
+
+class Proposal(Protocol):
+    """A policy that suggests plans, for example a :class:`tacit.models.GoalPolicy`."""
+
+    def propose(
+        self,
+        latents: Tensor,
+        goal: Tensor,
+        horizon: int,
+        count: int,
+        generator: Generator,
+        model: Model,
+        past_actions: Tensor | None = None,
+    ) -> Tensor:
+        """``count`` plans of raw action blocks, ``[B, count, horizon, A']``.
+
+        For observed latents ``[B, T, D]``, the last one current, with the blocks ``past_actions [B, T - 1, A']``
+        between them, and goals ``[B, D]``.
         """
 
 
@@ -157,16 +177,19 @@ class BlockActor(ABC):
         past = state.actions if state.actions.shape[1] else None
         return self.model.rollout(state.latents, blocks, past)
 
+    def _propose(self, policy: Proposal, state: AgentState, horizon: int, count: int, generator: Generator) -> Tensor:
+        """``[B, count, horizon, frameskip, A]``; without meaning in worlds whose latents or goal are not finite."""
+        if state.goal is None or state.latents is None:
+            raise SpecError("a policy needs a goal: start(goal=...).")
+        # Numbers in place of NaN, for a policy may refuse to draw from NaN, and with it for all worlds.
+        latents, goal = (part.nan_to_num(0.0, 0.0, 0.0) for part in (state.latents, state.goal))
+        blocks = policy.propose(latents, goal, horizon, count, generator, self.model, state.actions)
+        return blocks.reshape(*blocks.shape[:3], self.frameskip, self.space.size)
+
     def _generator(self, state: AgentState) -> Generator:
         seed = int(np.random.SeedSequence([state.seed, state.step]).generate_state(1, np.uint64)[0] >> 1)
         return Generator(self.model.device).manual_seed(seed)
 
-    def _legal(self, actions: Tensor) -> Tensor:
-        """The nearest actions ``[..., A]`` inside the space."""
-        if isinstance(self.space, Box):
-            return Bounds.of(self.space, actions.device).clip(actions)
-        return Categorical(actions).mode
-
     def _idle(self, batch: int, rows: int) -> Tensor:
         """``[B, rows, A]`` of doing nothing: zero, brought into the box, or the first choice."""
-        return self._legal(torch.zeros(batch, rows, self.space.size, device=self.model.device))
+        return legal(self.space, torch.zeros(batch, rows, self.space.size, device=self.model.device))

@@ -6,12 +6,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from torch import Generator
 
-from tacit.agent._agent import Proposal
-from tacit.agent._blocks import BlockActor, Model
-from tacit.agent._state import AgentState
+from tacit.agent._blocks import BlockActor, Model, Proposal
+from tacit.agent._state import AgentState, numbered
 from tacit.errors import ConfigError, SpecError
+from tacit.planners import legal
 from tacit.types import ActionSpace, Box, Observation, Verdict
 
 __all__ = ["PolicyActor", "RandomActor"]
@@ -22,7 +23,8 @@ class PolicyActor(BlockActor):
 
     Args:
         model: Gives the latents.
-        policy: Its first proposal of one block is carried out, brought into the space.
+        policy: Its first proposal of one block is carried out, brought into the space; where latent, goal or
+            proposal are not finite the actor idles, and the verdict of the act is not ok.
     """
 
     def __init__(self, model: Model, policy: Proposal) -> None:
@@ -32,13 +34,13 @@ class PolicyActor(BlockActor):
     def _decide(self, state: AgentState, generator: Generator) -> AgentState:
         if state.goal is None or state.latents is None:
             raise SpecError("PolicyActor needs a goal: start(goal=...).")
-        block = self.policy.propose(state.latents[:, -1], state.goal, 1, 1, generator, self.model)[:, 0, 0]
-        actions = block.reshape(state.batch, self.frameskip, self.space.size)
-        good = bool(actions.isfinite().all())
-        if not good:
-            actions = self._idle(state.batch, self.frameskip)
-        reason = "" if good else "the policy proposed actions that are not finite"
-        return replace(state, queue=self._legal(actions.float()).cpu().numpy(), reason=reason)
+        actions = self._propose(self.policy, state, 1, 1, generator)[:, 0, 0].float()
+        known = torch.cat([state.latents[:, -1], state.goal, actions.flatten(1)], dim=1)
+        failed = ~known.isfinite().all(dim=1)
+        idle = self._idle(state.batch, self.frameskip)
+        actions = torch.where(failed[:, None, None], idle, legal(self.space, actions))
+        reason = f"{numbered(failed)}: latent, goal or proposal are not finite" if bool(failed.any()) else ""
+        return replace(state, queue=actions.cpu().numpy(), reason=reason)
 
 
 @dataclass(frozen=True)

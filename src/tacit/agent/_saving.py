@@ -126,7 +126,10 @@ def read(path: Path, device: str | torch.device) -> tuple[WorldModel, Settings, 
 def _policy(part: checkpoint.Part | None, path: Path, device: str | torch.device) -> GoalPolicy | None:
     if part is None:
         return None
-    policy = GoalPolicy(from_json(GoalPolicyConfig, part.config, where=PROPOSAL))
+    try:
+        policy = GoalPolicy(from_json(GoalPolicyConfig, part.config, where=PROPOSAL))
+    except ConfigError as error:
+        raise CheckpointError(f"the policy in {path} cannot be built here: {error}") from error
     checkpoint.restore(policy, part.tensors, f"the policy in {path}")
     return policy.to(device).eval()
 

@@ -10,9 +10,14 @@ from torch import Tensor
 
 from tacit.types import Plan
 
-__all__ = ["AgentState", "Latency"]
+__all__ = ["AgentState", "Latency", "numbered"]
 
 KEPT = 1000
+
+
+def numbered(worlds: Tensor) -> str:
+    """The true ones of ``[B]`` in words: ``world 1, 4``."""
+    return f"world {', '.join(str(index) for index in worlds.nonzero().flatten().tolist())}"
 
 
 @dataclass(frozen=True)
@@ -47,8 +52,8 @@ class AgentState:
         block: ``[B, A']`` the block that is being carried out.
         predicted: ``[B, D]`` the latent that the model expects at the end of it.
         surprise: ``[B]`` mean squared error of the last such prediction; NaN before the first.
-        reason: Why the last decision failed; empty if it did not.
-        plan: The last plan, with its trace.
+        reason: Why the last decision failed, in which worlds; empty if it did not.
+        plan: The last plan, with its trace; where a world failed, what it does instead, its energy NaN.
         warm_start: ``[B, rows, A]`` the last plan, shifted to the next decision.
         durations: Seconds of the last acts, 1000 at most.
         decisions: Seconds of the last acts that decided anew, 1000 at most.

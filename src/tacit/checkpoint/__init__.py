@@ -3,7 +3,7 @@
 ::
 
     runs/two_rooms/checkpoint/
-        checkpoint.json        format, versions, git revision; every tensor's dtype and shape; sizes and digests
+        checkpoint.json        format, versions, git revision; dtype and shape of tensors; size and digest of files
         model.json             the configuration (with the Spec) and the statistics of the model
         model.safetensors      its weights
         training.json          further parts, such as the state of a training
@@ -29,7 +29,7 @@ from tacit.checkpoint._directory import (
     compare,
     exists,
     provenance,
-    read_json,
+    read_config,
     read_manifest,
     read_part,
     shapes,
@@ -99,9 +99,8 @@ def load_model(path: str | Path, device: str | torch.device = "cpu") -> WorldMod
     """
     path, manifest = read_manifest(path)
     try:
-        config = from_json(
-            WorldModelConfig, read_json(path / "model.json").get("config", {}), f"{path / 'model.json'}: config"
-        )
+        described = read_config(path, "model", manifest)
+        config = from_json(WorldModelConfig, described.get("config", {}), f"{path / 'model.json'}: config")
     except ConfigError as error:
         raise CheckpointError(f"{error} The checkpoint is damaged or of another version of Tacit.") from error
     # Names and shapes are compared on a model without memory, before any is allocated or drawn at random.

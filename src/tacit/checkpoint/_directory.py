@@ -30,14 +30,14 @@ __all__ = [
     "compare",
     "exists",
     "provenance",
-    "read_json",
+    "read_config",
     "read_manifest",
     "read_part",
     "shapes",
     "write",
 ]
 
-FORMAT = 1
+FORMAT = 2
 MANIFEST = "checkpoint.json"
 SHOWN = 5
 
@@ -64,9 +64,15 @@ class Shape:
 
 
 @dataclass(frozen=True)
-class _Entry:
+class _File:
     bytes: int
     sha256: str
+
+
+@dataclass(frozen=True)
+class _Entry:
+    config: _File
+    weights: _File
     tensors: Mapping[str, Shape]
 
 
@@ -118,7 +124,7 @@ def read_manifest(path: str | Path) -> tuple[Path, Manifest]:
         path = path / "checkpoint"
     if not path.exists() and exists(path):
         path = _aside(path)
-    value = read_json(path / MANIFEST)
+    value = _read_json(path / MANIFEST)
     if value.get("format") != FORMAT:
         raise CheckpointError(
             f"checkpoint {path} has format {value.get('format')!r}; this version of Tacit reads format {FORMAT}."
@@ -139,7 +145,7 @@ def _aside(path: Path) -> Path:
     return path.with_name(f".{path.name}.old")
 
 
-def read_json(path: Path) -> dict[str, Any]:
+def _read_json(path: Path) -> dict[str, Any]:
     """A JSON object of a checkpoint."""
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
@@ -152,26 +158,36 @@ def read_json(path: Path) -> dict[str, Any]:
     return value
 
 
+def read_config(path: Path, name: str, manifest: Manifest) -> dict[str, Any]:
+    """Read the JSON of a part, once verified."""
+    return _read_json(_verified(path / f"{_safe(name)}.json", manifest.part(path, name).config))
+
+
 def read_part(path: Path, name: str, manifest: Manifest) -> Part:
-    """Read a part after its file proved to be as long, and to hold the bytes, that the manifest says."""
-    entry = manifest.part(path, name)
-    file = path / f"{_safe(name)}.safetensors"
-    if not file.exists():
-        raise CheckpointError(f"checkpoint {path} is incomplete: {file.name} is missing.")
-    size = file.stat().st_size
-    if size != entry.bytes:
-        raise CheckpointError(f"{file} is damaged: expected {entry.bytes} bytes, found {size}.")
-    with file.open("rb") as stream:
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()
-    if digest != entry.sha256:
-        raise CheckpointError(f"{file} is damaged or of another checkpoint: its digest is not the one recorded.")
+    """Read a part, its files once verified."""
+    entry, config = manifest.part(path, name), read_config(path, name, manifest)
+    file = _verified(path / f"{_safe(name)}.safetensors", entry.weights)
     try:
         with safe_open(file, framework="pt") as opened:
             tensors = {key: opened.get_tensor(key) for key in opened.keys()}  # noqa: SIM118
     except SafetensorError as error:
         raise CheckpointError(f"{file} is not a safetensors file ({error}).") from error
     compare(entry.tensors, shapes(tensors), str(file))
-    return Part(read_json(path / f"{name}.json"), tensors)
+    return Part(config, tensors)
+
+
+def _verified(file: Path, expected: _File) -> Path:
+    """A file of a checkpoint that proved to be as long, and to hold the bytes, that the manifest says."""
+    if not file.exists():
+        raise CheckpointError(f"checkpoint {file.parent} is incomplete: {file.name} is missing.")
+    size = file.stat().st_size
+    if size != expected.bytes:
+        raise CheckpointError(f"{file} is damaged: expected {expected.bytes} bytes, found {size}.")
+    with file.open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    if digest != expected.sha256:
+        raise CheckpointError(f"{file} is damaged or of another checkpoint: its digest is not the one recorded.")
+    return file
 
 
 def write(path: Path, parts: Mapping[str, Part]) -> None:
@@ -197,14 +213,10 @@ def write(path: Path, parts: Mapping[str, Part]) -> None:
 
 
 def _write_part(directory: Path, name: str, part: Part) -> _Entry:
-    _write_json(directory / f"{_safe(name)}.json", dict(part.config))
-    file = directory / f"{name}.safetensors"
+    config = _write_json(directory / f"{_safe(name)}.json", dict(part.config))
     # Copies, because safetensors refuses tensors that share memory.
     tensors = {key: value.detach().to("cpu", copy=True).contiguous() for key, value in part.tensors.items()}
-    data = serialize(tensors)
-    file.write_bytes(data)
-    _sync(file)
-    return _Entry(len(data), hashlib.sha256(data).hexdigest(), shapes(tensors))
+    return _Entry(config, _write(directory / f"{name}.safetensors", serialize(tensors)), shapes(tensors))
 
 
 def _safe(name: str) -> str:
@@ -213,9 +225,14 @@ def _safe(name: str) -> str:
     return name
 
 
-def _write_json(path: Path, value: Mapping[str, Any]) -> None:
-    path.write_text(json.dumps(value, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+def _write_json(path: Path, value: Mapping[str, Any]) -> _File:
+    return _write(path, (json.dumps(value, indent=2, allow_nan=False) + "\n").encode())
+
+
+def _write(path: Path, data: bytes) -> _File:
+    path.write_bytes(data)
     _sync(path)
+    return _File(len(data), hashlib.sha256(data).hexdigest())
 
 
 def _sync(path: Path) -> None:

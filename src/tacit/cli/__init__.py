@@ -66,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     sys.path.insert(0, "")  # so that module:function is found in the folder one stands in, as `python -m` does
     try:
         run(verb, rest)
-    except TacitError as error:
+    except (TacitError, OSError) as error:
         print(f"tacit {verb}: {error}", file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:

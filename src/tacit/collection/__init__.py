@@ -20,6 +20,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from types import FunctionType
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -28,7 +29,7 @@ from tacit import data, envs
 from tacit.collection.policies import Each, Expert, Policy, Random, Steps, policy_called
 from tacit.data import Episodes
 from tacit.data.files import write_atomically
-from tacit.data.storage import Format
+from tacit.data.storage import Format, digest
 from tacit.errors import ConfigError
 from tacit.types import ActionSpace, Array, Box, Environment, Episode
 
@@ -57,7 +58,8 @@ def collect(
         policy: ``random``, ``expert``, ``module:function`` (see :data:`Steps`) or a :data:`Policy`.
         episodes: How many there are to be.
         steps: Actions in an episode.
-        to: Where to write a dataset; what is there of the same collection is kept. None: in memory.
+        to: Where to write a dataset; what is there of the same collection is kept, which the first episode,
+            recorded again, must show. None: in memory.
         seed: Seed of the collection.
         workers: Processes to record in, started afresh: guard the caller's module by ``__name__ == "__main__"``.
         num_envs: Worlds in a batch, 16 by default; an environment brings its own number.
@@ -84,8 +86,11 @@ def collect(
             return data.from_episodes(list(recorded), world.spec)
         with data.Writer(to, world.spec, format) as writer:
             done = len(writer)
-            recipe.claim(Path(to), done)
+            if done:
+                recipe.check(Path(to), done, world)
             for episode in _shown(progress, recipe.record_all(world, range(done, episodes), workers), done, episodes):
+                if not len(writer):
+                    recipe.claim(Path(to), episode)
                 writer.add(episode)
     finally:
         if world is not env:
@@ -115,19 +120,32 @@ class _Recipe:
             )
         return self.env
 
-    def claim(self, path: Path, done: int) -> None:
-        """Note beside the dataset what is recorded there, or refuse to add to something else."""
-        note = path.parent / f".{path.name}.collection.json"
-        mine = json.dumps(
-            {"env": _named(self.env), "policy": _named(self.policy), "steps": self.steps, "seed": self.seed}
-        )
-        if done:
-            theirs = note.read_text() if note.exists() else "something that collect did not record"
-            if theirs != mine:
-                raise ConfigError(f"{path} holds {done} episodes of {theirs}; got {mine}. Choose another place.")
-            return
+    def claim(self, path: Path, first: Episode) -> None:
+        """Note beside the dataset what is recorded there, before its first episode is added."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(note, mine)
+        write_atomically(_note(path), json.dumps({**self._facts(), "first": digest(first)}))
+
+    def check(self, path: Path, done: int, env: Environment) -> None:
+        """Refuse to add to the episodes of another collection.
+
+        Names cannot tell two instances or functions apart, so the first episode is recorded again: it must come out
+        as it did.
+        """
+        note, mine = _note(path), self._facts()
+        theirs = json.loads(note.read_text()) if note.exists() else {}
+        first = theirs.pop("first", None)
+        if theirs != mine:
+            what = json.dumps(theirs) if theirs else "something that collect did not record"
+            raise ConfigError(f"{path} holds {done} episodes of {what}; got {json.dumps(mine)}. Choose another place.")
+        if first != digest(self.record(env, [0])[0]):
+            raise ConfigError(
+                f"{path} holds {done} episodes of {json.dumps(theirs)}, but their first one, recorded again, comes out "
+                "otherwise. Give the environment and the policy the options that they had, or choose another place; "
+                "if those are the same, they are no function of the seed."
+            )
+
+    def _facts(self) -> dict[str, Any]:
+        return {"env": _named(self.env), "policy": _named(self.policy), "steps": self.steps, "seed": self.seed}
 
     def record_all(self, env: Environment, indices: Sequence[int], workers: int) -> Iterator[Episode]:
         """Episodes ``indices`` in order, in batches as large as ``env``."""
@@ -189,6 +207,10 @@ def _start(recipe: _Recipe) -> None:
 def _work(indices: Sequence[int]) -> list[Episode]:
     recipe, env = _worker
     return recipe.record(env, indices)
+
+
+def _note(path: Path) -> Path:
+    return path.parent / f".{path.name}.collection.json"
 
 
 def _named(value: object) -> str:

@@ -4,21 +4,24 @@ A cache is derived: deleting it loses nothing. It is a folder ``<dataset>/.cache
 file for each modality, as large as the whole dataset but filled only with the episodes that were asked
 for, and an ``index.json`` that names those. The key covers what the dataset's index says, hashes of its
 episodes included, the names, sizes and times of its files, and the modalities: a changed dataset gets a new cache.
+Whoever fills holds a lock, so of several processes that need the same episodes one decodes them and the others wait.
 """
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from tacit.data.episodes import Episodes
-from tacit.data.files import write_atomically
+from tacit.data.files import sync, write_atomically
 from tacit.data.storage import Arena, Storage, rows
 from tacit.errors import DataError
 from tacit.types import Array
@@ -55,20 +58,31 @@ def filled(
     names = (*modalities, "action")
     counts = {name: rows(storage.spec, name, storage.lengths) for name in names}
     try:
-        have = _present(folder, {name: _size(storage, name, counts[name]) for name in names})
-        missing = [int(index) for index in np.unique(indices) if index not in have]
-        if missing:
-            _fill(storage, folder, modalities, counts, missing)
-            write_atomically(folder / "index.json", json.dumps(sorted({*have, *missing})))
+        with _locked(home):
+            have = _present(folder, {name: _size(storage, name, counts[name]) for name in names})
+            missing = [int(index) for index in np.unique(indices) if index not in have]
+            if missing:
+                _fill(storage, folder, modalities, counts, missing)
+                sync(folder)  # before the index says that the episodes are there
+                write_atomically(folder / "index.json", json.dumps(sorted({*have, *missing})))
+            arrays = {name: _map(folder, storage, name, counts[name]) for name in names}
     except OSError as error:
         raise DataError(
             f"the cache of decoded episodes in {folder} cannot be written ({error}). "
             "Make room, or copy the dataset to a folder that can be written."
         ) from error
-    arrays = {name: _map(folder, storage, name, counts[name]) for name in names}
     first = {name: np.cumsum(counts[name]) - counts[name] for name in names}
     action = arrays.pop("action")
     return Arena(arrays, action.view(np.float32), first)
+
+
+@contextmanager
+def _locked(home: Path) -> Iterator[None]:
+    """Alone at work on the caches under ``home``; the lock of a process that is killed goes with it."""
+    home.mkdir(parents=True, exist_ok=True)
+    with (home / "lock").open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def _row(storage: Storage, name: str) -> tuple[tuple[int, ...], np.dtype[np.generic]]:

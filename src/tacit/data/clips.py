@@ -26,8 +26,9 @@ class Clips:
     """Every window of ``length`` observations, ``frameskip`` steps apart, that lies inside one episode.
 
     ``batch(seed, step, size)`` draws from them; ``len`` counts them. The samples of a series that go
-    with an observation are the ``R`` latest at the end of its step, with ``R`` the number of samples in
+    with an observation are the ``R`` latest at its time or before, with ``R`` the number of samples in
     ``frameskip`` steps, rounded up: the interval that led to the observation, never what follows it.
+    With a series, windows start at the first step that has so many samples behind it.
 
     Args:
         episodes: Where the windows come from.
@@ -45,8 +46,7 @@ class Clips:
             raise ConfigError(f"clips need length >= 1 and frameskip >= 1; got {length} and {frameskip}.")
         self.episodes, self.length, self.frameskip = episodes, length, frameskip
         self.spec = replace(episodes.spec, modalities={name: episodes.spec.modalities[name] for name in modalities})
-        series = any(modality.kind == "series" for modality in self.spec.modalities.values())
-        self._earliest = frameskip - 1 if series else 0
+        self._earliest = max(self._first_full(name) for name in self.spec.modalities)
         span = (length - 1) * frameskip + 1
         windows = np.maximum(episodes.lengths - span + 1 - self._earliest, 0)
         self._ends = np.cumsum(windows)
@@ -148,13 +148,23 @@ class Clips:
     def _first(self, name: str, episode: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         return self._arena.first[name][self._numbers[episode]]
 
+    def _latest(self, name: str, steps: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """The last row of modality ``name`` that is not after the observations at ``steps``."""
+        rate = self.spec.modalities[name].rate
+        return steps if rate is None else np.floor(steps * rate / self.spec.fps + 1e-9).astype(np.int64)
+
+    def _first_full(self, name: str) -> int:
+        """The first step at which as many rows as an observation takes are there."""
+        if self.spec.modalities[name].rate is None:
+            return 0
+        latest = self._latest(name, np.arange(self.frameskip + 1))
+        return int(np.argmax(latest >= self.spec.samples(name, self.frameskip) - 1))
+
     def _observation(self, name: str, episode: npt.NDArray[np.int64], start: npt.NDArray[np.int64]) -> torch.Tensor:
         steps = start[:, None] + self._offsets
-        modality = self.spec.modalities[name]
-        if modality.rate is not None:
-            each = int(np.ceil(self.frameskip * modality.rate / self.spec.fps - 1e-9))
-            ends = np.ceil((steps + 1) * modality.rate / self.spec.fps - 1e-9).astype(np.int64)
-            steps = ends[:, :, None] - each + np.arange(each)
+        if self.spec.modalities[name].rate is not None:
+            each = self.spec.samples(name, self.frameskip)
+            steps = self._latest(name, steps)[:, :, None] - np.arange(each)[::-1]
         first = self._first(name, episode).reshape(-1, *[1] * (steps.ndim - 1))
         return self._buffers.gather(self._arena.observation[name], first + steps)
 

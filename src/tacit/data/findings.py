@@ -76,10 +76,16 @@ def problems(episode: Episode, spec: Spec, labels: Labels) -> Iterator[tuple[str
 
 
 def _array(field: str, value: Array, shape: tuple[int, ...], dtype: str) -> Iterator[tuple[str, str]]:
-    if value.shape != shape:
-        yield field, f"expected shape {shape}; got {value.shape}."
+    if not isinstance(value, np.ndarray):
+        yield field, f"expected a numpy array; got {type(value).__name__}. Convert it with np.asarray."
+    elif value.shape != shape:
+        hint = " T observations have T - 1 actions between them." if value.shape[1:] == shape[1:] else ""
+        yield field, f"expected shape {shape}; got {value.shape}.{hint}"
     elif str(value.dtype) != dtype:
-        yield field, f"expected dtype {dtype}; got {value.dtype}. Convert it with .astype(np.{dtype})."
+        to = f"Convert it with .astype(np.{dtype})."
+        if dtype == "uint8":
+            to = "Pixels are bytes in 0..255: scale numbers in [0, 1] by 255, round, then .astype(np.uint8)."
+        yield field, f"expected dtype {dtype}; got {value.dtype}. {to}"
     elif value.dtype.kind == "f" and not np.isfinite(value).all():
         step = int(np.argwhere(~np.isfinite(value))[0][0])
         yield field, f"expected finite numbers; got {'NaN' if np.isnan(value).any() else 'inf'}, first in row {step}."

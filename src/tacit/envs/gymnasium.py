@@ -159,6 +159,11 @@ class GymnasiumEnvironment:
 def _make(env: str | Factory, pixels: int | None, options: dict[str, Any]) -> gymnasium.Env[Any, Any]:
     """One environment, drawn at the size asked for where it can be, MuJoCo's without shadows."""
     choose_opengl()
+    if isinstance(env, str) and env not in gymnasium.registry:
+        try:
+            gymnasium.spec(env)  # imports the module that an id may name, and knows near names
+        except (gymnasium.error.Error, ImportError) as error:
+            raise ConfigError(f"Gymnasium cannot make {env!r}: {error}") from error
     if not isinstance(env, str):
         made = env()
     elif pixels is None:

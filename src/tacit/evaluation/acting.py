@@ -40,7 +40,8 @@ class ClosedLoop:
         solved: ``[n]`` outcome of each task by the rules, for paired comparisons.
         distances: ``[n, budget + 1]`` distance to the goal before and after each step.
         tasks: The start and goal of each task.
-        refused: Drawn tasks that were solved at their start and so were replaced.
+        refused: Drawn tasks that were solved at their start and so were replaced; 0 for an environment that
+            draws none such.
         rules: Radius, budget and what counts as success.
         seed: The seed of the tasks and, with them, of the actor.
         latency_p50: Median duration of one ``act`` in milliseconds.

@@ -43,11 +43,12 @@ def planning_section(
     titled = {names.get(key, key): run for key, run in runs.items()}
     judged = runs["success"]
     rules = judged.rules
+    refused = f" {judged.refused} drawn tasks were solved at their start and replaced." if judged.refused else ""
     when = "after the last step" if rules.success_at == "last" else "at some step"
     text = (
         f"Each of {judged.success.n} held-out tasks asks to go from a start to a goal that is given as an observation. "
         f"A task is solved within {rules.radius} ({rules.unit}) of the goal {when} of {rules.budget}; the rules were "
-        f"fixed before anything was tuned. {judged.refused} drawn tasks were solved at their start and replaced.\n\n"
+        f"fixed before anything was tuned.{refused}\n\n"
         "The actor sees observations and nothing else. The ceiling is the same planner with the true dynamics, its "
         "cost the true distance: what lies between it and the agent is what the learnt model costs. Where that "
         "distance misleads, as it does beside a wall, a latent space can lead further than the ceiling."
@@ -71,7 +72,8 @@ def planning_section(
     )
     shown = [
         pictures.rates(
-            {name: run.success for name, run in titled.items()}, "Every score beside what is easy and what is possible."
+            {name: run.success for name, run in titled.items()},
+            "Beside what is easy, and what the same planner does with the true dynamics.",
         ),
         pictures.distances(titled),
     ]

@@ -10,7 +10,18 @@ from tacit._registry import suggest
 from tacit.errors import ConfigError
 from tacit.types import Spec
 
-__all__ = ["SIZES", "WorldModelConfig"]
+__all__ = ["SIZES", "TRANSFORMER", "WorldModelConfig"]
+
+TRANSFORMER = {
+    "history": 1,
+    "predictor_heads": 4,
+    "predictor_head_width": 32,
+    "predictor_mlp": 256,
+    "predictor_out": 0,
+    "dropout": 0.0,
+    "inner_norm": False,
+}
+"""The options that only a transformer predictor has, and their defaults."""
 
 
 @dataclass(frozen=True)
@@ -36,13 +47,18 @@ class WorldModelConfig:
         predictor: ``mlp`` (residual), ``gru`` (hidden state = latent) or ``transformer`` (AdaLN-zero, causal).
         predictor_width: Hidden width, or the token size of the transformer.
         predictor_depth: Hidden layers or blocks.
-        predictor_heads: Attention heads.
+        predictor_heads: Attention heads of the transformer; a GRU has neither width nor depth of its own.
         predictor_head_width: Size of an attention head.
         predictor_mlp: Hidden width of the transformer's MLPs.
-        predictor_out: Hidden width, with BatchNorm, of what maps tokens to latents; 0: one linear layer.
-        dropout: Of the transformer predictor, while training.
-        inner_norm: The further LayerNorms of LeWorldModel's blocks.
+        predictor_out: Hidden width, with BatchNorm, of what maps the transformer's tokens to latents; 0: one
+            linear layer.
+        dropout: Of the transformer, while training.
+        inner_norm: The further LayerNorms of LeWorldModel's blocks, in the transformer.
         target: ``shared``: the encoder embeds the targets too; ``ema``: a slowly following copy does.
+
+    Raises:
+        ConfigError: if a modality is unknown, a size is below 1, or another predictor than the transformer is
+            given an option that only a transformer has.
     """
 
     spec: Spec
@@ -85,6 +101,12 @@ class WorldModelConfig:
                 f"predictor {self.predictor!r} looks at the current latent alone; got history={self.history}. "
                 "Use history=1 or predictor='transformer'."
             )
+        for name, default in TRANSFORMER.items():
+            if self.predictor != "transformer" and vars(self)[name] != default:
+                raise ConfigError(
+                    f"{name} is an option of the transformer; predictor {self.predictor!r} has no use for "
+                    f"{name}={vars(self)[name]!r}. Leave it at {default!r} or take predictor='transformer'."
+                )
 
     @property
     def seen(self) -> tuple[str, ...]:

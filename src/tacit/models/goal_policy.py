@@ -50,8 +50,11 @@ class GoalPolicyConfig:
 class Imagination(Protocol):
     """What a proposal needs of a world model."""
 
-    def rollout(self, latents: Tensor, actions: Tensor) -> Tensor:
-        """``[B, 1, D]`` latents and ``[B, S, 1, A']`` actions to the next latents ``[B, S, 1, D]``."""
+    def rollout(self, latents: Tensor, actions: Tensor, past_actions: Tensor | None = None) -> Tensor:
+        """What follows latents ``[N, T, D]``, ``past_actions [N, T - 1, A']`` between them, under ``[N, 1, A']``.
+
+        Latents ``[N, 1, D]``.
+        """
 
 
 class GoalPolicy(nn.Module):
@@ -108,30 +111,51 @@ class GoalPolicy(nn.Module):
 
     @torch.no_grad()
     def propose(
-        self, latents: Tensor, goal: Tensor, horizon: int, count: int, generator: Generator, model: Imagination
+        self,
+        latents: Tensor,
+        goal: Tensor,
+        horizon: int,
+        count: int,
+        generator: Generator,
+        model: Imagination,
+        past_actions: Tensor | None = None,
     ) -> Tensor:
         """Plans for a planner to start from: the policy acts in the model's imagination.
 
         Args:
-            latents: ``[B, D]`` current latents.
+            latents: ``[B, T, D]`` what was observed, the last one current; the policy looks at that one alone, the
+                model at as many as it looks back on.
             goal: ``[B, D]`` latents of the goals.
             horizon: Action blocks ``H`` of a plan.
             count: Plans ``P`` for each world; the first takes the mean (or likeliest) action, the others sample.
             generator: The source of randomness.
             model: The world model to imagine with.
+            past_actions: ``[B, T - 1, A']`` the blocks between the latents; not needed for one latent.
 
         Returns:
             ``[B, P, H, A']`` raw actions inside the action space.
+
+        Raises:
+            SpecError: if the latents or the blocks between them do not fit.
         """
-        latents, goal = (part[:, None].expand(-1, count, -1).flatten(0, 1) for part in (latents, goal))
-        plan = []
+        if past_actions is None:
+            past_actions = latents.new_empty(len(latents), 0, self.config.action_size)
+        if latents.ndim != 3 or past_actions.shape[1] != latents.shape[1] - 1:
+            raise SpecError(
+                "propose needs latents [B, T, D] and the blocks between them [B, T - 1, A']; "
+                f"got {list(latents.shape)} and {list(past_actions.shape)}."
+            )
+        latents, past_actions, goal = (part.repeat_interleave(count, 0) for part in (latents, past_actions, goal))
+        plan: list[Tensor] = []
         for step in range(horizon):
-            actions = self._sample(latents, goal, generator)
+            if step:
+                following = model.rollout(latents, plan[-1].flatten(0, 1)[:, None], past_actions)
+                past_actions = torch.cat([past_actions, plan[-1].flatten(0, 1)[:, None]], dim=1)
+                latents = torch.cat([latents, following], dim=1)
+            actions = self._sample(latents[:, -1], goal, generator)
             actions = actions.reshape(-1, count, actions.shape[-1])
-            actions[:, 0] = self(latents, goal).reshape(actions.shape)[:, 0]
+            actions[:, 0] = self(latents[:, -1], goal).reshape(actions.shape)[:, 0]
             plan.append(actions)
-            if step + 1 < horizon:
-                latents = model.rollout(latents[:, None], actions.flatten(0, 1)[:, None, None])[:, 0, 0]
         return torch.stack(plan, dim=2)
 
     def _sample(self, latents: Tensor, goals: Tensor, generator: Generator) -> Tensor:

@@ -13,7 +13,7 @@ from tacit._registry import suggest
 from tacit.errors import ConfigError, SpecError
 from tacit.models._build import ObservationEncoder, build_action_encoder, build_predictor
 from tacit.models._check import batched, check_actions
-from tacit.models._config import SIZES, WorldModelConfig
+from tacit.models._config import SIZES, TRANSFORMER, WorldModelConfig
 from tacit.nn.encoders import Normalizer
 from tacit.nn.kernels import PLAIN, Kernels, kernels_for
 from tacit.nn.linear import keep_freed_memory
@@ -68,6 +68,8 @@ class WorldModel(nn.Module):
             if name not in options:
                 raise ConfigError(f"WorldModelConfig has no option {name!r}.{suggest(name, options)}")
         chosen = {**SIZES[size], **overrides}
+        if chosen.get("predictor", "mlp") != "transformer":
+            chosen = {name: value for name, value in chosen.items() if name in overrides or name not in TRANSFORMER}
         pixels = {name: m.shape for name, m in spec.modalities.items() if m.kind == "pixels"}
         if size == "base" and pixels:
             large = max(max(shape[1:]) for shape in pixels.values()) > 112
@@ -161,16 +163,21 @@ class WorldModel(nn.Module):
         Args:
             latents: ``[B, T0, D]`` what was observed, the last one current.
             actions: ``[B, S, H, A']`` raw action blocks of ``S`` candidates, or ``[B, H, A']`` of one.
-            past_actions: ``[B, T0 - 1, A']`` the blocks between the observed latents; not needed for one latent.
+            past_actions: ``[B, T0 - 1, A']`` the blocks between the observed latents; not needed for one latent,
+                nor by a model of history 1.
 
         Returns:
             ``[B, S, H, D]``, or ``[B, H, D]`` for one candidate.
+
+        Raises:
+            SpecError: if latents and actions do not fit the model or each other.
         """
         if actions.ndim == 3:
             return self.rollout(latents, actions[:, None], past_actions)[:, 0]
         check_actions(self.config, latents, actions, "S, H")
         if past_actions is None:
-            latents, past_actions = latents[:, -1:], actions.new_empty(len(actions), 0, self.config.action_size)
+            latents = latents[:, -1:] if self.config.history == 1 else latents
+            past_actions = actions.new_empty(len(actions), 0, self.config.action_size)
         if past_actions.shape[1] != latents.shape[1] - 1:
             raise SpecError(
                 f"{latents.shape[1]} latents have {latents.shape[1] - 1} action blocks between them; "

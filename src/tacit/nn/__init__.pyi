@@ -3,6 +3,8 @@
 from typing import Any
 
 from tacit.nn.collectives import all_mean as all_mean
+from tacit.nn.collectives import broadcast as broadcast
+from tacit.nn.collectives import everywhere as everywhere
 from tacit.nn.collectives import world_size as world_size
 from tacit.nn.encoders import ConvEncoder as ConvEncoder
 from tacit.nn.encoders import Normalizer as Normalizer

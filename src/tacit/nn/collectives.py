@@ -1,4 +1,4 @@
-"""Means over every process of a distributed run that gradients flow through."""
+"""What the processes of a distributed run do together: means that gradients flow through, verdicts, weights."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
-from torch import Tensor
+from torch import Tensor, nn
 
-__all__ = ["all_mean", "world_size"]
+__all__ = ["all_mean", "broadcast", "everywhere", "world_size"]
 
 
 def world_size() -> int:
@@ -26,6 +26,23 @@ def all_mean(x: Tensor) -> Tensor:
         return x
     mean: Tensor = _AllMean.apply(x)  # type: ignore[no-untyped-call]
     return mean
+
+
+def everywhere(x: Tensor) -> Tensor:
+    """Where the booleans ``x`` hold on every process, the same on each of them."""
+    return all_mean(x.float()) == 1
+
+
+@torch.no_grad()
+def broadcast(module: nn.Module) -> None:
+    """Give every process the parameters and buffers of the first one."""
+    if world_size() == 1:
+        return
+    for value in (*module.parameters(), *module.buffers()):
+        # A copy, because gloo takes no tensor laid out channels last.
+        first = value.contiguous()
+        dist.broadcast(first, src=0)
+        value.copy_(first)
 
 
 class _AllMean(torch.autograd.Function):

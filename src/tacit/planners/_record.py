@@ -15,7 +15,8 @@ __all__ = ["Record", "elites", "join"]
 class Record:
     """The account of one search.
 
-    An energy that is not finite counts as +inf and as rejected, so it never wins.
+    An energy that is not finite counts as +inf and as rejected, so it never wins. A world without a finite energy
+    in the first round has failed; in a later one it keeps its best.
     """
 
     def __init__(self, score: Score) -> None:
@@ -28,7 +29,7 @@ class Record:
         """Energies ``[B, S]`` of the candidates ``[B, S, H, A]``, bad ones +inf.
 
         Raises:
-            PlanningError: if a world has no finite one.
+            PlanningError: if a world has no finite one, in this round or before.
             SpecError: if the score answers in another shape.
         """
         with torch.no_grad():
@@ -43,10 +44,10 @@ class Record:
         scored = scored.detach().float()
         self._finite = scored.isfinite()
         hopeless = (~self._finite.any(dim=1)).nonzero()
-        if len(hopeless):
+        if self._best is None and len(hopeless):
             raise PlanningError(
-                f"world {int(hopeless[0])}: none of the {count} candidates of iteration {len(self._trace) + 1} has a "
-                "finite energy. Look for NaN in the observation, and for overflow in the model or the cost."
+                f"world {int(hopeless[0])}: none of the {count} first candidates has a finite energy. "
+                "Look for NaN in the observation, and for overflow in the model or the cost."
             )
         energies = scored.masked_fill(~self._finite, torch.inf)
         self._mean = scored.masked_fill(~self._finite, 0.0).sum(dim=1) / self._finite.sum(dim=1)

@@ -90,7 +90,7 @@ class Gaussian:
         return torch.clamp(candidates, self.bounds.low, self.bounds.high, out=candidates)
 
     def fit(self, elites: Tensor, valid: Tensor, keep_mean: float, keep_spread: float, floor: float) -> Gaussian:
-        """Moved to the elites ``[B, K, H, A]`` of which only the ``valid [B, K]`` count.
+        """Moved to the elites ``[B, K, H, A]`` of which only the ``valid [B, K]`` count; as it was, where none is.
 
         ``keep_mean`` and ``keep_spread`` are the shares of the old values that stay; the standard deviation
         is the unbiased one and never below ``floor`` times half the range.
@@ -99,13 +99,17 @@ class Gaussian:
         count = weight.sum(dim=1)
         mean = (weight * elites).sum(dim=1) / count
         variance = (weight * (elites - mean[:, None]).square()).sum(dim=1) / (count - 1).clamp(min=1)
-        return replace(
-            self,
-            mean=self.bounds.clip(keep_mean * self.mean + (1 - keep_mean) * mean),
-            spread=torch.maximum(
-                keep_spread * self.spread + (1 - keep_spread) * variance.sqrt(), floor * self.bounds.half
-            ),
+        spread = keep_spread * self.spread + (1 - keep_spread) * variance.sqrt()
+        return self.moved(
+            valid.any(dim=1),
+            self.bounds.clip(keep_mean * self.mean + (1 - keep_mean) * mean),
+            torch.maximum(spread, floor * self.bounds.half),
         )
+
+    def moved(self, worlds: Tensor, mean: Tensor, spread: Tensor) -> Gaussian:
+        """With another mean and standard deviation in some ``worlds [B]``."""
+        some = worlds[:, None, None]
+        return replace(self, mean=torch.where(some, mean, self.mean), spread=torch.where(some, spread, self.spread))
 
 
 @dataclass(frozen=True)
@@ -139,12 +143,16 @@ class Categorical:
         return self.legal(self.mean[:, None] / clocks)
 
     def fit(self, elites: Tensor, valid: Tensor, keep_mean: float, keep_spread: float, floor: float) -> Categorical:
-        """Moved to how often the ``valid [B, K]`` elites chose each action; no probability is below ``floor / A``."""
+        """Moved to how often the ``valid [B, K]`` elites chose each action; as it was, where none is valid.
+
+        No probability falls below ``floor / A``.
+        """
         del keep_spread
         weight = valid[:, :, None, None].to(elites.dtype)
         chosen = (weight * elites).sum(dim=1) / weight.sum(dim=1)
         share = keep_mean * self.mean + (1 - keep_mean) * chosen
-        return Categorical((1 - floor) * share + floor / elites.shape[-1])
+        moved = (1 - floor) * share + floor / elites.shape[-1]
+        return Categorical(torch.where(valid.any(dim=1)[:, None, None], moved, self.mean))
 
 
 def begin(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import torch
@@ -71,14 +71,14 @@ class MPPI:
             candidates[:, 0] = search.mode
             if iteration == 0:
                 candidates = join(candidates, proposals, search)
-            weights = self._weights(record.rate(candidates))
-            mean = torch.einsum("bs,bsha->bha", weights, candidates)
-            search = replace(search, mean=search.legal(mean), spread=self.decay * search.spread)
+            energies = record.rate(candidates)
+            mean = search.legal(torch.einsum("bs,bsha->bha", self._weights(energies), candidates))
+            search = search.moved(energies.isfinite().any(dim=1), mean, self.decay * search.spread)
             record.note(search.mean, search.spread)
         return record.plan(search.mode if self.result == "mean" else None)
 
     def _weights(self, energies: Tensor) -> Tensor:
-        """Weights ``[B, S]`` that sum to one; those of energies that are +inf are zero."""
+        """Weights ``[B, S]`` that sum to one; those of energies that are +inf are zero. NaN where all are +inf."""
         excess = energies - energies.min(dim=1, keepdim=True).values
         if self.normalize:
             finite = excess.isfinite()

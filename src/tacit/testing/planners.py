@@ -249,3 +249,17 @@ def _check_bad_numbers(planner: Planner, problem: Problem) -> None:
         _expect("world 1" in str(error), f"PlanningError must name the world, 'world 1'; got {str(error)!r}")
     else:
         raise AssertionError("a world without a finite energy must raise PlanningError")
+
+    rounds = []
+
+    def fading(actions: Tensor) -> Tensor:
+        rounds.append(actions)
+        return problem.score(actions) if len(rounds) == 1 else hopeless(actions)
+
+    try:
+        plan = Problem(problem.space, fading, problem.optimum).solve(planner)
+    except PlanningError as error:
+        raise AssertionError("a world whose first candidates had finite energies must not fail later") from error
+    _expect(plan.energy.isfinite(), "a later round without a finite energy must not spoil the plan")
+    alone = problem.solve(planner).actions[0]
+    _expect(torch.allclose(plan.actions[0], alone, atol=1e-6), "a later round of one world must not change another's")

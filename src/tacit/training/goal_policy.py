@@ -15,7 +15,7 @@ from tacit.errors import ConfigError, TrainingError
 from tacit.models.goal_policy import GoalPolicy
 from tacit.models.world_model import WorldModel
 from tacit.training.config import GoalPolicyTraining, configured
-from tacit.training.optimizer import adamw, rate
+from tacit.training.optimizer import adamw, descend, rate
 
 if TYPE_CHECKING:
     from tacit.data import Clips
@@ -77,18 +77,14 @@ def train_goal_policy(
     pairs = _Pairs(model, clips)
     optimizer = adamw(policy.parameters(), config.lr, config.weight_decay)
     policy.to(model.device).train()
-    losses = []
+    parameters, losses = list(policy.parameters()), []
     for step in range(steps):
-        for group in optimizer.param_groups:
-            group["lr"] = config.lr * rate(step, steps, warmup=0.05, end=0.01)
         loss = policy.loss(*pairs.batch(seed, step, config.batch_size, config.ahead))
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        norm = torch.nn.utils.clip_grad_norm_(policy.parameters(), 1.0)
+        lr = config.lr * rate(step, steps, warmup=0.05, end=0.01)
+        norm, made = descend(optimizer, parameters, loss, lr, clip_norm=1.0)
         losses.append(loss.item())
-        if not np.isfinite(losses[-1] + norm.item()):
+        if not made:
             raise TrainingError(f"step {step}: the loss of the policy is {losses[-1]}, its gradient {norm.item()}.")
-        optimizer.step()
     policy.eval()
     return GoalPolicyReport(steps, time.perf_counter() - started, tuple(losses))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -69,7 +70,10 @@ class Log:
     def __enter__(self) -> Log:
         kept = [row for row in read_log(self._path) if _step(row) < self._first] if self._path.exists() else []
         fresh = self._path.with_name(f".{self._path.name}.new")
-        fresh.write_text("".join(json.dumps(row) + "\n" for row in kept), encoding="utf-8")
+        with fresh.open("w", encoding="utf-8") as file:
+            file.writelines(json.dumps(row) + "\n" for row in kept)
+            file.flush()
+            os.fsync(file.fileno())
         fresh.replace(self._path)
         self._file = self._stack.enter_context(self._path.open("a", encoding="utf-8"))
         if self._writer is not None:
@@ -91,6 +95,11 @@ class Log:
         """Move the progress bar past ``step``."""
         if self._bar is not None:
             self._bar[0].update(self._bar[1], completed=step + 1)
+
+    def sync(self) -> None:
+        """Wait until every line is on the disk."""
+        self._file.flush()
+        os.fsync(self._file.fileno())
 
     def write(self, record: Record) -> None:
         """Append one line; numbers that are not finite become strings, as JSON has none."""

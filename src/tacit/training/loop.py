@@ -17,11 +17,12 @@ from tacit import checkpoint
 from tacit._config import to_json
 from tacit.errors import ConfigError, TrainingError
 from tacit.models.world_model import WorldModel
-from tacit.nn.collectives import all_mean, world_size
+from tacit.nn.collectives import all_mean, broadcast, everywhere, world_size
 from tacit.objectives import Losses, Objective, SIGReg, Variance
 from tacit.training.config import TrainingConfig, configured
 from tacit.training.log import Log, Record, read_log
 from tacit.training.monitor import Asked, Monitor
+from tacit.training.optimizer import descend
 from tacit.training.state import State, derived
 from tacit.types import Clip, Forecast
 
@@ -103,6 +104,9 @@ def train(
         else:
             if config.fit_statistics:
                 model.fit(clips.episodes.statistics())
+            # Data-parallel training averages gradients, so it has to begin at the same weights everywhere.
+            broadcast(model)
+            broadcast(objective)
             _save(state, place)
         if state.step < steps:
             _Loop(state, clips, config, steps, seed, place).run(to)
@@ -135,22 +139,18 @@ class _Loop:
                     seconds = time.perf_counter() - started
                     log.write(self.record(step, losses, norm, seconds) | self.monitor.look(step, forecast.latents))
                 if state.step % config.checkpoint_every == 0 or state.step == self.steps:
+                    # A run that resumes drops the lines after its checkpoint and writes none of those before it anew.
+                    log.sync()
                     _save(state, self.place)
 
     def update(self, step: int, clip: Clip) -> tuple[Losses, Forecast, Tensor]:
         """One step of the optimiser."""
         state, config = self.state, self.config
-        for group in state.optimizer.param_groups:
-            group["lr"] = config.rate(step, self.steps)
         losses, forecast = self.judge(step, clip)
-        state.optimizer.zero_grad(set_to_none=True)
-        losses.total.backward()  # type: ignore[no-untyped-call]
-        parameters = list(state.parameters.values())
-        _average(parameters)
-        norm = torch.nn.utils.clip_grad_norm_(parameters, config.clip_norm or float("inf"))
-        if not torch.isfinite(losses.total.detach() + norm):
+        parameters, lr = list(state.parameters.values()), config.rate(step, self.steps)
+        norm, made = descend(state.optimizer, parameters, losses.total, lr, config.clip_norm, together=True)
+        if not made:
             self.refuse(step, clip, losses)
-        state.optimizer.step()
         state.model.update_target(config.decay(step, self.steps))
         state.step = step + 1
         return losses, forecast, norm
@@ -180,19 +180,22 @@ class _Loop:
         }
 
     def refuse(self, step: int, clip: Clip, losses: Losses) -> None:
-        """Find the term whose loss, or whose gradient, is not finite, and stop."""
+        """Find the term whose loss, or whose gradient, is not finite on any process, and stop all of them alike."""
         kept = f"the last good checkpoint is {self.place} (of step {self.state.saved})"
         for name, loss in losses.terms.items():
-            if not loss.value.isfinite():
-                raise TrainingError(f"step {step}: the loss of term {name!r} is {loss.value.item()}; {kept}.")
+            value = all_mean(loss.value.detach())
+            if not value.isfinite():
+                raise TrainingError(f"step {step}: the loss of term {name!r} is {value.item()}; {kept}.")
         again, _ = self.judge(step, clip)
         for name, loss in again.terms.items():
             if loss.value.requires_grad:
                 gradients = torch.autograd.grad(
                     loss.value, list(self.state.parameters.values()), retain_graph=True, allow_unused=True
                 )
-                for parameter, gradient in zip(self.state.parameters, gradients, strict=True):
-                    if gradient is not None and not gradient.isfinite().all():
+                finite = [gradient is None or bool(gradient.isfinite().all()) for gradient in gradients]
+                agreed = everywhere(torch.tensor(finite, device=self.state.model.device)).tolist()
+                for parameter, fine in zip(self.state.parameters, agreed, strict=True):
+                    if not fine:
                         raise TrainingError(
                             f"step {step}: the gradient of term {name!r} by {parameter} is not finite; {kept}."
                         )
@@ -264,14 +267,6 @@ def _share(clip: Clip) -> Clip:
     rows = slice(_rank(), None, world_size())
     observation = {name: values[rows] for name, values in clip.observation.items()}
     return Clip(observation, clip.action[rows], clip.episode[rows], clip.start[rows])
-
-
-def _average(parameters: list[torch.nn.Parameter]) -> None:
-    """Average the gradients over the processes."""
-    if world_size() > 1:
-        for parameter in parameters:
-            if parameter.grad is not None:
-                parameter.grad = all_mean(parameter.grad)
 
 
 def _meet() -> None:

@@ -9,7 +9,8 @@ from typing import Literal, TypeAlias
 import torch
 from torch import Tensor
 
-from tacit.objectives.sigreg import directions, epps_pulley, floor
+from tacit.nn.collectives import world_size
+from tacit.objectives.sigreg import collapsed, directions, epps_pulley, floor
 
 __all__ = ["Asked", "CollapseWarning", "Health", "Monitor", "effective_rank", "measure"]
 
@@ -37,7 +38,7 @@ class Health:
         motion: Share of the variance that lies within clips, not between them.
         sigreg: The Epps-Pulley statistic of the pooled latents divided by what Gaussian ones score: 1 is
             Gaussian, ``0.382 N`` collapsed, for N latents.
-        samples: N.
+        samples: N, over all processes.
     """
 
     effective_rank: float
@@ -62,9 +63,9 @@ class Health:
             return f"a channel has standard deviation {self.min_std:.2g}, the others about {self.std:.2g}"
         if asked and self.std < STILL:
             return f"the latents have standard deviation {self.std:.2g} where the objective asks for 1"
-        collapsed = _collapsed(self.samples)
-        if asked == "gaussian" and self.sigreg > collapsed / 2:
-            return f"the latents score {self.sigreg:.0f} times the SIGReg floor; a single point scores {collapsed:.0f}"
+        point = collapsed(self.samples) / floor(self.samples)
+        if asked == "gaussian" and self.sigreg > point / 2:
+            return f"the latents score {self.sigreg:.0f} times the SIGReg floor; a single point scores {point:.0f}"
         return ""
 
 
@@ -110,6 +111,7 @@ def measure(latents: Tensor) -> Health:
     variance = pooled.var(dim=0, unbiased=False)
     within = (latents - latents.mean(dim=1, keepdim=True)).square().mean()
     total = variance.mean()
+    samples = len(pooled) * world_size()
     statistic = epps_pulley(pooled, directions(pooled.shape[-1], SLICES, seed=0).to(pooled))
     return Health(
         effective_rank=effective_rank(pooled),
@@ -117,14 +119,9 @@ def measure(latents: Tensor) -> Health:
         std=total.sqrt().item(),
         size=pooled.square().mean().sqrt().item(),
         motion=(within / total).item() if total > 0 else 0.0,
-        sigreg=statistic.item() / floor(len(pooled)),
-        samples=len(pooled),
+        sigreg=statistic.item() / floor(samples),
+        samples=samples,
     )
-
-
-def _collapsed(samples: int) -> float:
-    """What ``samples`` latents that are all zero score, in units of the floor."""
-    return epps_pulley(torch.zeros(samples, 1), torch.ones(1, 1)).item() / floor(samples)
 
 
 def effective_rank(latents: Tensor) -> float:

@@ -1,14 +1,17 @@
-"""AdamW with the usual exceptions, and the learning rate over a training."""
+"""AdamW with the usual exceptions, its step, and the learning rate over a training."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from torch import nn
-from torch.optim import AdamW
+import torch
+from torch import Tensor, nn
+from torch.optim import AdamW, Optimizer
 
-__all__ = ["adamw", "rate"]
+from tacit.nn.collectives import all_mean, everywhere
+
+__all__ = ["adamw", "descend", "rate"]
 
 
 def adamw(
@@ -22,6 +25,44 @@ def adamw(
     ]
     fused = all(p.device.type in ("cpu", "cuda") for p in parameters)
     return AdamW([group for group in groups if group["params"]], lr=lr, betas=betas, fused=fused)
+
+
+def descend(
+    optimizer: Optimizer,
+    parameters: Sequence[nn.Parameter],
+    loss: Tensor,
+    lr: float,
+    clip_norm: float | None,
+    together: bool = False,
+) -> tuple[Tensor, bool]:
+    """One step down the gradient of ``loss``, left out if the loss or the gradient is not finite.
+
+    Args:
+        optimizer: Of ``parameters``.
+        parameters: What the gradient is taken by.
+        loss: Scalar.
+        lr: Learning rate of the step.
+        clip_norm: Largest norm of the gradient; None does not clip.
+        together: Every process of a distributed run calls this: gradients are averaged over them, and all make the
+            step or none does.
+
+    Returns:
+        The norm of the gradient before clipping, and whether the step was made.
+    """
+    for group in optimizer.param_groups:
+        group["lr"] = lr
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()  # type: ignore[no-untyped-call]
+    if together:
+        for parameter in parameters:
+            if parameter.grad is not None:
+                parameter.grad = all_mean(parameter.grad)
+    norm = nn.utils.clip_grad_norm_(parameters, clip_norm or math.inf)
+    finite = torch.isfinite(loss.detach() + norm)
+    made = bool(everywhere(finite) if together else finite)
+    if made:
+        optimizer.step()
+    return norm, made
 
 
 def rate(step: int, steps: int, warmup: float, end: float) -> float:
