@@ -184,6 +184,8 @@ def test_a_loss_that_is_not_finite_stops_the_run(tmp_path: Path, where: str, mes
 
 def test_what_does_not_fit_together_is_refused(tmp_path: Path) -> None:
     clips = small.episodes().clips(3)
+    with pytest.raises(ConfigError, match=r"train takes clips, episodes\.clips"):
+        tc.train(small.model(), Prediction(), small.episodes(), steps=1, seed=0, to=tmp_path)
     with pytest.raises(ConfigError, match="need at least 4"):
         tc.train(small.model(), Prediction(steps=3), clips, steps=1, seed=0, to=tmp_path)
     with pytest.raises(ConfigError, match="frameskip=2"):

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
+from tacit._check import require_goals
 from tacit.agent import Agent, AgentState
 from tacit.errors import ConfigError, SpecError
 from tacit.evaluation.statistics import Rate, wilson
@@ -119,12 +120,12 @@ def closed_loop(
         film: Keep the pictures and the plans of this many tasks of the first batch.
 
     Raises:
-        ConfigError: if the environment draws too few tasks that are not solved at the start.
+        ConfigError: if the environment has no goals or draws too few tasks that are not solved at the start.
         SpecError: if the actor's actions have another shape, are not finite or leave the action space.
     """
     if episodes < 1 or (batch is not None and batch < 1):
         raise ConfigError(f"closed_loop needs episodes >= 1 and batch >= 1; got {episodes} and {batch}.")
-    tasks, refused = held_out_tasks(env, episodes, seed)
+    tasks, refused = held_out_tasks(require_goals(env, "closed_loop"), episodes, seed)
     size = min(batch or episodes, episodes)
     runs = []
     for first in range(0, episodes, size):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -15,6 +15,7 @@ from torch import Tensor
 
 from tacit import checkpoint
 from tacit._config import to_json
+from tacit.data.clips import Clips
 from tacit.errors import ConfigError, TrainingError
 from tacit.models.world_model import WorldModel
 from tacit.nn.collectives import all_mean, broadcast, everywhere, world_size
@@ -25,9 +26,6 @@ from tacit.training.monitor import Asked, Monitor
 from tacit.training.optimizer import descend
 from tacit.training.state import State, derived
 from tacit.types import Clip, Forecast
-
-if TYPE_CHECKING:
-    from tacit.data import Clips
 
 __all__ = ["TrainingReport", "train"]
 
@@ -207,6 +205,8 @@ def _check(
 ) -> None:
     if steps < 1 or seed < 0:
         raise ConfigError(f"a training needs steps >= 1 and seed >= 0; got {steps} and {seed}.")
+    if not isinstance(clips, Clips):
+        raise ConfigError(f"train takes clips, episodes.clips(length); got {type(clips).__name__}.")
     if clips.length <= objective.steps:
         raise ConfigError(
             f"the objective predicts {objective.steps} steps ahead, so clips need at least {objective.steps + 1} "
