@@ -9,12 +9,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tacit.evaluation import ClosedLoop
+    from tacit.evaluation import ClosedLoop, Fact
 
 __all__ = ["demo"]
 
 EPISODES, TASKS, TASK_SEED, FILMED = 400, 200, 1, 6
 SHOWN_SEED = 7_000
+TITLE = "Two Rooms, learnt by watching"
+LEAD = (
+    "A world model was trained on recordings of a disc that wanders at random, with no reward, no labels and no "
+    "decoder, and now plans its way to places that it is shown a picture of."
+)
 WORLD = (0.0, 64.0, 64.0, 0.0)
 
 
@@ -86,21 +91,7 @@ def demo(*, out: Path = Path("tacit-demo"), pretrained: bool = False, seed: int 
         seconds={**seconds, "total": sum(seconds.values())},
     )
     page = tc.evaluation.write_report(
-        out,
-        record,
-        sections,
-        title="Two Rooms, learnt by watching",
-        lead="A world model was trained on recordings of a disc that wanders at random, with no reward, no labels "
-        "and no decoder, and now plans its way to places that it is shown a picture of.",
-        facts=[
-            tc.evaluation.Fact(
-                f"{100 * runs['success'].success.rate:.1f} %",
-                "goals reached",
-                f"of {TASKS} held out; random actions {100 * runs['random'].success.rate:.1f} %",
-            ),
-            tc.evaluation.Fact(f"{knows.r2:.4f}", "R² of position", "read linearly from frozen latents"),
-            tc.evaluation.Fact(f"{sum(seconds.values()):.0f} s", "for all of it", "on this machine"),
-        ],
+        out, record, sections, title=TITLE, lead=LEAD, facts=facts(runs, knows.r2, seconds)
     )
     print(f"\n{sum(seconds.values()):.0f} s in all. Open {page}")
 
@@ -113,6 +104,20 @@ def stage(name: str, doing: str, seconds: dict[str, float]) -> Iterator[None]:
     yield
     seconds[name] = time.perf_counter() - began
     print(f"{name}: {seconds[name]:.0f} s", flush=True)
+
+
+def facts(runs: dict[str, ClosedLoop], r2: float, seconds: dict[str, float]) -> list[Fact]:
+    """The numbers to see first."""
+    from tacit.evaluation import Fact
+
+    reached, floor = runs["success"].success, runs["random"].success
+    return [
+        Fact(
+            f"{100 * reached.rate:.1f} %", "goals reached", f"of {reached.n}; random actions {100 * floor.rate:.1f} %"
+        ),
+        Fact(f"{r2:.4f}", "R² of position", "read linearly from frozen latents"),
+        Fact(f"{sum(seconds.values()):.0f} s", "for all of it", "on this machine"),
+    ]
 
 
 def said(name: str, run: ClosedLoop) -> None:
