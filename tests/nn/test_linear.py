@@ -56,3 +56,19 @@ def test_large_layers_take_the_fast_operator_and_small_or_foreign_ones_do_not(mo
     monkeypatch.setattr(linear, "available", lambda: False)
     torch.testing.assert_close(layer(x), nn.Linear.forward(layer, x))
     assert len(calls) == 1
+
+
+def test_the_operator_is_never_given_a_weight_with_gaps(monkeypatch: pytest.MonkeyPatch) -> None:
+    multiply = linear._multiply
+
+    def dense(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
+        assert weight.is_contiguous() or weight.t().is_contiguous()
+        return multiply(x, weight, bias)
+
+    monkeypatch.setattr(linear, "_SMALL", 0)
+    monkeypatch.setattr(linear, "_multiply", dense)
+    sequences = torch.randn(4, 9, 8, requires_grad=True)
+    layer = Linear(8, 6)
+    layer(sequences[:, -1]).sum().backward()  # rows nine apart, as the first step of an unroll reads them
+    assert sequences.grad is not None and layer.weight.grad is not None
+    torch.testing.assert_close(layer.weight.grad, sequences.detach()[:, -1].sum(0).expand(6, 8))

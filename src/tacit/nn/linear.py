@@ -70,11 +70,12 @@ class _Linear(torch.autograd.Function):
         flat = change.flatten(0, -2)
         return (
             _multiply(change.contiguous(), weight.t(), None) if wants_x else None,
-            _multiply(flat.t().contiguous(), x.flatten(0, -2).t(), None) if wants_weight else None,
+            _multiply(flat.t().contiguous(), x.flatten(0, -2).contiguous().t(), None) if wants_weight else None,
             flat.sum(0) if wants_bias else None,
         )
 
 
 def _multiply(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    # A weight with gaps in memory makes oneDNN fall back on code that is a thousand times slower.
     out: Tensor = torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")
     return out
