@@ -151,6 +151,23 @@ def planning() -> str:
     )
 
 
+def floors() -> str:
+    """The other fast paths against theirs."""
+    found = load("floors")
+    if found is None:
+        return ""
+    rows: Rows = [
+        (row["what"], f"{row['seconds']:.3g}", f"{row['floor']:.3g}", row["needs"], f"{row['over']:.1f}x", row["gap"])
+        for row in found["rows"]
+    ]
+    header = ("work", "CPU s", "floor, CPU s", "what it cannot do without", "over the floor", "where the rest goes")
+    return (
+        "## The other floors\n\n`OMP_NUM_THREADS=1 uv run benchmarks/floors.py`: the bytes at the speed of a bare copy, the "
+        "multiplications at the best rate of a large matrix product, or the imports, all measured in the same run.\n\n"
+        f"{table(header, rows)}\n"
+    )
+
+
 def interop() -> str:
     """Both ways with lerobot."""
     found = load("lerobot_interop")
@@ -199,6 +216,7 @@ def main() -> None:
         reacher(),
         peers(),
         planning(),
+        floors(),
         interop(),
         "## Not measured yet\n\nThe ablation of eb_jepa's loss on the random wall (inverse dynamics, variance, covariance, "
         "time similarity); further training seeds of the random wall; the floors, in FLOPs and bytes, of the rows other "
