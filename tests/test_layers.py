@@ -7,7 +7,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "src" / "tacit"
 CORE = {"types", "errors", "_check", "_config", "_registry"}
-PARTS = {"data", "masking", "models", "objectives", "planners", "costs", "memory", "guard", "envs"}
+PARTS = {"data", "augmentation", "masking", "models", "objectives", "planners", "costs", "memory", "guard", "envs"}
 ASSEMBLIES = [
     "checkpoint",
     "agent",

@@ -25,6 +25,7 @@ __all__ = [
     "Array",
     "Box",
     "Clip",
+    "Completion",
     "Cost",
     "Discrete",
     "Environment",
@@ -32,6 +33,8 @@ __all__ = [
     "Forecast",
     "GoalEnvironment",
     "Iteration",
+    "Mask",
+    "Masking",
     "Modality",
     "Observation",
     "Plan",
@@ -55,7 +58,7 @@ State: TypeAlias = Mapping[str, npt.NDArray[np.generic]]
 
 @dataclass(frozen=True)
 class Box:
-    """A bounded continuous action space of shape ``[A]``.
+    """A bounded continuous action space of shape ``[A]``; without components, nobody acts: pictures, films, signals.
 
     Args:
         low: The lower bound of each component, finite.
@@ -71,10 +74,8 @@ class Box:
     def __post_init__(self) -> None:
         for name in ("low", "high"):  # an array or a list is taken as well
             object.__setattr__(self, name, tuple(float(bound) for bound in vars(self)[name]))
-        if len(self.low) != len(self.high) or not self.low:
-            raise SpecError(
-                f"Box needs as many low as high bounds, at least one; got {len(self.low)} and {len(self.high)}."
-            )
+        if len(self.low) != len(self.high):
+            raise SpecError(f"Box needs as many low as high bounds; got {len(self.low)} and {len(self.high)}.")
         for index, (low, high) in enumerate(zip(self.low, self.high, strict=True)):
             if not (np.isfinite(low) and np.isfinite(high) and low <= high):
                 raise SpecError(
@@ -154,12 +155,12 @@ class Spec:
 
     Args:
         modalities: The streams of an observation by name.
-        action: The space of one action.
+        action: The space of one action; by default there are none.
         fps: Steps (and so actions) a second.
     """
 
     modalities: Mapping[str, Modality]
-    action: ActionSpace
+    action: ActionSpace = Box((), ())
     fps: float = 10.0
 
     def __post_init__(self) -> None:
@@ -229,6 +230,19 @@ class Statistics:
 
 
 @dataclass(frozen=True)
+class Mask:
+    """Which tokens of a batch are seen and which are to be predicted from them; indices count along a token grid.
+
+    Attributes:
+        context: ``[B, K]`` int64, ascending: the tokens that the context encoder sees.
+        targets: Blocks to predict, ``[B, M]`` int64 each, ascending, none of them in the context.
+    """
+
+    context: Tensor
+    targets: tuple[Tensor, ...]
+
+
+@dataclass(frozen=True)
 class Clip:
     """A batch of fixed-length windows, ``frameskip`` steps from one observation to the next.
 
@@ -238,12 +252,16 @@ class Clip:
         action: ``[B, T - 1, frameskip * A]`` raw actions, one block for each interval.
         episode: ``[B]`` index of the episode of each window.
         start: ``[B]`` step at which each window starts.
+        masks: What a masked model is to see and to predict; it does so once for each.
+        views: Augmented pictures of the same windows, ``[B, V, C, H, W]`` for each size.
     """
 
     observation: Mapping[str, Tensor]
     action: Tensor
     episode: Tensor
     start: Tensor
+    masks: tuple[Mask, ...] = ()
+    views: tuple[Tensor, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -262,6 +280,27 @@ class Forecast:
     targets: Tensor
     actions: Tensor
     predictions: tuple[Tensor, ...]
+
+
+@dataclass(frozen=True)
+class Completion:
+    """What a masked model makes of a clip; all that masked objectives read.
+
+    Attributes:
+        latents: ``[B, N, D]`` of visible tokens, from the context encoder.
+        predictions: ``[B, M, D']`` for each target block of each mask.
+        targets: The same shapes: what was there.
+        visible: Where asked for, ``[B, K, D']`` predicted for the visible tokens of each mask, else empty.
+        visible_targets: The same shapes: what was there.
+        distances: ``[B, K]`` for each of them, from the visible token to the nearest masked one, in tokens.
+    """
+
+    latents: Tensor
+    predictions: tuple[Tensor, ...]
+    targets: tuple[Tensor, ...]
+    visible: tuple[Tensor, ...] = ()
+    visible_targets: tuple[Tensor, ...] = ()
+    distances: tuple[Tensor, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -298,6 +337,23 @@ class Plan:
     energy: Tensor
     trace: tuple[Iteration, ...]
     evaluations: int
+
+
+class Masking(Protocol):
+    """Draws masks over a grid of tokens. Holds configuration, never state."""
+
+    def __call__(self, grid: tuple[int, ...], batch: int, *, seed: int, rank: int = 0) -> tuple[Mask, ...]:
+        """Masks for ``batch`` items.
+
+        Args:
+            grid: Tokens along each axis: ``(H, W)``, ``(T, H, W)`` or ``(T,)``; indices count in C order.
+            batch: Items ``B``.
+            seed: All randomness is drawn from it: sizes, and so the shape of every tensor, from it alone.
+            rank: Process of a distributed run: places differ from one to the next.
+
+        Raises:
+            ConfigError: if the grid has another number of axes than the method masks, or is too small for it.
+        """
 
 
 class Score(Protocol):
