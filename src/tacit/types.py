@@ -45,8 +45,10 @@ __all__ = [
     "Statistics",
     "TaskRules",
     "Tasks",
+    "Transform",
     "Transition",
     "Verdict",
+    "Views",
 ]
 
 Array: TypeAlias = npt.NDArray[np.generic]
@@ -304,6 +306,19 @@ class Completion:
 
 
 @dataclass(frozen=True)
+class Views:
+    """What a joint embedding makes of augmented views; all that objectives over views read.
+
+    Attributes:
+        latents: ``[B, V, D]``, one latent for each view of each item.
+        whole: How many of the views, the first ones, are global: they show most of a picture.
+    """
+
+    latents: Tensor
+    whole: int
+
+
+@dataclass(frozen=True)
 class Iteration:
     """One round of a planner, for people to look at.
 
@@ -354,6 +369,13 @@ class Masking(Protocol):
         Raises:
             ConfigError: if the grid has another number of axes than the method masks, or is too small for it.
         """
+
+
+class Transform(Protocol):
+    """What is done to a batch before a model sees it: augmentation, masks. Holds configuration, never state."""
+
+    def __call__(self, clip: Clip, *, seed: int, rank: int) -> Clip:
+        """The batch as the model is to see it; all randomness is drawn from ``seed`` and ``rank``."""
 
 
 class Score(Protocol):

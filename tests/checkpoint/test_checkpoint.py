@@ -213,7 +213,7 @@ def damage_manifest_cut(path: Path) -> None:
 
 
 def damage_manifest_emptied(path: Path) -> None:
-    (path / "checkpoint.json").write_text('{"format": 2}')
+    (path / "checkpoint.json").write_text('{"format": 3}')
 
 
 def damage_format(path: Path) -> None:
@@ -253,7 +253,7 @@ def damage_config_gone(path: Path) -> None:
         (damage_manifest_gone, r"checkpoint\.json does not exist"),
         (damage_manifest_cut, "not readable JSON"),
         (damage_manifest_emptied, "needs the option"),
-        (damage_format, "has format 99; this version of Tacit reads format 2"),
+        (damage_format, "has format 99; this version of Tacit reads format 3"),
         (damage_list, "must hold a JSON object; got list"),
         (damage_config_unknown, "no option 'latnet'. Did you mean 'latent'"),
     ],

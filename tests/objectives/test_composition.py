@@ -68,9 +68,10 @@ def test_only_objectives_add_and_only_numbers_scale(other: object) -> None:
 
 def test_it_tells_the_model_how_far_to_predict() -> None:
     objective = Prediction(steps=4, starts="first") + VICReg() + TimeSimilarity()
-    assert (objective.steps, objective.starts) == (4, "first")
-    assert (SIGReg().steps, SIGReg().starts) == (1, "every")
-    with pytest.raises(ConfigError, match="start predictions at one place"):
+    assert objective.needs() == {"steps": 4, "starts": "first"}
+    assert SIGReg().needs() == {}
+    assert (Prediction(steps=2) + Prediction(steps=5, name="far")).needs()["steps"] == 5
+    with pytest.raises(ConfigError, match="agree on starts; got 'first' and 'every'"):
         Prediction(steps=4, starts="first") + Prediction(name="each")
     with pytest.raises(ConfigError, match="steps >= 1"):
         Prediction(steps=0)
@@ -95,12 +96,12 @@ def test_it_describes_itself() -> None:
             "term": "Prediction",
             "weight": 1.0,
             "name": "prediction",
-            "horizon": 2,
-            "origin": "every",
+            "steps": 2,
+            "starts": "every",
             "distance": "mse",
             "stop_gradient": False,
         },
-        {"term": "Constant", "weight": 0.5, "name": "constant", "horizon": 1, "origin": None, "value": 2.0},
+        {"term": "Constant", "weight": 0.5, "name": "constant", "value": 2.0},
     ]
 
 

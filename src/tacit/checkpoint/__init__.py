@@ -4,7 +4,7 @@
 
     runs/two_rooms/checkpoint/
         checkpoint.json        format, versions, git revision; dtype and shape of tensors; size and digest of files
-        model.json             the configuration (with the Spec) and the statistics of the model
+        model.json             the kind of the model, its configuration (with the Spec) and the statistics of the model
         model.safetensors      its weights
         training.json          further parts, such as the state of a training
         training.safetensors
@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, overload
 
 import torch
 from torch import Tensor, nn
@@ -36,7 +36,8 @@ from tacit.checkpoint._directory import (
     write,
 )
 from tacit.errors import CheckpointError, ConfigError
-from tacit.models.world_model import WorldModel, WorldModelConfig
+from tacit import models
+from tacit.models import Model, WorldModel
 
 __all__ = ["Checkpoint", "Part", "exists", "load", "load_model", "provenance", "restore", "save"]
 
@@ -56,7 +57,7 @@ class Checkpoint:
     parts: Mapping[str, Part]
 
 
-def save(path: str | Path, model: WorldModel, parts: Mapping[str, Part] | None = None) -> None:
+def save(path: str | Path, model: Model, parts: Mapping[str, Part] | None = None) -> None:
     """Write a checkpoint of a model, atomically: a reader finds the old one or the new one, whole.
 
     Args:
@@ -68,7 +69,7 @@ def save(path: str | Path, model: WorldModel, parts: Mapping[str, Part] | None =
         CheckpointError: if ``path`` holds anything but a checkpoint, which is left alone.
     """
     path = Path(path)
-    described = {"config": to_json(model.config), "statistics": to_json(model.statistics)}
+    described = {"model": _kind(model), "config": to_json(model.config), "statistics": to_json(model.statistics)}
     write(path, {"model": Part(described, model.state_dict()), **(parts or {})})
 
 
@@ -87,25 +88,44 @@ def load(path: str | Path, names: Collection[str] | None = None) -> Checkpoint:
     return Checkpoint(path, manifest.provenance, parts)
 
 
-def load_model(path: str | Path, device: str | torch.device = "cpu") -> WorldModel:
+Kind = TypeVar("Kind", bound=Model)
+
+
+@overload
+def load_model(path: str | Path, device: str | torch.device = "cpu") -> WorldModel: ...
+
+
+@overload
+def load_model(path: str | Path, device: str | torch.device = "cpu", *, kind: type[Kind]) -> Kind: ...
+
+
+def load_model(path: str | Path, device: str | torch.device = "cpu", *, kind: type[Model] = WorldModel) -> Model:
     """The model of a checkpoint, in evaluation mode.
 
     Args:
         path: A checkpoint, or the directory of a run, which holds one.
         device: Where the model is to compute.
+        kind: What is expected: a world model, or another class of :mod:`tacit.models`; ``Model`` for any.
 
     Raises:
-        CheckpointError: if the checkpoint is missing, incomplete or damaged, or its tensors do not fit its config.
+        CheckpointError: if the checkpoint is missing, incomplete or damaged, its tensors do not fit its config, or
+            it holds another kind of model.
     """
     path, manifest = read_manifest(path)
     try:
         described = read_config(path, "model", manifest)
-        config = from_json(WorldModelConfig, described.get("config", {}), f"{path / 'model.json'}: config")
+        found = models.load(str(described.get("model")))
+        if not issubclass(found, kind):
+            raise CheckpointError(
+                f"{path} holds a {found.__name__}; expected a {kind.__name__}. A perception model becomes a world "
+                "model's encoder by naming it: encoder='RUN'."
+            )
+        config = from_json(found.configuration, described.get("config", {}), f"{path / 'model.json'}: config")
     except ConfigError as error:
         raise CheckpointError(f"{error} The checkpoint is damaged or of another version of Tacit.") from error
     # Names and shapes are compared on a model without memory, before any is allocated or drawn at random.
     with _Undrawn(), torch.device("meta"):
-        model = WorldModel(config)
+        model: Model = found(config)
     state = model.state_dict()
     compare(shapes(state), manifest.part(path, "model").tensors, str(path))
     tensors = read_part(path, "model", manifest).tensors
@@ -113,6 +133,11 @@ def load_model(path: str | Path, device: str | torch.device = "cpu") -> WorldMod
     laid_out = {name: torch.empty_like(value, device="cpu").copy_(tensors[name]) for name, value in state.items()}
     model.load_state_dict(laid_out, assign=True)
     return model.to(device).eval()
+
+
+def _kind(model: Model) -> str:
+    """The name under which :mod:`tacit.models` has a model's class."""
+    return type(model).__module__.rpartition(".")[2]
 
 
 def restore(module: nn.Module, tensors: Mapping[str, Tensor], where: str) -> None:

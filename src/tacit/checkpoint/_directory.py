@@ -37,7 +37,7 @@ __all__ = [
     "write",
 ]
 
-FORMAT = 2
+FORMAT = 3
 MANIFEST = "checkpoint.json"
 SHOWN = 5
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from tacit.models._model import Model as Model
 from tacit.models.goal_policy import GoalPolicy as GoalPolicy
 from tacit.models.goal_policy import GoalPolicyConfig as GoalPolicyConfig
 from tacit.models.world_model import WorldModel as WorldModel

@@ -37,9 +37,7 @@ class ObservationEncoder(nn.Module):
         """Per modality its values ``[N, ...]``, their mean and their standard deviation, to latents ``[N, D]``."""
         features = []
         for kind, encoder, (value, mean, std) in zip(self.kinds, self.encoders.values(), parts, strict=True):
-            if kind == "pixels":
-                mean, std = 255.0 * mean, 255.0 * std
-            elif kind == "series":
+            if kind == "series":
                 value = value.transpose(1, 2)
             features.append(encoder(value, mean, std))
         out: Tensor = self.norm(self.projector(torch.cat(features, dim=-1)))

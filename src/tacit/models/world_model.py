@@ -7,41 +7,43 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from tacit._registry import suggest
 from tacit.errors import ConfigError, SpecError
 from tacit.models._build import ObservationEncoder, build_action_encoder, build_predictor
 from tacit.models._check import batched, check_actions
 from tacit.models._config import SIZES, TRANSFORMER, WorldModelConfig
+from tacit.models._model import Model
 from tacit.nn.encoders import Normalizer
 from tacit.nn.kernels import PLAIN, Kernels, kernels_for
 from tacit.nn.linear import keep_freed_memory
-from tacit.types import Array, Clip, Discrete, Forecast, Spec, Statistics
+from tacit.types import Array, Clip, Forecast, Spec
 
 __all__ = ["WorldModel", "WorldModelConfig"]
 
 
-class WorldModel(nn.Module):
+class WorldModel(Model):
     """A joint-embedding predictive world model: encoders, projector, action encoder and predictor, no decoder.
 
-    It takes observations and actions as the world has them (bytes, raw units) and normalises inside,
-    with the statistics given to :meth:`fit`.
+    It takes observations and actions as the world has them (bytes, raw units) and normalises inside.
 
     Args:
         config: What to build.
     """
 
+    configuration = WorldModelConfig
+    gives = Forecast
+    config: WorldModelConfig
+    encoder: ObservationEncoder
+    target_encoder: ObservationEncoder | None
+    action_normalizer: Normalizer
+
     def __init__(self, config: WorldModelConfig) -> None:
-        super().__init__()
+        super().__init__(config.spec, config.seen, acts=True)
         keep_freed_memory()
         self.config = config
-        self.normalizers = nn.ModuleDict()
-        for name in config.seen:
-            modality = config.spec.modalities[name]
-            pixels = modality.kind == "pixels"
-            self.normalizers[name] = Normalizer(modality.shape[0], *((0.5, 0.25) if pixels else (0.0, 1.0)))
-        self.action_normalizer = Normalizer(config.spec.action.size)
+        self.frameskip, self.latent_size, self.action_size = config.frameskip, config.latent, config.action_size
         self.encoder = ObservationEncoder(config)
         self.target_encoder = copy.deepcopy(self.encoder).requires_grad_(False) if config.target == "ema" else None
         self.action_encoder, width = build_action_encoder(config)
@@ -77,42 +79,6 @@ class WorldModel(nn.Module):
             chosen["encoders"] = {**dict.fromkeys(pixels, "vit"), **overrides.get("encoders", {})}
         return cls(WorldModelConfig(spec, **chosen))
 
-    @property
-    def device(self) -> torch.device:
-        """Where the model computes."""
-        return self.action_normalizer.mean.device
-
-    @property
-    def statistics(self) -> Statistics:
-        """The means and standard deviations that inputs are normalised with."""
-        parts = {**{name: self._normalizer(name) for name in self.config.seen}, "action": self.action_normalizer}
-        return Statistics(
-            {name: tuple(part.mean.tolist()) for name, part in parts.items()},
-            {name: tuple(part.std.tolist()) for name, part in parts.items()},
-        )
-
-    def fit(self, statistics: Statistics) -> None:
-        """Take the statistics of the training episodes; a discrete action stays one-hot.
-
-        Raises:
-            SpecError: if they lack a modality that the model sees or have another number of components.
-        """
-        parts = {name: self._normalizer(name) for name in self.config.seen}
-        if not isinstance(self.config.spec.action, Discrete):
-            parts["action"] = self.action_normalizer
-        for name, part in parts.items():
-            if name not in statistics.mean or name not in statistics.std:
-                raise SpecError(
-                    f"the model needs statistics of {', '.join(parts)}; {name!r} is missing. "
-                    "Fit them on the episodes that the model trains on: episodes.statistics()."
-                )
-            if len(statistics.mean[name]) != len(part.mean):
-                raise SpecError(
-                    f"statistics of {name!r} have {len(statistics.mean[name])} components; "
-                    f"the model's Spec has {len(part.mean)}."
-                )
-            part.fit(statistics.mean[name], statistics.std[name])
-
     def encode(self, observation: Mapping[str, Tensor | Array]) -> Tensor:
         """Latents ``[..., D]`` of observations with leading axes ``[B]`` or ``[B, T]``.
 
@@ -130,16 +96,6 @@ class WorldModel(nn.Module):
             return self.encode(observation)
         with torch.no_grad():
             return self._embed(self.target_encoder, observation)
-
-    @torch.no_grad()
-    def update_target(self, decay: float) -> None:
-        """Move the target encoder towards the encoder: ``target = decay * target + (1 - decay) * encoder``."""
-        if self.target_encoder is None:
-            return
-        for target, source in zip(self.target_encoder.parameters(), self.encoder.parameters(), strict=True):
-            target.lerp_(source, 1.0 - decay)
-        for kept, current in zip(self.target_encoder.buffers(), self.encoder.buffers(), strict=True):
-            kept.copy_(current)
 
     def predict(self, latents: Tensor, actions: Tensor) -> Tensor:
         """Teacher-forced one-step forecasts, causal.
@@ -234,15 +190,9 @@ class WorldModel(nn.Module):
 
     def _embed(self, encoder: ObservationEncoder, observation: Mapping[str, Tensor | Array]) -> Tensor:
         values, leading = batched(self.config, observation, self.device)
-        statistics = [self._normalizer(name) for name in self.config.seen]
-        out: Tensor = encoder([(v, n.mean, n.std) for v, n in zip(values, statistics, strict=True)])
+        statistics = [self.statistics_of(name) for name in self.config.seen]
+        out: Tensor = encoder([(value, *own) for value, own in zip(values, statistics, strict=True)])
         return out.reshape(*leading, -1)
-
-    def _normalizer(self, name: str) -> Normalizer:
-        module = self.normalizers[name]
-        if not isinstance(module, Normalizer):
-            raise TypeError(f"normalizers hold Normalizer modules; {name!r} is a {type(module).__name__}.")
-        return module
 
     def _normalised(self, actions: Tensor) -> Tensor:
         out: Tensor = self.action_normalizer(actions)

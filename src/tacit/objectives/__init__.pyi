@@ -5,6 +5,7 @@ from typing import Any
 from tacit.objectives._objective import Loss as Loss
 from tacit.objectives._objective import Losses as Losses
 from tacit.objectives._objective import Objective as Objective
+from tacit.objectives._objective import Outcome as Outcome
 from tacit.objectives._objective import Starts as Starts
 from tacit.objectives._objective import Term as Term
 from tacit.objectives.inverse_dynamics import InverseDynamics as InverseDynamics

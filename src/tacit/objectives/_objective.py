@@ -5,17 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor, nn
 
 from tacit.errors import ConfigError
-from tacit.types import Forecast
+from tacit.types import Completion, Forecast, Views
 
-__all__ = ["Loss", "Losses", "Objective", "Starts", "Term"]
+__all__ = ["Loss", "Losses", "Objective", "Outcome", "Starts", "Term"]
 
 Starts: TypeAlias = Literal["every", "first"]
+Outcome: TypeAlias = Forecast | Completion | Views
+"""What models make of a clip, one kind for each family of them."""
 
 
 class Loss(NamedTuple):
@@ -49,16 +51,30 @@ class Objective(nn.Module):
         """The terms and their weights."""
         raise NotImplementedError
 
-    @property
-    def steps(self) -> int:
-        """How many steps ahead a model has to predict."""
-        return max(term.horizon for term, _ in self.terms())
+    def needs(self) -> dict[str, Any]:
+        """What the terms ask of the model's ``forecast``, by the name of the option."""
+        wanted: dict[str, Any] = {}
+        for term, _ in self.terms():
+            for name, value in term.asks().items():
+                kept = wanted.get(name, value)
+                if value != kept and isinstance(value, str):
+                    raise ConfigError(f"terms of one objective agree on {name}; got {kept!r} and {value!r}.")
+                wanted[name] = value if isinstance(value, str) else max(kept, value)
+        return wanted
 
-    @property
-    def starts(self) -> Starts:
-        """Predict from ``every`` observation of a clip, or from the ``first`` alone."""
-        wanted: set[Starts] = {term.origin for term, _ in self.terms() if term.origin is not None}
-        return wanted.pop() if wanted else "every"
+    def check(self, gives: type) -> None:
+        """Refuse a model whose ``forecast`` is not of a kind that every term reads.
+
+        Raises:
+            ConfigError: naming the term and what it reads.
+        """
+        for term, _ in self.terms():
+            if gives not in term.reads:
+                kinds = " or ".join(kind.__name__ for kind in term.reads)
+                raise ConfigError(
+                    f"term {term.name!r} reads a {kinds}; this model gives a {gives.__name__}. Take a term made for "
+                    "it, or another model."
+                )
 
     def prepare(self, latent_size: int, action_size: int) -> None:
         """Build the heads that terms own, with torch's global generator; terms that have theirs keep them."""
@@ -69,7 +85,7 @@ class Objective(nn.Module):
         """Each term's class, weight and options, as plain values."""
         return [{"term": type(term).__name__, "weight": weight, **term.options()} for term, weight in self.terms()]
 
-    def forward(self, forecast: Forecast, seed: int = 0) -> Losses:
+    def forward(self, forecast: Outcome, seed: int = 0) -> Losses:
         """The loss of a forecast; terms that draw at random draw from ``seed`` alone, alike on every process.
 
         Raises:
@@ -102,23 +118,31 @@ class Term(Objective):
 
     Args:
         name: What logs call it; unique within an objective.
-        horizon: How many steps ahead it needs predictions.
-        origin: Where predictions have to start, if it reads them.
+
+    Attributes:
+        reads: The kinds of forecast that it can judge.
     """
 
-    def __init__(self, name: str, horizon: int = 1, origin: Starts | None = None) -> None:
+    reads: ClassVar[tuple[type, ...]] = (Forecast,)
+
+    def __init__(self, name: str) -> None:
         super().__init__()
         if not name or "." in name or "/" in name:
             raise ConfigError(f"the name of a term is a word without '.' and '/'; got {name!r}.")
-        if horizon < 1:
-            raise ConfigError(f"term {name!r} needs steps >= 1; got {horizon}.")
-        if origin not in (None, "every", "first"):
-            raise ConfigError(f"term {name!r} needs starts to be 'every' or 'first'; got {origin!r}.")
-        self.name, self.horizon, self.origin = name, horizon, origin
+        self.name = name
 
-    def loss(self, forecast: Forecast, seed: int, /) -> Tensor:
-        """The scalar to minimise, unweighted; any randomness comes from ``seed``."""
+    def loss(self, forecast: Any, seed: int, /) -> Tensor:
+        """The scalar to minimise, unweighted; any randomness comes from ``seed``.
+
+        Args:
+            forecast: Of one of the kinds in ``reads``.
+            seed: Of this step.
+        """
         raise NotImplementedError
+
+    def asks(self) -> Mapping[str, Any]:
+        """Options of the model's ``forecast``: of several terms the largest number counts, and words must agree."""
+        return {}
 
     def build(self, latent_size: int, action_size: int) -> None:
         """Build the parameters that the term owns, unless it has them already."""
@@ -136,8 +160,8 @@ class Sum(Objective):
     """Several weighted terms.
 
     Raises:
-        ConfigError: on a name that occurs twice, a weight that is negative or not finite, or terms that want
-            predictions to start at different places.
+        ConfigError: on a name that occurs twice, a weight that is negative or not finite, or terms that ask for
+            different forecasts.
     """
 
     def __init__(self, terms: tuple[tuple[Term, float], ...]) -> None:
@@ -149,11 +173,9 @@ class Sum(Objective):
         for name in names:
             if names.count(name) > 1:
                 raise ConfigError(f"two terms are called {name!r}; give one of them another name, name='...'.")
-        origins = {term.name: term.origin for term, _ in terms if term.origin is not None}
-        if len(set(origins.values())) > 1:
-            raise ConfigError(f"terms of one objective start predictions at one place; got {origins}.")
         self.parts = nn.ModuleDict({term.name: term for term, _ in terms})
         self._terms = terms
+        self.needs()
 
     def terms(self) -> tuple[tuple[Term, float], ...]:
         """The terms and their weights, in the order in which they were added."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias, get_args
+from collections.abc import Mapping
+from typing import Any, Literal, TypeAlias, get_args
 
 import torch
 from torch import Tensor
@@ -41,22 +42,31 @@ class Prediction(Term):
         stop_gradient: bool = False,
         name: str = "prediction",
     ) -> None:
-        super().__init__(name, horizon=steps, origin=starts)
+        super().__init__(name)
+        if steps < 1:
+            raise ConfigError(f"term {name!r} needs steps >= 1; got {steps}.")
+        if starts not in get_args(Starts):
+            raise ConfigError(f"term {name!r} needs starts to be 'every' or 'first'; got {starts!r}.")
         if distance not in get_args(Distance):
             raise ConfigError(f"distance is one of {', '.join(get_args(Distance))}; got {distance!r}.")
+        self.steps, self.starts = steps, starts
         self.distance, self.stop_gradient = distance, stop_gradient
+
+    def asks(self) -> Mapping[str, Any]:
+        """How far the model has to predict, and from where."""
+        return {"steps": self.steps, "starts": self.starts}
 
     def loss(self, forecast: Forecast, _seed: int, /) -> Tensor:
         """Scalar distance, in squared (or plain) latent units."""
-        if len(forecast.predictions) < self.horizon:
+        if len(forecast.predictions) < self.steps:
             raise SpecError(
-                f"term {self.name!r} needs predictions {self.horizon} steps ahead; "
-                f"the forecast has {len(forecast.predictions)}. Ask the model for steps={self.horizon}."
+                f"term {self.name!r} needs predictions {self.steps} steps ahead; "
+                f"the forecast has {len(forecast.predictions)}. Ask the model for steps={self.steps}."
             )
         targets = forecast.targets.detach() if self.stop_gradient else forecast.targets
         distance = DISTANCES[self.distance]
         errors = [
             distance(predicted, targets[:, ahead : ahead + predicted.shape[1]])
-            for ahead, predicted in enumerate(forecast.predictions[: self.horizon], start=1)
+            for ahead, predicted in enumerate(forecast.predictions[: self.steps], start=1)
         ]
         return torch.stack(errors).mean()

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from tacit.errors import ConfigError
 from tacit.nn.collectives import all_mean, world_size
 from tacit.objectives._objective import Term
-from tacit.types import Forecast
+from tacit.types import Forecast, Views
 
 __all__ = ["SIGReg"]
 
@@ -48,6 +48,8 @@ class SIGReg(Term):
         name: What logs call it.
     """
 
+    reads = (Forecast, Views)
+
     def __init__(
         self,
         slices: int = 1024,
@@ -68,7 +70,7 @@ class SIGReg(Term):
         self.over: Over = over
         self.channels = (float(channels[0]), float(channels[1]))
 
-    def loss(self, forecast: Forecast, seed: int, /) -> Tensor:
+    def loss(self, forecast: Forecast | Views, seed: int, /) -> Tensor:
         """Scalar; along the same directions for the same ``seed``, on every process."""
         samples = self.samples(forecast.latents)
         axes = directions(samples.shape[-1], self.slices, seed).to(samples)

@@ -10,7 +10,7 @@ from torch import Tensor
 from tacit.errors import ConfigError, SpecError
 from tacit.nn.collectives import all_mean, world_size
 from tacit.objectives._objective import Sum, Term
-from tacit.types import Forecast
+from tacit.types import Forecast, Views
 
 __all__ = ["Covariance", "VICReg", "Variance"]
 
@@ -50,6 +50,8 @@ class VICReg(Sum):
 
 class _Moments(Term):
     """A term that reads the second moments of the latents."""
+
+    reads = (Forecast, Views)
 
     def __init__(self, over: Over, frames: tuple[int, int | None], name: str) -> None:
         super().__init__(name)
@@ -93,7 +95,7 @@ class Variance(_Moments):
     ) -> None:
         super().__init__(over, frames, name)
 
-    def loss(self, forecast: Forecast, _seed: int, /) -> Tensor:
+    def loss(self, forecast: Forecast | Views, _seed: int, /) -> Tensor:
         """Scalar in ``[0, 1]``; 0.99 when collapsed."""
         centred, count = self.centred(forecast.latents)
         variance = self.reduced(centred.square().mean(1)) * (count / (count - 1))
@@ -117,7 +119,7 @@ class Covariance(_Moments):
     ) -> None:
         super().__init__(over, frames, name)
 
-    def loss(self, forecast: Forecast, _seed: int, /) -> Tensor:
+    def loss(self, forecast: Forecast | Views, _seed: int, /) -> Tensor:
         """Scalar of at least 0, in fourth powers of latent units."""
         centred, count = self.centred(forecast.latents)
         size = centred.shape[-1]

@@ -9,7 +9,7 @@
 from tacit.training.config import GoalPolicyTraining, TrainingConfig
 from tacit.training.goal_policy import GoalPolicyReport, train_goal_policy
 from tacit.training.log import read_log
-from tacit.training.loop import TrainingReport, train
+from tacit.training.loop import TrainingReport, Watch, train
 from tacit.training.monitor import CollapseWarning, effective_rank
 from tacit.training.state import ResumeWarning
 
@@ -20,6 +20,7 @@ __all__ = [
     "ResumeWarning",
     "TrainingConfig",
     "TrainingReport",
+    "Watch",
     "effective_rank",
     "read_log",
     "train",

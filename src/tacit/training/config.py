@@ -24,9 +24,14 @@ class TrainingConfig:
         batch_size: Clips in a batch, over all processes.
         lr: Largest learning rate of AdamW.
         weight_decay: Decoupled decay of matrices; biases, norms and every other vector have none.
+        weight_decay_end: Where it has got to, along a half cosine, at the last step; None: it stays.
         betas: Decay rates of AdamW's moments.
-        warmup: Share of the steps over which the learning rate rises from 0.
+        warmup: Share of the steps over which the learning rate rises from ``lr_start``.
         schedule: ``cosine`` falls to ``lr_end`` of ``lr`` after the warm-up; ``constant`` stays.
+        cooldown: Last share of the steps over which it falls in a straight line to ``lr_end``: with ``constant``,
+            warm-up, stable, decay.
+        stretch: Lay the schedules out over so many times the steps, of which the last are never reached.
+        lr_start: First learning rate as a share of ``lr``.
         lr_end: Last learning rate as a share of ``lr``.
         clip_norm: Largest norm of the gradient over all parameters; None does not clip.
         precision: ``bf16`` runs the model under autocast; weights, losses and the optimiser stay float32.
@@ -49,9 +54,13 @@ class TrainingConfig:
     batch_size: int = 64
     lr: float = 1e-3
     weight_decay: float = 1e-3
+    weight_decay_end: float | None = None
     betas: tuple[float, float] = (0.9, 0.999)
     warmup: float = 0.05
     schedule: Literal["cosine", "constant"] = "cosine"
+    cooldown: float = 0.0
+    stretch: float = 1.0
+    lr_start: float = 0.0
     lr_end: float = 0.01
     clip_norm: float | None = 1.0
     precision: Literal["float32", "bf16"] = "float32"
@@ -70,7 +79,9 @@ class TrainingConfig:
             _within(name, vars(self)[name], 1, math.inf)
         _within("lr", self.lr, 0, math.inf)
         _within("weight_decay", self.weight_decay, 0, math.inf)
-        for name in ("warmup", "lr_end"):
+        _within("weight_decay_end", self.weight_decay_end or 0.0, 0, math.inf)
+        _within("stretch", self.stretch, 1, math.inf)
+        for name in ("warmup", "cooldown", "lr_start", "lr_end"):
             _within(name, vars(self)[name], 0, 1)
         for name in ("betas", "ema"):
             for value in vars(self)[name]:
@@ -82,12 +93,28 @@ class TrainingConfig:
 
     def rate(self, step: int, steps: int) -> float:
         """The learning rate of ``step`` in a training of ``steps``."""
-        return self.lr * rate(step, steps, self.warmup, self.lr_end if self.schedule == "cosine" else 1.0)
+        return self.lr * rate(
+            step,
+            round(self.stretch * steps),
+            warmup=self.warmup,
+            end=self.lr_end,
+            falls=self.schedule == "cosine",
+            cooldown=self.cooldown,
+            start=self.lr_start,
+        )
+
+    def weight_decay_at(self, step: int, steps: int) -> float:
+        """The weight decay of ``step`` in a training of ``steps``."""
+        if self.weight_decay_end is None:
+            return self.weight_decay
+        done = step / max(round(self.stretch * steps) - 1, 1)
+        first, last = self.weight_decay, self.weight_decay_end
+        return last + (first - last) * (1 + math.cos(math.pi * done)) / 2
 
     def decay(self, step: int, steps: int) -> float:
         """The share of the target encoder that stays after ``step``."""
         first, last = self.ema
-        return first + (last - first) * step / max(steps - 1, 1)
+        return first + (last - first) * step / max(round(self.stretch * steps) - 1, 1)
 
     def of_results(self) -> dict[str, Any]:
         """The options that the weights depend on, as JSON values; a run resumes under the same."""

@@ -81,7 +81,7 @@ def train_goal_policy(
     for step in range(steps):
         loss = policy.loss(*pairs.batch(seed, step, config.batch_size, config.ahead))
         lr = config.lr * rate(step, steps, warmup=0.05, end=0.01)
-        norm, made = descend(optimizer, parameters, loss, lr, clip_norm=1.0)
+        norm, made = descend(optimizer, parameters, loss, lr, config.weight_decay, clip_norm=1.0)
         losses.append(loss.item())
         if not made:
             raise TrainingError(f"step {step}: the loss of the policy is {losses[-1]}, its gradient {norm.item()}.")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,17 +17,17 @@ from tacit import checkpoint
 from tacit._config import to_json
 from tacit.data.clips import Clips
 from tacit.errors import ConfigError, TrainingError
-from tacit.models.world_model import WorldModel
+from tacit.models import Model
 from tacit.nn.collectives import all_mean, broadcast, everywhere, world_size
-from tacit.objectives import Losses, Objective, SIGReg, Variance
+from tacit.objectives import Losses, Objective, Outcome, SIGReg, Variance
 from tacit.training.config import TrainingConfig, configured
 from tacit.training.log import Log, Record, read_log
 from tacit.training.monitor import Asked, Monitor
 from tacit.training.optimizer import descend
 from tacit.training.state import State, derived
-from tacit.types import Clip, Forecast
+from tacit.types import Clip, Transform
 
-__all__ = ["TrainingReport", "train"]
+__all__ = ["TrainingReport", "Watch", "train"]
 
 
 @dataclass(frozen=True)
@@ -47,18 +47,33 @@ class TrainingReport:
     log: tuple[Record, ...]
 
 
+@dataclass(frozen=True)
+class Watch:
+    """Looks at the model while it trains, such as an online probe; what it finds goes into the log.
+
+    Attributes:
+        every: Steps from one look to the next; the last step is looked at in any case.
+        look: Figures by name, of the model in evaluation mode and without gradients.
+    """
+
+    every: int
+    look: Callable[[Any], Mapping[str, float]]
+
+
 def train(
-    model: WorldModel,
+    model: Model,
     objective: Objective,
     clips: Clips,
     *,
     steps: int,
     seed: int,
     to: str | Path,
+    transforms: Sequence[Transform] = (),
+    watch: Watch | None = None,
     config: TrainingConfig | None = None,
     **options: Any,
 ) -> TrainingReport:
-    """Train a world model, in place.
+    """Train a model, in place.
 
     Everything that is random is a function of ``(seed, step)``: the batch, the directions of SIGReg, dropout. A run
     that was killed goes on from its last checkpoint when it is called again, and ends with the same bytes as if it
@@ -76,6 +91,8 @@ def train(
         steps: Updates to make.
         seed: Of the run.
         to: The directory of the run.
+        transforms: What is done to a batch before the model sees it, in this order: augmentation, masks.
+        watch: What to look at while training.
         config: Options.
         options: Options by name, in place of those of ``config``: the fields of :class:`TrainingConfig`.
 
@@ -91,9 +108,12 @@ def train(
     if config.threads is not None:
         torch.set_num_threads(config.threads)
     with _reproducible(model, derived(seed, 0)):
-        objective.prepare(model.config.latent, model.config.action_size)
+        objective.prepare(model.latent_size, model.action_size)
         objective.to(model.device)
-        state = State(model, objective, config, _identity(model, objective, clips, steps, seed, config))
+        identity = _identity(model, objective, clips, steps, seed, config)
+        if transforms:
+            identity["transforms"] = [{"transform": type(one).__name__, **to_json(one)} for one in transforms]
+        state = State(model, objective, config, identity)
         place = to / "checkpoint"
         resumes = config.resume and checkpoint.exists(place)
         _meet()
@@ -107,7 +127,7 @@ def train(
             broadcast(objective)
             _save(state, place)
         if state.step < steps:
-            _Loop(state, clips, config, steps, seed, place).run(to)
+            _Loop(state, clips, tuple(transforms), watch, config, steps, seed, place).run(to)
     model.eval()
     return TrainingReport(to, steps, time.perf_counter() - started, tuple(read_log(to)))
 
@@ -115,8 +135,19 @@ def train(
 class _Loop:
     """Steps from where the state stands to the last."""
 
-    def __init__(self, state: State, clips: Clips, config: TrainingConfig, steps: int, seed: int, place: Path) -> None:
+    def __init__(
+        self,
+        state: State,
+        clips: Clips,
+        transforms: tuple[Transform, ...],
+        watch: Watch | None,
+        config: TrainingConfig,
+        steps: int,
+        seed: int,
+        place: Path,
+    ) -> None:
         self.state, self.clips, self.config, self.place = state, clips, config, place
+        self.transforms, self.watch = transforms, watch
         self.steps, self.seed = steps, seed
         kinds = {type(term) for term, weight in state.objective.terms() if weight > 0}
         asked: Asked = "gaussian" if SIGReg in kinds else "unit" if Variance in kinds else ""
@@ -133,32 +164,57 @@ class _Loop:
                 clip = _share(next(batches))
                 losses, forecast, norm = self.update(step, clip)
                 log.advance(step)
-                if step % config.log_every == 0 or step + 1 == self.steps:
+                watched = self.watched(step)
+                if step % config.log_every == 0 or step + 1 == self.steps or watched:
                     seconds = time.perf_counter() - started
-                    log.write(self.record(step, losses, norm, seconds) | self.monitor.look(step, forecast.latents))
+                    health = self.monitor.look(step, forecast.latents)
+                    log.write(self.record(step, losses, norm, seconds) | health | watched)
                 if state.step % config.checkpoint_every == 0 or state.step == self.steps:
                     # A run that resumes drops the lines after its checkpoint and writes none of those before it anew.
                     log.sync()
                     _save(state, self.place)
 
-    def update(self, step: int, clip: Clip) -> tuple[Losses, Forecast, Tensor]:
+    def update(self, step: int, clip: Clip) -> tuple[Losses, Outcome, Tensor]:
         """One step of the optimiser."""
         state, config = self.state, self.config
         losses, forecast = self.judge(step, clip)
-        parameters, lr = list(state.parameters.values()), config.rate(step, self.steps)
-        norm, made = descend(state.optimizer, parameters, losses.total, lr, config.clip_norm, together=True)
+        rates = config.rate(step, self.steps), config.weight_decay_at(step, self.steps)
+        norm, made = descend(
+            state.optimizer, list(state.parameters.values()), losses.total, *rates, config.clip_norm, together=True
+        )
         if not made:
             self.refuse(step, clip, losses)
         state.model.update_target(config.decay(step, self.steps))
         state.step = step + 1
         return losses, forecast, norm
 
-    def judge(self, step: int, clip: Clip) -> tuple[Losses, Forecast]:
+    def watched(self, step: int) -> dict[str, float]:
+        """What the watch finds after ``step``, if it is time."""
+        watch, model = self.watch, self.state.model
+        if watch is None or ((step + 1) % watch.every and step + 1 < self.steps):
+            return {}
+        model.eval()
+        with torch.no_grad():
+            found = watch.look(model)
+        model.train()
+        return {f"watch/{name}": float(value) for name, value in found.items()}
+
+    def transformed(self, step: int, clip: Clip) -> Clip:
+        """The batch as the model is to see it; a pure function of the clip, the seed and the step."""
+        if self.transforms:
+            device = self.state.model.device
+            clip = replace(clip, observation={name: value.to(device) for name, value in clip.observation.items()})
+        for index, transform in enumerate(self.transforms):
+            clip = transform(clip, seed=derived(self.seed, 3, index, step), rank=_rank())
+        return clip
+
+    def judge(self, step: int, clip: Clip) -> tuple[Losses, Outcome]:
         """Forecast and losses of a clip; a pure function of the weights, the clip, the seed and the step."""
         model, objective = self.state.model, self.state.objective
+        clip = self.transformed(step, clip)
         _seed(model.device, derived(self.seed, 1, step, _rank()))
         with torch.autocast(model.device.type, torch.bfloat16, enabled=self.config.precision == "bf16"):
-            forecast = model.forecast(clip, objective.steps, objective.starts)
+            forecast = model.forecast(clip, **objective.needs())
         if self.config.precision == "bf16":
             forecast = _float(forecast)
         losses: Losses = objective(forecast, derived(self.seed, 2, step))
@@ -201,28 +257,30 @@ class _Loop:
 
 
 def _check(
-    model: WorldModel, objective: Objective, clips: Clips, steps: int, seed: int, config: TrainingConfig
+    model: Model, objective: Objective, clips: Clips, steps: int, seed: int, config: TrainingConfig
 ) -> None:
     if steps < 1 or seed < 0:
         raise ConfigError(f"a training needs steps >= 1 and seed >= 0; got {steps} and {seed}.")
     if not isinstance(clips, Clips):
         raise ConfigError(f"train takes clips, episodes.clips(length); got {type(clips).__name__}.")
-    if clips.length <= objective.steps:
+    objective.check(model.gives)
+    ahead = objective.needs().get("steps", 0)
+    if clips.length <= ahead:
         raise ConfigError(
-            f"the objective predicts {objective.steps} steps ahead, so clips need at least {objective.steps + 1} "
-            f"observations; they have {clips.length}. Use episodes.clips({objective.steps + 1}) or a lower steps=."
+            f"the objective predicts {ahead} steps ahead, so clips need at least {ahead + 1} "
+            f"observations; they have {clips.length}. Use episodes.clips({ahead + 1}) or a lower steps=."
         )
-    if clips.frameskip != model.config.frameskip:
+    if clips.frameskip != model.frameskip:
         raise ConfigError(
-            f"the model takes frameskip={model.config.frameskip}, the clips have frameskip={clips.frameskip}. "
-            "Make them alike: episodes.clips(length, frameskip=model.config.frameskip)."
+            f"the model takes frameskip={model.frameskip}, the clips have frameskip={clips.frameskip}. "
+            "Make them alike: episodes.clips(length, frameskip=model.frameskip)."
         )
     if config.batch_size % world_size():
         raise ConfigError(f"batch_size={config.batch_size} does not divide over {world_size()} processes.")
 
 
 def _identity(
-    model: WorldModel, objective: Objective, clips: Clips, steps: int, seed: int, config: TrainingConfig
+    model: Model, objective: Objective, clips: Clips, steps: int, seed: int, config: TrainingConfig
 ) -> dict[str, Any]:
     """What has to be the same for a run to resume."""
     return {
@@ -238,7 +296,7 @@ def _identity(
 
 
 @contextmanager
-def _reproducible(model: WorldModel, seed: int) -> Iterator[None]:
+def _reproducible(model: Model, seed: int) -> Iterator[None]:
     """Seed torch's own generators for a while, and give them back as they were."""
     device = model.device
     devices = [device] if device.type not in ("cpu", "meta") else []
@@ -266,7 +324,9 @@ def _share(clip: Clip) -> Clip:
         return clip
     rows = slice(_rank(), None, world_size())
     observation = {name: values[rows] for name, values in clip.observation.items()}
-    return Clip(observation, clip.action[rows], clip.episode[rows], clip.start[rows])
+    return replace(
+        clip, observation=observation, action=clip.action[rows], episode=clip.episode[rows], start=clip.start[rows]
+    )
 
 
 def _meet() -> None:
@@ -282,13 +342,13 @@ def _save(state: State, place: Path) -> None:
     _meet()
 
 
-def _float(forecast: Forecast) -> Forecast:
-    """In float32, where means and squares are taken."""
-    latents = forecast.latents.float()
-    shared = forecast.targets is forecast.latents
-    return Forecast(
-        latents,
-        latents if shared else forecast.targets.float(),
-        forecast.actions.float(),
-        tuple(predicted.float() for predicted in forecast.predictions),
-    )
+def _float(outcome: Outcome) -> Outcome:
+    """In float32, where means and squares are taken; tensors that are shared stay shared."""
+    made: dict[int, Tensor] = {}
+
+    def cast(value: Any) -> Any:
+        if isinstance(value, tuple):
+            return tuple(cast(item) for item in value)
+        return made.setdefault(id(value), value.float()) if isinstance(value, Tensor) else value
+
+    return replace(outcome, **{field.name: cast(getattr(outcome, field.name)) for field in fields(outcome)})

@@ -20,8 +20,8 @@ def adamw(
     """AdamW that decays matrices only (no biases, norms or other vectors), fused where torch has it."""
     parameters = list(parameters)
     groups = [
-        {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": weight_decay},
-        {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
+        {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": weight_decay, "decays": True},
+        {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0, "decays": False},
     ]
     fused = all(p.device.type in ("cpu", "cuda") for p in parameters)
     return AdamW([group for group in groups if group["params"]], lr=lr, betas=betas, fused=fused)
@@ -32,6 +32,7 @@ def descend(
     parameters: Sequence[nn.Parameter],
     loss: Tensor,
     lr: float,
+    weight_decay: float,
     clip_norm: float | None,
     together: bool = False,
 ) -> tuple[Tensor, bool]:
@@ -42,6 +43,7 @@ def descend(
         parameters: What the gradient is taken by.
         loss: Scalar.
         lr: Learning rate of the step.
+        weight_decay: Decay of the step, for the group that has any.
         clip_norm: Largest norm of the gradient; None does not clip.
         together: Every process of a distributed run calls this: gradients are averaged over them, and all make the
             step or none does.
@@ -51,6 +53,7 @@ def descend(
     """
     for group in optimizer.param_groups:
         group["lr"] = lr
+        group["weight_decay"] = weight_decay if group["decays"] else 0.0
     optimizer.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
     if together:
@@ -65,13 +68,18 @@ def descend(
     return norm, made
 
 
-def rate(step: int, steps: int, warmup: float, end: float) -> float:
+def rate(
+    step: int, steps: int, *, warmup: float, end: float, falls: bool = True, cooldown: float = 0.0, start: float = 0.0
+) -> float:
     """The learning rate of ``step``, as a share of the largest.
 
-    It rises from 0 over a share ``warmup`` of the steps and falls along a half cosine to ``end``.
+    It rises from ``start`` over a share ``warmup`` of the steps, then falls along a half cosine to ``end`` or stays,
+    and over the last share ``cooldown`` of the steps falls in a straight line to ``end``.
     """
     rising = round(warmup * steps)
     if step < rising:
-        return (step + 1) / rising
-    done = (step - rising) / max(steps - rising, 1)
-    return end + (1 - end) * (1 + math.cos(math.pi * done)) / 2
+        return start + (1 - start) * (step + 1) / rising
+    share = end + (1 - end) * (1 + math.cos(math.pi * (step - rising) / max(steps - rising, 1))) / 2 if falls else 1.0
+    falling = round(cooldown * steps)
+    left = steps - step
+    return share if left > falling else min(share, end + (1 - end) * left / (falling + 1))

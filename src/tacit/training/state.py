@@ -14,7 +14,7 @@ from torch import Tensor
 
 from tacit import checkpoint
 from tacit.errors import CheckpointError, TrainingError
-from tacit.models.world_model import WorldModel
+from tacit.models import Model
 from tacit.objectives import Objective
 from tacit.training.config import TrainingConfig
 from tacit.training.optimizer import adamw
@@ -45,7 +45,7 @@ class State:
         run: What makes this run the run that it is, as JSON values: it has to be the same when it resumes.
     """
 
-    def __init__(self, model: WorldModel, objective: Objective, config: TrainingConfig, run: Mapping[str, Any]) -> None:
+    def __init__(self, model: Model, objective: Objective, config: TrainingConfig, run: Mapping[str, Any]) -> None:
         self.model, self.objective = model, objective
         self.step = self.saved = 0
         self.run = json.loads(json.dumps(run))

@@ -1,0 +1,122 @@
+"""What every model that can be trained shares: input statistics, a device, and a target that follows the encoder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from tacit.errors import SpecError
+from tacit.nn.encoders import Normalizer
+from tacit.types import Discrete, Spec, Statistics
+
+__all__ = ["Model"]
+
+
+class Model(nn.Module):
+    """A model that training, checkpoints and probes can hold; subclasses write ``forecast`` and ``encode``.
+
+    It takes observations as the world has them (bytes, raw units) and normalises inside, with the statistics given
+    to :meth:`fit`.
+
+    Args:
+        spec: What the world shows and accepts.
+        seen: The modalities that the model sees.
+        acts: Whether the model takes actions.
+
+    Attributes:
+        configuration: The dataclass of its options; ``type(model)(model.config)`` builds another one alike.
+        gives: What :meth:`forecast` returns, for objectives to read.
+        encoder: The context encoder.
+        target_encoder: The copy that follows it, None where the encoder embeds the targets too.
+        frameskip: Steps of the world in one step of the model.
+        latent_size: Size ``D`` of a latent.
+        action_size: Size of an action block; 0 for a model that takes none.
+    """
+
+    configuration: ClassVar[type]
+    gives: ClassVar[type]
+    config: Any
+    forecast: Callable[..., Any]
+    encode: Callable[..., Tensor]
+    encoder: nn.Module
+    target_encoder: nn.Module | None
+    frameskip: int = 1
+    latent_size: int = 1
+    action_size: int = 0
+
+    def __init__(self, spec: Spec, seen: Sequence[str], acts: bool) -> None:
+        super().__init__()
+        self.normalizers = nn.ModuleDict()
+        for name in seen:
+            modality = spec.modalities[name]
+            pixels = modality.kind == "pixels"
+            self.normalizers[name] = Normalizer(modality.shape[0], *((0.5, 0.25) if pixels else (0.0, 1.0)))
+        self.target_encoder = None
+        self.action_normalizer = Normalizer(spec.action.size) if acts else None
+        self._spec = spec
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model computes."""
+        return next(self.buffers()).device
+
+    @property
+    def statistics(self) -> Statistics:
+        """The means and standard deviations that inputs are normalised with."""
+        parts = self._parts()
+        return Statistics(
+            {name: tuple(part.mean.tolist()) for name, part in parts.items()},
+            {name: tuple(part.std.tolist()) for name, part in parts.items()},
+        )
+
+    def fit(self, statistics: Statistics) -> None:
+        """Take the statistics of the training episodes; a discrete action stays one-hot.
+
+        Raises:
+            SpecError: if they lack a modality that the model sees or have another number of components.
+        """
+        parts = self._parts()
+        if isinstance(self._spec.action, Discrete):
+            parts.pop("action", None)
+        for name, part in parts.items():
+            if name not in statistics.mean or name not in statistics.std:
+                raise SpecError(
+                    f"the model needs statistics of {', '.join(parts)}; {name!r} is missing. "
+                    "Fit them on the episodes that the model trains on: episodes.statistics()."
+                )
+            if len(statistics.mean[name]) != len(part.mean):
+                raise SpecError(
+                    f"statistics of {name!r} have {len(statistics.mean[name])} components; "
+                    f"the model's Spec has {len(part.mean)}."
+                )
+            part.fit(statistics.mean[name], statistics.std[name])
+
+    @torch.no_grad()
+    def update_target(self, decay: float) -> None:
+        """Move the target encoder towards the encoder: ``target = decay * target + (1 - decay) * encoder``."""
+        if self.target_encoder is None:
+            return
+        for target, source in zip(self.target_encoder.parameters(), self.encoder.parameters(), strict=True):
+            target.lerp_(source, 1.0 - decay)
+        for kept, current in zip(self.target_encoder.buffers(), self.encoder.buffers(), strict=True):
+            kept.copy_(current)
+
+    def normalizer(self, name: str) -> Normalizer:
+        """The statistics of one modality."""
+        module = self.normalizers[name]
+        if not isinstance(module, Normalizer):
+            raise TypeError(f"normalizers hold Normalizer modules; {name!r} is a {type(module).__name__}.")
+        return module
+
+    def statistics_of(self, name: str) -> tuple[Tensor, Tensor]:
+        """Mean and standard deviation ``[C]`` of one modality, in its raw units."""
+        part = self.normalizer(name)
+        scale = 255.0 if self._spec.modalities[name].kind == "pixels" else 1.0
+        return scale * part.mean, scale * part.std
+
+    def _parts(self) -> dict[str, Normalizer]:
+        parts = {name: self.normalizer(name) for name in self.normalizers}
+        return parts if self.action_normalizer is None else {**parts, "action": self.action_normalizer}
