@@ -4,6 +4,7 @@ import math
 import os
 import subprocess
 import sys
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,8 @@ from tacit import checkpoint
 from tacit.checkpoint import Part
 from tacit.errors import CheckpointError, ConfigError, TrainingError
 from tacit.objectives import Prediction, SIGReg, Term
-from tacit.training import ResumeWarning, TrainingConfig, read_log
-from tacit.types import Forecast
+from tacit.training import ResumeWarning, TrainingConfig, Watch, read_log
+from tacit.types import Clip, Completion, Forecast
 from training import small
 
 
@@ -255,3 +256,58 @@ def test_tensorboard_and_progress(tmp_path: Path) -> None:
     pytest.importorskip("tensorboard")
     small.run(tmp_path, steps=6, tensorboard=True, progress=True)
     assert list((tmp_path / "tensorboard").glob("events.*"))
+
+
+def test_schedules_rise_stay_and_fall() -> None:
+    published = TrainingConfig(lr=1.0, warmup=0.1, schedule="constant", cooldown=0.2, lr_start=0.2, lr_end=0.0)
+    rates = [published.rate(step, 100) for step in range(100)]
+    assert rates[0] == pytest.approx(0.2 + 0.8 / 10) and rates[9] == pytest.approx(1.0)
+    assert rates[10:80] == [1.0] * 70
+    falling = np.diff(rates[79:])
+    assert falling == pytest.approx(np.full(20, falling[0])) and 0 < rates[-1] < 0.1
+    decays = TrainingConfig(weight_decay=0.04, weight_decay_end=0.4, stretch=1.25)
+    assert decays.weight_decay_at(0, 80) == pytest.approx(0.04)
+    assert decays.weight_decay_at(79, 80) < 0.4 == pytest.approx(decays.weight_decay_at(99, 80))
+    assert TrainingConfig(weight_decay=0.3).weight_decay_at(5, 10) == 0.3
+    assert decays.decay(79, 80) < 1.0
+
+
+@dataclass(frozen=True)
+class Noise:
+    """A transform that adds noise to the state."""
+
+    size: float
+
+    def __call__(self, clip: Clip, *, seed: int, rank: int) -> Clip:
+        state = clip.observation["state"]
+        noise = torch.randn(state.shape, generator=torch.Generator().manual_seed(seed + rank))
+        return replace(clip, observation={**clip.observation, "state": state + self.size * noise})
+
+
+def test_transforms_are_part_of_the_run_and_functions_of_the_step(tmp_path: Path, whole: tuple) -> None:
+    silent, _ = small.run(tmp_path / "none", transforms=(Noise(0.0),))
+    assert weights(silent) == whole[0]
+    noisy, _ = small.run(tmp_path / "a", transforms=(Noise(0.1),))
+    again, _ = small.run(tmp_path / "b", transforms=(Noise(0.1),), prefetch=5)
+    assert weights(noisy) == weights(again) != whole[0]
+    with pytest.raises(CheckpointError, match="transforms"):
+        small.run(tmp_path / "a", transforms=(Noise(0.2),))
+
+
+def test_a_watch_looks_and_changes_nothing(tmp_path: Path, whole: tuple) -> None:
+    def look(model: tc.models.WorldModel) -> dict[str, float]:
+        assert not model.training and not torch.is_grad_enabled()
+        return {"drawn": torch.rand(()).item(), "one": 1.0}
+
+    model, report = small.run(tmp_path, watch=Watch(every=15, look=look))
+    assert weights(model) == whole[0]
+    watched = {row["step"]: row["watch/one"] for row in report.log if "watch/one" in row}
+    assert watched == {14: 1.0, 29: 1.0, 39: 1.0}
+
+
+def test_a_term_that_cannot_read_what_the_model_gives_is_refused(tmp_path: Path) -> None:
+    class Masked(Term):
+        reads = (Completion,)
+
+    with pytest.raises(ConfigError, match="'masked' reads a Completion; this model gives a Forecast"):
+        tc.train(small.model(), Masked("masked"), small.episodes().clips(4), steps=1, seed=0, to=tmp_path)
