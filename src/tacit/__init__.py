@@ -15,6 +15,7 @@ __getattr__, __dir__, __all__ = lazy(
         **{
             module: f"tacit.{module}"
             for module in (
+                "augmentation",
                 "checkpoint",
                 "collection",
                 "costs",
@@ -22,6 +23,7 @@ __getattr__, __dir__, __all__ = lazy(
                 "envs",
                 "errors",
                 "evaluation",
+                "masking",
                 "models",
                 "objectives",
                 "planners",

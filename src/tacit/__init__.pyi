@@ -5,6 +5,7 @@ Everything public hangs off this module and is imported on first use::
     import tacit as tc"""
 
 from tacit.agent import Agent as Agent
+from tacit import augmentation as augmentation
 from tacit import checkpoint as checkpoint
 from tacit.collection import collect as collect
 from tacit import collection as collection
@@ -13,6 +14,7 @@ from tacit import data as data
 from tacit import envs as envs
 from tacit import errors as errors
 from tacit import evaluation as evaluation
+from tacit import masking as masking
 from tacit import models as models
 from tacit import objectives as objectives
 from tacit import planners as planners

@@ -11,6 +11,8 @@ from tacit._config import from_json, to_json
 from tacit.errors import ConfigError
 
 NAMES = tc.recipes.names()
+ACTING = [name for name in NAMES if issubclass(tc.recipes.load(name), tc.recipes.AgentRecipe)]
+SEEING = [name for name in NAMES if name not in ACTING]
 SHOOTING = {"name": "random_shooting", "options": {"samples": 16}}
 LIGHT = {"acting.planner": SHOOTING, "acting.horizon": 2, "acting.execute": 1, "policy_steps": 2}
 
@@ -36,7 +38,7 @@ def test_a_recipe_is_json(name: str) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::tacit.training.CollapseWarning")
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ACTING)
 def test_a_recipe_learns_and_acts(name: str, episodes: tc.data.Episodes, tmp_path: Path) -> None:
     recipe = tc.recipes.load(name)().with_options({**LIGHT, "training.batch_size": 2, "training.precision": "float32"})
     if name == "lewm":
@@ -48,6 +50,25 @@ def test_a_recipe_learns_and_acts(name: str, episodes: tc.data.Episodes, tmp_pat
     assert verdict.ok, verdict.reason
     assert action.shape == (1, 2)
     assert np.abs(action).max() <= 1
+
+
+@pytest.mark.filterwarnings("ignore::tacit.training.CollapseWarning")
+@pytest.mark.parametrize("name", SEEING)
+def test_a_recipe_learns_and_sees(name: str, episodes: tc.data.Episodes, tmp_path: Path) -> None:
+    small = {"size": "nano", "steps": 2, "training.batch_size": 2}
+    recipe = tc.recipes.load(name)().with_options(small)
+    if name == "lejepa":
+        recipe = dataclasses.replace(recipe, model={"projector": (8,), "embedding": 4})
+    model = recipe.build_model(episodes.spec, seed=0)
+    before = {key: value.clone() for key, value in model.encoder.state_dict().items()}
+    recipe.train(model, episodes, seed=0, to=tmp_path / "run")
+    loaded = tc.checkpoint.load_model(tmp_path / "run", kind=recipe.kind)
+    window = {"pixels": np.stack([episodes[0].observation["pixels"][: recipe.clip]])}
+    assert loaded.encode(window).shape == (1, 96)
+    tokens = loaded.encode(window, tokens=True)
+    assert tokens.shape == (1, np.prod(model.encoder.grid), 96)
+    changed = [not value.equal(before[key]) for key, value in model.encoder.state_dict().items() if "qkv.weight" in key]
+    assert all(changed)
 
 
 @pytest.mark.parametrize(("options", "message"), [

@@ -1,4 +1,4 @@
-"""Train a world model on recorded episodes, and the agent that plans with it."""
+"""Train a model on recorded episodes, and where its recipe has one the agent that plans with it."""
 
 from __future__ import annotations
 
@@ -48,6 +48,7 @@ def train(
     model = method.build_model(episodes.spec, seed).to(chosen(device))
     print(f"{len(fit_on)} episodes to train on, {len(held_out)} held out")
     method.train(model, fit_on, seed=seed, to=to, progress=True)
-    policy = method.train_policy(model, fit_on, seed=seed)
-    method.build_agent(model, policy).save(to / "agent")
+    if isinstance(method, tc.recipes.AgentRecipe):
+        policy = method.train_policy(model, fit_on, seed=seed)
+        method.build_agent(model, policy).save(to / "agent")
     print(f"{to}: done. Next: tacit probe {to}")

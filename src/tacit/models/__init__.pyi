@@ -5,6 +5,10 @@ from typing import Any
 from tacit.models._model import Model as Model
 from tacit.models.goal_policy import GoalPolicy as GoalPolicy
 from tacit.models.goal_policy import GoalPolicyConfig as GoalPolicyConfig
+from tacit.models.joint_embedding import JointEmbedding as JointEmbedding
+from tacit.models.joint_embedding import JointEmbeddingConfig as JointEmbeddingConfig
+from tacit.models.masked import MaskedModel as MaskedModel
+from tacit.models.masked import MaskedModelConfig as MaskedModelConfig
 from tacit.models.world_model import WorldModel as WorldModel
 from tacit.models.world_model import WorldModelConfig as WorldModelConfig
 

@@ -13,7 +13,7 @@ from tacit.nn.encoders import ConvEncoder, VectorEncoder
 from tacit.nn.mlp import MLP
 from tacit.nn.predictors import GRUPredictor, MLPPredictor, Predictor
 from tacit.nn.transformer import TransformerPredictor
-from tacit.nn.vit import VisionTransformer
+from tacit.nn.vit import PooledVisionTransformer
 
 __all__ = ["ObservationEncoder", "build_action_encoder", "build_predictor"]
 
@@ -90,7 +90,7 @@ def _encoder(config: WorldModelConfig, name: str) -> tuple[nn.Module, int]:
     if kind == "conv":
         conv = ConvEncoder(channels, (height, width), config.encoder_width, config.features, config.patch)
         return conv, config.features
-    vit = VisionTransformer(
+    vit = PooledVisionTransformer(
         channels, (height, width), config.patch, config.encoder_width, config.encoder_depth, config.encoder_heads
     )
     return vit, config.encoder_width

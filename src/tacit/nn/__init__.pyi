@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from tacit.nn.block_causal import BlockCausalPredictor as BlockCausalPredictor
+from tacit.nn.block_causal import Memories as Memories
 from tacit.nn.collectives import all_mean as all_mean
 from tacit.nn.collectives import broadcast as broadcast
 from tacit.nn.collectives import everywhere as everywhere
@@ -16,14 +18,28 @@ from tacit.nn.kernels import kernels_for as kernels_for
 from tacit.nn.linear import Linear as Linear
 from tacit.nn.linear import available as available
 from tacit.nn.linear import keep_freed_memory as keep_freed_memory
+from tacit.nn.lora import LoRALinear as LoRALinear
+from tacit.nn.lora import add_lora as add_lora
+from tacit.nn.lora import merge_lora as merge_lora
+from tacit.nn.masked_predictor import MaskedPredictor as MaskedPredictor
 from tacit.nn.mlp import ACTIVATIONS as ACTIVATIONS
 from tacit.nn.mlp import Activation as Activation
 from tacit.nn.mlp import MLP as MLP
+from tacit.nn.positions import Positions as Positions
+from tacit.nn.positions import Rotation as Rotation
+from tacit.nn.positions import coordinates as coordinates
+from tacit.nn.positions import resize_positions as resize_positions
+from tacit.nn.positions import rotate as rotate
+from tacit.nn.positions import rotations as rotations
+from tacit.nn.positions import sincos as sincos
 from tacit.nn.predictors import GRUPredictor as GRUPredictor
 from tacit.nn.predictors import MLPPredictor as MLPPredictor
 from tacit.nn.predictors import Predictor as Predictor
 from tacit.nn.transformer import TransformerPredictor as TransformerPredictor
+from tacit.nn.vit import PooledVisionTransformer as PooledVisionTransformer
+from tacit.nn.vit import VIT_SIZES as VIT_SIZES
 from tacit.nn.vit import VisionTransformer as VisionTransformer
+from tacit.nn.vit import cells as cells
 
 __all__: list[str]
 

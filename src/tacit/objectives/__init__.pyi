@@ -8,7 +8,9 @@ from tacit.objectives._objective import Objective as Objective
 from tacit.objectives._objective import Outcome as Outcome
 from tacit.objectives._objective import Starts as Starts
 from tacit.objectives._objective import Term as Term
+from tacit.objectives.invariance import Invariance as Invariance
 from tacit.objectives.inverse_dynamics import InverseDynamics as InverseDynamics
+from tacit.objectives.masked_prediction import MaskedPrediction as MaskedPrediction
 from tacit.objectives.prediction import Prediction as Prediction
 from tacit.objectives.sigreg import SIGReg as SIGReg
 from tacit.objectives.straightening import Straightening as Straightening
@@ -16,6 +18,7 @@ from tacit.objectives.time_similarity import TimeSimilarity as TimeSimilarity
 from tacit.objectives.vicreg import Covariance as Covariance
 from tacit.objectives.vicreg import VICReg as VICReg
 from tacit.objectives.vicreg import Variance as Variance
+from tacit.objectives.visible_prediction import VisiblePrediction as VisiblePrediction
 
 __all__: list[str]
 

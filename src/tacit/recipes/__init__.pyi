@@ -7,13 +7,19 @@ from tacit.errors import ConfigError
 from typing import Any
 
 from tacit.recipes._recipe import Acting as Acting
+from tacit.recipes._recipe import AgentRecipe as AgentRecipe
 from tacit.recipes._recipe import Part as Part
 from tacit.recipes._recipe import Recipe as Recipe
+from tacit.recipes.ijepa import IJEPA as IJEPA
+from tacit.recipes.lejepa import LeJEPA as LeJEPA
 from tacit.recipes.lewm import LeWM as LeWM
+from tacit.recipes.mae import MAE as MAE
 from tacit.recipes.pldm import PLDM as PLDM
 from tacit.recipes.random_rooms import RandomRooms as RandomRooms
 from tacit.recipes.reacher import Reacher as Reacher
 from tacit.recipes.two_rooms import TwoRooms as TwoRooms
+from tacit.recipes.vjepa import VJEPA as VJEPA
+from tacit.recipes.vjepa2 import VJEPA2 as VJEPA2
 
 __all__: list[str]
 

@@ -1,14 +1,14 @@
-"""What every recipe is: a method as plain values, from the model to the agent."""
+"""What every recipe is: a method as plain values, from the model to the training, or on to the agent."""
 
 from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, is_dataclass
 from functools import reduce
 from inspect import signature
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import torch
 
@@ -18,18 +18,19 @@ from tacit._registry import suggest
 from tacit.agent import Agent, Proposal
 from tacit.data import Clips, Episodes
 from tacit.errors import ConfigError
+from tacit.models import Model
 from tacit.models.goal_policy import GoalPolicy, GoalPolicyConfig
 from tacit.models.world_model import WorldModel
 from tacit.objectives import Objective
 from tacit.training import GoalPolicyTraining, TrainingConfig, TrainingReport, train, train_goal_policy
-from tacit.types import Spec
+from tacit.types import Spec, Transform
 
-__all__ = ["Acting", "Part", "Recipe"]
+__all__ = ["Acting", "AgentRecipe", "Part", "Recipe"]
 
 
 @dataclass(frozen=True)
 class Part:
-    """An objective's term, a planner or a cost: its name in the registry, its options and its weight."""
+    """An objective's term, a masking, a planner or a cost: its name in the registry, its options and its weight."""
 
     name: str
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -46,6 +47,8 @@ class Part:
         for option in self.options:
             if option not in known:
                 raise ConfigError(f"{self.name!r} has no option {option!r}.{suggest(option, known)}")
+        if isinstance(kind, type) and is_dataclass(kind):
+            return from_json(kind, to_json(self.options), self.name)
         return kind(**self.options)
 
 
@@ -63,31 +66,26 @@ class Acting:
 
 @dataclass(frozen=True)
 class Recipe:
-    """A method as plain values; a published one is a subclass with its own defaults.
+    """A method as plain values, from the model to its training; a published one is a subclass with its own defaults.
 
     Args:
         size: Preset that the model starts from.
-        model: Options of :class:`tacit.models.WorldModelConfig` that replace those of the preset.
+        model: Options of the model that replace those of the preset.
         objective: The terms, by their names in :mod:`tacit.objectives`, with options and weights.
         clip: Observations in a training window.
         steps: Updates.
         training: Options of the training.
-        policy_steps: Updates of the goal-conditioned policy that proposes plans; 0: no policy.
-        policy: Options of its training.
-        acting: How the agent plans with the result.
     """
 
+    kind: ClassVar[type[Any]] = WorldModel
     size: str = "tiny"
     model: Mapping[str, Any] = field(default_factory=dict)
     objective: tuple[Part, ...] = (Part("prediction"), Part("sigreg", weight=0.09))
     clip: int = 5
     steps: int = 2_000
     training: TrainingConfig = field(default_factory=TrainingConfig)
-    policy_steps: int = 2_000
-    policy: GoalPolicyTraining = field(default_factory=GoalPolicyTraining)
-    acting: Acting = field(default_factory=Acting)
 
-    def with_options(self, options: Mapping[str, Any]) -> Recipe:
+    def with_options(self, options: Mapping[str, Any]) -> Self:
         """The recipe with options replaced, named by dotted paths: ``{"training.lr": 3e-4}``.
 
         Raises:
@@ -104,6 +102,54 @@ class Recipe:
             inner[last] = value
         return from_json(type(self), values)
 
+    def build_model(self, spec: Spec, seed: int) -> Any:
+        """A new model for what a dataset shows and accepts, its weights drawn from ``seed``."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            return self.kind.for_spec(spec, self.size, **self.options(spec))
+
+    def options(self, spec: Spec) -> dict[str, Any]:  # noqa: ARG002 - a recipe may look at it
+        """The options of the model for a Spec."""
+        return dict(self.model)
+
+    def build_objective(self) -> Objective:
+        """The weighted sum of the terms."""
+        total: Objective = _weighted(self.objective, objectives.load)
+        return total
+
+    def clips(self, episodes: Episodes, model: Model) -> Clips:
+        """The training windows of some episodes, of the modalities that the model sees."""
+        return episodes.clips(self.clip, model.frameskip, tuple(model.normalizers))
+
+    def transforms(self, model: Any) -> tuple[Transform, ...]:  # noqa: ARG002 - a recipe may look at it
+        """What is done to a batch before the model sees it."""
+        return ()
+
+    def train(self, model: Model, episodes: Episodes, *, seed: int, to: str | Path, **options: Any) -> TrainingReport:
+        """Train a model in place; see :func:`tacit.train` for the options."""
+        defaults = {"steps": self.steps, "config": self.training, "transforms": self.transforms(model)}
+        return train(
+            model,
+            self.build_objective(),
+            self.clips(episodes, model),
+            **{**defaults, "seed": seed, "to": to, **options},
+        )
+
+
+@dataclass(frozen=True)
+class AgentRecipe(Recipe):
+    """A method from the world model to the agent that plans with it.
+
+    Args:
+        policy_steps: Updates of the goal-conditioned policy that proposes plans; 0: no policy.
+        policy: Options of its training.
+        acting: How the agent plans with the result.
+    """
+
+    policy_steps: int = 2_000
+    policy: GoalPolicyTraining = field(default_factory=GoalPolicyTraining)
+    acting: Acting = field(default_factory=Acting)
+
     def learn(self, episodes: Episodes, *, seed: int, to: str | Path, device: str = "cpu", **options: Any) -> Agent:
         """The whole method: a model trained on the episodes, its policy, and the agent that plans with both.
 
@@ -117,36 +163,6 @@ class Recipe:
         model = self.build_model(episodes.spec, seed).to(device)
         self.train(model, episodes, seed=seed, to=to, **options)
         return self.build_agent(model, self.train_policy(model, episodes, seed=seed))
-
-    def build_model(self, spec: Spec, seed: int) -> WorldModel:
-        """A new model for what a dataset shows and accepts, its weights drawn from ``seed``."""
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            return WorldModel.for_spec(spec, self.size, **self.options(spec))
-
-    def options(self, spec: Spec) -> dict[str, Any]:  # noqa: ARG002 - a recipe may look at it
-        """The options of the model for a Spec."""
-        return dict(self.model)
-
-    def build_objective(self) -> Objective:
-        """The weighted sum of the terms."""
-        total: Objective = _weighted(self.objective, objectives.load)
-        return total
-
-    def clips(self, episodes: Episodes, model: WorldModel) -> Clips:
-        """The training windows of some episodes, of the modalities that the model sees."""
-        return episodes.clips(self.clip, model.config.frameskip, model.config.seen)
-
-    def train(
-        self, model: WorldModel, episodes: Episodes, *, seed: int, to: str | Path, **options: Any
-    ) -> TrainingReport:
-        """Train a model in place; see :func:`tacit.train` for the options."""
-        return train(
-            model,
-            self.build_objective(),
-            self.clips(episodes, model),
-            **{"steps": self.steps, "seed": seed, "to": to, "config": self.training, **options},
-        )
 
     def train_policy(self, model: WorldModel, episodes: Episodes, *, seed: int) -> GoalPolicy | None:
         """A goal-conditioned policy on the frozen latents of the model, if the recipe has one."""

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from tacit.errors import CheckpointError
 from tacit.models.world_model import WorldModel
-from tacit.recipes._recipe import Acting, Part, Recipe
+from tacit.recipes._recipe import Acting, AgentRecipe, Part
 from tacit.training import TrainingConfig
 from tacit.types import Array, Spec, Statistics
 
@@ -67,7 +67,7 @@ _MODULES = {
 
 
 @dataclass(frozen=True)
-class LeWM(Recipe):
+class LeWM(AgentRecipe):
     """LeWorldModel as published: a ViT-Tiny, a causal transformer over three steps, one-step prediction and SIGReg.
 
     The sizes are those of the preset ``base``; patches are 14 px wide, and 8 px where pictures are small. Actions
@@ -105,7 +105,7 @@ class LeWM(Recipe):
         Raises:
             CheckpointError: if a weight is missing, unknown or of another shape, naming it.
         """
-        model = self.build_model(spec, seed=0)
+        model: WorldModel = self.build_model(spec, seed=0)
         name = model.config.seen[0]
         given = {key: torch.as_tensor(np.asarray(value)) for key, value in weights.items()}
         state = {

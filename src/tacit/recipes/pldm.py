@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tacit.recipes._recipe import Acting, Part, Recipe
+from tacit.recipes._recipe import Acting, AgentRecipe, Part
 from tacit.training import TrainingConfig
 
 __all__ = ["PLDM"]
 
 
 @dataclass(frozen=True)
-class PLDM(Recipe):
+class PLDM(AgentRecipe):
     """PLDM with the weights that its authors published for the two rooms with a wall.
 
     Fifteen steps are predicted from the first observation alone. Variance and covariance over the batch are taken of

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tacit.recipes._recipe import Acting, Part, Recipe
+from tacit.recipes._recipe import Acting, AgentRecipe, Part
 from tacit.training import TrainingConfig
 
 __all__ = ["RandomRooms"]
@@ -15,7 +15,7 @@ SKETCH = {"slices": 128, "scale_by_n": False}
 
 
 @dataclass(frozen=True)
-class RandomRooms(Recipe):
+class RandomRooms(AgentRecipe):
     """SIGReg in two halves, for worlds in which much is still and little moves.
 
     A plain isotropic latent fills up with the wall, which tells episodes apart, and forgets the disc. So one half

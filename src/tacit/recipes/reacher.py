@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tacit.recipes._recipe import Acting, Part, Recipe
+from tacit.recipes._recipe import Acting, AgentRecipe, Part
 from tacit.training import GoalPolicyTraining, TrainingConfig
 
 __all__ = ["Reacher"]
 
 
 @dataclass(frozen=True)
-class Reacher(Recipe):
+class Reacher(AgentRecipe):
     """PLDM's objective (arXiv 2502.14819) with a small transformer predictor that sees two latents.
 
     A latent holds the pose alone, so a goal fits it at any speed; the two last latents and the action block

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tacit.recipes._recipe import Acting, Part, Recipe
+from tacit.recipes._recipe import Acting, AgentRecipe, Part
 from tacit.training import TrainingConfig
 
 __all__ = ["TwoRooms"]
 
 
 @dataclass(frozen=True)
-class TwoRooms(Recipe):
+class TwoRooms(AgentRecipe):
     """A small convolutional encoder and an MLP predictor with PLDM's objective (arXiv 2502.14819) on short clips.
 
     Latents are predicted four blocks ahead from the first observation alone, as they are when planning.

@@ -12,14 +12,18 @@ from tacit.training.log import read_log
 from tacit.training.loop import TrainingReport, Watch, train
 from tacit.training.monitor import CollapseWarning, effective_rank
 from tacit.training.state import ResumeWarning
+from tacit.training.transforms import Augmented, Masked, Viewed
 
 __all__ = [
+    "Augmented",
     "CollapseWarning",
     "GoalPolicyReport",
     "GoalPolicyTraining",
+    "Masked",
     "ResumeWarning",
     "TrainingConfig",
     "TrainingReport",
+    "Viewed",
     "Watch",
     "effective_rank",
     "read_log",

@@ -112,7 +112,7 @@ def train(
         objective.to(model.device)
         identity = _identity(model, objective, clips, steps, seed, config)
         if transforms:
-            identity["transforms"] = [{"transform": type(one).__name__, **to_json(one)} for one in transforms]
+            identity["transforms"] = [repr(one) for one in transforms]
         state = State(model, objective, config, identity)
         place = to / "checkpoint"
         resumes = config.resume and checkpoint.exists(place)
@@ -256,9 +256,7 @@ class _Loop:
         raise TrainingError(f"step {step}: the gradient of the whole objective is not finite; {kept}.")
 
 
-def _check(
-    model: Model, objective: Objective, clips: Clips, steps: int, seed: int, config: TrainingConfig
-) -> None:
+def _check(model: Model, objective: Objective, clips: Clips, steps: int, seed: int, config: TrainingConfig) -> None:
     if steps < 1 or seed < 0:
         raise ConfigError(f"a training needs steps >= 1 and seed >= 0; got {steps} and {seed}.")
     if not isinstance(clips, Clips):

@@ -1,0 +1,106 @@
+"""What augmentations share: pictures in, float pictures out, and draws that are the same on every device."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Generator, Tensor
+
+from tacit.errors import ConfigError, SpecError
+
+__all__ = ["Augmentation"]
+
+
+class Augmentation:
+    """Changes each picture of a batch at random; a subclass is a frozen dataclass of options and answers :meth:`apply`.
+
+    Grey levels are 0 to 255 throughout, and float once changed, so that a chain of augmentations never rounds; a
+    model normalises them itself. All draws are made on the CPU: the same generator gives the same pictures, to
+    rounding, on every device.
+    """
+
+    def __call__(self, pictures: Tensor, generator: Generator | None = None) -> Tensor:
+        """The changed pictures: float32 levels from 0 to 255, on the device that they came on.
+
+        Args:
+            pictures: ``[B, C, H, W]``, or films ``[B, T, C, H, W]``, all frames of which are changed alike; uint8, or
+                float32 levels from 0 to 255.
+            generator: The only source of randomness, on the CPU; what draws nothing does without.
+
+        Raises:
+            SpecError: if these are no such pictures, or none that the options fit.
+            ConfigError: if the generator is missing or not on the CPU.
+        """
+        films = as_films(pictures)
+        changed = self.apply(films, generator)
+        return changed.squeeze(1) if pictures.ndim == 4 else changed
+
+    def apply(self, films: Tensor, generator: Generator | None) -> Tensor:
+        """Changed films ``[B, T, C, H', W']`` of films ``[B, T, C, H, W]``, float32; the films stay as they are."""
+        raise NotImplementedError
+
+
+def as_films(pictures: Tensor) -> Tensor:
+    """Pictures ``[B, C, H, W]`` as films of one frame, and films as they are; float32 levels.
+
+    Raises:
+        SpecError: if these are neither.
+    """
+    if pictures.ndim not in (4, 5) or pictures.dtype not in (torch.uint8, torch.float32):
+        raise SpecError(
+            "expected pictures [B, C, H, W] or films [B, T, C, H, W], uint8 or float32 levels from 0 to 255; got "
+            f"{str(pictures.dtype).removeprefix('torch.')} {list(pictures.shape)}."
+        )
+    return (pictures if pictures.ndim == 5 else pictures.unsqueeze(1)).float()
+
+
+def uniform(generator: Generator | None, *shape: int, low: float = 0.0, high: float = 1.0) -> Tensor:
+    """Float64 draws from ``[low, high)`` of the given shape, on the CPU.
+
+    Raises:
+        ConfigError: if the generator is missing or on another device.
+    """
+    if generator is None or generator.device.type != "cpu":
+        came = "none" if generator is None else f"one on {generator.device}"
+        raise ConfigError(
+            f"an augmentation draws from a generator on the CPU, to be the same on every device; got {came}. Pass "
+            "torch.Generator().manual_seed(seed)."
+        )
+    return low + (high - low) * torch.rand(shape, generator=generator, dtype=torch.float64)
+
+
+def among(films: Tensor, chosen: Tensor, change: Callable[[Tensor], Tensor]) -> Tensor:
+    """Films of which those that are ``chosen [B]`` are changed, and the others cost nothing but a copy."""
+    index = chosen.nonzero()[:, 0]  # on the CPU, where counting them waits for no device
+    if len(index) == 0:
+        return films
+    if len(index) == len(films):
+        return change(films)
+    index = index.to(films.device)
+    return films.index_copy(0, index, change(films[index]))
+
+
+def per_film(values: Tensor, films: Tensor) -> Tensor:
+    """Numbers ``[B]`` as ``[B, 1, 1, 1, 1]``, where the films are."""
+    return values.to(films).view(-1, 1, 1, 1, 1)
+
+
+def require_size(size: object, augmentation: object) -> None:
+    """Refuse what is no height and width.
+
+    Raises:
+        ConfigError: unless ``size`` is a pair of whole numbers of at least 1.
+    """
+    pair = isinstance(size, tuple) and len(size) == 2 and all(isinstance(side, int) and side >= 1 for side in size)
+    require(pair, augmentation, "a size (height, width), whole numbers of at least 1")
+
+
+def require(condition: bool, augmentation: object, message: str) -> None:
+    """Refuse an option.
+
+    Raises:
+        ConfigError: unless ``condition`` holds.
+    """
+    if not condition:
+        raise ConfigError(f"{type(augmentation).__name__} needs {message}; got {augmentation!r}.")

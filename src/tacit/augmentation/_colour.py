@@ -1,0 +1,74 @@
+"""Changes of colour and light, each by a number of its own for each film."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from tacit.augmentation._augmentation import per_film
+from tacit.errors import SpecError
+
+__all__ = ["brightness", "contrast", "grey", "hue", "saturation"]
+
+LUMA = (0.2989, 0.587, 0.114)
+
+
+def grey(films: Tensor) -> Tensor:
+    """The luma of films ``[B, T, C, H, W]`` as ``[B, T, 1, H, W]``; of grey films, themselves.
+
+    Raises:
+        SpecError: if the films have neither one channel nor three.
+    """
+    if films.shape[2] == 1:
+        return films
+    if films.shape[2] != 3:
+        raise SpecError(
+            f"colour is changed in pictures of 1 channel (grey) or 3 (red, green, blue); these have {films.shape[2]}."
+        )
+    red, green, blue = torch.split(films, 1, dim=2)
+    return (LUMA[0] * red).add_(green, alpha=LUMA[1]).add_(blue, alpha=LUMA[2])
+
+
+def brightness(films: Tensor, factors: Tensor) -> Tensor:
+    """Levels times ``factors [B]``; 0 is black, 1 changes nothing."""
+    return (films * per_film(factors, films)).clamp_(0, 255)
+
+
+def contrast(films: Tensor, factors: Tensor) -> Tensor:
+    """Distances from the mean luma of each frame, times ``factors [B]``; 0 is one grey, 1 changes nothing."""
+    mean = grey(films.mean(dim=(-2, -1), keepdim=True))
+    return _blend(films, mean, factors)
+
+
+def saturation(films: Tensor, factors: Tensor) -> Tensor:
+    """Distances from the luma of each pixel, times ``factors [B]``; 0 is grey, 1 changes nothing."""
+    return films if films.shape[2] == 1 else _blend(films, grey(films), factors)
+
+
+def hue(films: Tensor, turns: Tensor) -> Tensor:
+    """Hues turned by ``turns [B]`` of the colour circle; 0 and 1 change nothing, and grey has no hue.
+
+    With chroma c and hue h in sixths of the circle, a channel is ``max - c clip(2 - |h' - 3|, 0, 1)``, where h' is
+    h for red, h + 4 for green and h + 2 for blue, modulo 6.
+    """
+    if films.shape[2] == 1:
+        return films
+    red, green, blue = torch.split(films, 1, dim=2)
+    most = torch.maximum(torch.maximum(red, green), blue)
+    chroma = most - torch.minimum(torch.minimum(red, green), blue)
+    # Cases as factors of 0 and 1: a choice by mask mispredicts half its branches on a CPU.
+    is_red = torch.eq(most, red, out=torch.empty_like(most))
+    is_green = torch.eq(most, green, out=torch.empty_like(most)).mul_(1 - is_red)
+    is_blue = 1 - is_red - is_green
+    sixths = ((green - blue) * is_red).addcmul_(blue - red, is_green).addcmul_(red - green, is_blue)
+    sixths.div_(chroma + (chroma == 0)).add_(is_green, alpha=2).add_(is_blue, alpha=4)
+    sixths += 6 * per_film(turns, films)
+    angles = sixths + torch.tensor([0.0, 4.0, 2.0], device=films.device).view(3, 1, 1)
+    angles.sub_((angles / 6).floor_(), alpha=6)
+    return most - angles.sub_(3).abs_().neg_().add_(2).clamp_(0, 1).mul_(chroma)
+
+
+def _blend(films: Tensor, other: Tensor, factors: Tensor) -> Tensor:
+    """``factors`` parts of the films and the rest of the other, clipped."""
+    factors = per_film(factors, films)
+    return (films * factors).add_((1 - factors) * other).clamp_(0, 255)

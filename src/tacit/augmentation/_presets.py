@@ -1,0 +1,50 @@
+"""The augmentations of published methods."""
+
+from __future__ import annotations
+
+from tacit.augmentation.blur import Blur
+from tacit.augmentation.chain import Chain
+from tacit.augmentation.color_jitter import ColorJitter
+from tacit.augmentation.flip import Flip
+from tacit.augmentation.grayscale import Grayscale
+from tacit.augmentation.multi_crop import MultiCrop
+from tacit.augmentation.random_resized_crop import RandomResizedCrop
+from tacit.augmentation.solarize import Solarize
+from tacit.augmentation.sometimes import Sometimes
+
+__all__ = ["ijepa", "lejepa", "vjepa"]
+
+
+def ijepa(size: tuple[int, int] = (224, 224)) -> RandomResizedCrop:
+    """I-JEPA (arXiv 2301.08243): crops of 30 to 100 % of the picture, and nothing else."""
+    return RandomResizedCrop(size, scale=(0.3, 1.0))
+
+
+def vjepa(size: tuple[int, int] = (224, 224)) -> Chain:
+    """V-JEPA (arXiv 2404.08471): crops of 30 to 100 % of a film, half of them flipped.
+
+    The released code resizes without antialiasing; these crops have it.
+    """
+    return Chain((RandomResizedCrop(size, scale=(0.3, 1.0), aspect=(0.75, 1.35)), Flip(0.5)))
+
+
+def lejepa(
+    size: tuple[int, int] = (224, 224), local: tuple[int, int] = (98, 98), counts: tuple[int, int] = (2, 6)
+) -> MultiCrop:
+    """LeJEPA (arXiv 2511.08544): global and local views, all with the same changes of colour and light.
+
+    Args:
+        size: Height and width of the global views, 30 to 100 % of the picture.
+        local: Those of the local views, 5 to 30 % of it.
+        counts: How many there are of both.
+    """
+    photometric = Chain(
+        (
+            Flip(0.5),
+            Sometimes(0.8, ColorJitter(brightness=0.4, contrast=0.4, saturation=0.2, hue=0.1)),
+            Sometimes(0.2, Grayscale()),
+            Sometimes(0.5, Blur(kernel=7, sigma=(0.1, 2.0))),
+            Sometimes(0.2, Solarize(128.0)),
+        )
+    )
+    return MultiCrop(counts, (size, local), ((0.3, 1.0), (0.05, 0.3)), photometric)

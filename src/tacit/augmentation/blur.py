@@ -1,0 +1,63 @@
+"""Blur by a Gaussian."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Generator, Tensor
+
+from tacit.augmentation._augmentation import Augmentation, require, uniform
+from tacit.augmentation._resample import Taps, separable
+from tacit.errors import SpecError
+
+__all__ = ["Blur"]
+
+
+@dataclass(frozen=True)
+class Blur(Augmentation):
+    """Blur by a Gaussian of random width, cut off at ``kernel`` pixels; pictures go on mirrored beyond their edges.
+
+    Args:
+        kernel: Height and width of the window, odd.
+        sigma: Range of the standard deviation in pixels, drawn uniformly for each item.
+
+    Raises:
+        ConfigError: if an option is out of range.
+    """
+
+    kernel: int = 7
+    sigma: tuple[float, float] = (0.1, 2.0)
+
+    def __post_init__(self) -> None:
+        require(self.kernel >= 1 and self.kernel % 2 == 1, self, "an odd kernel of at least 1")
+        require(0 < self.sigma[0] <= self.sigma[1] < float("inf"), self, "a sigma 0 < low <= high")
+
+    def apply(self, films: Tensor, generator: Generator | None) -> Tensor:
+        """See :class:`Augmentation`."""
+        return blur(films, self.kernel, uniform(generator, len(films), low=self.sigma[0], high=self.sigma[1]))
+
+
+def blur(films: Tensor, kernel: int, sigmas: Tensor) -> Tensor:
+    """Films ``[B, T, C, H, W]``, each blurred by its own ``sigmas [B]``.
+
+    Raises:
+        SpecError: if half a kernel does not fit into the films.
+    """
+    if kernel // 2 >= min(films.shape[-2:]):
+        height, width = films.shape[-2:]
+        raise SpecError(
+            f"a kernel of {kernel} mirrors {kernel // 2} pixels beyond the edge, and pictures of {height} x {width} "
+            "are too small; take a smaller kernel."
+        )
+    rows, columns = (_taps(size, kernel, sigmas.to(films)) for size in films.shape[-2:])
+    return separable(films, rows, columns)[:, 0]
+
+
+def _taps(size: int, kernel: int, sigmas: Tensor) -> Taps:
+    """How each pixel of a line, mirrored at its ends, sees its neighbours."""
+    offsets = torch.arange(kernel, device=sigmas.device) - kernel // 2
+    weight = torch.softmax(-0.5 * (offsets / sigmas[:, None]).square(), dim=1)
+    index = (torch.arange(size, device=sigmas.device)[:, None] + offsets).abs()
+    index = (size - 1) - ((size - 1) - index).abs()
+    return Taps(index.expand(len(sigmas), -1, -1), weight[:, None].expand(-1, size, -1))

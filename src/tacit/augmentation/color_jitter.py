@@ -1,0 +1,57 @@
+"""Brightness, contrast, saturation and hue, changed a little."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from torch import Generator, Tensor
+
+from tacit.augmentation._augmentation import Augmentation, require, uniform
+from tacit.augmentation._colour import brightness, contrast, hue, saturation
+
+__all__ = ["ColorJitter"]
+
+Order: TypeAlias = Literal["random", "fixed"]
+CHANGES = (brightness, contrast, saturation, hue)
+
+
+@dataclass(frozen=True)
+class ColorJitter(Augmentation):
+    """Brightness, contrast, saturation and hue, changed by numbers of its own for each item.
+
+    Grey pictures have no saturation and no hue to change.
+
+    Args:
+        brightness: The factor is drawn from ``1 - brightness`` (0 at least) to ``1 + brightness``.
+        contrast: The same about the mean luma of a frame.
+        saturation: The same about the luma of a pixel.
+        hue: Hues turn by up to this part of the colour circle, either way.
+        order: ``random``: the four come in an order drawn for the batch; ``fixed``: in this one.
+
+    Raises:
+        ConfigError: if an option is out of range.
+    """
+
+    brightness: float = 0.0
+    contrast: float = 0.0
+    saturation: float = 0.0
+    hue: float = 0.0
+    order: Order = "random"
+
+    def __post_init__(self) -> None:
+        least = min(self.brightness, self.contrast, self.saturation)
+        require(least >= 0, self, "brightness, contrast and saturation of at least 0")
+        require(0 <= self.hue <= 0.5, self, "a hue from 0 to 0.5")
+        require(self.order in ("random", "fixed"), self, "the order 'random' or 'fixed'")
+
+    def apply(self, films: Tensor, generator: Generator | None) -> Tensor:
+        """See :class:`Augmentation`."""
+        factors = (self.brightness, self.contrast, self.saturation)
+        ranges = [*((max(1 - amount, 0.0), 1 + amount) for amount in factors), (-self.hue, self.hue)]
+        draws = [uniform(generator, len(films), low=low, high=high) for low, high in ranges]
+        order = uniform(generator, len(CHANGES)).argsort().tolist() if self.order == "random" else range(len(CHANGES))
+        for index in order:
+            low, high = ranges[index]
+            films = CHANGES[index](films, draws[index]) if low < high else films
+        return films

@@ -1,0 +1,22 @@
+"""Colour taken away."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Generator, Tensor
+
+from tacit.augmentation._augmentation import Augmentation
+from tacit.augmentation._colour import grey
+
+__all__ = ["Grayscale"]
+
+
+@dataclass(frozen=True)
+class Grayscale(Augmentation):
+    """Every channel becomes the luma, 0.2989 red + 0.587 green + 0.114 blue."""
+
+    def apply(self, films: Tensor, generator: Generator | None) -> Tensor:
+        """See :class:`Augmentation`."""
+        del generator
+        return grey(films).expand_as(films).contiguous()

@@ -1,0 +1,71 @@
+"""Several views of each picture, of several sizes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from torch import Generator, Tensor
+
+from tacit.augmentation._augmentation import Augmentation, as_films, require
+from tacit.augmentation._resample import Interpolation
+from tacit.augmentation.chain import Chain
+from tacit.augmentation.random_resized_crop import RandomResizedCrop
+
+__all__ = ["MultiCrop"]
+
+
+@dataclass(frozen=True)
+class MultiCrop:
+    """Several views of each picture: crops of several sizes, each then changed by itself (SwAV, arXiv 2006.09882).
+
+    Args:
+        counts: How many views there are of each size; by convention the first are the global ones.
+        sizes: Height and width of each.
+        scales: Range of the area of their crops, as a share of the picture's.
+        photometric: What happens to every view after it is cropped.
+        aspect: Range of width over height of all crops.
+        interpolation: ``bilinear`` or ``bicubic``.
+
+    Raises:
+        ConfigError: if an option is out of range.
+    """
+
+    counts: tuple[int, ...]
+    sizes: tuple[tuple[int, int], ...]
+    scales: tuple[tuple[float, float], ...]
+    photometric: Augmentation = field(default_factory=Chain)
+    aspect: tuple[float, float] = (3 / 4, 4 / 3)
+    interpolation: Interpolation = "bilinear"
+
+    def __post_init__(self) -> None:
+        alike = len(self.counts) == len(self.sizes) == len(self.scales) >= 1
+        require(alike, self, "one count, one size and one scale for each kind of view, and one kind at least")
+        require(min(self.counts) >= 1, self, "counts of at least 1")
+        require(isinstance(self.photometric, Augmentation), self, "photometric to be an augmentation")
+        self.croppings()
+
+    def croppings(self) -> tuple[RandomResizedCrop, ...]:
+        """How the views of each size are cropped."""
+        kinds = zip(self.sizes, self.scales, strict=True)
+        return tuple(RandomResizedCrop(size, scale, self.aspect, self.interpolation) for size, scale in kinds)
+
+    def __call__(self, pictures: Tensor, generator: Generator | None = None) -> tuple[Tensor, ...]:
+        """Views ``[B, V, C, h, w]`` of pictures, or ``[B, V, T, C, h, w]`` of films, for each size; float32 levels.
+
+        Args:
+            pictures: ``[B, C, H, W]``, or films ``[B, T, C, H, W]``, all frames of which are changed alike; uint8, or
+                float32 levels from 0 to 255.
+            generator: The only source of randomness, on the CPU.
+
+        Raises:
+            SpecError: if these are no such pictures, or none that the options fit.
+            ConfigError: if the generator is missing or not on the CPU.
+        """
+        films = as_films(pictures)
+        views = []
+        for count, cropping in zip(self.counts, self.croppings(), strict=True):
+            crops = cropping.crops(films, count, generator)
+            changed = self.photometric.apply(crops.flatten(0, 1), generator)
+            changed = changed.view(*crops.shape[:2], *changed.shape[1:])
+            views.append(changed.squeeze(2) if pictures.ndim == 4 else changed)
+        return tuple(views)

@@ -1,0 +1,49 @@
+"""Another size."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Generator, Tensor
+from torch.nn import functional as F
+
+from tacit.augmentation._augmentation import Augmentation, require, require_size
+from tacit.augmentation._resample import Interpolation
+
+__all__ = ["Resize"]
+
+
+@dataclass(frozen=True)
+class Resize(Augmentation):
+    """Another size, with antialiasing; nothing is drawn.
+
+    Args:
+        size: Height and width, or the length of the shorter side alone, which keeps the aspect.
+        interpolation: ``bilinear`` or ``bicubic``.
+
+    Raises:
+        ConfigError: if an option is out of range.
+    """
+
+    size: int | tuple[int, int]
+    interpolation: Interpolation = "bilinear"
+
+    def __post_init__(self) -> None:
+        require_size((self.size, self.size) if isinstance(self.size, int) else self.size, self)
+        require(self.interpolation in ("bilinear", "bicubic"), self, "interpolation 'bilinear' or 'bicubic'")
+
+    def apply(self, films: Tensor, generator: Generator | None) -> Tensor:
+        """See :class:`Augmentation`."""
+        del generator
+        size = self.target(*films.shape[-2:])
+        if size == tuple(films.shape[-2:]):
+            return films
+        resized = F.interpolate(films.flatten(0, 1), size, mode=self.interpolation, antialias=True).clamp_(0, 255)
+        return resized.view(*films.shape[:3], *size)
+
+    def target(self, height: int, width: int) -> tuple[int, int]:
+        """Height and width of what pictures of this height and width become."""
+        if not isinstance(self.size, int):
+            return self.size
+        shorter = min(height, width)
+        return self.size * height // shorter, self.size * width // shorter

@@ -1,0 +1,49 @@
+"""An augmentation of some of the items."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Generator, Tensor
+
+from tacit.augmentation._augmentation import Augmentation, among, require, uniform
+from tacit.errors import SpecError
+
+__all__ = ["Sometimes"]
+
+
+@dataclass(frozen=True)
+class Sometimes(Augmentation):
+    """An augmentation of some of the items; the others pass unchanged, and at no cost.
+
+    Args:
+        p: The probability for each item.
+        augmentation: What happens to it; it must keep the size of pictures.
+
+    Raises:
+        ConfigError: if ``p`` is no probability or ``augmentation`` no augmentation.
+    """
+
+    p: float
+    augmentation: Augmentation
+
+    def __post_init__(self) -> None:
+        require(0 <= self.p <= 1, self, "a probability 0 <= p <= 1")
+        require(isinstance(self.augmentation, Augmentation), self, "an augmentation")
+
+    def apply(self, films: Tensor, generator: Generator | None) -> Tensor:
+        """See :class:`Augmentation`.
+
+        Raises:
+            SpecError: if the augmentation changes the size of pictures.
+        """
+        return among(films, uniform(generator, len(films)) < self.p, lambda chosen: self._change(chosen, generator))
+
+    def _change(self, chosen: Tensor, generator: Generator | None) -> Tensor:
+        changed = self.augmentation.apply(chosen, generator)
+        if changed.shape != chosen.shape:
+            raise SpecError(
+                f"{type(self.augmentation).__name__} makes {list(changed.shape[-2:])} of pictures of "
+                f"{list(chosen.shape[-2:])}: all pictures of a batch are of one size, so it cannot happen to some only."
+            )
+        return changed

@@ -1,0 +1,65 @@
+"""Random streams of a mask, and random subsets of equal size."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+__all__ = ["Bools", "Ints", "generators", "in_frames", "split", "uniform"]
+
+Bools: TypeAlias = npt.NDArray[np.bool_]
+Ints: TypeAlias = npt.NDArray[np.int64]
+
+STREAM = int.from_bytes(b"mask")
+"""The part of the counter that keeps masks apart from other draws with the same seed, such as those of clips."""
+
+
+def generators(seed: int, rank: int) -> tuple[np.random.Generator, np.random.Generator]:
+    """What all processes draw alike, and what process ``rank`` draws for itself."""
+    shared, own = (
+        np.random.Generator(np.random.Philox(key=seed % 2**128, counter=STREAM << 192 | part << 128))
+        for part in (0, rank + 1)
+    )
+    return shared, own
+
+
+def uniform(rng: np.random.Generator, bounds: tuple[float, float]) -> float:
+    """One number between the bounds; it takes a draw even where they are equal."""
+    return bounds[0] + (bounds[1] - bounds[0]) * float(rng.random())
+
+
+def split(rng: np.random.Generator, mask: Bools, inside: int, outside: int) -> tuple[Tensor, Tensor]:
+    """Random places of each row: ``inside`` of those where ``mask [B, N]`` holds, ``outside`` of the others.
+
+    Every subset of its size is equally likely. Where a row has too few of one kind, those of the other fill up.
+
+    Returns:
+        The indices, ascending: int64 ``[B, inside]`` and ``[B, outside]``, disjoint if they fit into N together.
+    """
+    batch, length = mask.shape
+    # From the top: which kind, a random number, the index. So no two keys of a row are equal, and a threshold takes
+    # exactly as many as it should.
+    bits = length.bit_length()
+    keys = np.asarray(rng.bit_generator.random_raw((batch, length)), dtype=np.uint64)
+    keys = (keys >> np.uint64(bits + 1) << np.uint64(bits)) | np.arange(length, dtype=np.uint64)
+    keys |= (~mask).astype(np.uint64) << np.uint64(63)
+    return _smallest(keys, inside), _smallest(~keys, outside)
+
+
+def _smallest(keys: npt.NDArray[np.uint64], count: int) -> Tensor:
+    """Where the ``count`` smallest of each row of ``keys [B, N]`` are, ascending: int64 ``[B, count]``."""
+    batch, length = keys.shape
+    if count == 0:
+        return torch.empty(batch, 0, dtype=torch.int64)
+    # One threshold at a time, and flat: numpy has fast paths for these, several times faster than for the general case.
+    chosen = keys <= np.partition(keys, count - 1, axis=1)[:, count - 1, None]
+    return torch.from_numpy(np.flatnonzero(chosen).reshape(batch, count) - length * np.arange(batch)[:, None])
+
+
+def in_frames(places: Tensor, frames: range, area: int) -> Tensor:
+    """The same ``places [B, P]`` in each of ``frames``, of ``area`` tokens each: ``[B, len(frames) * P]``."""
+    return (torch.tensor(frames)[:, None] * area + places[:, None]).flatten(1)

@@ -1,0 +1,83 @@
+"""What models of a single modality take in, as one array with channels first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from tacit.errors import ConfigError, SpecError
+from tacit.types import Array, Modality, Spec
+
+__all__ = ["channels_first", "chosen", "grid_size"]
+
+
+def chosen(spec: Spec, name: str) -> str:
+    """The modality to look at: the named one, or the first camera, or else the first of all.
+
+    Raises:
+        ConfigError: if the Spec has no modality of that name.
+    """
+    if name and name not in spec.modalities:
+        raise ConfigError(f"the Spec has no modality {name!r}; it has {', '.join(spec.modalities)}.")
+    cameras = [key for key, modality in spec.modalities.items() if modality.kind == "pixels"]
+    return name or (cameras or list(spec.modalities))[0]
+
+
+def grid_size(spec: Spec, name: str, frames: int, frameskip: int, side: int) -> tuple[int, ...]:
+    """Extent of the axes that are cut into patches: ``(H, W)``, ``(T, H, W)`` or ``(R,)``.
+
+    Args:
+        spec: What the world shows.
+        name: The modality.
+        frames: Observations in a window.
+        frameskip: Steps from one to the next.
+        side: Height and width of the pictures that come, if not those of the Spec.
+    """
+    modality = spec.modalities[name]
+    if modality.kind == "pixels":
+        picture = (side, side) if side else modality.shape[1:]
+        return picture if frames == 1 else (frames, *picture)
+    return (frames if modality.kind == "vector" else frames * spec.samples(name, frameskip),)
+
+
+def channels_first(
+    observation: Mapping[str, Tensor | Array], name: str, modality: Modality, frames: int, device: torch.device
+) -> Tensor:
+    """One modality as ``[B, C, H, W]``, ``[B, C, T, H, W]`` or ``[B, C, R]``, on the device; uint8 or float32.
+
+    Args:
+        observation: ``[B, frames, ...]`` per modality, or ``[B, ...]`` where a window is one observation.
+        name: The modality.
+        modality: Its kind and shape; pictures may have another height and width.
+        frames: Observations in a window.
+        device: Where the model computes.
+
+    Raises:
+        SpecError: if the modality is missing or its shape or dtype does not fit.
+    """
+    if name not in observation:
+        raise SpecError(f"the model sees {name!r}; the observation has {', '.join(observation)}.")
+    value = observation[name]
+    tensor = torch.from_numpy(np.require(value, requirements=("C", "W"))) if isinstance(value, np.ndarray) else value
+    axes = {"pixels": 3, "series": 2, "vector": 1}[modality.kind]
+    if frames == 1 and tensor.ndim == axes + 1:
+        tensor = tensor.unsqueeze(1)
+    channels = tensor.shape[-3] if modality.kind == "pixels" else tensor.shape[-1]
+    if tensor.ndim != axes + 2 or tensor.shape[1] != frames or channels != modality.shape[0]:
+        shape = {"pixels": f"{modality.shape[0]}, H, W", "series": f"R, {modality.shape[0]}"}.get(
+            modality.kind, str(modality.shape[0])
+        )
+        raise SpecError(
+            f"{name!r} must have shape [B, {frames}, {shape}], windows of {frames} observation(s); got "
+            f"{list(tensor.shape)}."
+        )
+    if not (tensor.is_floating_point() or (modality.kind == "pixels" and tensor.dtype == torch.uint8)):
+        raise SpecError(f"{name!r} must be floating point, or uint8 if it is pixels; got {tensor.dtype}.")
+    tensor = tensor.to(device, non_blocking=True)
+    if modality.kind == "pixels":
+        return tensor[:, 0] if frames == 1 else tensor.transpose(1, 2)
+    flat = tensor if modality.kind == "vector" else tensor.flatten(1, 2)
+    return flat.transpose(1, 2).float()

@@ -1,0 +1,175 @@
+"""Models that embed several views of one picture alike: LeJEPA, VICReg."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from tacit._registry import suggest
+from tacit.errors import ConfigError, SpecError
+from tacit.models._input import channels_first, chosen
+from tacit.models._model import Model
+from tacit.nn.linear import keep_freed_memory
+from tacit.nn.mlp import MLP
+from tacit.nn.vit import VIT_SIZES, VisionTransformer
+from tacit.types import Array, Clip, Spec, Views
+
+__all__ = ["JointEmbedding", "JointEmbeddingConfig"]
+
+
+@dataclass(frozen=True)
+class JointEmbeddingConfig:
+    """What a :class:`JointEmbedding` is made of; plain values, so that it becomes JSON and back.
+
+    Args:
+        spec: What the world shows.
+        modality: The camera that the model sees; the first where not named.
+        side: Height and width of the pictures that the model is made for; those of the Spec where 0.
+        patch: Side of a patch.
+        width: Size ``D`` of a token.
+        depth: Blocks of the encoder.
+        heads: Its attention heads.
+        mlp_ratio: Hidden width of its MLPs, in widths.
+        pool: ``cls``: what the class token says is embedded; ``mean``: the mean of the patches.
+        positions: ``learned``, ``sincos`` or ``rope``.
+        norm_eps: What LayerNorms add to a variance.
+        projector: Widths of the hidden layers of the projector, with BatchNorm.
+        embedding: Size of what it puts out, on which views are compared.
+        whole: Views that show most of a picture, the first ones.
+        checkpointing: Compute activations anew in backward, for memory.
+
+    Raises:
+        ConfigError: if the Spec has no such camera.
+    """
+
+    spec: Spec
+    modality: str = ""
+    side: int = 0
+    patch: int = 16
+    width: int = 192
+    depth: int = 12
+    heads: int = 3
+    mlp_ratio: float = 4.0
+    pool: Literal["cls", "mean"] = "cls"
+    positions: Literal["learned", "sincos", "rope"] = "learned"
+    norm_eps: float = 1e-6
+    projector: tuple[int, ...] = (2048, 2048)
+    embedding: int = 128
+    whole: int = 2
+    checkpointing: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "modality", chosen(self.spec, self.modality))
+        if self.spec.modalities[self.modality].kind != "pixels":
+            raise ConfigError(f"views are made of pictures; {self.modality!r} is no camera.")
+        if self.whole < 1:
+            raise ConfigError(f"at least one view shows the whole; got whole={self.whole}.")
+
+    @property
+    def frameskip(self) -> int:
+        """Steps from one observation to the next: a window is one observation."""
+        return 1
+
+    @property
+    def seen(self) -> tuple[str, ...]:
+        """The modality that the model sees."""
+        return (self.modality,)
+
+
+class JointEmbedding(Model):
+    """An encoder and a projector, the same for every view; no target copy, no predictor (LeJEPA, arXiv 2511.08544).
+
+    Args:
+        config: What to build.
+    """
+
+    configuration = JointEmbeddingConfig
+    gives = Views
+    config: JointEmbeddingConfig
+    encoder: VisionTransformer
+
+    def __init__(self, config: JointEmbeddingConfig) -> None:
+        super().__init__(config.spec, config.seen, acts=False)
+        keep_freed_memory()
+        self.config = config
+        self.latent_size = config.embedding
+        channels, *extent = config.spec.modalities[config.modality].shape
+        self.encoder = VisionTransformer(
+            channels,
+            (config.side, config.side) if config.side else tuple(extent),
+            (config.patch, config.patch),
+            config.width,
+            config.depth,
+            config.heads,
+            positions=config.positions,
+            cls=config.pool == "cls",
+            mlp_ratio=config.mlp_ratio,
+            norm_eps=config.norm_eps,
+            checkpointing=config.checkpointing,
+        )
+        self.projector = MLP(config.width, config.projector, config.embedding, norm="batch")
+
+    @classmethod
+    def for_spec(cls, spec: Spec, size: str = "tiny", **overrides: Any) -> JointEmbedding:
+        """A model for what a dataset shows.
+
+        Args:
+            spec: For example ``episodes.spec``.
+            size: Of the encoder, ``nano`` to ``giant``; see :data:`tacit.nn.vit.VIT_SIZES`.
+            overrides: Any option of :class:`JointEmbeddingConfig`.
+
+        Raises:
+            ConfigError: for an unknown size or option, or values that do not fit together.
+        """
+        if size not in VIT_SIZES:
+            raise ConfigError(f"no size called {size!r}.{suggest(size, VIT_SIZES)} There are: {', '.join(VIT_SIZES)}.")
+        options = JointEmbeddingConfig.__dataclass_fields__
+        for name in overrides:
+            if name not in options:
+                raise ConfigError(f"JointEmbeddingConfig has no option {name!r}.{suggest(name, options)}")
+        return cls(JointEmbeddingConfig(spec, **{**VIT_SIZES[size], **overrides}))
+
+    def encode(self, observation: Mapping[str, Tensor | Array], tokens: bool = False) -> Tensor:
+        """Latents of pictures, before the projector.
+
+        Args:
+            observation: ``[B, C, H, W]`` or ``[B, 1, C, H, W]`` per modality, of any size.
+            tokens: The tokens of all patches instead of one latent.
+
+        Returns:
+            ``[B, D]``, or ``[B, N, D]`` in C order of the patches.
+
+        Raises:
+            SpecError: if the modality is missing or its shape or dtype does not fit.
+        """
+        config = self.config
+        values = channels_first(observation, config.modality, config.spec.modalities[config.modality], 1, self.device)
+        return self._tokens(values)[:, self._lead :] if tokens else self._embed(values)
+
+    def forecast(self, clip: Clip) -> Views:
+        """Embeddings of the views of a clip, for objectives to judge.
+
+        Raises:
+            SpecError: if the clip has no views.
+        """
+        if not clip.views:
+            raise SpecError("a joint embedding needs a clip with views; train it with transforms=[Viewed(...)].")
+        parts = [self._embed(views.to(self.device).flatten(0, 1)).view(*views.shape[:2], -1) for views in clip.views]
+        latents: Tensor = self.projector(torch.cat(parts, dim=1))
+        return Views(latents, self.config.whole)
+
+    @property
+    def _lead(self) -> int:
+        return 1 if self.config.pool == "cls" else 0
+
+    def _tokens(self, pictures: Tensor) -> Tensor:
+        out: Tensor = self.encoder(pictures, *self.statistics_of(self.config.modality))
+        return out
+
+    def _embed(self, pictures: Tensor) -> Tensor:
+        tokens = self._tokens(pictures)
+        return tokens[:, 0] if self.config.pool == "cls" else tokens.mean(dim=1)

@@ -1,0 +1,273 @@
+"""Models that predict what a mask hides from what it leaves: I-JEPA, V-JEPA, V-JEPA 2, and their rivals on pixels."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from tacit._registry import suggest
+from tacit.errors import ConfigError, SpecError
+from tacit.models._input import channels_first, chosen, grid_size
+from tacit.models._model import Model
+from tacit.nn.linear import keep_freed_memory
+from tacit.nn.masked_predictor import MaskedPredictor
+from tacit.nn.positions import coordinates
+from tacit.nn.vit import VIT_SIZES, VisionTransformer, cells
+from tacit.types import Array, Clip, Completion, Mask, Spec
+
+__all__ = ["MaskedModel", "MaskedModelConfig"]
+
+
+@dataclass(frozen=True)
+class MaskedModelConfig:
+    """What a :class:`MaskedModel` is made of; plain values, so that it becomes JSON and back.
+
+    Args:
+        spec: What the world shows.
+        modality: The one that the model sees; the first camera, or else the first of all, where not named.
+        frames: Observations in a window; 1 for pictures.
+        frameskip: Steps from one observation to the next.
+        side: Height and width of the pictures that the model is made for; those of the Spec where 0.
+        patch: Side of a patch of a picture, or samples in a patch of a series.
+        tubelet: Frames in a patch of a film.
+        width: Size ``D`` of a token.
+        depth: Blocks of the encoder.
+        heads: Its attention heads.
+        mlp_ratio: Hidden width of its MLPs, in widths.
+        cls: Whether it has a class token.
+        positions: ``sincos``, ``learned`` or ``rope``, in encoder and predictor.
+        norm_eps: What LayerNorms add to a variance.
+        predictor_width: Size of a token of the predictor.
+        predictor_depth: Its blocks.
+        predictor_heads: Its attention heads.
+        mask_tokens: How many kinds of mask token it has; the masks of a batch take them in turn.
+        target: What is predicted: ``ema``: the latents of a slowly following copy of the encoder, layer-normalised;
+            ``pixels``: the values of the patch themselves (MAE, VideoMAE), a rival and no JEPA.
+        normalised_pixels: Take mean and standard deviation of each patch out of them.
+        checkpointing: Compute activations anew in backward, for memory.
+
+    Raises:
+        ConfigError: if the Spec has no such modality, or sizes do not fit.
+    """
+
+    spec: Spec
+    modality: str = ""
+    frames: int = 1
+    frameskip: int = 1
+    side: int = 0
+    patch: int = 16
+    tubelet: int = 2
+    width: int = 192
+    depth: int = 12
+    heads: int = 3
+    mlp_ratio: float = 4.0
+    cls: bool = False
+    positions: Literal["sincos", "learned", "rope"] = "sincos"
+    norm_eps: float = 1e-6
+    predictor_width: int = 96
+    predictor_depth: int = 6
+    predictor_heads: int = 3
+    mask_tokens: int = 1
+    target: Literal["ema", "pixels"] = "ema"
+    normalised_pixels: bool = True
+    checkpointing: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "modality", chosen(self.spec, self.modality))
+        if min(self.frames, self.frameskip, self.patch, self.tubelet) < 1 or self.side < 0:
+            raise ConfigError("frames, frameskip, patch and tubelet are at least 1, and side at least 0.")
+
+    @property
+    def seen(self) -> tuple[str, ...]:
+        """The modality that the model sees."""
+        return (self.modality,)
+
+    @property
+    def extent(self) -> tuple[int, ...]:
+        """Extent of the axes that are cut into patches."""
+        return grid_size(self.spec, self.modality, self.frames, self.frameskip, self.side)
+
+    @property
+    def patch_extent(self) -> tuple[int, ...]:
+        """Extent of a patch along each of them."""
+        axes = len(self.extent)
+        return (self.tubelet,) * (axes == 3) + (self.patch,) * min(axes, 2)
+
+
+class MaskedModel(Model):
+    """A masked joint-embedding predictive architecture: context encoder, target encoder, predictor, no decoder.
+
+    The context encoder sees the visible tokens only, the target encoder all of them; the predictor tells the latents
+    of the target at the hidden places. Sources: I-JEPA (arXiv 2301.08243), V-JEPA (arXiv 2404.08471), V-JEPA 2
+    (arXiv 2506.09985); with pixels as target MAE (arXiv 2111.06377) and VideoMAE (arXiv 2203.12602).
+
+    Args:
+        config: What to build.
+    """
+
+    configuration = MaskedModelConfig
+    gives = Completion
+    config: MaskedModelConfig
+    encoder: VisionTransformer
+    target_encoder: VisionTransformer | None
+
+    def __init__(self, config: MaskedModelConfig) -> None:
+        super().__init__(config.spec, config.seen, acts=False)
+        keep_freed_memory()
+        self.config = config
+        self.frameskip, self.latent_size = config.frameskip, config.width
+        channels = config.spec.modalities[config.modality].shape[0]
+        self.encoder = VisionTransformer(
+            channels,
+            config.extent,
+            config.patch_extent,
+            config.width,
+            config.depth,
+            config.heads,
+            positions=config.positions,
+            cls=config.cls,
+            mlp_ratio=config.mlp_ratio,
+            norm_eps=config.norm_eps,
+            checkpointing=config.checkpointing,
+        )
+        latent_target = config.target == "ema"
+        if latent_target:
+            self.target_encoder = copy.deepcopy(self.encoder).requires_grad_(False)
+        values = channels
+        for side in config.patch_extent:
+            values *= side
+        self.predictor = MaskedPredictor(
+            self.grid,
+            config.width,
+            config.predictor_width,
+            config.predictor_depth,
+            config.predictor_heads,
+            positions=config.positions,
+            out=config.width if latent_target else values,
+            mask_tokens=config.mask_tokens,
+            norm_eps=config.norm_eps,
+            checkpointing=config.checkpointing,
+        )
+
+    @classmethod
+    def for_spec(cls, spec: Spec, size: str = "tiny", **overrides: Any) -> MaskedModel:
+        """A model for what a dataset shows.
+
+        Args:
+            spec: For example ``episodes.spec``.
+            size: Of the encoder, ``nano`` to ``giant``; see :data:`tacit.nn.vit.VIT_SIZES`.
+            overrides: Any option of :class:`MaskedModelConfig`.
+
+        Raises:
+            ConfigError: for an unknown size or option, or values that do not fit together.
+        """
+        if size not in VIT_SIZES:
+            raise ConfigError(f"no size called {size!r}.{suggest(size, VIT_SIZES)} There are: {', '.join(VIT_SIZES)}.")
+        options = MaskedModelConfig.__dataclass_fields__
+        for name in overrides:
+            if name not in options:
+                raise ConfigError(f"MaskedModelConfig has no option {name!r}.{suggest(name, options)}")
+        return cls(MaskedModelConfig(spec, **{**VIT_SIZES[size], **overrides}))
+
+    @property
+    def grid(self) -> tuple[int, ...]:
+        """Tokens along each axis, on which masks are drawn."""
+        return self.encoder.grid
+
+    def encode(self, observation: Mapping[str, Tensor | Array], tokens: bool = False) -> Tensor:
+        """Latents of whole windows, by the target encoder where there is one.
+
+        Args:
+            observation: ``[B, frames, ...]`` per modality, or ``[B, ...]`` for pictures; pictures of other sizes too.
+            tokens: All tokens instead of their mean.
+
+        Returns:
+            ``[B, D]``, or ``[B, N, D]`` in C order of the grid.
+
+        Raises:
+            SpecError: if the modality is missing or its shape or dtype does not fit.
+        """
+        encoder = self.encoder if self.target_encoder is None else self.target_encoder
+        statistics = self.statistics_of(self.config.modality)
+        out: Tensor = encoder(self._values(observation), *statistics)[:, self.config.cls :]
+        return out if tokens else out.mean(dim=1)
+
+    def forecast(self, clip: Clip, visible: bool = False) -> Completion:
+        """What the model makes of the hidden tokens of a clip, for objectives to judge.
+
+        Args:
+            clip: Windows with masks.
+            visible: Predict the visible tokens too.
+
+        Raises:
+            SpecError: if the clip has no masks or does not fit the model.
+        """
+        if not clip.masks or not all(mask.targets for mask in clip.masks):
+            raise SpecError("a masked model needs a clip with masks; train it with transforms=[Masked(...)].")
+        values, statistics = self._values(clip.observation), self.statistics_of(self.config.modality)
+        targets = self._targets(values, *statistics)
+        contexts: list[Tensor] = []
+        predictions: list[Tensor] = []
+        wanted: list[Tensor] = []
+        seen: list[tuple[Tensor, Tensor, Tensor]] = []
+        for number, mask in enumerate(_moved(clip.masks, self.device)):
+            latents = self.encoder(values, *statistics, mask.context)
+            contexts.append(latents)
+            context, token = latents[:, self.config.cls :], number % self.config.mask_tokens
+            wanted += [_gathered(targets, block) for block in mask.targets]
+            if not visible:
+                predictions += self._predicted(context, mask, token)
+                continue
+            for block in mask.targets:
+                told, found = self.predictor.complete(context, mask.context, block, token)
+                predictions.append(found)
+                seen.append((told, _gathered(targets, mask.context), self._distances(mask.context, block)))
+        dense = [tuple(part) for part in zip(*seen, strict=True)]
+        return Completion(contexts[0], tuple(predictions), tuple(wanted), *dense)
+
+    def _predicted(self, context: Tensor, mask: Mask, token: int) -> list[Tensor]:
+        """Predictions of each block by itself; blocks of one size go through the predictor together."""
+        sizes = {block.shape[1] for block in mask.targets}
+        if len(sizes) > 1:
+            return [self.predictor(context, mask.context, block, token) for block in mask.targets]
+        count = len(mask.targets)
+        stacked = context.repeat(count, 1, 1), mask.context.repeat(count, 1), torch.cat(mask.targets)
+        return list(self.predictor(*stacked, token).chunk(count))
+
+    @torch.no_grad()
+    def _targets(self, values: Tensor, mean: Tensor, std: Tensor) -> Tensor:
+        """What is to be predicted at every place, ``[B, N, D']``."""
+        if self.target_encoder is not None:
+            latents = self.target_encoder(values, mean, std)[:, self.config.cls :]
+            return F.layer_norm(latents, latents.shape[-1:])
+        axes = [1] * (values.ndim - 2)
+        normal = (values - mean.view(-1, *axes)) / std.view(-1, *axes)
+        pixels = cells(normal, self.grid, self.config.patch_extent).flatten(1, len(self.grid)).flatten(2)
+        if not self.config.normalised_pixels:
+            return pixels
+        return (pixels - pixels.mean(-1, keepdim=True)) / torch.sqrt(pixels.var(-1, keepdim=True) + 1e-6)
+
+    def _distances(self, visible: Tensor, hidden: Tensor) -> Tensor:
+        """``[B, K]`` from each visible token to the nearest hidden one."""
+        there, away = (torch.stack(coordinates(index, self.grid), dim=-1) for index in (visible, hidden))
+        return torch.cdist(there, away).amin(dim=-1)
+
+    def _values(self, observation: Mapping[str, Tensor | Array]) -> Tensor:
+        config = self.config
+        modality = config.spec.modalities[config.modality]
+        return channels_first(observation, config.modality, modality, config.frames, self.device)
+
+
+def _moved(masks: tuple[Mask, ...], device: torch.device) -> list[Mask]:
+    return [Mask(mask.context.to(device), tuple(block.to(device) for block in mask.targets)) for mask in masks]
+
+
+def _gathered(tokens: Tensor, index: Tensor) -> Tensor:
+    """``[B, N, D]`` at the places ``[B, M]``."""
+    return tokens.gather(1, index[:, :, None].expand(-1, -1, tokens.shape[-1]))

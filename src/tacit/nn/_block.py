@@ -1,0 +1,110 @@
+"""The pre-norm transformer block that encoders and predictors share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
+
+from tacit.errors import ConfigError
+from tacit.nn.linear import Linear
+from tacit.nn.positions import Rotation, rotate
+
+__all__ = ["Block", "Memory", "initialise", "run", "stack"]
+
+
+class Memory(NamedTuple):
+    """Keys, rotated, and values of the tokens before, ``[B, heads, n, head width]``."""
+
+    key: Tensor
+    value: Tensor
+
+
+class Block(nn.Module):
+    """Attention, then an MLP, each on a LayerNorm of the tokens and added to them (arXiv 2010.11929).
+
+    Args:
+        width: Size of a token.
+        heads: Attention heads.
+        hidden: Hidden width of the MLP.
+        norm_eps: What the LayerNorms add to a variance.
+    """
+
+    def __init__(self, width: int, heads: int, hidden: int, norm_eps: float) -> None:
+        super().__init__()
+        self.heads = heads
+        self.attention_norm = nn.LayerNorm(width, eps=norm_eps)
+        self.qkv = Linear(width, 3 * width)
+        self.merge = Linear(width, width)
+        self.mlp_norm = nn.LayerNorm(width, eps=norm_eps)
+        self.up = Linear(width, hidden)
+        self.down = Linear(hidden, width)
+
+    def forward(self, x: Tensor, rotation: Rotation | None = None, mask: Tensor | None = None) -> Tensor:
+        """Tokens ``[B, n, width]``; every one sees every other, or those that ``mask [n, n]`` lets it see."""
+        return self.extend(x, rotation, mask)[0]
+
+    def extend(
+        self, x: Tensor, rotation: Rotation | None = None, mask: Tensor | None = None, memory: Memory | None = None
+    ) -> tuple[Tensor, Memory]:
+        """Tokens ``[B, n, width]`` that see those in memory too.
+
+        Args:
+            x: The new tokens.
+            rotation: Of the new tokens.
+            mask: ``[n, memory and n]``, True where a token may look; by default everywhere.
+            memory: The tokens before.
+
+        Returns:
+            The tokens, and the memory with them in it.
+        """
+        qkv = self.qkv(self.attention_norm(x))
+        query, key, value = qkv.reshape(*x.shape[:2], 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+        if rotation is not None:
+            query, key = rotate(query, rotation), rotate(key, rotation)
+        if memory is not None:
+            key, value = torch.cat([memory.key, key], dim=2), torch.cat([memory.value, value], dim=2)
+        mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=mask).transpose(1, 2).flatten(2)
+        x = x + self.merge(mixed)
+        out: Tensor = x + self.down(F.gelu(self.up(self.mlp_norm(x))))
+        return out, Memory(key, value)
+
+
+def stack(width: int, depth: int, heads: int, mlp_ratio: float, norm_eps: float) -> nn.ModuleList:
+    """Blocks of one width.
+
+    Raises:
+        ConfigError: if the heads cannot share the width.
+    """
+    if width % heads:
+        raise ConfigError(f"heads share the width equally; got a width of {width} and {heads} heads.")
+    return nn.ModuleList(Block(width, heads, round(mlp_ratio * width), norm_eps) for _ in range(depth))
+
+
+def run(
+    blocks: Iterable[nn.Module], x: Tensor, rotation: Rotation | None, checkpointing: bool, mask: Tensor | None = None
+) -> Tensor:
+    """Tokens ``[B, n, width]`` through every block; with ``checkpointing``, backward computes each one anew."""
+    for block in blocks:
+        if checkpointing and torch.is_grad_enabled():
+            x = checkpoint(block, x, rotation, mask, use_reentrant=False)
+        else:
+            x = block(x, rotation, mask)
+    return x
+
+
+def initialise(module: nn.Module, blocks: nn.ModuleList) -> None:
+    """Draw weights as BEiT (arXiv 2106.08254) and the JEPAs do: small, and smaller what deeper blocks add."""
+    for part in module.modules():
+        if isinstance(part, nn.Linear | nn.Conv1d | nn.Conv2d | nn.Conv3d):
+            nn.init.trunc_normal_(part.weight, std=0.02)
+            if part.bias is not None:
+                nn.init.zeros_(part.bias)
+    for depth, block in enumerate(blocks, start=1):
+        if isinstance(block, Block):
+            for layer in (block.merge, block.down):
+                nn.init.trunc_normal_(layer.weight, std=0.02 * (2.0 * depth) ** -0.5)

@@ -1,0 +1,110 @@
+"""Low-rank adaptation: train a small addition to each linear layer and leave the layer alone."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from tacit.errors import ConfigError
+
+__all__ = ["LoRALinear", "add_lora", "merge_lora"]
+
+M = TypeVar("M", bound=nn.Module)
+
+
+class LoRALinear(nn.Linear):
+    """``layer(x) + alpha / rank * (x @ a.T) @ b.T`` (Hu et al. 2021, arXiv 2106.09685), the layer as it is at first.
+
+    Args:
+        layer: The layer, whose parameters become fixed.
+        rank: Rows of ``a``.
+        alpha: What the addition is scaled by, in ranks.
+    """
+
+    def __init__(self, layer: nn.Linear, rank: int, alpha: float) -> None:
+        nn.Module.__init__(self)
+        self.in_features, self.out_features = layer.in_features, layer.out_features
+        self.layer = layer.requires_grad_(False)
+        self.scale = alpha / rank
+        weight = layer.weight
+        self.a = nn.Parameter(torch.empty(rank, layer.in_features, device=weight.device, dtype=weight.dtype))
+        self.b = nn.Parameter(torch.zeros(layer.out_features, rank, device=weight.device, dtype=weight.dtype))
+        nn.init.kaiming_uniform_(self.a, a=5**0.5)
+
+    @property
+    def weight(self) -> Tensor:  # type: ignore[override]
+        """The weight with the addition in it: what those who compute the layer in their own way are to read."""
+        return torch.addmm(self.layer.weight, self.b, self.a, alpha=self.scale)
+
+    @property
+    def bias(self) -> Tensor | None:  # type: ignore[override]
+        """The layer's bias."""
+        return self.layer.bias
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``[..., inputs]`` to ``[..., outputs]``."""
+        out: Tensor = self.layer(x)
+        low = nn.functional.linear(nn.functional.linear(x, self.a), self.b)
+        return out + self.scale * low
+
+
+def add_lora(module: M, rank: int, alpha: float) -> M:
+    """Put an addition of low rank beside every linear layer, in place; nothing else of the module stays trainable.
+
+    Args:
+        module: Its outputs stay what they are until the additions are trained.
+        rank: Rank of each addition.
+        alpha: The additions are scaled by ``alpha / rank``.
+
+    Returns:
+        The module.
+
+    Raises:
+        ConfigError: if the rank is below 1, the module has no linear layer in it, or it has additions already.
+    """
+    if rank < 1:
+        raise ConfigError(f"the rank of an addition is at least 1; got {rank}.")
+    layers = _layers(module, nn.Linear)
+    if any(isinstance(layer, LoRALinear) for _, _, layer in layers):
+        raise ConfigError("the module has additions of low rank already; merge them first with merge_lora.")
+    if not layers:
+        raise ConfigError(f"{type(module).__name__} has no linear layer inside it to add to.")
+    module.requires_grad_(False)
+    for parent, name, layer in layers:
+        setattr(parent, name, LoRALinear(layer, rank, alpha))
+    return module
+
+
+def merge_lora(module: M) -> M:
+    """Fold the additions of :func:`add_lora` into the layers, in place: the layers, and their names, of before.
+
+    Returns:
+        The module, nothing of it trainable.
+
+    Raises:
+        ConfigError: if there are none.
+    """
+    layers = _layers(module, LoRALinear)
+    if not layers:
+        raise ConfigError(f"{type(module).__name__} has no additions of low rank; add_lora makes them.")
+    for parent, name, layer in layers:
+        with torch.no_grad():
+            layer.layer.weight.copy_(layer.weight)
+        setattr(parent, name, layer.layer)
+    return module
+
+
+L = TypeVar("L", bound=nn.Linear)
+
+
+def _layers(module: nn.Module, kind: type[L]) -> list[tuple[nn.Module, str, L]]:
+    """The layers of a kind with who holds them and under which name, the outermost only."""
+    found = []
+    for name, child in module.named_children():
+        if isinstance(child, kind):
+            found.append((module, name, child))
+        else:
+            found += _layers(child, kind)
+    return found

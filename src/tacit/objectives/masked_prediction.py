@@ -1,0 +1,41 @@
+"""Prediction error at the places that a mask hides."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import torch
+from torch import Tensor
+
+from tacit.errors import ConfigError
+from tacit.objectives._objective import Term
+from tacit.objectives.prediction import DISTANCES, Distance
+from tacit.types import Completion
+
+__all__ = ["MaskedPrediction"]
+
+
+class MaskedPrediction(Term):
+    """The mean distance between what is predicted for hidden tokens and what is there; target blocks count alike.
+
+    ``smooth_l1`` is I-JEPA's (arXiv 2301.08243, as released; the paper writes L2), ``l1`` that of V-JEPA
+    (arXiv 2404.08471) and V-JEPA 2 (arXiv 2506.09985), ``mse`` that of MAE (arXiv 2111.06377) on pixels.
+
+    Args:
+        distance: ``smooth_l1``, ``l1`` or ``mse``.
+        name: What logs call it.
+    """
+
+    reads = (Completion,)
+
+    def __init__(self, distance: Distance = "smooth_l1", name: str = "masked_prediction") -> None:
+        super().__init__(name)
+        if distance not in get_args(Distance):
+            raise ConfigError(f"distance is one of {', '.join(get_args(Distance))}; got {distance!r}.")
+        self.distance = distance
+
+    def loss(self, completion: Completion, _seed: int, /) -> Tensor:
+        """Scalar, in units of the targets (or their squares)."""
+        distance = DISTANCES[self.distance]
+        pairs = zip(completion.predictions, completion.targets, strict=True)
+        return torch.stack([distance(predicted, target) for predicted, target in pairs]).mean()

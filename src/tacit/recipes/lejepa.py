@@ -1,0 +1,57 @@
+"""LeJEPA (arXiv 2511.08544): views of a picture that are embedded alike, held up by SIGReg alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tacit.augmentation import lejepa
+from tacit.models.joint_embedding import JointEmbedding
+from tacit.recipes._perception import patch_for
+from tacit.recipes._recipe import Part, Recipe
+from tacit.training import TrainingConfig, Viewed
+from tacit.types import Spec, Transform
+
+__all__ = ["LeJEPA"]
+
+
+@dataclass(frozen=True)
+class LeJEPA(Recipe):
+    """LeJEPA with the weights, views and schedules of its authors: no target copy, no stop of gradients, no predictor.
+
+    Each view is told by the mean of the global ones, with weight 0.95, and every view's embeddings are an isotropic
+    Gaussian, with weight 0.05, along 1024 directions drawn anew at each step. AdamW, 5e-4, a cosine to a thousandth.
+
+    Args:
+        global_views: Views of 30 to 100 % of a picture, as large as the model's pictures.
+        local_views: Views of 5 to 30 % of it.
+        local_share: Side of a local view, as a share of that of a global one; rounded to whole patches.
+    """
+
+    kind = JointEmbedding
+    model: Mapping[str, Any] = field(default_factory=dict)
+    objective: tuple[Part, ...] = (Part("invariance", weight=0.95), Part("sigreg", weight=0.05))
+    clip: int = 1
+    steps: int = 10_000
+    training: TrainingConfig = field(
+        default_factory=lambda: TrainingConfig(
+            batch_size=256, lr=5e-4, lr_end=1e-3, weight_decay=5e-2, warmup=0.1, clip_norm=None
+        )
+    )
+    global_views: int = 2
+    local_views: int = 6
+    local_share: float = 0.45
+
+    def options(self, spec: Spec) -> dict[str, Any]:
+        """As :meth:`Recipe.options`, with a patch that fits the data."""
+        patch = patch_for(spec, str(self.model.get("modality", "")))
+        return {"patch": patch, "whole": self.global_views, **self.model}
+
+    def transforms(self, model: JointEmbedding) -> tuple[Transform, ...]:
+        """Global and local views."""
+        patch = model.config.patch
+        height, width = (cells * patch for cells in model.encoder.grid)
+        local = [max(round(side * self.local_share / patch), 1) * patch for side in (height, width)]
+        crops = lejepa((height, width), (local[0], local[1]), (self.global_views, self.local_views))
+        return (Viewed(crops, model.config.modality),)

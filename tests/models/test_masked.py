@@ -1,0 +1,195 @@
+"""Masked models: the context sees what is visible, the target everything, and the loss is what it says."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as F
+
+import tacit as tc
+from tacit.errors import CheckpointError, ConfigError, SpecError
+from tacit.models import MaskedModel, Model
+from tacit.objectives import MaskedPrediction, VisiblePrediction
+from tacit.training import Masked
+from tacit.types import Clip, Episode, Mask, Modality, Spec
+
+PICTURES = Spec({"pixels": Modality("pixels", (3, 16, 16))})
+SERIES = Spec({"ecg": Modality("series", (2,), rate=50.0)}, fps=10.0)
+NUMBERS = Spec({"joints": Modality("vector", (5,))})
+SMALL = {"width": 24, "depth": 2, "heads": 2, "predictor_width": 24, "predictor_depth": 1, "predictor_heads": 2}
+SPLIT = Mask(
+    torch.tensor([[0, 1, 2, 6, 9], [3, 4, 8, 12, 15]]), (torch.tensor([[3, 4], [0, 1]]), torch.tensor([[5], [6]]))
+)
+
+
+def made(spec: Spec = PICTURES, **options: object) -> MaskedModel:
+    torch.manual_seed(0)
+    model = MaskedModel.for_spec(spec, **{**SMALL, "patch": 4, **options}).eval()
+    for parameter in model.parameters():  # biases and tokens that start at zero would hide mistakes
+        if parameter.requires_grad:
+            torch.nn.init.normal_(parameter, std=0.2)
+    model.update_target(0.5)
+    return model
+
+
+def pictures(*shape: int, seed: int = 0) -> torch.Tensor:
+    drawn = np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
+    return torch.from_numpy(drawn)
+
+
+def clip(values: torch.Tensor, *masks: Mask, name: str = "pixels") -> Clip:
+    count = len(values)
+    return Clip({name: values}, torch.empty(count, 0, 0), torch.zeros(count), torch.zeros(count), masks)
+
+
+def test_it_predicts_each_block_by_itself_and_compares_with_the_normalised_target() -> None:
+    model = made()
+    seen = clip(pictures(2, 1, 3, 16, 16), SPLIT)
+    completion = model.forecast(seen)
+    mean, std = model.statistics_of("pixels")
+    assert model.target_encoder is not None
+    for item in range(2):
+        one = seen.observation["pixels"][item]
+        context = model.encoder(one, mean, std, SPLIT.context[item : item + 1])
+        full = F.layer_norm(model.target_encoder(one, mean, std), (24,))
+        for index, block in enumerate(SPLIT.targets):
+            alone = model.predictor(context, SPLIT.context[item : item + 1], block[item : item + 1])
+            torch.testing.assert_close(completion.predictions[index][item], alone[0], rtol=1e-4, atol=1e-5)
+            torch.testing.assert_close(completion.targets[index][item], full[0, block[item]], rtol=1e-4, atol=1e-5)
+    expected = torch.stack(
+        [F.smooth_l1_loss(a, b) for a, b in zip(completion.predictions, completion.targets, strict=True)]
+    ).mean()
+    torch.testing.assert_close(MaskedPrediction().loss(completion, 0), expected)
+
+
+def test_the_context_cannot_see_what_is_hidden() -> None:
+    model, values = made(), pictures(1, 1, 3, 16, 16)
+    mask = Mask(SPLIT.context[:1], (SPLIT.targets[0][:1],))
+    other = values.clone()
+    other[:, :, :, 0:4, 12:16] = 255 - other[:, :, :, 0:4, 12:16]  # token 3, hidden
+    first, second = (model.forecast(clip(some, mask)) for some in (values, other))
+    torch.testing.assert_close(first.predictions, second.predictions)
+    assert not torch.allclose(first.targets[0], second.targets[0])
+    other[:, :, :, 0:4, 0:4] = 255 - other[:, :, :, 0:4, 0:4]  # token 0, visible
+    assert not torch.allclose(first.predictions[0], model.forecast(clip(other, mask)).predictions[0])
+
+
+def test_gradients_reach_encoder_and_predictor_and_never_the_target() -> None:
+    model = made().train()
+    completion = model.forecast(clip(pictures(2, 1, 3, 16, 16), SPLIT))
+    MaskedPrediction().loss(completion, 0).backward()
+    assert not any(target.requires_grad for target in completion.targets)
+    assert model.target_encoder is not None
+    assert all(p.grad is None for p in model.target_encoder.parameters())
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in model.encoder.parameters())
+
+
+def test_pixels_as_targets_are_the_patches_normalised_by_themselves() -> None:
+    model = made(target="pixels")
+    values = pictures(1, 1, 3, 16, 16)
+    mask = Mask(SPLIT.context[:1], (torch.tensor([[7]]),))
+    (target,) = model.forecast(clip(values, mask)).targets
+    patch = values[0, 0, :, 4:8, 12:16].double()  # row 1, column 3
+    patch = (patch / 255 - 0.5) / 0.25
+    expected = (patch - patch.mean()) / torch.sqrt(patch.var() + 1e-6)
+    torch.testing.assert_close(target[0, 0].double(), expected.flatten(), rtol=1e-4, atol=1e-4)
+    assert model.target_encoder is None
+    raw = made(target="pixels", normalised_pixels=False)
+    torch.testing.assert_close(raw.forecast(clip(values, mask)).targets[0][0, 0].double(), patch.flatten())
+
+
+def test_visible_tokens_are_weighted_by_their_distance_to_the_hidden() -> None:
+    model = made()
+    seen = clip(pictures(2, 1, 3, 16, 16), replace(SPLIT, targets=SPLIT.targets[:1]))
+    dense = model.forecast(seen, visible=True)
+    torch.testing.assert_close(dense.predictions, model.forecast(seen).predictions, rtol=1e-4, atol=1e-5)
+    (far,) = dense.distances
+    places = [(i // 4, i % 4) for i in SPLIT.context[0].tolist()]
+    hidden = [(i // 4, i % 4) for i in SPLIT.targets[0][0].tolist()]
+    brute = [min(((a - c) ** 2 + (b - d) ** 2) ** 0.5 for c, d in hidden) for a, b in places]
+    assert far[0].tolist() == pytest.approx(brute)
+    gap = (dense.visible[0] - dense.visible_targets[0]).abs().mean(-1)
+    torch.testing.assert_close(VisiblePrediction().loss(dense, 0), (gap / far.sqrt()).mean())
+    objective = MaskedPrediction("l1") + 0.5 * VisiblePrediction()
+    assert objective.needs() == {"visible": True}
+
+
+@pytest.mark.parametrize(("spec", "options", "shape", "grid"), [
+    (PICTURES, {"frames": 4, "patch": 8}, (4, 3, 16, 16), (2, 2, 2)),
+    (PICTURES, {"frames": 4, "patch": 8, "positions": "rope", "width": 36}, (4, 3, 16, 16), (2, 2, 2)),
+    (SERIES, {"frames": 1, "frameskip": 10, "patch": 5}, (1, 50, 2), (10,)),
+    (SERIES, {"frames": 3, "frameskip": 2, "patch": 5}, (3, 10, 2), (6,)),
+    (NUMBERS, {"frames": 12, "patch": 3}, (12, 5), (4,)),
+])  # fmt: skip
+def test_films_series_and_vectors_have_tokens_of_their_own(
+    spec: Spec, options: dict[str, object], shape: tuple[int, ...], grid: tuple[int, ...]
+) -> None:
+    model = made(spec, **options)
+    assert model.grid == grid
+    name = next(iter(spec.modalities))
+    values = pictures(2, *shape) if name == "pixels" else torch.randn(2, *shape)
+    assert model.encode({name: values}).shape == (2, model.config.width)
+    tokens = model.encode({name: values}, tokens=True)
+    assert tokens.shape == (2, np.prod(grid), model.config.width)
+    # What changes in the last patch of time changes nothing but by attention: without blocks, one token alone.
+    shallow = made(spec, **{**options, "depth": 0})
+    before = shallow.encode({name: values}, tokens=True)
+    last = values[:, -1, -1:] if values.ndim == 4 else values[:, -1]  # of a series, the last sample
+    last += 77
+    after = shallow.encode({name: values}, tokens=True)
+    moved = (before - after).abs().amax(-1)[0] > 1e-4
+    assert moved[-1] and not moved[0]
+
+
+def test_it_learns_to_tell_the_hidden_half_of_a_stripe(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    levels = rng.integers(0, 256, (200, 1, 1, 1, 1), dtype=np.uint8)
+    stripes = np.broadcast_to(levels, (200, 1, 3, 16, 16)).copy()
+    episodes = tc.data.from_episodes(
+        [Episode({"pixels": one}, np.empty((0, 0), np.float32)) for one in stripes], PICTURES
+    )
+    torch.manual_seed(0)
+    model = MaskedModel.for_spec(PICTURES, **SMALL, patch=4, target="pixels", normalised_pixels=False)
+    report = tc.train(
+        model,
+        MaskedPrediction("mse"),
+        episodes.clips(1),
+        steps=150,
+        seed=0,
+        to=tmp_path,
+        transforms=(Masked(tc.masking.RandomPatches(0.5), model.grid),),
+        batch_size=32,
+        lr=3e-3,
+        log_every=149,
+    )
+    # The mean of all pictures would leave a loss of one, the variance of the data.
+    assert report.log[-1]["loss"] < 0.1 < report.log[0]["loss"]
+
+
+def test_checkpoints_say_what_kind_of_model_they_hold(tmp_path: Path) -> None:
+    model = made()
+    tc.checkpoint.save(tmp_path / "model", model)
+    loaded = tc.checkpoint.load_model(tmp_path / "model", kind=MaskedModel)
+    values = pictures(2, 3, 16, 16)
+    assert torch.equal(loaded.encode({"pixels": values}), model.encode({"pixels": values}))
+    assert type(tc.checkpoint.load_model(tmp_path / "model", kind=Model)) is MaskedModel
+    with pytest.raises(CheckpointError, match="holds a MaskedModel; expected a WorldModel"):
+        tc.checkpoint.load_model(tmp_path / "model")
+
+
+def test_what_does_not_fit_is_refused_with_what_was_expected() -> None:
+    model = made()
+    with pytest.raises(SpecError, match=r"train it with transforms=\[Masked"):
+        model.forecast(clip(pictures(2, 1, 3, 16, 16)))
+    with pytest.raises(SpecError, match=r"must have shape \[B, 1, 3, H, W\]"):
+        model.encode({"pixels": pictures(2, 3, 3, 16, 16)})
+    with pytest.raises(SpecError, match="the model sees 'pixels'; the observation has state"):
+        model.encode({"state": torch.zeros(2, 3)})
+    with pytest.raises(ConfigError, match="Did you mean 'nano'"):
+        MaskedModel.for_spec(PICTURES, "nanno")
+    with pytest.raises(ConfigError, match="Did you mean 'patch'"):
+        MaskedModel.for_spec(PICTURES, pach=3)
+    with pytest.raises(ConfigError, match="has no modality 'pixel'; it has pixels"):
+        MaskedModel.for_spec(PICTURES, modality="pixel")
