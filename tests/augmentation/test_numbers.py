@@ -95,7 +95,8 @@ def test_the_small_ones() -> None:
     draw = torch.Generator()
     assert Flip(1.0)(shown, draw).equal(shown.flip(-1).float())
     assert Flip(1.0, vertical=True)(shown, draw).equal(shown.flip(-2).float())
-    assert Solarize(100.0)(shown).equal(torch.where(shown >= 100, 255 - shown, shown).float())
+    levels = torch.tensor([0, 99, 100, 101, 255], dtype=torch.uint8).view(1, 1, 1, 5)
+    assert Solarize(100.0)(levels).flatten().tolist() == [0, 99, 155, 154, 0]
     grey = torch.einsum("bchw,c->bhw", shown.float(), torch.tensor(naive.LUMA).float())
     close(Grayscale()(shown), grey[:, None].repeat(1, 3, 1, 1))
     assert Grayscale()(shown[:, :1]).equal(shown[:, :1].float())
@@ -110,6 +111,7 @@ def test_evaluation_resizes_by_the_shorter_side_and_takes_the_middle() -> None:
             close(small, naive.resized_crop(picture, [0, 0, 40, 61], expected, "bilinear"))
     assert Resize(30)(shown.transpose(2, 3)).shape[-2:] == (45, 30)
     assert CenterCrop((20, 31))(shown).equal(shown[..., 10:30, 15:46].float())
+    assert CenterCrop((25, 30))(shown).equal(shown[..., 8:33, 16:46].float()), "halves round to even, as elsewhere"
 
 
 def test_pictures_that_do_not_fit_are_refused_in_words() -> None:

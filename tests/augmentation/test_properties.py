@@ -25,6 +25,7 @@ from tacit.augmentation import (
     Resize,
     Solarize,
     Sometimes,
+    _colour,
     build,
     describe,
     ijepa,
@@ -200,6 +201,9 @@ def test_boxes_are_uniform_in_area_in_log_aspect_and_in_place() -> None:
     ):
         deciles = torch.histc((values - low) / (high - low), 10, 0, 1)
         assert (deciles - 2000).abs().max() < 5 * (20_000 * 0.1 * 0.9) ** 0.5
+    halves = RandomResizedCrop((8, 8), (0.25, 0.25), (1.0, 1.0)).boxes(20_000, 4, 4, seeded())
+    assert halves[:, 2:].eq(2).all()
+    assert (halves[:, :2].flatten().bincount(minlength=3) / 40_000 - 1 / 3).abs().max() < 0.02
 
 
 def test_chances_hold() -> None:
@@ -217,15 +221,25 @@ def test_factors_of_the_jitter_fill_their_range() -> None:
     brightness = ColorJitter(brightness=0.4)(shown, seeded())[:, 0, 0, 0] / 100
     assert 0.6 <= brightness.min() < 0.605 and 1.395 < brightness.max() <= 1.4
     assert abs(brightness.mean() - 1) < 0.02
-    assert ColorJitter(brightness=3.0)(shown, seeded()).min() < 1, "factors go down to 0 and not below"
+    shown = torch.full((4000, 1, 2, 2), 10, dtype=torch.uint8)
+    brightness = ColorJitter(brightness=3.0)(shown, seeded()) / 10
+    assert abs(brightness.mean() - 2) < 0.1 and brightness.max() > 3.9, "factors from 0, not from -2"
 
 
-def test_the_order_of_the_jitter() -> None:
+def test_the_jitter_is_in_random_or_in_fixed_order() -> None:
     shown = pictures(4, 3, 8, 8)
-    jitter = ColorJitter(0.8, 0.8, 0.8, 0.4)
-    fixed = dataclasses.replace(jitter, order="fixed")
-    differ = [not torch.allclose(jitter(shown, seeded(s)), fixed(shown, seeded(s)), atol=0.1) for s in range(20)]
-    assert 15 <= sum(differ) < 20 or sum(differ) == 20
+    jitter = ColorJitter(brightness=0.8, contrast=0.8)
+    seen = []
+    for seed in range(20):
+        draws = torch.rand(2, 4, generator=seeded(seed), dtype=torch.float64) * 1.6 + 0.2
+        films = shown[:, None].float()
+        first = _colour.contrast(_colour.brightness(films, draws[0]), draws[1])[:, 0]
+        other = _colour.brightness(_colour.contrast(films, draws[1]), draws[0])[:, 0]
+        changed = jitter(shown, seeded(seed))
+        assert changed.equal(first) != changed.equal(other)
+        assert dataclasses.replace(jitter, order="fixed")(shown, seeded(seed)).equal(first)
+        seen.append(changed.equal(first))
+    assert 3 <= sum(seen) <= 17
 
 
 def test_sometimes_is_the_augmentation_of_those_it_chooses() -> None:
@@ -256,9 +270,10 @@ def test_views_are_crops_of_their_own_each_changed_by_itself() -> None:
     assert all(len(view.flatten(0, 1).flatten(1).unique(dim=0)) == view[:, :, 0, 0, 0].numel() for view in views)
     films = lejepa((14, 14), (8, 6))(pictures(2, 4, 3, 24, 24), seeded())
     assert [tuple(view.shape) for view in films] == [(2, 2, 4, 3, 14, 14), (2, 6, 4, 3, 8, 6)]
-    plain = MultiCrop((3,), ((8, 6),), ((0.05, 0.3),))
-    crop = RandomResizedCrop((8, 6), (0.05, 0.3))
-    assert plain(shown, seeded())[0].flatten(0, 1).equal(crop(shown.repeat_interleave(3, 0), seeded()))
+    for after in (Chain(), ColorJitter(0.4, 0.4, 0.4, 0.2)):
+        (views,) = MultiCrop((3,), ((8, 6),), ((0.05, 0.3),), after)(shown, seeded())
+        single = Chain((RandomResizedCrop((8, 6), (0.05, 0.3)), after))
+        torch.testing.assert_close(views.flatten(0, 1), single(shown.repeat_interleave(3, 0), seeded()))
 
 
 def test_the_published_sets() -> None:

@@ -35,6 +35,7 @@ def test_the_overview_names_every_verb(capsys: pytest.CaptureFixture[str]) -> No
     (("train", "nowhere", "--recipe", "two_room", "--to", "x"), 1, "Did you mean 'two_rooms'?"),
     (("train", "nowhere", "--to", "x"), 1, "nowhere"),
     (("train", "nowhere", "--set", "training.lrr=1", "--to", "x"), 1, "Did you mean 'lr'?"),
+    (("train", "nowhere", "--set", "training.lrr=1", "--set", "steps=2", "--to", "x"), 1, "Did you mean 'lr'?"),
     (("train", "nowhere", "--set", "lr", "--to", "x"), 1, "NAME=VALUE"),
     (("collect", "two_rooms", "--episodes", "1", "--to", "/proc/nowhere/x"), 1, "/proc"),
     (("collect", "gymnasium:Pendulm-v1", "--to", "x"), 1, "Pendulum"),

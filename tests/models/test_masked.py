@@ -193,3 +193,21 @@ def test_what_does_not_fit_is_refused_with_what_was_expected() -> None:
         MaskedModel.for_spec(PICTURES, pach=3)
     with pytest.raises(ConfigError, match="has no modality 'pixel'; it has pixels"):
         MaskedModel.for_spec(PICTURES, modality="pixel")
+
+
+@pytest.mark.parametrize("positions", ["rope", "sincos"])
+def test_a_model_for_longer_windows_starts_from_the_weights_of_another(tmp_path: Path, positions: str) -> None:
+    options = {"positions": positions, "width": 36, "predictor_width": 36, "patch": 8}
+    short, long = made(frames=4, **options), made(frames=8, **options)
+    short.fit(tc.types.Statistics({"pixels": (0.1, 0.2, 0.3)}, {"pixels": (0.4, 0.5, 0.6)}))
+    tc.checkpoint.save(tmp_path / "model", short)
+    with torch.no_grad():
+        for parameter in long.parameters():
+            parameter.zero_()
+    tc.checkpoint.start_from(long, tmp_path / "model")
+    parameters = dict(short.named_parameters())
+    assert all(torch.equal(value, parameters[name]) for name, value in long.named_parameters())
+    assert long.statistics == short.statistics
+    assert long.grid == (4, 2, 2)
+    with pytest.raises(CheckpointError, match=r"expected torch\.float32 \[24"):
+        tc.checkpoint.start_from(made(frames=8, patch=8), tmp_path / "model")

@@ -39,7 +39,7 @@ from tacit.errors import CheckpointError, ConfigError
 from tacit import models
 from tacit.models import Model, WorldModel
 
-__all__ = ["Checkpoint", "Part", "exists", "load", "load_model", "provenance", "restore", "save"]
+__all__ = ["Checkpoint", "Part", "exists", "load", "load_model", "provenance", "restore", "save", "start_from"]
 
 
 @dataclass(frozen=True)
@@ -133,6 +133,27 @@ def load_model(path: str | Path, device: str | torch.device = "cpu", *, kind: ty
     laid_out = {name: torch.empty_like(value, device="cpu").copy_(tensors[name]) for name, value in state.items()}
     model.load_state_dict(laid_out, assign=True)
     return model.to(device).eval()
+
+
+def start_from(model: Model, path: str | Path) -> None:
+    """Give a model the weights of another one alike, which may have been made for longer windows or larger pictures.
+
+    Parameters and statistics are copied, tables that only depend on the size of the input stay.
+
+    Args:
+        model: The model to change.
+        path: The checkpoint, or the run, to take them from.
+
+    Raises:
+        CheckpointError: if a parameter is missing, unknown or of another shape.
+    """
+    other = load_model(path, kind=type(model))
+    mine, theirs = dict(model.named_parameters()), dict(other.named_parameters())
+    compare(shapes(mine), shapes(theirs), str(path))
+    with torch.no_grad():
+        for name, value in mine.items():
+            value.copy_(theirs[name])
+    model.fit(other.statistics)
 
 
 def _kind(model: Model) -> str:

@@ -27,7 +27,7 @@ __all__ = ["Run", "device", "options"]
 
 @dataclass(frozen=True)
 class Run:
-    """The content of ``run.json``; ``options`` is the whole recipe as it was used."""
+    """The content of ``run.json``: ``options`` is the whole recipe as it was used, ``start`` whose weights it began with."""
 
     recipe: str
     data: str
@@ -36,6 +36,7 @@ class Run:
     fraction: float = 0.9
     split_seed: int = 0
     options: Mapping[str, Any] = field(default_factory=dict)
+    start: str = ""
 
     def begin(self, to: Path) -> None:
         """Write it into the directory of the run, before anything is trained there.

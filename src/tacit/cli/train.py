@@ -19,7 +19,8 @@ def train(
     steps: int | None = None,
     seed: int = 0,
     device: str = "auto",
-    set: tuple[str, ...] = (),
+    start: Path | None = None,
+    set: tyro.conf.UseAppendAction[tuple[str, ...]] = (),
 ) -> None:
     """Train on nine tenths of the episodes and keep the rest for probes; run it again to go on after a kill.
 
@@ -32,7 +33,8 @@ def train(
         steps: Updates, if not those of the recipe.
         seed: Of the weights, the batches and everything else.
         device: cpu, cuda, cuda:1, mps or auto.
-        set: Options of the recipe to replace, each NAME=VALUE with a dotted name.
+        start: A run whose weights to start from, such as the one before a cool-down on longer clips.
+        set: An option of the recipe to replace, NAME=VALUE with a dotted name; as often as there are options.
     """
     import tacit as tc
     from tacit._config import to_json
@@ -42,10 +44,13 @@ def train(
     changed = {**options(set), **({} if steps is None else {"steps": steps})}
     method = tc.recipes.load(recipe)().with_options(changed)
     episodes = tc.data.open(data)
-    run = Run(recipe, str(data), episodes.hash(), seed, options=to_json(method))
+    run = Run(recipe, str(data), episodes.hash(), seed, options=to_json(method), start=str(start or ""))
     run.begin(to)
     fit_on, held_out = episodes.split(run.fraction, seed=run.split_seed)
-    model = method.build_model(episodes.spec, seed).to(chosen(device))
+    model = method.build_model(episodes.spec, seed)
+    if start is not None:
+        tc.checkpoint.start_from(model, start)
+    model.to(chosen(device))
     print(f"{len(fit_on)} episodes to train on, {len(held_out)} held out")
     method.train(model, fit_on, seed=seed, to=to, progress=True)
     if isinstance(method, tc.recipes.AgentRecipe):

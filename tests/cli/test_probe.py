@@ -1,0 +1,111 @@
+"""The verbs that look at representations: tacit embed and tacit probe."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import tacit as tc
+from tacit.cli import main
+from tacit.cli._run import Run
+from tacit.types import Episode, Modality, Spec
+
+SPEC = Spec({"pixels": Modality("pixels", (3, 16, 16))})
+
+
+def run(*words: str) -> int:
+    try:
+        main([str(word) for word in words])
+    except SystemExit as stopped:
+        return int(stopped.code or 0)
+    return 0
+
+
+def pictures(count: int, seed: int = 0) -> tc.data.Episodes:
+    """Pictures in one of three shades, with a class and how bright they are."""
+    rng, episodes = np.random.default_rng(seed), []
+    for _ in range(count):
+        shade = rng.integers(0, 3, 1)
+        pixels = (rng.integers(0, 40, (1, 3, 16, 16)) + 70 * shade[0]).astype(np.uint8)
+        labels = {"shade": shade, "bright": pixels.mean((1, 2, 3)).astype(np.float32)[:, None]}
+        episodes.append(Episode({"pixels": pixels}, np.zeros((0, 0), np.float32), labels=labels))
+    return tc.data.from_episodes(episodes, SPEC)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of an untrained model and its dataset, and the embedding of all of it by the command line."""
+    folder = tmp_path_factory.mktemp("probe")
+    episodes = pictures(60)
+    tc.data.save(episodes, folder / "data", "hdf5")
+    torch.manual_seed(0)
+    model = tc.models.JointEmbedding.for_spec(SPEC, "nano", width=24, depth=1, heads=2, patch=8)
+    model.fit(episodes.statistics())
+    Run("none", str(folder / "data"), tc.data.open(folder / "data").hash(), seed=0, fraction=0.8).begin(folder / "run")
+    tc.checkpoint.save(folder / "run" / "checkpoint", model)
+    for source in ("model", "raw"):
+        words = ("--to", folder / source, "--source", source, "--device", "cpu")
+        assert run("embed", folder / "run", folder / "data", *words) == 0
+    return folder
+
+
+def test_an_embedding_knows_the_split_of_its_run(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = tc.evaluation.open_embedding(place / "model")
+    assert found.header.split == tc.evaluation.Split(0.8, 0)
+    assert (found.header.rows, found.header.shape, found.header.source) == (60, (24,), "model")
+    other = place / "other"
+    tc.data.save(pictures(5, seed=1), other, "hdf5")
+    to = place / "of_other"
+    assert run("embed", place / "run", other, "--to", to, "--tokens", "--dtype", "bfloat16", "--device", "cpu") == 0
+    header = tc.evaluation.open_embedding(to).header
+    assert (header.split, header.shape, header.dtype) == (None, (4, 24), "bfloat16")
+    assert "5 latents of 4 x 24 numbers" in capsys.readouterr().out
+
+
+def test_an_embedding_is_probed_beside_another(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("--target", "shade", "--probe", "linear", "--shots", "2", "--beside", place / "raw", "--device", "cpu")
+    assert run("probe", place / "model", *words) == 0
+    out = capsys.readouterr().out
+    entry = json.loads((place / "model" / "probe" / "report.json").read_text())["probe"]["shade"]
+    assert set(entry) == {"model", "raw", "constant", "few_labels"}
+    assert entry["model"]["rows_test"] == 12 and entry["raw"]["accuracy"]["rate"] == 1.0
+    assert entry["constant"]["accuracy"]["rate"] < 0.7
+    assert [line.split()[:2] for line in out.splitlines()[:3]] == [
+        ["shade", kind] for kind in ("model", "raw", "constant")
+    ]
+    assert "2 labels a class" in out
+    assert "<table>" in (place / "model" / "probe" / "index.html").read_text()
+
+
+def test_a_run_is_probed_beside_its_floors(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("probe", place / "run", "--device", "cpu") == 0
+    record = json.loads((place / "run" / "probe" / "report.json").read_text())
+    assert set(record["probe"]["shade"]) == {"model", "untrained", "raw", "constant"}
+    assert set(record["probe"]["bright"]["beside"]) == {"model", "untrained", "raw", "constant"}
+    assert record["probe"]["bright"]["r2"] == pytest.approx(record["probe"]["bright"]["beside"]["model"]["r2"])
+    assert record["effective_rank"] > 0 and "open_loop" not in record
+    assert "effective rank" in capsys.readouterr().out
+    words = ("--target", "shade", "--probe", "knn", "--tokens", "--to", place / "page", "--device", "cpu")
+    assert run("probe", place / "run", *words) == 0
+    assert json.loads((place / "page" / "report.json").read_text())["probe"]["shade"]["model"]["probe"] == "KNN"
+
+
+@pytest.mark.parametrize(("words", "message"), [
+    (("model", "--target", "shad"), "Did you mean 'shade'?"),
+    (("model", "--probe", "linaer"), "Did you mean 'linear'?"),
+    (("model", "--tokens"), "--tokens and --data are of a run"),
+    (("run", "--shots", "1"), "need an embedding"),
+    (("model", "--beside", "of_stranger"), "another dataset"),
+    (("nowhere",), "run.json"),
+])  # fmt: skip
+def test_what_is_wrong_is_said(
+    words: tuple[str, ...], message: str, place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if "of_stranger" in words:
+        model = tc.checkpoint.load_model(place / "run", kind=tc.models.Model)
+        tc.evaluation.embed(model, pictures(4, seed=2), place / "of_stranger")
+    named = [place / word if word in ("model", "run", "nowhere", "of_stranger") else word for word in words]
+    assert run("probe", *named, "--device", "cpu") == 1
+    assert message in " ".join(capsys.readouterr().err.split())
