@@ -10,7 +10,7 @@ import torch
 from tacit.errors import CheckpointError
 from tacit.models import WorldModel
 from tacit.nn.kernels import PLAIN
-from tacit.nn.vit import VisionTransformer
+from tacit.nn.vit import PooledVisionTransformer
 from tacit.recipes.lewm import _IMAGENET, LeWM, _renamed
 from tacit.types import Box, Modality, Spec
 
@@ -90,7 +90,7 @@ def test_golden_encoder(first: bool) -> None:
     config = json.loads(str(golden["config"]))
     names = {key: key.replace("weight/", "encoder.") for key in golden if key.startswith("weight/")}
     weights = {first_names(name) if first else name: torch.from_numpy(golden[key]) for key, name in names.items()}
-    vit = VisionTransformer(
+    vit = PooledVisionTransformer(
         3,
         (config["image_size"], config["image_size"]),
         config["patch_size"],

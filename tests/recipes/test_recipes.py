@@ -44,6 +44,11 @@ def test_a_recipe_learns_and_acts(name: str, episodes: tc.data.Episodes, tmp_pat
     if name == "lewm":
         sizes = {"encoder_depth": 1, "predictor_depth": 1, "projector_width": 32, "predictor_out": 32}
         recipe = dataclasses.replace(recipe, model={**recipe.model, **sizes})
+    if name == "vjepa2_ac":
+        small = {"size": "nano", "clip": 2, "model.frameskip": 1, "training.batch_size": 2}
+        films = tc.recipes.VJEPA2().with_options(small)
+        films.train(films.build_model(episodes.spec, 0), episodes, seed=0, to=tmp_path / "films", steps=1)
+        recipe = recipe.with_options({"encoder": str(tmp_path / "films")})
     agent = recipe.learn(episodes, seed=0, to=tmp_path / "run", steps=1)
     first = episodes[0].observation["pixels"][:1]
     action, verdict, _ = agent.act(agent.start(seed=0, goal={"pixels": first}), {"pixels": first})

@@ -3,6 +3,8 @@
 from typing import Any
 
 from tacit.models._model import Model as Model
+from tacit.models.action_conditioned import ActionConditioned as ActionConditioned
+from tacit.models.action_conditioned import ActionConditionedConfig as ActionConditionedConfig
 from tacit.models.goal_policy import GoalPolicy as GoalPolicy
 from tacit.models.goal_policy import GoalPolicyConfig as GoalPolicyConfig
 from tacit.models.joint_embedding import JointEmbedding as JointEmbedding

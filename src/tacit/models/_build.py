@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from tacit.errors import ConfigError
 from tacit.models._config import WorldModelConfig
+from tacit.models._eye import PooledEye
 from tacit.nn.encoders import ConvEncoder, VectorEncoder
 from tacit.nn.mlp import MLP
 from tacit.nn.predictors import GRUPredictor, MLPPredictor, Predictor
@@ -87,6 +88,9 @@ def _encoder(config: WorldModelConfig, name: str) -> tuple[nn.Module, int]:
         samples = config.spec.samples(name, config.frameskip)
         return ConvEncoder(modality.shape[0], (samples,), config.encoder_width, config.features), config.features
     channels, height, width = modality.shape
+    if config.perception is not None:
+        eye = PooledEye(config.perception, config.tune, config.tune_last, config.tune_rank)
+        return eye, eye.width
     if kind == "conv":
         conv = ConvEncoder(channels, (height, width), config.encoder_width, config.features, config.patch)
         return conv, config.features

@@ -3,20 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from tacit.errors import SpecError
-from tacit.models._config import WorldModelConfig
-from tacit.types import Array
+from tacit.types import Array, Spec
 
 __all__ = ["batched", "check_actions"]
 
 
+class Config(Protocol):
+    """What is read of a world model's configuration."""
+
+    @property
+    def spec(self) -> Spec:
+        """What the world shows and accepts."""
+
+    @property
+    def seen(self) -> tuple[str, ...]:
+        """The modalities that the model sees."""
+
+    @property
+    def frameskip(self) -> int:
+        """Steps of the world in one of the model."""
+
+    @property
+    def latent(self) -> int:
+        """Size of a latent."""
+
+    @property
+    def action_size(self) -> int:
+        """Size of an action block."""
+
+
 def batched(
-    config: WorldModelConfig, observation: Mapping[str, Tensor | Array], device: torch.device
+    config: Config, observation: Mapping[str, Tensor | Array], device: torch.device
 ) -> tuple[list[Tensor], tuple[int, ...]]:
     """Each modality that the model sees as one batch ``[N, ...]`` on its device, and the leading axes of ``N``.
 
@@ -41,7 +65,7 @@ def batched(
     return values, tuple(leading or ())
 
 
-def check_actions(config: WorldModelConfig, latents: Tensor, actions: Tensor, axes: str) -> None:
+def check_actions(config: Config, latents: Tensor, actions: Tensor, axes: str) -> None:
     """Refuse latents that are not ``[B, T, D]`` and actions that are not blocks ``[B, axes, A']``."""
     if latents.ndim != 3 or latents.shape[-1] != config.latent:
         raise SpecError(f"latents must have shape [B, T, {config.latent}]; got {list(latents.shape)}.")
@@ -53,7 +77,7 @@ def check_actions(config: WorldModelConfig, latents: Tensor, actions: Tensor, ax
         )
 
 
-def _checked(config: WorldModelConfig, name: str, value: Tensor | Array) -> tuple[Tensor, int]:
+def _checked(config: Config, name: str, value: Tensor | Array) -> tuple[Tensor, int]:
     """The value as a tensor, and how many axes of it belong to one step."""
     modality = config.spec.modalities[name]
     tensor = torch.from_numpy(np.require(value, requirements=("C", "W"))) if isinstance(value, np.ndarray) else value

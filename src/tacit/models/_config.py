@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from tacit._registry import suggest
 from tacit.errors import ConfigError
+from tacit.models._eye import Perception, Tune, check_tune
 from tacit.types import Spec
 
 __all__ = ["SIZES", "TRANSFORMER", "WorldModelConfig"]
@@ -36,6 +37,10 @@ class WorldModelConfig:
         latent: Size ``D`` of a latent.
         encoders: Per modality ``conv`` or ``vit`` (pixels), ``conv`` (series), ``mlp`` or ``identity``
             (vector); the first of these where not named.
+        perception: The configuration of a perception model, whose encoder then looks at every camera; pooled.
+        tune: ``frozen``; ``last``: the last blocks of that encoder learn on; ``lora``: additions of low rank; ``all``.
+        tune_last: How many blocks, with ``last``.
+        tune_rank: Of the additions, with ``lora``.
         encoder_width: Channels after the first convolution, or the token size of the ViT.
         encoder_depth: Blocks of the ViT.
         encoder_heads: Attention heads of the ViT.
@@ -67,6 +72,10 @@ class WorldModelConfig:
     history: int = 1
     latent: int = 32
     encoders: Mapping[str, Literal["conv", "vit", "mlp", "identity"]] = field(default_factory=dict)
+    perception: Perception | None = None
+    tune: Tune = "frozen"
+    tune_last: int = 1
+    tune_rank: int = 8
     encoder_width: int = 16
     encoder_depth: int = 6
     encoder_heads: int = 3
@@ -92,6 +101,7 @@ class WorldModelConfig:
             if name not in known:
                 hint = suggest(name, known)
                 raise ConfigError(f"the Spec has no modality {name!r}.{hint} It has {', '.join(known)}.")
+        check_tune(self.tune, self.tune_last, self.tune_rank)
         if self.frameskip < 1 or self.history < 1 or self.latent < 1:
             raise ConfigError(
                 f"frameskip, history and latent are at least 1; got {self.frameskip}, {self.history}, {self.latent}."

@@ -14,7 +14,10 @@ from tacit.errors import ConfigError, SpecError
 from tacit.models._build import ObservationEncoder, build_action_encoder, build_predictor
 from tacit.models._check import batched, check_actions
 from tacit.models._config import SIZES, TRANSFORMER, WorldModelConfig
+from tacit.models._eye import Eye
 from tacit.models._model import Model
+from tacit.models.joint_embedding import JointEmbedding
+from tacit.models.masked import MaskedModel
 from tacit.nn.encoders import Normalizer
 from tacit.nn.kernels import PLAIN, Kernels, kernels_for
 from tacit.nn.linear import keep_freed_memory
@@ -78,6 +81,18 @@ class WorldModel(Model):
             chosen = {"patch": 14 if large else 8, **chosen}
             chosen["encoders"] = {**dict.fromkeys(pixels, "vit"), **overrides.get("encoders", {})}
         return cls(WorldModelConfig(spec, **chosen))
+
+    def adopt(self, perception: Model) -> None:
+        """Take the trained encoder of a perception model, of the configuration that this model was built with.
+
+        Raises:
+            ConfigError: if this model looks with an encoder of its own.
+        """
+        eyes = [module for module in self.modules() if isinstance(module, Eye)]
+        if not eyes or not isinstance(perception, MaskedModel | JointEmbedding):
+            raise ConfigError("a world model takes the encoder of the model whose config it has as perception=.")
+        for eye in eyes:
+            eye.adopt(perception)
 
     def encode(self, observation: Mapping[str, Tensor | Array]) -> Tensor:
         """Latents ``[..., D]`` of observations with leading axes ``[B]`` or ``[B, T]``.
@@ -156,14 +171,14 @@ class WorldModel(Model):
             rolled = [torch.cat(rolled[i : i + parts], dim=1) for i in range(0, len(rolled), parts)]
         return torch.cat(rolled)
 
-    def forecast(self, clip: Clip, steps: int = 1, starts: Literal["every", "first"] = "every") -> Forecast:
+    def forecast(self, clip: Clip, steps: int = 1, starts: Literal["every", "first", "mixed"] = "every") -> Forecast:
         """What the model makes of a clip, for objectives to judge.
 
         Args:
             clip: Windows of ``T`` observations.
             steps: How far to predict, at most ``T - 1``.
             starts: Predict from ``every`` observation (the context before it as it was, its own forecasts
-                after it) or from the ``first`` alone.
+                after it), from the ``first`` alone, or ``mixed``: one step from every one, more from the first.
 
         Raises:
             SpecError: if the clip does not fit the model or is too short.
@@ -181,11 +196,13 @@ class WorldModel(Model):
         encoded = self._action_latents(actions, PLAIN)
         if starts == "every":
             predictions = self.predictor.unroll(latents[:, :-1], encoded, steps)
-        elif starts == "first":
+        elif starts in ("first", "mixed"):
             rolled = self.predictor.rollout(latents[:, :1], encoded[:, :0], encoded[:, None, :steps])[:, 0]
             predictions = torch.split(rolled, 1, dim=1)
+            if starts == "mixed":
+                predictions = (self.predictor(latents[:, :-1], encoded), *predictions[1:])
         else:
-            raise ConfigError(f"starts is 'every' or 'first'; got {starts!r}.")
+            raise ConfigError(f"starts is 'every', 'first' or 'mixed'; got {starts!r}.")
         return Forecast(latents, targets, actions, predictions)
 
     def _embed(self, encoder: ObservationEncoder, observation: Mapping[str, Tensor | Array]) -> Tensor:

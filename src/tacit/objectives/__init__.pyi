@@ -12,6 +12,7 @@ from tacit.objectives.invariance import Invariance as Invariance
 from tacit.objectives.inverse_dynamics import InverseDynamics as InverseDynamics
 from tacit.objectives.masked_prediction import MaskedPrediction as MaskedPrediction
 from tacit.objectives.prediction import Prediction as Prediction
+from tacit.objectives.rollout import Rollout as Rollout
 from tacit.objectives.sigreg import SIGReg as SIGReg
 from tacit.objectives.straightening import Straightening as Straightening
 from tacit.objectives.time_similarity import TimeSimilarity as TimeSimilarity

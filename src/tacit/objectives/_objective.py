@@ -15,7 +15,7 @@ from tacit.types import Completion, Forecast, Views
 
 __all__ = ["Loss", "Losses", "Objective", "Outcome", "Starts", "Term"]
 
-Starts: TypeAlias = Literal["every", "first"]
+Starts: TypeAlias = Literal["every", "first", "mixed"]
 Outcome: TypeAlias = Forecast | Completion | Views
 """What models make of a clip, one kind for each family of them."""
 

@@ -28,7 +28,8 @@ class Prediction(Term):
 
     Args:
         steps: Largest number of steps ahead.
-        starts: Predict from ``every`` observation, or from the ``first`` alone as PLDM does (arXiv 2502.14819).
+        starts: Predict from ``every`` observation, or from the ``first`` alone as PLDM does (arXiv 2502.14819);
+            ``mixed``: one step from every one, further steps from the first alone.
         distance: ``mse``, ``smooth_l1`` (I-JEPA) or ``l1`` (V-JEPA 2).
         stop_gradient: Keep gradients out of the targets.
         name: What logs call it.
@@ -46,7 +47,7 @@ class Prediction(Term):
         if steps < 1:
             raise ConfigError(f"term {name!r} needs steps >= 1; got {steps}.")
         if starts not in get_args(Starts):
-            raise ConfigError(f"term {name!r} needs starts to be 'every' or 'first'; got {starts!r}.")
+            raise ConfigError(f"term {name!r} needs starts to be 'every', 'first' or 'mixed'; got {starts!r}.")
         if distance not in get_args(Distance):
             raise ConfigError(f"distance is one of {', '.join(get_args(Distance))}; got {distance!r}.")
         self.steps, self.starts = steps, starts

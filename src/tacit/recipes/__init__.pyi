@@ -20,6 +20,7 @@ from tacit.recipes.reacher import Reacher as Reacher
 from tacit.recipes.two_rooms import TwoRooms as TwoRooms
 from tacit.recipes.vjepa import VJEPA as VJEPA
 from tacit.recipes.vjepa2 import VJEPA2 as VJEPA2
+from tacit.recipes.vjepa2_ac import VJEPA2AC as VJEPA2AC
 
 __all__: list[str]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, is_dataclass
+from dataclasses import dataclass, field, is_dataclass, replace
 from functools import reduce
 from inspect import signature
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Self
 
 import torch
 
-from tacit import costs, objectives, planners
+from tacit import checkpoint, costs, objectives, planners
 from tacit._config import from_json, to_json
 from tacit._registry import suggest
 from tacit.agent import Agent, Proposal
@@ -141,14 +141,30 @@ class AgentRecipe(Recipe):
     """A method from the world model to the agent that plans with it.
 
     Args:
+        encoder: A run of a perception model whose encoder the world model looks with; empty: one of its own.
         policy_steps: Updates of the goal-conditioned policy that proposes plans; 0: no policy.
         policy: Options of its training.
         acting: How the agent plans with the result.
     """
 
+    encoder: str = ""
     policy_steps: int = 2_000
     policy: GoalPolicyTraining = field(default_factory=GoalPolicyTraining)
     acting: Acting = field(default_factory=Acting)
+
+    def build_model(self, spec: Spec, seed: int) -> Any:
+        """As :meth:`Recipe.build_model`, with the perception model's encoder where one is named.
+
+        Raises:
+            CheckpointError: if there is no perception model at that place.
+        """
+        if not self.encoder:
+            return super().build_model(spec, seed)
+        perception = checkpoint.load_model(self.encoder, kind=Model)
+        seeing = replace(self, encoder="", model={**self.model, "perception": perception.config})
+        model = seeing.build_model(spec, seed)
+        model.adopt(perception)
+        return model
 
     def learn(self, episodes: Episodes, *, seed: int, to: str | Path, device: str = "cpu", **options: Any) -> Agent:
         """The whole method: a model trained on the episodes, its policy, and the agent that plans with both.

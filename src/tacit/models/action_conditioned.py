@@ -1,0 +1,246 @@
+"""A world model on the patch tokens of a pretrained encoder: V-JEPA 2-AC."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from tacit._registry import suggest
+from tacit.errors import ConfigError, SpecError
+from tacit.models._check import batched, check_actions
+from tacit.models._eye import Eye, Perception, Tune, check_tune
+from tacit.models._input import chosen
+from tacit.models._model import Model
+from tacit.models.joint_embedding import JointEmbedding
+from tacit.models.masked import MaskedModel
+from tacit.nn.block_causal import BlockCausalPredictor, Memories
+from tacit.nn.encoders import Normalizer
+from tacit.nn.linear import keep_freed_memory
+from tacit.types import Array, Clip, Forecast, Spec
+
+__all__ = ["ActionConditioned", "ActionConditionedConfig"]
+
+PREDICTORS: dict[str, dict[str, int]] = {
+    "tiny": {"predictor_width": 96, "predictor_depth": 4, "predictor_heads": 3},
+    "small": {"predictor_width": 192, "predictor_depth": 6, "predictor_heads": 6},
+    "base": {"predictor_width": 384, "predictor_depth": 12, "predictor_heads": 12},
+    "large": {"predictor_width": 1024, "predictor_depth": 24, "predictor_heads": 16},
+}
+
+
+@dataclass(frozen=True)
+class ActionConditionedConfig:
+    """What an :class:`ActionConditioned` is made of; plain values, so that it becomes JSON and back.
+
+    Args:
+        spec: What the world shows and accepts.
+        perception: The configuration of the perception model whose encoder it looks with.
+        modality: The camera; the first where not named.
+        frameskip: Steps of the world, and so raw actions, in one step of the model.
+        history: Frames, the current one included, that an agent lets it look back on.
+        tune: ``frozen``; ``last``: the last blocks of the encoder learn on; ``lora``: additions of low rank; ``all``.
+        tune_last: How many blocks, with ``last``.
+        tune_rank: Of the additions, with ``lora``.
+        predictor_width: Size of a token of the predictor.
+        predictor_depth: Its blocks.
+        predictor_heads: Its attention heads.
+
+    Raises:
+        ConfigError: if the camera does not show what the encoder sees, or an option is out of range.
+    """
+
+    spec: Spec
+    perception: Perception
+    modality: str = ""
+    frameskip: int = 1
+    history: int = 1
+    tune: Tune = "frozen"
+    tune_last: int = 1
+    tune_rank: int = 8
+    predictor_width: int = 96
+    predictor_depth: int = 4
+    predictor_heads: int = 3
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "modality", chosen(self.spec, self.modality))
+        camera, eye = (one.spec.modalities[one.modality] for one in (self, self.perception))
+        if camera.kind != "pixels" or eye.kind != "pixels" or camera.shape[0] != eye.shape[0]:
+            raise ConfigError(
+                f"the encoder sees {eye.kind} of {eye.shape[0]} channels; {self.modality!r} is {camera.kind} of "
+                f"{camera.shape[0]}."
+            )
+        if self.frameskip < 1 or self.history < 1:
+            raise ConfigError(f"frameskip and history are at least 1; got {self.frameskip} and {self.history}.")
+        check_tune(self.tune, self.tune_last, self.tune_rank)
+
+    @property
+    def seen(self) -> tuple[str, ...]:
+        """The modality that the model sees."""
+        return (self.modality,)
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Tokens of a picture."""
+        height, width = self.spec.modalities[self.modality].shape[1:]
+        return height // self.perception.patch, width // self.perception.patch
+
+    @property
+    def latent(self) -> int:
+        """Size of a latent: that of a token times their number."""
+        return math.prod(self.grid) * self.perception.width
+
+    @property
+    def action_size(self) -> int:
+        """``A'``, the size of an action block."""
+        return self.frameskip * self.spec.action.size
+
+
+class ActionConditioned(Model):
+    """V-JEPA 2-AC (arXiv 2506.09985, section 3): predict what an action does to the patch tokens of a frozen encoder.
+
+    Each frame is encoded by itself and its tokens are layer-normalised; a block-causal transformer sees, at each step,
+    an action and the tokens of the frame. Latents of a frame are its tokens one after the other, ``[B, T, n D]``, so
+    that agents, costs, planners and probes take it as any world model. The robot's pose, which the published predictor
+    sees too, is left out here; :class:`tacit.nn.block_causal.BlockCausalPredictor` takes it.
+
+    Args:
+        config: What to build; its encoder is untrained until :meth:`adopt`.
+    """
+
+    configuration = ActionConditionedConfig
+    gives = Forecast
+    config: ActionConditionedConfig
+    encoder: Eye
+    action_normalizer: Normalizer
+    rows = 32
+
+    def __init__(self, config: ActionConditionedConfig) -> None:
+        super().__init__(config.spec, config.seen, acts=True)
+        keep_freed_memory()
+        self.config = config
+        self.frameskip, self.latent_size, self.action_size = config.frameskip, config.latent, config.action_size
+        self.encoder = Eye(config.perception, config.tune, config.tune_last, config.tune_rank)
+        self.predictor = BlockCausalPredictor(
+            config.grid,
+            config.perception.width,
+            config.action_size,
+            0,
+            config.predictor_width,
+            config.predictor_depth,
+            config.predictor_heads,
+            latent_norm=True,
+        )
+
+    @classmethod
+    def for_spec(cls, spec: Spec, size: str = "tiny", **overrides: Any) -> ActionConditioned:
+        """A model for what a dataset shows and accepts.
+
+        Args:
+            spec: For example ``episodes.spec``.
+            size: Of the predictor: ``tiny``, ``small``, ``base``, or ``large`` as published.
+            overrides: Any option of :class:`ActionConditionedConfig`; ``perception`` is needed.
+
+        Raises:
+            ConfigError: for an unknown size or option, or values that do not fit together.
+        """
+        if size not in PREDICTORS:
+            raise ConfigError(
+                f"no size called {size!r}.{suggest(size, PREDICTORS)} There are: {', '.join(PREDICTORS)}."
+            )
+        options = ActionConditionedConfig.__dataclass_fields__
+        for name in overrides:
+            if name not in options:
+                raise ConfigError(f"ActionConditionedConfig has no option {name!r}.{suggest(name, options)}")
+        if "perception" not in overrides:
+            raise ConfigError(
+                "an action-conditioned model looks with the encoder of a perception model; name its run: encoder='RUN'."
+            )
+        return cls(ActionConditionedConfig(spec, **{**PREDICTORS[size], **overrides}))
+
+    def adopt(self, perception: MaskedModel | JointEmbedding) -> None:
+        """Take the trained weights of a perception model's encoder."""
+        self.encoder.adopt(perception)
+
+    def encode(self, observation: Mapping[str, Tensor | Array]) -> Tensor:
+        """Latents ``[..., n D]`` of pictures with leading axes ``[B]`` or ``[B, T]``, each frame by itself.
+
+        Raises:
+            SpecError: if the camera is missing or its shape or dtype does not fit the Spec.
+        """
+        (pictures,), leading = batched(self.config, observation, self.device)
+        tokens = self.encoder(pictures)
+        return F.layer_norm(tokens, tokens.shape[-1:]).flatten(1).reshape(*leading, -1)
+
+    def predict(self, latents: Tensor, actions: Tensor) -> Tensor:
+        """Teacher-forced one-step forecasts, causal: see :meth:`tacit.models.WorldModel.predict`."""
+        check_actions(self.config, latents, actions, "T")
+        return self._forward(latents, self._normalised(actions))
+
+    def rollout(self, latents: Tensor, actions: Tensor, past_actions: Tensor | None = None) -> Tensor:
+        """Imagined latents under candidate actions; see :meth:`tacit.models.WorldModel.rollout`."""
+        if actions.ndim == 3:
+            return self.rollout(latents, actions[:, None], past_actions)[:, 0]
+        check_actions(self.config, latents, actions, "S, H")
+        if past_actions is None:
+            latents = latents[:, -1:] if self.config.history == 1 else latents
+            past_actions = actions.new_empty(len(actions), 0, self.config.action_size)
+        if past_actions.shape[1] != latents.shape[1] - 1:
+            raise SpecError(
+                f"{latents.shape[1]} latents have {latents.shape[1] - 1} action blocks between them; "
+                f"got past_actions of shape {tuple(past_actions.shape)}."
+            )
+        memories: Memories = ()
+        if latents.shape[1] > 1:
+            _, memories = self.predictor.advance(self._tokens(latents[:, :-1]), self._normalised(past_actions))
+        current = self._tokens(latents[:, -1:])
+        parts = torch.split(self._normalised(actions), max(self.rows // len(actions), 1), dim=1)
+        rolled = [self.predictor.rollout(current, part, memories=memories) for part in parts]
+        return torch.cat(rolled, dim=1).flatten(3)
+
+    def forecast(self, clip: Clip, steps: int = 1, starts: Literal["every", "first", "mixed"] = "mixed") -> Forecast:
+        """What the model makes of a clip, for objectives to judge.
+
+        Args:
+            clip: Windows of ``T`` observations.
+            steps: How far to predict, at most ``T - 1``.
+            starts: ``mixed``: one step from every observation, further ones from the first alone; ``first``: all from
+                the first; ``every`` for one step.
+
+        Raises:
+            ConfigError: for several steps from every observation.
+            SpecError: if the clip does not fit the model or is too short.
+        """
+        if starts == "every" and steps > 1:
+            raise ConfigError("this model predicts several steps from the first observation alone: starts='mixed'.")
+        latents = self.encode(clip.observation)
+        if not 1 <= steps < latents.shape[1]:
+            raise SpecError(
+                f"a clip of {latents.shape[1]} observations allows 1 to {latents.shape[1] - 1} steps of prediction; "
+                f"got {steps}. Ask for longer clips or fewer steps."
+            )
+        blocks = clip.action.to(self.device)
+        check_actions(self.config, latents, blocks, "T")
+        actions = self._normalised(blocks)
+        predictions: list[Tensor] = [] if starts == "first" else [self._forward(latents[:, :-1], actions)]
+        if len(predictions) < steps:
+            rolled = self.predictor.rollout(self._tokens(latents[:, :1]), actions[:, None, :steps])[:, 0].flatten(2)
+            predictions += list(torch.split(rolled, 1, dim=1))[len(predictions) :]
+        return Forecast(latents, latents, actions, tuple(predictions))
+
+    def _forward(self, latents: Tensor, actions: Tensor) -> Tensor:
+        out: Tensor = self.predictor(self._tokens(latents), actions)
+        return out.reshape(latents.shape)
+
+    def _tokens(self, latents: Tensor) -> Tensor:
+        """``[B, T, n D]`` as the predictor takes it, ``[B, T n, D]``."""
+        return latents.reshape(len(latents), -1, self.config.perception.width)
+
+    def _normalised(self, actions: Tensor) -> Tensor:
+        out: Tensor = self.action_normalizer(actions)
+        return out

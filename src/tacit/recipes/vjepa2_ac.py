@@ -1,0 +1,55 @@
+"""V-JEPA 2-AC (arXiv 2506.09985, section 3): a world model of actions on a frozen encoder of films."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tacit.models.action_conditioned import ActionConditioned
+from tacit.recipes._recipe import Acting, AgentRecipe, Part
+from tacit.training import TrainingConfig
+
+__all__ = ["VJEPA2AC"]
+
+
+@dataclass(frozen=True)
+class VJEPA2AC(AgentRecipe):
+    """V-JEPA 2-AC with the loss, schedule and planner of its authors; ``encoder`` names the perception run.
+
+    Windows of 8 frames; L1 to the layer-normed tokens of the frozen encoder, teacher-forced for one step and rolled out
+    for two from the first frame, the second from the first latent and the first prediction. The learning rate rises
+    from 7.5e-5 to 4.25e-4, stays, and falls to 0 over the last twentieth. Plans by CEM with an L1 energy at the last
+    step. Published: 24 blocks of width 1024 on a ViT-g, batches of 256, 95,000 steps; here ``size`` is the predictor's.
+    """
+
+    kind = ActionConditioned
+    size: str = "tiny"
+    model: Mapping[str, Any] = field(default_factory=dict)
+    objective: tuple[Part, ...] = (
+        Part("prediction", {"distance": "l1", "starts": "mixed"}),
+        Part("rollout", {"steps": 2, "distance": "l1"}),
+    )
+    clip: int = 8
+    steps: int = 5_000
+    training: TrainingConfig = field(
+        default_factory=lambda: TrainingConfig(
+            batch_size=32,
+            lr=4.25e-4,
+            lr_start=0.18,
+            lr_end=0.0,
+            warmup=0.05,
+            schedule="constant",
+            cooldown=0.05,
+            weight_decay=0.04,
+            clip_norm=1.0,
+        )
+    )
+    policy_steps: int = 0
+    acting: Acting = field(
+        default_factory=lambda: Acting(
+            planner=Part("cem", {"samples": 400, "iterations": 10, "elites": 10}),
+            cost=(Part("goal", {"metric": "l1"}),),
+            horizon=2,
+        )
+    )

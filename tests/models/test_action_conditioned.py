@@ -1,0 +1,156 @@
+"""World models that look with a pretrained encoder: its weights, what of it learns, and V-JEPA 2-AC's predictions."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+import tacit as tc
+from tacit.errors import ConfigError
+from tacit.models import ActionConditioned, JointEmbedding, MaskedModel, WorldModel
+from tacit.objectives import Prediction, Rollout
+from tacit.types import Box, Clip, Modality, Spec
+
+WORLD = Spec({"pixels": Modality("pixels", (3, 16, 16))}, Box((-1.0, -1.0), (1.0, 1.0)))
+VIT = {"width": 24, "depth": 2, "heads": 2, "patch": 8}
+PREDICTOR = {"predictor_width": 24, "predictor_depth": 2, "predictor_heads": 2}
+
+
+def perception(kind: str = "film") -> MaskedModel | JointEmbedding:
+    torch.manual_seed(1)
+    if kind == "views":
+        made: MaskedModel | JointEmbedding = JointEmbedding.for_spec(WORLD, **VIT, projector=(8,), embedding=4)
+    else:
+        made = MaskedModel.for_spec(WORLD, **VIT, **PREDICTOR, frames=4 if kind == "film" else 1)
+    for parameter in made.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)
+    made.fit(tc.types.Statistics({"pixels": (0.2, 0.3, 0.4)}, {"pixels": (0.3, 0.3, 0.2)}))
+    return made.eval()
+
+
+def conditioned(kind: str = "film", **options: object) -> ActionConditioned:
+    eye = perception(kind)
+    torch.manual_seed(0)
+    model = ActionConditioned.for_spec(WORLD, perception=eye.config, **{**PREDICTOR, **options})
+    for parameter in model.predictor.parameters():
+        torch.nn.init.normal_(parameter, std=0.2)
+    model.adopt(eye)
+    return model.eval()
+
+
+def clip(steps: int = 5, frameskip: int = 1) -> Clip:
+    generator = torch.Generator().manual_seed(0)
+    frames = torch.randint(0, 256, (2, steps, 3, 16, 16), dtype=torch.uint8, generator=generator)
+    actions = torch.rand(2, steps - 1, 2 * frameskip, generator=generator) * 2 - 1
+    return Clip({"pixels": frames}, actions, torch.zeros(2), torch.zeros(2))
+
+
+@pytest.mark.parametrize("kind", ["film", "picture", "views"])
+def test_frames_are_encoded_one_by_one_as_the_perception_model_sees_them(kind: str) -> None:
+    eye, model, seen = perception(kind), conditioned(kind), clip().observation
+    frame = seen["pixels"][:, 2]
+    # A film's encoder sees a picture that is held still, and its own mean and deviation.
+    encoder = eye.encoder if eye.target_encoder is None else eye.target_encoder
+    held = frame[:, :, None].expand(-1, -1, 2, -1, -1) if kind == "film" else frame
+    tokens = encoder(held, *eye.statistics_of("pixels"))[:, 1 if kind == "views" else 0 :]
+    expected = F.layer_norm(tokens, (24,)).flatten(1)
+    model.fit(
+        tc.types.Statistics({"pixels": (0.9,) * 3, "action": (0.0, 0.0)}, {"pixels": (0.1,) * 3, "action": (1.0, 1.0)})
+    )
+    torch.testing.assert_close(model.encode(seen)[:, 2], expected, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(model.encode({"pixels": frame}), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_the_second_step_is_predicted_from_the_first_latent_and_the_first_prediction() -> None:
+    model, seen = conditioned(), clip()
+    with torch.no_grad():
+        forecast = model.forecast(seen, steps=2)
+        latents = forecast.latents
+        first = model.predict(latents[:, :-1], seen.action)
+        torch.testing.assert_close(forecast.predictions[0], first, rtol=1e-4, atol=1e-5)
+        fed = torch.cat([latents[:, :1], first[:, :1]], dim=1)
+        second = model.predict(fed, seen.action[:, :2])[:, 1:]
+        torch.testing.assert_close(forecast.predictions[1], second, rtol=1e-4, atol=1e-5)
+        taught = model.predict(latents[:, :2], seen.action[:, :2])[:, 1:]
+        assert not torch.allclose(second, taught, atol=1e-3)
+    told = torch.cat([first[:, :1], second], dim=1)
+    torch.testing.assert_close(Rollout(2).loss(forecast, 0), (told - latents[:, 1:3]).abs().mean())
+    objective = Prediction(distance="l1", starts="mixed") + Rollout(2)
+    assert objective.needs() == {"steps": 2, "starts": "mixed"}
+
+
+def test_a_rollout_with_frames_before_it_is_what_the_predictor_says_step_by_step() -> None:
+    model, seen = conditioned(history=3), clip()
+    candidates = torch.rand(2, 40, 3, 2) * 2 - 1  # more than are imagined at a time
+    with torch.no_grad():
+        latents = model.encode(seen.observation)[:, :3]
+        rolled = model.rollout(latents, candidates, seen.action[:, :2])
+        assert rolled.shape == (2, 40, 3, model.latent_size)
+        known, actions = latents, torch.cat([seen.action[:, :2], candidates[:, 33]], dim=1)
+        for step in range(3):
+            following = model.predict(known, actions[:, : step + 3])[:, -1:]
+            torch.testing.assert_close(rolled[:, 33, step], following[:, 0], rtol=1e-3, atol=1e-4)
+            known = torch.cat([known, following], dim=1)
+        alone = model.rollout(latents, candidates[:, 33], seen.action[:, :2])
+        torch.testing.assert_close(alone, rolled[:, 33], rtol=1e-4, atol=1e-5)
+
+
+def test_world_models_forecast_mixed_starts_alike() -> None:
+    torch.manual_seed(0)
+    model, seen = WorldModel.for_spec(WORLD, predictor="transformer", history=3).eval(), clip()
+    with torch.no_grad():
+        every, mixed = model.forecast(seen, 3), model.forecast(seen, 3, "mixed")
+    torch.testing.assert_close(mixed.predictions[0], every.predictions[0])
+    for step in (1, 2):
+        torch.testing.assert_close(mixed.predictions[step], every.predictions[step][:, :1], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(("tune", "learns"), [
+    ("frozen", lambda name: False),
+    ("last", lambda name: name.startswith(("encoder.blocks.1.", "encoder.norm."))),
+    ("lora", lambda name: name.endswith((".a", ".b"))),
+    ("all", lambda name: True),
+])  # fmt: skip
+def test_what_is_tuned_learns_and_the_rest_stays(tune: str, learns: object, tmp_path: Path) -> None:
+    eye = perception()
+    for model in (
+        ActionConditioned.for_spec(WORLD, perception=eye.config, tune=tune, **PREDICTOR),
+        WorldModel.for_spec(WORLD, perception=eye.config, tune=tune, latent=8, predictor_width=16),
+    ):
+        model.adopt(eye)
+        inner = model.encoder if isinstance(model, ActionConditioned) else model.encoder.encoders["pixels"]
+        before = {name: value.clone() for name, value in inner.named_parameters()}
+        optimizer = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=1.0)
+        for _ in range(2):  # what LoRA adds is zero at first, and so is the gradient of one of its factors
+            Prediction().loss(model.train().forecast(clip()), 0).backward()
+            optimizer.step()
+        for name, value in inner.named_parameters():
+            assert value.requires_grad == learns(name), name
+            assert torch.equal(value, before[name]) != learns(name), name
+        tc.checkpoint.save(tmp_path / "model", model.eval())
+        loaded = tc.checkpoint.load_model(tmp_path / "model", kind=type(model))
+        torch.testing.assert_close(loaded.encode(clip().observation), model.encode(clip().observation))
+
+
+def test_a_world_model_sees_what_the_perception_model_makes_of_a_picture() -> None:
+    eye = perception("picture")
+    model = WorldModel.for_spec(WORLD, perception=eye.config, latent=8).eval()
+    model.adopt(eye)
+    frame = clip().observation["pixels"][:, 0]
+    expected = model.encoder.projector(eye.encode({"pixels": frame}))
+    torch.testing.assert_close(model.encode({"pixels": frame}), expected, rtol=1e-4, atol=1e-5)
+    with pytest.raises(ConfigError, match="perception="):
+        WorldModel.for_spec(WORLD).adopt(eye)
+
+
+def test_what_does_not_fit_is_refused() -> None:
+    eye = perception()
+    with pytest.raises(ConfigError, match="encoder='RUN'"):
+        ActionConditioned.for_spec(WORLD)
+    with pytest.raises(ConfigError, match="sees pixels of 3 channels; 'grey' is pixels of 1"):
+        ActionConditioned.for_spec(Spec({"grey": Modality("pixels", (1, 16, 16))}, WORLD.action), perception=eye.config)
+    with pytest.raises(ConfigError, match="tune is one of"):
+        ActionConditioned.for_spec(WORLD, perception=eye.config, tune="half")
+    with pytest.raises(ConfigError, match="starts='mixed'"):
+        conditioned().forecast(clip(), 2, "every")
