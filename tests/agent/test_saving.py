@@ -78,7 +78,7 @@ def test_what_cannot_be_saved_is_refused(model, tmp_path):
     for agent, message in [
         (Agent(model, Mine(), Goal(), horizon=3), "cem, gradient"),
         (Agent(model, CEM(), Mine(), horizon=3), "effort, goal"),
-        (Agent(Walk(), CEM(), Goal(), horizon=3), "WorldModel"),
+        (Agent(Walk(), CEM(), Goal(), horizon=3), "tacit.models; this one has a Walk"),
     ]:
         with pytest.raises(ConfigError, match=message):
             agent.save(tmp_path / "agent")

@@ -55,6 +55,10 @@ def test_a_recipe_learns_and_acts(name: str, episodes: tc.data.Episodes, tmp_pat
     assert verdict.ok, verdict.reason
     assert action.shape == (1, 2)
     assert np.abs(action).max() <= 1
+    agent.save(tmp_path / "agent")
+    again = tc.Agent.load(tmp_path / "agent")
+    same, _, _ = again.act(again.start(seed=0, goal={"pixels": first}), {"pixels": first})
+    np.testing.assert_allclose(same, action, atol=1e-4)
 
 
 @pytest.mark.filterwarnings("ignore::tacit.training.CollapseWarning")

@@ -128,7 +128,7 @@ class Agent(BlockActor):
         """Write the agent, atomically: its model's checkpoint with how it plans and its policy beside it.
 
         Raises:
-            ConfigError: if the model is no :class:`tacit.models.WorldModel`, the proposal no
+            ConfigError: if the model is none of :mod:`tacit.models` that imagines, the proposal no
                 :class:`tacit.models.GoalPolicy`, or the planner or a cost no dataclass of its registry.
             CheckpointError: if something else is at ``path``.
         """

@@ -18,8 +18,8 @@ from tacit import checkpoint, costs, planners
 from tacit._config import from_json, to_json
 from tacit.costs._base import Scaled, Summable, Total
 from tacit.errors import CheckpointError, ConfigError
+from tacit.models import Dynamics
 from tacit.models.goal_policy import GoalPolicy, GoalPolicyConfig
-from tacit.models.world_model import WorldModel
 from tacit.types import Cost, Planner
 
 __all__ = ["Settings", "read", "write"]
@@ -74,12 +74,12 @@ def write(path: Path, model: object, settings: Settings, proposal: object = None
     """Write model, settings and proposal, atomically.
 
     Raises:
-        ConfigError: if the model is no :class:`tacit.models.WorldModel`, the proposal no
+        ConfigError: if the model is none of :mod:`tacit.models` that imagines, the proposal no
             :class:`tacit.models.GoalPolicy`, or the planner or a cost no dataclass of its registry.
         CheckpointError: if something else is at ``path``.
     """
-    if not isinstance(model, WorldModel):
-        raise ConfigError(f"an agent is saved with a WorldModel; this one has a {type(model).__name__}.")
+    if not isinstance(model, Dynamics):
+        raise ConfigError(f"an agent is saved with a model of tacit.models; this one has a {type(model).__name__}.")
     cost = settings.cost
     if not isinstance(cost, Summable):
         raise ConfigError(f"costs that can be saved are {', '.join(costs.names())} and their sums; got {cost!r}.")
@@ -99,7 +99,7 @@ def write(path: Path, model: object, settings: Settings, proposal: object = None
     checkpoint.save(path, model, parts)
 
 
-def read(path: Path, device: str | torch.device) -> tuple[WorldModel, Settings, GoalPolicy | None]:
+def read(path: Path, device: str | torch.device) -> tuple[Dynamics, Settings, GoalPolicy | None]:
     """Read what :func:`write` wrote.
 
     Raises:
@@ -120,7 +120,7 @@ def read(path: Path, device: str | torch.device) -> tuple[WorldModel, Settings, 
     except ConfigError as error:
         raise CheckpointError(f"the agent in {path} cannot be built here: {error}") from error
     settings = Settings(planner, Total(tuple(terms)), written.horizon, written.execute, written.hold, written.deadline)
-    return checkpoint.load_model(path, device), settings, _policy(parts.get(PROPOSAL), path, device)
+    return checkpoint.load_model(path, device, kind=Dynamics), settings, _policy(parts.get(PROPOSAL), path, device)
 
 
 def _policy(part: checkpoint.Part | None, path: Path, device: str | torch.device) -> GoalPolicy | None:

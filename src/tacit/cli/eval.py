@@ -45,7 +45,7 @@ def eval_(
         agent, world, policy=agent.proposal, episodes=episodes, seed=seed, film=6, told=said
     )
     ranking = tc.evaluation.energy_rank_correlation(
-        tc.checkpoint.load_model(run / "agent", place),
+        tc.checkpoint.load_model(run / "agent", place, kind=tc.models.Dynamics),
         agent.cost,
         world,
         horizon=agent.horizon,

@@ -13,7 +13,7 @@ from tacit.types import Clip
 
 if TYPE_CHECKING:
     from tacit.data import Clips
-    from tacit.models import WorldModel
+    from tacit.models import Dynamics, Model
 
 __all__ = ["clip_latents", "drawn", "frozen"]
 
@@ -22,7 +22,7 @@ CHUNK = 256
 
 
 @contextmanager
-def frozen(model: WorldModel) -> Iterator[None]:
+def frozen(model: Model) -> Iterator[None]:
     """Evaluation mode without gradients; the mode that the model was in comes back."""
     training = model.training
     model.eval()
@@ -51,7 +51,7 @@ def drawn(clips: Clips, count: int, seed: int) -> Iterator[Clip]:
             return
 
 
-def clip_latents(model: WorldModel, clip: Clip, target: bool = False) -> Tensor:
+def clip_latents(model: Dynamics, clip: Clip, target: bool = False) -> Tensor:
     """Latents ``[B, T, D]`` of a clip on the CPU, by the context encoder or that of the targets."""
     with frozen(model):
         latents: Tensor = model.encode_target(clip.observation) if target else model.encode(clip.observation)

@@ -18,7 +18,7 @@ from tacit.types import Box, Cost, GoalEnvironment
 
 if TYPE_CHECKING:
     from tacit.data import Episodes
-    from tacit.models import WorldModel
+    from tacit.models import Dynamics
 
 __all__ = ["OpenLoop", "energy_rank_correlation", "open_loop"]
 
@@ -53,7 +53,7 @@ class OpenLoop:
 
 
 def open_loop(
-    model: WorldModel, held_out: Episodes, horizon: int = 8, *, windows: int = 512, seed: int = 0
+    model: Dynamics, held_out: Episodes, horizon: int = 8, *, windows: int = 512, seed: int = 0
 ) -> OpenLoop:
     """Roll the model out along the recorded actions of held-out windows, and compare with what was recorded.
 
@@ -94,7 +94,7 @@ def open_loop(
 
 
 def energy_rank_correlation(
-    model: WorldModel,
+    model: Dynamics,
     cost: Cost,
     env: GoalEnvironment,
     *,
@@ -151,7 +151,7 @@ def energy_rank_correlation(
     return bootstrap(correlations, seed)
 
 
-def _imagined(model: WorldModel, latents: Tensor, past: Tensor, future: Tensor) -> Tensor:
+def _imagined(model: Dynamics, latents: Tensor, past: Tensor, future: Tensor) -> Tensor:
     with frozen(model):
         latents, past, future = (part.to(model.device) for part in (latents, past, future))
         rollout: Tensor = model.rollout(latents, future, past)

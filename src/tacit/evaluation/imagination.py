@@ -14,7 +14,7 @@ from tacit.evaluation._latents import clip_latents, drawn, frozen
 
 if TYPE_CHECKING:
     from tacit.data import Episodes
-    from tacit.models import WorldModel
+    from tacit.models import Dynamics
 
 __all__ = ["Imagination", "imagine"]
 
@@ -40,7 +40,7 @@ class Imagination:
 
 
 def imagine(
-    model: WorldModel,
+    model: Dynamics,
     bank: Episodes,
     held_out: Episodes,
     horizon: int = 8,

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from tacit.models._model import Dynamics as Dynamics
 from tacit.models._model import Model as Model
 from tacit.models.action_conditioned import ActionConditioned as ActionConditioned
 from tacit.models.action_conditioned import ActionConditionedConfig as ActionConditionedConfig

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 from tacit.errors import SpecError
 from tacit.nn.encoders import Normalizer
-from tacit.types import Discrete, Spec, Statistics
+from tacit.types import Array, Discrete, Forecast, Spec, Statistics
 
-__all__ = ["Model"]
+__all__ = ["Dynamics", "Model"]
 
 
 class Model(nn.Module):
@@ -120,3 +120,21 @@ class Model(nn.Module):
     def _parts(self) -> dict[str, Normalizer]:
         parts = {name: self.normalizer(name) for name in self.normalizers}
         return parts if self.action_normalizer is None else {**parts, "action": self.action_normalizer}
+
+
+class Dynamics(Model):
+    """A model that imagines what actions do, for agents to plan with: ``encode``, ``predict`` and ``rollout``."""
+
+    gives = Forecast
+    predict: Callable[..., Tensor]
+    rollout: Callable[..., Tensor]
+    action_normalizer: Normalizer
+
+    def encode_target(self, observation: Mapping[str, Tensor | Array]) -> Tensor:
+        """As ``encode``, by the encoder of the targets."""
+        return self.encode(observation)
+
+    def _normalised(self, actions: Tensor) -> Tensor:
+        """Raw action blocks in the model's units."""
+        out: Tensor = self.action_normalizer(actions)
+        return out

@@ -16,11 +16,10 @@ from tacit.errors import ConfigError, SpecError
 from tacit.models._check import batched, check_actions
 from tacit.models._eye import Eye, Perception, Tune, check_tune
 from tacit.models._input import chosen
-from tacit.models._model import Model
+from tacit.models._model import Dynamics
 from tacit.models.joint_embedding import JointEmbedding
 from tacit.models.masked import MaskedModel
 from tacit.nn.block_causal import BlockCausalPredictor, Memories
-from tacit.nn.encoders import Normalizer
 from tacit.nn.linear import keep_freed_memory
 from tacit.types import Array, Clip, Forecast, Spec
 
@@ -101,7 +100,7 @@ class ActionConditionedConfig:
         return self.frameskip * self.spec.action.size
 
 
-class ActionConditioned(Model):
+class ActionConditioned(Dynamics):
     """V-JEPA 2-AC (arXiv 2506.09985, section 3): predict what an action does to the patch tokens of a frozen encoder.
 
     Each frame is encoded by itself and its tokens are layer-normalised; a block-causal transformer sees, at each step,
@@ -114,10 +113,8 @@ class ActionConditioned(Model):
     """
 
     configuration = ActionConditionedConfig
-    gives = Forecast
     config: ActionConditionedConfig
     encoder: Eye
-    action_normalizer: Normalizer
     rows = 32
 
     def __init__(self, config: ActionConditionedConfig) -> None:
@@ -240,7 +237,3 @@ class ActionConditioned(Model):
     def _tokens(self, latents: Tensor) -> Tensor:
         """``[B, T, n D]`` as the predictor takes it, ``[B, T n, D]``."""
         return latents.reshape(len(latents), -1, self.config.perception.width)
-
-    def _normalised(self, actions: Tensor) -> Tensor:
-        out: Tensor = self.action_normalizer(actions)
-        return out

@@ -15,10 +15,9 @@ from tacit.models._build import ObservationEncoder, build_action_encoder, build_
 from tacit.models._check import batched, check_actions
 from tacit.models._config import SIZES, TRANSFORMER, WorldModelConfig
 from tacit.models._eye import Eye
-from tacit.models._model import Model
+from tacit.models._model import Dynamics, Model
 from tacit.models.joint_embedding import JointEmbedding
 from tacit.models.masked import MaskedModel
-from tacit.nn.encoders import Normalizer
 from tacit.nn.kernels import PLAIN, Kernels, kernels_for
 from tacit.nn.linear import keep_freed_memory
 from tacit.types import Array, Clip, Forecast, Spec
@@ -26,7 +25,7 @@ from tacit.types import Array, Clip, Forecast, Spec
 __all__ = ["WorldModel", "WorldModelConfig"]
 
 
-class WorldModel(Model):
+class WorldModel(Dynamics):
     """A joint-embedding predictive world model: encoders, projector, action encoder and predictor, no decoder.
 
     It takes observations and actions as the world has them (bytes, raw units) and normalises inside.
@@ -36,11 +35,9 @@ class WorldModel(Model):
     """
 
     configuration = WorldModelConfig
-    gives = Forecast
     config: WorldModelConfig
     encoder: ObservationEncoder
     target_encoder: ObservationEncoder | None
-    action_normalizer: Normalizer
 
     def __init__(self, config: WorldModelConfig) -> None:
         super().__init__(config.spec, config.seen, acts=True)
@@ -210,10 +207,6 @@ class WorldModel(Model):
         statistics = [self.statistics_of(name) for name in self.config.seen]
         out: Tensor = encoder([(value, *own) for value, own in zip(values, statistics, strict=True)])
         return out.reshape(*leading, -1)
-
-    def _normalised(self, actions: Tensor) -> Tensor:
-        out: Tensor = self.action_normalizer(actions)
-        return out
 
     def _action_latents(self, normalised: Tensor, kernels: Kernels) -> Tensor:
         return normalised if self.action_encoder is None else kernels.mlp(self.action_encoder, normalised)
