@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 import torch
 
+from tacit.checkpoint.layouts.lewm import renamed
 from tacit.errors import CheckpointError
 from tacit.models import WorldModel
 from tacit.nn.kernels import PLAIN
 from tacit.nn.vit import PooledVisionTransformer
-from tacit.recipes.lewm import _IMAGENET, LeWM, _renamed
+from tacit.recipes.lewm import _IMAGENET, LeWM
 from tacit.types import Box, Modality, Spec
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "lewm.npz"
@@ -98,7 +99,7 @@ def test_golden_encoder(first: bool) -> None:
         config["num_hidden_layers"],
         config["num_attention_heads"],
     )
-    vit.load_state_dict({key.removeprefix("vit."): value for key, value in _renamed(weights).items()})
+    vit.load_state_dict({key.removeprefix("vit."): value for key, value in renamed(weights).items()})
     mean, std = (255.0 * torch.tensor(part) for part in _IMAGENET)
     with torch.no_grad():
         output = vit(torch.from_numpy(golden["image"]), mean, std)

@@ -1,13 +1,11 @@
 """Encoders: normalisation carried in the weights, any size, any rate."""
 
-import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
 from tacit.nn.encoders import ConvEncoder, Normalizer, VectorEncoder, patch_embed
-from tacit.nn.vit import VisionTransformer
 
 
 def test_the_first_convolution_normalises() -> None:
@@ -37,18 +35,6 @@ def test_series_of_any_rate(samples: int, channels: int) -> None:
     encoder = ConvEncoder(channels, (samples,), 8, 20)
     assert encoder(torch.randn(2, channels, samples), torch.zeros(channels), torch.ones(channels)).shape == (2, 20)
 
-
-@pytest.mark.parametrize("pool", ["cls", "mean"])
-def test_vision_transformer(pool: str) -> None:
-    torch.manual_seed(0)
-    vit = VisionTransformer(3, (20, 28), 8, 24, 2, 3, pool=pool)
-    x = torch.randint(0, 256, (5, 3, 20, 28), dtype=torch.uint8)
-    mean, std = torch.full((3,), 127.0), torch.full((3,), 60.0)
-    out = vit(x, mean, std)
-    assert out.shape == (5, 24)
-    torch.testing.assert_close(vit(x[2:3], mean, std), out[2:3], rtol=1e-4, atol=1e-5)
-    out.square().sum().backward()
-    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in vit.parameters() if p is not vit.norm.bias)
 
 
 def test_vector_passes_through_or_is_encoded() -> None:

@@ -299,10 +299,10 @@ def test_a_watch_looks_and_changes_nothing(tmp_path: Path, whole: tuple) -> None
         assert not model.training and not torch.is_grad_enabled()
         return {"drawn": torch.rand(()).item(), "one": 1.0}
 
-    model, report = small.run(tmp_path, watch=Watch(every=15, look=look))
+    model, report = small.run(tmp_path, watch=Watch(look, every=15, at=(2,)))
     assert weights(model) == whole[0]
     watched = {row["step"]: row["watch/one"] for row in report.log if "watch/one" in row}
-    assert watched == {14: 1.0, 29: 1.0, 39: 1.0}
+    assert watched == {1: 1.0, 14: 1.0, 29: 1.0, 39: 1.0}
 
 
 def test_a_term_that_cannot_read_what_the_model_gives_is_refused(tmp_path: Path) -> None:

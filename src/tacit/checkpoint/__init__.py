@@ -21,8 +21,8 @@ from typing import Any, TypeVar, overload
 
 import torch
 from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
 
+from tacit import models
 from tacit._config import from_json, to_json
 from tacit.checkpoint._directory import (
     Part,
@@ -35,11 +35,23 @@ from tacit.checkpoint._directory import (
     shapes,
     write,
 )
+from tacit.checkpoint._shell import shell
+from tacit.checkpoint.conversion import convert
 from tacit.errors import CheckpointError, ConfigError
-from tacit import models
 from tacit.models import Model, WorldModel
 
-__all__ = ["Checkpoint", "Part", "exists", "load", "load_model", "provenance", "restore", "save", "start_from"]
+__all__ = [
+    "Checkpoint",
+    "Part",
+    "convert",
+    "exists",
+    "load",
+    "load_model",
+    "provenance",
+    "restore",
+    "save",
+    "start_from",
+]
 
 
 @dataclass(frozen=True)
@@ -124,8 +136,7 @@ def load_model(path: str | Path, device: str | torch.device = "cpu", *, kind: ty
     except ConfigError as error:
         raise CheckpointError(f"{error} The checkpoint is damaged or of another version of Tacit.") from error
     # Names and shapes are compared on a model without memory, before any is allocated or drawn at random.
-    with _Undrawn(), torch.device("meta"):
-        model: Model = found(config)
+    model: Model = shell(lambda: found(config))
     state = model.state_dict()
     compare(shapes(state), manifest.part(path, "model").tensors, str(path))
     tensors = read_part(path, "model", manifest).tensors
@@ -177,14 +188,3 @@ def restore(module: nn.Module, tensors: Mapping[str, Tensor], where: str) -> Non
     with torch.no_grad():
         for name, value in state.items():
             value.copy_(tensors[name])
-
-
-class _Undrawn(TorchFunctionMode):
-    """Leaves out drawing the initial weights, which on the meta device would load torch's compiler for nothing."""
-
-    def __torch_function__(
-        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        if func.__name__ in vars(nn.init):
-            return args[0] if args else (kwargs or {})["tensor"]
-        return func(*args, **(kwargs or {}))

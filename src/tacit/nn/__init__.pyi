@@ -11,6 +11,12 @@ from tacit.nn.collectives import world_size as world_size
 from tacit.nn.encoders import ConvEncoder as ConvEncoder
 from tacit.nn.encoders import Normalizer as Normalizer
 from tacit.nn.encoders import VectorEncoder as VectorEncoder
+from tacit.nn.flow import FlowHead as FlowHead
+from tacit.nn.flow import correlation as correlation
+from tacit.nn.flow import inside as inside
+from tacit.nn.flow import resize_flow as resize_flow
+from tacit.nn.flow import visible as visible
+from tacit.nn.flow import warp as warp
 from tacit.nn.kernels import Kernels as Kernels
 from tacit.nn.kernels import PLAIN as PLAIN
 from tacit.nn.kernels import Packed as Packed
@@ -35,6 +41,8 @@ from tacit.nn.positions import sincos as sincos
 from tacit.nn.predictors import GRUPredictor as GRUPredictor
 from tacit.nn.predictors import MLPPredictor as MLPPredictor
 from tacit.nn.predictors import Predictor as Predictor
+from tacit.nn.pyramid import PYRAMID_SIZES as PYRAMID_SIZES
+from tacit.nn.pyramid import PyramidEncoder as PyramidEncoder
 from tacit.nn.transformer import TransformerPredictor as TransformerPredictor
 from tacit.nn.vit import PooledVisionTransformer as PooledVisionTransformer
 from tacit.nn.vit import VIT_SIZES as VIT_SIZES

@@ -14,6 +14,7 @@ from tacit.recipes.ijepa import IJEPA as IJEPA
 from tacit.recipes.lejepa import LeJEPA as LeJEPA
 from tacit.recipes.lewm import LeWM as LeWM
 from tacit.recipes.mae import MAE as MAE
+from tacit.recipes.mc_jepa import MCJEPA as MCJEPA
 from tacit.recipes.pldm import PLDM as PLDM
 from tacit.recipes.random_rooms import RandomRooms as RandomRooms
 from tacit.recipes.reacher import Reacher as Reacher

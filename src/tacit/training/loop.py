@@ -52,12 +52,18 @@ class Watch:
     """Looks at the model while it trains, such as an online probe; what it finds goes into the log.
 
     Attributes:
-        every: Steps from one look to the next; the last step is looked at in any case.
         look: Figures by name, of the model in evaluation mode and without gradients.
+        every: Steps from one look to the next; 0: none but those in ``at``. The last step is looked at in any case.
+        at: Further numbers of steps after which to look.
     """
 
-    every: int
     look: Callable[[Any], Mapping[str, float]]
+    every: int = 0
+    at: tuple[int, ...] = ()
+
+    def due(self, done: int, steps: int) -> bool:
+        """Whether to look after so many of the steps."""
+        return done == steps or done in self.at or (self.every > 0 and done % self.every == 0)
 
 
 def train(
@@ -191,7 +197,7 @@ class _Loop:
     def watched(self, step: int) -> dict[str, float]:
         """What the watch finds after ``step``, if it is time."""
         watch, model = self.watch, self.state.model
-        if watch is None or ((step + 1) % watch.every and step + 1 < self.steps):
+        if watch is None or not watch.due(step + 1, self.steps):
             return {}
         model.eval()
         with torch.no_grad():

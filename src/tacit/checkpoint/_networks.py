@@ -1,0 +1,245 @@
+"""The networks in a published file: what they are called in it, and their sizes."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any, Literal, TypeVar
+
+from torch import Tensor, nn
+
+from tacit.checkpoint._published import Published
+from tacit.checkpoint._shell import shell
+from tacit.checkpoint.layouts import ijepa, vjepa, vjepa2, vjepa2_ac
+from tacit.errors import CheckpointError
+
+__all__ = ["LAYOUTS", "Networks", "detected", "filled"]
+
+M = TypeVar("M", bound=nn.Module)
+
+LAYOUTS: Mapping[str, ModuleType] = {"ijepa": ijepa, "vjepa": vjepa, "vjepa2": vjepa2, "vjepa2_ac": vjepa2_ac}
+_PATCHES = (
+    "patch_embed.proj.weight",
+    "embeddings.patch_embeddings.proj.weight",
+    "embeddings.patch_embeddings.projection.weight",
+)
+_TABLES = ("pos_embed", "embeddings.position_embeddings")
+# What tensors do not tell, of the networks that were published.
+_HEADS = {192: 3, 384: 6, 768: 12, 1024: 16, 1280: 16}
+_GIANT_HEADS = {"ijepa": 16, "vjepa2": 22, "vjepa2_ac": 22}
+_PREDICTOR_HEADS = {("vjepa2", 384): 12, ("vjepa2_ac", 1024): 16}
+_FILMS = {"vjepa2": (64, 256, 256), "vjepa2_ac": (2, 256, 256)}
+_VJEPA_TUBELETS = 8
+_SHOWN = 5
+
+
+def detected(published: Published) -> str:
+    """Whose names the networks have.
+
+    Raises:
+        CheckpointError: if it is nobody's that is read, or two publications have these names.
+    """
+    where = published.where
+    if "world_model" in published.parts:
+        return "lewm"
+    weights = published.parts.get("encoder") or published.parts.get("target_encoder") or {}
+    if any(name.startswith("norms_block.") for name in weights):
+        raise CheckpointError(f"{where} is of V-JEPA 2.1, whose encoder ends in several norms; it is not read yet.")
+    if "action_encoder.weight" in published.parts.get("predictor", {}):
+        return "vjepa2_ac"
+    patches = _first(weights, _PATCHES)
+    if patches is None or patches.ndim not in (4, 5):
+        found = {part: sorted(tensors)[:_SHOWN] for part, tensors in published.parts.items()}
+        raise CheckpointError(f"{where} is of no layout that is read: {', '.join((*LAYOUTS, 'lewm'))}. It has {found}.")
+    if patches.ndim == 4:
+        return "ijepa"
+    if "pos_embed" not in weights:
+        return "vjepa2"
+    raise CheckpointError(
+        f"{where} has an encoder of films with a table of positions: V-JEPA adds it, and V-JEPA 2, whose released "
+        "files hold one too, does not. Say whose it is: layout='vjepa' or layout='vjepa2'."
+    )
+
+
+@dataclass(frozen=True)
+class Networks:
+    """The networks of a file of the JEPAs.
+
+    Attributes:
+        published: The file.
+        layout: Whose names it has.
+        size: Extent of what the encoder takes, where it was said.
+        heads: Attention heads of the encoder, where they were said.
+        predictor_heads: Those of the predictor.
+    """
+
+    published: Published
+    layout: str
+    size: tuple[int, ...] | None
+    heads: int | None
+    predictor_heads: int | None
+
+    def weights(self, part: str) -> dict[str, Tensor]:
+        """The tensors of ``encoder``, ``target_encoder`` or ``predictor`` under our names.
+
+        Raises:
+            CheckpointError: if the file has none, or other names.
+        """
+        tensors = self._raw(part)
+        found: dict[str, Tensor] = getattr(LAYOUTS[self.layout], part.removeprefix("target_"))(tensors)
+        return found
+
+    def encoder(self, weights: Mapping[str, Tensor]) -> dict[str, Any]:
+        """Options of the :class:`tacit.nn.vit.VisionTransformer` that has these weights."""
+        width, channels, *patch = weights["patches.weight"].shape
+        return {
+            "channels": channels,
+            "size": self.extent,
+            "patch": tuple(patch),
+            "width": width,
+            "depth": _depth(weights),
+            "heads": self._encoder_heads(width),
+            "positions": self.positions,
+            "mlp_ratio": weights["blocks.0.up.weight"].shape[0] / width,
+            "norm_eps": self.norm_eps,
+        }
+
+    def predictor(self, weights: Mapping[str, Tensor]) -> dict[str, Any]:
+        """Options of the predictor that has these weights, of whichever kind, but for what only one kind has."""
+        width, latent = weights["from_latent.weight"].shape
+        return {
+            "latent": latent,
+            "width": width,
+            "depth": _depth(weights),
+            "heads": self._heads_of_predictor(width),
+            "mlp_ratio": weights["blocks.0.up.weight"].shape[0] / width,
+            "norm_eps": self.norm_eps,
+        }
+
+    @property
+    def positions(self) -> Literal["sincos", "rope"]:
+        """How the networks know where tokens stand."""
+        return "sincos" if self.layout in ("ijepa", "vjepa") else "rope"
+
+    @property
+    def norm_eps(self) -> float:
+        """What LayerNorms add to a variance."""
+        return float(self.published.config.get("layer_norm_eps", 1e-6))
+
+    @property
+    def patch(self) -> tuple[int, ...]:
+        """Extent of a patch."""
+        found = _first(self._raw("encoder"), _PATCHES)
+        if found is None:
+            raise CheckpointError(f"{self.published.where} has no layer that embeds patches: {_PATCHES[0]!r}.")
+        return tuple(found.shape[2:])
+
+    @property
+    def extent(self) -> tuple[int, ...]:
+        """Extent of what the encoder takes: said, in the config, told by the table of positions, or as published."""
+        config, patch = self.published.config, self.patch
+        size = self.size
+        if size is None and "crop_size" in config:
+            size = (config["frames_per_clip"], config["crop_size"], config["crop_size"])
+        elif size is None and "image_size" in config:
+            size = (config["image_size"], config["image_size"])
+        elif size is None and self.layout in _FILMS:
+            size = _FILMS[self.layout]
+        elif size is None:
+            size = self._from_table(patch)
+        if len(size) != len(patch):
+            raise CheckpointError(
+                f"the patches of {self.published.where} have {len(patch)} axes, {patch}; got size={size}."
+            )
+        return size
+
+    @property
+    def grid(self) -> tuple[int, ...]:
+        """Tokens along each axis."""
+        return tuple(extent // side for extent, side in zip(self.extent, self.patch, strict=True))
+
+    def _from_table(self, patch: tuple[int, ...]) -> tuple[int, ...]:
+        """The square pictures, or films of 16 frames, that a table of positions was made for."""
+        table = _first(self._raw("encoder"), _TABLES)
+        count = 0 if table is None else table.shape[1]
+        frames = _VJEPA_TUBELETS if len(patch) == 3 else 1
+        side = math.isqrt(count // frames)
+        if not side or frames * side**2 != count:
+            raise CheckpointError(
+                f"a table of {count} positions in {self.published.where} is of no square picture, nor of 16 square "
+                "frames. Say what the encoder takes: size=(H, W) or size=(T, H, W)."
+            )
+        return tuple(cells * extent for cells, extent in zip((frames, side, side)[-len(patch) :], patch, strict=True))
+
+    def _raw(self, part: str) -> Mapping[str, Tensor]:
+        parts = self.published.parts
+        # A file with a single encoder has the one that its authors found best.
+        names = (part,) if part == "predictor" else (part, *({"encoder", "target_encoder"} - {part}))
+        for name in names:
+            if name in parts:
+                return parts[name]
+        raise CheckpointError(
+            f"{self.published.where} has no {part}; it has {', '.join(parts)}. "
+            f"To read that alone: convert(path, part={next(iter(parts))!r})."
+        )
+
+    def _encoder_heads(self, width: int) -> int:
+        known = self.heads or self.published.config.get("num_attention_heads") or _HEADS.get(width)
+        if known is None and width == 1408:
+            known = _GIANT_HEADS.get(self.layout)
+        return self._whole(known, width, "encoder", "heads")
+
+    def _heads_of_predictor(self, width: int) -> int:
+        known = self.predictor_heads or self.published.config.get("pred_num_attention_heads")
+        if known is None and self.layout in ("ijepa", "vjepa") and width == 384:
+            encoder = _first(self._raw("encoder"), _PATCHES)  # the authors gave the predictor as many as the encoder
+            known = None if encoder is None else self._encoder_heads(encoder.shape[0])
+        return self._whole(known or _PREDICTOR_HEADS.get((self.layout, width)), width, "predictor", "predictor_heads")
+
+    def _whole(self, heads: int | None, width: int, which: str, option: str) -> int:
+        if heads is None:
+            raise CheckpointError(
+                f"the {which} of {self.published.where} is {width} wide, which none that was published is, and tensors "
+                f"do not tell how many attention heads share that. Say it: {option}=..."
+            )
+        if heads < 1 or width % heads:
+            raise CheckpointError(
+                f"the {which} of {self.published.where} is {width} wide, which {heads} heads cannot share equally."
+            )
+        return heads
+
+
+def filled(build: Callable[[], M], weights: Mapping[str, Tensor], where: str) -> M:
+    """A module with weights under our names, in evaluation mode; no memory is used beside theirs.
+
+    Raises:
+        CheckpointError: if names or shapes are not those of the module, naming them.
+    """
+    module = shell(build)
+    state = module.state_dict()
+    problems = [f"{name} is missing" for name in state if name not in weights]
+    problems += [f"{name} is unknown" for name in weights if name not in state]
+    problems += [
+        f"{name}: expected {list(value.shape)}, found {list(weights[name].shape)}"
+        for name, value in state.items()
+        if name in weights and weights[name].shape != value.shape
+    ]
+    if problems:
+        more = f"; and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
+        raise CheckpointError(
+            f"the tensors of {where} do not fit each other or what was said of them. "
+            f"{'; '.join(problems[:_SHOWN])}{more}."
+        )
+    module.load_state_dict({name: weights[name].to(value.dtype) for name, value in state.items()}, assign=True)
+    return module.eval()
+
+
+def _first(weights: Mapping[str, Tensor], names: tuple[str, ...]) -> Tensor | None:
+    return next((weights[name] for name in names if name in weights), None)
+
+
+def _depth(weights: Mapping[str, Tensor]) -> int:
+    return len([name for name in weights if re.fullmatch(r"blocks\.\d+\.qkv\.weight", name)])

@@ -1,0 +1,139 @@
+"""Files that others published, read without running anything that is in them."""
+
+from __future__ import annotations
+
+import json
+import re
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from tacit.errors import CheckpointError
+
+__all__ = ["Published", "read"]
+
+_ENTRIES = ("encoder", "target_encoder", "predictor")
+_SUFFIXES = (".safetensors", ".pt", ".pth", ".tar", ".bin")
+_WRAPPERS = re.compile(r"(?:module\.|backbone\.)+")  # of distributed training and of several masks
+
+
+@dataclass(frozen=True)
+class Published:
+    """What a file holds, under the names of its publication.
+
+    Attributes:
+        where: What errors call it.
+        parts: Tensors by name: ``encoder``, ``target_encoder``, ``predictor``, or ``world_model``. They are mapped
+            from the file and read from it when they are first needed.
+        config: The ``config.json`` beside the weights; empty where there is none.
+    """
+
+    where: str
+    parts: Mapping[str, Mapping[str, Tensor]]
+    config: Mapping[str, Any] = field(default_factory=dict)
+
+
+def read(path: str | Path) -> Published:
+    """Read a file, or the directory of a model as the Hugging Face hub has it.
+
+    Raises:
+        CheckpointError: if there is none, it is damaged, or it holds anything but tensors and plain values.
+    """
+    path = Path(path)
+    files = _files(path)
+    config = _config(files[0].with_name("config.json"))
+    if files[0].suffix == ".safetensors":
+        tensors = {name: value for file in files for name, value in _safetensors(file).items()}
+        return Published(str(path), _split(tensors), config)
+    content = _torch(files[0])
+    if not isinstance(content, Mapping):
+        raise CheckpointError(f"{files[0]} holds a {type(content).__name__}; expected tensors by name.")
+    entries = {name: content[name] for name in _ENTRIES if isinstance(content.get(name), Mapping)}
+    if entries:
+        return Published(str(path), {name: _tensors(entry, files[0]) for name, entry in entries.items()}, config)
+    return Published(str(path), _split(_tensors(content, files[0])), config)
+
+
+def _files(path: Path) -> list[Path]:
+    """The files of weights: one, or the shards of an index."""
+    if path.is_file():
+        return [path]
+    if not path.is_dir():
+        raise CheckpointError(f"expected weights to convert; {path} does not exist.")
+    index = path / "model.safetensors.index.json"
+    if index.exists():
+        shards = sorted(set(_config(index).get("weight_map", {}).values()))
+        if shards and all(Path(name).name == name and (path / name).is_file() for name in shards):
+            return [path / name for name in shards]
+        raise CheckpointError(f"{path} is incomplete: {index.name} names shards that are not beside it.")
+    found = [file for file in sorted(path.iterdir()) if file.suffix in _SUFFIXES]
+    preferred = [file for file in found if file.name == "model.safetensors"] or found
+    if len(preferred) != 1:
+        names = ", ".join(file.name for file in found) or "none"
+        raise CheckpointError(f"expected one file of weights in {path}; it has {names}. Give the path of one.")
+    return preferred
+
+
+def _config(file: Path) -> dict[str, Any]:
+    if not file.exists():
+        return {}
+    try:
+        value = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise CheckpointError(f"{file} is not readable JSON ({error}).") from error
+    return value if isinstance(value, dict) else {}
+
+
+def _safetensors(file: Path) -> dict[str, Tensor]:
+    try:
+        with safe_open(file, framework="pt") as opened:
+            return {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError) as error:
+        raise CheckpointError(f"{file} is not a safetensors file ({error}).") from error
+
+
+def _torch(file: Path) -> Any:
+    mapped = zipfile.is_zipfile(file)  # files of PyTorch before 1.6 are not, and cannot be mapped
+    try:
+        return torch.load(file, map_location="cpu", weights_only=True, mmap=mapped)
+    except Exception as error:  # torch raises many kinds, of which only the text tells what happened
+        if "weights_only" in str(error) or "Weights only" in str(error):
+            reason = re.search(r"Unsupported (?:global|class|operand)[^\n]*|GLOBAL [^\n]*", str(error))
+            raise CheckpointError(
+                f"{file} holds more than tensors and plain values{f' ({reason[0]})' if reason else ''}: a pickled "
+                "module or object, and reading that would run whatever code its author put there. Ask for a state "
+                "dict, or save one where you trust the file: torch.save(module.state_dict(), ...)."
+            ) from error
+        raise CheckpointError(f"{file} is damaged or no file of PyTorch ({str(error).splitlines()[0]}).") from error
+
+
+def _tensors(entry: Mapping[Any, Any], file: Path) -> dict[str, Tensor]:
+    """The tensors of a state dict, without the prefixes that wrappers of the module left."""
+    out: dict[str, Tensor] = {}
+    for key, value in entry.items():
+        if not isinstance(key, str) or not isinstance(value, Tensor):
+            raise CheckpointError(f"{file} has {key!r}, of type {type(value).__name__}, among its tensors.")
+        name = key[found.end() :] if (found := _WRAPPERS.match(key)) else key
+        if name in out:
+            raise CheckpointError(f"{file} has {name!r} twice, once as {key!r}.")
+        out[name] = value
+    return out
+
+
+def _split(tensors: Mapping[str, Tensor]) -> dict[str, Mapping[str, Tensor]]:
+    """Tensors of one dict by what they belong to."""
+    if any(name.startswith("predictor.transformer.") for name in tensors):
+        return {"world_model": tensors}
+    if any(name.startswith("encoder.embeddings.") for name in tensors):
+        parts: dict[str, dict[str, Tensor]] = {"encoder": {}}
+        for key, value in tensors.items():
+            part, _, name = key.partition(".")
+            parts.setdefault(part, {})[name] = value
+        return dict(parts)
+    return {"encoder": tensors}

@@ -1,0 +1,116 @@
+"""LeWorldModel (arXiv 2603.19312): parameters as in its repository, whatever the version of the library of its ViT."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from tacit.errors import CheckpointError
+
+__all__ = ["renamed", "world_model"]
+
+_BLOCK = {
+    "attn.norm": "attention_norm",
+    "attn.to_qkv": "qkv",
+    "attn.to_out.0": "merge",
+    "mlp.net.0": "mlp_norm",
+    "mlp.net.1": "up",
+    "mlp.net.4": "down",
+    "adaLN_modulation.1": "modulation",
+}
+# The encoder's names changed between versions of the library that LeWorldModel builds it with.
+_VIT_BLOCK = {
+    "layernorm_before": "attention_norm",
+    "layernorm_after": "mlp_norm",
+    "attention.output.dense": "merge",
+    "attention.o_proj": "merge",
+    "intermediate.dense": "up",
+    "mlp.fc1": "up",
+    "output.dense": "down",
+    "mlp.fc2": "down",
+}
+_VIT_QUERY = {
+    "attention.attention.query": ("attention.attention.key", "attention.attention.value"),
+    "attention.q_proj": ("attention.k_proj", "attention.v_proj"),
+}
+_WHOLE = {
+    "encoder.embeddings.cls_token": "vit.cls",
+    "encoder.embeddings.position_embeddings": "vit.position",
+    "predictor.pos_embedding": "predictor.position",
+}
+_MODULES = {
+    "encoder.embeddings.patch_embeddings.projection": "vit.patches",
+    "encoder.layernorm": "vit.norm",
+    "predictor.transformer.norm": "predictor.norm",
+    "predictor.transformer.input_proj": "predictor.from_latent",
+    "predictor.transformer.cond_proj": "predictor.from_action",
+    "projector.net.0": "encoder.projector.layers.0",
+    "projector.net.1": "encoder.projector.norms.0",
+    "projector.net.3": "encoder.projector.layers.1",
+    "pred_proj.net.0": "predictor.out.layers.0",
+    "pred_proj.net.1": "predictor.out.norms.0",
+    "pred_proj.net.3": "predictor.out.layers.1",
+    "action_encoder.embed.0": "action_encoder.layers.0",
+    "action_encoder.embed.2": "action_encoder.layers.1",
+}
+
+
+def world_model(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Of a :class:`tacit.models.WorldModel`; the names of its ViT begin with ``vit.``.
+
+    Raises:
+        CheckpointError: if a name is unknown, or missing where two of theirs make one of ours.
+    """
+    return renamed(_fused(weights))
+
+
+def renamed(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The weights under our names, the action encoder's first two layers as one already."""
+    out: dict[str, Tensor] = {}
+    for key, value in weights.items():
+        module, _, kind = key.rpartition(".")
+        block = re.fullmatch(
+            r"(predictor\.transformer\.layers|encoder\.(?:encoder\.layer|layers))\.(\d+)\.(.+)", module
+        )
+        if key in _WHOLE:
+            out[_WHOLE[key]] = value[0] if key.startswith("predictor") else value
+        elif module in _MODULES:
+            out[f"{_MODULES[module]}.{kind}"] = value
+        elif block is None:
+            raise CheckpointError(f"{key!r} is no parameter of LeWorldModel.")
+        elif block[1].startswith("predictor"):
+            out[f"predictor.blocks.{block[2]}.{_named(_BLOCK, block[3], key)}.{kind}"] = value
+        elif block[3] in _VIT_QUERY:
+            others = [f"{block[1]}.{block[2]}.{name}.{kind}" for name in _VIT_QUERY[block[3]]]
+            out[f"vit.blocks.{block[2]}.qkv.{kind}"] = torch.cat([value, *(_taken(weights, name) for name in others)])
+        elif not any(block[3] in names for names in _VIT_QUERY.values()):
+            out[f"vit.blocks.{block[2]}.{_named(_VIT_BLOCK, block[3], key)}.{kind}"] = value
+    return out
+
+
+def _fused(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The action encoder's convolution of kernel 1 and the linear layer after it, as one linear layer."""
+    mix, shift, linear, bias = (
+        _taken(weights, f"action_encoder.{part}.{kind}")
+        for part in ("patch_embed", "embed.0")
+        for kind in ("weight", "bias")
+    )
+    one = {"action_encoder.embed.0.weight": linear @ mix[:, :, 0], "action_encoder.embed.0.bias": linear @ shift + bias}
+    return {
+        key: value for key, value in {**weights, **one}.items() if not key.startswith("action_encoder.patch_embed.")
+    }
+
+
+def _taken(weights: Mapping[str, Tensor], key: str) -> Tensor:
+    if key not in weights:
+        raise CheckpointError(f"LeWorldModel's weights lack {key!r}.")
+    return weights[key]
+
+
+def _named(table: Mapping[str, str], name: str, key: str) -> str:
+    if name not in table:
+        raise CheckpointError(f"{key!r} is no parameter of LeWorldModel.")
+    return table[name]

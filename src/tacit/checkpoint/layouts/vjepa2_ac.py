@@ -1,0 +1,30 @@
+"""V-JEPA 2-AC (arXiv 2506.09985, section 3): parameters as in its repository; the encoder is that of V-JEPA 2."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from torch import Tensor
+
+from tacit.checkpoint.layouts._rename import Layout, rename
+from tacit.checkpoint.layouts.vjepa2 import encoder
+
+__all__ = ["encoder", "predictor"]
+
+_PREDICTOR = Layout(
+    "a V-JEPA 2-AC predictor",
+    {
+        "from_latent": "predictor_embed",
+        "from_action": "action_encoder",
+        "from_state": "state_encoder",
+        "from_extrinsics": "extrinsics_encoder",
+        "norm": "predictor_norm",
+        "out": "predictor_proj",
+    },
+    "predictor_blocks",
+)
+
+
+def predictor(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Of a :class:`tacit.nn.block_causal.BlockCausalPredictor`."""
+    return rename(weights, _PREDICTOR)

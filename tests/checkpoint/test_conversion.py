@@ -1,0 +1,443 @@
+"""Published layouts: what they become, what it costs, and what is refused."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from golden.reading import assert_golden, golden
+from tacit.checkpoint import convert
+from tacit.errors import CheckpointError, ConfigError
+from tacit.models import MaskedModel, WorldModel
+from tacit.nn.block_causal import BlockCausalPredictor
+from tacit.nn.masked_predictor import MaskedPredictor
+from tacit.nn.vit import VisionTransformer
+from tacit.recipes.lewm import LeWM
+from tacit.types import Box, Modality, Spec
+
+STATISTICS = torch.zeros(3), torch.ones(3)
+HEADS = {"heads": 4, "predictor_heads": 4}
+
+
+def wrapped(weights: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {f"{prefix}{name}": value for name, value in weights.items()}
+
+
+def published(name: str, prefix: str, predictor: str = "", changes: Mapping[str, Tensor | None] | None = None) -> dict:
+    """The entries of a file as the authors write it, with golden weights; ``changes`` are made to the encoder."""
+    encoder = {**golden(f"{name}_encoder").weights, **(changes or {})}
+    encoder = wrapped({key: value for key, value in encoder.items() if value is not None}, prefix)
+    target = {key: value.clone() for key, value in encoder.items()}
+    parts = {"encoder": encoder, "target_encoder": target, "opt": {"state": {0: {"step": 3}}}, "epoch": 7, "lr": 1e-3}
+    if predictor:
+        parts["predictor"] = wrapped(golden(predictor).weights, prefix)
+    return parts
+
+
+def saved(content: object, path: Path) -> Path:
+    torch.save(content, path)
+    return path
+
+
+def test_ijepa(tmp_path: Path) -> None:
+    path = saved(published("ijepa", "module.", "ijepa_predictor"), tmp_path / "IN1K-vit.h.14-300e.pth.tar")
+    model = convert(path, **HEADS)
+    assert isinstance(model, MaskedModel) and not model.training
+    assert (model.config.side, model.config.patch, model.config.depth, model.config.predictor_depth) == (64, 16, 3, 2)
+    known = golden("ijepa_encoder").values
+    for encoder in (model.encoder, model.target_encoder):
+        assert_golden(encoder(known["image"], *STATISTICS), known["output"])
+        assert_golden(encoder(known["image"], *STATISTICS, known["context_mask"]), known["output_masked"])
+    known = golden("ijepa_predictor").values
+    hidden = torch.cat([known["target_mask_0"], known["target_mask_1"]])
+    out = model.predictor(known["context"].repeat(2, 1, 1), known["context_mask"].repeat(2, 1), hidden)
+    assert_golden(out, known["output"])
+    assert [p.requires_grad for p in (model.encoder.norm.weight, model.target_encoder.norm.weight)] == [True, False]
+    assert model.encoder.norm.weight.data_ptr() != model.target_encoder.norm.weight.data_ptr()
+    assert model.statistics.mean["pixels"] == pytest.approx((0.485, 0.456, 0.406))
+    assert model.encode({"pixels": torch.zeros(2, 3, 64, 64, dtype=torch.uint8)}).shape == (2, 96)
+
+
+@pytest.mark.parametrize("table", [False, True])
+def test_vjepa2(tmp_path: Path, table: bool) -> None:
+    # The released files hold a table of positions that the released code does not read.
+    changes = {"pos_embed": torch.randn(1, 32, 96)} if table else {}
+    content = published("vjepa2", "module.backbone.", "vjepa2_predictor", changes)
+    if table:
+        content["predictor"]["module.backbone.predictor_pos_embed"] = torch.randn(1, 32, 48)
+    path = saved(content, tmp_path / "vitl.pt")
+    options = {**HEADS, "size": (4, 64, 64), **({"layout": "vjepa2"} if table else {})}
+    model = convert(path, **options)
+    assert isinstance(model, MaskedModel)
+    assert (model.config.frames, model.config.tubelet, model.config.mask_tokens) == (4, 2, 2)
+    known = golden("vjepa2_encoder").values
+    assert_golden(model.target_encoder(known["video"], *STATISTICS), known["output"])
+    known = golden("vjepa2_predictor").values
+    assert_golden(model.predictor(known["context"], known["context_mask"], known["target_mask"], 1), known["output"])
+    alone = convert(path, **options, part="predictor")
+    assert isinstance(alone, MaskedPredictor)
+    assert_golden(alone(known["context"], known["context_mask"], known["target_mask"], 1), known["output"])
+    if table:
+        with pytest.raises(CheckpointError, match="layout='vjepa' or layout='vjepa2'"):
+            convert(path)
+
+
+@pytest.mark.parametrize("name", ["vjepa2_ac_predictor", "vjepa2_ac_predictor_extrinsics"])
+def test_vjepa2_ac(tmp_path: Path, name: str) -> None:
+    content = published("vjepa2", "module.backbone.")
+    del content["target_encoder"]
+    content["predictor"] = wrapped(golden(name).weights, "module.")
+    path = saved(content, tmp_path / "vjepa2-ac-vitg.pt")
+    model = convert(path, **HEADS, size=(2, 64, 64))
+    known = golden("vjepa2_encoder").values
+    assert_golden(model["encoder"](known["video"], *STATISTICS), known["output"])
+    known = golden(name).values
+    predictor = model["predictor"]
+    assert isinstance(predictor, BlockCausalPredictor)
+    parts = [known[part] for part in ("context", "actions", "states", "extrinsics") if part in known]
+    assert_golden(predictor(*parts), known["output"])
+
+
+def test_vjepa(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    vit = VisionTransformer(3, (16, 32, 32), (2, 8, 8), 24, 2, 2, positions="sincos")
+    predictor = MaskedPredictor(vit.grid, 24, 12, 1, 2, mask_tokens=2)
+    names = {"attention_norm": "norm1", "mlp_norm": "norm2", "qkv": "attn.qkv", "merge": "attn.proj"}
+    names |= {"up": "mlp.fc1", "down": "mlp.fc2"}
+
+    def theirs(module: nn.Module, own: Mapping[str, str]) -> dict[str, Tensor]:
+        out = {}
+        for key, value in module.state_dict().items():
+            for now, then in (*own.items(), *((f".{a}.", f".{b}.") for a, b in names.items())):
+                key = key.replace(now, then)
+            out[f"module.backbone.{key}"] = value.clone()
+        return out
+
+    encoder = theirs(vit, {"position": "pos_embed", "patches": "patch_embed.proj"})
+    own = {"position": "predictor_pos_embed", "blocks": "predictor_blocks", "from_latent": "predictor_embed"}
+    narrow = theirs(predictor, own)
+    for then, now in (("norm.", "predictor_norm."), ("out.", "predictor_proj.")):
+        narrow = {key.replace(f"backbone.{then}", f"backbone.{now}"): value for key, value in narrow.items()}
+    mask = narrow.pop("module.backbone.mask")
+    narrow |= {f"module.backbone.mask_tokens.{index}": mask[index].view(1, 1, -1) for index in (0, 1)}
+    content = {"encoder": encoder, "target_encoder": {k: v + 0.1 for k, v in encoder.items()}, "predictor": narrow}
+    model = convert(saved(content, tmp_path / "vitl16.pth.tar"), layout="vjepa", heads=2, predictor_heads=2)
+    assert isinstance(model, MaskedModel)
+    assert (model.config.frames, model.config.side, model.config.positions) == (16, 32, "sincos")
+    films = torch.randn(2, 3, 16, 32, 32)
+    assert torch.equal(model.encoder(films, *STATISTICS), vit(films, *STATISTICS))
+    assert not torch.equal(model.target_encoder(films, *STATISTICS), vit(films, *STATISTICS))
+    context, visible, hidden = torch.randn(2, 3, 24), torch.tensor([[0, 4, 9]] * 2), torch.tensor([[1, 2]] * 2)
+    assert torch.equal(model.predictor(context, visible, hidden, 1), predictor(context, visible, hidden, 1))
+
+
+def in_transformers(
+    weights: Mapping[str, Tensor], names: Mapping[str, str], fused: str, parts: tuple[str, ...]
+) -> dict:
+    out = {}
+    for key, value in weights.items():
+        for then, now in names.items():
+            key = key.replace(then, now)
+        if fused in key:
+            pieces = zip(parts, value.chunk(3), strict=True)
+            out |= {key.replace(fused, part): piece.contiguous() for part, piece in pieces}
+        else:
+            out[key] = value
+    return out
+
+
+IJEPA_NAMES = {
+    "pos_embed": "embeddings.position_embeddings",
+    "patch_embed.proj": "embeddings.patch_embeddings.projection",
+    "norm1": "layernorm_before",
+    "norm2": "layernorm_after",
+    "norm.": "layernorm.",
+}
+OLD = {"blocks": "encoder.layer", "attn.proj": "attention.output.dense", "mlp.fc1": "intermediate.dense"}
+OLD |= {"mlp.fc2": "output.dense"}
+OLD_QUERY = tuple(f"attention.attention.{name}" for name in ("query", "key", "value"))
+NEW = {"blocks": "layers", "attn.proj": "attention.o_proj"}
+NEW_QUERY = tuple(f"attention.{name}_proj" for name in "qkv")
+
+
+@pytest.mark.parametrize(("names", "query"), [(OLD, OLD_QUERY), (NEW, NEW_QUERY)])
+@pytest.mark.parametrize("shards", [1, 2])
+def test_ijepa_of_transformers(tmp_path: Path, names: dict[str, str], query: tuple[str, ...], shards: int) -> None:
+    weights = in_transformers(golden("ijepa_encoder").weights, {**IJEPA_NAMES, **names}, "attn.qkv", query)
+    config = {"model_type": "ijepa", "num_attention_heads": 4, "image_size": 64, "layer_norm_eps": 1e-6}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    files = [f"model-0000{number}-of-0000{shards}.safetensors" for number in range(shards)]
+    files = ["model.safetensors"] if shards == 1 else files
+    where = {name: files[number % shards] for number, name in enumerate(weights)}
+    for file in files:
+        save_file({name: value for name, value in weights.items() if where[name] == file}, tmp_path / file)
+    if shards > 1:
+        (tmp_path / "model.safetensors.index.json").write_text(json.dumps({"weight_map": where}))
+    vit = convert(tmp_path, part="encoder")
+    assert isinstance(vit, VisionTransformer)
+    known = golden("ijepa_encoder").values
+    assert_golden(vit(known["image"], *STATISTICS), known["output"])
+    (tmp_path / "config.json").write_text(json.dumps({**config, "layer_norm_eps": 1e-3}))
+    assert {part.eps for part in convert(tmp_path, part="encoder").modules() if isinstance(part, nn.LayerNorm)} == {
+        1e-3
+    }
+    with pytest.raises(CheckpointError, match=r"no predictor; it has encoder.*part='encoder'"):
+        convert(tmp_path)
+
+
+VJEPA2_NAMES = {
+    "predictor_blocks": "layer",
+    "blocks": "layer",
+    "patch_embed.proj": "embeddings.patch_embeddings.proj",
+    "predictor_embed": "embeddings.predictor_embeddings",
+    "predictor_norm": "layernorm",
+    "predictor_proj": "proj",
+    "attn.proj": "attention.proj",
+    "norm.": "layernorm.",
+    "layerlayernorm": "layernorm",
+}
+VJEPA2_QUERY = ("attention.query", "attention.key", "attention.value")
+
+
+@pytest.mark.parametrize("alone", [False, True])
+def test_vjepa2_of_transformers(tmp_path: Path, alone: bool) -> None:
+    encoder = in_transformers(golden("vjepa2_encoder").weights, VJEPA2_NAMES, "attn.qkv", VJEPA2_QUERY)
+    predictor = golden("vjepa2_predictor").weights
+    masks = torch.stack([predictor.pop("mask_tokens.0"), predictor.pop("mask_tokens.1")])
+    predictor = {**in_transformers(predictor, VJEPA2_NAMES, "attn.qkv", VJEPA2_QUERY), "embeddings.mask_tokens": masks}
+    save_file({**wrapped(encoder, "encoder."), **wrapped(predictor, "predictor.")}, tmp_path / "model.safetensors")
+    config = {"num_attention_heads": 4, "pred_num_attention_heads": 4, "crop_size": 64, "frames_per_clip": 4}
+    if not alone:
+        (tmp_path / "config.json").write_text(json.dumps(config))
+    options = {**HEADS, "size": (4, 64, 64)} if alone else {}
+    model = convert(tmp_path / "model.safetensors" if alone else tmp_path, **options)
+    assert isinstance(model, MaskedModel)
+    known = golden("vjepa2_encoder").values
+    for part in (model.encoder, model.target_encoder):
+        assert_golden(part(known["video"], *STATISTICS), known["output"])
+    assert model.encoder.norm.weight.data_ptr() != model.target_encoder.norm.weight.data_ptr()
+    known = golden("vjepa2_predictor").values
+    out = model.predictor(known["context"], known["context_mask"], known["target_mask"], 1)
+    assert_golden(out, known["output"])
+
+
+def lewm_weights() -> dict[str, Tensor]:
+    """The golden weights, and an encoder as wide as what they project."""
+    known = golden("lewm").weights
+    torch.manual_seed(0)
+    width = known["projector.net.0.weight"].shape[1]
+    shapes = {
+        "embeddings.cls_token": (1, 1, width),
+        "embeddings.position_embeddings": (1, 5, width),
+        "embeddings.patch_embeddings.projection.weight": (width, 3, 8, 8),
+        "embeddings.patch_embeddings.projection.bias": (width,),
+    }
+    for module, (rows, columns) in {
+        "layers.0.attention.q_proj": (width, width),
+        "layers.0.attention.k_proj": (width, width),
+        "layers.0.attention.v_proj": (width, width),
+        "layers.0.attention.o_proj": (width, width),
+        "layers.0.mlp.fc1": (4 * width, width),
+        "layers.0.mlp.fc2": (width, 4 * width),
+        "layers.0.layernorm_before": (width, 0),
+        "layers.0.layernorm_after": (width, 0),
+        "layernorm": (width, 0),
+    }.items():
+        shapes |= {f"{module}.weight": (rows, columns) if columns else (rows,), f"{module}.bias": (rows,)}
+    return {**known, **{f"encoder.{name}": 0.2 * torch.randn(shape) for name, shape in shapes.items()}}
+
+
+def test_lewm(tmp_path: Path) -> None:
+    known = golden("lewm").config
+    saved(lewm_weights(), tmp_path / "weights.pt")
+    config = {"_target_": "not.to.be.called", "predictor": {"heads": known["heads"], "dropout": 0.1}}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    spec = Spec({"pixels": Modality("pixels", (3, 16, 16))}, Box((-9.0,) * 2, (9.0,) * 2))
+    model = convert(tmp_path, spec=spec, heads=2)
+    assert isinstance(model, WorldModel)
+    sizes = {name: getattr(model.config, name) for name in ("frameskip", "history", "latent", "predictor_depth")}
+    assert sizes == {"frameskip": 5, "history": 3, "latent": known["input_dim"], "predictor_depth": known["depth"]}
+    skipped = {"spec", "modalities", "encoders", "features"}
+    options = {name: value for name, value in vars(model.config).items() if name not in skipped}
+    other = LeWM(model=options).from_weights(lewm_weights(), spec)
+    assert model.state_dict().keys() == other.state_dict().keys()
+    assert all(torch.equal(value, other.state_dict()[name]) for name, value in model.state_dict().items())
+    with pytest.raises(CheckpointError, match="give the Spec"):
+        convert(tmp_path)
+    with pytest.raises(CheckpointError, match="blocks of 10 action components"):
+        convert(tmp_path, spec=Spec(spec.modalities, Box((-1.0,) * 3, (1.0,) * 3)))
+    with pytest.raises(ConfigError, match="read whole"):
+        convert(tmp_path, spec=spec, part="encoder")
+
+
+def test_half_precision_becomes_single(tmp_path: Path) -> None:
+    content = published("ijepa", "module.")
+    content["encoder"] = {name: value.bfloat16() for name, value in content["encoder"].items()}
+    vit = convert(saved(content, tmp_path / "x.pt"), part="encoder", heads=4)
+    assert {parameter.dtype for parameter in vit.parameters()} == {torch.float32}
+
+
+def test_a_file_of_old_pytorch(tmp_path: Path) -> None:
+    torch.save(published("ijepa", "module."), tmp_path / "old.pth.tar", _use_new_zipfile_serialization=False)
+    known = golden("ijepa_encoder").values
+    vit = convert(tmp_path / "old.pth.tar", part="target_encoder", heads=4)
+    assert_golden(vit(known["image"], *STATISTICS), known["output"])
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"blocks.1.mlp.fc1.bias": None}, r"an I-JEPA encoder\. missing: blocks\.1\.mlp\.fc1\.bias"),
+        ({"cls_token": torch.zeros(1)}, r"unknown: cls_token"),
+        ({"blocks.9000000000.norm1.bias": torch.zeros(1)}, "missing: .* and [0-9]+ more"),
+        (
+            {"blocks.1.mlp.fc1.weight": torch.zeros(380, 96)},
+            r"blocks\.1\.up\.weight: expected \[384, 96\], found \[380, 96\]",
+        ),
+        ({"norm.bias": torch.zeros(95)}, r"norm\.bias: expected \[96\], found \[95\]"),
+        ({"pos_embed": torch.zeros(1, 17, 96)}, r"17 positions .* size=\(H, W\)"),
+    ],
+)
+def test_what_is_wrong_with_a_tensor_is_said(tmp_path: Path, changes: dict[str, Tensor | None], message: str) -> None:
+    path = saved(published("ijepa", "module.", changes=changes), tmp_path / "x.pth")
+    with pytest.raises(CheckpointError, match=message):
+        convert(path, part="encoder", heads=4)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({}, r"96 wide, which none that was published is.*heads=\.\.\."),
+        ({"heads": 7}, "7 heads cannot share"),
+        ({"heads": 4}, r"48 wide, .*predictor_heads=\.\.\."),
+        ({**HEADS, "size": (2, 64, 64)}, r"2 axes, \(16, 16\); got size=\(2, 64, 64\)"),
+        ({**HEADS, "size": (32, 32)}, r"position: expected \[1, 4, 96\], found \[1, 16, 96\]"),
+        ({**HEADS, "size": (64, 32)}, "square pictures"),
+        ({**HEADS, "layout": "vjepa"}, "missing: mask_tokens"),
+    ],
+)
+def test_what_the_file_leaves_open_is_asked_for(tmp_path: Path, options: dict[str, object], message: str) -> None:
+    path = saved(published("ijepa", "module.", "ijepa_predictor"), tmp_path / "x.pth")
+    with pytest.raises(CheckpointError, match=message):
+        convert(path, **options)
+
+
+def test_unknown_options_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"no layout 'vjeap2'. Did you mean 'vjepa2'"):
+        convert(tmp_path, layout="vjeap2")
+    with pytest.raises(ConfigError, match="no part 'encodr'"):
+        convert(tmp_path, part="encodr")
+
+
+class Trap:
+    """What a pickle would run."""
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return (Path.touch, (Path("trapped"),))
+
+
+@pytest.mark.parametrize("old", [False, True])
+def test_pickled_objects_are_refused(tmp_path: Path, old: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for content in (nn.Linear(2, 2), {**published("ijepa", "module."), "opt": Trap()}):
+        torch.save(content, "x.pth", _use_new_zipfile_serialization=not old)
+        with pytest.raises(CheckpointError, match=r"more than tensors and plain values .*would run"):
+            convert("x.pth", heads=4)
+    assert not (tmp_path / "trapped").exists()
+
+
+def test_what_is_no_file_of_weights_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="does not exist"):
+        convert(tmp_path / "nothing.pth")
+    with pytest.raises(CheckpointError, match="it has none"):
+        convert(tmp_path)
+    path = saved(published("ijepa", "module."), tmp_path / "a.pth")
+    (tmp_path / "cut.pth").write_bytes(path.read_bytes()[:-2000])
+    with pytest.raises(CheckpointError, match=r"cut\.pth is damaged"):
+        convert(tmp_path / "cut.pth")
+    with pytest.raises(CheckpointError, match=r"it has a\.pth, cut\.pth\. Give the path of one"):
+        convert(tmp_path)
+    (tmp_path / "x.safetensors").write_bytes(b"no header")
+    with pytest.raises(CheckpointError, match="is not a safetensors file"):
+        convert(tmp_path / "x.safetensors")
+    with pytest.raises(CheckpointError, match="holds a list"):
+        convert(saved([torch.zeros(1)], tmp_path / "list.pt"))
+    with pytest.raises(CheckpointError, match="'depth', of type int, among its tensors"):
+        convert(saved({"encoder": {"depth": 3}}, tmp_path / "entry.pt"))
+    with pytest.raises(CheckpointError, match=r"'a' twice, once as 'module\.a'"):
+        convert(saved({"encoder": {"a": torch.zeros(1), "module.a": torch.zeros(1)}}, tmp_path / "twice.pt"))
+    with pytest.raises(CheckpointError, match="of no layout that is read"):
+        convert(saved({"encoder": {"a": torch.zeros(1)}}, tmp_path / "other.pt"))
+    with pytest.raises(CheckpointError, match=r"V-JEPA 2\.1"):
+        convert(saved({"encoder": {"norms_block.0.weight": torch.zeros(1)}}, tmp_path / "new.pt"))
+    shards = {"weight_map": {"a": "../evil.safetensors"}}
+    save_file({"a": torch.zeros(1)}, tmp_path / "evil.safetensors")
+    (tmp_path / "hub").mkdir()
+    (tmp_path / "hub" / "model.safetensors.index.json").write_text(json.dumps(shards))
+    with pytest.raises(CheckpointError, match="names shards that are not beside it"):
+        convert(tmp_path / "hub")
+
+
+MEASURE = """
+import sys
+from pathlib import Path
+import torch
+from tacit.checkpoint import convert
+torch.set_num_threads(1)
+
+def status(key):
+    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(key))
+    return 1024 * int(line.split()[1])
+
+def peak(path):
+    Path("/proc/self/clear_refs").write_text("5")  # forget the peak so far
+    before = status("VmRSS")
+    vit = convert(path, part="encoder", heads=4)
+    with torch.no_grad():
+        for parameter in vit.parameters():
+            parameter.sum()  # all of it has been read
+    return (status("VmHWM") - before) / sum(4 * parameter.numel() for parameter in vit.parameters())
+
+small, *large = sys.argv[1:]
+peak(small)  # what is imported and set up, once
+print(*map(peak, large))
+"""
+
+
+def grown(weights: Mapping[str, Tensor], times: int, depth: int) -> dict[str, Tensor]:
+    """Weights of an encoder that is wider and deeper."""
+    wide = {
+        name: value.repeat(*(times if extent % 96 == 0 else 1 for extent in value.shape))
+        for name, value in weights.items()
+    }
+    out = {name: value for name, value in wide.items() if not name.startswith("blocks.")}
+    for number in range(depth):
+        out |= {
+            name.replace("blocks.0", f"blocks.{number}"): value.clone()
+            for name, value in wide.items()
+            if name.startswith("blocks.0")
+        }
+    return out
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="memory is measured as Linux reports it")
+def test_memory_is_that_of_the_part_kept(tmp_path: Path) -> None:
+    small = golden("ijepa_encoder").weights
+    large = grown(small, 4, 5)  # 37 MB
+    others = {name: {key: value.clone() for key, value in large.items()} for name in ("target_encoder", "predictor")}
+    tiny = saved({"encoder": small}, tmp_path / "small.pth.tar")
+    whole = saved({"encoder": large, **others}, tmp_path / "large.pth.tar")
+    assert whole.stat().st_size > 100e6
+    save_file(in_transformers(large, {**IJEPA_NAMES, **NEW}, "attn.qkv", NEW_QUERY), tmp_path / "model.safetensors")
+    command = [sys.executable, "-c", MEASURE, *map(str, (tiny, whole, tmp_path / "model.safetensors"))]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr[-2000:]
+    ratios = [float(ratio) for ratio in done.stdout.split()]
+    assert len(ratios) == 2
+    assert all(0.9 < ratio <= 1.3 for ratio in ratios)
