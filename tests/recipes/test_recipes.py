@@ -110,3 +110,21 @@ def test_the_pretrained_agent_finds_its_way() -> None:
     assert found.success.rate >= 0.8
     with pytest.raises(ConfigError, match="Did you mean 'two_rooms'"):
         tc.recipes.pretrained("two_room")
+
+
+def test_an_online_probe_tells_how_classes_part(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    spec = tc.Spec({"pixels": tc.Modality("pixels", (1, 28, 28))})
+    classes = rng.integers(0, 2, 400)
+    bright = (100 * classes[:, None, None, None, None] + rng.integers(0, 100, (400, 1, 1, 28, 28))).astype(np.uint8)
+    recorded = [
+        tc.Episode({"pixels": one}, np.empty((0, 0), np.float32), labels={"class": np.array([[label]], np.int64)})
+        for one, label in zip(bright, classes, strict=True)
+    ]
+    recipe = tc.recipes.IJEPA().with_options({"size": "nano", "training.batch_size": 8, "probe_every": 2})
+    pictures = tc.data.from_episodes(recorded, spec)
+    model = recipe.build_model(spec, seed=0)
+    report = recipe.train(model, pictures, seed=0, to=tmp_path, steps=3)
+    watched = [row["watch/knn_class"] for row in report.log if "watch/knn_class" in row]
+    assert len(watched) == 2
+    assert min(watched) > 0.9

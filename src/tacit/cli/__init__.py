@@ -17,7 +17,7 @@ from tacit.errors import TacitError
 
 __all__ = ["main"]
 
-ORDER = ("demo", "collect", "data", "train", "probe", "plan", "eval", "doctor")
+ORDER = ("demo", "collect", "data", "train", "embed", "probe", "plan", "eval", "doctor")
 
 
 def verbs() -> list[str]:

@@ -3,58 +3,197 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
+
+if TYPE_CHECKING:
+    from tacit.evaluation import Features
+    from tacit.evaluation.probes import Probe, Reading
 
 __all__ = ["probe"]
 
 
 def probe(
-    run: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")],
+    source: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN|EMBEDDING")],
     /,
     *,
     target: tuple[str, ...] = (),
+    probe: str = "",
+    shots: tuple[int, ...] = (),
+    beside: tuple[Path, ...] = (),
+    tokens: bool = False,
     data: Path | None = None,
+    seed: int = 0,
     device: str = "auto",
     to: Path | None = None,
 ) -> None:
-    """Read physical quantities from frozen latents, and measure how far imagination holds.
+    """Read labels from frozen latents, beside what needs no training.
 
     For example: tacit probe runs/two_rooms --target position
+    Or, from latents that tacit embed wrote: tacit probe latents/rooms --target class --probe linear
+
+    Of a run, quantities are read by the linear and the MLP probe and imagination is measured as well, where no probe
+    is named.
 
     Args:
-        run: The directory of a run.
-        target: Labels to read; all of them where none is named.
+        source: The directory of a run, or of an embedding.
+        target: Labels to read; all that the probe suits where none is named.
+        probe: linear, knn, mlp, attentive, dense or another one that is installed.
+        shots: Labels of each class to fit on, several times drawn, beside all of them; of an embedding.
+        beside: Embeddings of the same dataset to compare with.
+        tokens: Read tokens; of a run.
         data: Where the dataset of the run is now.
+        seed: Of the probe.
         device: cpu, cuda, cuda:1, mps or auto.
-        to: Where to write report.json and index.html; RUN/probe where it is not said.
+        to: Where to write report.json and index.html; SOURCE/probe where it is not said.
     """
     import tacit as tc
-    from tacit.cli._run import Run
     from tacit.cli._run import device as chosen
+    from tacit.errors import ConfigError
 
+    named: Probe | None = tc.evaluation.probes.load(probe)() if probe else None
+    place = chosen(device)
+    if (source / "embedding.json").is_file():
+        if tokens or data is not None:
+            raise ConfigError("an embedding is read as it is; --tokens and --data are of a run.")
+        written = _embedding(source, target, named or tc.evaluation.probes.Linear(), shots, beside, seed, place, to)
+    else:
+        if shots or beside:
+            raise ConfigError("--shots and --beside need an embedding. Make one: tacit embed RUN DATASET --to DIR")
+        written = _run(source, target, named, tokens, data, seed, place, to)
+    print(written)
+
+
+def _embedding(
+    source: Path,
+    target: tuple[str, ...],
+    probe: Probe,
+    shots: tuple[int, ...],
+    beside: tuple[Path, ...],
+    seed: int,
+    device: str,
+    to: Path | None,
+) -> Path:
+    """Probe latents on disk."""
+    import tacit as tc
+    from tacit.errors import DataError
+
+    ev = tc.evaluation
+    first = ev.open_embedding(source)
+    found = {first.header.source: first.split()}
+    for path in beside:
+        other = ev.open_embedding(path)
+        if other.header.dataset != first.header.dataset:
+            raise DataError(f"{path} embeds another dataset than {source}; only the same rows can be compared.")
+        split = first.header.split or ev.Split(0.9, 0)
+        name = other.header.source if other.header.source not in found else path.name
+        found[name] = other.features.split(split.fraction, split.seed)
+    results = _read(found, target, probe, seed, device)
+    entries: dict[str, dict[str, Any]] = {name: _entry(readings) for name, readings in results.items()}
+    for name, readings in results.items():
+        if shots and isinstance(readings["constant"], ev.probes.ClassReading):
+            entries[name]["few_labels"] = _few(found, probe, name, shots, seed, device)
+    record = ev.new_record(
+        "probe",
+        seeds={"probe": seed},
+        config={"probe": type(probe).__name__, "settings": vars(probe), "model": first.header.digest},
+        dataset_hash=first.header.dataset,
+        probe=entries,
+    )
+    sections = [ev.readings_section(results)] if results else []
+    return ev.write_report(to or source / "probe", record, sections, title=f"What {source.resolve().name} holds")
+
+
+def _few(
+    found: dict[str, tuple[Features, Features]],
+    probe: Probe,
+    target: str,
+    shots: tuple[int, ...],
+    seed: int,
+    device: str,
+) -> dict[str, Any]:
+    """Accuracy after a few labels, of each source."""
+    import tacit as tc
+
+    results = {}
+    for kind, (fit, test) in found.items():
+        results[kind] = tc.evaluation.low_shot(probe, fit, test, target, shots=shots, seed=seed, device=device)
+        for one in results[kind]:
+            print(f"{target:<12} {kind:<10} {one.shots:>4} labels a class  {one.accuracy} over {len(one.draws)} draws")
+    return {kind: tc.evaluation.plain(some) for kind, some in results.items()}
+
+
+def _run(
+    run: Path,
+    target: tuple[str, ...],
+    probe: Probe | None,
+    tokens: bool,
+    data: Path | None,
+    seed: int,
+    device: str,
+    to: Path | None,
+) -> Path:
+    """Probe the model of a run on its own held-out episodes."""
+    import tacit as tc
+    from tacit.cli._run import Run
+
+    ev = tc.evaluation
     record = Run.load(run)
     fit_on, held_out = record.split(data)
-    model = tc.checkpoint.load_model(run, chosen(device))
-    names = target or tuple(fit_on.labels)
-    reports = [tc.evaluation.probe(model, fit_on=fit_on, test_on=held_out, target=name) for name in names]
-    horizon = min(8, (int(held_out.lengths.min()) - 1) // model.config.frameskip - model.config.history + 1)
-    ahead = tc.evaluation.open_loop(model, held_out, horizon)
-    rank = reports[0].effective_rank if reports else None
-    written = tc.evaluation.new_record(
+    model = tc.checkpoint.load_model(run, device, kind=tc.models.Model)
+    found = ev.sources(model, fit_on=fit_on, test_on=held_out, tokens=tokens, seed=seed)
+    results = _read(found, target, probe or ev.probes.Linear(), seed, device)
+    entries, reports = {name: _entry(readings) for name, readings in results.items()}, []
+    for name, readings in results.items():
+        if probe is None and isinstance(readings["model"], ev.probes.QuantityReading):
+            report = ev.probe(model, fit_on=fit_on, test_on=held_out, target=name, seed=seed)
+            print(f"{name:<12} linear R2 {report.r2:.4f}  MLP R2 {report.mlp_r2:.4f}  r {report.pearson:.4f}")
+            entries[name] = {**ev.probe_record(report), "beside": entries[name]}
+            reports.append(report)
+    sections = [*([ev.probe_section(reports)] if reports else []), *([ev.readings_section(results)] if results else [])]
+    optional: dict[str, Any] = {}
+    if reports:
+        optional["effective_rank"] = reports[0].effective_rank
+        print(f"effective rank {reports[0].effective_rank:.1f} of {reports[0].latent_size}")
+    if probe is None and isinstance(model, tc.models.Dynamics):
+        horizon = min(8, (int(held_out.lengths.min()) - 1) // model.config.frameskip - model.config.history + 1)
+        ahead = ev.open_loop(model, held_out, horizon)
+        optional["open_loop"] = ev.open_loop_record(ahead)
+        sections.append(ev.open_loop_section(ahead))
+    written = ev.new_record(
         "probe",
-        seeds={"train": record.seed, "split": record.split_seed},
+        seeds={"train": record.seed, "split": record.split_seed, "probe": seed},
         config=record,
         dataset_hash=record.dataset_hash,
-        probe={report.target: tc.evaluation.probe_record(report) for report in reports},
-        open_loop=tc.evaluation.open_loop_record(ahead),
-        **({} if rank is None else {"effective_rank": rank}),
+        probe=entries,
+        **optional,
     )
-    sections = [*([tc.evaluation.probe_section(reports)] if reports else []), tc.evaluation.open_loop_section(ahead)]
-    page = tc.evaluation.write_report(to or run / "probe", written, sections, title=f"What {run.name} knows")
-    for report in reports:
-        print(f"{report.target:<12} linear R2 {report.r2:.4f}  MLP R2 {report.mlp_r2:.4f}  r {report.pearson:.4f}")
-    if rank is not None:
-        print(f"effective rank {rank:.1f} of {model.config.latent}")
-    print(page)
+    return ev.write_report(to or run / "probe", written, sections, title=f"What {run.name} knows")
+
+
+def _read(
+    found: dict[str, tuple[Features, Features]], target: tuple[str, ...], probe: Probe, seed: int, device: str
+) -> dict[str, dict[str, Reading]]:
+    """What is read of each target; of those that nobody named, what suits the probe and varies."""
+    import tacit as tc
+
+    fit, _ = next(iter(found.values()))
+    results = {}
+    for name in target or tuple(name for name, values in fit.targets.items() if probe.suits(values)):
+        try:
+            results[name] = tc.evaluation.readings(found, name, probe, seed=seed, device=device)
+        except tc.evaluation.probes.Unvarying:
+            if target:
+                raise
+            print(f"{name:<12} does not vary and is left out")
+            continue
+        for kind, reading in results[name].items():
+            print(f"{name:<12} {kind:<10} {reading.probe:<9} {reading}")
+    return results
+
+
+def _entry(readings: dict[str, Reading]) -> dict[str, Any]:
+    import tacit as tc
+
+    return {kind: tc.evaluation.reading_record(reading) for kind, reading in readings.items()}

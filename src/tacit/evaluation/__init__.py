@@ -5,21 +5,28 @@ from tacit._registry import exports, lazy
 __getattr__, __dir__, __all__ = lazy(
     __name__,
     {
-        name: f"{__name__}.{module}"
-        for module in (
-            "acting",
-            "deciding",
-            "forecasting",
-            "imagination",
-            "pictures",
-            "probing",
-            "record",
-            "references",
-            "report",
-            "scoring",
-            "sections",
-            "statistics",
-        )
-        for name in exports(f"{__name__}.{module}")
+        "probes": f"{__name__}.probes",
+        **{
+            name: f"{__name__}.{module}"
+            for module in (
+                "acting",
+                "baselines",
+                "comparing",
+                "deciding",
+                "embedding",
+                "extraction",
+                "forecasting",
+                "imagination",
+                "pictures",
+                "probing",
+                "record",
+                "references",
+                "report",
+                "scoring",
+                "sections",
+                "statistics",
+            )
+            for name in exports(f"{__name__}.{module}")
+        },
     },
 )

@@ -6,26 +6,30 @@ Skill and collapse belong together: a readout of a collapsed encoder can still l
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from tacit._registry import suggest
 from tacit.errors import ConfigError, DataError
-from tacit.evaluation._latents import clip_latents, drawn
+from tacit.evaluation._latents import drawn, frozen
+from tacit.evaluation._rows import pooled
+from tacit.evaluation.extraction import Trainable, digests, features, windows
+from tacit.evaluation.probes._readings import QuantityReading
+from tacit.evaluation.probes.linear import Linear
+from tacit.evaluation.probes.mlp import MLP
 from tacit.training import effective_rank
 
 if TYPE_CHECKING:
     from tacit.data import Episodes
-    from tacit.models import WorldModel
+    from tacit.models import Model
 
 __all__ = ["ProbeReport", "probe", "straightness"]
 
 Floats = npt.NDArray[np.float64]
-ALPHAS = np.logspace(-8, 2, 21)
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,7 @@ class ProbeReport:
 
 
 def probe(
-    model: WorldModel,
+    model: Trainable,
     *,
     fit_on: Episodes,
     test_on: Episodes,
@@ -80,13 +84,13 @@ def probe(
     frames: int = 8192,
     seed: int = 0,
 ) -> ProbeReport:
-    """Read the label ``target`` from frozen latents with a linear and an MLP probe.
+    """Read the quantity ``target``, a label, from frozen latents with a linear and an MLP probe.
 
     Both are fitted on frames of ``fit_on``, a fifth of whose episodes choose the ridge penalty and stop the
-    MLP, and scored on frames of ``test_on``.
+    MLP, and scored on frames of ``test_on``. Other probes, and classes: :mod:`tacit.evaluation.probes`.
 
     Args:
-        model: The world model; its weights do not change.
+        model: What encodes, for example a world model; its weights do not change.
         fit_on: Episodes to fit the probes on, best those that the model was trained on.
         test_on: Held-out episodes.
         target: The name of a label.
@@ -94,41 +98,37 @@ def probe(
         seed: Of the drawn frames and of the MLP.
 
     Raises:
-        ConfigError: if there is no such label.
+        ConfigError: if there is no such label, or it is a class.
         DataError: if an episode is in both, ``fit_on`` has fewer than two, or the label does not vary.
     """
     _check(fit_on, test_on, target)
-    x, y, episode = _readings(model, fit_on, target, frames, seed)
-    x_test, actual, _ = _readings(model, test_on, target, frames, seed)
-    if not (y.std(axis=0) > 0).any() or not (actual.std(axis=0) > 0).any():
-        raise DataError(f"the label {target!r} does not vary over the drawn frames, so nothing can be learnt about it.")
-    chosen = np.unique(episode)
-    aside = np.isin(episode, np.random.default_rng(seed).permutation(chosen)[: max(1, len(chosen) // 5)])
-    shift, scale = x.mean(axis=0), np.maximum(x.std(axis=0), 1e-8)
-    x, x_test = (x - shift) / scale, (x_test - shift) / scale
-    predicted, alpha = _ridge(x, y, aside, x_test)
-    by_mlp = _mlp(x, y, aside, x_test, seed)
-    spread = (x_test * scale).std(axis=0)
-    steps = next(drawn(test_on.clips(3, model.config.frameskip, model.config.seen), 256, seed))
-    r2, pearson = _scores(actual, predicted)
+    fit, test = (features(model, episodes, frames=frames, seed=seed) for episodes in (fit_on, test_on))
+    linear = Linear()(fit, test, target, seed=seed)
+    mlp = MLP(lrs=(3e-3,))(fit, test, target, seed=seed, device=model.device)
+    if not isinstance(linear, QuantityReading) or not isinstance(mlp, QuantityReading):
+        raise ConfigError(
+            f"the label {target!r} holds whole numbers, which are classes; tacit.evaluation.beside_floors reads them. "
+            "Store a quantity as floating-point numbers."
+        )
+    latents = pooled(test.values, torch.float64, torch.device("cpu"))
     return ProbeReport(
         target=target,
-        r2=_pooled(actual, predicted),
-        r2_components=r2,
-        pearson=float(np.nanmean(pearson)),
-        pearson_components=pearson,
-        mlp_r2=_pooled(actual, by_mlp),
-        mlp_pearson=float(np.nanmean(_scores(actual, by_mlp)[1])),
-        effective_rank=effective_rank(torch.from_numpy(x_test * scale)),
-        latent_size=x.shape[1],
-        min_std=float(spread.min()),
-        straightness=straightness(clip_latents(model, steps)),
-        alpha=alpha,
-        frames_fit=len(x),
-        frames_test=len(x_test),
+        r2=linear.r2,
+        r2_components=linear.r2_components,
+        pearson=linear.pearson,
+        pearson_components=linear.pearson_components,
+        mlp_r2=mlp.r2,
+        mlp_pearson=mlp.pearson,
+        effective_rank=effective_rank(latents),
+        latent_size=latents.shape[1],
+        min_std=float(latents.std(dim=0, correction=0).min()),
+        straightness=_straightness(model, test_on, seed),
+        alpha=linear.settings["l2"],
+        frames_fit=len(fit),
+        frames_test=len(test),
         seed=seed,
-        actual=actual,
-        predicted=predicted,
+        actual=linear.actual.astype(np.float64),
+        predicted=linear.predicted.astype(np.float64),
     )
 
 
@@ -138,6 +138,17 @@ def straightness(latents: Tensor) -> float:
     return float(torch.cosine_similarity(velocity[:, 1:], velocity[:, :-1], dim=-1).mean())
 
 
+def _straightness(model: Trainable, episodes: Episodes, seed: int) -> float:
+    """Of some windows of three observations; NaN where no episode is so long, or a latent is of several."""
+    skip = model.config.frameskip
+    if int(episodes.lengths.max()) <= 2 * skip or windows(model, episodes).length > 1:
+        return float("nan")
+    clip = next(drawn(episodes.clips(3, skip, model.config.seen), 256, seed))
+    with frozen(cast("Model", model)):
+        latents = model.encode({name: value.flatten(0, 1) for name, value in clip.observation.items()})
+    return straightness(latents.float().cpu().reshape(-1, 3, latents.shape[-1]))
+
+
 def _check(fit_on: Episodes, test_on: Episodes, target: str) -> None:
     for name, episodes in (("fit_on", fit_on), ("test_on", test_on)):
         if target not in episodes.labels:
@@ -145,98 +156,10 @@ def _check(fit_on: Episodes, test_on: Episodes, target: str) -> None:
             raise ConfigError(f"{name} has no label {target!r}.{suggest(target, episodes.labels)} {there}")
     if len(fit_on) < 2:
         raise DataError(f"a probe needs two episodes to fit on, one to set aside; got {len(fit_on)}.")
-    fitted = {fit_on.select([index]).hash() for index in range(len(fit_on))}
-    shared = [index for index in range(len(test_on)) if test_on.select([index]).hash() in fitted]
+    fitted = set(digests(fit_on))
+    shared = [index for index, digest in enumerate(digests(test_on)) if digest in fitted]
     if shared:
         raise DataError(
             f"{len(shared)} of {len(test_on)} test episodes are also fitted on (the first is number {shared[0]} of "
             "test_on), so the score would not be of held-out data. Split by episode: episodes.split(0.9, seed=0)."
         )
-
-
-def _readings(
-    model: WorldModel, episodes: Episodes, target: str, frames: int, seed: int
-) -> tuple[Floats, Floats, npt.NDArray[np.int64]]:
-    """Latents ``[N, D]``, labels ``[N, P]`` and the episode of each of some frames drawn from ``episodes``."""
-    latents, places = [], []
-    for clip in drawn(episodes.clips(1, model.config.frameskip, model.config.seen), frames, seed):
-        latents.append(clip_latents(model, clip)[:, 0])
-        places.append(torch.stack([clip.episode, clip.start], dim=1))
-    x, place = torch.cat(latents).double().numpy(), torch.cat(places).numpy()
-    # Labels cannot be read alone; the lightest modality comes with them.
-    sizes = {name: np.prod(modality.shape) for name, modality in episodes.spec.modalities.items()}
-    light = min(sizes, key=lambda name: sizes[name])
-    labels = {int(index): episodes.read(int(index), (light,)).labels[target] for index in np.unique(place[:, 0])}
-    y = np.stack([np.asarray(labels[index][start], np.float64).ravel() for index, start in place])
-    return x, y, place[:, 0]
-
-
-def _ridge(x: Floats, y: Floats, aside: npt.NDArray[np.bool_], x_test: Floats) -> tuple[Floats, float]:
-    """Held-out predictions of a ridge regression; its penalty is chosen on the rows set aside."""
-    errors = [((predict(x[aside]) - y[aside]) ** 2).sum() for predict in _solved(x[~aside], y[~aside], ALPHAS)]
-    alpha = float(ALPHAS[int(np.argmin(errors))])
-    return _solved(x, y, np.array([alpha]))[0](x_test), alpha
-
-
-def _solved(x: Floats, y: Floats, alphas: Floats) -> list[_Linear]:
-    """Ridge solutions for each penalty (relative to the number of rows) from one eigendecomposition."""
-    middle, offset = x.mean(axis=0), y.mean(axis=0)
-    values, vectors = np.linalg.eigh((x - middle).T @ (x - middle) / len(x))
-    rotated = vectors.T @ ((x - middle).T @ (y - offset)) / len(x)
-    return [_Linear(vectors @ (rotated / (np.maximum(values, 0) + a)[:, None]), middle, offset) for a in alphas]
-
-
-@dataclass(frozen=True)
-class _Linear:
-    weight: Floats
-    middle: Floats
-    offset: Floats
-
-    def __call__(self, x: Floats) -> Floats:
-        return (x - self.middle) @ self.weight + self.offset
-
-
-def _mlp(x: Floats, y: Floats, aside: npt.NDArray[np.bool_], x_test: Floats, seed: int) -> Floats:
-    """Held-out predictions of an MLP, stopped where the rows set aside are read best."""
-    shift, scale = y[~aside].mean(axis=0), np.maximum(y[~aside].std(axis=0), 1e-8)
-    inputs, goals = (torch.from_numpy(v).float() for v in (x, (y - shift) / scale))
-    fit, check = torch.from_numpy(np.flatnonzero(~aside)), torch.from_numpy(np.flatnonzero(aside))
-    generator = torch.Generator().manual_seed(seed)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        net = nn.Sequential(
-            nn.Linear(x.shape[1], 128), nn.GELU(), nn.Linear(128, 128), nn.GELU(), nn.Linear(128, y.shape[1])
-        )
-    steps = 600
-    optimizer = torch.optim.AdamW(net.parameters(), lr=3e-3, weight_decay=1e-3)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
-    best, answer = float("inf"), torch.zeros(len(x_test), y.shape[1])
-    for step in range(1, steps + 1):
-        rows = fit[torch.randint(len(fit), (256,), generator=generator)]
-        loss = nn.functional.mse_loss(net(inputs[rows]), goals[rows])
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-        schedule.step()
-        if step % 100 == 0:
-            with torch.no_grad():
-                error = float(nn.functional.mse_loss(net(inputs[check]), goals[check]))
-                if error < best:
-                    best, answer = error, net(torch.from_numpy(x_test).float())
-    return np.asarray(answer.double().numpy() * scale + shift)
-
-
-def _pooled(actual: Floats, predicted: Floats) -> float:
-    return float(1 - ((actual - predicted) ** 2).sum() / ((actual - actual.mean(axis=0)) ** 2).sum())
-
-
-def _scores(actual: Floats, predicted: Floats) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """R2 and Pearson r of each component; NaN where the truth does not vary."""
-    r2, pearson = [], []
-    for truth, guess in zip(actual.T, predicted.T, strict=True):
-        a, b = truth - truth.mean(), guess - guess.mean()
-        varies = truth.std() > 0
-        r2.append(float(1 - ((truth - guess) ** 2).sum() / (a @ a)) if varies else float("nan"))
-        scale = np.sqrt((a @ a) * (b @ b))
-        pearson.append(float("nan") if not varies else float(a @ b / scale) if scale > 0 else 0.0)
-    return tuple(r2), tuple(pearson)

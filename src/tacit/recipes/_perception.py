@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from tacit import masking
 from tacit.augmentation import RandomResizedCrop
+from tacit.data import Episodes
+from tacit.models import Model
 from tacit.models.masked import MaskedModel
+from tacit.recipes._online import online_probe
 from tacit.recipes._recipe import Part, Recipe
-from tacit.training import Augmented, Masked
+from tacit.training import Augmented, Masked, TrainingReport
 from tacit.types import Spec, Transform
 
-__all__ = ["MaskedRecipe", "patch_for"]
+__all__ = ["MaskedRecipe", "PerceptionRecipe", "patch_for"]
 
 PREDICTORS: dict[str, dict[str, int]] = {
     "nano": {"predictor_width": 48, "predictor_depth": 3, "predictor_heads": 3},
@@ -34,7 +38,23 @@ def patch_for(spec: Spec, modality: str = "") -> int:
 
 
 @dataclass(frozen=True)
-class MaskedRecipe(Recipe):
+class PerceptionRecipe(Recipe):
+    """A method that learns to see, from recordings without actions or labels.
+
+    Args:
+        probe_every: Steps from one look of the online k-NN probe to the next, where recordings have classes; 0: never.
+    """
+
+    probe_every: int = 500
+
+    def train(self, model: Model, episodes: Episodes, *, seed: int, to: str | Path, **options: Any) -> TrainingReport:
+        """As :meth:`Recipe.train`, with the online probe."""
+        watch = online_probe(episodes, self.probe_every)
+        return super().train(model, episodes, seed=seed, to=to, **{"watch": watch, **options})
+
+
+@dataclass(frozen=True)
+class MaskedRecipe(PerceptionRecipe):
     """A method that predicts what a mask hides.
 
     Args:

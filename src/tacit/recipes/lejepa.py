@@ -8,8 +8,8 @@ from typing import Any
 
 from tacit.augmentation import lejepa
 from tacit.models.joint_embedding import JointEmbedding
-from tacit.recipes._perception import patch_for
-from tacit.recipes._recipe import Part, Recipe
+from tacit.recipes._perception import PerceptionRecipe, patch_for
+from tacit.recipes._recipe import Part
 from tacit.training import TrainingConfig, Viewed
 from tacit.types import Spec, Transform
 
@@ -17,7 +17,7 @@ __all__ = ["LeJEPA"]
 
 
 @dataclass(frozen=True)
-class LeJEPA(Recipe):
+class LeJEPA(PerceptionRecipe):
     """LeJEPA with the weights, views and schedules of its authors: no target copy, no stop of gradients, no predictor.
 
     Each view is told by the mean of the global ones, with weight 0.95, and every view's embeddings are an isotropic

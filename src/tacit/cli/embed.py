@@ -1,0 +1,55 @@
+"""Write the latents of a dataset to disk, for probes to read without the model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+__all__ = ["embed"]
+
+
+def embed(
+    run: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")],
+    dataset: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="DATASET")],
+    /,
+    *,
+    to: Path,
+    tokens: bool = False,
+    dtype: Literal["float32", "float16", "bfloat16"] = "float32",
+    source: Literal["model", "untrained", "raw"] = "model",
+    seed: int = 0,
+    device: str = "auto",
+) -> None:
+    """Encode every observation of a dataset with the model of a run, or with what it is compared with.
+
+    For example: tacit embed runs/two_rooms data/rooms --to latents/rooms
+
+    Interrupted, the same command goes on where it stopped.
+
+    Args:
+        run: The directory of a run.
+        dataset: The dataset to encode; it need not be the one of the run.
+        to: The directory to make.
+        tokens: Keep every token of a model that has them.
+        dtype: How the latents are stored.
+        source: The model, the same model untrained, or its input without a network.
+        seed: Of the weights of the untrained model.
+        device: cpu, cuda, cuda:1, mps or auto.
+    """
+    import tacit as tc
+    from tacit.cli._run import Run
+    from tacit.cli._run import device as chosen
+
+    record = Run.load(run)
+    episodes = tc.data.open(dataset)
+    trained = tc.checkpoint.load_model(run, chosen(device), kind=tc.models.Model)
+    model = trained if source == "model" else tc.evaluation.floors(trained, seed)[source]
+    same = episodes.hash() == record.dataset_hash
+    split = tc.evaluation.Split(record.fraction, record.split_seed) if same else None
+    made = tc.evaluation.embed(model, episodes, to, tokens=tokens, dtype=dtype, split=split, source=source)
+    shape = " x ".join(map(str, made.header.shape))
+    held = "with the run's own split" if same else "of data that the run has not seen"
+    print(f"{made.header.rows} latents of {shape} numbers as {dtype}, {held}")
+    print(to)

@@ -1,0 +1,90 @@
+"""What a representation is read beside: the same model before training, and its input without a network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from tacit.errors import ConfigError
+from tacit.evaluation.extraction import Encoder, Trainable
+from tacit.nn.encoders import Normalizer
+from tacit.types import Modality, Statistics
+
+__all__ = ["Raw", "floors", "untrained"]
+
+
+class Raw(nn.Module):
+    """The floor that needs no network: observations as they are, standardised, pictures averaged to fewer pixels.
+
+    Args:
+        config: Of the model that is compared: which modalities it sees, of which Spec.
+        statistics: What to standardise with, fitted on training episodes.
+        grid: Patches down and across, the tokens of a picture.
+        patch: Side of a patch in pixels, after averaging.
+    """
+
+    def __init__(self, config: Any, statistics: Statistics, grid: tuple[int, int] = (4, 4), patch: int = 4) -> None:
+        super().__init__()
+        self.config, self.grid, self.patch = config, grid, patch
+        self.modalities: dict[str, Modality] = {name: config.spec.modalities[name] for name in config.seen}
+        self.normalizers = nn.ModuleDict({name: Normalizer(m.shape[0]) for name, m in self.modalities.items()})
+        for name in self.modalities:
+            self._normalizer(name).fit(statistics.mean[name], statistics.std[name])
+
+    def encode(self, observation: Mapping[str, Tensor], tokens: bool = False) -> Tensor:
+        """``[B, D]`` of observations ``[B, ...]``, or the patches ``[B, n, D]`` of its pictures."""
+        kinds = {modality.kind for modality in self.modalities.values()}
+        if tokens and kinds != {"pixels"}:
+            raise ConfigError(f"only pictures have patches; the modalities here are {', '.join(sorted(kinds))}.")
+        parts = [self._flat(name, observation[name], tokens) for name in self.modalities]
+        return torch.cat(parts, dim=-1)
+
+    def _flat(self, name: str, value: Tensor, tokens: bool) -> Tensor:
+        normalizer = self._normalizer(name)
+        value = value.to(normalizer.mean.device).float()
+        if self.modalities[name].kind != "pixels":
+            out: Tensor = normalizer(value)
+            return out.flatten(1)
+        batch, frames = len(value), value.reshape(-1, *value.shape[-3:]) / 255.0
+        frames = (frames - normalizer.mean[:, None, None]) / normalizer.std[:, None, None]
+        down, across = (extent * self.patch for extent in self.grid)
+        if not tokens:
+            fewer = min(down, frames.shape[-2]), min(across, frames.shape[-1])
+            return F.adaptive_avg_pool2d(frames, fewer).reshape(batch, -1)
+        patches = F.unfold(F.adaptive_avg_pool2d(frames, (down, across)), self.patch, stride=self.patch).transpose(1, 2)
+        return patches.reshape(batch, -1, patches.shape[-1])
+
+    def _normalizer(self, name: str) -> Normalizer:
+        return cast("Normalizer", self.normalizers[name])
+
+
+def untrained(model: Trainable, seed: int = 0) -> Trainable:
+    """The same model with weights that ``seed`` draws and the statistics of ``model``: what training has to beat."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        twin: Trainable = type(model)(model.config)  # type: ignore[call-arg]
+    twin.fit(model.statistics)
+    twin.to(model.device)
+    return twin
+
+
+def floors(
+    model: Trainable, seed: int = 0, *, tokens: bool = False, grid: tuple[int, int] | None = None
+) -> dict[str, Encoder]:
+    """What a representation is read beside: ``untrained``, its twin without training, and ``raw``, its input.
+
+    Args:
+        model: What is judged.
+        seed: Of the weights of the twin.
+        tokens: Tokens are compared; ``raw`` is left out then where not all of the input is pictures.
+        grid: Of the tokens of ``raw``, 4 x 4 where it is not said.
+    """
+    kinds = {model.config.spec.modalities[name].kind for name in model.config.seen}
+    found: dict[str, Encoder] = {"untrained": untrained(model, seed)}
+    if not tokens or kinds == {"pixels"}:
+        found["raw"] = Raw(model.config, model.statistics, grid or (4, 4))
+    return found

@@ -1,0 +1,272 @@
+"""Probes beside their floors, and with few labels."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from tacit.errors import ConfigError, DataError
+from tacit.evaluation.baselines import floors
+from tacit.evaluation.extraction import Encoder, Features, Trainable, draw, encoded, features, windows
+from tacit.evaluation.probes._probe import Probe, is_class, readable
+from tacit.evaluation.probes._readings import ClassReading, QuantityReading, Reading
+from tacit.evaluation.probes.constant import Constant
+from tacit.evaluation.probes.dense import Dense
+from tacit.evaluation.probes.linear import Linear
+from tacit.evaluation.record import plain
+from tacit.evaluation.report import Section, Table
+from tacit.evaluation.statistics import Estimate, bootstrap
+
+if TYPE_CHECKING:
+    from tacit.data import Episodes
+
+__all__ = [
+    "FewLabels",
+    "beside_floors",
+    "blind",
+    "few_labels",
+    "low_shot",
+    "reading_record",
+    "readings",
+    "readings_section",
+    "sources",
+]
+
+
+@dataclass(frozen=True)
+class FewLabels:
+    """What a probe reads after a few labels of each class.
+
+    Attributes:
+        shots: Labels of each class that it was fitted on.
+        accuracy: Mean over the draws of those labels, with its bootstrap interval over the draws.
+        draws: The accuracy of each.
+        chosen_on: Further labels of each class that chose settings, none where there was nothing to choose.
+        rows_test: Held-out rows, the same for every draw.
+    """
+
+    shots: int
+    accuracy: Estimate
+    draws: tuple[float, ...]
+    chosen_on: int
+    rows_test: int
+
+
+def low_shot(
+    probe: Probe,
+    fit: Features,
+    test: Features,
+    target: str,
+    *,
+    shots: Sequence[int] = (1, 5, 10),
+    draws: int = 5,
+    seed: int = 0,
+    device: str | torch.device = "cpu",
+) -> tuple[FewLabels, ...]:
+    """Fit a probe on a few labels of each class, drawn several times.
+
+    A draw takes one row of each episode at most, for rows of one episode are nearly copies. A probe that has
+    something to choose gets as many further labels to choose on, of other episodes; one with a single setting, such
+    as ``Linear(l2=(0.01,))``, gets by on ``shots`` labels.
+
+    Args:
+        probe: What reads.
+        fit: Where the labels are drawn from.
+        test: Held-out features.
+        target: The name of a class.
+        shots: Labels of each class, one result for each.
+        draws: How often to draw.
+        seed: Of the draws and the probe.
+        device: Where to compute.
+
+    Raises:
+        DataError: if the target is no class, or too few episodes have a label of some class.
+    """
+    truth = readable(fit.target(target), target)
+    if not is_class(truth):
+        raise DataError(f"few labels are drawn of each class, and {target!r} is a quantity.")
+    if not shots or min(shots) < 1 or draws < 1:
+        raise ConfigError(f"shots and draws are at least 1; got {tuple(shots)} and {draws}.")
+    results = []
+    for count in shots:
+        scores = []
+        extra = count if probe.chooses else 0
+        for number in range(draws):
+            rows, others = few_labels(truth[:, 0], fit.episode, count, extra, seed=[seed, count, number])
+            choose_on = fit.select(others) if extra else None
+            found = probe(fit.select(rows), test, target, choose_on=choose_on, seed=seed, device=device)
+            scores.append(found.score)
+        results.append(FewLabels(count, bootstrap(scores, seed), tuple(scores), extra, len(test)))
+    return tuple(results)
+
+
+def few_labels(
+    classes: npt.NDArray[Any], episode: npt.NDArray[np.int64], shots: int, extra: int, seed: int | Sequence[int]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Rows with ``shots`` labels of each class, and others with ``extra`` of each, no episode twice.
+
+    Raises:
+        DataError: if a class has too few episodes.
+    """
+    rng = np.random.default_rng(seed)
+    order = rng.permutation(len(classes))
+    _, first = np.unique(episode[order], return_index=True)
+    once = order[np.sort(first)]
+    rows, others = [], []
+    for one in np.unique(classes):
+        there = once[classes[once] == one]
+        if len(there) < shots + extra:
+            raise DataError(
+                f"{shots} labels to fit on and {extra} to choose on need {shots + extra} episodes of each class; "
+                f"class {one} has {len(there)}. Ask for fewer shots, or give the probe a single setting."
+            )
+        rows.append(there[:shots])
+        others.append(there[shots : shots + extra])
+    return np.sort(np.concatenate(rows)), np.sort(np.concatenate(others))
+
+
+def beside_floors(
+    model: Trainable,
+    *,
+    fit_on: Episodes,
+    test_on: Episodes,
+    target: str,
+    probe: Probe | None = None,
+    tokens: bool = False,
+    frames: int | None = 8192,
+    seed: int = 0,
+) -> dict[str, Reading]:
+    """Read a label from a model's latents, and from what needs no training.
+
+    Args:
+        model: What is judged.
+        fit_on: Episodes to fit the probe on.
+        test_on: Held-out episodes.
+        target: The name of a label.
+        probe: What reads; a linear probe where None.
+        tokens: Encode tokens.
+        frames: The most observations to encode of each of the two.
+        seed: Of the drawn observations, of the floors and of the probe.
+
+    Returns:
+        ``model``, ``untrained`` (its twin), ``raw`` (its input) and ``constant`` (an answer that looks at nothing).
+
+    Raises:
+        ConfigError: if there is no such label.
+        DataError: if an episode is in both, or the label does not vary.
+    """
+    found = sources(model, fit_on=fit_on, test_on=test_on, tokens=tokens, frames=frames, seed=seed)
+    return readings(found, target, Linear() if probe is None else probe, seed=seed, device=model.device)
+
+
+def sources(
+    model: Trainable,
+    *,
+    fit_on: Episodes,
+    test_on: Episodes,
+    tokens: bool = False,
+    frames: int | None = 8192,
+    seed: int = 0,
+) -> dict[str, tuple[Features, Features]]:
+    """Features to fit on and held-out ones of ``model``, and of its floors ``untrained`` and ``raw``.
+
+    Args:
+        model: What is judged.
+        fit_on: Episodes to fit probes on.
+        test_on: Held-out episodes.
+        tokens: Encode tokens; ``raw`` has as many where they form a square or the model knows its grid.
+        frames: The most observations to encode of each of the two.
+        seed: Of the drawn observations and of the untrained weights.
+    """
+    fit, test = (features(model, part, tokens=tokens, frames=frames, seed=seed) for part in (fit_on, test_on))
+    side = math.isqrt(fit.values.shape[1])
+    square = (side, side) if side * side == fit.values.shape[1] else None
+    found = {"model": (fit, test)}
+    for name, floor in floors(model, seed, tokens=tokens, grid=fit.grid or square if tokens else None).items():
+        values = (_values(floor, part, tokens, frames, seed) for part in (fit_on, test_on))
+        found[name] = (replace(fit, values=next(values)), replace(test, values=next(values)))
+    return found
+
+
+def readings(
+    found: Mapping[str, tuple[Features, Features]],
+    target: str,
+    probe: Probe,
+    *,
+    seed: int = 0,
+    device: str | torch.device = "cpu",
+) -> dict[str, Reading]:
+    """Read one target from several sources of features, and ``constant``, an answer that looks at nothing.
+
+    Args:
+        found: By name features to fit on and held-out ones, of the same rows.
+        target: The name of a target.
+        probe: What reads.
+        seed: Of the probe.
+        device: Where to compute.
+
+    Raises:
+        ConfigError: if there is no such target.
+        DataError: if an episode is in both parts, or the target does not vary.
+    """
+    results = {name: probe(fit, test, target, seed=seed, device=device) for name, (fit, test) in found.items()}
+    fit, test = next(iter(found.values()))
+    return {**results, "constant": blind(probe)(fit, test, target, seed=seed)}
+
+
+def blind(probe: Probe) -> Probe:
+    """The floor of a probe: an answer that looks at nothing, for each token where the probe reads tokens."""
+    return replace(probe, reader=Constant()) if isinstance(probe, Dense) else Constant()
+
+
+def _values(model: Encoder, episodes: Episodes, tokens: bool, frames: int | None, seed: int) -> Tensor:
+    """The values of :func:`features` alone."""
+    clips = windows(model, episodes)
+    index = draw(len(clips), frames, seed)
+    return torch.cat([latents.float() for latents in encoded(model, clips, index, tokens)])
+
+
+def reading_record(reading: Reading) -> dict[str, Any]:
+    """A reading for a report, without the readings themselves."""
+    entries = {key: value for key, value in vars(reading).items() if key not in ("target", "actual", "predicted")}
+    return {key: plain(value) for key, value in entries.items()}
+
+
+def readings_section(results: Mapping[str, Mapping[str, Reading]]) -> Section:
+    """What was read of each target, a row for each source of features.
+
+    Args:
+        results: By target, as :func:`beside_floors` answers.
+    """
+    text = (
+        "A small read-out is fitted on frozen features of some episodes and scored on held-out ones: the share of "
+        "classes that are read right, or the share of a quantity's variance (R²). Beside the model: the same model "
+        "before training, its input without a network, and an answer that looks at nothing. Intervals are "
+        "bootstrapped over episodes."
+    )
+    rows = tuple(
+        (f"{target}, {source}", reading.probe, *_cells(reading))
+        for target, sources in results.items()
+        for source, reading in sources.items()
+    )
+    held = max(reading.rows_test for sources in results.values() for reading in sources.values())
+    table = Table(
+        f"Scores on {held} held-out rows.", ("target, features", "probe", "score", "95 % interval", "settings"), rows
+    )
+    return Section("What the representation knows", text, table)
+
+
+def _cells(reading: Reading) -> tuple[str, str, str]:
+    settings = ", ".join(f"{name} {value:g}" for name, value in reading.settings.items())
+    estimate = reading.estimate
+    if isinstance(reading, QuantityReading):
+        return f"R² {estimate.mean:.4f}", f"{estimate.low:.4f} to {estimate.high:.4f}", settings
+    kind = "right" if isinstance(reading, ClassReading) else ""
+    return f"{100 * estimate.mean:.1f} % {kind}", f"{100 * estimate.low:.1f} to {100 * estimate.high:.1f} %", settings

@@ -1,0 +1,290 @@
+"""Latents on disk: encoded once, read back by any probe without the model.
+
+::
+
+    latents/rooms/
+        embedding.json            model and dataset by their digests, shape and dtype, size and digest of every file
+        rows.safetensors          episode and step of each row, its targets, and a hash of each episode
+        values-00000.safetensors  latents, mapped into memory when they are read
+        values-00001.safetensors
+
+The directory is there whole or not at all. Until then the finished shards are in ``.<name>.unfinished`` beside it, from
+where the same call goes on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, is_dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from tacit._config import from_json, to_json
+from tacit.checkpoint import provenance
+from tacit.data import Episodes
+from tacit.data.files import seal, sync, unseal, write_atomically
+from tacit.errors import ConfigError, DataError
+from tacit.evaluation._rows import Shards
+from tacit.evaluation.extraction import Encoder, Features, digests, encoded, grid_of, labels, places, windows
+
+__all__ = ["Embedding", "EmbeddingHeader", "Split", "embed", "model_digest", "open_embedding"]
+
+FORMAT = 1
+HEADER, PLAN, ROWS = "embedding.json", "plan.json", "rows.safetensors"
+SHARD = 2**28
+"""Bytes of a shard, about."""
+DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
+
+
+@dataclass(frozen=True)
+class Split:
+    """How the episodes are to be split, as ``episodes.split(fraction, seed)`` does."""
+
+    fraction: float
+    seed: int
+
+
+@dataclass(frozen=True)
+class _File:
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class EmbeddingHeader:
+    """What an embedding says of itself.
+
+    Attributes:
+        format: Of the files.
+        model: The class of the model.
+        digest: A hash of its configuration and weights; see :func:`model_digest`.
+        source: What it is beside others: ``model``, ``untrained``, ``raw``.
+        dataset: ``episodes.hash()`` of what was encoded.
+        rows: ``N``.
+        shape: Of a row, ``[D]`` or ``[n, D]``.
+        dtype: Of the values.
+        length: Observations that the model saw at once.
+        grid: Height and width of the grid of tokens, where known.
+        split: The split of the run that trained the model, where the dataset is the same.
+        files: Size and SHA-256 of each file, the shards in order and last the rows.
+        provenance: The versions and the git revision that wrote it.
+    """
+
+    format: int
+    model: str
+    digest: str
+    source: str
+    dataset: str
+    rows: int
+    shape: tuple[int, ...]
+    dtype: Literal["float32", "float16", "bfloat16"]
+    length: int
+    grid: tuple[int, int] | None
+    split: Split | None
+    files: Mapping[str, _File]
+    provenance: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Embedding:
+    """Latents that were written by :func:`embed`.
+
+    Attributes:
+        path: Where they are.
+        header: What they are.
+        features: The latents, read from disk when they are needed, with their targets.
+    """
+
+    path: Path
+    header: EmbeddingHeader
+    features: Features
+
+    def split(self, fraction: float = 0.9, seed: int = 0) -> tuple[Features, Features]:
+        """Features to fit on and held-out ones, by the split in the header where there is one."""
+        chosen = self.header.split or Split(fraction, seed)
+        return self.features.split(chosen.fraction, chosen.seed)
+
+    def verify(self) -> None:
+        """Read every file through.
+
+        Raises:
+            DataError: if one is not what was written.
+        """
+        for name, file in self.header.files.items():
+            if _described(self.path / name) != file:
+                raise DataError(f"{self.path / name} is damaged: its digest is not the one recorded. Embed again.")
+
+
+def embed(
+    model: Encoder,
+    episodes: Episodes,
+    to: str | Path,
+    *,
+    tokens: bool = False,
+    dtype: Literal["float32", "float16", "bfloat16"] = "float32",
+    length: int | None = None,
+    split: Split | None = None,
+    source: str = "model",
+) -> Embedding:
+    """Encode every observation and write the latents; a call that was interrupted goes on where it stopped.
+
+    Args:
+        model: What encodes; its weights and its mode do not change.
+        episodes: What is encoded, with its labels.
+        to: The directory to make.
+        tokens: Keep every token.
+        dtype: How the values are stored.
+        length: Observations that the model sees at once, where None as many as it was made for.
+        split: To note in the header, for probes to hold out what training did.
+        source: To note in the header.
+
+    Raises:
+        ConfigError: for an unknown dtype.
+        DataError: if something is at ``to``, an unfinished embedding of something else is beside it, or a latent is
+            not finite, in the stored dtype.
+    """
+    if dtype not in DTYPES:
+        raise ConfigError(f"latents are stored as {', '.join(DTYPES)}; got {dtype!r}.")
+    to = Path(to)
+    if to.exists():
+        raise DataError(f"{to} exists already. Choose another path, or delete it first.")
+    clips = windows(model, episodes, length)
+    index = np.arange(len(clips))
+    shape = next(encoded(model, clips, index[:1], tokens)).shape[1:]
+    plan = {
+        "format": FORMAT,
+        "model": type(model).__name__,
+        "digest": model_digest(model),
+        "source": source,
+        "dataset": episodes.hash(),
+        "rows": len(clips),
+        "shape": list(shape),
+        "dtype": dtype,
+        "length": clips.length,
+        "grid": to_json(grid_of(model, shape[0]) if tokens else None),
+        "split": to_json(split),
+    }
+    staging = _staged(to, plan)
+    size = max(1, SHARD // (shape.numel() * DTYPES[dtype].itemsize))
+    shards = np.split(index, range(size, len(index), size))
+    for number, rows in enumerate(shards):
+        file = staging / _name(number)
+        if not file.exists():
+            values = torch.cat([part.to(DTYPES[dtype]) for part in encoded(model, clips, rows, tokens)])
+            if not torch.isfinite(values).all():
+                raise DataError(f"latents as large as these do not fit {dtype}; store them as float32 or bfloat16.")
+            _save(file, {"values": values})
+    episode, step = places(clips, index)
+    found = labels(episodes, episode, step)
+    hashes = np.frombuffer(bytes.fromhex("".join(digests(episodes))), np.uint8).reshape(len(episodes), -1)
+    table = {"episode": episode, "step": step, "hashes": hashes, **{f"target.{n}": v for n, v in found.items()}}
+    _save(staging / ROWS, {name: torch.from_numpy(np.array(value)) for name, value in table.items()})
+    files = {name: _described(staging / name) for name in (*map(_name, range(len(shards))), ROWS)}
+    header = {**plan, "files": to_json(files), "provenance": provenance()}
+    write_atomically(staging / HEADER, seal(header))
+    (staging / PLAN).unlink()
+    sync(staging)
+    staging.rename(to)
+    sync(to.parent)
+    return open_embedding(to)
+
+
+def open_embedding(path: str | Path) -> Embedding:
+    """Open latents on disk; they are mapped into memory and read when they are needed.
+
+    Raises:
+        DataError: if there are none, or a file is missing, damaged or of another format.
+    """
+    path = Path(path)
+    if not (path / HEADER).is_file():
+        hint = f" {_unfinished(path)} was never finished; embed again to go on." if _unfinished(path).exists() else ""
+        raise DataError(f"{path} is no embedding: it has no {HEADER}.{hint}")
+    try:
+        value = unseal((path / HEADER).read_bytes())
+        if value.get("format") != FORMAT:
+            raise DataError(f"{path} has format {value.get('format')!r}; this version of Tacit reads format {FORMAT}.")
+        header = from_json(EmbeddingHeader, value, str(path / HEADER))
+        names = [_name(number) for number in range(len(header.files) - 1)]
+        for name in (*names, ROWS):
+            if (path / name).stat().st_size != header.files[name].bytes:
+                raise DataError(f"{path / name} is damaged: it is not as long as the header says. Embed again.")
+        parts = [_read(path / name)["values"] for name in names]
+        table = {name: value.numpy() for name, value in _read(path / ROWS).items()}
+    except (OSError, ValueError, KeyError, AttributeError, SafetensorError) as error:
+        if isinstance(error, DataError):
+            raise
+        raise DataError(f"the embedding {path} is damaged ({error}). Embed again.") from error
+    dtypes, shapes = {part.dtype for part in parts}, {tuple(part.shape[1:]) for part in parts}
+    rows = sum(len(part) for part in parts)
+    if (dtypes, shapes, rows) != ({DTYPES[header.dtype]}, {header.shape}, header.rows):
+        raise DataError(f"the shards of {path} are not of the shape or dtype that its header says. Embed again.")
+    targets = {name.removeprefix("target."): value for name, value in table.items() if name.startswith("target.")}
+    hashes = tuple(bytes(row).hex() for row in table["hashes"])
+    return Embedding(path, header, Features(Shards(parts), targets, table["episode"], hashes, header.grid))
+
+
+def model_digest(model: Encoder) -> str:
+    """A hash of the class, the configuration and every parameter and buffer of a model, wherever it was loaded from."""
+    config = to_json(model.config) if is_dataclass(model.config) else None
+    total = hashlib.sha256(json.dumps([type(model).__name__, config], sort_keys=True).encode())
+    for name, value in sorted(model.state_dict().items()):
+        tensor = value.detach().cpu().contiguous()
+        total.update(json.dumps([name, str(tensor.dtype), list(tensor.shape)]).encode())
+        total.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return total.hexdigest()
+
+
+def _unfinished(path: Path) -> Path:
+    return path.parent / f".{path.name}.unfinished"
+
+
+def _name(number: int) -> str:
+    return f"values-{number:05d}.safetensors"
+
+
+def _staged(to: Path, plan: Mapping[str, Any]) -> Path:
+    """The folder of what is not finished, empty or with shards of the same plan."""
+    staging = _unfinished(to)
+    try:
+        found = unseal((staging / PLAN).read_bytes())
+    except (OSError, ValueError):
+        # Without a plan nothing in it can be trusted.
+        shutil.rmtree(staging, ignore_errors=True)
+        staging.mkdir(parents=True)
+        write_atomically(staging / PLAN, seal(dict(plan)))
+        return staging
+    if found != plan:
+        other = [name for name in plan if found.get(name) != plan[name]]
+        raise DataError(
+            f"{staging} keeps an unfinished embedding of another {', '.join(other)}. Finish that one, delete the "
+            "folder, or choose another path."
+        )
+    return staging
+
+
+def _save(file: Path, tensors: Mapping[str, Tensor]) -> None:
+    """Write a file, whole or not at all."""
+    fresh = file.with_name(f".{file.name}")
+    save_file({name: value.contiguous() for name, value in tensors.items()}, fresh)
+    sync(fresh)
+    fresh.replace(file)
+
+
+def _described(file: Path) -> _File:
+    with file.open("rb") as stream:
+        return _File(file.stat().st_size, hashlib.file_digest(stream, "sha256").hexdigest())
+
+
+def _read(file: Path) -> dict[str, Tensor]:
+    """The tensors of a file, mapped into memory."""
+    with safe_open(file, framework="pt") as opened:
+        return {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118

@@ -1,0 +1,248 @@
+"""Features of recorded observations: what probes are fitted on and scored on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from tacit._registry import suggest
+from tacit.errors import ConfigError, DataError, SpecError
+from tacit.evaluation._latents import CHUNK, frozen
+from tacit.evaluation._rows import Rows, select
+from tacit.models import MaskedModel, Model
+from tacit.nn.vit import VisionTransformer
+from tacit.types import Array, Statistics
+
+if TYPE_CHECKING:
+    from tacit.data import Clips, Episodes
+
+__all__ = ["Encoder", "Features", "Trainable", "features"]
+
+
+class Encoder(Protocol):
+    """What probes need of a model, which is a torch module; one with tokens takes ``tokens=True`` as well.
+
+    ``config.seen`` names the modalities that it sees, ``config.frameskip`` the steps between two of its observations.
+    """
+
+    @property
+    def config(self) -> Any:
+        """What it is made of."""
+
+    def encode(self, observation: Mapping[str, Tensor], /) -> Tensor:
+        """``[B, D]`` of observations ``[B, ...]``; with ``tokens=True`` ``[B, n, D]``."""
+
+    def state_dict(self) -> Mapping[str, Any]:
+        """Its parameters and buffers by name."""
+
+
+class Trainable(Encoder, Protocol):
+    """An encoder of which there can be another: ``type(model)(model.config)``, then ``fit(statistics)``."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where it computes."""
+
+    @property
+    def statistics(self) -> Statistics:
+        """What its inputs are normalised with."""
+
+    def fit(self, statistics: Statistics) -> None:
+        """Take the statistics of the training episodes."""
+
+    def to(self, device: torch.device) -> Any:
+        """Move it."""
+
+
+@dataclass(frozen=True, eq=False)
+class Features:
+    """What probes are fitted on and scored on.
+
+    Attributes:
+        values: ``[N, D]``, or tokens ``[N, n, D]``: a tensor, an array, or rows that are read when they are needed.
+        targets: By name ``[N, ...]``: whole numbers are classes, floating-point numbers quantities.
+        episode: ``[N]`` number of the episode of each row; without it each row is an episode of its own.
+        hashes: A hash of the content of each episode by its number, where known: what was fitted on is not scored.
+        grid: Height and width of the grid of tokens in C order; a square where it is not said.
+    """
+
+    values: Rows
+    targets: Mapping[str, Array] = field(default_factory=dict)
+    episode: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    hashes: tuple[str, ...] = ()
+    grid: tuple[int, int] | None = None
+
+    def __post_init__(self) -> None:
+        if isinstance(self.values, np.ndarray):
+            object.__setattr__(self, "values", torch.from_numpy(self.values))
+        if not len(self.episode):
+            object.__setattr__(self, "episode", np.arange(len(self.values)))
+        named = {name: np.asarray(target) for name, target in self.targets.items()}
+        object.__setattr__(self, "targets", named)
+        if len(self.values.shape) not in (2, 3) or not len(self.values):
+            raise DataError(f"features have shape [N, D] or [N, n, D] with N >= 1; got {list(self.values.shape)}.")
+        for name, of in {"episode": self.episode, **named}.items():
+            if of.ndim < 1 or len(of) != len(self.values):
+                raise DataError(f"{name!r} needs one entry for each of {len(self.values)} rows; got {list(of.shape)}.")
+
+    def __len__(self) -> int:
+        """Rows ``N``."""
+        return len(self.values)
+
+    def target(self, name: str) -> Array:
+        """The target called ``name``.
+
+        Raises:
+            ConfigError: if there is none, with the nearest name.
+        """
+        if name not in self.targets:
+            there = f"There are: {', '.join(self.targets)}." if self.targets else "There are none."
+            raise ConfigError(f"the features have no target {name!r}.{suggest(name, self.targets)} {there}")
+        return self.targets[name]
+
+    def select(self, rows: npt.NDArray[Any]) -> Features:
+        """The rows at ``rows``, indices or a mask; their values are not copied."""
+        rows = np.flatnonzero(rows) if rows.dtype == np.bool_ else rows
+        targets = {name: target[rows] for name, target in self.targets.items()}
+        chosen = select(self.values, torch.from_numpy(np.asarray(rows, np.int64)))
+        return Features(chosen, targets, self.episode[rows], self.hashes, self.grid)
+
+    def split(self, fraction: float, seed: int) -> tuple[Features, Features]:
+        """Two parts by whole episodes: those that ``episodes.split(fraction, seed)`` of the same episodes draws.
+
+        Raises:
+            ConfigError: if a part would be empty.
+        """
+        total = len(self.hashes) or int(self.episode.max()) + 1
+        count = min(max(round(fraction * total), 1), total - 1)
+        first = np.isin(self.episode, np.random.default_rng(seed).permutation(total)[:count])
+        if not 0.0 < fraction < 1.0 or first.all() or not first.any():
+            raise ConfigError(f"a split needs a fraction between 0 and 1 and two episodes; got {fraction}, {total}.")
+        return self.select(first), self.select(~first)
+
+    def without(self, other: Features) -> Features:
+        """The rows of episodes that ``other`` has none of, by their content."""
+        return self.select(~np.isin(self.episode, self.shared(other)))
+
+    def shared(self, other: Features) -> list[int]:
+        """Numbers of the episodes whose content is also in ``other``."""
+        if not self.hashes or not other.hashes:
+            return []
+        there = {other.hashes[number] for number in np.unique(other.episode)}
+        return [int(number) for number in np.unique(self.episode) if self.hashes[number] in there]
+
+
+def features(
+    model: Encoder,
+    episodes: Episodes,
+    *,
+    tokens: bool = False,
+    frames: int | None = None,
+    length: int | None = None,
+    seed: int = 0,
+    batch: int = CHUNK,
+) -> Features:
+    """Encode observations of some episodes with a frozen model, and take their labels along as targets.
+
+    Args:
+        model: What encodes; its weights and its mode do not change.
+        episodes: Where the observations come from.
+        tokens: Keep every token, ``[N, n, D]``, of a model that has them.
+        frames: The most observations to encode, drawn at random; all of them where None.
+        length: Observations that the model sees at once, where None as many as it was made for; labels are those of
+            the last one.
+        seed: Of the draw.
+        batch: Observations to encode together.
+
+    Returns:
+        Rows in the order of episodes and steps, in float32 in memory; :func:`embed` writes them to disk instead.
+
+    Raises:
+        DataError: if a latent is not finite or no episode is long enough.
+        SpecError: if the model answers with other shapes.
+    """
+    clips = windows(model, episodes, length)
+    index = draw(len(clips), frames, seed)
+    values = torch.cat([latents.float() for latents in encoded(model, clips, index, tokens, batch)])
+    episode, step = places(clips, index)
+    grid = grid_of(model, values.shape[1]) if tokens else None
+    return Features(values, labels(episodes, episode, step), episode, digests(episodes), grid)
+
+
+def windows(model: Encoder, episodes: Episodes, length: int | None = None) -> Clips:
+    """What the model sees at once, of all episodes."""
+    if length is None:
+        length = model.config.frames if isinstance(model, MaskedModel) else 1
+    return episodes.clips(length, model.config.frameskip, model.config.seen)
+
+
+def grid_of(model: Encoder, count: int) -> tuple[int, int] | None:
+    """Height and width of the grid of ``count`` tokens of a picture, where the model knows."""
+    if not (isinstance(model, Model) and isinstance(model.encoder, VisionTransformer)):
+        return None
+    height, *width = model.encoder.grid
+    return (height, width[0]) if len(width) == 1 and height * width[0] == count else None
+
+
+def draw(count: int, most: int | None, seed: int) -> npt.NDArray[np.int64]:
+    """``most`` of ``count`` in ascending order, or all of them."""
+    if most is None or most >= count:
+        return np.arange(count)
+    return np.sort(np.random.default_rng(seed).permutation(count)[:most])
+
+
+def encoded(
+    model: Encoder, clips: Clips, index: npt.NDArray[np.int64], tokens: bool, batch: int = CHUNK
+) -> Iterator[Tensor]:
+    """Latents on the CPU of the windows ``index``, a batch at a time."""
+    for rows in np.split(index, range(batch, len(index), batch)):
+        observation: dict[str, Tensor] = dict(clips.cut(*clips.windows(rows)).observation)
+        if clips.length == 1:
+            observation = {name: value[:, 0] for name, value in observation.items()}
+        with frozen(cast("Model", model)):
+            latents = cast("Any", model).encode(observation, tokens=True) if tokens else model.encode(observation)
+            latents = latents.cpu()
+        if latents.ndim != (3 if tokens else 2) or len(latents) != len(rows):
+            axes = "n, D], a row for each token" if tokens else "D]"
+            raise SpecError(
+                f"encode must answer {len(rows)} observations with shape [{len(rows)}, {axes}; got "
+                f"{list(latents.shape)} from {type(model).__name__}."
+            )
+        if not torch.isfinite(latents).all():
+            raise DataError(
+                f"{type(model).__name__} has latents that are not finite, the first in a window of episode "
+                f"{clips.windows(rows)[0][0]} or after it. Look at the model's weights and statistics."
+            )
+        yield latents
+
+
+def places(clips: Clips, index: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Episode and step of the last observation of the windows ``index``."""
+    episode, start = clips.windows(index)
+    return episode, start + (clips.length - 1) * clips.frameskip
+
+
+def labels(episodes: Episodes, episode: npt.NDArray[np.int64], step: npt.NDArray[np.int64]) -> dict[str, Array]:
+    """Every label ``[N, ...]`` at some steps, given in the order of their episodes."""
+    if not episodes.labels:
+        return {}
+    # Labels cannot be read alone; the lightest modality comes with them.
+    sizes = {name: np.prod(modality.shape) for name, modality in episodes.spec.modalities.items()}
+    light = min(sizes, key=lambda name: sizes[name])
+    parts: dict[str, list[Array]] = {name: [] for name in episodes.labels}
+    for number in np.unique(episode):
+        read = episodes.read(int(number), (light,)).labels
+        for name, found in parts.items():
+            found.append(read[name][step[episode == number]])
+    return {name: np.concatenate(found) for name, found in parts.items()}
+
+
+def digests(episodes: Episodes) -> tuple[str, ...]:
+    """A hash of the content of each episode."""
+    return tuple(episodes.select([index]).hash() for index in range(len(episodes)))

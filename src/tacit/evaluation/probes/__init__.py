@@ -1,0 +1,12 @@
+"""Small read-outs of frozen representations; each file is one probe.
+
+::
+
+    fit, test = tc.evaluation.features(model, train), tc.evaluation.features(model, held_out)
+    reading = tc.evaluation.probes.Linear()(fit, test, "class")
+    print(reading)
+"""
+
+from tacit._registry import registry
+
+__getattr__, __dir__, __all__, load, names = registry(__name__, also=("_probe", "_readings"))

@@ -1,0 +1,194 @@
+"""What a probe answers: readings of held-out rows, their score and how sure it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tacit.evaluation.statistics import Estimate, Rate, wilson
+from tacit.types import Array
+
+__all__ = ["ClassReading", "QuantityReading", "Reading", "SegmentationReading"]
+
+Floats = npt.NDArray[np.float64]
+RESAMPLES = 2000
+
+
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """What a probe read from the features of held-out episodes.
+
+    Attributes:
+        probe: Its name.
+        target: What was read.
+        estimate: The score (share of classes right, or R2) with a bootstrap interval over episodes, for rows of one
+            episode are not independent.
+        settings: Those in use, chosen on rows that were set aside.
+        rows_fit: Rows that the probe was fitted on.
+        rows_test: Held-out rows that it was scored on.
+        seed: Of everything random in it.
+        actual: The true targets of the held-out rows.
+        predicted: What was read.
+    """
+
+    probe: str
+    target: str
+    estimate: Estimate
+    settings: Mapping[str, float]
+    rows_fit: int
+    rows_test: int
+    seed: int
+    actual: Array = field(repr=False)
+    predicted: Array = field(repr=False)
+
+    @property
+    def score(self) -> float:
+        """The score: 1 is everything right."""
+        return self.estimate.mean
+
+
+@dataclass(frozen=True, eq=False)
+class ClassReading(Reading):
+    """A class read from each row, ``actual`` and ``predicted [N]``.
+
+    Attributes:
+        accuracy: Share of rows whose class was read right, with the Wilson interval of independent rows.
+        classes: Those that the probe knows, from the rows that it was fitted on.
+        recall: Of each of them: the share of its rows that were read as such; NaN where none is held out.
+    """
+
+    accuracy: Rate
+    classes: tuple[int, ...]
+    recall: tuple[float, ...]
+
+    def __str__(self) -> str:
+        if self.estimate.n == self.rows_test:
+            return str(self.accuracy)
+        return f"{_percent(self.estimate)} of {self.rows_test} rows, {self.estimate.n} episodes"
+
+
+@dataclass(frozen=True, eq=False)
+class SegmentationReading(ClassReading):
+    """A class read from each token.
+
+    Attributes:
+        iou: Intersection over union of each class; NaN where it is neither there nor read.
+        mean_iou: Their mean over the classes that are there or read.
+    """
+
+    iou: tuple[float, ...]
+    mean_iou: float
+
+    def __str__(self) -> str:
+        return f"{super().__str__()}, mean IoU {self.mean_iou:.3f}"
+
+
+@dataclass(frozen=True, eq=False)
+class QuantityReading(Reading):
+    """Numbers read from each row, ``actual`` and ``predicted [N, P]``.
+
+    Attributes:
+        r2: Share of the variance that is read, all components pooled.
+        r2_components: The same for each component; NaN where a component does not vary.
+        pearson: Mean correlation of reading and truth over the components that vary.
+        pearson_components: Each of them.
+        mse: Mean squared error over rows and components, in the square of the target's unit.
+    """
+
+    r2: float
+    r2_components: tuple[float, ...]
+    pearson: float
+    pearson_components: tuple[float, ...]
+    mse: float
+
+    def __str__(self) -> str:
+        return f"R2 {self.estimate} of {self.estimate.n} episodes, r {self.pearson:.3f}"
+
+
+def class_reading(
+    common: Mapping[str, Any],
+    classes: npt.NDArray[np.int64],
+    actual: npt.NDArray[np.int64],
+    predicted: npt.NDArray[np.int64],
+    episode: npt.NDArray[np.int64],
+) -> ClassReading:
+    """Score classes ``[N]``; ``common`` holds the fields that do not depend on the score."""
+    right = actual == predicted
+    return ClassReading(
+        **common,
+        estimate=by_episode((~right).astype(np.float64), np.ones(len(right)), episode, common["seed"]),
+        actual=actual,
+        predicted=predicted,
+        accuracy=wilson(int(right.sum()), len(right)),
+        classes=tuple(classes.tolist()),
+        recall=tuple(_share(right[actual == one]) for one in classes),
+    )
+
+
+def segmentation_reading(reading: ClassReading) -> SegmentationReading:
+    """The same with intersection over union."""
+    iou = []
+    for one in reading.classes:
+        there, read = reading.actual == one, reading.predicted == one
+        iou.append(_share((there & read)[there | read]))
+    mean = float(np.nanmean(iou)) if np.isfinite(iou).any() else float("nan")
+    return SegmentationReading(**vars(reading), iou=tuple(iou), mean_iou=mean)
+
+
+def quantity_reading(
+    common: Mapping[str, Any], actual: Floats, predicted: Floats, episode: npt.NDArray[np.int64]
+) -> QuantityReading:
+    """Score numbers ``[N, P]``; ``common`` holds the fields that do not depend on the score."""
+    squares, spread = ((actual - predicted) ** 2).sum(axis=1), ((actual - actual.mean(axis=0)) ** 2).sum(axis=1)
+    r2, pearson = _components(actual, predicted)
+    estimate = by_episode(squares, spread, episode, common["seed"])
+    return QuantityReading(
+        **common,
+        estimate=estimate,
+        actual=actual,
+        predicted=predicted,
+        r2=estimate.mean,
+        r2_components=r2,
+        pearson=float(np.nanmean(pearson)),
+        pearson_components=pearson,
+        mse=float(squares.mean() / actual.shape[1]),
+    )
+
+
+def by_episode(missed: Floats, total: Floats, episode: npt.NDArray[np.int64], seed: int) -> Estimate:
+    """``1 - sum(missed) / sum(total)`` over rows, with the interval of a bootstrap over their episodes."""
+    _, unit = np.unique(episode, return_inverse=True)
+    count = int(unit.max()) + 1
+    missed_of, total_of = (np.bincount(unit, weights=part, minlength=count) for part in (missed, total))
+    rng, shares = np.random.default_rng(seed), []
+    for _ in range(RESAMPLES // 50):  # in parts, for the table of draws is large
+        drawn = rng.integers(0, count, (50, count))
+        sums = total_of[drawn].sum(axis=1)
+        shares.append(1 - missed_of[drawn].sum(axis=1) / np.where(sums > 0, sums, np.nan))
+    score = float(1 - missed.sum() / total.sum())
+    low, high = np.nanquantile(np.concatenate(shares), [0.025, 0.975])
+    return Estimate(score, min(float(low), score), max(float(high), score), count)
+
+
+def _components(actual: Floats, predicted: Floats) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """R2 and Pearson r of each component; NaN where the truth does not vary."""
+    r2, pearson = [], []
+    for truth, guess in zip(actual.T, predicted.T, strict=True):
+        a, b = truth - truth.mean(), guess - guess.mean()
+        varies = truth.std() > 0
+        r2.append(float(1 - ((truth - guess) ** 2).sum() / (a @ a)) if varies else float("nan"))
+        scale = np.sqrt((a @ a) * (b @ b))
+        pearson.append(float("nan") if not varies else float(a @ b / scale) if scale > 0 else 0.0)
+    return tuple(r2), tuple(pearson)
+
+
+def _share(hits: npt.NDArray[np.bool_]) -> float:
+    return float(hits.mean()) if len(hits) else float("nan")
+
+
+def _percent(estimate: Estimate) -> str:
+    return f"{100 * estimate.mean:.1f} % [{100 * estimate.low:.1f}, {100 * estimate.high:.1f}]"

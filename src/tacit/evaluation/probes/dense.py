@@ -1,0 +1,149 @@
+"""The dense probe: what every token says of its own place."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch.nn import functional as F
+
+from tacit.errors import ConfigError, DataError
+from tacit.evaluation.extraction import Features
+from tacit.evaluation.probes._probe import Answer, Probe, Task, is_class
+from tacit.evaluation.probes._readings import ClassReading, Reading, segmentation_reading
+from tacit.evaluation.probes.linear import Linear
+from tacit.types import Array
+
+__all__ = ["Dense"]
+
+
+@dataclass(frozen=True)
+class Dense(Probe):
+    """The same read-out, a linear layer, on each token ``[N, n, D]``: maps of classes or of quantities.
+
+    A target is ``[N, n]`` or ``[N, n, P]``, or a map ``[N, H, W]`` at least as fine as the grid, of which each token
+    takes its commonest class, the lowest among equals, or its mean. Tokens whose class is negative are left out. The
+    reading has a row for each token.
+
+    Args:
+        reader: What is fitted to the tokens as rows; ``Constant()`` is the floor.
+        tokens: The most tokens to fit on and to score, drawn as whole rows of the features.
+    """
+
+    reader: Probe = field(default_factory=Linear)
+    tokens: int = 200_000
+
+    def __post_init__(self) -> None:
+        if self.tokens < 1:
+            raise ConfigError(f"a dense probe needs at least one token; got tokens={self.tokens}.")
+
+    @property
+    def chooses(self) -> bool:
+        """Whether the read-out has anything to choose."""
+        return self.reader.chooses
+
+    def suits(self, target: Array) -> bool:
+        """Whether a target may be a map: more than one number a row, other than the components of a quantity."""
+        numbers = target.size // max(len(target), 1)
+        return target.dtype.kind in "iubf" and numbers > 1 and (target.ndim > 2 or is_class(target))
+
+    def __call__(
+        self,
+        fit: Features,
+        test: Features,
+        target: str,
+        *,
+        choose_on: Features | None = None,
+        seed: int = 0,
+        device: str | torch.device = "cpu",
+    ) -> Reading:
+        """As :meth:`Probe.__call__`; classes give a :class:`SegmentationReading`."""
+        parts = [None if part is None else self._by_token(part, target, seed) for part in (fit, test, choose_on)]
+        if parts[0] is None or parts[1] is None:
+            raise DataError("a dense probe needs features to fit on and held-out ones.")
+        reading = self.reader(parts[0], parts[1], target, choose_on=parts[2], seed=seed, device=device)
+        named = replace(reading, probe=type(self).__name__)
+        return segmentation_reading(named) if isinstance(named, ClassReading) else named
+
+    def read(self, task: Task) -> Answer:
+        """As the read-out, of tokens that are rows by now."""
+        return self.reader.read(task)
+
+    def _by_token(self, features: Features, target: str, seed: int) -> Features:
+        """A row for each token."""
+        if len(features.values.shape) != 3:
+            raise DataError(
+                f"a dense probe reads tokens [N, n, D]; these features are {list(features.values.shape)}. "
+                "Encode with tokens=True."
+            )
+        count = features.values.shape[1]
+        features.target(target)
+        most = max(self.tokens // count, 1)
+        if most < len(features):
+            features = features.select(np.sort(np.random.default_rng(seed).permutation(len(features))[:most]))
+        found = per_token(features.target(target), count, features.grid)
+        found = found.reshape(-1, *found.shape[2:])
+        values = features.values[torch.arange(len(features))].flatten(0, 1)
+        kept = Features(values, {target: found}, features.episode.repeat(count), features.hashes)
+        return kept.select(np.flatnonzero(found.astype(np.int64) >= 0)) if is_class(found) else kept
+
+
+def per_token(target: Array, count: int, grid: tuple[int, int] | None = None) -> Array:
+    """A target of each of ``count`` tokens, ``[N, n]`` or ``[N, n, P]``.
+
+    Raises:
+        DataError: if the target is neither one of each token nor a map as fine as the grid.
+    """
+    if target.ndim == 2 and target.shape[1] == count:
+        return target
+    height, width = token_grid(count, grid)
+    # Only a map is as fine as the grid along both axes: of quantities there are few.
+    if target.ndim == 3 and target.shape[1] >= height and target.shape[2] >= width:
+        return _cells(target, height, width)
+    if target.ndim == 3 and target.shape[1] == count and not is_class(target):
+        return target
+    raise DataError(
+        f"a dense target is [N, {count}], [N, {count}, P] or a map [N, H, W] of at least {height} x {width}; got "
+        f"{list(target.shape)}."
+    )
+
+
+def token_grid(count: int, grid: tuple[int, int] | None = None) -> tuple[int, int]:
+    """Height and width of the grid of ``count`` tokens, a square where it is not said.
+
+    Raises:
+        ConfigError: if there is no such grid.
+    """
+    side = math.isqrt(count)
+    height, width = grid or (side, side)
+    if height * width != count:
+        raise ConfigError(f"{count} tokens form no grid of {height} x {width}; say Features(grid=(height, width)).")
+    return height, width
+
+
+def _cells(maps: Array, height: int, width: int) -> Array:
+    """Commonest class or mean of each cell of a grid over maps ``[N, H, W]``."""
+    if not is_class(maps):
+        averaged = F.adaptive_avg_pool2d(torch.from_numpy(maps.astype(np.float64))[:, None], (height, width))
+        return averaged.flatten(1).numpy()
+    down = np.arange(maps.shape[1]) * height // maps.shape[1]
+    across = np.arange(maps.shape[2]) * width // maps.shape[2]
+    cell = (down[:, None] * width + across).ravel()
+    classes, number = np.unique(maps.reshape(len(maps), -1), return_inverse=True)
+    return _commonest(classes, number.reshape(len(maps), -1), cell, height * width)
+
+
+def _commonest(
+    classes: npt.NDArray[np.generic], number: npt.NDArray[np.int64], cell: npt.NDArray[np.int64], cells: int
+) -> Array:
+    """The commonest of ``classes`` in each cell, from the number of the class ``[N, pixels]``; -1 where none counts."""
+    votes = np.empty((len(number), cells), np.int64)
+    counted = classes.astype(np.int64) >= 0
+    for row, numbers in enumerate(number):
+        counts = np.bincount(cell * len(classes) + numbers, minlength=cells * len(classes)).reshape(cells, -1)
+        counts = np.where(counted, counts, 0)
+        votes[row] = np.where(counts.any(axis=1), classes.astype(np.int64)[counts.argmax(axis=1)], -1)
+    return votes

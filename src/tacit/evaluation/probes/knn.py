@@ -1,0 +1,74 @@
+"""The nearest-neighbour probe: what a representation puts side by side, with nothing to train."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import product
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from tacit.errors import ConfigError
+from tacit.evaluation._rows import pooled
+from tacit.evaluation.probes._probe import Answer, Part, Probe, Task, badness
+
+__all__ = ["KNN"]
+
+NUMBERS = 2**24
+"""Similarities, or neighbours' targets, at a time: 64 MB."""
+
+
+@dataclass(frozen=True)
+class KNN(Probe):
+    """The ``k`` nearest rows by cosine vote with weights ``exp(cosine / temperature)`` (arXiv 1805.01978).
+
+    Features are used as they are but for their length, as published; tokens are averaged. Quantities are the weighted
+    mean of the neighbours'. Rows set aside choose among the settings, from one search for the most neighbours.
+
+    Args:
+        k: Numbers of neighbours.
+        temperatures: Small ones trust the nearest alone.
+    """
+
+    k: tuple[int, ...] = (5, 10, 20, 50)
+    temperatures: tuple[float, ...] = (0.07,)
+
+    def __post_init__(self) -> None:
+        if not (self.k and self.temperatures and min(self.k) >= 1 and min(self.temperatures) > 0):
+            raise ConfigError(f"k is at least 1 and a temperature above 0; got {self.k} and {self.temperatures}.")
+
+    @property
+    def chooses(self) -> bool:
+        """Whether there is more than one setting."""
+        return len(self.k) * len(self.temperatures) > 1
+
+    def read(self, task: Task) -> Answer:
+        """Choose the setting and read the held-out rows."""
+        settings = tuple(product(self.k, self.temperatures))
+        if self.chooses:
+            votes = self._votes(task, task.fit, pooled(task.aside.x, torch.float32, task.device), settings)
+            goals = task.aside.y if task.classes is not None else task.aside.y.float()
+            settings = (settings[int(badness(votes, goals).argmin())],)
+        (read,) = self._votes(task, task.whole, pooled(task.test, torch.float32, task.device), settings)
+        k, temperature = settings[0]
+        return read.argmax(dim=-1) if task.classes is not None else read, {"k": k, "temperature": temperature}
+
+    def _votes(self, task: Task, bank: Part, x: Tensor, settings: tuple[tuple[int, float], ...]) -> Tensor:
+        """Logarithms of the shares ``[S, N, C]`` of each class, or quantities ``[S, N, P]``, on the CPU."""
+        keys = F.normalize(pooled(bank.x, torch.float32, task.device), dim=-1)
+        goals = bank.y.to(task.device)
+        goals = F.one_hot(goals, task.classes).float() if task.classes is not None else goals.float()
+        most = min(max(k for k, _ in settings), len(keys))
+        found = []
+        rows = max(1, NUMBERS // max(len(keys), most * goals.shape[1]))
+        for part in torch.split(F.normalize(x, dim=-1), rows):
+            near, which = (part @ keys.T).topk(most, dim=-1)
+            theirs = goals[which]
+            read = []
+            for k, temperature in settings:
+                weights = (near[:, :k] / temperature).softmax(dim=-1)
+                read.append(torch.einsum("nk,nkp->np", weights, theirs[:, :k]))
+            found.append(torch.stack(read).cpu())
+        out = torch.cat(found, dim=1)
+        return out if task.classes is None else out.clamp(min=1e-6).log()

@@ -1,0 +1,135 @@
+"""The linear probe: what a representation lays out in straight lines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from tacit.errors import ConfigError
+from tacit.evaluation.probes._lbfgs import Objective, minimise
+from tacit.evaluation.probes._probe import Answer, Probe, Task, badness
+
+__all__ = ["Linear"]
+
+Floats = npt.NDArray[np.float64]
+RIDGE = tuple(np.logspace(-8, 2, 21).tolist())
+LOGISTIC = tuple(np.logspace(-5, 1, 13).tolist())
+NUMBERS = 2**22
+"""Logits at a time: what is computed with them stays near the processor's cache."""
+
+
+@dataclass(frozen=True)
+class Linear(Probe):
+    """One linear layer on standardised features; tokens are averaged.
+
+    Quantities are read by ridge regression in closed form, classes by multinomial logistic regression, whose
+    penalties are all fitted in one pass of L-BFGS: ``mean cross entropy + l2 / 2 |W|^2``, which is scikit-learn's with
+    ``C = 1 / (N l2)``. Afterwards the chosen penalty is used on every row.
+
+    Args:
+        l2: Penalties to choose from; where empty, 21 from 1e-8 to 100 for quantities, 13 from 1e-5 to 10 for classes.
+        steps: The most steps of L-BFGS.
+        tolerance: Largest entry of the gradient that counts as none.
+    """
+
+    l2: tuple[float, ...] = ()
+    steps: int = 200
+    tolerance: float = 1e-4
+
+    def __post_init__(self) -> None:
+        if any(not l2 > 0 for l2 in self.l2) or self.steps < 1:
+            raise ConfigError(f"l2 is above 0 and steps at least 1; got {self.l2} and {self.steps}.")
+
+    @property
+    def chooses(self) -> bool:
+        """Whether there is more than one penalty."""
+        return len(self.l2) != 1
+
+    def read(self, task: Task) -> Answer:
+        """Fit, choose the penalty and read the held-out rows."""
+        return self._regressed(task) if task.classes is None else self._classified(task, task.classes)
+
+    def _regressed(self, task: Task) -> Answer:
+        # On the CPU: the decomposition wants double precision, which not every device has.
+        task = Task(task.fit, task.aside, task.whole, task.test, None, task.seed, torch.device("cpu"))
+        fit, aside, whole, test = (part.numpy() for part in task.standard(torch.float64))
+        alphas = np.array(self.l2 or RIDGE)
+        if self.chooses:
+            goals = task.aside.y.numpy()
+            tried = _ridge(fit, task.fit.y.numpy(), alphas)
+            alphas = alphas[[int(np.argmin([((solution(aside) - goals) ** 2).sum() for solution in tried]))]]
+        (chosen,) = _ridge(whole, task.whole.y.numpy(), alphas)
+        return torch.from_numpy(chosen(test)), {"l2": float(alphas[0])}
+
+    def _classified(self, task: Task, classes: int) -> Answer:
+        fit, aside, whole, test = task.standard()
+        choices, best = self.l2 or LOGISTIC, 0
+        l2 = torch.tensor(choices, dtype=fit.dtype, device=task.device)
+        weights = fit.new_zeros(len(l2), fit.shape[1] + 1, classes)
+        if self.chooses:
+            weights = self._logistic(fit, task.fit.y.to(task.device), l2, weights)
+            goals = task.aside.y.to(task.device)
+            best = int(torch.cat([badness(_logits(one, aside)[None], goals) for one in weights]).argmin())
+            l2, weights = l2[best, None], weights[best, None]
+        if task.whole is not task.fit or not self.chooses:
+            weights = self._logistic(whole, task.whole.y.to(task.device), l2, weights)
+        return _logits(weights[0], test).argmax(dim=-1), {"l2": choices[best]}
+
+    def _logistic(self, x: Tensor, y: Tensor, l2: Tensor, start: Tensor) -> Tensor:
+        """Weights ``[K, D + 1, C]``, the last row the biases, of ``x [N, D]``, classes ``y`` and penalties ``[K]``."""
+        objective = _cross_entropy(torch.cat([x, x.new_ones(len(x), 1)], dim=1), y, l2, start.shape[-1])
+        found = minimise(objective, start.flatten(1), steps=self.steps, tolerance=self.tolerance)
+        return found.reshape(start.shape)
+
+
+def _cross_entropy(x: Tensor, y: Tensor, l2: Tensor, classes: int) -> Objective:
+    """Penalised mean cross entropy of some of the penalties; ``x`` ends in a column of ones."""
+    count, size = x.shape
+    # Sums of many small terms, compared with each other by the line search.
+    wide = x.dtype if x.device.type == "mps" else torch.float64
+
+    def objective(weights: Tensor, which: Tensor) -> tuple[Tensor, Tensor]:
+        some = len(weights)
+        table = weights.reshape(some, size, classes).transpose(0, 1).reshape(size, some * classes)
+        value = torch.zeros(some, dtype=wide, device=x.device)
+        slope = torch.zeros_like(table)
+        for rows in torch.split(torch.arange(count, device=x.device), max(1, NUMBERS // table.shape[1])):
+            part, right = x[rows[0] : rows[-1] + 1], y[rows]
+            logs = (part @ table).reshape(len(rows), some, classes).log_softmax(dim=-1)
+            own = right[:, None, None].expand(-1, some, 1)
+            value -= logs.gather(2, own).sum(dim=(0, 2), dtype=wide)
+            error = logs.exp_().scatter_add_(2, own, logs.new_full((1, 1, 1), -1.0).expand(own.shape))
+            slope.addmm_(part.T, error.flatten(1))
+        penalised = weights.reshape(some, size, classes).clone()
+        penalised[:, -1] = 0
+        found = slope.reshape(size, some, classes).transpose(0, 1) / count + l2[which, None, None] * penalised
+        return value / count + l2[which] / 2 * penalised.square().sum(dim=(1, 2), dtype=wide), found.flatten(1)
+
+    return objective
+
+
+def _logits(weights: Tensor, x: Tensor) -> Tensor:
+    """``[..., N, C]`` of weights ``[..., D + 1, C]``."""
+    return x @ weights[..., :-1, :] + weights[..., -1:, :]
+
+
+@dataclass(frozen=True)
+class _Ridge:
+    weight: Floats
+    middle: Floats
+    offset: Floats
+
+    def __call__(self, x: Floats) -> Floats:
+        return (x - self.middle) @ self.weight + self.offset
+
+
+def _ridge(x: Floats, y: Floats, alphas: Floats) -> list[_Ridge]:
+    """Solutions for each penalty, relative to the number of rows, from one eigendecomposition."""
+    middle, offset = x.mean(axis=0), y.mean(axis=0)
+    values, vectors = np.linalg.eigh((x - middle).T @ (x - middle) / len(x))
+    rotated = vectors.T @ ((x - middle).T @ (y - offset)) / len(x)
+    return [_Ridge(vectors @ (rotated / (np.maximum(values, 0) + a)[:, None]), middle, offset) for a in alphas]

@@ -1,0 +1,347 @@
+"""Probes against scikit-learn (tests/golden/probes.npz, version 1.9.1), plain loops and known answers."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from tacit.errors import ConfigError, DataError
+from tacit.evaluation import Features, blind, low_shot, probes, wilson
+from tacit.evaluation.comparing import few_labels
+from tacit.evaluation.probes import _heads
+from tacit.evaluation.probes._lbfgs import minimise
+from tacit.evaluation.probes._probe import badness, numbered
+from tacit.evaluation.probes.dense import per_token
+from tacit.evaluation.probes.linear import Linear
+
+LINEAR, DENSE = probes.Linear(), probes.Dense()
+GOLDEN = np.load(Path(__file__).parents[1] / "golden" / "probes.npz")
+
+
+def golden():
+    return [
+        Features(GOLDEN["x"][rows], {"class": GOLDEN["y"][rows], "number": GOLDEN["q"][rows]})
+        for rows in (slice(0, 100), slice(100, 150))
+    ]
+
+
+def blobs(count=600, classes=3, size=8, apart=1.0, seed=0, per_episode=1):
+    rng = np.random.default_rng(seed)
+    centres = np.random.default_rng(99).normal(size=(classes, size))
+    label = rng.integers(0, classes, count)
+    values = apart * centres[label] + rng.normal(size=(count, size))
+    return Features(
+        values.astype(np.float32),
+        {"class": label, "noise": rng.integers(0, classes, count), "number": values[:, :2].copy()},
+        np.arange(count) // per_episode,
+    )
+
+
+def test_logistic_regressions_of_one_pass_have_the_coefficients_of_scikit_learn():
+    x = torch.from_numpy(GOLDEN["x"][:100])
+    x = (x - x.mean(0)) / x.std(0, correction=0)
+    y, l2 = torch.from_numpy(GOLDEN["y"][:100]), torch.from_numpy(GOLDEN["l2"])
+    probe = Linear(steps=1000, tolerance=1e-10)
+    together = probe._logistic(x, y, l2, x.new_zeros(3, 6, 3))
+    for index in range(3):
+        coefficients, bias = together[index, :-1].T, together[index, -1] - together[index, -1].mean()
+        np.testing.assert_allclose(coefficients, GOLDEN[f"coef_{index}"], atol=1e-6)
+        np.testing.assert_allclose(bias, GOLDEN[f"intercept_{index}"], atol=1e-6)
+        alone = probe._logistic(x, y, l2[index, None], x.new_zeros(1, 6, 3))
+        torch.testing.assert_close(alone[0], together[index], atol=1e-7, rtol=0)
+
+
+@pytest.mark.parametrize("index", range(3))
+def test_the_linear_probe_reads_classes_as_scikit_learn_does(index):
+    fit, test = golden()
+    reading = probes.Linear(l2=(float(GOLDEN["l2"][index]),))(fit, test, "class")
+    np.testing.assert_array_equal(reading.predicted, GOLDEN[f"classes_{index}"])
+    right = int((GOLDEN[f"classes_{index}"] == GOLDEN["y"][100:]).sum())
+    assert reading.accuracy == wilson(right, 50)
+    assert reading.score == pytest.approx(right / 50)
+
+
+def test_the_linear_probe_reads_quantities_as_scikit_learn_does():
+    fit, test = golden()
+    reading = probes.Linear(l2=(0.1,))(fit, test, "number")
+    np.testing.assert_allclose(reading.predicted, GOLDEN["ridge"], atol=1e-9)
+    error = ((GOLDEN["ridge"] - GOLDEN["q"][100:]) ** 2).sum()
+    spread = ((GOLDEN["q"][100:] - GOLDEN["q"][100:].mean(0)) ** 2).sum()
+    assert reading.r2 == reading.score == pytest.approx(1 - error / spread)
+    assert reading.mse == pytest.approx(error / 100)
+
+
+def test_nearest_neighbours_vote_as_in_scikit_learn_and_in_a_plain_loop():
+    fit, test = golden()
+    reading = probes.KNN(k=(9,), temperatures=(0.07,))(fit, test, "class")
+    np.testing.assert_array_equal(reading.predicted, GOLDEN["knn"])
+    numbers = probes.KNN(k=(4,), temperatures=(0.2,))(fit, test, "number")
+    bank = GOLDEN["x"][:100] / np.linalg.norm(GOLDEN["x"][:100], axis=1, keepdims=True)
+    for row in range(50):
+        cosine = bank @ GOLDEN["x"][100 + row] / np.linalg.norm(GOLDEN["x"][100 + row])
+        near = np.argsort(-cosine)[:4]
+        weights = np.exp(cosine[near] / 0.2)
+        expected = weights @ GOLDEN["q"][near] / weights.sum()
+        np.testing.assert_allclose(numbers.predicted[row], expected, rtol=2e-5, atol=1e-5)
+
+
+def test_settings_are_those_that_read_the_rows_set_aside_best():
+    fit, other, test = blobs(60, apart=0.4, seed=1), blobs(300, apart=0.4, seed=2), blobs(50, apart=0.4, seed=3)
+    choices = (1e-4, 1e-1, 10.0)
+    alone = [probes.Linear(l2=(l2,))(fit, other, "class").score for l2 in choices]
+    reading = probes.Linear(l2=choices)(fit, test, "class", choose_on=other)
+    assert len(set(alone)) == 3
+    assert reading.settings == {"l2": choices[int(np.argmax(alone))]}
+    single = probes.Linear(l2=(reading.settings["l2"],))(fit, test, "class")
+    np.testing.assert_array_equal(reading.predicted, single.predicted)
+    votes = [probes.KNN(k=(k,))(fit, other, "class").score for k in (1, 30)]
+    assert votes[0] != votes[1]
+    assert probes.KNN(k=(1, 30))(fit, test, "class", choose_on=other).settings["k"] == (1, 30)[int(np.argmax(votes))]
+
+
+def test_afterwards_the_chosen_penalty_is_used_on_every_row():
+    fit, test = blobs(50, apart=0.3, seed=1), blobs(200, apart=0.3, seed=2)
+    for target in ("class", "number"):
+        reading = probes.Linear()(fit, test, target)
+        again = probes.Linear(l2=(reading.settings["l2"],))(fit, test, target)
+        np.testing.assert_allclose(reading.predicted, again.predicted, atol=1e-3)
+
+
+def test_badness_counts_errors_before_cross_entropy():
+    y = torch.tensor([0, 1, 1])
+    wrong_but_sure = torch.tensor([[[9.0, 0.0], [0.0, 9.0], [1.0, 0.0]]])
+    right_but_unsure = torch.tensor([[[0.1, 0.0], [0.0, 0.1], [0.0, 0.1]]])
+    surer = 2 * right_but_unsure
+    scores = badness(torch.cat([wrong_but_sure, right_but_unsure, surer, surer * torch.nan]), y)
+    assert scores[2] < scores[1] < 1 < scores[0] < 2
+    assert scores[3] == torch.inf
+    assert badness(surer, torch.tensor([0, 1, -1]))[0] > 1
+
+
+@pytest.mark.parametrize("name", ["linear", "knn", "mlp", "attentive"])
+def test_labels_drawn_at_random_are_read_by_chance(name, monkeypatch):
+    monkeypatch.setattr(_heads, "LEAST", 100)
+    fast = {"attentive": {"lrs": (1e-3,), "weight_decays": (0.01,)}, "mlp": {"lrs": (3e-3,), "width": 16}}.get(name, {})
+    reading = probes.load(name)(**fast)(blobs(300, seed=1), blobs(600, seed=2), "noise")
+    assert abs(reading.score - 1 / 3) < 0.08
+    assert abs(np.mean(reading.recall) - 1 / 3) < 0.08
+
+
+@pytest.mark.parametrize("name", ["linear", "knn", "mlp", "attentive"])
+def test_nothing_of_the_held_out_rows_is_used_but_to_score(name, monkeypatch):
+    monkeypatch.setattr(_heads, "LEAST", 60)
+    fast = {"attentive": {"lrs": (1e-3,), "weight_decays": (0.01,)}, "mlp": {"lrs": (3e-3,), "width": 16}}.get(name, {})
+    probe, fit, test = probes.load(name)(**fast), blobs(90, seed=1), blobs(40, seed=2)
+    whole = probe(fit, test, "class")
+    part = probe(fit, test.select(np.arange(5)), "class")
+    np.testing.assert_array_equal(whole.predicted[:5], part.predicted)
+    loud = Features(100 * test.values + 50, test.targets)
+    told = Features(torch.cat([test.values, loud.values]), {"class": np.tile(test.targets["class"][::-1], 2)})
+    np.testing.assert_array_equal(probe(fit, told, "class").predicted[:40], whole.predicted)
+
+
+def test_the_mlp_reads_what_the_linear_probe_cannot():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(700, 2)).astype(np.float32)
+    targets = {"class": (x[:, 0] * x[:, 1] > 0).astype(int), "number": x[:, :1] * x[:, 1:]}
+    fit, test = Features(x, targets).select(np.arange(500)), Features(x, targets).select(np.arange(500, 700))
+    assert probes.Linear()(fit, test, "class").score < 0.65 < 0.9 < probes.MLP(width=32)(fit, test, "class").score
+    assert probes.Linear()(fit, test, "number").r2 < 0.2 < 0.9 < probes.MLP(width=32)(fit, test, "number").r2
+
+
+def test_a_probe_is_a_function_of_its_seed_and_leaves_the_global_one_alone(monkeypatch):
+    monkeypatch.setattr(_heads, "LEAST", 60)
+    fit, test = blobs(60, apart=0.3, seed=1), blobs(200, apart=0.3, seed=2)
+    torch.manual_seed(0)
+    mlp = probes.MLP(lrs=(3e-3,), width=16)
+    first = mlp(fit, test, "class", seed=3)
+    after = torch.rand(1)
+    torch.manual_seed(0)
+    assert torch.equal(after, torch.rand(1))
+    again, other = (mlp(fit, test, "class", seed=seed) for seed in (3, 4))
+    np.testing.assert_array_equal(first.predicted, again.predicted)
+    assert (first.predicted != other.predicted).any()
+
+
+def test_a_class_that_was_not_fitted_on_counts_as_wrong_and_truth_values_are_classes():
+    fit, test = blobs(90, apart=5.0, seed=1), blobs(60, apart=5.0, seed=2)
+    few = fit.select(fit.targets["class"] != 2)
+    reading = probes.Linear()(few, test, "class")
+    assert reading.classes == (0, 1)
+    assert reading.accuracy.rate == pytest.approx((test.targets["class"] != 2).mean())
+    assert numbered(np.array([[3], [9], [4], [1]]), np.array([1, 3, 4])).tolist() == [1, -1, 2, 0]
+    same = Features(fit.values, {"class": fit.targets["class"] == 1})
+    truth = Features(test.values, {"class": test.targets["class"] == 1})
+    assert probes.Linear()(same, truth, "class").score > 0.95
+
+
+def test_intervals_are_over_episodes_because_their_rows_are_not_independent():
+    fit, test = blobs(200, apart=0.5, seed=1), blobs(200, apart=0.5, seed=2)
+    once = probes.Linear(l2=(0.1,))(fit, test, "class")
+    copied = Features(
+        test.values.repeat(9, 1), {"class": np.tile(test.targets["class"], 9)}, np.tile(np.arange(200), 9)
+    )
+    many = probes.Linear(l2=(0.1,))(fit, copied, "class")
+    assert once.score == pytest.approx(many.score)
+    assert many.estimate.n == 200 < many.accuracy.n == 1800
+    width = once.accuracy.high - once.accuracy.low
+    assert many.estimate.high - many.estimate.low == pytest.approx(width, rel=0.15)
+    assert many.accuracy.high - many.accuracy.low < width / 2
+    assert str(once) == str(once.accuracy)
+    assert "200 episodes" in str(many)
+
+
+def test_the_constant_answers_with_the_commonest_class_or_the_mean():
+    fit = Features(torch.zeros(4, 2), {"class": np.array([5, 5, 7, 5]), "number": np.array([1.0, 2.0, 3.0, 6.0])})
+    test = Features(torch.zeros(2, 2), {"class": np.array([5, 7]), "number": np.array([1.0, 5.0])})
+    reading = probes.Constant()(fit, test, "class")
+    assert reading.predicted.tolist() == [5, 5]
+    assert probes.Constant()(fit, test, "number").predicted.tolist() == [[3.0], [3.0]]
+    assert reading.recall == (1.0, 0.0)
+
+
+def test_few_labels_are_balanced_and_no_episode_is_drawn_twice():
+    rng = np.random.default_rng(0)
+    classes, episode = rng.integers(0, 4, 480), np.arange(480) // 8
+    rows, others = few_labels(classes, episode, 3, 5, seed=1)
+    assert np.bincount(classes[rows]).tolist() == [3] * 4
+    assert np.bincount(classes[others]).tolist() == [5] * 4
+    assert len(np.unique(episode[np.concatenate([rows, others])])) == 32
+    again, fresh = few_labels(classes, episode, 3, 5, seed=1), few_labels(classes, episode, 3, 5, seed=2)
+    np.testing.assert_array_equal(again[0], rows)
+    assert not np.array_equal(fresh[0], rows)
+    with pytest.raises(DataError, match="need 400 episodes of each class"):
+        few_labels(classes, episode, 200, 200, seed=0)
+
+
+def test_more_labels_are_read_better_and_a_single_setting_needs_no_others():
+    fit, test = blobs(300, apart=0.7, seed=1), blobs(300, apart=0.7, seed=2)
+    results = low_shot(probes.Linear(), fit, test, "class", shots=(1, 20), draws=4)
+    assert [one.shots for one in results] == [one.chosen_on for one in results] == [1, 20]
+    assert results[0].accuracy.mean + 0.1 < results[1].accuracy.mean
+    assert results[1].accuracy.mean == pytest.approx(np.mean(results[1].draws))
+    assert len(set(results[0].draws)) > 1
+    (single,) = low_shot(probes.Linear(l2=(0.1,)), fit, test, "class", shots=(2,), draws=2)
+    assert single.chosen_on == 0 and single.rows_test == 300
+    with pytest.raises(DataError, match="is a quantity"):
+        low_shot(probes.Linear(), fit, test, "number")
+
+
+def test_few_labels_are_all_that_is_fitted(monkeypatch):
+    counts = []
+    kept = Linear.read
+
+    def read(self, task):
+        counts.append((len(task.fit.x), len(task.aside.x), len(task.whole.x)))
+        return kept(self, task)
+
+    monkeypatch.setattr(Linear, "read", read)
+    fit = blobs(300, seed=1)
+    low_shot(probes.Linear(), fit, blobs(30, seed=2), "class", shots=(2,), draws=1)
+    low_shot(probes.Linear(l2=(0.1,)), fit, blobs(30, seed=2), "class", shots=(2,), draws=1)
+    assert counts == [(6, 6, 6), (6, 0, 6)]
+
+
+def test_a_map_becomes_the_commonest_class_of_each_cell():
+    maps = np.array([[[1, 1, 2, 2], [1, 3, 2, -1], [-1, -1, 4, 4], [-1, -1, 5, 5]]])
+    assert per_token(maps, 4).tolist() == [[1, 2, -1, 4]]
+    assert per_token(maps, 8, (4, 2)).tolist() == [[1, 2, 1, 2, -1, 4, -1, 5]]
+    assert per_token(maps.astype(np.float32), 4).tolist() == [[1.5, 1.25, -1.0, 4.5]]
+    tokens = np.zeros((2, 9, 2), np.float32)
+    assert per_token(tokens, 9) is tokens
+    assert per_token(np.zeros((2, 64, 64), np.float32), 64).shape == (2, 64)
+    with pytest.raises(ConfigError, match="form no grid"):
+        per_token(maps, 5)
+    with pytest.raises(DataError, match="at least 8 x 8"):
+        per_token(maps, 64)
+
+
+def scenes(count, seed):
+    """Pictures of 4 x 4 tokens: those of a square in it carry one sign, the others the other."""
+    rng = np.random.default_rng(seed)
+    maps = np.zeros((count, 8, 8), np.int64)
+    for picture, (y, x) in zip(maps, rng.integers(0, 3, (count, 2)) * 2, strict=True):
+        picture[y : y + 4, x : x + 4] = 1
+    label = per_token(maps, 16)
+    values = rng.normal(size=(count, 16, 6))
+    values[..., 0] += 8 * label - 4
+    depth = values[..., 1] * 2 + 1
+    maps[:, 7, 7] = -1
+    return Features(values.astype(np.float32), {"map": maps, "depth": depth})
+
+
+def test_the_dense_probe_reads_every_token():
+    fit, test = scenes(40, 0), scenes(30, 1)
+    reading = probes.Dense()(fit, test, "map")
+    assert reading.rows_test == 30 * 16 and reading.estimate.n == 30
+    assert reading.mean_iou > 0.98 and reading.score > 0.99
+    assert probes.Dense()(fit, test, "depth").r2 > 0.999
+    floor = blind(probes.Dense())(fit, test, "map")
+    assert floor.mean_iou == pytest.approx(floor.score / 2)
+    assert probes.Dense(tokens=160)(fit, test, "map").rows_fit == 160
+    with pytest.raises(DataError, match="tokens=True"):
+        probes.Dense()(blobs(), blobs(seed=1), "class")
+
+
+def test_intersection_over_union_is_what_it_says():
+    values = torch.tensor([[[-1.0], [-1.0], [1.0], [1.0]]]).repeat(6, 1, 1)
+    fit = Features(values, {"map": np.tile([0, 0, 1, 1], (6, 1))})
+    test = Features(values[:1], {"map": np.array([[0, 1, 1, 1]])})
+    reading = probes.Dense(reader=probes.Linear(l2=(0.01,)))(fit, test, "map")
+    assert reading.iou == (1 / 2, 2 / 3)
+    assert reading.mean_iou == pytest.approx(7 / 12)
+    assert reading.accuracy == wilson(3, 4)
+
+
+def test_probes_say_which_targets_suit_them():
+    targets = {
+        "class": np.zeros(3, int),
+        "truth": np.zeros((3, 1), bool),
+        "position": np.zeros((3, 2)),
+        "map": np.zeros((3, 4, 4), int),
+        "depth": np.zeros((3, 4, 4)),
+        "tokens": np.zeros((3, 16), int),
+        "name": np.full(3, "cat"),
+    }
+    suit = {probe: {name for name, target in targets.items() if probe.suits(target)} for probe in (LINEAR, DENSE)}
+    assert suit[LINEAR] == {"class", "truth", "position"}
+    assert suit[DENSE] == {"map", "depth", "tokens"}
+
+
+def test_what_cannot_be_read_is_refused_with_advice():
+    fit, test = blobs(60, seed=1), blobs(30, seed=2)
+    with pytest.raises(ConfigError, match="Did you mean 'class'"):
+        probes.Linear()(fit, test, "clas")
+    still = Features(fit.values, {"class": np.zeros(60, int)})
+    with pytest.raises(DataError, match="does not vary over the rows to fit on"):
+        probes.Linear()(still, test, "class")
+    with pytest.raises(DataError, match="probe 'dense'"):
+        probes.Linear()(Features(fit.values, {"class": np.zeros((60, 4), int)}), test, "class")
+    with pytest.raises(DataError, match="a class is a whole number"):
+        probes.Linear()(Features(fit.values, {"class": np.full(60, "cat")}), test, "class")
+    with pytest.raises(DataError, match="two episodes"):
+        probes.Linear()(Features(fit.values, fit.targets, np.zeros(60, np.int64)), test, "class")
+    with pytest.raises(DataError, match="one entry for each"):
+        Features(fit.values, {"class": np.zeros(3, int)})
+    with pytest.raises(ConfigError, match="at least 1"):
+        probes.KNN(k=())
+    with pytest.raises(ConfigError, match="learning rates"):
+        probes.MLP(lrs=())
+    with pytest.raises(ConfigError, match="Did you mean 'linear'"):
+        probes.load("linaer")
+    assert set(probes.names()) >= {"attentive", "constant", "dense", "knn", "linear", "mlp"}
+
+
+def test_problems_end_by_themselves_and_cost_nothing_afterwards():
+    scales = torch.tensor([1.0, 30.0, 1000.0], dtype=torch.float64)
+    asked = []
+
+    def objective(point, which):
+        asked.append(len(which))
+        weight = torch.stack([torch.ones_like(scales[which]), scales[which]], dim=1)
+        return ((point - 2) ** 2 * weight).sum(1), 2 * (point - 2) * weight
+
+    found = minimise(objective, torch.zeros(3, 2, dtype=torch.float64), steps=200, tolerance=1e-8)
+    torch.testing.assert_close(found, torch.full_like(found, 2.0), atol=1e-8, rtol=0)
+    assert asked[0] == 3 and min(asked) == 1
