@@ -1,11 +1,11 @@
-"""Representations against pixels on Fashion-MNIST, at equal FLOPs: `OMP_NUM_THREADS=1 uv run benchmarks/images.py DATA`.
+"""Representations against pixels on Fashion-MNIST at equal cost: `OMP_NUM_THREADS=1 uv run benchmarks/images.py DATA`.
 
 DATA is what `uv run benchmarks/real_data.py fashion_mnist --to DATA` makes. I-JEPA, LeJEPA, the masked autoencoder at
 JEPA's masks (`mae_blocks`) and at its own (`mae`), and supervised training, all with the same encoder (96 wide, 6 deep,
 patches of 4), from the same 60,000 pictures, each to the same budget of floating-point operations: forward and backward
-of everything, target encoder, predictor, decoder and projector counted. On a log grid of operations the frozen encoder is
-read by a linear probe on 10,000 pictures and on 12 labels a class (10 draws), scored on the 10,000 test pictures, which
-nothing was chosen on. Floors: the untrained encoder and the raw pixels.
+of everything, target encoder, predictor, decoder and projector counted. On a log grid of operations the frozen encoder
+is read by a linear probe on 10,000 pictures and on 12 labels a class (10 draws), scored on the 10,000 test pictures,
+which nothing was chosen on. Floors: the untrained encoder and the raw pixels.
 
 Writes benchmarks/results/images.json after every run, goes on where it stopped, and resumes a run within it.
 """
@@ -158,7 +158,7 @@ def floors(seed: int, data: tuple[Any, Any]) -> dict[str, Any]:
     model.fit(train.statistics())
     found = {"untrained": probed(model, train, test)}
     if seed == 0:
-        found["raw"] = probed(extraction.floors(model)["raw"], train, test)
+        found["raw"] = probed(tc.evaluation.floors(model)["raw"], train, test)
     return found
 
 
