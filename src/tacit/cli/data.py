@@ -4,39 +4,45 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 import tyro
+
+from tacit.errors import ConfigError
 
 __all__ = ["info", "check", "convert"]  # noqa: RUF022 - the order of --help
 
 Dataset: TypeAlias = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="DATASET")]
 
 
-def info(path: Dataset, /) -> None:
+def info(path: Dataset, /, *, set: tuple[str, ...] = ()) -> None:
     """Say what a dataset holds.
 
     For example: tacit data info data/two_rooms
 
+    For example: tacit data info holiday/photos --set size=64
+
     Args:
-        path: A dataset.
+        path: A dataset, or a file or folder of pictures, films or signals.
+        set: How to read what is no dataset, each NAME=VALUE: options of its reader in tacit.data.readers.
     """
     import tacit as tc
 
-    print(tc.data.info(path))
+    print(tc.data.info(path, **_options(set)))
 
 
-def check(path: Dataset, /) -> None:
+def check(path: Dataset, /, *, set: tuple[str, ...] = ()) -> None:
     """Read every episode and name each file, episode and field that is wrong; exit code 1 if there is one.
 
     For example: tacit data check data/two_rooms
 
     Args:
-        path: A dataset.
+        path: A dataset, or a file or folder of pictures, films or signals.
+        set: How to read what is no dataset, each NAME=VALUE: options of its reader in tacit.data.readers.
     """
     import tacit as tc
 
-    findings = tc.data.check(path)
+    findings = tc.data.check(path, **_options(set))
     for finding in findings:
         print(finding)
     print(f"{path}: {len(findings)} findings" if findings else f"{path}: nothing wrong")
@@ -49,17 +55,30 @@ def convert(
     /,
     *,
     format: str = "lerobot",
+    set: tuple[str, ...] = (),
 ) -> None:
-    """Write a dataset in another format.
+    """Write a dataset in another format, or pictures, films or signals as a dataset.
 
     For example: tacit data convert data/two_rooms two_rooms.h5 --format hdf5
 
+    For example: tacit data convert holiday/photos data/photos --set size=64 on_error=skip
+
     Args:
-        source: A dataset in any format that Tacit reads.
+        source: A dataset in any format that Tacit reads, or a file or folder of pictures, films or signals.
         target: Where to write; nothing may be there.
         format: The format to write.
+        set: How to read what is no dataset, each NAME=VALUE: options of its reader in tacit.data.readers.
     """
     import tacit as tc
 
-    tc.data.convert(source, target, format)
+    tc.data.save(tc.data.open(source, **_options(set)), target, format, progress=True)
     print(f"{target}: written. Next: tacit data check {target}")
+
+
+def _options(words: tuple[str, ...]) -> dict[str, Any]:
+    from tacit.cli._run import options
+
+    found = options(words)
+    if "path" in found:
+        raise ConfigError("no reader has the option 'path'; give the path as the first word.")
+    return found

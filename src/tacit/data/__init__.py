@@ -23,6 +23,7 @@ __getattr__, __dir__, __all__ = lazy(
         "from_episodes": "tacit.data.memory",
         "info": "tacit.data.inspection",
         "open": "tacit.data.reading",
+        "readers": "tacit.data.readers",
         "save": "tacit.data.writing",
     },
 )

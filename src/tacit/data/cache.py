@@ -57,12 +57,13 @@ def filled(
     folder = home / key
     names = (*modalities, "action")
     counts = {name: rows(storage.spec, name, storage.lengths) for name in names}
+    first = {name: np.cumsum(counts[name]) - counts[name] for name in names}
     try:
         with _locked(home):
             have = _present(folder, {name: _size(storage, name, counts[name]) for name in names})
             missing = [int(index) for index in np.unique(indices) if index not in have]
             if missing:
-                _fill(storage, folder, modalities, counts, missing)
+                _fill(storage, folder, modalities, first, missing)
                 sync(folder)  # before the index says that the episodes are there
                 write_atomically(folder / "index.json", json.dumps(sorted({*have, *missing})))
             arrays = {name: _map(folder, storage, name, counts[name]) for name in names}
@@ -71,7 +72,6 @@ def filled(
             f"the cache of decoded episodes in {folder} cannot be written ({error}). "
             "Make room, or copy the dataset to a folder that can be written."
         ) from error
-    first = {name: np.cumsum(counts[name]) - counts[name] for name in names}
     action = arrays.pop("action")
     return Arena(arrays, action.view(np.float32), first)
 
@@ -122,19 +122,18 @@ def _fill(
     storage: Storage,
     folder: Path,
     modalities: tuple[str, ...],
-    counts: dict[str, npt.NDArray[np.int64]],
+    first: dict[str, npt.NDArray[np.int64]],
     indices: Sequence[int],
 ) -> None:
     """Decode episodes into their places; plain writes, so that a full disk is an error and not a crash."""
-    episodes = Episodes(storage)
-    files = {name: _file(folder, name).open("r+b") for name in counts}
+    episodes = Episodes(storage, np.asarray(indices))
+    files = {name: _file(folder, name).open("r+b") for name in first}
     try:
-        for index in indices:
-            episode = episodes.read(index, modalities)
+        for index, episode in zip(indices, episodes.stream(modalities), strict=True):
             for name, file in files.items():
                 values = episode.action if name == "action" else episode.observation[name]
                 shape, dtype = _row(storage, name)
-                file.seek(int(counts[name][:index].sum()) * int(np.prod(shape)) * dtype.itemsize)
+                file.seek(int(first[name][index]) * int(np.prod(shape)) * dtype.itemsize)
                 file.write(np.ascontiguousarray(values).data)
     finally:
         for file in files.values():
@@ -143,7 +142,10 @@ def _fill(
 
 def _map(folder: Path, storage: Storage, name: str, counts: npt.NDArray[np.int64]) -> Array:
     shape, dtype = _row(storage, name)
-    return np.memmap(_file(folder, name), dtype, mode="r", shape=(int(counts.sum()), *shape))
+    whole = (int(counts.sum()), *shape)
+    if not np.prod(whole):  # nobody acts, and an empty file cannot be mapped
+        return np.zeros(whole, dtype)
+    return np.memmap(_file(folder, name), dtype, mode="r", shape=whole)
 
 
 def _file(folder: Path, name: str) -> Path:

@@ -12,6 +12,7 @@ from tacit._registry import suggest
 from tacit.data.findings import Defect, problems
 from tacit.data.statistics import fit
 from tacit.data.storage import Arena, Storage, combine
+from tacit.data.threads import ahead
 from tacit.errors import ConfigError, SpecError
 from tacit.types import Episode, Spec, Statistics
 
@@ -63,7 +64,7 @@ class Episodes(Sequence[Episode]):
         return Episodes(self._storage, self._indices[index]) if isinstance(index, slice) else self.read(index)
 
     def __iter__(self) -> Iterator[Episode]:
-        return (self.read(index) for index in range(len(self)))
+        return self.stream()
 
     def __repr__(self) -> str:
         return f"<{len(self)} episodes of {', '.join(self.spec.modalities)}, {int(self.lengths.sum())} observations>"
@@ -79,6 +80,18 @@ class Episodes(Sequence[Episode]):
         for field, problem in problems(episode, self.spec, self._storage.labels):
             raise Defect(self._storage.file(number, field), number, field, problem)
         return episode
+
+    def file(self, index: int) -> str:
+        """The file that holds the episode at ``index``: which picture, film or signal it is."""
+        return self._storage.file(int(self._indices[index]), next(iter(self.spec.modalities)))
+
+    def stream(self, modalities: Collection[str] | None = None) -> Iterator[Episode]:
+        """The episodes in order with some of their modalities; what takes long to decode, threads read ahead."""
+        names = known(modalities, self.spec)
+        order = range(len(self))
+        if self._storage.parallel:
+            return ahead(lambda index: self.read(index, names), order)
+        return (self.read(index, names) for index in order)
 
     def select(self, indices: Iterable[int]) -> Episodes:
         """These of the episodes, in this order."""

@@ -54,7 +54,7 @@ def problems(episode: Episode, spec: Spec, labels: Labels) -> Iterator[tuple[str
     """Every field of ``episode`` that breaks ``spec`` or ``labels``, and how; a modality it lacks is not looked at."""
     steps = len(episode)
     action = (steps - 1, spec.action.size)
-    if steps < 2:
+    if steps < 2 and spec.action.size:
         yield "action", "the episode is empty: expected at least one action between two observations. Leave it out."
     if episode.seed is not None and not (isinstance(episode.seed, int) and abs(episode.seed) < 2**63):
         yield "seed", f"expected an int of 64 bits or None; got {episode.seed!r}."
@@ -95,6 +95,8 @@ def _actions(field: str, value: Array, shape: tuple[int, ...], spec: Spec) -> It
     before = list(_array(field, value, shape, "float32"))
     if before:
         yield from before
+    elif not spec.action.size:
+        return
     elif isinstance(spec.action, Box):
         low, high = np.array(spec.action.low, np.float32), np.array(spec.action.high, np.float32)
         rounding = np.spacing(np.maximum(np.abs(low), np.abs(high)))

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tacit.data.episodes import Episodes
 from tacit.data.findings import Defect, Finding, Labels, problems
-from tacit.data.reading import format_of
-from tacit.data.storage import Storage
+from tacit.data.reading import reader_of
+from tacit.data.storage import Reader, Storage
 from tacit.errors import DataError
 from tacit.types import Spec
 
@@ -22,7 +23,7 @@ class Info:
 
     Attributes:
         path: Where it is.
-        format: Its format.
+        format: Its format, or what reads it.
         episodes: The number of episodes.
         observations: The number of observations.
         shortest: Observations of the shortest episode.
@@ -47,14 +48,14 @@ class Info:
     hash: str
 
 
-def info(path: str | os.PathLike[str]) -> Info:
-    """What the dataset at ``path`` holds, from its index alone.
+def info(path: str | os.PathLike[str], reader: str | Reader | None = None, **options: Any) -> Info:
+    """What the dataset at ``path`` holds, from its index alone; of other files, what :func:`tacit.data.open` makes.
 
     Raises:
         DataError: if there is none, or its index is damaged.
     """
     place = Path(path)
-    name, form = format_of(place)
+    name, form = reader_of(place, reader, options)
     storage = form.open(place)
     files = [place] if place.is_file() else [item for item in place.rglob("*") if ".cache" not in item.parts]
     return Info(
@@ -72,15 +73,18 @@ def info(path: str | os.PathLike[str]) -> Info:
     )
 
 
-def check(path: str | os.PathLike[str]) -> list[Finding]:
+def check(path: str | os.PathLike[str], reader: str | Reader | None = None, **options: Any) -> list[Finding]:
     """Everything that is wrong with the dataset at ``path``: every byte is read and every episode checked.
 
     Returns:
         The findings, none for a sound dataset.
+
+    Raises:
+        ConfigError: if the reader has no such option; see :func:`tacit.data.open`.
     """
     place = Path(path)
     try:
-        storage = format_of(place)[1].open(place)
+        storage = reader_of(place, reader, options)[1].open(place)
     except Defect as defect:
         return [defect.finding]
     except DataError as error:

@@ -48,6 +48,8 @@ def require(episode: Episode, spec: Spec, labels: Labels, file: str, index: int)
 class _Memory:
     """A storage whose arena is all there is; episodes are views of it."""
 
+    parallel = False
+
     def __init__(self, episodes: Sequence[Episode], spec: Spec, labels: Labels) -> None:
         self.spec, self.labels = spec, labels
         self.lengths = np.array([len(episode) for episode in episodes], dtype=np.int64)

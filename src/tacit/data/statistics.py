@@ -41,6 +41,8 @@ class _Sums:
 
     def add(self, values: Array) -> None:
         """Merge ``values [n, size]``."""
+        if not values.size:
+            return
         count, mean, squares = _block(values)
         total = self.count + count
         shift = mean - self.mean
@@ -49,7 +51,7 @@ class _Sums:
         self.count = total
 
     def std(self) -> npt.NDArray[np.float64]:
-        return np.asarray(np.sqrt(self.squares / self.count))
+        return np.asarray(np.sqrt(self.squares / max(self.count, 1)))
 
 
 def _block(values: Array) -> tuple[int, npt.NDArray[np.float64], npt.NDArray[np.float64]]:

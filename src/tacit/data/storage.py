@@ -16,7 +16,7 @@ from tacit._config import from_json, to_json
 from tacit.data.findings import Labels
 from tacit.types import Array, Episode, Spec
 
-__all__ = ["Arena", "Format", "Storage", "combine", "digest", "files_digest", "rows"]
+__all__ = ["Arena", "Format", "Reader", "Storage", "combine", "digest", "files_digest", "rows"]
 
 
 class Storage(Protocol):
@@ -33,6 +33,10 @@ class Storage(Protocol):
     @property
     def lengths(self) -> npt.NDArray[np.int64]:
         """Observations of each episode."""
+
+    @property
+    def parallel(self) -> bool:
+        """Whether threads may read at the same time, and gain by it."""
 
     def read(self, index: int, modalities: Collection[str], /) -> Episode:
         """Episode ``index`` with the named modalities.
@@ -51,18 +55,22 @@ class Storage(Protocol):
         """The episodes end to end; those at ``indices`` are filled in for certain."""
 
 
-class Format(Protocol):
-    """A way to store episodes: a frozen dataclass of its options, in a file of ``tacit.data.formats``."""
+class Reader(Protocol):
+    """A way to read what other programs made: a frozen dataclass of options, a file of ``tacit.data.readers``."""
 
     def recognises(self, path: Path) -> bool:
-        """Whether something at ``path``, whole or damaged, is of this format."""
+        """Whether something at ``path``, whole or damaged, is of this kind."""
 
     def open(self, path: Path) -> Storage:
-        """Read a dataset.
+        """Read it.
 
         Raises:
             DataError: if its index is missing, damaged or inconsistent.
         """
+
+
+class Format(Reader, Protocol):
+    """A way to store episodes and to read them: a frozen dataclass of options, a file of ``tacit.data.formats``."""
 
     def prepare(self, spec: Spec, labels: Labels, base: Path | None, /) -> None:
         """Refuse what cannot be written, before anything is.
@@ -72,8 +80,8 @@ class Format(Protocol):
             DataError: if no episode can be added to the dataset ``base``.
         """
 
-    def stage(self, folder: Path, episode: Episode, spec: Spec, labels: Labels, /) -> None:
-        """Write one checked episode into an empty folder of its own."""
+    def stage(self, folder: Path, episodes: Sequence[Episode], spec: Spec, labels: Labels, /) -> None:
+        """Write checked episodes into an empty folder of their own."""
 
     def build(self, target: Path, spec: Spec, labels: Labels, staged: Sequence[Path], base: Path | None) -> None:
         """Write at ``target``, where nothing is, the episodes of the dataset ``base`` and then those staged."""
@@ -98,7 +106,8 @@ def rows(spec: Spec, name: str, lengths: npt.NDArray[np.int64]) -> npt.NDArray[n
     """How many rows of modality ``name`` (or of ``action``) each episode takes in an arena."""
     if name == "action":
         return lengths
-    return np.array([spec.samples(name, int(steps)) for steps in lengths], dtype=np.int64)
+    different, where = np.unique(lengths, return_inverse=True)
+    return np.array([spec.samples(name, int(steps)) for steps in different], dtype=np.int64)[where]
 
 
 def digest(episode: Episode, salt: str = "") -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -15,14 +16,15 @@ from tacit.data.episodes import Episodes
 from tacit.data.files import sync, write_atomically
 from tacit.data.findings import Labels, label_schema
 from tacit.data.memory import require
-from tacit.data.reading import format_of, unfinished
-from tacit.data.storage import Format
+from tacit.data.reading import reader_of, staged_name, unfinished, waiting
+from tacit.data.storage import Format, Reader
 from tacit.errors import DataError, SpecError
 from tacit.types import Episode, Spec
 
 __all__ = ["Writer", "convert", "save"]
 
 ABOUT, SIZES = "about.json", "sizes.json"
+GROUP, GROUP_BYTES = 256, 2**18
 
 
 class Writer:
@@ -54,6 +56,7 @@ class Writer:
         self._staging = unfinished(self.path)
         self._recover()
         self._labels: Labels | None = None
+        self._staged: list[Path] = []
         self._published = self._existing() if self.path.exists() else 0
         self._count = self._resume() if self._staging.exists() else self._published
 
@@ -76,8 +79,32 @@ class Writer:
         Raises:
             SpecError: naming the episode and field that break the spec; nothing is written then.
         """
-        labels = label_schema(episode) if self._labels is None else self._labels
-        require(episode, self.spec, labels, str(self.path), self._count)
+        self._add([episode])
+
+    def extend(self, episodes: Iterable[Episode]) -> None:
+        """Add many episodes; small ones are kept in groups, which is far faster than one at a time.
+
+        What a kill or an error leaves is the whole groups before it, of at most 256 episodes and about 256 kB.
+
+        Raises:
+            SpecError: naming the episode and field that break the spec.
+        """
+        group: list[Episode] = []
+        size = 0
+        for episode in episodes:
+            group.append(episode)
+            size += sum(value.nbytes for value in episode.observation.values())
+            if size >= GROUP_BYTES or len(group) == GROUP:
+                self._add(group)
+                group, size = [], 0
+        if group:
+            self._add(group)
+
+    def _add(self, group: Sequence[Episode]) -> None:
+        """Keep a group of episodes, all of them or none."""
+        labels = label_schema(group[0]) if self._labels is None else self._labels
+        for index, episode in enumerate(group, self._count):
+            require(episode, self.spec, labels, str(self.path), index)
         if not self._staging.exists():
             self._format.prepare(self.spec, labels, self.path if self._published else None)
             self._staging.mkdir(parents=True)
@@ -86,10 +113,12 @@ class Writer:
         draft = self._staging / "draft"
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir()
-        self._format.stage(draft, episode, self.spec, labels)
+        self._format.stage(draft, group, self.spec, labels)
         (draft / SIZES).write_text(json.dumps({path.name: path.stat().st_size for path in draft.iterdir()}))
-        draft.rename(self._folder(self._count))
-        self._count += 1
+        place = self._staging / staged_name(self._count, len(group))
+        draft.rename(place)
+        self._staged.append(place)
+        self._count += len(group)
 
     def close(self) -> None:
         """Put the dataset with the added episodes in the place of the one before, at once.
@@ -104,18 +133,14 @@ class Writer:
         if self._labels is None:
             raise DataError(f"{self._staging} was changed by someone else. Delete it and write again.")
         new, old = self._staging / "new", self._staging / "old"
-        staged = [self._folder(index) for index in range(self._published, self._count)]
         base = self.path if self._published else None
-        self._format.build(new, self.spec, self._labels, staged, base)
+        self._format.build(new, self.spec, self._labels, self._staged, base)
         sync(new)
         if self.path.is_dir():
             self.path.rename(old)
         new.replace(self.path)
         shutil.rmtree(self._staging)
-        self._published = self._count
-
-    def _folder(self, index: int) -> Path:
-        return self._staging / f"episode-{index:06d}"
+        self._published, self._staged = self._count, []
 
     def _about(self, labels: Labels) -> dict[str, Any]:
         options = {"name": type(self._format).__name__, "options": to_json(self._format)}
@@ -134,7 +159,7 @@ class Writer:
 
     def _existing(self) -> int:
         """The episodes of the dataset that is there."""
-        form = format_of(self.path)[1]
+        form = reader_of(self.path)[1]
         storage = form.open(self.path)
         if storage.spec != self.spec or type(form) is not type(self._format):
             raise SpecError(
@@ -158,12 +183,12 @@ class Writer:
                 f"{self._staging} keeps episodes of another spec or format: {about}. "
                 "Open the writer with those, or delete that folder."
             )
-        count = self._published
-        while self._whole(self._folder(count)):
-            count += 1
-        keep = {ABOUT, *(self._folder(index).name for index in range(self._published, count))}
+        count, there = self._published, waiting(self._staging)
+        while count in there and self._whole(there[count][0]):
+            self._staged.append(there[count][0])
+            count += there[count][1]
         for item in self._staging.iterdir():
-            if item.name not in keep:
+            if item.name != ABOUT and item not in self._staged:
                 shutil.rmtree(item) if item.is_dir() else item.unlink()
         self._labels = labels
         return count
@@ -176,7 +201,9 @@ class Writer:
             return False
 
 
-def save(episodes: Episodes, path: str | os.PathLike[str], format: str | Format = "lerobot") -> None:
+def save(
+    episodes: Episodes, path: str | os.PathLike[str], format: str | Format = "lerobot", *, progress: bool = False
+) -> None:
     """Write episodes to a new dataset, whole or not at all.
 
     Args:
@@ -184,6 +211,7 @@ def save(episodes: Episodes, path: str | os.PathLike[str], format: str | Format 
         path: Where; nothing may be there.
         format: A name of ``tacit.data.formats``, or a format with its options, such as
             ``tacit.data.formats.LeRobot(lossless=False)``.
+        progress: Show a progress bar on stderr.
 
     Raises:
         DataError: if something is there already, or there is no episode.
@@ -199,14 +227,30 @@ def save(episodes: Episodes, path: str | os.PathLike[str], format: str | Format 
         shutil.rmtree(leftover, ignore_errors=True)
     try:
         with Writer(draft, episodes.spec, format) as writer:
-            for episode in episodes:
-                writer.add(episode)
+            writer.extend(_shown(episodes) if progress else episodes)
         draft.rename(place)
     finally:
         for leftover in leftovers:
             shutil.rmtree(leftover, ignore_errors=True)
 
 
-def convert(source: str | os.PathLike[str], target: str | os.PathLike[str], format: str | Format) -> None:
-    """Write the dataset at ``source`` to ``target`` in another format; see :func:`save`."""
-    save(Episodes(format_of(Path(source))[1].open(Path(source))), target, format)
+def _shown(episodes: Episodes) -> Iterator[Episode]:
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True)) as bar:
+        yield from bar.track(episodes, total=len(episodes), description="episodes")
+
+
+def convert(
+    source: str | os.PathLike[str],
+    target: str | os.PathLike[str],
+    format: str | Format,
+    reader: str | Reader | None = None,
+    *,
+    progress: bool = False,
+    **options: Any,
+) -> None:
+    """Write what is at ``source`` to ``target`` as a dataset; see :func:`tacit.data.open` and :func:`save`."""
+    place = Path(source)
+    save(Episodes(reader_of(place, reader, options)[1].open(place)), target, format, progress=progress)

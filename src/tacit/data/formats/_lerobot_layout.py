@@ -96,7 +96,7 @@ def plan(spec: Spec, labels: Labels, videos: tuple[str, ...]) -> Layout:
 def columns(layout: Layout) -> dict[str, tuple[str, int]]:
     """Dtype and width of every column of numbers that a dataset of ``layout`` has for each step."""
     spec = layout.spec
-    widths = {"action": ("float32", spec.action.size)}
+    widths = {"action": ("float32", spec.action.size)} if spec.action.size else {}
     for name, modality in spec.modalities.items():
         if modality.kind != "pixels":
             each = spec.samples(name, 1) if modality.kind == "series" else 1
@@ -169,9 +169,8 @@ def _infer(root: Path, info: Mapping[str, Any]) -> Layout:
             modalities[name], keys[name] = Modality("vector", (int(np.prod(shape)),)), key
         else:
             labels[key], label_keys[key] = (dtype, () if shape == (1,) else shape), key
-    if "action" not in info["features"]:
-        raise Defect(root / INFO, None, "action", "expected a feature 'action'; this dataset records none.")
-    spec = Spec(modalities, _range(root), float(info["fps"]))
+    action = _range(root) if "action" in info["features"] else Box((), ())
+    spec = Spec(modalities, action, float(info["fps"]))
     return Layout(spec, keys, labels, label_keys, tuple(videos))
 
 

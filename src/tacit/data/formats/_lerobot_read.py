@@ -17,6 +17,7 @@ from tacit.data.findings import Defect, Labels
 from tacit.data.formats import _lerobot_layout as layouts
 from tacit.data.formats._images import decode_image
 from tacit.data.formats._lerobot_layout import Layout, columns
+from tacit.data.formats._lerobot_rows import DataFile, Group, Rows, flat, plain
 from tacit.data.formats._series import unpack
 from tacit.data.formats._video import decode_video
 from tacit.data.storage import Arena, files_digest
@@ -28,6 +29,8 @@ __all__ = ["LeRobotStorage"]
 class LeRobotStorage:
     """A dataset of layout v3.0, written by Tacit or by lerobot."""
 
+    parallel = False
+
     def __init__(self, root: Path) -> None:
         self.root = root
         self._info = _load_info(root)
@@ -36,8 +39,8 @@ class LeRobotStorage:
         self._tasks = _load_tasks(root)
         self.lengths = np.array([row["length"] for row in self._rows], dtype=np.int64)
         self._offsets = self._place()
-        self._open: tuple[Path, pq.ParquetFile] | None = None
-        self._last: tuple[tuple[Path, int, int, tuple[str, ...]], pa.Table] | None = None
+        self._open: DataFile | None = None
+        self._last: tuple[tuple[Path, int, int, tuple[str, ...]], Group] | None = None
         self._files_digest = ""
 
     def __reduce__(self) -> tuple[type[LeRobotStorage], tuple[Path]]:
@@ -75,20 +78,22 @@ class LeRobotStorage:
         layout, row = self._layout, self._rows[index]
         numbers = {key: kind for key, kind in columns(layout).items() if key in self._wanted(modalities)}
         pictures = [layout.keys[name] for name in modalities if self._is_image(name)]
-        table = self._table(index, [*numbers, *pictures, *layouts.BOOKKEEPING])
-        self._check_rows(index, table)
-        values = {key: self._numbers(index, table, key, *kind) for key, kind in numbers.items()}
-        action = values["action"].astype(np.float32, copy=False)
-        observation = {name: self._observation(index, name, table, values) for name in modalities}
+        rows = self._table(index, [*numbers, *pictures, *layouts.BOOKKEEPING])
+        self._check_rows(index, rows)
+        values = {key: self._numbers(index, rows, key, *kind) for key, kind in numbers.items()}
+        action = np.zeros((rows.length, 0), np.float32)
+        if "action" in values:
+            action = values["action"].astype(np.float32, copy=False)
+        observation = {name: self._observation(index, name, rows, values) for name in modalities}
         return Episode(
             observation=observation,
             action=action[:-1],
             terminated=bool(row.get("tacit/terminated", False)),
-            final_action=action[-1] if row.get("tacit/final_action", True) else None,
+            final_action=action[-1] if row.get("tacit/final_action", "action" in values) else None,
             labels={name: self._label(name, values[key]) for name, key in layout.label_keys.items()},
             index=index,
             seed=row.get("tacit/seed"),
-            task=self._task(index, table),
+            task=self._task(index, rows),
         )
 
     def _is_image(self, name: str) -> bool:
@@ -107,33 +112,33 @@ class LeRobotStorage:
 
     def _place(self) -> npt.NDArray[np.int64]:
         """The first row of each episode in its data file."""
-        seen: dict[Path, int] = {}
+        seen: dict[tuple[int, int], int] = {}
         offsets = []
-        for index, row in enumerate(self._rows):
-            offsets.append(seen.get(self._data(index), 0))
-            seen[self._data(index)] = offsets[-1] + row["length"]
+        for row in self._rows:
+            file = row["data/chunk_index"], row["data/file_index"]
+            offsets.append(seen.get(file, 0))
+            seen[file] = offsets[-1] + row["length"]
         return np.array(offsets, dtype=np.int64)
 
-    def _table(self, index: int, names: Sequence[str]) -> pa.Table:
+    def _table(self, index: int, names: Sequence[str]) -> Rows:
         """The rows of one episode; only the row groups that hold them are read."""
         path, start, length = self._data(index), int(self._offsets[index]), int(self.lengths[index])
         try:
-            if self._open is None or self._open[0] != path:
-                self._open = path, pq.ParquetFile(path, page_checksum_verification=True)
-            file = self._open[1]
-            missing = [name for name in names if name not in file.schema_arrow.names]
+            if self._open is None or self._open.path != path:
+                self._open = DataFile.at(path)
+            file, ends = self._open.file, self._open.ends
+            missing = [name for name in names if name not in self._open.names]
             if missing:
                 raise Defect(path, index, missing[0], "the column is missing.")
-            ends = np.cumsum([file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)])
             if not len(ends) or start + length > ends[-1]:
                 have = int(ends[-1]) if len(ends) else 0
                 raise Defect(path, index, "length", f"expected rows {start} to {start + length}; the file has {have}.")
             groups = range(int(np.searchsorted(ends, start, "right")), int(np.searchsorted(ends, start + length)) + 1)
             key = path, groups.start, groups.stop, tuple(names)
             if self._last is None or self._last[0] != key:
-                self._last = key, self._groups(index, file, list(groups), names)
+                self._last = key, Group(self._groups(index, file, list(groups), names), {})
             before = int(ends[groups.start - 1]) if groups.start else 0
-            return self._last[1].slice(start - before, length)
+            return Rows(self._last[1], start - before, length)
         except (OSError, pa.ArrowException) as error:
             raise Defect(path, index, "rows", f"cannot be read ({error}); restore or rewrite the file.") from error
 
@@ -147,49 +152,51 @@ class LeRobotStorage:
                 raise Defect(self._data(index), index, name, f"is damaged ({error}); restore the file.") from error
         return pa.table(columns)
 
-    def _check_rows(self, index: int, table: pa.Table) -> None:
+    def _check_rows(self, index: int, rows: Rows) -> None:
         first, length = int(self._rows[index]["dataset_from_index"]), int(self.lengths[index])
         steps = np.arange(length)
         for key, expected in {"episode_index": steps * 0 + index, "frame_index": steps, "index": steps + first}.items():
-            came = self._numbers(index, table, key, "int64", 1)[:, 0]
+            came = self._numbers(index, rows, key, "int64", 1)[:, 0]
             if not np.array_equal(came, expected):
                 step = int(np.argmax(came != expected))
                 raise Defect(
                     self._data(index), index, key, f"expected {expected[step]} in row {step}; got {came[step]}."
                 )
-        times = self._numbers(index, table, "timestamp", "float64", 1)[:, 0]
-        if not np.allclose(times, steps / self.spec.fps, atol=0.1 / self.spec.fps, rtol=1e-5):
+        times = self._numbers(index, rows, "timestamp", "float64", 1)[:, 0].astype(np.float64, copy=False)
+        right = steps / self.spec.fps
+        if not (np.abs(times - right) <= 0.1 / self.spec.fps + 1e-5 * right).all():
             raise Defect(self._data(index), index, "timestamp", f"expected steps of 1 / {self.spec.fps:g} s from 0.")
 
-    def _numbers(self, index: int, table: pa.Table, key: str, dtype: str, width: int) -> Array:
+    def _numbers(self, index: int, rows: Rows, key: str, dtype: str, width: int) -> Array:
         """A column as ``[T, width]``."""
-        values = table[key].combine_chunks()
+        whole = rows.group.numbers(key, dtype, width)
+        if whole is not None:
+            return whole[rows.start : rows.start + rows.length].copy()
+        values = rows.column(key)
         if values.null_count:
             raise Defect(
                 self._data(index), index, key, f"expected a value in every row; {values.null_count} are missing."
             )
-        while pa.types.is_nested(values.type):
-            values = values.flatten()
-        if len(values) != len(table) * width:
+        values = flat(values)
+        if len(values) != rows.length * width:
             raise Defect(
                 self._data(index),
                 index,
                 key,
-                f"expected {width} numbers a row; got {len(values)} in {len(table)} rows.",
+                f"expected {width} numbers a row; got {len(values)} in {rows.length} rows.",
             )
         try:
-            numbers = values.to_numpy(zero_copy_only=False)
-            return np.asarray(numbers).reshape(len(table), width).astype(dtype)
+            return plain(values, dtype, width)
         except (ValueError, TypeError, pa.ArrowException) as error:
             raise Defect(self._data(index), index, key, f"expected {dtype} numbers; got {values.type}.") from error
 
-    def _observation(self, index: int, name: str, table: pa.Table, values: Mapping[str, Array]) -> Array:
+    def _observation(self, index: int, name: str, rows: Rows, values: Mapping[str, Array]) -> Array:
         modality, key = self.spec.modalities[name], self._layout.keys[name]
         if modality.kind == "series":
             return unpack(values[key].astype(np.float32), self.spec, name)
         if modality.kind == "vector":
             return values[key]
-        shape = (len(table), *modality.shape)
+        shape = (rows.length, *modality.shape)
         try:
             if name in self._layout.videos:
                 start, crc = (
@@ -197,7 +204,7 @@ class LeRobotStorage:
                     self._rows[index].get(f"tacit/crc32/{key}"),
                 )
                 return decode_video(self._video(index, key), shape, start, self.spec.fps, crc)
-            pictures = table[key].combine_chunks().field("bytes").to_pylist()
+            pictures = rows.column(key).field("bytes").to_pylist()
             if None in pictures:
                 raise ValueError(f"the picture of step {pictures.index(None)} is missing.")
             return np.stack([decode_image(data, modality.shape) for data in pictures])
@@ -207,8 +214,8 @@ class LeRobotStorage:
     def _label(self, name: str, values: Array) -> Array:
         return values.reshape(len(values), *self._layout.labels[name][1])
 
-    def _task(self, index: int, table: pa.Table) -> str:
-        task = int(self._numbers(index, table, "task_index", "int64", 1)[0, 0])
+    def _task(self, index: int, rows: Rows) -> str:
+        task = int(self._numbers(index, rows, "task_index", "int64", 1)[0, 0])
         if not 0 <= task < len(self._tasks):
             raise Defect(
                 self._data(index), index, "task_index", f"expected a task below {len(self._tasks)}; got {task}."

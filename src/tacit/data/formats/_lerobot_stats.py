@@ -21,6 +21,9 @@ SAMPLED_SIDE = 128
 def column_stats(values: Array) -> FeatureStats:
     """Of numbers ``[T, D]``, one value for each component."""
     wide = values.astype(np.float64)
+    if len(wide) == 1:  # of a picture everything is its one value; there may be very many pictures
+        summary = dict.fromkeys(("min", "max", "mean", *QUANTILES), wide[0])
+        return summary | {"std": np.zeros_like(wide[0]), "count": np.array([1])}
     summary = {"min": wide.min(0), "max": wide.max(0), "mean": wide.mean(0), "std": wide.std(0)}
     summary |= dict(zip(QUANTILES, np.quantile(wide, list(QUANTILES.values()), axis=0), strict=True))
     return summary | {"count": np.array([len(wide)])}

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -19,7 +21,7 @@ from tacit.data.files import seal
 from tacit.data.formats import _lerobot_layout as layouts
 from tacit.data.formats._images import encode_png
 from tacit.data.formats._lerobot_layout import Layout
-from tacit.data.formats._lerobot_stats import column_stats, merge, pixel_stats
+from tacit.data.formats._lerobot_stats import FeatureStats, column_stats, merge, pixel_stats
 from tacit.data.formats._series import pack
 from tacit.data.formats._video import encode_video, join_videos, same_stream
 from tacit.data.storage import digest
@@ -28,6 +30,7 @@ from tacit.types import Array, Episode
 __all__ = ["Limits", "build", "stage"]
 
 Row = dict[str, Any]
+SHARED = 256
 
 
 @dataclass(frozen=True)
@@ -39,63 +42,90 @@ class Limits:
     video: float
 
 
-def stage(folder: Path, episode: Episode, layout: Layout, crf: int) -> None:
-    """Write what belongs to one episode alone: its rows, its videos and its facts."""
+def stage(folder: Path, episodes: Sequence[Episode], layout: Layout, crf: int) -> None:
+    """Write what belongs to each episode alone: its rows, its videos and its facts."""
+    tables, facts = [], []
+    for number, episode in enumerate(episodes):
+        table, stats = _rows(episode, layout)
+        tables.append(table)
+        for name in layout.videos:
+            encode_video(_video(folder, layout, name, number), _frames(episode, name), layout.spec.fps, crf)
+        known = {
+            "length": len(episode),
+            "tasks": [episode.task],
+            "tacit/seed": episode.seed,
+            "tacit/terminated": episode.terminated,
+            "tacit/final_action": episode.final_action is not None,
+            "tacit/digest": digest(episode, f"libx264 crf {crf}: {', '.join(layout.videos)}" if layout.videos else ""),
+        }
+        parts = ((f"stats/{key}/{name}", value.tolist()) for key, part in stats.items() for name, value in part.items())
+        facts.append(known | dict(parts))
+    _write_parquet(folder / "rows.parquet", pa.concat_tables(tables), [len(table) for table in tables])
+    (folder / "facts.json").write_text(json.dumps(facts))
+
+
+def _rows(episode: Episode, layout: Layout) -> tuple[pa.Table, dict[str, FeatureStats]]:
+    """The rows of an episode in the parquet file, and the statistics of all that it shows."""
     numbers = _numbers(episode, layout)
     stats = {key: column_stats(values) for key, values in numbers.items()}
     table = {key: _column(values) for key, values in numbers.items()}
     for name, modality in layout.spec.modalities.items():
         if modality.kind != "pixels":
             continue
-        frames, key = np.asarray(episode.observation[name], np.uint8), layout.keys[name]
+        frames, key = _frames(episode, name), layout.keys[name]
         stats[key] = pixel_stats(frames)
-        if name in layout.videos:
-            encode_video(folder / f"{key}.mp4", frames, layout.spec.fps, crf)
-        else:
+        if name not in layout.videos:
             pictures = [{"bytes": data, "path": None} for data in encode_png(frames)]
             table[key] = pa.array(pictures, pa.struct({"bytes": pa.binary(), "path": pa.string()}))
     steps = np.arange(len(episode))
     table |= {"timestamp": pa.array((steps / layout.spec.fps).astype(np.float32)), "frame_index": pa.array(steps)}
-    _write_parquet(folder / "rows.parquet", [pa.table(table)])
-    facts = {
-        "length": len(episode),
-        "tasks": [episode.task],
-        "tacit/seed": episode.seed,
-        "tacit/terminated": episode.terminated,
-        "tacit/final_action": episode.final_action is not None,
-        "tacit/digest": digest(episode, f"libx264 crf {crf}: {', '.join(layout.videos)}" if layout.videos else ""),
-    }
-    facts |= {f"stats/{key}/{name}": value.tolist() for key, part in stats.items() for name, value in part.items()}
-    (folder / "facts.json").write_text(json.dumps(facts))
+    return pa.table(table), stats
+
+
+def _frames(episode: Episode, name: str) -> npt.NDArray[np.uint8]:
+    return np.asarray(episode.observation[name], np.uint8)
+
+
+def _video(folder: Path, layout: Layout, name: str, number: int) -> Path:
+    """Where the video of the staged episode ``number`` lies in its folder."""
+    return folder / f"{layout.keys[name]}.{number}.mp4"
 
 
 def build(target: Path, layout: Layout, staged: Sequence[Path], base: Path | None, limits: Limits) -> None:
     """Write at ``target`` the dataset of the episodes of ``base`` and then those ``staged``."""
-    before, tasks = _link(base, target) if base else ([], [])
-    rows: list[Row] = [json.loads((folder / "facts.json").read_bytes()) for folder in staged]
+    before, known = _link(base, target) if base else ([], [])
+    facts: list[list[Row]] = [json.loads((folder / "facts.json").read_bytes()) for folder in staged]
+    rows = [row for part in facts for row in part]
     index = before[-1]["dataset_to_index"] if before else 0
     for number, row in enumerate(rows, len(before)):
         row |= {"episode_index": number, "dataset_from_index": index, "dataset_to_index": index + row["length"]}
         index += row["length"]
-        tasks += [task for task in row["tasks"] if task not in tasks]
+    tasks = {task: number for number, task in enumerate(dict.fromkeys([*known, *(row["tasks"][0] for row in rows)]))}
     last = before[-1] if before else None
-    _write_data(target, staged, rows, tasks, limits, last)
+    _write_data(target, staged, facts, tasks, limits, last)
     for name in layout.videos:
-        _write_videos(target, layout, name, staged, rows, limits, last)
+        sources = [
+            _video(folder, layout, name, n)
+            for folder, part in zip(staged, facts, strict=True)
+            for n in range(len(part))
+        ]
+        _write_videos(target, layout, name, sources, rows, limits, last)
     chunk, file = _next(last, "meta/episodes", limits)
     for row in rows:
         row |= {"meta/episodes/chunk_index": chunk, "meta/episodes/file_index": file}
     if rows:
         path = target / layouts.EPISODES.format(chunk_index=chunk, file_index=file)
-        _write_parquet(path, [pa.Table.from_pylist(rows, _episode_schema(rows[0]))])
+        _write_parquet(path, pa.Table.from_pylist(rows, _episode_schema(rows[0])), [len(rows)])
     _write_meta(target, layout, [*before, *rows], tasks, limits)
 
 
 def _numbers(episode: Episode, layout: Layout) -> dict[str, Array]:
     """Every column of numbers ``[T, D]``; the action of the last step is the final action, else the one before."""
     spec, steps = layout.spec, len(episode)
-    final = episode.action[-1] if episode.final_action is None else episode.final_action
-    numbers: dict[str, Array] = {"action": np.concatenate([episode.action, final[None]])}
+    numbers: dict[str, Array] = {}
+    if spec.action.size:
+        final = episode.action[-1] if episode.final_action is None else episode.final_action
+        numbers["action"] = np.concatenate([episode.action, final[None]])
     for name, modality in spec.modalities.items():
         if modality.kind == "series":
             numbers[layout.keys[name]] = pack(episode.observation[name], spec, name, steps)
@@ -111,15 +141,29 @@ def _column(values: Array) -> pa.Array:
     return flat if values.shape[1] == 1 else pa.FixedSizeListArray.from_arrays(flat, values.shape[1])
 
 
-def _write_parquet(path: Path, tables: Sequence[pa.Table]) -> None:
-    """One row group for each table, with checksums, so that one episode can be read and damage is seen."""
+def _write_parquet(path: Path, table: pa.Table, lengths: Sequence[int]) -> None:
+    """A table of episodes of ``lengths`` rows, with checksums, so that damage is seen.
+
+    An episode is a row group, which can be read alone; those of a single row share one, for there may be very many.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    schema = tables[0].schema
-    plain = [field.name for field in schema if not pa.types.is_struct(field.type)]  # no extremes of PNG files
+    plain = [field.name for field in table.schema if not pa.types.is_struct(field.type)]  # no extremes of PNG files
     options = {"use_dictionary": False, "write_statistics": plain, "write_page_checksum": True}
-    with pq.ParquetWriter(path, schema, **options) as writer:
-        for table in tables:
-            writer.write_table(table, row_group_size=max(len(table), 1))
+    with pq.ParquetWriter(path, table.schema, **options) as writer:
+        start = 0
+        for size in _row_groups(lengths):
+            writer.write_table(table.slice(start, size), row_group_size=size)
+            start += size
+
+
+def _row_groups(lengths: Sequence[int]) -> Iterator[int]:
+    """Rows of each row group."""
+    for alone, run in itertools.groupby(lengths, lambda length: length == 1):
+        if not alone:
+            yield from run
+            continue
+        count = sum(run)
+        yield from (min(SHARED, count - start) for start in range(0, count, SHARED))
 
 
 def _groups(sizes: Sequence[int], limit: float, breaks: Sequence[bool]) -> Iterator[range]:
@@ -143,35 +187,39 @@ def _next(last: Mapping[str, Any] | None, prefix: str, limits: Limits) -> tuple[
 
 
 def _write_data(
-    target: Path, staged: Sequence[Path], rows: Sequence[Row], tasks: Sequence[str], limits: Limits, last: Row | None
+    target: Path,
+    staged: Sequence[Path],
+    facts: Sequence[Sequence[Row]],
+    tasks: Mapping[str, int],
+    limits: Limits,
+    last: Row | None,
 ) -> None:
     sizes = [(folder / "rows.parquet").stat().st_size for folder in staged]
     for group in _groups(sizes, limits.data, [False] * len(sizes)):
         chunk, file = _next(last, "data", limits)
-        tables = []
-        for index in group:
-            row = last = rows[index]
+        rows = [row for index in group for row in facts[index]]
+        for row in rows:
             row |= {"data/chunk_index": chunk, "data/file_index": file}
-            table = pq.read_table(staged[index] / "rows.parquet", page_checksum_verification=True)
-            whole = np.arange(row["dataset_from_index"], row["dataset_to_index"])
-            table = table.append_column("episode_index", pa.array(np.full_like(whole, row["episode_index"])))
-            table = table.append_column("index", pa.array(whole))
-            task = np.full_like(whole, tasks.index(row["tasks"][0]))
-            tables.append(table.append_column("task_index", pa.array(task)))
-        _write_parquet(target / layouts.DATA.format(chunk_index=chunk, file_index=file), tables)
+        last, lengths = rows[-1], [row["length"] for row in rows]
+        parts = [pq.read_table(staged[index] / "rows.parquet", page_checksum_verification=True) for index in group]
+        table = pa.concat_tables(parts)
+        episode, task = [row["episode_index"] for row in rows], [tasks[row["tasks"][0]] for row in rows]
+        table = table.append_column("episode_index", pa.array(np.repeat(episode, lengths)))
+        table = table.append_column("index", pa.array(np.arange(len(table)) + rows[0]["dataset_from_index"]))
+        table = table.append_column("task_index", pa.array(np.repeat(task, lengths)))
+        _write_parquet(target / layouts.DATA.format(chunk_index=chunk, file_index=file), table, lengths)
 
 
 def _write_videos(
     target: Path,
     layout: Layout,
     name: str,
-    staged: Sequence[Path],
+    sources: Sequence[Path],
     rows: Sequence[Row],
     limits: Limits,
     last: Row | None,
 ) -> None:
     key, fps = layout.keys[name], layout.spec.fps
-    sources = [folder / f"{key}.mp4" for folder in staged]
     other = [index > 0 and not same_stream(sources[index - 1], path) for index, path in enumerate(sources)]
     for group in _groups([path.stat().st_size for path in sources], limits.video, other):
         chunk, file = _next(last, f"videos/{key}", limits)
@@ -199,7 +247,7 @@ def _episode_schema(row: Row) -> pa.Schema:
     return pa.schema([(name, kind(name)) for name in row])
 
 
-def _write_meta(target: Path, layout: Layout, rows: Sequence[Row], tasks: Sequence[str], limits: Limits) -> None:
+def _write_meta(target: Path, layout: Layout, rows: Sequence[Row], tasks: Collection[str], limits: Limits) -> None:
     meta = target / "meta"
     _write_tasks(meta / "tasks.parquet", tasks)
     keys = {name.split("/")[1] for name in rows[0] if name.startswith("stats/")}
@@ -229,7 +277,7 @@ def _write_meta(target: Path, layout: Layout, rows: Sequence[Row], tasks: Sequen
     (meta / "info.json").write_text(json.dumps(info, indent=1))
 
 
-def _write_tasks(path: Path, tasks: Sequence[str]) -> None:
+def _write_tasks(path: Path, tasks: Collection[str]) -> None:
     """The table of tasks, with the metadata by which pandas makes ``task`` its index; lerobot counts on it."""
     columns = [("task_index", "int64", "int64"), ("task", "unicode", "object")]
     described = [
@@ -237,7 +285,9 @@ def _write_tasks(path: Path, tasks: Sequence[str]) -> None:
         for name, kind, dtype in columns
     ]
     pandas = {"index_columns": ["task"], "column_indexes": [], "columns": described, "pandas_version": "2.2.0"}
-    table = pa.table({"task_index": pa.array(range(len(tasks)), pa.int64()), "task": pa.array(tasks, pa.string())})
+    table = pa.table(
+        {"task_index": pa.array(range(len(tasks)), pa.int64()), "task": pa.array(list(tasks), pa.string())}
+    )
     pq.write_table(table.replace_schema_metadata({"pandas": json.dumps(pandas)}), path, write_page_checksum=True)
 
 

@@ -63,21 +63,11 @@ class Hdf5:
         """Raise MissingExtra without h5py; such a file can hold any spec."""
         _library()
 
-    def stage(self, folder: Path, episode: Episode, _spec: Spec, _labels: Labels) -> None:
-        """Write one episode into an empty folder of its own."""
-        with _library().File(folder / "episode.h5", "w") as file:
-            for name, value in _arrays(episode).items():
-                chunks = (max(1, min(len(value), 2**20 // max(value[:1].nbytes, 1))), *value.shape[1:])
-                file.create_dataset(name, data=value, chunks=chunks, compression=self.compression)
-            facts = {
-                "terminated": episode.terminated,
-                "seed": episode.seed,
-                "task": episode.task,
-                "length": len(episode),
-                "digest": digest(episode),
-                "crc32": {name: _crc(value) for name, value in _arrays(episode).items()},
-            }
-            file.attrs["facts"] = seal(facts)
+    def stage(self, folder: Path, episodes: Sequence[Episode], _spec: Spec, _labels: Labels) -> None:
+        """Write episodes into an empty folder of their own."""
+        with _library().File(folder / "episodes.h5", "w") as file:
+            for number, episode in enumerate(episodes):
+                self._write(file.create_group(f"{number:06d}"), episode)
 
     def build(self, target: Path, spec: Spec, labels: Labels, staged: Sequence[Path], base: Path | None) -> None:
         """Write at ``target`` the episodes of ``base`` followed by those staged."""
@@ -86,13 +76,31 @@ class Hdf5:
         with _library().File(target, "a") as file:
             episodes = file.require_group("episodes")
             file.attrs["tacit"] = seal({"version": 1, "spec": to_json(spec), "labels": to_json(labels)})
-            for index, folder in enumerate(staged, len(episodes)):
-                with _library().File(folder / "episode.h5", "r") as source:
-                    source.copy(source, episodes, f"{index:06d}")
+            for folder in staged:
+                with _library().File(folder / "episodes.h5", "r") as source:
+                    for name in sorted(source):
+                        source.copy(name, episodes, f"{len(episodes):06d}")
+
+    def _write(self, group: h5py.Group, episode: Episode) -> None:
+        for name, value in _arrays(episode).items():
+            chunks = (max(1, min(len(value), 2**20 // max(value[:1].nbytes, 1))), *value.shape[1:])
+            options = {"chunks": chunks, "compression": self.compression} if value.size else {}
+            group.create_dataset(name, data=value, **options)
+        facts = {
+            "terminated": episode.terminated,
+            "seed": episode.seed,
+            "task": episode.task,
+            "length": len(episode),
+            "digest": digest(episode),
+            "crc32": {name: _crc(value) for name, value in _arrays(episode).items()},
+        }
+        group.attrs["facts"] = seal(facts)
 
 
 class _Hdf5Storage:
     """A file that :class:`Hdf5` wrote; it is opened anew for every episode, so that processes can share it."""
+
+    parallel = False
 
     def __init__(self, path: Path) -> None:
         self.path = path

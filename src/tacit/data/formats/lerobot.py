@@ -67,9 +67,9 @@ class LeRobot:
                 "Convert it to a new dataset with tacit.data.convert."
             )
 
-    def stage(self, folder: Path, episode: Episode, spec: Spec, labels: Labels) -> None:
-        """Write one episode into an empty folder of its own."""
-        stage(folder, episode, self._layout(spec, labels), self.crf)
+    def stage(self, folder: Path, episodes: Sequence[Episode], spec: Spec, labels: Labels) -> None:
+        """Write episodes into an empty folder of their own."""
+        stage(folder, episodes, self._layout(spec, labels), self.crf)
 
     def build(self, target: Path, spec: Spec, labels: Labels, staged: Sequence[Path], base: Path | None) -> None:
         """Write at ``target`` the dataset of the episodes of ``base`` followed by those staged."""

@@ -1,0 +1,144 @@
+"""The rate of a signal, and the stretches of it that are whole."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from tacit.data.findings import Defect
+from tacit.data.readers._sheets import Sheet
+from tacit.types import Array
+
+__all__ = ["Clock", "pooled", "stretches"]
+
+Clock = tuple[float, int]
+"""Seconds, and the periods in them; none where the file does not tell."""
+GAP = 1.5  # periods from one sample to the next between which one is missing
+OFF = 0.5  # periods by which a sample may be off an even clock
+ALIKE = 0.01  # by which part rates may differ
+
+
+def stretches(file: Path, sheet: Sheet, rate: float | None, split: bool) -> tuple[list[tuple[int, int]], Clock]:
+    """First and end row of each unbroken stretch of a signal, and its clock.
+
+    Args:
+        file: For messages.
+        sheet: What it holds.
+        rate: What the rate is to be, where that is known.
+        split: Break the signal where a sample or a number is missing, instead of raising.
+
+    Raises:
+        DataError: naming the column and row of a gap, or of a sample that is off the clock.
+    """
+    length = len(sheet.values)
+    if not length:
+        raise Defect(file, None, "rows", "expected samples; there are none.")
+    good = _good(file, sheet, split)
+    gap = np.zeros(length - 1, np.bool_)
+    if sheet.seconds is not None:
+        gap = _gaps(file, sheet, sheet.seconds, split)
+    elif sheet.rate is None and rate is None:
+        raise Defect(
+            file,
+            None,
+            "time",
+            f"expected a column of times; there are {', '.join(sheet.names)}. Say which it is, time=..., or how many "
+            "samples a second there are, rate=...",
+        )
+    begins = good & np.concatenate([[True], ~good[:-1] | gap])
+    ends = good & np.concatenate([~good[1:] | gap, [True]])
+    found = list(zip(np.flatnonzero(begins).tolist(), (np.flatnonzero(ends) + 1).tolist(), strict=True))
+    clock = (1.0 / sheet.rate, 1) if sheet.rate else (0.0, 0)
+    if sheet.seconds is not None:
+        clock = _clock(file, sheet, sheet.seconds, found)
+    if rate is not None and clock[1] and abs(clock[1] / clock[0] - rate) > ALIKE * rate:
+        raise Defect(
+            file, None, sheet.time or "rate", f"expected {rate:g} samples a second; got {clock[1] / clock[0]:g}."
+        )
+    return found, clock
+
+
+def pooled(files: Sequence[Path], clocks: Sequence[Clock]) -> float:
+    """The rate of all files together, a whole number where it is as good as one.
+
+    Raises:
+        DataError: naming a file that has another rate, or if none tells.
+    """
+    known = [(file, seconds / periods) for file, (seconds, periods) in zip(files, clocks, strict=True) if periods]
+    if not known:
+        raise Defect(files[0], None, "time", "expected two samples in a row to tell the rate. Say it: rate=...")
+    for file, period in known:
+        if abs(period - known[0][1]) > ALIKE * known[0][1]:
+            raise Defect(
+                file,
+                None,
+                "rate",
+                f"expected {1 / known[0][1]:g} samples a second, like {known[0][0].name}; got {1 / period:g}. "
+                "Resample it, or open files of different rates apart.",
+            )
+    rate = sum(periods for _, periods in clocks) / sum(seconds for seconds, _ in clocks)
+    return float(round(rate)) if abs(rate - round(rate)) < 1e-4 * rate else rate
+
+
+def _good(file: Path, sheet: Sheet, split: bool) -> npt.NDArray[np.bool_]:
+    """``[N]`` the rows that have every number."""
+    with np.errstate(over="ignore"):  # a number too large for float32 is infinite, and so is refused below
+        stored = sheet.values.astype(np.float32)
+    columns: dict[str, Array] = dict(zip(sheet.names, stored.T, strict=True)) | sheet.labels
+    good = np.ones(len(sheet.values), np.bool_)
+    for name, values in columns.items():
+        finite = np.isfinite(values)
+        if not (split or finite.all()):
+            raise Defect(
+                file,
+                None,
+                name,
+                f"row {int(np.argmin(finite))} (from 0) holds no finite number. Fill it in, or split the signal where "
+                "numbers are missing: gaps='split'.",
+            )
+        good &= finite
+    return good
+
+
+def _gaps(file: Path, sheet: Sheet, seconds: npt.NDArray[np.float64], split: bool) -> npt.NDArray[np.bool_]:
+    """``[N - 1]`` whether a sample is missing after each row."""
+    steps = np.diff(seconds)
+    if not np.isfinite(seconds).all() or (steps <= 0).any():
+        row = int(np.argmax(~(steps > 0))) + 1
+        raise Defect(file, None, sheet.time, f"row {row} (from 0) is not later than the row before. Sort the rows.")
+    gap = steps > GAP * np.median(steps) if len(steps) else np.zeros(0, np.bool_)
+    if gap.any() and not split:
+        row = int(np.argmax(gap))
+        raise Defect(
+            file,
+            None,
+            sheet.time,
+            f"expected a sample every {np.median(steps):g} s; {steps[row]:g} s pass after row {row} (from 0). Fill the "
+            "gap, or split the signal there: gaps='split'. If it was not sampled evenly, resample it, for example "
+            "with numpy.interp.",
+        )
+    return gap
+
+
+def _clock(file: Path, sheet: Sheet, seconds: npt.NDArray[np.float64], found: Sequence[tuple[int, int]]) -> Clock:
+    """Seconds and periods of all stretches together, if they are even."""
+    span = float(sum(seconds[stop - 1] - seconds[start] for start, stop in found))
+    periods = sum(stop - start - 1 for start, stop in found)
+    if not periods:
+        return 0.0, 0
+    each = span / periods
+    for start, stop in found:
+        off = np.abs(seconds[start:stop] - seconds[start] - each * np.arange(stop - start)) / each
+        if off.max() > OFF:
+            row = start + int(np.argmax(off > OFF))
+            raise Defect(
+                file,
+                None,
+                sheet.time,
+                f"samples are not evenly spaced: row {row} (from 0) is more than half a period of {each:g} s away from "
+                "an even clock. Resample the signal first, for example with numpy.interp.",
+            )
+    return span, periods

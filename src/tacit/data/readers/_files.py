@@ -1,0 +1,168 @@
+"""Episodes that are read straight from the files of other programs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tacit._config import to_json
+from tacit.data.cache import filled
+from tacit.data.findings import Labels
+from tacit.data.storage import Arena, files_digest
+from tacit.errors import DataError
+from tacit.types import Array, Episode, Spec
+
+__all__ = ["FileStorage", "Found", "find", "listed", "unacted"]
+
+
+@dataclass(frozen=True)
+class Found:
+    """The files of one kind under a path.
+
+    Attributes:
+        path: Where they were looked for.
+        files: In the order of their names.
+        classes: The names of their subfolders, sorted; empty where there are none.
+        numbers: ``[files]`` which of the classes each file is of; -1 where there are none.
+    """
+
+    path: Path
+    files: tuple[Path, ...]
+    classes: tuple[str, ...]
+    numbers: npt.NDArray[np.int64]
+
+    @property
+    def labels(self) -> Labels:
+        """The label that every episode has, if files have classes."""
+        return {"class": ("int64", ())} if self.classes else {}
+
+    def label(self, file: int, length: int) -> dict[str, Array]:
+        """The labels of an episode of ``length`` observations from file number ``file``."""
+        return {"class": np.full(length, self.numbers[file])} if self.classes else {}
+
+    def task(self, file: int) -> str:
+        """The name of the class of file number ``file``, which is what its episodes have as their task."""
+        return self.classes[self.numbers[file]] if self.classes else ""
+
+    def keep(self, chosen: Sequence[int]) -> Found:
+        """Only these of the files, with the classes as they are."""
+        return Found(self.path, tuple(self.files[index] for index in chosen), self.classes, self.numbers[list(chosen)])
+
+
+def listed(path: Path, suffixes: Collection[str]) -> list[Path]:
+    """The files at or under ``path`` whose names end so, whatever the case; hidden ones and folders are left out."""
+    if path.is_file():
+        return [path] if path.suffix.lower() in suffixes else []
+    found: list[Path] = []
+    entered: set[Path] = set()
+    for folder, names, files in os.walk(path, followlinks=True):
+        place = Path(folder)
+        names[:] = [name for name in names if not name.startswith(".")]
+        if place.resolve() in entered:  # a link to a folder above
+            names.clear()
+            continue
+        entered.add(place.resolve())
+        found += [
+            place / name
+            for name in files
+            if not name.startswith(".") and place.joinpath(name).suffix.lower() in suffixes
+        ]
+    return sorted(found)
+
+
+def find(path: Path, suffixes: Collection[str], kind: str) -> Found:
+    """The files of a kind under ``path`` and their classes.
+
+    Raises:
+        DataError: if there is none, or if some lie in subfolders and some do not.
+    """
+    files = listed(path, suffixes)
+    if not files:
+        raise DataError(f"{path} holds no {kind}: expected files that end in {', '.join(sorted(suffixes))}.")
+    folders = [file.parent.relative_to(path).as_posix() if path.is_dir() else "." for file in files]
+    classes = tuple(sorted(set(folders)))
+    if classes == (".",):
+        return Found(path, tuple(files), (), np.full(len(files), -1))
+    if "." in classes:
+        loose = files[folders.index(".")]
+        raise DataError(
+            f"the subfolders of {path} are classes, but {loose} lies in none of them. Move such {kind} into a "
+            "subfolder of their class, or out of the folder."
+        )
+    where = {name: number for number, name in enumerate(classes)}
+    return Found(path, tuple(files), classes, np.array([where[folder] for folder in folders], dtype=np.int64))
+
+
+def unacted(length: int) -> npt.NDArray[np.float32]:
+    """The actions ``[T - 1, 0]`` of an episode of ``length`` observations in which nobody acts."""
+    return np.zeros((length - 1, 0), np.float32)
+
+
+class FileStorage(ABC):
+    """A storage of episodes, each of them read from one of ``found``.
+
+    Args:
+        found: The files.
+        options: The reader, whose options belong to what the episodes hold.
+        spec: What they hold.
+        lengths: Observations of each episode.
+        sources: ``[episodes]`` which of the files each episode is read from.
+        labels: Labels beside the class.
+    """
+
+    parallel = False
+
+    def __init__(
+        self,
+        found: Found,
+        options: Any,
+        spec: Spec,
+        lengths: npt.NDArray[np.int64],
+        sources: npt.NDArray[np.int64] | None = None,
+        labels: Labels | None = None,
+    ) -> None:
+        self.found, self.spec, self.lengths = found, spec, lengths
+        self.labels: Labels = {**found.labels, **(labels or {})}
+        self.sources = np.arange(len(found.files)) if sources is None else sources
+        self._options = json.dumps([type(options).__name__, to_json(options)])
+        self._sums: dict[int, str] = {}
+
+    @abstractmethod
+    def read(self, index: int, modalities: Collection[str]) -> Episode:
+        """Episode ``index``."""
+
+    def parts(self, file: Path) -> Sequence[Path]:
+        """The files that one of ``found`` consists of."""
+        return (file,)
+
+    def file(self, index: int, _field: str) -> str:
+        """The file of episode ``index``."""
+        return str(self.found.files[self.sources[index]])
+
+    def digest(self, index: int) -> str:
+        """A hash of the bytes of the file, its class, the options, and which of its episodes this is."""
+        source = int(self.sources[index])
+        if source not in self._sums:
+            parts = self.parts(self.found.files[source])
+            self._sums[source] = files_digest(self.found.files[source].parent, parts)
+        place = index - int(np.searchsorted(self.sources, source))
+        facts = [self._options, self.found.task(source), int(self.found.numbers[source]), place, self._sums[source]]
+        return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+
+    def arena(self, indices: npt.NDArray[np.int64], modalities: Collection[str]) -> Arena:
+        """Of a cache beside the files."""
+        path, files = self.found.path, self.found.files
+        parts = [part for file in files for part in self.parts(file)]
+        home = path / ".cache" if path.is_dir() else path.parent / f".{path.name}.cache"
+        names = [file.relative_to(path).as_posix() for file in files] if path.is_dir() else []
+        whole = json.dumps([self._options, names, self.lengths.tolist()])
+        return filled(self, home, hashlib.sha256(whole.encode()).hexdigest(), parts, indices, tuple(modalities))

@@ -1,0 +1,163 @@
+"""A folder of pictures: each is an episode of one observation, and subfolders are its classes."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from tacit.data.findings import Defect
+from tacit.data.readers._files import FileStorage, Found, find, listed, unacted
+from tacit.data.readers._frames import check_frames, fitted, grey, wanted_size
+from tacit.data.storage import Storage
+from tacit.data.threads import ahead
+from tacit.errors import ConfigError, DataError
+from tacit.types import Episode, Modality, Spec
+
+__all__ = ["Images"]
+
+SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff"})
+KINDS = ("PNG", "JPEG", "BMP", "WEBP", "TIFF")  # Pillow knows more, some of which run programs
+ADVICE = "Replace the file, take it away, or skip such files with on_error='skip'."
+NAMED = 5
+
+
+@dataclass(frozen=True)
+class Images:
+    """PNG, JPEG, BMP, WebP and TIFF pictures as ``pixels``, one observation an episode.
+
+    A picture in a subfolder has the label ``class``, the number of that subfolder among all, in the order of their
+    names, and the name as its ``task``. Pictures are turned as their EXIF says; what is transparent shows white; of
+    16 bits the upper 8 are kept; a grey picture has three equal channels, unless ``channels`` is 1.
+
+    Args:
+        size: Height and width, or one number for both: each picture is cut to that shape around its centre, as
+            large as it can be, and resized (bicubic, antialiased). None: all pictures have the same size already.
+        channels: 3 for colour, 1 for grey (ITU-R 601 luma).
+        on_error: ``raise`` a DataError at a file that is no picture, or ``skip`` such files with a warning that
+            counts and names them; then every file is read once when the folder is opened.
+    """
+
+    size: int | tuple[int, int] | None = None
+    channels: int = 3
+    on_error: Literal["raise", "skip"] = "raise"
+
+    def __post_init__(self) -> None:
+        check_frames(self.size, self.channels)
+        if self.on_error not in ("raise", "skip"):
+            raise ConfigError(f"on_error is 'raise' or 'skip'; got {self.on_error!r}.")
+
+    def recognises(self, path: Path) -> bool:
+        """Whether there are pictures at or under ``path``."""
+        return bool(listed(path, SUFFIXES))
+
+    def open(self, path: Path) -> Storage:
+        """Find the pictures. Raises DataError if there is none, or naming the first one if it cannot be read."""
+        found = find(path, SUFFIXES, "pictures")
+        if self.on_error == "skip":
+            found = self._sound(found)
+        size = wanted_size(self.size)
+        if size is None:
+            try:
+                size = decode(found.files[0], None, self.channels).shape[1:]
+            except ValueError as error:
+                raise Defect(found.files[0], 0, "pixels", f"{error} {ADVICE}") from error
+        return _Pictures(found, self, Spec({"pixels": Modality("pixels", (self.channels, *size))}))
+
+    def _sound(self, found: Found) -> Found:
+        """Without the files that cannot be read."""
+
+        def problem(file: Path) -> str:
+            try:
+                decode(file, wanted_size(self.size), self.channels)
+            except ValueError as error:
+                return f"{file}: {error}"
+            return ""
+
+        problems = list(ahead(problem, found.files))
+        broken = [text for text in problems if text]
+        if len(broken) == len(problems):
+            raise DataError(f"none of the {len(broken)} pictures in {found.path} can be read. {broken[0]}")
+        if broken:
+            named = " ".join(broken[:NAMED]) + (" ..." if len(broken) > NAMED else "")
+            warnings.warn(f"skipped {len(broken)} of {len(problems)} pictures in {found.path}. {named}", stacklevel=4)
+        return found.keep([index for index, text in enumerate(problems) if not text])
+
+
+class _Pictures(FileStorage):
+    """Pictures, decoded when they are read."""
+
+    parallel = True
+
+    def __init__(self, found: Found, options: Images, spec: Spec) -> None:
+        super().__init__(found, options, spec, np.ones(len(found.files), dtype=np.int64))
+        self._size, self._channels = wanted_size(options.size), options.channels
+
+    def read(self, index: int, modalities: Collection[str]) -> Episode:
+        """The picture at ``index``."""
+        file, shape = self.found.files[index], self.spec.modalities["pixels"].shape
+        try:
+            picture = decode(file, self._size, self._channels)
+        except ValueError as error:
+            raise Defect(file, index, "pixels", f"{error} {ADVICE}") from error
+        if picture.shape != shape:
+            raise Defect(
+                file,
+                index,
+                "pixels",
+                f"expected a picture of {shape[2]} x {shape[1]}, like the first one; got {picture.shape[2]} x "
+                f"{picture.shape[1]}. Say how large all are to be, for example size=64.",
+            )
+        return Episode(
+            observation=dict.fromkeys(modalities, picture[None]),
+            action=unacted(1),
+            labels=self.found.label(index, 1),
+            index=index,
+            task=self.found.task(index),
+        )
+
+
+def decode(file: Path, size: tuple[int, int] | None, channels: int) -> npt.NDArray[np.uint8]:
+    """The picture ``[channels, H, W]`` in a file, cut and resized to ``size``.
+
+    Raises:
+        ValueError: if it cannot be read.
+    """
+    try:
+        with Image.open(file, formats=KINDS) as opened:
+            if size is not None:  # a JPEG is decoded at half its size or less where that is twice what is asked for
+                opened.draft(opened.mode, (2 * max(size), 2 * max(size)))
+            picture = _plain(ImageOps.exif_transpose(opened))
+            if size is not None:
+                picture = fitted(picture, size)
+            pixels = np.asarray(picture)
+    except UnidentifiedImageError as error:
+        raise ValueError(f"expected a {', '.join(KINDS)} picture; the file begins like none of them.") from error
+    except Exception as error:  # whatever a damaged file makes Pillow trip over
+        raise ValueError(f"expected a picture; it cannot be decoded: {error}.") from error
+    if pixels.ndim == 2:
+        return np.repeat(pixels[None], channels, axis=0)
+    return grey(pixels) if channels == 1 else np.ascontiguousarray(np.moveaxis(pixels, -1, 0))
+
+
+def _plain(picture: Image.Image) -> Image.Image:
+    """The picture in 8 bits, colour or grey, on white where it is transparent."""
+    if picture.mode.startswith("I"):
+        values = np.asarray(picture)
+        if values.min() < 0 or values.max() > 65535:
+            raise ValueError("its 32-bit numbers are not between 0 and 65535; save it with 8 or 16 bits")
+        return Image.fromarray((values.astype(np.uint16) >> 8).astype(np.uint8))
+    if picture.mode == "F":
+        raise ValueError("it holds floating-point numbers; scale them to 0..255 and save it with 8 bits")
+    if picture.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in picture.info:
+        layer = picture.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer).convert("RGB")
+    if picture.mode in ("1", "L"):
+        return picture.convert("L")
+    return picture.convert("RGB")

@@ -1,0 +1,214 @@
+"""A folder of films: each is an episode on a uniform clock, and subfolders are its classes."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import repeat
+from pathlib import Path
+
+import av
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from tacit.data.findings import Defect
+from tacit.data.readers._files import FileStorage, Found, find, listed, unacted
+from tacit.data.readers._frames import check_frames, fitted, grey, wanted_size
+from tacit.data.storage import Storage
+from tacit.errors import ConfigError
+from tacit.types import Episode, Modality, Spec
+
+__all__ = ["Videos"]
+
+SUFFIXES = frozenset({".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".ts", ".ogv", ".wmv", ".flv"})
+TURNED = "rotation" in dir(av.VideoFrame)  # from PyAV 14.1 on
+ALIKE = 1e-3  # by which part the rates of films may differ
+LEAST = 0.9  # part of the frames that must decode; some codecs have a few that are never shown
+
+
+@dataclass(frozen=True)
+class Videos:
+    """Films as ``pixels``, one episode each, without their sound.
+
+    Observation ``k`` is the frame that is shown ``k / fps`` seconds after the first one: the latest at that time or
+    before. So a film of constant rate is read frame by frame at its own ``fps``; at another one, or where the rate
+    varies, frames are left out or repeated. A film in a subfolder has the label ``class``, the number of that
+    subfolder among all, in the order of their names, and the name as its ``task``.
+
+    Args:
+        size: Height and width, or one number for both: each frame is cut to that shape around its centre, as large
+            as it can be, and resized (bicubic, antialiased). None: all films have the same size already.
+        fps: Observations a second, whatever the films have. None: what all of them have on average.
+        channels: 3 for colour, 1 for grey (ITU-R 601 luma).
+    """
+
+    size: int | tuple[int, int] | None = None
+    fps: float | None = None
+    channels: int = 3
+
+    def __post_init__(self) -> None:
+        check_frames(self.size, self.channels)
+        if self.fps is not None and not (np.isfinite(self.fps) and self.fps > 0):
+            raise ConfigError(f"fps is a positive number of observations a second; got {self.fps}.")
+
+    def recognises(self, path: Path) -> bool:
+        """Whether there are films at or under ``path``."""
+        return bool(listed(path, SUFFIXES))
+
+    def open(self, path: Path) -> Storage:
+        """Find the films and read the times of their frames. Raises DataError naming one that has no frames."""
+        found = find(path, SUFFIXES, "films")
+        films = []
+        for index, file in enumerate(found.files):
+            try:
+                films.append(timed(file))
+            except ValueError as error:
+                raise Defect(file, index, "pixels", str(error)) from error
+        fps = self.fps or self._rate(found, films)
+        size = wanted_size(self.size)
+        if size is None:
+            try:
+                size = next(shown(found.files[0], films[0], fps, None)).shape[:2]
+            except ValueError as error:
+                raise Defect(found.files[0], 0, "pixels", str(error)) from error
+        spec = Spec({"pixels": Modality("pixels", (self.channels, *size))}, fps=fps)
+        return _Films(found, self, spec, films)
+
+    def _rate(self, found: Found, films: list[Timed]) -> float:
+        """The rate of all films."""
+        for index, film in enumerate(films):
+            if abs(film.rate - films[0].rate) > ALIKE * films[0].rate:
+                raise Defect(
+                    found.files[index],
+                    index,
+                    "fps",
+                    f"expected {films[0].rate:g} frames a second, like {found.files[0].name}; got {film.rate:g}. "
+                    f"Say how many there are to be, for example fps={min(film.rate, films[0].rate):g}.",
+                )
+        return films[0].rate
+
+
+@dataclass(frozen=True)
+class Timed:
+    """When the frames of a film are shown.
+
+    Attributes:
+        times: ``[frames]`` seconds, ascending.
+        rate: Frames a second, on average.
+        slack: By how many seconds a time may be off, as it is stored.
+    """
+
+    times: npt.NDArray[np.float64]
+    rate: float
+    slack: float
+
+    def chosen(self, fps: float) -> npt.NDArray[np.int64]:
+        """``[T]`` the frame that each observation shows."""
+        slack = min(self.slack, 0.1 / max(fps, self.rate))
+        times = self.times - self.times[0]
+        clock = np.arange(int((times[-1] + slack) * fps) + 1) / fps
+        return np.searchsorted(times, clock + slack, side="right") - 1
+
+
+class _Films(FileStorage):
+    """Films, decoded when they are read."""
+
+    def __init__(self, found: Found, options: Videos, spec: Spec, films: list[Timed]) -> None:
+        lengths = np.array([len(film.chosen(spec.fps)) for film in films], dtype=np.int64)
+        super().__init__(found, options, spec, lengths)
+        self._size, self._films = wanted_size(options.size), films
+
+    def read(self, index: int, modalities: Collection[str]) -> Episode:
+        """The film at ``index``."""
+        file, film = self.found.files[index], self._films[index]
+        channels, height, width = self.spec.modalities["pixels"].shape
+        pixels = np.empty((int(self.lengths[index]), channels, height, width), np.uint8)
+        try:
+            for place, picture in zip(pixels, shown(file, film, self.spec.fps, self._size), strict=True):
+                if picture.shape[:2] != (height, width):
+                    raise ValueError(
+                        f"expected frames of {width} x {height}, like the first film; got {picture.shape[1]} x "
+                        f"{picture.shape[0]}. Say how large all are to be, for example size=64."
+                    )
+                place[:] = grey(picture) if channels == 1 else np.moveaxis(picture, -1, 0)
+        except ValueError as error:
+            raise Defect(file, index, "pixels", str(error)) from error
+        return Episode(
+            observation=dict.fromkeys(modalities, pixels),
+            action=unacted(len(pixels)),
+            labels=self.found.label(index, len(pixels)),
+            index=index,
+            task=self.found.task(index),
+        )
+
+
+def timed(file: Path) -> Timed:
+    """The times of the frames of a film, without decoding them.
+
+    Raises:
+        ValueError: if there is none, or the file is damaged or cut short.
+    """
+    with _opened(file) as (container, stream):
+        base = float(stream.time_base or 1 / 90_000)
+        count, partial, stamps = 0, False, []
+        for packet in container.demux(stream):
+            if not packet.size:  # the one that asks for what the decoder holds back
+                continue
+            count, partial = count + 1, partial or packet.is_corrupt
+            if not packet.is_discard:
+                stamps.append(packet.dts if packet.pts is None else packet.pts)
+        if "mp4" in container.format.name and count < stream.frames:
+            raise ValueError(f"expected {stream.frames} frames; the file ends after {count}, so it is cut short.")
+        if partial:
+            raise ValueError("expected whole frames; the file ends in the middle of one, so it is cut short.")
+        times = np.sort(np.array([stamp * base for stamp in stamps if stamp is not None]))
+        if not len(times):
+            raise ValueError("expected a film; it has no frames.")
+        rate, even = float(stream.average_rate or stream.guessed_rate or 0), np.arange(len(times))
+        if rate <= 0 or (abs(times - times[0] - even / rate) > base).any():  # not what it says, or it says nothing
+            rate = (len(times) - 1) / (times[-1] - times[0]) if times[-1] > times[0] else 1.0
+        return Timed(times, rate, base)
+
+
+def shown(file: Path, film: Timed, fps: float, size: tuple[int, int] | None) -> Iterator[npt.NDArray[np.uint8]]:
+    """What each observation shows, ``[H, W, 3]``.
+
+    Raises:
+        ValueError: if the film cannot be decoded.
+    """
+    wanted, given, decoded = film.chosen(fps), 0, 0
+    held: av.VideoFrame | None = None
+    with _opened(file) as (container, stream):
+        stream.thread_type = "AUTO"
+        for frame in container.decode(stream):
+            if frame.is_corrupt:
+                raise ValueError(f"the frame at {(frame.time or 0.0) - film.times[0]:.2f} s is damaged.")
+            held, decoded = held or frame, decoded + 1
+            number = decoded - 1 if frame.time is None else int(np.searchsorted(film.times, frame.time - 1e-6))
+            until = int(np.searchsorted(wanted, number))
+            if until > given:
+                yield from repeat(_picture(held, size), until - given)
+                given = until
+            held = frame
+        if held is None or decoded < LEAST * len(film.times):
+            raise ValueError(f"expected {len(film.times)} frames; only {decoded} can be decoded, so it is damaged.")
+        yield from repeat(_picture(held, size), len(wanted) - given)
+
+
+def _picture(frame: av.VideoFrame, size: tuple[int, int] | None) -> npt.NDArray[np.uint8]:
+    pixels = np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
+    pixels = np.rot90(pixels, round(frame.rotation / 90)) if TURNED else pixels
+    return pixels if size is None else np.asarray(fitted(Image.fromarray(pixels), size))
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[tuple[av.container.InputContainer, av.VideoStream]]:
+    try:
+        with av.open(str(file)) as container:
+            if not container.streams.video:
+                raise ValueError("expected a film; it has no pictures.")
+            yield container, container.streams.video[0]
+    except (av.FFmpegError, OSError) as error:
+        raise ValueError(f"expected a film; it cannot be decoded ({error.strerror}): damaged or cut short.") from error

@@ -1,0 +1,35 @@
+"""Work that threads do a little ahead of its use."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+__all__ = ["ahead"]
+
+A = TypeVar("A")
+B = TypeVar("B")
+MOST = 8
+
+
+def ahead(work: Callable[[A], B], items: Iterable[A]) -> Iterator[B]:
+    """``work`` of each of ``items``, in their order; for work that leaves Python's lock, such as decoding."""
+    threads = min(MOST, os.cpu_count() or 1)
+    if threads == 1:
+        yield from map(work, items)
+        return
+    waiting: deque[Future[B]] = deque()
+    with ThreadPoolExecutor(threads, thread_name_prefix="tacit-ahead") as pool:
+        try:
+            for item in items:
+                waiting.append(pool.submit(work, item))
+                if len(waiting) >= 4 * threads:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()

@@ -1,0 +1,211 @@
+"""A folder of films as a dataset: clocks, sizes, classes, and what is no film."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+import tacit as tc
+from data.recordings import assert_same
+from tacit.data.readers import videos
+from tacit.errors import ConfigError, DataError
+
+STEP = 8  # grey levels from one frame to the next
+CODECS = {"mp4": "libx264", "mkv": "libx264", "avi": "mpeg4", "webm": "libvpx-vp9", "mov": "libx264"}
+
+
+def film(
+    path: Path,
+    frames: int = 20,
+    fps: int = 25,
+    size: tuple[int, int] = (48, 64),
+    milliseconds: list[int] | None = None,
+    turned: int = 0,
+) -> Path:
+    """Frame ``k`` has grey level ``10 + 8 k``; the left half of each is darker by 8."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(CODECS[path.suffix[1:]], rate=fps)
+        stream.height, stream.width = size
+        stream.pix_fmt = "yuv420p"
+        stream.codec_context.bit_rate = 2_000_000
+        if milliseconds:
+            stream.codec_context.time_base = Fraction(1, 1000)
+        if turned:
+            stream.set_display_rotation(turned)
+        for number in range(frames):
+            picture = np.full((*size, 3), 10 + STEP * number, np.uint8)
+            picture[:, : size[1] // 2] -= STEP
+            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+            if milliseconds:
+                frame.pts, frame.time_base = milliseconds[number], Fraction(1, 1000)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return path
+
+
+def numbers(episode: tc.Episode) -> list[int]:
+    """Which frame each observation shows."""
+    right = episode.observation["pixels"][..., 5:-5, -9:-3].astype(float).mean(axis=(1, 2, 3))
+    return np.rint((right - 10) / STEP).astype(int).tolist()
+
+
+@pytest.mark.parametrize("kind", CODECS)
+def test_a_film_is_read_frame_by_frame(tmp_path, kind):
+    film(tmp_path / f"a.{kind}", fps=30)  # whose milliseconds mkv and webm round
+    episodes = tc.data.open(tmp_path)
+    assert episodes.spec == tc.Spec({"pixels": tc.Modality("pixels", (3, 48, 64))}, fps=30.0)
+    assert numbers(episodes[0]) == list(range(20))
+    assert episodes[0].action.shape == (19, 0)
+    assert tc.data.check(tmp_path) == []
+
+
+@pytest.mark.parametrize(("fps", "right"), [(5, [0, 5, 10, 15]), (10, [0, 2, 5, 7, 10, 12, 15, 17]), (25, range(20))])
+def test_another_rate_takes_the_latest_frame_at_each_time_or_before(tmp_path, fps, right):
+    film(tmp_path / "a.mp4")
+    assert numbers(tc.data.open(tmp_path, fps=fps)[0]) == list(right)
+
+
+def test_a_higher_rate_repeats_frames(tmp_path):
+    film(tmp_path / "a.mkv", frames=4)
+    assert numbers(tc.data.open(tmp_path, fps=50)[0]) == [0, 0, 1, 1, 2, 2, 3]
+
+
+def test_a_varying_rate_is_put_on_an_even_clock(tmp_path):
+    film(tmp_path / "a.mkv", frames=7, milliseconds=[0, 40, 80, 400, 440, 900, 1000])
+    assert numbers(tc.data.open(tmp_path, fps=10)[0]) == [0, 2, 2, 2, 3, 4, 4, 4, 4, 5, 6]
+    assert tc.data.open(tmp_path).spec.fps == pytest.approx(6.0)  # six intervals in a second
+
+
+def test_the_clock_is_that_of_a_plain_search():
+    rng = np.random.default_rng(0)
+    times = 5.0 + np.cumsum(rng.uniform(0.01, 0.2, 50))
+    film = videos.Timed(times, 10.0, 1e-3)
+    for fps in (3.0, 10.0, 29.97, 120.0):
+        slack = min(1e-3, 0.1 / max(fps, 10.0))
+        plain = []
+        while len(plain) / fps <= times[-1] - times[0] + slack:
+            plain.append(max(i for i in range(50) if times[i] - times[0] <= len(plain) / fps + slack))
+        assert film.chosen(fps).tolist() == plain
+
+
+def test_films_in_subfolders_have_classes_and_one_size(tmp_path):
+    film(tmp_path / "run/a.mp4", frames=6)
+    film(tmp_path / "run/b.avi", frames=5, size=(32, 80))
+    film(tmp_path / "walk/c.mkv", frames=7)
+    with pytest.raises(DataError, match=r"b.avi, episode 1, .*64 x 48, like the first film; got 80 x 32.*size=64"):
+        list(tc.data.open(tmp_path))
+    episodes = tc.data.open(tmp_path, size=(20, 30), channels=1)
+    assert episodes.lengths.tolist() == [6, 5, 7]
+    assert [episode.task for episode in episodes] == ["run", "run", "walk"]
+    assert episodes[2].labels["class"].tolist() == [1] * 7
+    assert episodes[1].observation["pixels"].shape == (5, 1, 20, 30)
+    assert numbers(episodes[1]) == list(range(5))
+    clip = episodes.clips(3).batch(0, 0, 4)
+    assert clip.observation["pixels"].shape == (4, 3, 1, 20, 30)
+    assert clip.action.shape == (4, 2, 0)
+
+
+def test_a_converted_film_is_the_same_dataset(tmp_path):
+    film(tmp_path / "films/a.mp4")
+    tc.data.convert(tmp_path / "films", tmp_path / "data", "lerobot", size=16, fps=5)
+    (read,), (stored,) = tc.data.open(tmp_path / "films", size=16, fps=5), tc.data.open(tmp_path / "data")
+    assert_same(read, stored)
+    assert tc.data.open(tmp_path / "data").spec.fps == 5
+
+
+@pytest.mark.skipif(not videos.TURNED, reason="PyAV does not say how a film is turned")
+@pytest.mark.parametrize("turned", [90, 180, -90])
+def test_films_are_turned_as_their_camera_says(tmp_path, turned):
+    film(tmp_path / "a.mp4", frames=3, turned=turned)
+    frame = tc.data.open(tmp_path)[0].observation["pixels"][2, 0].astype(int)
+    assert frame.shape == ((64, 48) if abs(turned) == 90 else (48, 64))
+    dark = {90: frame[-10:], 180: frame[:, -10:], -90: frame[:10]}[turned]
+    light = {90: frame[:10], 180: frame[:, :10], -90: frame[-10:]}[turned]
+    assert light.mean() - dark.mean() > STEP / 2
+
+
+def test_films_of_several_rates_need_one(tmp_path):
+    film(tmp_path / "a.mp4")
+    film(tmp_path / "b.mp4", fps=30)
+    with pytest.raises(DataError, match=r"b.mp4, episode 1, field 'fps': expected 25 .* like a.mp4; got 30.*fps=25"):
+        tc.data.open(tmp_path)
+    assert tc.data.open(tmp_path, fps=5).lengths.tolist() == [4, 4]
+
+
+def silent(path: Path) -> None:
+    """A file with sound only."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("aac", rate=8000)
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
+        frame.sample_rate = 8000
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+
+
+def blank(path: Path) -> None:
+    """A film without a frame."""
+    with av.open(str(path), "w", format="matroska") as container:
+        stream = container.add_stream("mpeg4", rate=25)
+        stream.height, stream.width, stream.pix_fmt = 48, 64, "yuv420p"
+        container.start_encoding()
+
+
+def cut(path: Path, part: float) -> None:
+    film(path, frames=30)
+    path.write_bytes(path.read_bytes()[: int(path.stat().st_size * part)])
+
+
+def moved_up_front(path: Path, without: int) -> None:
+    """A film whose index comes first, without its last bytes."""
+    film(path, frames=25)
+    with av.open(str(path)) as source, av.open(f"{path}.mp4", "w", options={"movflags": "faststart"}) as target:
+        stream = target.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.size:
+                packet.stream = stream
+                target.mux(packet)
+    path.write_bytes(Path(f"{path}.mp4").read_bytes()[:-without])
+    Path(f"{path}.mp4").unlink()
+
+
+BROKEN = {
+    "text": lambda path: path.write_text("no film"),
+    "an empty file": lambda path: path.write_bytes(b""),
+    "only sound": silent,
+    "cut short": lambda path: cut(path, 0.5),
+    "cut short behind its index": lambda path: moved_up_front(path, 600),
+    "no frames": blank,
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_what_is_no_film_is_named(tmp_path, name):
+    film(tmp_path / "a.mp4", frames=3)
+    BROKEN[name](tmp_path / "b.mp4")
+    with pytest.raises(DataError, match=r"b.mp4, episode 1, field 'pixels': expected"):
+        list(tc.data.open(tmp_path, fps=25))
+    assert tc.data.check(tmp_path, fps=25)[0].file == str(tmp_path / "b.mp4")
+
+
+@pytest.mark.parametrize(
+    ("without", "message"), [(1, "in the middle of one"), (20, "25 frames; the file ends after 24")]
+)
+def test_a_film_that_lacks_its_last_bytes_is_seen(tmp_path, without, message):
+    moved_up_front(tmp_path / "a.mp4", without)
+    with pytest.raises(DataError, match=rf"{message}, so it is cut short"):
+        tc.data.open(tmp_path)
+
+
+def test_options_are_checked(tmp_path):
+    film(tmp_path / "a.mp4", frames=2)
+    for options, message in [
+        ({"fsp": 5}, "Videos has no option 'fsp'. Did you mean 'fps'"),
+        ({"fps": 0}, "fps is a positive number"),
+        ({"size": -1}, "size is a side"),
+        ({"channels": 4}, "channels is 3"),
+    ]:
+        with pytest.raises(ConfigError, match=message):
+            tc.data.open(tmp_path, **options)
