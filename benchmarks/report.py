@@ -215,6 +215,63 @@ def peers() -> str:
     )
 
 
+def perception_speed() -> str:
+    """Beside transformers, on pictures and films."""
+    found = load("perception_speed")
+    if found is None:
+        return ""
+    rows: Rows = [
+        (
+            row["what"],
+            f"{row['ours_cpu_seconds']:.3f}",
+            f"{row['theirs_cpu_seconds']:.3f}",
+            f"**{row['ratio']:.2f}x** [{row['ratio_of_rounds'][0]:.2f}, {row['ratio_of_rounds'][1]:.2f}]",
+            f"{row['target']}x",
+            "met" if row["met"] else "missed",
+            "equal" if row["same_function"] else "another function",
+            f"{row['ours_over_floor']:.1f}x",
+            f"{row['ours_with_layers_of_torch']:.3f}",
+        )
+        for row in found["rows"].values()
+    ]
+    header = (
+        "work",
+        "Tacit, CPU s",
+        "transformers, CPU s",
+        "ratio [rounds]",
+        "target",
+        "",
+        "loss and gradients",
+        "Tacit over its floor",
+        "Tacit with torch's own linear layers, CPU s",
+    )
+    shares = [(name, *(f"{100 * value:.0f} %" for value in parts.values())) for name, parts in found["profile"].items()]
+    parts = tuple(next(iter(found["profile"].values())))
+    memory = found["memory"]
+    saved, peak = memory["saved_for_backward"], memory["peak_of_a_step"]
+    return (
+        "## Beside transformers, on films and pictures\n\n`uv run benchmarks/perception_speed.py`: "
+        f"{found['theirs'][0]} in an environment of its own, the same torch release, weights read from its files with "
+        "`tacit.checkpoint.convert`, ViT-Tiny (192 wide, 12 blocks) with a predictor of 96 wide and 6 blocks, float32, "
+        f"one thread, {found['rounds']} fresh processes of each side in turn, medians of CPU seconds. A step is target "
+        "encoder without gradients, context encoder, predictor, loss, backward. The call of transformers encodes every "
+        "token and masks afterwards, so the first row is the cost of two different functions; in the others the "
+        "function is one, and losses and norms of gradients agree to 1e-4. Attention is PyTorch's SDPA on both sides, "
+        f"{', '.join(f'{count} calls of {name}' for name, count in found['attention'].items())} in a step. Floor: "
+        f"multiplications at {found['gigaflop_per_second']} GFLOP/s, the best rate of a large packed product in the "
+        "same run. The last column is one run without oneDNN's linear: nearly all of the lead at equal work is that "
+        "layer, and where PyTorch's own is as fast, expect little of it.\n\n"
+        f"{table(header, rows)}\n\nWhere our time goes, in one profiled step; two fifths to a half of what lies over "
+        "the floor is SDPA, which reaches a third of the rate of a large product:\n\n"
+        f"{table(('work', *parts), shares)}\n\nMemory: the context encoder keeps {saved['visible'] / 1e6:.0f} MB for "
+        f"backward at 90 % hidden and {saved['dense'] / 1e6:.0f} MB with every token, "
+        f"{memory['visible_over_dense']:.2f}x (target <= {memory['target']}x, "
+        f"{'met' if memory['met'] else 'missed'}). Peak of a step beyond what was resident: "
+        f"{peak['ours_step'] / 1e6:.0f} MB, {peak['ours_dense'] / 1e6:.0f} MB with every token, transformers "
+        f"{peak['theirs_step'] / 1e6:.0f} MB.\n"
+    )
+
+
 def planning() -> str:
     """The fast path against its floor."""
     found = load("planning_speed")
@@ -300,6 +357,7 @@ def main() -> None:
         peers(),
         planning(),
         floors(),
+        perception_speed(),
         interop(),
         "## Not measured yet\n\nThe studies of videos, of motion and content, and of action-labelled minutes; the remaining "
         "methods of the study on pictures; anything on a GPU.\n",

@@ -199,6 +199,16 @@ def test_memory_follows_what_is_seen(kind: str) -> None:
     assert saved_bytes(vit, lambda: vit(x, *statistics)) <= 0.25 * dense
 
 
+def test_rotated_queries_and_keys_are_not_kept_twice() -> None:
+    torch.manual_seed(0)
+    kept = {}
+    for positions in ("sincos", "rope"):
+        vit = VisionTransformer(3, (160, 160), (16, 16), 96, 6, 3, positions=positions)
+        x = torch.randint(0, 256, (8, 3, 160, 160), dtype=torch.uint8)
+        kept[positions] = saved_bytes(vit, lambda vit=vit, x=x: vit(x, torch.zeros(3), torch.ones(3)))
+    assert kept["rope"] <= 1.05 * kept["sincos"]
+
+
 @pytest.mark.parametrize(
     ("size", "patch", "count"),
     [

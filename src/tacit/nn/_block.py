@@ -66,6 +66,8 @@ class Block(nn.Module):
         query, key, value = qkv.reshape(*x.shape[:2], 3, self.heads, -1).permute(2, 0, 3, 1, 4)
         if rotation is not None:
             query, key = rotate(query, rotation), rotate(key, rotation)
+            # As a view it would keep, beside the rotated ones, the queries and keys from before in memory.
+            value = value.contiguous()
         if memory is not None:
             key, value = torch.cat([memory.key, key], dim=2), torch.cat([memory.value, value], dim=2)
         mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=mask).transpose(1, 2).flatten(2)
