@@ -3,16 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from tacit.errors import SpecError
+from tacit._registry import suggest
+from tacit.errors import ConfigError, SpecError
 from tacit.nn.encoders import Normalizer
 from tacit.types import Array, Discrete, Forecast, Spec, Statistics
 
-__all__ = ["Dynamics", "Model"]
+__all__ = ["Dynamics", "Model", "preset"]
+
+
+def preset(
+    configuration: type, sizes: Mapping[str, Mapping[str, Any]], size: str, overrides: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The options of a size, with some replaced.
+
+    Raises:
+        ConfigError: for an unknown size, or an option that the configuration does not have, with the nearest name.
+    """
+    if size not in sizes:
+        raise ConfigError(f"no size called {size!r}.{suggest(size, sizes)} There are: {', '.join(sizes)}.")
+    options = {field.name for field in fields(configuration)}
+    for name in overrides:
+        if name not in options:
+            raise ConfigError(f"{configuration.__name__} has no option {name!r}.{suggest(name, options)}")
+    return {**sizes[size], **overrides}
 
 
 class Model(nn.Module):
@@ -133,6 +152,24 @@ class Dynamics(Model):
     def encode_target(self, observation: Mapping[str, Tensor | Array]) -> Tensor:
         """As ``encode``, by the encoder of the targets."""
         return self.encode(observation)
+
+    def _known(
+        self, latents: Tensor, actions: Tensor, past_actions: Tensor | None, history: int
+    ) -> tuple[Tensor, Tensor]:
+        """The latents that a rollout starts from, and the blocks between them.
+
+        Raises:
+            SpecError: if there is not one block less than latents.
+        """
+        if past_actions is None:
+            latents = latents[:, -1:] if history == 1 else latents
+            past_actions = actions.new_empty(len(actions), 0, self.action_size)
+        if past_actions.shape[1] != latents.shape[1] - 1:
+            raise SpecError(
+                f"{latents.shape[1]} latents have {latents.shape[1] - 1} action blocks between them; "
+                f"got past_actions of shape {tuple(past_actions.shape)}."
+            )
+        return latents, past_actions
 
     def _normalised(self, actions: Tensor) -> Tensor:
         """Raw action blocks in the model's units."""

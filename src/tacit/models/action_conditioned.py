@@ -11,12 +11,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from tacit._registry import suggest
 from tacit.errors import ConfigError, SpecError
 from tacit.models._check import batched, check_actions
 from tacit.models._eye import Eye, Perception, Tune, check_tune
 from tacit.models._input import chosen
-from tacit.models._model import Dynamics
+from tacit.models._model import Dynamics, preset
 from tacit.models.joint_embedding import JointEmbedding
 from tacit.models.masked import MaskedModel
 from tacit.nn.block_causal import BlockCausalPredictor, Memories
@@ -146,19 +145,12 @@ class ActionConditioned(Dynamics):
         Raises:
             ConfigError: for an unknown size or option, or values that do not fit together.
         """
-        if size not in PREDICTORS:
-            raise ConfigError(
-                f"no size called {size!r}.{suggest(size, PREDICTORS)} There are: {', '.join(PREDICTORS)}."
-            )
-        options = ActionConditionedConfig.__dataclass_fields__
-        for name in overrides:
-            if name not in options:
-                raise ConfigError(f"ActionConditionedConfig has no option {name!r}.{suggest(name, options)}")
+        options = preset(ActionConditionedConfig, PREDICTORS, size, overrides)
         if "perception" not in overrides:
             raise ConfigError(
                 "an action-conditioned model looks with the encoder of a perception model; name its run: encoder='RUN'."
             )
-        return cls(ActionConditionedConfig(spec, **{**PREDICTORS[size], **overrides}))
+        return cls(ActionConditionedConfig(spec, **options))
 
     def adopt(self, perception: MaskedModel | JointEmbedding) -> None:
         """Take the trained weights of a perception model's encoder."""
@@ -184,14 +176,7 @@ class ActionConditioned(Dynamics):
         if actions.ndim == 3:
             return self.rollout(latents, actions[:, None], past_actions)[:, 0]
         check_actions(self.config, latents, actions, "S, H")
-        if past_actions is None:
-            latents = latents[:, -1:] if self.config.history == 1 else latents
-            past_actions = actions.new_empty(len(actions), 0, self.config.action_size)
-        if past_actions.shape[1] != latents.shape[1] - 1:
-            raise SpecError(
-                f"{latents.shape[1]} latents have {latents.shape[1] - 1} action blocks between them; "
-                f"got past_actions of shape {tuple(past_actions.shape)}."
-            )
+        latents, past_actions = self._known(latents, actions, past_actions, self.config.history)
         memories: Memories = ()
         if latents.shape[1] > 1:
             _, memories = self.predictor.advance(self._tokens(latents[:, :-1]), self._normalised(past_actions))

@@ -9,10 +9,9 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from tacit._registry import suggest
 from tacit.errors import ConfigError, SpecError
 from tacit.models._input import channels_first, chosen
-from tacit.models._model import Model
+from tacit.models._model import Model, preset
 from tacit.nn.linear import keep_freed_memory
 from tacit.nn.mlp import MLP
 from tacit.nn.vit import VIT_SIZES, VisionTransformer
@@ -125,13 +124,7 @@ class JointEmbedding(Model):
         Raises:
             ConfigError: for an unknown size or option, or values that do not fit together.
         """
-        if size not in VIT_SIZES:
-            raise ConfigError(f"no size called {size!r}.{suggest(size, VIT_SIZES)} There are: {', '.join(VIT_SIZES)}.")
-        options = JointEmbeddingConfig.__dataclass_fields__
-        for name in overrides:
-            if name not in options:
-                raise ConfigError(f"JointEmbeddingConfig has no option {name!r}.{suggest(name, options)}")
-        return cls(JointEmbeddingConfig(spec, **{**VIT_SIZES[size], **overrides}))
+        return cls(JointEmbeddingConfig(spec, **preset(JointEmbeddingConfig, VIT_SIZES, size, overrides)))
 
     def encode(self, observation: Mapping[str, Tensor | Array], tokens: bool = False) -> Tensor:
         """Latents of pictures, before the projector.

@@ -11,10 +11,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from tacit._registry import suggest
 from tacit.errors import ConfigError, SpecError
 from tacit.models._input import channels_first, chosen, grid_size
-from tacit.models._model import Model
+from tacit.models._model import Model, preset
 from tacit.nn.linear import keep_freed_memory
 from tacit.nn.masked_predictor import MaskedPredictor
 from tacit.nn.positions import coordinates
@@ -167,13 +166,7 @@ class MaskedModel(Model):
         Raises:
             ConfigError: for an unknown size or option, or values that do not fit together.
         """
-        if size not in VIT_SIZES:
-            raise ConfigError(f"no size called {size!r}.{suggest(size, VIT_SIZES)} There are: {', '.join(VIT_SIZES)}.")
-        options = MaskedModelConfig.__dataclass_fields__
-        for name in overrides:
-            if name not in options:
-                raise ConfigError(f"MaskedModelConfig has no option {name!r}.{suggest(name, options)}")
-        return cls(MaskedModelConfig(spec, **{**VIT_SIZES[size], **overrides}))
+        return cls(MaskedModelConfig(spec, **preset(MaskedModelConfig, VIT_SIZES, size, overrides)))
 
     @property
     def grid(self) -> tuple[int, ...]:

@@ -9,13 +9,12 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from tacit._registry import suggest
 from tacit.errors import ConfigError, SpecError
 from tacit.models._build import ObservationEncoder, build_action_encoder, build_predictor
 from tacit.models._check import batched, check_actions
 from tacit.models._config import SIZES, TRANSFORMER, WorldModelConfig
 from tacit.models._eye import Eye
-from tacit.models._model import Dynamics, Model
+from tacit.models._model import Dynamics, Model, preset
 from tacit.models.joint_embedding import JointEmbedding
 from tacit.models.masked import MaskedModel
 from tacit.nn.kernels import PLAIN, Kernels, kernels_for
@@ -63,13 +62,7 @@ class WorldModel(Dynamics):
         Raises:
             ConfigError: for an unknown size or option, or values that do not fit together.
         """
-        if size not in SIZES:
-            raise ConfigError(f"no size called {size!r}.{suggest(size, SIZES)} There are: {', '.join(SIZES)}.")
-        options = WorldModelConfig.__dataclass_fields__
-        for name in overrides:
-            if name not in options:
-                raise ConfigError(f"WorldModelConfig has no option {name!r}.{suggest(name, options)}")
-        chosen = {**SIZES[size], **overrides}
+        chosen = preset(WorldModelConfig, SIZES, size, overrides)
         if chosen.get("predictor", "mlp") != "transformer":
             chosen = {name: value for name, value in chosen.items() if name in overrides or name not in TRANSFORMER}
         pixels = {name: m.shape for name, m in spec.modalities.items() if m.kind == "pixels"}
@@ -143,14 +136,7 @@ class WorldModel(Dynamics):
         if actions.ndim == 3:
             return self.rollout(latents, actions[:, None], past_actions)[:, 0]
         check_actions(self.config, latents, actions, "S, H")
-        if past_actions is None:
-            latents = latents[:, -1:] if self.config.history == 1 else latents
-            past_actions = actions.new_empty(len(actions), 0, self.config.action_size)
-        if past_actions.shape[1] != latents.shape[1] - 1:
-            raise SpecError(
-                f"{latents.shape[1]} latents have {latents.shape[1] - 1} action blocks between them; "
-                f"got past_actions of shape {tuple(past_actions.shape)}."
-            )
+        latents, past_actions = self._known(latents, actions, past_actions, self.config.history)
         kernels = kernels_for(*(part for part in (self.predictor, self.action_encoder) if part is not None))
         worlds, parts = len(actions), 1
         if kernels is not PLAIN:
