@@ -104,3 +104,13 @@ def test_a_training_that_collapses_says_so(tmp_path: Path) -> None:
     assert "warning" in report.log[-1]
     report = tc.train(small.model(), Prediction() + 0.1 * SIGReg(16), clips, to=tmp_path / "b", **options)
     assert not any("warning" in row for row in report.log)
+
+
+def test_the_rank_of_few_wide_latents_is_that_of_their_covariance() -> None:
+    torch.manual_seed(0)
+    latents = torch.randn(20, 50, dtype=torch.float64) @ torch.diag(torch.linspace(0.1, 2, 50, dtype=torch.float64))
+    values = torch.linalg.eigvalsh(torch.cov(latents.T)).clamp(min=0)
+    shares = values / values.sum()
+    entropy = -(shares[shares > 1e-12] * shares[shares > 1e-12].log()).sum()
+    assert effective_rank(latents) == pytest.approx(float(entropy.exp()), rel=1e-6)
+    assert effective_rank(latents.T) != pytest.approx(effective_rank(latents), rel=1e-3)

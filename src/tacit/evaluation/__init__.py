@@ -25,6 +25,7 @@ __getattr__, __dir__, __all__ = lazy(
                 "scoring",
                 "sections",
                 "statistics",
+                "surprising",
             )
             for name in exports(f"{__name__}.{module}")
         },

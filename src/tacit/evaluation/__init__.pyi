@@ -75,5 +75,9 @@ from tacit.evaluation.statistics import over_seeds as over_seeds
 from tacit.evaluation.statistics import paired as paired
 from tacit.evaluation.statistics import rank_correlation as rank_correlation
 from tacit.evaluation.statistics import wilson as wilson
+from tacit.evaluation.surprising import Detection as Detection
+from tacit.evaluation.surprising import Surprise as Surprise
+from tacit.evaluation.surprising import detection as detection
+from tacit.evaluation.surprising import surprise as surprise
 
 __all__: list[str]

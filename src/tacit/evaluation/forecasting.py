@@ -52,9 +52,7 @@ class OpenLoop:
         return len(self.error)
 
 
-def open_loop(
-    model: Dynamics, held_out: Episodes, horizon: int = 8, *, windows: int = 512, seed: int = 0
-) -> OpenLoop:
+def open_loop(model: Dynamics, held_out: Episodes, horizon: int = 8, *, windows: int = 512, seed: int = 0) -> OpenLoop:
     """Roll the model out along the recorded actions of held-out windows, and compare with what was recorded.
 
     Args:

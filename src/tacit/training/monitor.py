@@ -130,7 +130,9 @@ def effective_rank(latents: Tensor) -> float:
     1 where the latents lie on a line or do not vary, ``D`` where they vary alike in all directions.
     """
     centred = (latents - latents.mean(dim=0)).double().cpu()
-    values = torch.linalg.eigvalsh(centred.T @ centred).clamp(min=0)
+    # The products by rows and by columns have the same eigenvalues but for zeros: take the smaller.
+    wide = centred.shape[0] < centred.shape[1]
+    values = torch.linalg.eigvalsh(centred @ centred.T if wide else centred.T @ centred).clamp(min=0)
     if not values.sum() > 0:
         return 1.0
     return float(torch.special.entr(values / values.sum()).sum().exp())

@@ -1,0 +1,288 @@
+"""Planning by minutes of labelled actions: eyes pretrained on films against training from end to end.
+
+    OMP_NUM_THREADS=1 uv run benchmarks/action_data.py two_rooms
+    MUJOCO_GL=egl OMP_NUM_THREADS=1 uv run benchmarks/action_data.py reacher
+
+V-JEPA 2 (96 wide, 6 deep, patches of 8) learns to see from 400 films of the environment under a random policy, without
+their actions; the films are the same for all. Then 1, 3, 10 and 30 minutes of other random wandering, with actions,
+are what everything else is learnt from, the shorter ones part of the longer, a set for each seed:
+
+- `tokens`: V-JEPA 2-AC on the frozen patch tokens, 64 a frame, and a goal-conditioned policy that proposes plans;
+- `tokens_untrained`: the same on an encoder as it was drawn, the floor of the eyes;
+- `end_to_end`: the environment's own recipe, which learns to see from the labelled minutes alone;
+- `pooled` (not run unless asked for): that recipe on the frozen encoder's mean token.
+
+Every agent pursues the same 200 tasks, of a seed that nothing was tuned on, beside its policy without search and random
+actions. Patch tokens cost a hundred times what a latent of 16 numbers does, so their search is smaller than that of the
+recipes: see `WORLDS`. `encoders` says how well held-out frames of films show the state: linear probe on the mean token
+and attentive probe on all of them.
+
+Writes benchmarks/results/action_data_ENV.json after every run, goes on where it stopped, and resumes a training.
+"""
+
+import argparse
+import json
+import statistics
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+import tacit as tc
+from tacit._config import to_json
+from tacit.evaluation import extraction
+from tacit.evaluation.probes import Attentive, Linear
+from tacit.recipes import Acting, AgentRecipe, Part
+
+RESULTS = Path(__file__).parent / "results"
+STEPS, FILM_SEED, PROBED = 100, 1_000_000, 2000
+METHODS = ("end_to_end", "tokens", "tokens_untrained", "pooled")
+
+
+@dataclass(frozen=True)
+class World:
+    """What fits an environment.
+
+    Attributes:
+        hold: Mean steps that the recording policy holds an action.
+        label: What probes read.
+        history: Frames that the world model looks back on.
+        horizon: Blocks of five steps to look ahead.
+        execute: Blocks to carry out before planning again.
+        deadline: Step at which to have arrived.
+    """
+
+    hold: float
+    label: str
+    history: int
+    horizon: int
+    execute: int
+    deadline: int | None
+
+
+WORLDS = {
+    "two_rooms": World(hold=8.0, label="position", history=1, horizon=4, execute=2, deadline=100),
+    "reacher": World(hold=4.0, label="pose", history=2, horizon=3, execute=1, deadline=None),
+}
+
+
+def seeing(steps: int, patch: int) -> tc.recipes.VJEPA2:
+    """V-JEPA 2 on films of a camera that stands still, which are not cropped.
+
+    The copy that it learns from follows closer than published: the run is a hundredth as long.
+    """
+    return tc.recipes.VJEPA2().with_options(
+        {
+            "size": "nano",
+            "clip": 8,
+            "crop": [],
+            "steps": steps,
+            "model": {"frameskip": 2, "mask_tokens": 2, "positions": "rope", "patch": patch},
+            "training.batch_size": 32,
+            "training.ema": [0.99, 0.99],
+            "training.threads": 1,
+        }
+    )
+
+
+def acting(env: str, method: str, steps: int) -> AgentRecipe:
+    """How a method learns to act, but for its encoder; ``steps`` above 0 replaces those of all trainings."""
+    own: AgentRecipe = tc.recipes.load(env)()
+    world = WORLDS[env]
+    if method.startswith("tokens"):
+        own = tc.recipes.VJEPA2AC(
+            model={
+                "frameskip": 5,
+                "history": world.history,
+                "predictor_width": 64,
+                "predictor_depth": 3,
+                "predictor_heads": 2,
+            },
+            clip=6,
+            steps=800,
+            training=replace(tc.recipes.VJEPA2AC().training, batch_size=16, lr=1e-3, log_every=400),
+            policy_steps=800,
+            policy=replace(own.policy, batch_size=128),
+            acting=Acting(
+                planner=Part("icem", {"samples": 32, "iterations": 3, "elites": 6, "std": 0.7}),
+                cost=(Part("goal", {"reduce": "sum", "metric": "l1"}),),
+                horizon=world.horizon,
+                execute=world.execute,
+                deadline=world.deadline,
+                hold=True,
+            ),
+        )
+    own = replace(own, training=replace(own.training, threads=1))
+    return replace(own, steps=steps, policy_steps=steps) if steps else own
+
+
+def filmed(env: str, count: int) -> tc.data.Episodes:
+    """Films: episodes whose actions were not recorded; labels are for probes alone."""
+    recorded = tc.collect(env, tc.collection.Random(WORLDS[env].hold), episodes=count, steps=STEPS, seed=FILM_SEED)
+    spec = tc.Spec(recorded.spec.modalities, fps=recorded.spec.fps)
+    bare = [replace(one, action=np.zeros((len(one) - 1, 0), np.float32), seed=None) for one in recorded]
+    return tc.data.from_episodes(bare, spec)
+
+
+def eyes(env: str, films: tc.data.Episodes, seed: int, options: argparse.Namespace) -> dict[str, Any]:
+    """Pretrain the encoder of a seed, keep it beside the untrained one, and say what both show."""
+    recipe, spent = seeing(options.film_steps, options.patch), time.process_time()
+    model = recipe.build_model(films.spec, seed)
+    recipe.train(model, films, seed=seed, to=options.work / f"films{seed}")
+    spent = time.process_time() - spent
+    drawn = recipe.build_model(films.spec, seed)
+    drawn.fit(films.statistics())
+    tc.checkpoint.save(options.work / f"drawn{seed}", drawn)
+    return {
+        "cpu_seconds": round(spent, 1),
+        "r2": {name: shown(one, env, films) for name, one in {"films": model, "untrained": drawn}.items()},
+    }
+
+
+def shown(perception: Any, env: str, films: tc.data.Episodes) -> dict[str, Any]:
+    """How well the state is read from the tokens of single frames of films that the probe was not fitted on."""
+    world = tc.envs.make_goal(env)
+    model = tc.models.ActionConditioned.for_spec(world.spec, perception=perception.config)
+    world.close()
+    model.adopt(perception)
+    width = perception.config.width
+
+    def tokens(part: tc.data.Episodes, count: int) -> tc.evaluation.Features:
+        found = extraction.features(model, part, frames=count, seed=0)
+        return replace(found, values=torch.as_tensor(found.values).reshape(len(found), -1, width))
+
+    fit_on, held_out = films.split(0.9, seed=0)
+    fit, test = tokens(fit_on, PROBED), tokens(held_out, PROBED // 2)
+    probes = {"linear": Linear(), "attentive": Attentive(lrs=(3e-3, 1e-3), weight_decays=(0.01,))}
+    label = WORLDS[env].label
+    return {name: tc.evaluation.plain(probe(fit, test, label).estimate) for name, probe in probes.items()}
+
+
+def labelled(episodes: tc.data.Episodes, minutes: float) -> tc.data.Episodes:
+    """The first so many minutes."""
+    return episodes[: max(round(minutes * 60 * episodes.spec.fps / STEPS), 2)]
+
+
+def run(
+    env: str, method: str, episodes: tc.data.Episodes, minutes: float, seed: int, options: argparse.Namespace
+) -> dict[str, Any]:
+    """Learn from the labelled minutes and pursue the tasks."""
+    recipe, begin = acting(env, method, options.steps), time.process_time()
+    if method != "end_to_end":
+        place = options.work / f"{'drawn' if method == 'tokens_untrained' else 'films'}{seed}"
+        recipe = replace(recipe, encoder=str(place))
+    some = labelled(episodes, minutes)
+    agent = recipe.learn(some, seed=seed, to=options.work / f"{method}{minutes:g}min{seed}")
+    trained = time.process_time()
+    world, tasks = tc.envs.make_goal(env), (options.tasks, options.task_seed)
+    # Latents of patch tokens are large: fifty worlds of plans at a time.
+    found = tc.evaluation.closed_loop(agent, world, *tasks, batch=50)
+    planned = time.process_time()
+    assert agent.proposal is not None
+    alone = tc.evaluation.closed_loop(tc.agent.PolicyActor(agent.model, agent.proposal), world, *tasks, batch=50)
+    one = tc.evaluation.closed_loop(agent, world, 1, options.task_seed)
+    world.close()
+    return {
+        "episodes": len(some),
+        "success": tc.evaluation.plain(found.success),
+        "amortised": tc.evaluation.plain(alone.success),
+        "solved": "".join(str(int(solved)) for solved in found.solved),
+        "nearest": np.percentile(found.distances[:, 1:].min(axis=1), [10, 50, 90]).round(3).tolist(),
+        "last": np.percentile(found.distances[:, -1], [10, 50, 90]).round(3).tolist(),
+        "decision_ms": round(one.decision_p50 or 0.0, 1),
+        "not_ok": found.not_ok,
+        "cpu_seconds": {"training": round(trained - begin, 1), "planning": round(planned - trained, 1)},
+    }
+
+
+def summary(runs: dict[str, Any]) -> dict[str, Any]:
+    """Per method and minutes the median over seeds, the worst, and all tasks of all seeds together."""
+    points: dict[str, list[Any]] = {}
+    for name, found in runs.items():
+        points.setdefault(name.rsplit("/", 1)[0], []).append(found["success"])
+    rows = {}
+    for name, rates in points.items():
+        solved, tasks = sum(round(one["rate"] * one["n"]) for one in rates), sum(one["n"] for one in rates)
+        rows[name] = {
+            "seeds": len(rates),
+            "median": statistics.median(one["rate"] for one in rates),
+            "worst": min(one["rate"] for one in rates),
+            "pooled": tc.evaluation.plain(tc.evaluation.wilson(solved, tasks)),
+        }
+    return rows
+
+
+def floor(env: str, options: argparse.Namespace) -> dict[str, Any]:
+    """Random actions, each held for a block."""
+    world = tc.envs.make_goal(env)
+    actor = tc.agent.RandomActor(world.spec.action, hold=5)
+    found = tc.evaluation.closed_loop(actor, world, options.tasks, options.task_seed)
+    world.close()
+    rate: dict[str, Any] = tc.evaluation.plain(found.success)
+    return rate
+
+
+def measure(record: dict[str, Any], place: Path, options: argparse.Namespace) -> None:
+    """Run what is missing in the record."""
+
+    def write() -> None:
+        place.write_text(json.dumps({**record, **tc.checkpoint.provenance()}, indent=2) + "\n")
+
+    env = options.env
+    films = filmed(env, options.films)
+    record["films_minutes"] = round(len(films) * STEPS / films.spec.fps / 60, 1)
+    record.setdefault("random", floor(env, options))
+    most = max(round(max(options.minutes) * 60 * films.spec.fps / STEPS), 2)
+    for seed in options.seeds:
+        if str(seed) not in record["encoders"]:
+            record["encoders"][str(seed)] = eyes(env, films, seed, options)
+            write()
+        wandering = tc.collection.Random(WORLDS[env].hold)
+        episodes = tc.collect(env, wandering, episodes=most, steps=STEPS, seed=seed)
+        for minutes in options.minutes:
+            for method in options.methods:
+                name = f"{method}/{minutes:g}/{seed}"
+                if name in record["runs"]:
+                    continue
+                found = record["runs"][name] = run(env, method, episodes, minutes, seed, options)
+                record["summary"] = summary(record["runs"])
+                write()
+                print(name, json.dumps({key: found[key] for key in found if key != "solved"}), flush=True)
+
+
+def main() -> None:
+    """Read the options and go on where the results end."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("env", choices=WORLDS)
+    parser.add_argument("--minutes", type=float, nargs="*", default=[1, 3, 10, 30])
+    parser.add_argument("--methods", nargs="*", default=METHODS[:3], choices=METHODS)
+    parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1, 2])
+    parser.add_argument("--films", type=int, default=400)
+    parser.add_argument("--film-steps", type=int, default=1500)
+    parser.add_argument("--patch", type=int, default=8, help="side of a patch; 16 costs a quarter")
+    parser.add_argument("--steps", type=int, default=0, help="of every other training, to try it; 0: the recipe's")
+    parser.add_argument("--tasks", type=int, default=200)
+    parser.add_argument("--task-seed", type=int, default=4, help="never one that anything was tuned on")
+    parser.add_argument("--work", type=Path, default=Path("runs/action_data"))
+    parser.add_argument("--results", type=Path, default=RESULTS, help="a folder")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    options.work = options.work / options.env
+    place = options.results / f"action_data_{options.env}.json"
+    made = {
+        "recipes": {name: to_json(acting(options.env, name, options.steps)) for name in METHODS},
+        "seeing": to_json(seeing(options.film_steps, options.patch)),
+        "films": options.films,
+        "tasks": {"count": options.tasks, "seed": options.task_seed},
+    }
+    record = json.loads(place.read_text()) if place.exists() else {}
+    if any(record.get(name) != value for name, value in made.items()):
+        record = {**made, "encoders": {}, "runs": {}}
+    measure(record, place, options)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,217 @@
+"""Latents against pixels on films, at equal FLOPs: `OMP_NUM_THREADS=1 uv run benchmarks/videos.py DATA`.
+
+DATA is what `uv run benchmarks/real_data.py moving_mnist --to DATA` makes. V-JEPA at its own masks (`vjepa`) and with
+the end of the film always hidden (`vjepa_causal`), and VideoMAE (`videomae`), all with the same encoder (96 wide, 6
+deep, windows of 8 frames in patches of 2 x 8 x 8) from the same 8000 films, uncropped, each to the same budget of
+floating-point operations: forward and backward of everything, target encoder, predictor and decoder counted.
+
+**Probes**, linear on the mean token and attentive on all of them, read a window of held-out films of held-out digits:
+which digits they are, where they are in its last frame and how fast they go there; `middle` and `drift` are the means
+over the two digits, which can be told without knowing one from the other. On the way to the budget the linear ones
+alone. Floors: the untrained encoder, raw pixels, and an answer that looks at nothing.
+
+**Surprise** is the mean absolute error of what the model predicts of the last two frames of a window from the six
+before. Each of 400 held-out films is shown as it should be, with a digit that vanishes, and with one that is suddenly
+elsewhere: the share of pairs whose impossible film surprises more (Wilson), and the AUROC (bootstrap over pairs), of
+the mean and of the largest window of a film, and of the window that ends some frames after the event: the first two
+have it among what is predicted, later ones among what is seen. A film with one digit less is easier from then on, so a
+share below a half is no mistake. Floors: the untrained model, and under `raw` one that predicts that pixels stay.
+
+Writes benchmarks/results/videos.json after every run, goes on where it stopped, and resumes a run within it.
+"""
+
+import argparse
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+import tacit as tc
+from images import operations, step_of
+from tacit._config import to_json
+from tacit.evaluation import extraction
+from tacit.evaluation.surprising import Surprise, detection, surprise
+
+RESULTS = Path(__file__).parent / "results" / "videos.json"
+FRAMES, SEEN = 8, 6
+# The copy follows closer than published: runs are a hundredth as long.
+JEPA = {"model": {"frameskip": 1, "mask_tokens": 2}, "training.ema": [0.99, 1.0]}
+METHODS: dict[str, tuple[str, dict[str, Any]]] = {
+    "vjepa": ("vjepa", JEPA),
+    "vjepa_causal": ("vjepa", {**JEPA, "masking": {"name": "tubes", "options": {"context_frames": SEEN / FRAMES}}}),
+    "videomae": ("mae", {"masking": {"name": "random_patches", "options": {"ratio": 0.9, "tube": True}}}),
+}
+PROBES = {
+    "linear": tc.evaluation.probes.Linear(),
+    "attentive": tc.evaluation.probes.Attentive(lrs=(3e-3, 1e-3, 3e-4), weight_decays=(0.01, 0.1), epochs=10),
+}
+TARGETS = ("smaller", "larger", "position", "velocity", "middle", "drift")
+EVENTS = {"vanish": 1, "teleport": 2}
+POINTS, AFTER = 3, 6
+Data = Mapping[str, tc.data.Episodes]
+Parts = tuple[tc.evaluation.Features, tc.evaluation.Features]
+
+
+def recipe(method: str) -> tc.recipes.Recipe:
+    """A method at the size of the study; films have more windows than a run looks at, so nothing is cropped."""
+    name, changed = METHODS[method]
+    common = {"size": "nano", "clip": FRAMES, "crop": [], "training.batch_size": 64, "training.threads": 1}
+    found: tc.recipes.Recipe = tc.recipes.load(name)().with_options({**common, **changed})
+    return found
+
+
+def seen(model: Any, data: Data, probed: int, tokens: bool = True) -> Parts:
+    """Features of windows of training and of held-out films, with what there is to read."""
+    found = []
+    for part, count in (("train", probed), ("test", probed // 2)):
+        some = extraction.features(model, data[part], tokens=tokens, frames=count, length=FRAMES, seed=0)
+        digits, position, velocity = (some.target(name) for name in ("digits", "position", "velocity"))
+        targets = {"smaller": digits[:, 0], "larger": digits[:, 1], "position": position, "velocity": velocity}
+        targets |= {"middle": position.mean(axis=1), "drift": velocity.mean(axis=1)}
+        found.append(replace(some, targets=targets))
+    return found[0], found[1]
+
+
+def read(features: Parts, *probes: tc.evaluation.probes.Probe) -> dict[str, Any]:
+    """What probes read of every target, by the name of the probe."""
+    found: dict[str, Any] = {}
+    for probe in probes:
+        for target in TARGETS:
+            reading = probe(*features, target)
+            found.setdefault(reading.probe.lower(), {})[target] = tc.evaluation.plain(reading.estimate)
+    return found
+
+
+def still(films: tc.data.Episodes) -> Surprise:
+    """The surprise of one who predicts the last frame that was seen."""
+    energies, last = [], np.arange(FRAMES - 1, int(films.lengths[0]))
+    for film in films:
+        pixels = film.observation["pixels"].astype(np.float64) / 255.0
+        ends = [np.abs(pixels[end - 1 : end + 1] - pixels[end - 2]).mean() for end in last]
+        energies.append(np.array(ends))
+    return Surprise(tuple(energies), (last,) * len(films), SEEN / FRAMES)
+
+
+def felt(found: Surprise, films: tc.data.Episodes) -> dict[str, Any]:
+    """How well surprise tells the films with an event from the same without."""
+    marks = np.stack([films.read(index).labels["event"] for index in range(len(films))]).reshape(
+        -1, 3, films.lengths[0]
+    )
+    if not (marks.max(axis=2) == [0, 1, 2]).all():
+        raise ValueError("the films are not in threes: possible, vanish, teleport.")
+    rows: dict[str, Any] = {}
+    for event, number in EVENTS.items():
+        frame = np.repeat(marks[:, number].argmax(axis=1), 3)
+        measures = {"mean": found.mean, "largest": found.largest}
+        measures |= {f"{after} after": found.at(frame + after) for after in range(AFTER)}
+        rows[event] = {
+            name: tc.evaluation.plain(detection(energy[::3], energy[number::3])) for name, energy in measures.items()
+        }
+    return rows
+
+
+def run(method: str, seed: int, options: argparse.Namespace, data: Data) -> dict[str, Any]:
+    """Train to the budget, with linear probes on the way, and measure."""
+    chosen, train = recipe(method), data["train"]
+    model = chosen.build_model(train.spec, seed)
+    each = operations(step_of(chosen, model.train(), chosen.clips(train, model)))
+    model = chosen.build_model(train.spec, seed)
+    steps = max(round(options.budget / each), 2**POINTS)
+    begin = time.process_time()
+
+    def look(found: Any) -> dict[str, float]:
+        rows = read(seen(found, data, options.probed), PROBES["linear"])["linear"]
+        return {target: row["mean"] for target, row in rows.items()}
+
+    at = tuple(round(steps / 2**power) for power in range(1, POINTS))
+    watch = tc.training.Watch(look, at=at)
+    place = options.work / f"{method}{seed}"
+    report = chosen.train(model, train, seed=seed, to=place, steps=steps, watch=watch)
+    trained = time.process_time()
+    points = [
+        {
+            "step": int(row["step"]) + 1,
+            "operations": (int(row["step"]) + 1) * each,
+            "linear": {target: row[f"watch/{target}"] for target in TARGETS},
+        }
+        for row in report.log
+        if f"watch/{TARGETS[0]}" in row
+    ]
+    probes = read(seen(model, data, options.probed), *PROBES.values())
+    surprised = felt(surprise(model, data["surprise"], share=SEEN / FRAMES), data["surprise"])
+    spent = {"training": trained - begin, "measuring": time.process_time() - trained}
+    return {
+        "operations_a_step": each,
+        "steps": steps,
+        "points": points,
+        "probes": probes,
+        "surprise": surprised,
+        "cpu_seconds": spent,
+    }
+
+
+def floors(seed: int, options: argparse.Namespace, data: Data) -> dict[str, Any]:
+    """What needs no training: the encoder of ``seed``, and for seed 0 what needs no encoder."""
+    model = recipe("vjepa").build_model(data["train"].spec, seed).eval()
+    model.fit(data["train"].statistics())
+    surprised = felt(surprise(model, data["surprise"], share=SEEN / FRAMES), data["surprise"])
+    found = {"untrained": {"probes": read(seen(model, data, options.probed), *PROBES.values()), "surprise": surprised}}
+    if seed == 0:
+        raw = seen(raw_pixels(model), data, options.probed, tokens=False)
+        probes = {**read(raw, PROBES["linear"]), **read(raw, tc.evaluation.blind(PROBES["linear"]))}
+        found["raw"] = {"probes": probes, "surprise": felt(still(data["surprise"]), data["surprise"])}
+    return found
+
+
+def raw_pixels(model: Any) -> tc.evaluation.Raw:
+    """Raw pixels of a window, each frame averaged to 16 x 16."""
+    return tc.evaluation.Raw(model.config, model.statistics)
+
+
+def main() -> None:
+    """Run what is missing."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--budget", type=float, default=1e14, help="floating-point operations of a run")
+    parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1, 2])
+    parser.add_argument("--methods", nargs="*", default=[*METHODS], choices=METHODS)
+    parser.add_argument("--probed", type=int, default=4000, help="windows that probes are fitted on; scored on half")
+    parser.add_argument("--triples", type=int, default=400, help="films to be surprised by, each in three versions")
+    parser.add_argument("--work", type=Path, default=Path("runs/videos"))
+    parser.add_argument("--results", type=Path, default=RESULTS)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    data = {part: tc.data.open(options.data / part) for part in ("train", "test", "surprise")}
+    data["surprise"] = data["surprise"][: 3 * options.triples]
+    identity = {
+        "recipes": {name: to_json(recipe(name)) for name in METHODS},
+        "budget": options.budget,
+        "probed": options.probed,
+        "data": {part: episodes.hash() for part, episodes in data.items()},
+    }
+    record = json.loads(options.results.read_text()) if options.results.exists() else {}
+    if {key: record.get(key) for key in identity} != identity:
+        record = {**identity, "floors": {}, "runs": {}}
+    for seed in options.seeds:
+        if str(seed) not in record["floors"]:
+            record["floors"][str(seed)] = floors(seed, options, data)
+            _write(record, options.results)
+        for method in options.methods:
+            if f"{method}/{seed}" in record["runs"]:
+                continue
+            found = record["runs"][f"{method}/{seed}"] = run(method, seed, options, data)
+            _write(record, options.results)
+            print(method, seed, json.dumps(found["points"][-1]), json.dumps(found["cpu_seconds"]), flush=True)
+
+
+def _write(record: dict[str, Any], place: Path) -> None:
+    place.write_text(json.dumps({**record, **tc.checkpoint.provenance()}, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,163 @@
+"""Surprise: how far what came is from what a masked model foretold, and whether that finds what cannot happen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from tacit.errors import ConfigError, DataError
+from tacit.evaluation._latents import frozen
+from tacit.evaluation.extraction import places, windows
+from tacit.evaluation.statistics import Estimate, Rate, wilson
+from tacit.masking import Future
+from tacit.models import MaskedModel
+from tacit.training import Masked
+
+if TYPE_CHECKING:
+    from tacit.data import Episodes
+
+__all__ = ["Detection", "Surprise", "detection", "surprise"]
+
+Floats = npt.NDArray[np.float64]
+Steps = npt.NDArray[np.int64]
+
+CHUNK = 64
+"""Windows at a time: the tokens of films are many."""
+RESAMPLES = 2000
+
+
+@dataclass(frozen=True, eq=False)
+class Surprise:
+    """Energy of what came under what a model expected, window by window.
+
+    Attributes:
+        energies: Mean absolute error of the predicted tokens, ``[W]`` for each episode, its windows in the order of
+            time; none where it is too short.
+        last: ``[W]`` step of the last observation of each window.
+        share: Share of a window that the model saw.
+    """
+
+    energies: tuple[Floats, ...] = field(repr=False)
+    last: tuple[Steps, ...] = field(repr=False)
+    share: float
+
+    @property
+    def mean(self) -> Floats:
+        """``[E]`` mean over the windows of each episode, to compare matched ones by; NaN where there are none."""
+        return np.array([found.mean() if len(found) else np.nan for found in self.energies])
+
+    @property
+    def largest(self) -> Floats:
+        """``[E]`` largest of the windows of each episode, to judge one by itself; NaN where there are none."""
+        return np.array([found.max() if len(found) else np.nan for found in self.energies])
+
+    def at(self, step: npt.ArrayLike) -> Floats:
+        """``[E]`` energy of the window that ends at a step of each episode ``[E]``; NaN where none does."""
+        wanted = np.broadcast_to(np.asarray(step), (len(self.last),))
+        found = np.full(len(self.last), np.nan)
+        for episode, (ends, energies) in enumerate(zip(self.last, self.energies, strict=True)):
+            there = energies[ends == wanted[episode]]
+            if len(there):
+                found[episode] = there[0]
+        return found
+
+
+@dataclass(frozen=True)
+class Detection:
+    """How well an energy tells impossible episodes from the possible ones that they are matched with.
+
+    Attributes:
+        paired: Share of the pairs whose impossible episode has the higher energy, with its Wilson interval; where
+            both have the same, it was missed.
+        auroc: Chance that any impossible episode has a higher energy than any possible one, equal ones counting half;
+            its interval is bootstrapped over pairs.
+    """
+
+    paired: Rate
+    auroc: Estimate
+
+
+def surprise(
+    model: MaskedModel, episodes: Episodes, *, share: float = 0.75, stride: int = 1, batch: int = CHUNK
+) -> Surprise:
+    """Slide a window over each episode, show the model how it begins, and compare what it predicts with what comes.
+
+    As intuitive physics is measured in V-JEPA (arXiv 2502.11831): the mean absolute error of the predicted latents of
+    the target encoder, or of the pixels of a model that predicts those. The model sees all tokens of the first steps
+    and predicts all others at once, which the masks that it was trained with need not have asked of it.
+
+    Args:
+        model: A masked model of films or signals, frozen; its weights and its mode do not change.
+        episodes: Films or signals that it was not trained on.
+        share: Share of the steps of a window that the model sees, rounded to whole ones; one step of a film is a
+            tubelet.
+        stride: Observations from the beginning of a window to that of the next.
+        batch: Windows at a time.
+
+    Raises:
+        ConfigError: if the model sees pictures, or an option is out of range.
+        DataError: if no episode is long enough or an energy is not finite.
+    """
+    if not isinstance(model, MaskedModel) or len(model.grid) == 2:
+        raise ConfigError("surprise takes a masked model of films or signals, which says what comes; pictures do not.")
+    if min(stride, batch) < 1 or not 0 < share < 1:
+        raise ConfigError(
+            f"surprise needs 0 < share < 1 and stride and batch of at least 1; got {share}, {stride} and {batch}."
+        )
+    clips = windows(model, episodes)
+    episode, last = places(clips, np.arange(len(clips)))
+    first = last - (clips.length - 1) * clips.frameskip
+    earliest = first[np.searchsorted(episode, episode)]
+    chosen = np.flatnonzero((first - earliest) % stride == 0)
+    future = Masked(Future((share, share)), model.grid)
+    parts = []
+    for rows in np.split(chosen, range(batch, len(chosen), batch)):
+        clip = future(clips.cut(*clips.windows(rows)), seed=0, rank=0)
+        with frozen(model):
+            told = model.forecast(clip)
+        parts.append(_energy(told.predictions[0], told.targets[0]))
+    energy, episode, last = np.concatenate(parts), episode[chosen], last[chosen]
+    if not np.isfinite(energy).all():
+        worst = int(np.argmin(np.isfinite(energy)))
+        raise DataError(
+            f"the energy of the window of episode {episode[worst]} that ends at step {last[worst]} is not finite. "
+            "Look at the model's weights and statistics."
+        )
+    bounds = np.searchsorted(episode, np.arange(1, len(episodes)))
+    return Surprise(tuple(np.split(energy, bounds)), tuple(np.split(last, bounds)), share)
+
+
+def detection(possible: Floats, impossible: Floats, seed: int = 0) -> Detection:
+    """Compare the energies ``[n]`` of impossible episodes with those of the possible ones they are matched with.
+
+    Args:
+        possible: Energies of episodes as they should be.
+        impossible: Energies of the same with something in them that cannot happen, in the same order.
+        seed: Of the bootstrap.
+
+    Raises:
+        ConfigError: if they are not as many, or not finite.
+    """
+    calm, alarmed = np.asarray(possible, np.float64), np.asarray(impossible, np.float64)
+    if calm.shape != alarmed.shape or calm.ndim != 1 or not len(calm):
+        raise ConfigError(f"pairs need energies of one shape [n], n >= 1; got {calm.shape} and {alarmed.shape}.")
+    if not (np.isfinite(calm).all() and np.isfinite(alarmed).all()):
+        raise ConfigError("pairs need finite energies; leave out the episodes that have no window there.")
+    count = len(calm)
+    higher = (alarmed[:, None] > calm) + 0.5 * (alarmed[:, None] == calm)
+    drawn = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), RESAMPLES)
+    resampled = ((drawn @ higher) * drawn).sum(axis=1) / count**2
+    low, high = np.quantile(resampled, [0.025, 0.975])
+    auroc = Estimate(float(higher.mean()), float(low), float(high), count)
+    return Detection(wilson(int((alarmed > calm).sum()), count), auroc)
+
+
+def _energy(told: Tensor, came: Tensor) -> npt.NDArray[Any]:
+    """Mean absolute error ``[B]`` of tokens ``[B, M, D]``."""
+    error: Tensor = (told - came).abs().mean(dim=(1, 2), dtype=torch.float64)
+    return error.cpu().numpy()
