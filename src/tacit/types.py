@@ -36,6 +36,7 @@ __all__ = [
     "Mask",
     "Masking",
     "Modality",
+    "Motion",
     "Observation",
     "Plan",
     "Planner",
@@ -316,6 +317,31 @@ class Views:
 
     latents: Tensor
     whole: int
+
+
+@dataclass(frozen=True)
+class Motion:
+    """What a model of motion and content makes of pairs of pictures; all that objectives over motion read.
+
+    A flow holds a vector ``(x right, y down)`` for each place of one picture of a pair: where it was, or will be, in
+    the other. Direction 0 looks from the second picture back to the first, direction 1 the other way round; ``R``
+    directions were asked for, 0 to 2. Levels run from the coarsest to the finest.
+
+    Attributes:
+        latents: ``[B, V, D]``, one latent for each view of each item.
+        whole: How many of the views, the first ones, are global.
+        pictures: ``[B, 2, C, H, W]`` pictures of the pairs, grey levels from 0 to 1; empty with ``R = 0``.
+        features: ``[B, 2, C', h, w]`` for each level; none with ``R = 0``.
+        flows: ``[B, R, 2, h, w]`` for each level, in places of that level.
+        flow: ``[B, R, 2, H, W]``, the finest of them at full size, in pixels.
+    """
+
+    latents: Tensor
+    whole: int
+    pictures: Tensor
+    features: tuple[Tensor, ...]
+    flows: tuple[Tensor, ...]
+    flow: Tensor
 
 
 @dataclass(frozen=True)

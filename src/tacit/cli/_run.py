@@ -27,7 +27,7 @@ __all__ = ["Run", "device", "options"]
 
 @dataclass(frozen=True)
 class Run:
-    """The content of ``run.json``: ``options`` is the whole recipe as it was used, ``start`` whose weights it began with."""
+    """The content of ``run.json``: ``options`` is the whole recipe as it was used, ``start`` whose weights began it."""
 
     recipe: str
     data: str

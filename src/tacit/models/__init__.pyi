@@ -4,6 +4,7 @@ from typing import Any
 
 from tacit.models._model import Dynamics as Dynamics
 from tacit.models._model import Model as Model
+from tacit.models._model import preset as preset
 from tacit.models.action_conditioned import ActionConditioned as ActionConditioned
 from tacit.models.action_conditioned import ActionConditionedConfig as ActionConditionedConfig
 from tacit.models.goal_policy import GoalPolicy as GoalPolicy
@@ -12,6 +13,8 @@ from tacit.models.joint_embedding import JointEmbedding as JointEmbedding
 from tacit.models.joint_embedding import JointEmbeddingConfig as JointEmbeddingConfig
 from tacit.models.masked import MaskedModel as MaskedModel
 from tacit.models.masked import MaskedModelConfig as MaskedModelConfig
+from tacit.models.motion_content import MotionContent as MotionContent
+from tacit.models.motion_content import MotionContentConfig as MotionContentConfig
 from tacit.models.world_model import WorldModel as WorldModel
 from tacit.models.world_model import WorldModelConfig as WorldModelConfig
 

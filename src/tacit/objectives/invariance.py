@@ -8,7 +8,7 @@ from torch import Tensor
 
 from tacit.errors import ConfigError
 from tacit.objectives._objective import Term
-from tacit.types import Views
+from tacit.types import Motion, Views
 
 __all__ = ["Invariance"]
 
@@ -27,7 +27,7 @@ class Invariance(Term):
         name: What logs call it.
     """
 
-    reads = (Views,)
+    reads = (Views, Motion)
 
     def __init__(
         self,
@@ -41,7 +41,7 @@ class Invariance(Term):
                 raise ConfigError(f"{option} is one of {', '.join(known)}; got {value!r}.")
         self.around, self.channels = around, channels
 
-    def loss(self, views: Views, _seed: int, /) -> Tensor:
+    def loss(self, views: Views | Motion, _seed: int, /) -> Tensor:
         """Scalar, in squared units of the embedding."""
         latents = views.latents
         centre = (latents if self.around == "all" else latents[:, : views.whole]).mean(dim=1, keepdim=True)

@@ -10,7 +10,7 @@ from torch import Tensor
 from tacit.errors import ConfigError, SpecError
 from tacit.nn.collectives import all_mean, world_size
 from tacit.objectives._objective import Sum, Term
-from tacit.types import Forecast, Views
+from tacit.types import Forecast, Motion, Views
 
 __all__ = ["Covariance", "VICReg", "Variance"]
 
@@ -51,7 +51,7 @@ class VICReg(Sum):
 class _Moments(Term):
     """A term that reads the second moments of the latents."""
 
-    reads = (Forecast, Views)
+    reads = (Forecast, Views, Motion)
 
     def __init__(self, over: Over, frames: tuple[int, int | None], name: str) -> None:
         super().__init__(name)
@@ -95,7 +95,7 @@ class Variance(_Moments):
     ) -> None:
         super().__init__(over, frames, name)
 
-    def loss(self, forecast: Forecast | Views, _seed: int, /) -> Tensor:
+    def loss(self, forecast: Forecast | Views | Motion, _seed: int, /) -> Tensor:
         """Scalar in ``[0, 1]``; 0.99 when collapsed."""
         centred, count = self.centred(forecast.latents)
         variance = self.reduced(centred.square().mean(1)) * (count / (count - 1))
@@ -119,7 +119,7 @@ class Covariance(_Moments):
     ) -> None:
         super().__init__(over, frames, name)
 
-    def loss(self, forecast: Forecast | Views, _seed: int, /) -> Tensor:
+    def loss(self, forecast: Forecast | Views | Motion, _seed: int, /) -> Tensor:
         """Scalar of at least 0, in fourth powers of latent units."""
         centred, count = self.centred(forecast.latents)
         size = centred.shape[-1]
