@@ -1,0 +1,118 @@
+"""What planners, costs and agents pass to each other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from tacit.types.spec import ActionSpace
+
+if TYPE_CHECKING:
+    from torch import Generator, Tensor
+
+
+__all__ = ["Cost", "Iteration", "Plan", "Planner", "Score", "Verdict"]
+
+
+@dataclass(frozen=True)
+class Iteration:
+    """One round of a planner, for people to look at.
+
+    Attributes:
+        best: ``[B]`` lowest energy so far.
+        mean: ``[B]`` mean of the finite energies of this round; NaN where there is none.
+        elite: ``[B, H, A]`` mean of the search distribution after the round.
+        spread: ``[B, H, A]`` its standard deviation (probability for a discrete space).
+        rejected: ``[B]`` number of candidates whose energy was not finite.
+    """
+
+    best: Tensor
+    mean: Tensor
+    elite: Tensor
+    spread: Tensor
+    rejected: Tensor
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a planner found.
+
+    Attributes:
+        actions: ``[B, H, A]`` raw actions inside the action space.
+        energy: ``[B]`` their energy.
+        trace: One entry for each iteration.
+        evaluations: Candidates scored for each element of the batch.
+    """
+
+    actions: Tensor
+    energy: Tensor
+    trace: tuple[Iteration, ...]
+    evaluations: int
+
+
+class Score(Protocol):
+    """The energy of candidate actions; the only thing a planner knows about a world."""
+
+    def __call__(self, actions: Tensor, /) -> Tensor:
+        """``[B, S, H, A]`` raw actions to energies ``[B, S]``, low is good."""
+
+
+class Planner(Protocol):
+    """Searches an action space for a sequence of low energy. Holds configuration, never state."""
+
+    def __call__(
+        self,
+        score: Score,
+        space: ActionSpace,
+        *,
+        horizon: int,
+        batch: int,
+        generator: Generator,
+        warm_start: Tensor | None = None,
+        proposals: Tensor | None = None,
+    ) -> Plan:
+        """Plan for ``batch`` worlds at once.
+
+        Args:
+            score: Energy of candidates.
+            space: The space of one row of a plan.
+            horizon: Rows ``H`` of a plan.
+            batch: Worlds ``B``.
+            generator: The only source of randomness; its device is where the search runs.
+            warm_start: ``[B, H, A]`` where to start the search.
+            proposals: ``[B, P, H, A]`` candidates to score in the first round.
+
+        Raises:
+            PlanningError: if no candidate of some world has a finite energy.
+        """
+
+
+class Cost(Protocol):
+    """A hand-written energy of rollouts."""
+
+    def __call__(self, latents: Tensor, actions: Tensor, goal: Tensor | None) -> Tensor:
+        """Energies ``[B, S]`` of rollouts.
+
+        Args:
+            latents: ``[B, S, H, D]`` imagined latents.
+            actions: ``[B, S, H, A]`` the raw action blocks that lead to them.
+            goal: ``[B, D]`` the latent of the goal, where the agent was given one.
+        """
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What an agent says of its own decision.
+
+    Attributes:
+        ok: The decision can be acted upon.
+        surprise: ``[B]`` energy of what was observed under what had been predicted; NaN before the first prediction.
+        reason: Why not, in words; empty when ``ok``.
+    """
+
+    ok: bool
+    surprise: npt.NDArray[np.float32]
+    reason: str = ""

@@ -1,0 +1,125 @@
+"""What was recorded, and what of it a model is given to learn from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from tacit.types.spec import Array, Observation
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+__all__ = ["Clip", "Episode", "Mask", "Masking", "Statistics", "Transform"]
+
+
+@dataclass(frozen=True)
+class Episode:
+    """One unbroken recording. ``action[t]`` takes ``observation[t]`` to ``observation[t + 1]``.
+
+    Attributes:
+        observation: Per modality ``[T, ...]``; a series has ``Spec.samples(name, T)`` samples instead.
+        action: ``[T - 1, A]`` float32.
+        terminated: The world ended the episode (as against ``truncated``: we did).
+        final_action: ``[A]``, an action commanded at the last observation whose outcome was not recorded.
+        labels: Quantities recorded for probes and evaluation only, ``[T, ...]``; a model never sees them.
+        index: The episode's number in its dataset.
+        seed: The seed that made it, where there was one.
+        task: What was being done, in words.
+    """
+
+    observation: Observation
+    action: npt.NDArray[np.float32]
+    terminated: bool = False
+    final_action: npt.NDArray[np.float32] | None = None
+    labels: Mapping[str, Array] = field(default_factory=dict)
+    index: int = 0
+    seed: int | None = None
+    task: str = ""
+
+    def __len__(self) -> int:
+        """The number of observations ``T``."""
+        return len(self.action) + 1
+
+    @property
+    def truncated(self) -> bool:
+        """We, not the world, ended the episode."""
+        return not self.terminated
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """Mean and standard deviation of each component, fitted on training episodes only.
+
+    Attributes:
+        mean: Per modality (pixels: per channel, in ``[0, 1]``; series: per channel) and, under
+            ``action``, per component of a raw action.
+        std: The same, never below 1e-6, so that it can divide.
+    """
+
+    mean: Mapping[str, tuple[float, ...]]
+    std: Mapping[str, tuple[float, ...]]
+
+
+@dataclass(frozen=True)
+class Mask:
+    """Which tokens of a batch are seen and which are to be predicted from them; indices count along a token grid.
+
+    Attributes:
+        context: ``[B, K]`` int64, ascending: the tokens that the context encoder sees.
+        targets: Blocks to predict, ``[B, M]`` int64 each, ascending, none of them in the context.
+    """
+
+    context: Tensor
+    targets: tuple[Tensor, ...]
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A batch of fixed-length windows, ``frameskip`` steps from one observation to the next.
+
+    Attributes:
+        observation: Per modality ``[B, T, ...]``, in its storage dtype; a series is
+            ``[B, T, R, C]`` with the ``R`` latest samples at the time of each observation or before.
+        action: ``[B, T - 1, frameskip * A]`` raw actions, one block for each interval.
+        episode: ``[B]`` index of the episode of each window.
+        start: ``[B]`` step at which each window starts.
+        masks: What a masked model is to see and to predict; it does so once for each.
+        views: Augmented pictures of the same windows, ``[B, V, C, H, W]`` for each size.
+    """
+
+    observation: Mapping[str, Tensor]
+    action: Tensor
+    episode: Tensor
+    start: Tensor
+    masks: tuple[Mask, ...] = ()
+    views: tuple[Tensor, ...] = ()
+
+
+class Masking(Protocol):
+    """Draws masks over a grid of tokens. Holds configuration, never state."""
+
+    def __call__(self, grid: tuple[int, ...], batch: int, *, seed: int, rank: int = 0) -> tuple[Mask, ...]:
+        """Masks for ``batch`` items.
+
+        Args:
+            grid: Tokens along each axis: ``(H, W)``, ``(T, H, W)`` or ``(T,)``; indices count in C order.
+            batch: Items ``B``.
+            seed: All randomness is drawn from it: sizes, and so the shape of every tensor, from it alone.
+            rank: Process of a distributed run: places differ from one to the next.
+
+        Raises:
+            ConfigError: if the grid has another number of axes than the method masks, or is too small for it.
+        """
+
+
+class Transform(Protocol):
+    """What is done to a batch before a model sees it: augmentation, masks. Holds configuration, never state."""
+
+    def __call__(self, clip: Clip, *, seed: int, rank: int) -> Clip:
+        """The batch as the model is to see it; all randomness is drawn from ``seed`` and ``rank``."""
