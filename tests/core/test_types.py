@@ -7,7 +7,7 @@ from tacit.types import Box, Discrete, Modality, Spec
 
 @pytest.mark.parametrize(
     ("low", "high"),
-    [((), ()), ((0.0,), (1.0, 2.0)), ((1.0,), (0.0,)), ((0.0,), (float("inf"),)), ((float("nan"),), (1.0,))],
+    [((), (1.0,)), ((0.0,), (1.0, 2.0)), ((1.0,), (0.0,)), ((0.0,), (float("inf"),)), ((float("nan"),), (1.0,))],
 )
 def test_a_box_needs_finite_ordered_bounds(low: tuple[float, ...], high: tuple[float, ...]) -> None:
     with pytest.raises(SpecError):
@@ -33,6 +33,11 @@ def test_a_box_takes_arrays() -> None:
     box = Box(np.array([-1.0, 0.0]), [1, 2])  # type: ignore[arg-type]
     assert box == Box((-1.0, 0.0), (1.0, 2.0))
     assert hash(box) == hash(Box((-1.0, 0.0), (1.0, 2.0)))
+
+
+def test_a_box_without_components_is_one_where_nobody_acts() -> None:
+    assert Box((), ()).size == 0
+    assert Spec({"pixels": Modality("pixels", (1, 8, 8))}).action == Box((), ())
 
 
 def test_a_choice_needs_two() -> None:

@@ -36,7 +36,6 @@ def test_series_of_any_rate(samples: int, channels: int) -> None:
     assert encoder(torch.randn(2, channels, samples), torch.zeros(channels), torch.ones(channels)).shape == (2, 20)
 
 
-
 def test_vector_passes_through_or_is_encoded() -> None:
     x, mean, std = torch.randn(4, 3), torch.tensor([1.0, 2.0, 3.0]), torch.tensor([2.0, 4.0, 8.0])
     torch.testing.assert_close(VectorEncoder(3, 0, 3)(x, mean, std), (x - mean) / std)

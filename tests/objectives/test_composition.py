@@ -5,8 +5,8 @@ import torch
 
 from tacit import objectives
 from tacit.errors import ConfigError
-from tacit.objectives import InverseDynamics, Objective, Prediction, SIGReg, Term, TimeSimilarity, VICReg
-from tacit.types import Forecast
+from tacit.objectives import InverseDynamics, Objective, Outcome, Prediction, SIGReg, Term, TimeSimilarity, VICReg
+from tacit.types import Completion, Forecast, Motion, Views
 
 
 class Constant(Term):
@@ -105,15 +105,32 @@ def test_it_describes_itself() -> None:
     ]
 
 
+def outcomes() -> tuple[torch.Tensor, dict[type, Outcome]]:
+    """One of each kind that models give, and what all of their latents, predictions and flows come from."""
+    draw = torch.Generator().manual_seed(0)
+    source = torch.randn(6, 16, 4, generator=draw, requires_grad=True)
+    targets, told = torch.randn(6, 16, 4, generator=draw), 0.9 * source
+    features = source.view(6, 2, 2, 4, 4)
+    flow, pictures = 0.1 * features, torch.rand(6, 2, 1, 8, 8, generator=draw)
+    full = flow.repeat_interleave(2, 3).repeat_interleave(2, 4)
+    return source, {
+        Forecast: Forecast(source, source, torch.zeros(6, 15, 2), (told[:, :15], told[:, :14])),
+        Completion: Completion(source, (told,), (targets,), (told,), (targets,), (torch.ones(6, 16),)),
+        Views: Views(source, 2),
+        Motion: Motion(source, 2, pictures, (features,), (flow,), full),
+    }
+
+
 @pytest.mark.parametrize("name", objectives.names())
 def test_every_file_is_an_objective_with_defaults(name: str) -> None:
     objective = objectives.load(name)()
     assert isinstance(objective, Objective)
     objective.prepare(4, 2)
-    draw = torch.Generator().manual_seed(0)
-    latents = torch.randn(6, 5, 4, generator=draw, requires_grad=True)
-    made = Forecast(latents, latents, torch.zeros(6, 4, 2), (latents[:, :4] * 0.9,))
-    losses = objective(made, seed=1)
-    losses.total.backward()
-    assert latents.grad is not None and latents.grad.isfinite().all() and latents.grad.abs().sum() > 0
-    assert objective(made, seed=1).total.item() == losses.total.item(), "the same seed, the same loss"
+    kinds = [kind for kind in outcomes()[1] if all(kind in term.reads for term, _ in objective.terms())]
+    assert kinds
+    for kind in kinds:
+        source, made = outcomes()
+        losses = objective(made[kind], seed=1)
+        losses.total.backward()
+        assert source.grad is not None and source.grad.isfinite().all() and source.grad.abs().sum() > 0
+        assert objective(made[kind], seed=1).total.item() == losses.total.item(), "the same seed, the same loss"

@@ -14,7 +14,6 @@ from tacit.objectives.invariance import Invariance as Invariance
 from tacit.objectives.inverse_dynamics import InverseDynamics as InverseDynamics
 from tacit.objectives.masked_prediction import MaskedPrediction as MaskedPrediction
 from tacit.objectives.photometric import Photometric as Photometric
-from tacit.objectives.photometric import dissimilarity as dissimilarity
 from tacit.objectives.prediction import Prediction as Prediction
 from tacit.objectives.pyramid_variance import PyramidVariance as PyramidVariance
 from tacit.objectives.rollout import Rollout as Rollout

@@ -11,12 +11,12 @@ import torch
 from torch import Tensor, nn
 
 from tacit.errors import ConfigError
-from tacit.types import Completion, Forecast, Views
+from tacit.types import Completion, Forecast, Motion, Views
 
 __all__ = ["Loss", "Losses", "Objective", "Outcome", "Starts", "Term"]
 
 Starts: TypeAlias = Literal["every", "first", "mixed"]
-Outcome: TypeAlias = Forecast | Completion | Views
+Outcome: TypeAlias = Forecast | Completion | Views | Motion
 """What models make of a clip, one kind for each family of them."""
 
 

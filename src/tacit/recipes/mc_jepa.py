@@ -34,16 +34,17 @@ class MCJEPA(Recipe):
     weight here is for D = 256.
 
     **What is published, and what is not.** There is no official code. The terms and formulas are recalled from the
-    paper and could not be checked against it word for word; so is the 0.1. The 75 and the 0.2 are from third-party
-    code, which took the 75 from ARFlow. How a term is averaged, and so what a weight means, is not known: here every
+    paper and could not be checked against it word for word; so is the 0.1. The 75, which is also ARFlow's, and the
+    0.2 are from third-party code. How a term is averaged, and so what a weight means, is not known: here every
     term is a mean. This is a method to be judged by what it measures, no reproduction of published numbers.
 
     **What is different on purpose.** With the weights that third-party code has for the variance of each level, those
     of :class:`~tacit.objectives.PyramidVariance`, the latents of all places became alike within a hundred steps, which
-    satisfies ``flow_regression`` and ``cycle``, and no flow was learned; here each level has VICReg's 25 and 1. With
-    pictures compared at full size only, small nets did not find motions of several pixels; here they are compared at
-    every level, as in ARFlow. One learning rate (theirs, recalled, are 3e-4 for the encoder and 1e-4 for the flow
-    head), one dataset for both tasks (theirs takes turns between films and ImageNet), a smaller expander.
+    satisfies ``flow_regression`` and ``cycle``, and no flow was learned; here each level has VICReg's 25 and 1.
+    Pictures are compared at every level, as in ARFlow, and not at full size alone, with which trials of a few hundred
+    steps did not find motions of several pixels. One learning rate (theirs, recalled, are 3e-4 for the encoder and
+    1e-4 for the flow head), one dataset for both tasks (theirs takes turns between films and ImageNet), a smaller
+    expander.
 
     The authors, as recalled, begin with content alone and add motion after some epochs. On this loop that is a run of
     its own, which the next one starts from: with ``weights`` of 0 for the names in ``MOTION``, then with all terms.

@@ -1,0 +1,201 @@
+"""MC-JEPA: one encoder that learns what is in a picture and how it moves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from tacit.errors import ConfigError, SpecError
+from tacit.models._input import channels_first, chosen
+from tacit.models._model import Model, preset
+from tacit.nn.flow import FlowHead, resize_flow
+from tacit.nn.linear import keep_freed_memory
+from tacit.nn.mlp import MLP
+from tacit.nn.pyramid import PYRAMID_SIZES, PyramidEncoder
+from tacit.types import Array, Clip, Motion, Spec
+
+__all__ = ["MotionContent", "MotionContentConfig"]
+
+
+@dataclass(frozen=True)
+class MotionContentConfig:
+    """What a :class:`MotionContent` is made of; plain values, so that it becomes JSON and back.
+
+    Args:
+        spec: What the world shows.
+        modality: The camera that the model sees; the first where not named.
+        frameskip: Steps from the first picture of a pair to the second.
+        widths: Channels of each level of the encoder, from the finest to the coarsest.
+        depths: Blocks of each level.
+        stem: Side of a cell of the finest level in pixels; each further level is half as fine.
+        kernel: Side of the depthwise convolutions.
+        radius: Of the comparison of places at each level, in places of it.
+        head_width: Channels of the network that reads the flow from it.
+        head_depth: Its hidden layers.
+        expander: Widths of the hidden layers of the expander, with BatchNorm.
+        embedding: Size of what it puts out, on which views are compared.
+
+    Raises:
+        ConfigError: if the Spec has no such camera, or ``frameskip`` is below 1.
+    """
+
+    spec: Spec
+    modality: str = ""
+    frameskip: int = 1
+    widths: tuple[int, ...] = (32, 64, 128, 192)
+    depths: tuple[int, ...] = (1, 1, 2, 2)
+    stem: int = 2
+    kernel: int = 7
+    radius: int = 2
+    head_width: int = 48
+    head_depth: int = 3
+    expander: tuple[int, ...] = (1024,)
+    embedding: int = 256
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "modality", chosen(self.spec, self.modality))
+        if self.spec.modalities[self.modality].kind != "pixels":
+            raise ConfigError(f"motion is seen in pictures; {self.modality!r} is no camera.")
+        if self.frameskip < 1:
+            raise ConfigError(f"frameskip is at least 1; got {self.frameskip}.")
+
+    @property
+    def seen(self) -> tuple[str, ...]:
+        """The modality that the model sees."""
+        return (self.modality,)
+
+
+class MotionContent(Model):
+    """A pyramid encoder with two heads: one finds the flow between two pictures, one embeds views of a picture.
+
+    MC-JEPA (arXiv 2307.12698). There is no official code, and what is public of the method does not say everything:
+    the flow head here is a small PWC-Net with one network for all levels, and normalised latents are compared. See
+    :class:`tacit.recipes.MCJEPA` for the terms and where their weights come from.
+
+    Args:
+        config: What to build.
+    """
+
+    configuration = MotionContentConfig
+    gives = Motion
+    config: MotionContentConfig
+    encoder: PyramidEncoder
+
+    def __init__(self, config: MotionContentConfig) -> None:
+        super().__init__(config.spec, config.seen, acts=False)
+        keep_freed_memory()
+        self.config = config
+        self.frameskip, self.latent_size = config.frameskip, config.embedding
+        channels, height, width = config.spec.modalities[config.modality].shape
+        self.encoder = PyramidEncoder(
+            channels, (height, width), config.widths, config.depths, stem=config.stem, kernel=config.kernel
+        )
+        self.flow_head = FlowHead(config.radius, config.head_width, config.head_depth)
+        self.expander = MLP(config.widths[-1], config.expander, config.embedding, norm="batch")
+
+    @classmethod
+    def for_spec(cls, spec: Spec, size: str = "tiny", **overrides: Any) -> MotionContent:
+        """A model for what a dataset shows.
+
+        Args:
+            spec: For example ``episodes.spec``.
+            size: Of the encoder, ``nano`` to ``base``; see :data:`tacit.nn.pyramid.PYRAMID_SIZES`.
+            overrides: Any option of :class:`MotionContentConfig`.
+
+        Raises:
+            ConfigError: for an unknown size or option, or values that do not fit together.
+        """
+        return cls(MotionContentConfig(spec, **preset(MotionContentConfig, PYRAMID_SIZES, size, overrides)))
+
+    def encode(self, observation: Mapping[str, Tensor | Array], tokens: bool = False) -> Tensor:
+        """Latents of pictures: of the coarsest level, before the expander.
+
+        Args:
+            observation: ``[B, C, H, W]`` per modality, or windows ``[B, T, C, H, W]``, whose last picture counts; of
+                any size.
+            tokens: The latents of all places instead of their mean.
+
+        Returns:
+            ``[B, D]``, or ``[B, N, D]`` in C order of the places.
+
+        Raises:
+            SpecError: if the modality is missing or its shape or dtype does not fit.
+        """
+        name = self.config.modality
+        if name in observation and observation[name].ndim == 5:
+            observation = {name: observation[name][:, -1:]}
+        values = channels_first(observation, name, self.config.spec.modalities[name], 1, self.device)
+        places = self._pyramid(values)[0].flatten(2).transpose(1, 2)
+        return places if tokens else places.mean(dim=1)
+
+    def flow(self, observation: Mapping[str, Tensor | Array]) -> Tensor:
+        """Where each pixel of the second picture was in the first.
+
+        Args:
+            observation: ``[B, 2, C, H, W]`` per modality.
+
+        Returns:
+            ``[B, 2, H, W]``, to the right and down, in pixels: what moved right by 3 has -3.
+
+        Raises:
+            SpecError: if the modality is missing or its shape or dtype does not fit.
+        """
+        pair = self._pair(observation)
+        _, flows = self._motion(pair, 1)
+        return resize_flow(flows[-1], (pair.shape[3], pair.shape[4]))
+
+    def forecast(self, clip: Clip, directions: int = 0) -> Motion:
+        """Embeddings of the views of a clip, and the flow between its two pictures, for objectives to judge.
+
+        Args:
+            clip: Windows with views; of two observations where a flow is asked for.
+            directions: Flows to find: none, back from the second picture to the first, or both ways.
+
+        Raises:
+            SpecError: if the clip has no views or is not of two observations.
+        """
+        if not clip.views:
+            raise SpecError("a model of motion and content needs views; train it with transforms=[Viewed(...)].")
+        parts = [self._embed(views.to(self.device).flatten(0, 1)).view(*views.shape[:2], -1) for views in clip.views]
+        latents: Tensor = self.expander(torch.cat(parts, dim=1))
+        whole = clip.views[0].shape[1]
+        if not directions:
+            nothing = latents.new_zeros(len(latents), 0, 2, 0, 0)
+            return Motion(latents, whole, nothing, (), (), nothing)
+        pair = self._pair(clip.observation)
+        features, flows = self._motion(pair, directions)
+        full = resize_flow(flows[-1], (pair.shape[3], pair.shape[4]))
+        count = len(pair)
+        return Motion(
+            latents,
+            whole,
+            pair.float() / 255.0,
+            tuple(level.reshape(count, 2, *level.shape[1:]) for level in features),
+            tuple(flow.view(directions, count, *flow.shape[1:]).transpose(0, 1) for flow in flows),
+            full.view(directions, count, *full.shape[1:]).transpose(0, 1),
+        )
+
+    def _motion(self, pair: Tensor, directions: int) -> tuple[tuple[Tensor, ...], list[Tensor]]:
+        """Features ``[2 B, C', h, w]`` and flows ``[R B, 2, h, w]`` of each level, direction by direction."""
+        features = self._pyramid(pair.flatten(0, 1))
+        sides = [(level[0::2], level[1::2]) for level in features]
+        source = [torch.cat([first, second][:directions]) for first, second in sides]
+        target = [torch.cat([second, first][:directions]) for first, second in sides]
+        return features, self.flow_head(source, target)
+
+    def _pair(self, observation: Mapping[str, Tensor | Array]) -> Tensor:
+        """``[B, 2, C, H, W]``."""
+        name = self.config.modality
+        values = channels_first(observation, name, self.config.spec.modalities[name], 2, self.device)
+        return values.transpose(1, 2)
+
+    def _pyramid(self, pictures: Tensor) -> tuple[Tensor, ...]:
+        out: tuple[Tensor, ...] = self.encoder(pictures, *self.statistics_of(self.config.modality))
+        return out
+
+    def _embed(self, pictures: Tensor) -> Tensor:
+        return self._pyramid(pictures)[0].mean(dim=(2, 3))

@@ -1,0 +1,50 @@
+"""There and back again: two flows that undo each other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from tacit.nn.flow import inside, warp
+from tacit.objectives._motion import masked_mean, require, sides
+from tacit.objectives._objective import Term
+from tacit.types import Motion
+
+__all__ = ["Cycle"]
+
+
+class Cycle(Term):
+    """The squared distance of latents from themselves, warped onto the other picture and back, summed over levels.
+
+    ``sum_l mean_p (X(p) - warp(warp(X, f), b)(p))^2`` (MC-JEPA, arXiv 2307.12698, as recalled; its weight of 0.2 is
+    from third-party code). The mean runs over channels, both pictures, and the places that stay inside of the picture
+    on both ways.
+
+    Args:
+        name: What logs call it.
+    """
+
+    reads = (Motion,)
+
+    def __init__(self, name: str = "cycle") -> None:
+        super().__init__(name)
+
+    def asks(self) -> Mapping[str, Any]:
+        """Both directions."""
+        return {"directions": 2}
+
+    def loss(self, motion: Motion, _seed: int, /) -> Tensor:
+        """Scalar, in squared units of the latents; 0 for flows that undo each other."""
+        require(motion, 2, self.name)
+        losses = []
+        for features, flows in zip(motion.features, motion.flows, strict=True):
+            here, _ = sides(features, 2)
+            flow, back = sides(flows, 2)
+            again = warp(warp(here, flow), back)
+            # A place counts if all that it was made of on the way was inside.
+            kept = inside(back) & (warp(inside(flow).to(flow.dtype), back.detach()) > 1 - 1e-4)
+            losses.append(masked_mean((again - here).square(), kept))
+        return torch.stack(losses).sum()

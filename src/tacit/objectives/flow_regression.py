@@ -1,0 +1,49 @@
+"""Latents of places that are told by where they came from: the predictive term of MC-JEPA."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from tacit.nn.flow import inside, warp
+from tacit.objectives._motion import masked_mean, require, sides
+from tacit.objectives._objective import Term
+from tacit.types import Motion
+
+__all__ = ["FlowRegression"]
+
+
+class FlowRegression(Term):
+    """The squared distance of one picture's latents from the other's warped onto them, summed over levels.
+
+    ``sum_l mean_p (X'(p) - X(p + f(p)))^2`` (MC-JEPA, arXiv 2307.12698, as recalled: the paper has no public code).
+    The mean runs over channels and over the places that the flow finds inside of the other picture, so that no level
+    and no size of picture outweighs another; over directions too. The flow is the prediction, and the gradient reaches
+    both pictures: nothing is stopped.
+
+    Args:
+        name: What logs call it.
+    """
+
+    reads = (Motion,)
+
+    def __init__(self, name: str = "flow_regression") -> None:
+        super().__init__(name)
+
+    def asks(self) -> Mapping[str, Any]:
+        """A flow."""
+        return {"directions": 1}
+
+    def loss(self, motion: Motion, _seed: int, /) -> Tensor:
+        """Scalar, in squared units of the latents; 0 where the flow explains everything."""
+        require(motion, 1, self.name)
+        directions = motion.flow.shape[1]
+        losses = []
+        for features, flows in zip(motion.features, motion.flows, strict=True):
+            source, target = sides(features, directions)
+            flow = flows.flatten(0, 1)
+            losses.append(masked_mean((warp(source, flow) - target).square(), inside(flow)))
+        return torch.stack(losses).sum()
