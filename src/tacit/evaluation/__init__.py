@@ -13,6 +13,7 @@ __getattr__, __dir__, __all__ = lazy(
                 "baselines",
                 "comparing",
                 "deciding",
+                "efficiency",
                 "embedding",
                 "extraction",
                 "forecasting",

@@ -18,6 +18,10 @@ from tacit.evaluation.comparing import readings_section as readings_section
 from tacit.evaluation.comparing import sources as sources
 from tacit.evaluation.deciding import Decision as Decision
 from tacit.evaluation.deciding import decide as decide
+from tacit.evaluation.efficiency import CostRatio as CostRatio
+from tacit.evaluation.efficiency import Curve as Curve
+from tacit.evaluation.efficiency import cost_ratio as cost_ratio
+from tacit.evaluation.efficiency import cost_to_reach as cost_to_reach
 from tacit.evaluation.embedding import Embedding as Embedding
 from tacit.evaluation.embedding import EmbeddingHeader as EmbeddingHeader
 from tacit.evaluation.embedding import Split as Split
