@@ -7,6 +7,7 @@ filled in from a second place.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import types
 import typing
 from collections.abc import Mapping
@@ -42,7 +43,7 @@ def from_json(cls: type[T], data: Mapping[str, Any], where: str = "") -> T:
     if not isinstance(data, Mapping):
         raise ConfigError(f"{where or cls.__name__} must be a mapping; got {type(data).__name__}.")
     fields = {f.name: f for f in dataclasses.fields(cls) if f.init}  # type: ignore[arg-type]
-    hints = typing.get_type_hints(cls)
+    hints = _hints(cls)
     for key in data:
         if key not in fields:
             raise ConfigError(f"{where or cls.__name__} has no option {key!r}.{suggest(key, fields)}")
@@ -51,6 +52,12 @@ def from_json(cls: type[T], data: Mapping[str, Any], where: str = "") -> T:
         if required and name not in data:
             raise ConfigError(f"{where or cls.__name__} needs the option {name!r}.")
     return cls(**{key: _convert(hints[key], value, f"{where or cls.__name__}.{key}") for key, value in data.items()})
+
+
+@functools.cache
+def _hints(cls: type) -> dict[str, Any]:
+    """The types of a dataclass's fields; to work them out takes longer than all the rest."""
+    return typing.get_type_hints(cls)
 
 
 def _convert(kind: Any, value: Any, where: str) -> Any:

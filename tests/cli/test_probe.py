@@ -23,8 +23,8 @@ def run(*words: str) -> int:
     return 0
 
 
-def pictures(count: int, seed: int = 0) -> tc.data.Episodes:
-    """Pictures in one of three shades, with a class and how bright they are."""
+def pictures(count: int, seed: int = 0, copies: int = 0) -> tc.data.Episodes:
+    """Pictures in one of three shades, with a class and how bright they are; the first of them may come again."""
     rng, episodes = np.random.default_rng(seed), []
     for _ in range(count):
         shade = rng.integers(0, 3, 1)
@@ -35,7 +35,7 @@ def pictures(count: int, seed: int = 0) -> tc.data.Episodes:
             "camera": np.zeros(1, int),
         }
         episodes.append(Episode({"pixels": pixels}, np.zeros((0, 0), np.float32), labels=labels))
-    return tc.data.from_episodes(episodes, SPEC)
+    return tc.data.from_episodes([*episodes, *episodes[:copies]], SPEC)
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +53,26 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
         words = ("--to", folder / source, "--source", source, "--device", "cpu")
         assert run("embed", folder / "run", folder / "data", *words) == 0
     return folder
+
+
+def test_copies_in_a_dataset_are_left_out_and_counted(
+    place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tc.data.save(pictures(40, copies=40), tmp_path / "data", "hdf5")
+    episodes = tc.data.open(tmp_path / "data")
+    fit, test = episodes.split(0.8, seed=0)
+    shared = len(test) - len(test.without(fit))
+    assert 0 < shared < len(test)
+    Run("none", str(tmp_path / "data"), episodes.hash(), seed=0, fraction=0.8).begin(tmp_path / "run")
+    model = tc.checkpoint.load_model(place / "run", kind=tc.models.Model)
+    tc.checkpoint.save(tmp_path / "run" / "checkpoint", model)
+    for words in ((), ("--probe", "linear", "--tokens")):
+        assert run("probe", tmp_path / "run", "--target", "shade", *words) == 0
+        assert f"{shared} of {len(test)} held-out episodes are copies" in capsys.readouterr().out
+    assert run("embed", tmp_path / "run", tmp_path / "data", "--to", tmp_path / "latents", "--device", "cpu") == 0
+    assert run("probe", tmp_path / "latents", "--target", "shade") == 0
+    report = json.loads((tmp_path / "latents" / "probe" / "report.json").read_text())
+    assert next(iter(report["probe"]["shade"].values()))["rows_test"] == len(test) - shared
 
 
 def test_an_embedding_knows_the_split_of_its_run(place: Path, capsys: pytest.CaptureFixture[str]) -> None:

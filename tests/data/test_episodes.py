@@ -32,6 +32,17 @@ def test_split_is_disjoint_complete_and_repeatable(count, fraction, seed):
     assert [episode.index for episode in episodes.split(fraction, seed)[0]] == parts[0]
 
 
+def test_without_leaves_out_copies_wherever_they_are_held(tmp_path):
+    made = recordings(6)
+    tc.data.save(tc.data.from_episodes(made[:3], SPEC), tmp_path / "stored", "hdf5")
+    episodes = tc.data.from_episodes([*made[3:], made[1], made[4]], SPEC)
+    kept = episodes.without(tc.data.open(tmp_path / "stored"))
+    assert [episode.index for episode in kept] == [0, 1, 2, 4]
+    assert len(kept.without(kept)) == 0
+    assert kept.digests() == tuple(episodes.digests()[index] for index in (0, 1, 2, 4))
+    assert len(set(kept.digests())) == 3, "the copy within stays"
+
+
 def test_statistics_are_of_exactly_these_episodes():
     train, held_out = tc.data.from_episodes(recordings(8), SPEC).split(0.5, seed=3)
     statistics = train.statistics()

@@ -69,7 +69,7 @@ class Run:
         return from_json(cls, json.loads(file.read_text()), str(file))
 
     def split(self, data: Path | None) -> tuple[Episodes, Episodes]:
-        """The training and the held-out episodes of the run.
+        """The training and the held-out episodes of the run; held-out copies of training episodes are left out.
 
         Raises:
             DataError: if the dataset is not the one that the run was trained on.
@@ -82,7 +82,14 @@ class Run:
                 f"{data or self.data} is not the dataset that this run was trained on (another hash), so which of its "
                 "episodes are held out is unknown. Name the right one with --data."
             )
-        return episodes.split(self.fraction, seed=self.split_seed)
+        fit_on, held_out = episodes.split(self.fraction, seed=self.split_seed)
+        apart = held_out.without(fit_on)
+        if len(apart) < len(held_out):
+            print(
+                f"{len(held_out) - len(apart)} of {len(held_out)} held-out episodes are copies of others that were "
+                "trained on, and are left out"
+            )
+        return fit_on, apart
 
 
 def options(words: tuple[str, ...]) -> dict[str, Any]:

@@ -81,14 +81,14 @@ def _embedding(
 
     ev = tc.evaluation
     first = ev.open_embedding(source)
-    found = {first.header.source: first.split()}
+    found = {first.header.source: _apart(first.split())}
     for path in beside:
         other = ev.open_embedding(path)
         if other.header.dataset != first.header.dataset:
             raise DataError(f"{path} embeds another dataset than {source}; only the same rows can be compared.")
         split = first.header.split or ev.Split(0.9, 0)
         name = other.header.source if other.header.source not in found else path.name
-        found[name] = other.features.split(split.fraction, split.seed)
+        found[name] = _apart(other.features.split(split.fraction, split.seed))
     results = _read(found, target, probe, seed, device)
     entries: dict[str, dict[str, Any]] = {name: _entry(readings) for name, readings in results.items()}
     for name, readings in results.items():
@@ -103,6 +103,12 @@ def _embedding(
     )
     sections = [ev.readings_section(results)] if results else []
     return ev.write_report(to or source / "probe", record, sections, title=f"What {source.resolve().name} holds")
+
+
+def _apart(parts: tuple[Features, Features]) -> tuple[Features, Features]:
+    """Without what is held out and a copy of what is fitted on."""
+    fit, test = parts
+    return fit, test.without(fit)
 
 
 def _few(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, overload
 
@@ -114,6 +115,11 @@ class Episodes(Sequence[Episode]):
         order = np.random.default_rng(seed).permutation(len(self))
         return self.select(np.sort(order[:count])), self.select(np.sort(order[count:]))
 
+    def without(self, other: Episodes) -> Episodes:
+        """The episodes whose content is not also in ``other``: recorded data has copies, and a split separates them."""
+        there = set(other.digests())
+        return self.select(index for index, digest in enumerate(self.digests()) if digest not in there)
+
     def clips(self, length: int, frameskip: int = 1, modalities: Collection[str] | None = None) -> Clips:
         """Random windows of ``length`` observations, ``frameskip`` steps apart; see :class:`Clips`.
 
@@ -134,6 +140,12 @@ class Episodes(Sequence[Episode]):
     def hash(self) -> str:
         """A hash of the spec and the content of these episodes, whatever file or format holds them."""
         return combine(self.spec, [self._storage.digest(int(index)) for index in self._indices])
+
+    def digests(self) -> tuple[str, ...]:
+        """A hash of the spec and the content of each of these episodes, in order."""
+        spec = combine(self.spec, ())
+        parts = (self._storage.digest(int(index)) for index in self._indices)
+        return tuple(hashlib.sha256(f"{spec} {part}".encode()).hexdigest() for part in parts)
 
 
 def known(modalities: Collection[str] | None, spec: Spec) -> tuple[str, ...]:

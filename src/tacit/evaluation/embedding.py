@@ -34,7 +34,7 @@ from tacit.data import Episodes
 from tacit.data.files import seal, sync, unseal, write_atomically
 from tacit.errors import ConfigError, DataError
 from tacit.evaluation._rows import Shards
-from tacit.evaluation.extraction import Encoder, Features, digests, encoded, grid_of, labels, places, windows
+from tacit.evaluation.extraction import Encoder, Features, encoded, grid_of, labels, places, windows
 
 __all__ = ["Embedding", "EmbeddingHeader", "Split", "embed", "model_digest", "open_embedding"]
 
@@ -185,7 +185,7 @@ def embed(
             _save(file, {"values": values})
     episode, step = places(clips, index)
     found = labels(episodes, episode, step)
-    hashes = np.frombuffer(bytes.fromhex("".join(digests(episodes))), np.uint8).reshape(len(episodes), -1)
+    hashes = np.frombuffer(bytes.fromhex("".join(episodes.digests())), np.uint8).reshape(len(episodes), -1)
     table = {"episode": episode, "step": step, "hashes": hashes, **{f"target.{n}": v for n, v in found.items()}}
     _save(staging / ROWS, {name: torch.from_numpy(np.array(value)) for name, value in table.items()})
     files = {name: _described(staging / name) for name in (*map(_name, range(len(shards))), ROWS)}

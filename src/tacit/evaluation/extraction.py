@@ -172,7 +172,7 @@ def features(
     values = torch.cat([latents.float() for latents in encoded(model, clips, index, tokens, batch)])
     episode, step = places(clips, index)
     grid = grid_of(model, values.shape[1]) if tokens else None
-    return Features(values, labels(episodes, episode, step), episode, digests(episodes), grid)
+    return Features(values, labels(episodes, episode, step), episode, episodes.digests(), grid)
 
 
 def windows(model: Encoder, episodes: Episodes, length: int | None = None) -> Clips:
@@ -241,8 +241,3 @@ def labels(episodes: Episodes, episode: npt.NDArray[np.int64], step: npt.NDArray
         for name, found in parts.items():
             found.append(read[name][step[episode == number]])
     return {name: np.concatenate(found) for name, found in parts.items()}
-
-
-def digests(episodes: Episodes) -> tuple[str, ...]:
-    """A hash of the content of each episode."""
-    return tuple(episodes.select([index]).hash() for index in range(len(episodes)))

@@ -17,7 +17,7 @@ from tacit._registry import suggest
 from tacit.errors import ConfigError, DataError
 from tacit.evaluation._latents import drawn, frozen
 from tacit.evaluation._rows import pooled
-from tacit.evaluation.extraction import Trainable, digests, features, windows
+from tacit.evaluation.extraction import Trainable, features, windows
 from tacit.evaluation.probes._readings import QuantityReading
 from tacit.evaluation.probes.linear import Linear
 from tacit.evaluation.probes.mlp import MLP
@@ -156,8 +156,8 @@ def _check(fit_on: Episodes, test_on: Episodes, target: str) -> None:
             raise ConfigError(f"{name} has no label {target!r}.{suggest(target, episodes.labels)} {there}")
     if len(fit_on) < 2:
         raise DataError(f"a probe needs two episodes to fit on, one to set aside; got {len(fit_on)}.")
-    fitted = set(digests(fit_on))
-    shared = [index for index, digest in enumerate(digests(test_on)) if digest in fitted]
+    fitted = set(fit_on.digests())
+    shared = [index for index, digest in enumerate(test_on.digests()) if digest in fitted]
     if shared:
         raise DataError(
             f"{len(shared)} of {len(test_on)} test episodes are also fitted on (the first is number {shared[0]} of "

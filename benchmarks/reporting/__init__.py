@@ -1,0 +1,1 @@
+"""The sections of RESULTS.md, each written from one result file."""

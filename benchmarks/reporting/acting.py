@@ -1,0 +1,169 @@
+"""Agents: the demo, Two Rooms, Reacher and what each term of a loss is worth."""
+
+from typing import Any
+
+from reporting.text import Rows, load, rate, table
+
+
+def demo() -> str:
+    """The demo's own report."""
+    found = load("demo")
+    if found is None:
+        return ""
+    planning, seconds = found["planning"], found["seconds"]
+    rows: Rows = [(name, rate(planning[name])) for name in ("success", "random", "amortised", "ceiling")]
+    spent = ", ".join(f"{name} {value:.0f}" for name, value in seconds.items())
+    return (
+        "## The demo\n\n`uv run tacit demo`: Two Rooms, fixed wall, start and goal in opposite rooms, goal given as a "
+        f"picture, {planning['success']['n']} held-out tasks, success at the last of 100 steps.\n\n"
+        f"{table(('actor', 'solved'), rows)}\n\nPosition probe R² {found['probe']['position']['r2']:.4f} (linear, "
+        f"held-out episodes); effective rank {found['effective_rank']:.1f}. Wall seconds on 2 cores: {spent}.\n"
+    )
+
+
+def rooms(name: str, title: str, command: str, target: str) -> str:
+    """Several training seeds of a Two Rooms recipe."""
+    found = load(name)
+    if found is None:
+        return ""
+    rows: Rows = []
+    for run in found["runs"]:
+        planning, seconds = run["planning"], run["seconds"]
+        probes = ", ".join(
+            f"{label} {value['linear']:.3f} / {value['mlp']:.3f}" for label, value in run["probe_r2"].items()
+        )
+        rows.append(
+            (
+                str(run["seed"]),
+                *(rate(planning[key]) for key in ("success", "random", "amortised", "ceiling")),
+                probes,
+                f"{seconds['train_cpu']:.0f}",
+                f"{seconds['plan_cpu']:.0f}",
+            )
+        )
+    header = ("seed", "agent", "random", "policy alone", "same planner, true dynamics", "probe R² linear / MLP")
+    return (
+        f"## {title}\n\n`{command}`: {found['episodes']} episodes of random wandering, nine tenths to train on, "
+        f"{found['runs'][0]['planning']['success']['n']} held-out tasks (task seed {found['runs'][0]['task_seed']}; everything was tuned on seeds from "
+        f"1000 up). Target: {target}. Over {len(found['runs'])} training seed(s): median {100 * found['median']:.1f} %, "
+        f"worst {100 * found['worst']:.1f} %.\n\n"
+        f"{table((*header, 'training, CPU s', 'the four evaluations, CPU s'), rows)}\n"
+    )
+
+
+def ablation() -> str:
+    """eb_jepa's loss, whole and without each term."""
+    found = load("ablation")
+    if found is None:
+        return ""
+    published = {"": "97", "variance": "47", "covariance": "46", "time_similarity": "61", "inverse_dynamics": "1"}
+    rows: Rows = []
+    for without in published:
+        runs = [run for run in found["runs"] if run["without"] == without]
+        if not runs:
+            continue
+        solved = {cost: ", ".join(rate(run["planning"][cost]) for run in runs) for cost in ("last", "sum")}
+        mean = sum(run["planning"]["last"]["rate"] for run in runs) / len(runs)
+        probes = [f"{run['probe_r2']['position']['linear']:.3f}" for run in runs]
+        rows.append(
+            (
+                without or "(whole)",
+                f"**{100 * mean:.1f} %**",
+                solved["last"],
+                solved["sum"],
+                ", ".join(probes),
+                f"{sum(run['train_cpu_seconds'] for run in runs) / len(runs):.0f}",
+                f"{published[without]} %",
+            )
+        )
+    header = (
+        "without",
+        "mean of seeds",
+        "last-step cost, each seed",
+        "summed cost",
+        "position probe R²",
+        "training, CPU s",
+    )
+    return (
+        "## What each term of eb_jepa's loss is worth\n\n`OMP_NUM_THREADS=1 uv run benchmarks/ablation.py`: random wall "
+        "and door, the weights that eb_jepa publishes (16 variance, 8 covariance, 12 time similarity, 1 inverse "
+        f"dynamics), GRU predictor, {found['episodes']} episodes, the same 200 held-out tasks (task seed "
+        f"{found['task_seed']}) for every run. Smaller than there: latents of 128 from a small encoder, 1500 updates of 64 "
+        "clips, four steps of the world in one of the model, plans of 64 steps. Disc and wall have a channel each, as in its "
+        "data. **The published ordering is reproduced for inverse dynamics alone:** without it nothing is reached. Variance "
+        "and covariance make no difference here, where encoder and predictor end in a LayerNorm as published, and time "
+        "similarity, whose weight counts for more between observations four steps apart, costs success.\n\n"
+        f"{table((*header, 'eb_jepa publishes'), rows)}\n"
+    )
+
+
+def reacher() -> str:
+    """MuJoCo Reacher."""
+    found = load("reacher")
+    if found is None:
+        return ""
+    rows: Rows = [
+        (
+            str(run["seed"]),
+            *(rate(run["planning"][key]) if key in run["planning"] else "not run" for key in ("success", "random")),
+            rate(run["planning"]["amortised"]),
+            f"{run['probe_r2_pose']['linear']:.4f} / {run['probe_r2_pose']['mlp']:.4f}",
+            f"{run['trained_on']['pictures']}",
+            f"{run['seconds']['train_cpu']:.0f}",
+            f"{run['seconds']['plan_cpu']:.0f}",
+        )
+        for run in found["runs"]
+    ]
+    header = ("seed", "agent", "random", "policy alone", "pose probe R² linear / MLP", "pictures trained on")
+    return (
+        "## Reacher from pixels\n\n`uv run benchmarks/reacher.py`: MuJoCo Reacher of dm_control, 64 px, goal given as a "
+        "picture, solved within 0.05 rad of both joints at any of 50 steps, data of random actions. LeWorldModel "
+        "publishes 86 % in a protocol of its own, which is not this one. All seeds: "
+        f"{rate(found['pooled'])} of {found['pooled']['n']} (the same 200 tasks for each seed, so the interval is too "
+        f"narrow); the same planner with the true dynamics: {rate(found['ceiling']['success'])} of "
+        f"{found['ceiling']['success']['n']}.\n\n"
+        f"{table((*header, 'training, CPU s', 'planning, CPU s'), rows)}\n\nWhat limits it: {found['limits']}\n"
+    )
+
+
+def action_data(env: str, title: str) -> str:
+    """Planning by minutes of labelled actions."""
+    found = load(f"action_data_{env}")
+    if found is None:
+        return ""
+    runs: dict[tuple[str, float], list[dict[str, Any]]] = {}
+    for name, run in found["runs"].items():
+        method, minutes, _ = name.split("/")
+        runs.setdefault((method, float(minutes)), []).append(run)
+    rows: Rows = []
+    for method, minutes in sorted(runs):
+        some = runs[method, minutes]
+        pooled = found["summary"][f"{method}/{minutes:g}"]["pooled"]
+        rows.append(
+            (
+                method,
+                f"{minutes:g}",
+                f"**{rate(pooled)}**",
+                ", ".join(f"{100 * run['success']['rate']:.1f}" for run in some),
+                ", ".join(f"{100 * run['amortised']['rate']:.1f}" for run in some),
+                f"{sum(run['cpu_seconds']['training'] for run in some) / len(some):.0f}",
+                f"{sum(run['cpu_seconds']['planning'] for run in some) / len(some):.0f}",
+            )
+        )
+    eyes: Rows = [
+        (f"{name}, seed {seed}", *(f"{value[kind]['mean']:.3f}" for kind in ("linear", "attentive")))
+        for seed, one in found["encoders"].items()
+        for name, value in one["r2"].items()
+    ]
+    spent = [one["cpu_seconds"] for one in found["encoders"].values()]
+    header = ("method", "labelled minutes", "solved, all seeds", "each seed, %", "policy alone, %", "training, CPU s")
+    return (
+        f"## How many minutes of actions: {title}\n\n`OMP_NUM_THREADS=1 uv run benchmarks/action_data.py {env}`: an "
+        f"encoder of films (V-JEPA 2, 96 wide, 6 deep) from {found['films_minutes']:g} minutes without actions in "
+        f"{sum(spent) / len(spent):.0f} CPU s, then frozen under V-JEPA 2-AC (`tokens`), the same encoder untrained "
+        "(`tokens_untrained`), and the environment's own recipe from pixels to latents, trained on the labelled minutes "
+        f"alone (`end_to_end`). {found['tasks']['count']} held-out tasks (task seed {found['tasks']['seed']}), the same "
+        "for every run, so that pooled intervals are too narrow. Random actions: "
+        f"{rate(found['random'])}.\n\n{table((*header, 'planning, CPU s'), rows)}\n\nHow well single frames of "
+        f"held-out films show the state, R²:\n\n{table(('encoder', 'linear probe', 'attentive probe'), eyes)}\n"
+    )

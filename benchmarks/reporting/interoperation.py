@@ -1,0 +1,30 @@
+"""Data exchanged with other libraries."""
+
+from reporting.text import Rows, load, table
+
+
+def interop() -> str:
+    """Both ways with lerobot."""
+    found = load("lerobot_interop")
+    if found is None:
+        return ""
+    names = {
+        "tacit_writes_video_lerobot_reads": "Tacit writes video, lerobot reads",
+        "tacit_writes_lossless_lerobot_reads": "Tacit writes lossless, lerobot reads",
+        "lerobot_writes_tacit_reads": "lerobot writes, Tacit reads",
+    }
+    rows: Rows = [
+        (
+            text,
+            str(found[key]["episodes"]),
+            ", ".join(f"{what} {count}" for what, count in found[key]["chunks"].items()),
+            f"{found[key]['pixels_mean_difference']:.2f}, {found[key]['pixels_largest_difference']:.0f}",
+            "passed" if found[key]["passed"] else "failed",
+        )
+        for key, text in names.items()
+    ]
+    return (
+        f"## Both ways with lerobot {found['versions']['lerobot']['lerobot']}\n\n`uv run benchmarks/lerobot_interop.py`: "
+        "two cameras of different size; states, actions and tasks exact in every row.\n\n"
+        f"{table(('direction', 'episodes', 'chunks', 'pixels, mean and largest difference in levels', ''), rows)}\n"
+    )

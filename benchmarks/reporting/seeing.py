@@ -1,0 +1,179 @@
+"""Encoders: pictures, films, motion, and every recipe on real data."""
+
+from typing import Any
+
+from reporting.text import Rows, load, mean, rate, table
+from tacit.evaluation import Curve, cost_ratio
+
+RIVALS = ("mae", "mae_blocks")
+
+
+def images() -> str:
+    """Representations against pixels on Fashion-MNIST."""
+    found = load("images")
+    if found is None:
+        return ""
+    rows: Rows = [
+        (f"{name}, seed {seed}" if name != "raw" else "raw pixels", "", "", *_classes(point), "")
+        for seed, some in found["floors"].items()
+        for name, point in some.items()
+    ]
+    for name, run in sorted(found["runs"].items()):
+        method, seed = name.split("/")
+        point = run["points"][-1]
+        rows.append(
+            (
+                f"{method}, seed {seed}",
+                str(run["steps"]),
+                f"{point['operations']:.2e}",
+                *_classes(point),
+                f"{run['cpu_seconds']:.0f}",
+            )
+        )
+    header = ("encoder", "updates", "operations", "linear probe", "12 labels a class", "training and probing, CPU s")
+    return (
+        "## Representations against pixels, Fashion-MNIST\n\n`OMP_NUM_THREADS=1 uv run benchmarks/images.py DATA --budget "
+        f"{found['budget']:.0e}`: an encoder 96 wide and 6 deep with patches of 4, each method from nothing to the same "
+        "budget of floating-point operations, read frozen on the 10,000 test pictures. The last point of each run:\n\n"
+        f"{table(header, rows)}\n\nEvery method on the way, means over its seeds:\n\n{_grid(found)}\n\n"
+        "How many times the operations of the first the second needs for the same accuracy, the highest that both reach "
+        "in the mean over seeds (bootstrap over seeds; V-JEPA claims 1.5 to 6 against pixels):\n\n"
+        f"{_ratios(found)}\n"
+    )
+
+
+def _classes(point: dict[str, Any]) -> tuple[str, str]:
+    few = point.get("few_labels")
+    told = "" if few is None else rate({**few, "rate": few["mean"]})
+    return rate(point["linear"]), told
+
+
+def _curves(found: dict[str, Any], kind: str) -> dict[str, Curve]:
+    """Accuracy over operations by method, of the methods that have points of that kind."""
+    runs: dict[str, list[dict[str, Any]]] = {}
+    for name, run in sorted(found["runs"].items()):
+        runs.setdefault(name.split("/")[0], []).append(run)
+    key = {"linear": "rate", "few_labels": "mean"}[kind]
+    return {
+        method: Curve(
+            [point["operations"] for point in some[0]["points"]],
+            [[point[kind][key] for point in run["points"]] for run in some],
+        )
+        for method, some in runs.items()
+        if all(kind in point for run in some for point in run["points"])
+    }
+
+
+def _grid(found: dict[str, Any]) -> str:
+    linear, few = _curves(found, "linear"), _curves(found, "few_labels")
+    points = len(next(iter(linear.values())).cost)
+    rows: Rows = []
+    for method, curve in linear.items():
+        told = [f"{100 * value:.1f}" for value in curve.mean()]
+        if method in few:
+            told = [f"{one}; {100 * value:.1f}" for one, value in zip(told, few[method].mean(), strict=True)]
+        rows.append((f"{method}, {len(curve.scores)} seed(s)", *told))
+    shares = tuple(f"1/{2**power}" if power else "whole" for power in reversed(range(points)))
+    return table(("linear probe; 12 labels a class, %", *shares), rows)
+
+
+def _ratios(found: dict[str, Any]) -> str:
+    rows: Rows = []
+    for kind, title in (("linear", "linear probe"), ("few_labels", "12 labels a class")):
+        curves = _curves(found, kind)
+        for first in ("ijepa", "lejepa"):
+            for second in RIVALS:
+                if first in curves and second in curves:
+                    ratio = cost_ratio(curves[first], curves[second])
+                    rows.append((title, f"{first} : {second}", f"{100 * ratio.target:.1f} %", str(ratio)))
+    return table(("read by", "", "accuracy", "ratio"), rows)
+
+
+def videos() -> str:
+    """Latents against pixels on films."""
+    found = load("videos")
+    if found is None:
+        return ""
+    encoders = {f"untrained, seed {seed}": some["untrained"] for seed, some in found["floors"].items()}
+    encoders["raw pixels, or pixels that stay"] = found["floors"]["0"]["raw"]
+    encoders |= {name.replace("/", ", seed "): run for name, run in sorted(found["runs"].items())}
+    targets = ("smaller", "larger", "position", "velocity", "middle", "drift")
+    read: Rows = [
+        (f"{name}; {probe}", *(mean(scores[target]) for target in targets))
+        for name, one in encoders.items()
+        for probe, scores in one["probes"].items()
+    ]
+    surprised: Rows = [
+        (name, event, *(f"{rate(measures[kind]['paired'])}; {mean(measures[kind]['auroc'])}" for kind in kinds))
+        for kinds in (("largest", "0 after", "1 after"),)
+        for name, one in encoders.items()
+        for event, measures in one["surprise"].items()
+    ]
+    header = ("encoder; probe", "smaller digit, share right", "larger digit", "positions, R²", "velocities, R²")
+    return (
+        "## Films: latents against pixels, Moving MNIST\n\n`OMP_NUM_THREADS=1 uv run benchmarks/videos.py DATA --budget "
+        f"{found['budget']:.0e}`: the same encoder, films and operations for V-JEPA (its own masks, or the end of the film "
+        "always hidden) and VideoMAE. Probes of held-out films of held-out digits, with bootstrap intervals over films:\n\n"
+        f"{table((*header, 'mean of the positions', 'mean of the velocities'), read)}\n\nSurprise: share of pairs in which "
+        "the impossible film surprises more, and AUROC; of a film's largest window, and of the windows that end at the "
+        f"event and one frame later:\n\n{table(('model', 'event', 'largest', 'at it', 'one later'), surprised)}\n"
+    )
+
+
+def motion() -> str:
+    """MC-JEPA on known translations."""
+    found = load("mc_jepa")
+    if found is None:
+        return ""
+    blind = {**found["nothing moves"], "scene ": found["phase correlation"]["scene"]}
+    rows: Rows = [
+        (
+            "nothing moves",
+            mean(blind["scene"]["all"]),
+            mean(blind["object"]["all"]),
+            mean(blind["object"]["moving"]),
+            "",
+            "",
+        ),
+        ("phase correlation", mean(blind["scene "]["all"]), "", "", "", ""),
+    ]
+    rows += [(name, "", "", "", rate(one), "") for name, one in found["floors"].items()]
+    for run in found["runs"]:
+        epe = run.get("epe")
+        told = ("", "", "")
+        if epe is not None:
+            told = (mean(epe["scene"]["all"]), mean(epe["object"]["all"]), mean(epe["object"]["moving"]))
+        name, seconds = f"{run['variant']}, seed {run['seed']}", f"{run['train_cpu_seconds']:.0f}"
+        rows.append((name, *told, rate(run["content"]), seconds))
+    gaps = "; ".join(
+        f"{name} {100 * one['mean']:+.1f} points [{100 * one['low']:+.1f}, {100 * one['high']:+.1f}] ({one['seeds']} seed(s))"
+        for name, one in found["beyond VICReg"].items()
+    )
+    header = ("", "scene, px", "object, px", "object, what moves, px", "class, linear probe", "training, CPU s")
+    return (
+        "## Motion and content: MC-JEPA\n\n`OMP_NUM_THREADS=1 uv run benchmarks/mc_jepa.py DATA`: pictures of "
+        "Fashion-MNIST on textures, moved by up to 6 px; held-out pictures, textures and vectors. End-point error by "
+        "picture with bootstrap intervals (target: below 0.5 px), and a linear probe of the class beside VICReg alone "
+        f"(`content`; target: no worse).\n\n{table(header, rows)}\n\nProbe beyond VICReg alone, paired by held-out "
+        f"picture: {gaps}.\n"
+    )
+
+
+def recipes() -> str:
+    """Every recipe, trained by the command line on real data."""
+    found = load("recipes")
+    if found is None:
+        return ""
+    rows: Rows = []
+    for name, one in found["recipes"].items():
+        for encoder in ("trained", "untrained", "raw"):
+            shown = [mean(score, 3) for score in one["scores"][encoder]]
+            rows.append(
+                (f"{name} on {one['data']}", one["target"], encoder, ", ".join(shown), "yes" if one["met"] else "no")
+            )
+    return (
+        "## Every recipe on real data\n\n`OMP_NUM_THREADS=1 uv run benchmarks/recipes.py`: `tacit train`, then a linear "
+        "probe of the frozen encoder on held-out recordings, three seeds; beside it the untrained encoder of the same seed "
+        "and raw values. Intervals: bootstrap over episodes; beaten means that they are disjoint for every seed.\n\n"
+        f"{table(('recipe', 'read', 'encoder', 'each seed', 'both floors beaten'), rows)}\n"
+    )

@@ -1,0 +1,30 @@
+"""What sections share: result files, rates with intervals, tables."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+RESULTS = Path(__file__).parents[1] / "results"
+Rows = list[tuple[str, ...]]
+
+
+def load(name: str) -> Any:
+    """One result file, or None where it was not measured yet."""
+    path = RESULTS / f"{name}.json"
+    return json.loads(path.read_text()) if path.exists() else None
+
+
+def rate(value: dict[str, float]) -> str:
+    """A rate with its interval."""
+    return f"{100 * value['rate']:.1f} % [{100 * value['low']:.1f}, {100 * value['high']:.1f}]"
+
+
+def mean(value: dict[str, float], digits: int = 2) -> str:
+    """A mean with its interval."""
+    return f"{value['mean']:.{digits}f} [{value['low']:.{digits}f}, {value['high']:.{digits}f}]"
+
+
+def table(header: tuple[str, ...], rows: Rows) -> str:
+    """A Markdown table."""
+    lines = [header, tuple("---" for _ in header), *rows]
+    return "\n".join("| " + " | ".join(row) + " |" for row in lines)
