@@ -158,7 +158,9 @@ def floors(seed: int, data: tuple[Any, Any]) -> dict[str, Any]:
     model.fit(train.statistics())
     found = {"untrained": probed(model, train, test)}
     if seed == 0:
-        found["raw"] = probed(tc.evaluation.floors(model)["raw"], train, test)
+        found["raw"] = probed(
+            tc.evaluation.Raw(model.config, model.statistics, grid=(7, 7)), train, test
+        )  # all of them
     return found
 
 

