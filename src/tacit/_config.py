@@ -43,7 +43,7 @@ def from_json(cls: type[T], data: Mapping[str, Any], where: str = "") -> T:
     if not isinstance(data, Mapping):
         raise ConfigError(f"{where or cls.__name__} must be a mapping; got {type(data).__name__}.")
     fields = {f.name: f for f in dataclasses.fields(cls) if f.init}  # type: ignore[arg-type]
-    hints = _hints(cls)
+    hints = _hints(cls)  # type: ignore[arg-type]  # classes are hashable
     for key in data:
         if key not in fields:
             raise ConfigError(f"{where or cls.__name__} has no option {key!r}.{suggest(key, fields)}")

@@ -134,3 +134,13 @@ def test_what_is_wrong_is_said(
     named = [place / word if word in ("model", "run", "nowhere", "of_stranger") else word for word in words]
     assert run("probe", *named, "--device", "cpu") == 1
     assert message in " ".join(capsys.readouterr().err.split())
+
+
+def test_options_of_a_probe_are_set_by_name(place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("--target", "shade", "--probe", "attentive", "--tokens", "--to", tmp_path)
+    small = ("--set", "blocks=4", "--set", "lrs=[0.003]", "--set", "weight_decays=[0.01]", "--set", "epochs=1")
+    assert run("probe", place / "run", *words, *small) == 0
+    assert run("probe", place / "run", *words, "--set", "block=4") == 1
+    assert "Did you mean 'blocks'?" in capsys.readouterr().err
+    assert run("probe", place / "run", "--target", "shade", "--set", "blocks=4") == 1
+    assert "name it: --probe attentive" in capsys.readouterr().err

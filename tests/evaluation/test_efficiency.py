@@ -39,12 +39,6 @@ def test_the_first_crossing_counts_and_none_is_infinite() -> None:
     assert cost_to_reach([1, 2], [0.7, 1.0], 0.5) == 1.0
 
 
-def test_the_target_is_the_best_that_both_reach() -> None:
-    found = cost_ratio(line(4.0), line(1.0))
-    assert found.target == pytest.approx(0.5)
-    assert found.ratio == pytest.approx(4.0)
-
-
 def test_what_is_not_reached_is_said() -> None:
     never = Curve(COST, [[0.1] * 6])
     assert cost_ratio(line(1.0), never, 0.3).ratio == math.inf

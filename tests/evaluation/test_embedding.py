@@ -87,6 +87,17 @@ def test_a_model_of_films_sees_whole_windows_and_takes_the_last_label():
     np.testing.assert_array_equal(found.targets["class"], np.concatenate([e.labels["class"][1:] for e in episodes]))
 
 
+def test_tokens_of_films_know_their_grid_and_so_does_the_floor_of_raw_patches():
+    episodes = squares(6, length=4)
+    model = MaskedModel.for_spec(PICTURES, "nano", frames=4, **NANO)
+    assert ev.features(model, episodes, tokens=True).grid == model.grid == (2, 4, 4)
+    found = ev.sources(model, fit_on=episodes[:4], test_on=episodes[4:], tokens=True)
+    assert {name: fit.grid for name, (fit, _) in found.items()} == {
+        "model": (2, 4, 4), "untrained": (2, 4, 4), "raw": (4, 4, 4)
+    }  # fmt: skip
+    assert found["raw"][0].values.shape[:2] == (4, 64)
+
+
 def test_a_world_model_is_encoded_in_evaluation_mode_of_what_it_sees():
     episodes = recordings(4, length=6)
     model = WorldModel.for_spec(episodes.spec, latent=8).train()

@@ -284,6 +284,18 @@ def test_the_dense_probe_reads_every_token():
         probes.Dense()(blobs(), blobs(seed=1), "class")
 
 
+def test_a_map_of_a_film_is_told_by_the_tokens_of_its_last_frames():
+    """Where earlier tokens carry the sign of another picture, only those at the end can tell the map."""
+    films = []
+    for count, seed in ((40, 0), (30, 1)):
+        last, before = scenes(count, seed), scenes(count, seed + 10)
+        films.append(Features(torch.cat([before.values, last.values], 1), last.targets, grid=(2, 4, 4)))
+    reading = probes.Dense()(*films, "map")
+    assert reading.rows_test == 30 * 16 and reading.mean_iou > 0.98
+    with pytest.raises(ConfigError, match="2 x 4 x 4"):
+        per_token(films[0].target("map"), 32, (2, 4, 4))
+
+
 def test_intersection_over_union_is_what_it_says():
     values = torch.tensor([[[-1.0], [-1.0], [1.0], [1.0]]]).repeat(6, 1, 1)
     fit = Features(values, {"map": np.tile([0, 0, 1, 1], (6, 1))})

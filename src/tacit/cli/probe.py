@@ -22,6 +22,7 @@ def probe(
     probe: str = "",
     shots: tuple[int, ...] = (),
     beside: tuple[Path, ...] = (),
+    set: tyro.conf.UseAppendAction[tuple[str, ...]] = (),
     tokens: bool = False,
     data: Path | None = None,
     seed: int = 0,
@@ -32,6 +33,7 @@ def probe(
 
     For example: tacit probe runs/two_rooms --target position
     Or, from latents that tacit embed wrote: tacit probe latents/rooms --target class --probe linear
+    Or, with four blocks: tacit probe runs/films --target class --tokens --probe attentive --set blocks=4
 
     Of a run, quantities are read by the linear and the MLP probe and imagination is measured as well, where no probe
     is named.
@@ -40,6 +42,7 @@ def probe(
         source: The directory of a run, or of an embedding.
         target: Labels to read; all that the probe suits where none is named.
         probe: linear, knn, mlp, attentive, dense or another one that is installed.
+        set: An option of the probe to replace, NAME=VALUE; as often as there are options.
         shots: Labels of each class to fit on, several times drawn, beside all of them; of an embedding.
         beside: Embeddings of the same dataset to compare with.
         tokens: Read tokens; of a run.
@@ -49,10 +52,14 @@ def probe(
         to: Where to write report.json and index.html; SOURCE/probe where it is not said.
     """
     import tacit as tc
+    from tacit._config import from_json
     from tacit.cli._run import device as chosen
+    from tacit.cli._run import options
     from tacit.errors import ConfigError
 
-    named: Probe | None = tc.evaluation.probes.load(probe)() if probe else None
+    if set and not probe:
+        raise ConfigError("--set is of a probe; name it: --probe attentive --set blocks=4")
+    named: Probe | None = from_json(tc.evaluation.probes.load(probe), options(set), probe) if probe else None
     place = chosen(device)
     if (source / "embedding.json").is_file():
         if tokens or data is not None:

@@ -25,7 +25,7 @@ from tacit.evaluation.report import Section, Table
 from tacit.evaluation.statistics import Estimate, bootstrap
 
 if TYPE_CHECKING:
-    from tacit.data import Episodes
+    from tacit.data import Clips, Episodes
 
 __all__ = [
     "FewLabels",
@@ -189,9 +189,14 @@ def sources(
     side = math.isqrt(fit.values.shape[1])
     square = (side, side) if side * side == fit.values.shape[1] else None
     found = {"model": (fit, test)}
-    for name, floor in floors(model, seed, tokens=tokens, grid=fit.grid or square if tokens else None).items():
-        values = (_values(floor, part, tokens, frames, seed) for part in (fit_on, test_on))
-        found[name] = (replace(fit, values=next(values)), replace(test, values=next(values)))
+    known = fit.grid or square
+    plane = (known[-2], known[-1]) if tokens and known is not None and len(known) > 1 else None
+    for name, floor in floors(model, seed, tokens=tokens, grid=plane).items():
+        values = [_values(floor, windows(model, part), tokens, frames, seed) for part in (fit_on, test_on)]
+        grid = fit.grid
+        if name == "raw" and plane is not None and grid is not None and len(grid) == 3:
+            grid = (values[0].shape[1] // math.prod(plane), *plane)  # every frame has patches, not every tubelet
+        found[name] = (replace(fit, values=values[0], grid=grid), replace(test, values=values[1], grid=grid))
     return found
 
 
@@ -226,9 +231,8 @@ def blind(probe: Probe) -> Probe:
     return replace(probe, reader=Constant()) if isinstance(probe, Dense) else Constant()
 
 
-def _values(model: Encoder, episodes: Episodes, tokens: bool, frames: int | None, seed: int) -> Tensor:
+def _values(model: Encoder, clips: Clips, tokens: bool, frames: int | None, seed: int) -> Tensor:
     """The values of :func:`features` alone."""
-    clips = windows(model, episodes)
     index = draw(len(clips), frames, seed)
     return torch.cat([latents.float() for latents in encoded(model, clips, index, tokens)])
 

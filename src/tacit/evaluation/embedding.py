@@ -73,7 +73,7 @@ class EmbeddingHeader:
         shape: Of a row, ``[D]`` or ``[n, D]``.
         dtype: Of the values.
         length: Observations that the model saw at once.
-        grid: Height and width of the grid of tokens, where known.
+        grid: Extents of the grid of tokens, where known.
         split: The split of the run that trained the model, where the dataset is the same.
         files: Size and SHA-256 of each file, the shards in order and last the rows.
         provenance: The versions and the git revision that wrote it.
@@ -88,7 +88,7 @@ class EmbeddingHeader:
     shape: tuple[int, ...]
     dtype: Literal["float32", "float16", "bfloat16"]
     length: int
-    grid: tuple[int, int] | None
+    grid: tuple[int, ...] | None
     split: Split | None
     files: Mapping[str, _File]
     provenance: Mapping[str, Any]

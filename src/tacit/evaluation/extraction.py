@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, cast
@@ -69,14 +70,15 @@ class Features:
         targets: By name ``[N, ...]``: whole numbers are classes, floating-point numbers quantities.
         episode: ``[N]`` number of the episode of each row; without it each row is an episode of its own.
         hashes: A hash of the content of each episode by its number, where known: what was fitted on is not scored.
-        grid: Height and width of the grid of tokens in C order; a square where it is not said.
+        grid: Extents of the grid of tokens in C order, ``(h, w)`` of pictures, ``(T, h, w)`` of films; a square where
+            it is not said.
     """
 
     values: Rows
     targets: Mapping[str, Array] = field(default_factory=dict)
     episode: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     hashes: tuple[str, ...] = ()
-    grid: tuple[int, int] | None = None
+    grid: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
         if isinstance(self.values, np.ndarray):
@@ -182,12 +184,13 @@ def windows(model: Encoder, episodes: Episodes, length: int | None = None) -> Cl
     return episodes.clips(length, model.config.frameskip, model.config.seen)
 
 
-def grid_of(model: Encoder, count: int) -> tuple[int, int] | None:
-    """Height and width of the grid of ``count`` tokens of a picture, where the model knows."""
+def grid_of(model: Encoder, count: int) -> tuple[int, ...] | None:
+    """Extents of the grid of ``count`` tokens, where the model knows."""
     if not (isinstance(model, Model) and isinstance(model.encoder, VisionTransformer)):
         return None
-    height, *width = model.encoder.grid
-    return (height, width[0]) if len(width) == 1 and height * width[0] == count else None
+    grid = model.encoder.grid
+    # Of an encoder of films that looks at single frames, as an eye does, the tokens are those of a picture.
+    return next((some for some in (grid, grid[-2:]) if math.prod(some) == count), None)
 
 
 def draw(count: int, most: int | None, seed: int) -> npt.NDArray[np.int64]:

@@ -84,14 +84,19 @@ class Dense(Probe):
         most = max(self.tokens // count, 1)
         if most < len(features):
             features = features.select(np.sort(np.random.default_rng(seed).permutation(len(features))[:most]))
-        found = per_token(features.target(target), count, features.grid)
+        values, grid = features.values[torch.arange(len(features))], features.grid
+        if grid is not None and len(grid) == 3 and features.target(target).shape[1] != count:
+            # A map is of the last frame of a window, and so are the tokens that are to tell it.
+            grid, count = grid[1:], math.prod(grid[1:])
+            values = values[:, -count:]
+        found = per_token(features.target(target), count, grid)
         found = found.reshape(-1, *found.shape[2:])
-        values = features.values[torch.arange(len(features))].flatten(0, 1)
+        values = values.flatten(0, 1)
         kept = Features(values, {target: found}, features.episode.repeat(count), features.hashes)
         return kept.select(np.flatnonzero(found.astype(np.int64) >= 0)) if is_class(found) else kept
 
 
-def per_token(target: Array, count: int, grid: tuple[int, int] | None = None) -> Array:
+def per_token(target: Array, count: int, grid: tuple[int, ...] | None = None) -> Array:
     """A target of each of ``count`` tokens, ``[N, n]`` or ``[N, n, P]``.
 
     Raises:
@@ -111,17 +116,18 @@ def per_token(target: Array, count: int, grid: tuple[int, int] | None = None) ->
     )
 
 
-def token_grid(count: int, grid: tuple[int, int] | None = None) -> tuple[int, int]:
+def token_grid(count: int, grid: tuple[int, ...] | None = None) -> tuple[int, int]:
     """Height and width of the grid of ``count`` tokens, a square where it is not said.
 
     Raises:
         ConfigError: if there is no such grid.
     """
     side = math.isqrt(count)
-    height, width = grid or (side, side)
-    if height * width != count:
-        raise ConfigError(f"{count} tokens form no grid of {height} x {width}; say Features(grid=(height, width)).")
-    return height, width
+    extents = grid or (side, side)
+    if len(extents) != 2 or math.prod(extents) != count:
+        told = " x ".join(map(str, extents))
+        raise ConfigError(f"{count} tokens form no grid of {told} with height and width; say Features(grid=(h, w)).")
+    return extents[0], extents[1]
 
 
 def _cells(maps: Array, height: int, width: int) -> Array:
