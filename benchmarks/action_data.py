@@ -10,7 +10,7 @@ are what everything else is learnt from, the shorter ones part of the longer, a 
 - `tokens`: V-JEPA 2-AC on the frozen patch tokens, 64 a frame, and a goal-conditioned policy that proposes plans;
 - `tokens_untrained`: the same on an encoder as it was drawn, the floor of the eyes;
 - `end_to_end`: the environment's own recipe, which learns to see from the labelled minutes alone;
-- `pooled` (not run unless asked for): that recipe on the frozen encoder's mean token.
+- `pooled`: that recipe on the frozen encoder's mean token, which differs in the eyes alone.
 
 Every agent pursues the same 200 tasks, of a seed that nothing was tuned on, beside its policy without search and random
 actions. Patch tokens cost a hundred times what a latent of 16 numbers does, so their search is smaller than that of the
@@ -32,6 +32,7 @@ import numpy as np
 import torch
 
 import tacit as tc
+from record import Record
 from tacit._config import to_json
 from tacit.evaluation import extraction
 from tacit.evaluation.probes import Attentive, Linear
@@ -70,10 +71,7 @@ WORLDS = {
 
 
 def seeing(steps: int, patch: int) -> tc.recipes.VJEPA2:
-    """V-JEPA 2 on films of a camera that stands still, which are not cropped.
-
-    The copy that it learns from follows closer than published: the run is a hundredth as long.
-    """
+    """V-JEPA 2 on films of a camera that stands still, which are not cropped."""
     return tc.recipes.VJEPA2().with_options(
         {
             "size": "nano",
@@ -82,7 +80,6 @@ def seeing(steps: int, patch: int) -> tc.recipes.VJEPA2:
             "steps": steps,
             "model": {"frameskip": 2, "mask_tokens": 2, "positions": "rope", "patch": patch},
             "training.batch_size": 32,
-            "training.ema": [0.99, 0.99],
             "training.threads": 1,
         }
     )
@@ -130,20 +127,22 @@ def filmed(env: str, count: int) -> tc.data.Episodes:
 def eyes(env: str, films: tc.data.Episodes, seed: int, options: argparse.Namespace) -> dict[str, Any]:
     """Pretrain the encoder of a seed, keep it beside the untrained one, and say what both show."""
     recipe, spent = seeing(options.film_steps, options.patch), time.process_time()
+    fit_on, held_out = films.split(0.9, seed=0)
     model = recipe.build_model(films.spec, seed)
-    recipe.train(model, films, seed=seed, to=options.work / f"films{seed}")
+    recipe.train(model, fit_on, seed=seed, to=options.work / f"films{seed}")
     spent = time.process_time() - spent
     drawn = recipe.build_model(films.spec, seed)
-    drawn.fit(films.statistics())
+    drawn.fit(fit_on.statistics())
     tc.checkpoint.save(options.work / f"drawn{seed}", drawn)
-    return {
-        "cpu_seconds": round(spent, 1),
-        "r2": {name: shown(one, env, films) for name, one in {"films": model, "untrained": drawn}.items()},
-    }
+    seen = {name: shown(one, env, fit_on, held_out) for name, one in {"films": model, "untrained": drawn}.items()}
+    raw = tc.evaluation.Raw(tc.models.ActionConditionedConfig(films.spec, model.config), model.statistics, (16, 16))
+    parts = (extraction.features(raw, part, frames=PROBED // n, seed=0) for n, part in ((1, fit_on), (2, held_out)))
+    seen["raw"] = {"linear": tc.evaluation.plain(Linear()(*parts, WORLDS[env].label).estimate)}
+    return {"cpu_seconds": round(spent, 1), "r2": seen}
 
 
-def shown(perception: Any, env: str, films: tc.data.Episodes) -> dict[str, Any]:
-    """How well the state is read from the tokens of single frames of films that the probe was not fitted on."""
+def shown(perception: Any, env: str, fit_on: tc.data.Episodes, held_out: tc.data.Episodes) -> dict[str, Any]:
+    """How well the state is read from the tokens of single frames of films that nothing was fitted on."""
     world = tc.envs.make_goal(env)
     model = tc.models.ActionConditioned.for_spec(world.spec, perception=perception.config)
     world.close()
@@ -154,7 +153,6 @@ def shown(perception: Any, env: str, films: tc.data.Episodes) -> dict[str, Any]:
         found = extraction.features(model, part, frames=count, seed=0)
         return replace(found, values=torch.as_tensor(found.values).reshape(len(found), -1, width))
 
-    fit_on, held_out = films.split(0.9, seed=0)
     fit, test = tokens(fit_on, PROBED), tokens(held_out, PROBED // 2)
     probes = {"linear": Linear(), "attentive": Attentive(lrs=(3e-3, 1e-3), weight_decays=(0.01,))}
     label = WORLDS[env].label
@@ -199,19 +197,16 @@ def run(
 
 
 def summary(runs: dict[str, Any]) -> dict[str, Any]:
-    """Per method and minutes the median over seeds, the worst, and all tasks of all seeds together."""
+    """Per method and minutes the median over seeds, the worst, and the mean with an interval over seeds and tasks."""
     points: dict[str, list[Any]] = {}
     for name, found in runs.items():
-        points.setdefault(name.rsplit("/", 1)[0], []).append(found["success"])
+        points.setdefault(name.rsplit("/", 1)[0], []).append(found)
     rows = {}
-    for name, rates in points.items():
-        solved, tasks = sum(round(one["rate"] * one["n"]) for one in rates), sum(one["n"] for one in rates)
-        rows[name] = {
-            "seeds": len(rates),
-            "median": statistics.median(one["rate"] for one in rates),
-            "worst": min(one["rate"] for one in rates),
-            "pooled": tc.evaluation.plain(tc.evaluation.wilson(solved, tasks)),
-        }
+    for name, some in points.items():
+        rates = [one["success"]["rate"] for one in some]
+        solved = [[float(mark) for mark in one["solved"]] for one in some]
+        over = tc.evaluation.plain(tc.evaluation.crossed_bootstrap(solved))
+        rows[name] = {"seeds": len(some), "median": statistics.median(rates), "worst": min(rates), "mean": over}
     return rows
 
 
@@ -225,31 +220,27 @@ def floor(env: str, options: argparse.Namespace) -> dict[str, Any]:
     return rate
 
 
-def measure(record: dict[str, Any], place: Path, options: argparse.Namespace) -> None:
+def measure(record: Record, options: argparse.Namespace) -> None:
     """Run what is missing in the record."""
-
-    def write() -> None:
-        place.write_text(json.dumps({**record, **tc.checkpoint.provenance()}, indent=2) + "\n")
-
     env = options.env
     films = filmed(env, options.films)
-    record["films_minutes"] = round(len(films) * STEPS / films.spec.fps / 60, 1)
-    record.setdefault("random", floor(env, options))
+    if "random" not in record.section("floors"):
+        record.add("floors", "random", floor(env, options), films_minutes=len(films) * STEPS / films.spec.fps / 60)
     most = max(round(max(options.minutes) * 60 * films.spec.fps / STEPS), 2)
     for seed in options.seeds:
-        if str(seed) not in record["encoders"]:
-            record["encoders"][str(seed)] = eyes(env, films, seed, options)
-            write()
+        if str(seed) not in record.section("encoders"):
+            record.add("encoders", str(seed), eyes(env, films, seed, options))
+        elif not (options.work / f"films{seed}").exists():
+            eyes(env, films, seed, options)  # the results are kept, the weights are gone
         wandering = tc.collection.Random(WORLDS[env].hold)
         episodes = tc.collect(env, wandering, episodes=most, steps=STEPS, seed=seed)
         for minutes in options.minutes:
             for method in options.methods:
                 name = f"{method}/{minutes:g}/{seed}"
-                if name in record["runs"]:
+                if name in record.section("runs"):
                     continue
-                found = record["runs"][name] = run(env, method, episodes, minutes, seed, options)
-                record["summary"] = summary(record["runs"])
-                write()
+                found = run(env, method, episodes, minutes, seed, options)
+                record.add("runs", name, found, summary=summary({**record.section("runs"), name: found}))
                 print(name, json.dumps({key: found[key] for key in found if key != "solved"}), flush=True)
 
 
@@ -258,7 +249,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("env", choices=WORLDS)
     parser.add_argument("--minutes", type=float, nargs="*", default=[1, 3, 10, 30])
-    parser.add_argument("--methods", nargs="*", default=METHODS[:3], choices=METHODS)
+    parser.add_argument("--methods", nargs="*", default=METHODS, choices=METHODS)
     parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1, 2])
     parser.add_argument("--films", type=int, default=400)
     parser.add_argument("--film-steps", type=int, default=1500)
@@ -272,16 +263,15 @@ def main() -> None:
     torch.set_num_threads(1)
     options.work = options.work / options.env
     place = options.results / f"action_data_{options.env}.json"
-    made = {
+    settings = {
         "recipes": {name: to_json(acting(options.env, name, options.steps)) for name in METHODS},
         "seeing": to_json(seeing(options.film_steps, options.patch)),
         "films": options.films,
+        "episode": STEPS,
+        "probed": PROBED,
         "tasks": {"count": options.tasks, "seed": options.task_seed},
     }
-    record = json.loads(place.read_text()) if place.exists() else {}
-    if any(record.get(name) != value for name, value in made.items()):
-        record = {**made, "encoders": {}, "runs": {}}
-    measure(record, place, options)
+    measure(Record(place, settings), options)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from reporting.text import Rows, load, rate, table
+from reporting.text import Rows, load, mean, rate, table
 
 
 def demo() -> str:
@@ -138,12 +138,12 @@ def action_data(env: str, title: str) -> str:
     rows: Rows = []
     for method, minutes in sorted(runs):
         some = runs[method, minutes]
-        pooled = found["summary"][f"{method}/{minutes:g}"]["pooled"]
+        over = found["summary"][f"{method}/{minutes:g}"]["mean"]
         rows.append(
             (
                 method,
                 f"{minutes:g}",
-                f"**{rate(pooled)}**",
+                f"**{rate({**over, 'rate': over['mean']})}**",
                 ", ".join(f"{100 * run['success']['rate']:.1f}" for run in some),
                 ", ".join(f"{100 * run['amortised']['rate']:.1f}" for run in some),
                 f"{sum(run['cpu_seconds']['training'] for run in some) / len(some):.0f}",
@@ -151,10 +151,11 @@ def action_data(env: str, title: str) -> str:
             )
         )
     eyes: Rows = [
-        (f"{name}, seed {seed}", *(f"{value[kind]['mean']:.3f}" for kind in ("linear", "attentive")))
+        (f"{name}, seed {seed}", *(mean(value[kind], 3) if kind in value else "" for kind in ("linear", "attentive")))
         for seed, one in found["encoders"].items()
         for name, value in one["r2"].items()
     ]
+    tasks = found["settings"]["tasks"]
     spent = [one["cpu_seconds"] for one in found["encoders"].values()]
     header = ("method", "labelled minutes", "solved, all seeds", "each seed, %", "policy alone, %", "training, CPU s")
     return (
@@ -162,8 +163,8 @@ def action_data(env: str, title: str) -> str:
         f"encoder of films (V-JEPA 2, 96 wide, 6 deep) from {found['films_minutes']:g} minutes without actions in "
         f"{sum(spent) / len(spent):.0f} CPU s, then frozen under V-JEPA 2-AC (`tokens`), the same encoder untrained "
         "(`tokens_untrained`), and the environment's own recipe from pixels to latents, trained on the labelled minutes "
-        f"alone (`end_to_end`). {found['tasks']['count']} held-out tasks (task seed {found['tasks']['seed']}), the same "
-        "for every run, so that pooled intervals are too narrow. Random actions: "
-        f"{rate(found['random'])}.\n\n{table((*header, 'planning, CPU s'), rows)}\n\nHow well single frames of "
+        f"alone (`end_to_end`), or on that frozen encoder's mean token (`pooled`). {tasks['count']} held-out tasks (task "
+        f"seed {tasks['seed']}), the same for every run; intervals resample seeds and tasks. Random actions: "
+        f"{rate(found['floors']['random'])}.\n\n{table((*header, 'planning, CPU s'), rows)}\n\nHow well single frames of "
         f"held-out films show the state, R²:\n\n{table(('encoder', 'linear probe', 'attentive probe'), eyes)}\n"
     )

@@ -6,7 +6,16 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from tacit.errors import ConfigError
-from tacit.evaluation.statistics import Rate, bootstrap, mcnemar, over_seeds, paired, rank_correlation, wilson
+from tacit.evaluation.statistics import (
+    Rate,
+    bootstrap,
+    crossed_bootstrap,
+    mcnemar,
+    over_seeds,
+    paired,
+    rank_correlation,
+    wilson,
+)
 
 
 @pytest.mark.parametrize(
@@ -87,3 +96,17 @@ def test_bootstrap_interval_covers_the_mean_about_as_often_as_it_says():
 def test_seeds_are_summed_up_by_median_worst_and_best():
     seeds = over_seeds([Rate(0.9, 0.8, 0.95, 50), Rate(0.7, 0.6, 0.8, 50), Rate(0.95, 0.9, 1.0, 50)])
     assert (seeds.median, seeds.worst, seeds.best) == (0.9, 0.7, 0.95)
+
+
+def test_a_crossed_bootstrap_counts_what_runs_share():
+    """Tasks that every run scores alike are one sample of tasks, however many runs; runs that differ widen it."""
+    tasks = np.random.default_rng(0).integers(0, 2, 200).astype(float)
+    alike = crossed_bootstrap(np.tile(tasks, (5, 1)))
+    single = bootstrap(tasks)
+    assert alike.mean == single.mean and alike.n == 200
+    assert alike.high - alike.low == pytest.approx(single.high - single.low, rel=0.1)
+    assert bootstrap(np.tile(tasks, 5)).high - bootstrap(np.tile(tasks, 5)).low < 0.6 * (alike.high - alike.low)
+    runs = crossed_bootstrap(np.repeat([[0.2], [0.5], [0.8]], 50, axis=1))
+    assert (runs.low, runs.high) == (pytest.approx(0.2), pytest.approx(0.8))
+    with pytest.raises(ConfigError, match="S and n"):
+        crossed_bootstrap(tasks)

@@ -74,6 +74,7 @@ from tacit.evaluation.statistics import Paired as Paired
 from tacit.evaluation.statistics import Rate as Rate
 from tacit.evaluation.statistics import Seeds as Seeds
 from tacit.evaluation.statistics import bootstrap as bootstrap
+from tacit.evaluation.statistics import crossed_bootstrap as crossed_bootstrap
 from tacit.evaluation.statistics import mcnemar as mcnemar
 from tacit.evaluation.statistics import over_seeds as over_seeds
 from tacit.evaluation.statistics import paired as paired

@@ -19,6 +19,7 @@ __all__ = [
     "Rate",
     "Seeds",
     "bootstrap",
+    "crossed_bootstrap",
     "mcnemar",
     "over_seeds",
     "paired",
@@ -125,6 +126,27 @@ def bootstrap(
     counts = np.random.default_rng(seed).multinomial(len(sample), np.full(len(sample), 1 / len(sample)), resamples)
     low, high = np.quantile(counts @ sample / len(sample), [(1 - confidence) / 2, (1 + confidence) / 2])
     return Estimate(float(sample.mean()), float(low), float(high), len(sample))
+
+
+def crossed_bootstrap(
+    values: Sequence[Sequence[float]] | Floats, seed: int = 0, resamples: int = 2000, confidence: float = 0.95
+) -> Estimate:
+    """The mean of ``values [S, n]``, what each of ``S`` training runs scored on the same ``n`` tasks.
+
+    Runs and tasks are resampled each by themselves (Owen 2007, the pigeonhole bootstrap), which is wider than to take
+    all of them for independent. ``n`` of the result counts tasks.
+
+    Raises:
+        ConfigError: if there is no value.
+    """
+    table = np.asarray(values, np.float64)
+    if table.ndim != 2 or not table.size:
+        raise ConfigError(f"a crossed bootstrap needs values of shape [S, n], S and n >= 1; got {table.shape}.")
+    draw = np.random.default_rng(seed)
+    runs, tasks = (draw.multinomial(size, np.full(size, 1 / size), resamples) / size for size in table.shape)
+    means = np.einsum("rs,sn,rn->r", runs, table, tasks, optimize=True)
+    low, high = np.quantile(means, [(1 - confidence) / 2, (1 + confidence) / 2])
+    return Estimate(float(table.mean()), float(low), float(high), table.shape[1])
 
 
 def mcnemar(first: npt.NDArray[np.bool_], second: npt.NDArray[np.bool_]) -> float:
