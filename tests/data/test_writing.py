@@ -14,6 +14,7 @@ import pytest
 import tacit as tc
 from data.recordings import SPEC, assert_same, recording, recordings
 from tacit.data import writing
+from tacit.data.files import write_atomically
 from tacit.data.reading import unfinished
 from tacit.errors import DataError, SpecError
 
@@ -212,3 +213,15 @@ def test_writers_refuse_another_spec_format_or_nothing(tmp_path):
         tc.data.Writer(path, other)
     with pytest.raises(SpecError, match="expected Hdf5"):
         tc.data.Writer(path, SPEC, "hdf5")
+
+
+def test_a_file_is_replaced_whole_or_not_at_all_and_others_can_read_it(tmp_path):
+    place = tmp_path / "index.json"
+    write_atomically(place, "old")
+    plain = tmp_path / "plain"
+    plain.write_text("")
+    assert place.stat().st_mode == plain.stat().st_mode
+    with pytest.raises(UnicodeEncodeError):
+        write_atomically(place, "half \udc80")
+    assert place.read_text() == "old"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["index.json", "plain"]

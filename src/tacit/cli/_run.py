@@ -49,10 +49,10 @@ class Run:
                 f"{to} holds another run: its run.json names another dataset, recipe, option or seed. Choose another "
                 "place, or remove that run."
             )
+        from tacit.data.files import write_atomically
+
         to.mkdir(parents=True, exist_ok=True)
-        fresh = to / ".run.json"
-        fresh.write_text(json.dumps(to_json(self), indent=2) + "\n")
-        fresh.replace(to / "run.json")
+        write_atomically(to / "run.json", json.dumps(to_json(self), indent=2) + "\n")
 
     @classmethod
     def load(cls, path: Path) -> Run:

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import html
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from tacit.data.files import write_atomically
 from tacit.evaluation.pictures import Picture
 from tacit.evaluation.record import validate
 
@@ -77,8 +77,8 @@ def write_report(
     directory = Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
     text = json.dumps(record, indent=2, allow_nan=False)
-    _write(directory / "report.json", text + "\n")
-    _write(directory / "index.html", _page(title, lead, facts, sections, text))
+    write_atomically(directory / "report.json", text + "\n")
+    write_atomically(directory / "index.html", _page(title, lead, facts, sections, text))
     return directory / "index.html"
 
 
@@ -134,16 +134,3 @@ def _figure(picture: Picture) -> str:
 
 def _safe(text: str) -> str:
     return html.escape(text, quote=True)
-
-
-def _write(path: Path, text: str) -> None:
-    """Write beside ``path``, then move there, so that a reader finds the old file or the new one, whole."""
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with fresh.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(path)
-    finally:
-        fresh.unlink(missing_ok=True)

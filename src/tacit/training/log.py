@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, TypeAlias
 
+from tacit.data.files import write_atomically
 from tacit.errors import DataError, MissingExtra
 
 if TYPE_CHECKING:
@@ -69,12 +70,7 @@ class Log:
 
     def __enter__(self) -> Log:
         kept = [row for row in read_log(self._path) if _step(row) < self._first] if self._path.exists() else []
-        fresh = self._path.with_name(f".{self._path.name}.new")
-        with fresh.open("w", encoding="utf-8") as file:
-            file.writelines(json.dumps(row) + "\n" for row in kept)
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(self._path)
+        write_atomically(self._path, "".join(json.dumps(row) + "\n" for row in kept))
         self._file = self._stack.enter_context(self._path.open("a", encoding="utf-8"))
         if self._writer is not None:
             self._stack.callback(self._writer.close)
