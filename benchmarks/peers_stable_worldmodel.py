@@ -133,14 +133,36 @@ def plan(folder: Path, write: bool) -> None:
         save_file({name: value.clone().contiguous() for name, value in tensors.items()}, folder / "plan.safetensors")
         report(written=sorted(tensors))
         return
-    solver = CEMSolver(model=model, num_samples=300, n_steps=30, topk=30, seed=1234)
+    seen = Rounds()
+    solver = CEMSolver(model=model, num_samples=300, n_steps=30, topk=30, seed=1234, callbacks=[seen])
     space = gym.spaces.Box(-1, 1, (1, 2), dtype=np.float32)
     solver.configure(action_space=space, n_envs=1, config=PlanConfig(horizon=5, receding_horizon=5, action_block=BLOCK))
     begin = time.process_time()
     outcome = solver.solve(dict(info))
     seconds = time.process_time() - begin
-    save_file({"actions": outcome["actions"].contiguous()}, folder / "theirs_plan.safetensors")
+    rounds = {name: torch.stack(values) for name, values in seen.kept.items()}
+    save_file({"actions": outcome["actions"].contiguous(), **rounds}, folder / "theirs_plan.safetensors")
     report(seconds=seconds, unit="CPU s a plan", energy=outcome["costs"])
+
+
+class Rounds:
+    """What each round of their search tried, what it cost, and the mean that came of it; references, not copies."""
+
+    output_key = "rounds"
+
+    def __init__(self) -> None:
+        self.kept: dict[str, list[object]] = {"candidates": [], "costs": [], "mean": []}
+        self.history: list[object] = []
+
+    def reset(self) -> None: ...
+
+    def start_batch(self) -> None: ...
+
+    def end_solve(self) -> None: ...
+
+    def __call__(self, **now: object) -> None:
+        for name, values in self.kept.items():
+            values.append(now[name])
 
 
 def train(steps: int) -> None:

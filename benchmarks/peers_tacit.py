@@ -4,6 +4,7 @@ import json
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 START = time.process_time()
 SIZE, WINDOW, BATCH, BLOCK = 64, 4, 32, 5
@@ -105,19 +106,46 @@ def plan(work: Path) -> None:
             batch=1,
             generator=torch.Generator().manual_seed(1234),
         )
-    theirs = (
-        load_file(work / "theirs_plan.safetensors")["actions"] if (work / "theirs_plan.safetensors").exists() else None
-    )
     difference = ((energies - shared["energies"]).abs() / shared["energies"].abs()).max().item()
     report(
         seconds=seconds,
         unit="CPU s a plan",
         largest_relative_energy_difference=difference,
-        largest_plan_difference=None
-        if theirs is None
-        else (found.actions.reshape(theirs.shape) - theirs).abs().max().item(),
         energies_equal=difference <= 1e-4,
+        **rounds(model, cost, latent, target, found, work / "theirs_plan.safetensors"),
     )
+
+
+def rounds(model: Any, cost: Any, latent: Any, target: Any, found: Any, theirs: Path) -> dict[str, object]:
+    """The search on the noise that theirs drew, round by round: energies of their candidates, and the means.
+
+    Until the first round in which rounding ranks two candidates on the edge of the elite the other way, the means are
+    those of one search; from then on they are two.
+    """
+    import torch
+    from safetensors.torch import load_file
+
+    if not theirs.exists():
+        return {}
+    kept, energy, same = load_file(theirs), [], []
+    with torch.no_grad():
+        for candidates, costs, mean, own in zip(
+            kept["candidates"], kept["costs"], kept["mean"], found.trace, strict=True
+        ):
+            told = 192 * cost(model.rollout(latent, candidates), candidates, target)
+            energy.append(((told - costs).abs() / costs.abs()).max().item())
+            same.append((own.elite.reshape(mean.shape) - mean).abs().max().item())
+    apart = next((number for number, gap in enumerate(same) if gap > 1e-3), None)
+    margin = None
+    if apart is not None:
+        edge = kept["costs"][apart].flatten().sort().values[29:31]
+        margin = ((edge[1] - edge[0]) / edge[0]).item()
+    return {
+        "largest_relative_energy_difference_of_all_rounds": max(energy),
+        "rounds_with_the_same_mean": len(same) if apart is None else apart,
+        "relative_margin_of_the_elite_in_the_next_round": margin,
+        "difference_of_the_means": [float(f"{gap:.2g}") for gap in same],
+    }
 
 
 def train(steps: int) -> None:

@@ -1,14 +1,13 @@
-"""Write RESULTS.md from the files in results/: `uv run benchmarks/report.py [--demo tacit-demo]`.
+"""Write RESULTS.md from the files in results/: `uv run benchmarks/report.py`.
 
-Every figure there comes from a command named beside it. --demo takes the figures of a demo's own report first.
+Every figure there comes from a command named beside it.
 """
 
 import argparse
-import json
 from pathlib import Path
 
 from reporting import acting, interoperation, seeing, speed
-from reporting.text import RESULTS, load
+from reporting.text import load
 
 PAGE = Path(__file__).parent / "RESULTS.md"
 HEAD = """# Results
@@ -39,13 +38,7 @@ def missing() -> str:
 
 def main() -> None:
     """Write the page."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--demo", type=Path, help="the folder of a demo to take the figures of")
-    folder = parser.parse_args().demo
-    if folder is not None:
-        report = json.loads((folder / "report.json").read_text())
-        report["planning"].pop("details", None)  # every task of every actor
-        (RESULTS / "demo.json").write_text(json.dumps(report, indent=2) + "\n")
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     rooms = acting.rooms
     parts = [
         HEAD,
