@@ -1,5 +1,6 @@
 """World models that look with a pretrained encoder: its weights, what of it learns, and V-JEPA 2-AC's predictions."""
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -7,20 +8,24 @@ import torch
 from torch.nn import functional as F
 
 import tacit as tc
-from tacit.errors import ConfigError
-from tacit.models import ActionConditioned, JointEmbedding, MaskedModel, WorldModel
+from tacit.errors import ConfigError, SpecError
+from tacit.models import ActionConditioned, JointEmbedding, MaskedModel, MotionContent, PerceptionModel, WorldModel
 from tacit.objectives import Prediction, Rollout
 from tacit.types import Box, Clip, Modality, Spec
 
 WORLD = Spec({"pixels": Modality("pixels", (3, 16, 16))}, Box((-1.0, -1.0), (1.0, 1.0)))
 VIT = {"width": 24, "depth": 2, "heads": 2, "patch": 8}
+PYRAMID = {"widths": (8, 12, 24), "depths": (1, 1, 2), "kernel": 3, "expander": (8,), "embedding": 4}
 PREDICTOR = {"predictor_width": 24, "predictor_depth": 2, "predictor_heads": 2}
 
 
-def perception(kind: str = "film") -> MaskedModel | JointEmbedding:
+def perception(kind: str = "film") -> PerceptionModel:
     torch.manual_seed(1)
-    if kind == "views":
-        made: MaskedModel | JointEmbedding = JointEmbedding.for_spec(WORLD, **VIT, projector=(8,), embedding=4)
+    made: PerceptionModel
+    if kind == "motion":
+        made = MotionContent.for_spec(WORLD, **PYRAMID)
+    elif kind == "views":
+        made = JointEmbedding.for_spec(WORLD, **VIT, projector=(8,), embedding=4)
     else:
         made = MaskedModel.for_spec(WORLD, **VIT, **PREDICTOR, frames=4 if kind == "film" else 1)
     for parameter in made.parameters():
@@ -106,6 +111,53 @@ def test_world_models_forecast_mixed_starts_alike() -> None:
         torch.testing.assert_close(mixed.predictions[step], every.predictions[step][:, :1], rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("tune", ["frozen", "last", "lora", "all"])
+def test_the_places_of_a_pyramid_are_tokens(tune: str, tmp_path: Path) -> None:
+    eye, seen = perception("motion"), clip().observation
+    acting, pooled = conditioned("motion", tune=tune), WorldModel.for_spec(WORLD, perception=eye.config, tune=tune)
+    pooled.eval().adopt(eye)
+    frame = {"pixels": seen["pixels"][:, 2]}
+    expected = F.layer_norm(eye.encode(frame, tokens=True), (24,))
+    assert expected.shape == (2, 4, 24)
+    torch.testing.assert_close(acting.encode(seen)[:, 2], expected.flatten(1), rtol=1e-4, atol=1e-5)
+    latent = pooled.encoder.projector(eye.encode(frame))
+    torch.testing.assert_close(pooled.encode(frame), latent, rtol=1e-4, atol=1e-5)
+    found = {name for name, value in acting.encoder.named_parameters() if value.requires_grad}
+    every = {name for name, _ in acting.encoder.named_parameters()}
+    assert (
+        found
+        == {
+            "frozen": set(),
+            "last": {name for name in every if name.startswith("encoder.levels.2.1.")},
+            "lora": {name for name in every if name.endswith((".a", ".b"))},
+            "all": every,
+        }[tune]
+    )
+    assert found or tune == "frozen"
+    Prediction().loss(acting.train().forecast(clip()), 0).backward()
+    tc.checkpoint.save(tmp_path / "model", acting.eval())
+    loaded = tc.checkpoint.load_model(tmp_path / "model", kind=ActionConditioned)
+    torch.testing.assert_close(loaded.encode(seen), acting.encode(seen))
+
+
+def test_latents_from_before_stand_for_the_frozen_encoder() -> None:
+    model, seen = conditioned(), clip()
+    frames = model.frames
+    tokens = frames.encode(seen.observation, tokens=True)
+    assert tokens.shape == (2, 5, 4, 24)
+    torch.testing.assert_close(frames.encode(seen.observation), tokens.mean(dim=2))
+    model.encoder.register_forward_hook(lambda *_: pytest.fail("the encoder was asked"))
+    with torch.no_grad():
+        given = model.forecast(dataclasses.replace(seen, observation={}, latents=tokens), 2)
+        model.encoder._forward_hooks.clear()
+        for one, other in zip(given.predictions, model.forecast(seen, 2).predictions, strict=True):
+            torch.testing.assert_close(one, other)
+    with pytest.raises(SpecError, match=r"\[B, T, 4, 24\]; got \[2, 5, 3, 24\]"):
+        model.forecast(dataclasses.replace(seen, latents=tokens[:, :, :3]))
+    with pytest.raises(ConfigError, match="with tune='lora' they change"):
+        conditioned(tune="lora").forecast(dataclasses.replace(seen, latents=tokens))
+
+
 @pytest.mark.parametrize(("tune", "learns"), [
     ("frozen", lambda name: False),
     ("last", lambda name: name.startswith(("encoder.blocks.1.", "encoder.norm."))),
@@ -146,10 +198,17 @@ def test_a_world_model_sees_what_the_perception_model_makes_of_a_picture() -> No
 
 def test_what_does_not_fit_is_refused() -> None:
     eye = perception()
+    grey = Spec({"grey": Modality("pixels", (1, 16, 16))}, WORLD.action)
+    small = Spec({"pixels": Modality("pixels", (3, 6, 16))}, WORLD.action)
+    for kind in (ActionConditioned, WorldModel):
+        with pytest.raises(ConfigError, match="got a WorldModelConfig"):
+            kind.for_spec(WORLD, perception=WorldModel.for_spec(WORLD).config)
+        with pytest.raises(ConfigError, match="sees pixels of 3 channels; 'grey' is pixels of 1"):
+            kind.for_spec(grey, perception=eye.config)
+        with pytest.raises(ConfigError, match=r"at least 8 px; 'pixels' is of \[6, 16\]"):
+            kind.for_spec(small, perception=eye.config)
     with pytest.raises(ConfigError, match="encoder='RUN'"):
         ActionConditioned.for_spec(WORLD)
-    with pytest.raises(ConfigError, match="sees pixels of 3 channels; 'grey' is pixels of 1"):
-        ActionConditioned.for_spec(Spec({"grey": Modality("pixels", (1, 16, 16))}, WORLD.action), perception=eye.config)
     with pytest.raises(ConfigError, match="tune is one of"):
         ActionConditioned.for_spec(WORLD, perception=eye.config, tune="half")
     with pytest.raises(ConfigError, match="starts='mixed'"):

@@ -8,7 +8,7 @@ import pytest
 
 import tacit as tc
 from tacit._config import from_json, to_json
-from tacit.errors import ConfigError
+from tacit.errors import CheckpointError, ConfigError
 
 NAMES = tc.recipes.names()
 ACTING = [name for name in NAMES if issubclass(tc.recipes.load(name), tc.recipes.AgentRecipe)]
@@ -94,6 +94,30 @@ def test_an_unknown_option_of_a_part_is_named() -> None:
     part = tc.recipes.Part("sigreg", {"slicez": 3})
     with pytest.raises(ConfigError, match=r"'sigreg' has no option 'slicez'\. Did you mean 'slices'\?"):
         part.build(tc.objectives.load)
+
+
+@pytest.mark.parametrize("name", ["two_rooms", "vjepa2_ac"])
+def test_a_run_without_an_eye_is_refused_as_encoder(name: str, episodes: tc.data.Episodes, tmp_path: Path) -> None:
+    recipe = tc.recipes.load(name)().with_options({"encoder": str(tmp_path)})
+    tc.checkpoint.save(tmp_path / "checkpoint", tc.models.WorldModel.for_spec(episodes.spec))
+    with pytest.raises(CheckpointError, match=r"holds a WorldModel; expected a PerceptionModel\. .*vjepa2"):
+        recipe.build_model(episodes.spec, 0)
+    beats = tc.Spec({"ecg": tc.Modality("series", (2,), rate=10.0)}, fps=10.0)
+    tc.checkpoint.save(tmp_path / "checkpoint", tc.models.MaskedModel.for_spec(beats, "nano", frameskip=20, patch=5))
+    with pytest.raises(ConfigError, match="sees series of 2 channels; 'pixels' is pixels of 3"):
+        recipe.build_model(episodes.spec, 0)
+
+
+@pytest.mark.filterwarnings("ignore::tacit.training.CollapseWarning")
+@pytest.mark.parametrize("name", ["two_rooms", "vjepa2_ac"])
+def test_a_world_model_looks_with_the_encoder_of_motion(name: str, episodes: tc.data.Episodes, tmp_path: Path) -> None:
+    eye = tc.models.MotionContent.for_spec(episodes.spec, "nano")
+    tc.checkpoint.save(tmp_path / "eye", eye)
+    recipe = tc.recipes.load(name)().with_options({"encoder": str(tmp_path / "eye"), "policy_steps": 0})
+    model = recipe.build_model(episodes.spec, 0)
+    recipe.train(model, episodes, seed=0, to=tmp_path / "run", steps=1, batch_size=2)
+    mine = [value for key, value in model.state_dict().items() if key.endswith("encoder.levels.0.0.up.weight")]
+    assert len(mine) == 1 and mine[0].equal(eye.encoder.state_dict()["levels.0.0.up.weight"])
 
 
 def test_one_seed_gives_one_model() -> None:

@@ -38,7 +38,7 @@ from tacit.checkpoint._directory import (
 from tacit.checkpoint._shell import shell
 from tacit.checkpoint.conversion import convert
 from tacit.errors import CheckpointError, ConfigError
-from tacit.models import Model, WorldModel
+from tacit.models import Model, PerceptionModel, WorldModel
 
 __all__ = [
     "Checkpoint",
@@ -128,10 +128,7 @@ def load_model(path: str | Path, device: str | torch.device = "cpu", *, kind: ty
         described = read_config(path, "model", manifest)
         found = models.load(str(described.get("model")))
         if not issubclass(found, kind):
-            raise CheckpointError(
-                f"{path} holds a {found.__name__}; expected a {kind.__name__}. A perception model becomes a world "
-                "model's encoder by naming it: encoder='RUN'."
-            )
+            raise CheckpointError(f"{path} holds a {found.__name__}; expected a {kind.__name__}.{_hint(found, kind)}")
         config = from_json(found.configuration, described.get("config", {}), f"{path / 'model.json'}: config")
     except ConfigError as error:
         raise CheckpointError(f"{error} The checkpoint is damaged or of another version of Tacit.") from error
@@ -165,6 +162,15 @@ def start_from(model: Model, path: str | Path) -> None:
         for name, value in mine.items():
             value.copy_(theirs[name])
     model.fit(other.statistics)
+
+
+def _hint(found: type[Model], kind: type[Model]) -> str:
+    """What to do where another kind of model was expected."""
+    if issubclass(kind, PerceptionModel):
+        return " Only a model that learnt to see lends its encoder: a run of vjepa2, ijepa or lejepa, for example."
+    if issubclass(found, PerceptionModel):
+        return " A perception model becomes a world model's encoder by naming it: encoder='RUN'."
+    return ""
 
 
 def _kind(model: Model) -> str:

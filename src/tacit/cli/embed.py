@@ -1,4 +1,4 @@
-"""Write the latents of a dataset to disk, for probes to read without the model."""
+"""Write the latents of a dataset to disk, for probes and for training to read without the model."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ def embed(
     *,
     to: Path,
     tokens: bool = False,
+    frames: str = "",
     dtype: Literal["float32", "float16", "bfloat16"] = "float32",
     source: Literal["model", "untrained", "raw"] = "model",
     seed: int = 0,
@@ -26,13 +27,19 @@ def embed(
 
     For example: tacit embed runs/two_rooms data/rooms --to latents/rooms
 
+    For example: tacit embed runs/vjepa2 data/rooms --frames pixels --to latents/frames
+
+    The second writes what V-JEPA 2-AC sees, to train from: tacit train data/rooms --recipe vjepa2_ac
+    --set encoder=runs/vjepa2 --set latents=latents/frames --to runs/acting
+
     Interrupted, the same command goes on where it stopped.
 
     Args:
-        run: The directory of a run.
+        run: The directory of a run, or a checkpoint.
         dataset: The dataset to encode; it need not be the one of the run.
         to: The directory to make.
         tokens: Keep every token of a model that has them.
+        frames: A camera: every frame of it by itself, with all tokens, as a world model with this encoder sees it.
         dtype: How the latents are stored.
         source: The model, the same model untrained, or its input without a network.
         seed: Of the weights of the untrained model.
@@ -41,15 +48,24 @@ def embed(
     import tacit as tc
     from tacit.cli._run import Run
     from tacit.cli._run import device as chosen
+    from tacit.errors import ConfigError
 
-    record = Run.load(run)
+    if frames and source != "model":
+        raise ConfigError(f"--frames is what a trained model sees; got --source {source}. Leave one of them out.")
+    record = Run.load(run) if (run / "run.json").is_file() else None  # a bare checkpoint was trained on other data
     episodes = tc.data.open(dataset)
-    trained = tc.checkpoint.load_model(run, chosen(device), kind=tc.models.Model)
-    model = trained if source == "model" else tc.evaluation.floors(trained, seed)[source]
-    same = episodes.hash() == record.dataset_hash
-    split = tc.evaluation.Split(record.fraction, record.split_seed) if same else None
+    model: tc.evaluation.Encoder
+    if frames:
+        seeing = tc.checkpoint.load_model(run, chosen(device), kind=tc.models.PerceptionModel)
+        model, tokens = tc.models.FrameEncoder.of(seeing, episodes.spec, frames), True
+    else:
+        trained = tc.checkpoint.load_model(run, chosen(device), kind=tc.models.Model)
+        model = trained if source == "model" else tc.evaluation.floors(trained, seed)[source]
+    split = None
+    if record is not None and episodes.hash() == record.dataset_hash:
+        split = tc.evaluation.Split(record.fraction, record.split_seed)
     made = tc.evaluation.embed(model, episodes, to, tokens=tokens, dtype=dtype, split=split, source=source)
     shape = " x ".join(map(str, made.header.shape))
-    held = "with the run's own split" if same else "of data that the run has not seen"
+    held = "with the run's own split" if split else "of data that the run has not seen"
     print(f"{made.header.rows} latents of {shape} numbers as {dtype}, {held}")
     print(to)

@@ -22,6 +22,7 @@ from tacit.evaluation.efficiency import CostRatio as CostRatio
 from tacit.evaluation.efficiency import Curve as Curve
 from tacit.evaluation.efficiency import cost_ratio as cost_ratio
 from tacit.evaluation.efficiency import cost_to_reach as cost_to_reach
+from tacit.evaluation.embedded import Embedded as Embedded
 from tacit.evaluation.embedding import Embedding as Embedding
 from tacit.evaluation.embedding import EmbeddingHeader as EmbeddingHeader
 from tacit.evaluation.embedding import Split as Split

@@ -1,4 +1,4 @@
-"""Latents on disk: encoded once, read back by any probe without the model.
+"""Latents on disk: encoded once, read back by any probe, or by training, without the model.
 
 ::
 

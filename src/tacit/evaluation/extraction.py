@@ -16,7 +16,7 @@ from tacit._registry import suggest
 from tacit.errors import ConfigError, DataError, SpecError
 from tacit.evaluation._latents import CHUNK, frozen
 from tacit.evaluation._rows import Rows, select
-from tacit.models import MaskedModel, Model
+from tacit.models import FrameEncoder, MaskedModel, Model
 from tacit.nn.vit import VisionTransformer
 from tacit.types import Array, Statistics
 
@@ -186,6 +186,8 @@ def windows(model: Encoder, episodes: Episodes, length: int | None = None) -> Cl
 
 def grid_of(model: Encoder, count: int) -> tuple[int, ...] | None:
     """Extents of the grid of ``count`` tokens, where the model knows."""
+    if isinstance(model, FrameEncoder):
+        return model.config.grid
     if not (isinstance(model, Model) and isinstance(model.encoder, VisionTransformer)):
         return None
     grid = model.encoder.grid

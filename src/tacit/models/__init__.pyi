@@ -4,9 +4,12 @@ from typing import Any
 
 from tacit.models._model import Dynamics as Dynamics
 from tacit.models._model import Model as Model
+from tacit.models._model import PerceptionModel as PerceptionModel
 from tacit.models._model import preset as preset
 from tacit.models.action_conditioned import ActionConditioned as ActionConditioned
 from tacit.models.action_conditioned import ActionConditionedConfig as ActionConditionedConfig
+from tacit.models.frame_encoder import FrameEncoder as FrameEncoder
+from tacit.models.frame_encoder import FrameEncoderConfig as FrameEncoderConfig
 from tacit.models.goal_policy import GoalPolicy as GoalPolicy
 from tacit.models.goal_policy import GoalPolicyConfig as GoalPolicyConfig
 from tacit.models.joint_embedding import JointEmbedding as JointEmbedding

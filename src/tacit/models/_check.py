@@ -15,8 +15,8 @@ from tacit.types import Array, Spec
 __all__ = ["batched", "check_actions"]
 
 
-class Config(Protocol):
-    """What is read of a world model's configuration."""
+class Seeing(Protocol):
+    """What is read of the configuration of a model that sees."""
 
     @property
     def spec(self) -> Spec:
@@ -30,6 +30,10 @@ class Config(Protocol):
     def frameskip(self) -> int:
         """Steps of the world in one of the model."""
 
+
+class Config(Seeing, Protocol):
+    """What is read of a world model's configuration."""
+
     @property
     def latent(self) -> int:
         """Size of a latent."""
@@ -40,7 +44,7 @@ class Config(Protocol):
 
 
 def batched(
-    config: Config, observation: Mapping[str, Tensor | Array], device: torch.device
+    config: Seeing, observation: Mapping[str, Tensor | Array], device: torch.device
 ) -> tuple[list[Tensor], tuple[int, ...]]:
     """Each modality that the model sees as one batch ``[N, ...]`` on its device, and the leading axes of ``N``.
 
@@ -77,7 +81,7 @@ def check_actions(config: Config, latents: Tensor, actions: Tensor, axes: str) -
         )
 
 
-def _checked(config: Config, name: str, value: Tensor | Array) -> tuple[Tensor, int]:
+def _checked(config: Seeing, name: str, value: Tensor | Array) -> tuple[Tensor, int]:
     """The value as a tensor, and how many axes of it belong to one step."""
     modality = config.spec.modalities[name]
     tensor = torch.from_numpy(np.require(value, requirements=("C", "W"))) if isinstance(value, np.ndarray) else value

@@ -9,20 +9,26 @@ import torch
 from torch import Tensor, nn
 
 from tacit.errors import ConfigError
+from tacit.models._model import PerceptionModel
 from tacit.models.joint_embedding import JointEmbedding, JointEmbeddingConfig
 from tacit.models.masked import MaskedModel, MaskedModelConfig
+from tacit.models.motion_content import MotionContent, MotionContentConfig
 from tacit.nn.lora import add_lora
+from tacit.nn.pyramid import PyramidEncoder
+from tacit.nn.vit import VisionTransformer
+from tacit.types import Spec
 
-__all__ = ["Eye", "Perception", "PooledEye", "Tune", "check_tune"]
+__all__ = ["Eye", "Perception", "PooledEye", "Tune", "check_camera", "check_tune"]
 
-Perception: TypeAlias = MaskedModelConfig | JointEmbeddingConfig
+Perception: TypeAlias = MaskedModelConfig | JointEmbeddingConfig | MotionContentConfig
 Tune: TypeAlias = Literal["frozen", "last", "lora", "all"]
 
 
 class Eye(nn.Module):
     """Single pictures to tokens, by the encoder of a perception model with that model's own input statistics.
 
-    An encoder of films sees each picture held still for one tubelet, as V-JEPA 2-AC does (arXiv 2506.09985).
+    An encoder of films sees each picture held still for one tubelet, as V-JEPA 2-AC does (arXiv 2506.09985). The
+    tokens of a pyramid are the places of its coarsest level.
 
     Args:
         config: Of the perception model.
@@ -37,27 +43,22 @@ class Eye(nn.Module):
     def __init__(self, config: Perception, tune: Tune = "frozen", last: int = 1, rank: int = 8) -> None:
         super().__init__()
         with torch.random.fork_rng(devices=[]):  # its weights are replaced: they cost no draws
-            model = MaskedModel(config) if isinstance(config, MaskedModelConfig) else JointEmbedding(config)
+            model = _built(config)
         self.encoder = model.encoder.requires_grad_(tune == "all")
         self.tubelet = config.tubelet if isinstance(config, MaskedModelConfig) and config.frames > 1 else 0
-        self.lead = 0 if self.encoder.cls is None else 1
         self.width = config.width
         mean, std = model.statistics_of(config.modality)
         self.register_buffer("mean", mean.clone())
         self.register_buffer("std", std.clone())
         if tune == "last":
-            for part in (*list(self.encoder.blocks)[-last:], self.encoder.norm):
+            for part in _ending(self.encoder, last):
                 part.requires_grad_(True)
         elif tune == "lora":
-            add_lora(self.encoder.blocks, rank, alpha=float(rank))
+            inner = self.encoder.levels if isinstance(self.encoder, PyramidEncoder) else self.encoder.blocks
+            add_lora(inner, rank, alpha=float(rank))
         self._learns = tune != "frozen"
 
-    @property
-    def grid(self) -> tuple[int, ...]:
-        """Tokens of a picture along each axis."""
-        return self.encoder.grid[-2:]
-
-    def adopt(self, model: MaskedModel | JointEmbedding) -> None:
+    def adopt(self, model: PerceptionModel) -> None:
         """Take the weights of the encoder that a trained perception model encodes with, and its input statistics."""
         source = model.encoder if model.target_encoder is None else model.target_encoder
         theirs = dict(source.named_parameters())
@@ -73,8 +74,10 @@ class Eye(nn.Module):
         """``[N, C, H, W]`` of any number type to tokens ``[N, n, D]``, without a class token."""
         values = pictures.unsqueeze(2).expand(-1, -1, self.tubelet, -1, -1) if self.tubelet else pictures
         with nullcontext() if self._learns else torch.no_grad():
-            out: Tensor = self.encoder(values, self.mean, self.std)
-        return out[:, self.lead :]
+            out: Tensor | tuple[Tensor, ...] = self.encoder(values, self.mean, self.std)
+        if isinstance(out, tuple):
+            return out[0].flatten(2).transpose(1, 2)
+        return out if self.encoder.cls is None else out[:, 1:]
 
 
 class PooledEye(Eye):
@@ -83,6 +86,33 @@ class PooledEye(Eye):
     def forward(self, x: Tensor, mean: Tensor | None = None, std: Tensor | None = None) -> Tensor:  # noqa: ARG002
         """``[N, C, H, W]`` to ``[N, D]``; normalised as the perception model was, not by ``mean`` and ``std``."""
         return super().forward(x).mean(dim=1)
+
+
+def check_camera(spec: Spec, name: str, perception: Perception) -> None:
+    """Refuse an encoder that cannot look at a camera.
+
+    Args:
+        spec: What the world shows.
+        name: The modality to look at.
+        perception: The configuration of the perception model.
+
+    Raises:
+        ConfigError: if it is of another model, or the camera does not show what the encoder sees.
+    """
+    if not isinstance(perception, Perception):
+        raise ConfigError(
+            "a world model looks with the encoder of a MaskedModel, a JointEmbedding or a MotionContent; perception= "
+            f"got a {type(perception).__name__}. Name the run of such a model: encoder='RUN'."
+        )
+    camera, eye = spec.modalities[name], perception.spec.modalities[perception.modality]
+    if camera.kind != "pixels" or eye.kind != "pixels" or camera.shape[0] != eye.shape[0]:
+        raise ConfigError(
+            f"the encoder sees {eye.kind} of {eye.shape[0]} channels; {name!r} is {camera.kind} of {camera.shape[0]}."
+        )
+    if min(camera.shape[1:]) < perception.patch:
+        raise ConfigError(
+            f"the encoder sees pictures of at least {perception.patch} px; {name!r} is of {list(camera.shape[1:])}."
+        )
 
 
 def check_tune(tune: Tune, last: int, rank: int) -> None:
@@ -95,3 +125,17 @@ def check_tune(tune: Tune, last: int, rank: int) -> None:
         raise ConfigError(f"tune is one of frozen, last, lora, all; got {tune!r}.")
     if last < 1 or rank < 1:
         raise ConfigError(f"tune_last and tune_rank are at least 1; got {last} and {rank}.")
+
+
+def _built(config: Perception) -> MaskedModel | JointEmbedding | MotionContent:
+    """The perception model of a configuration."""
+    if isinstance(config, MaskedModelConfig):
+        return MaskedModel(config)
+    return JointEmbedding(config) if isinstance(config, JointEmbeddingConfig) else MotionContent(config)
+
+
+def _ending(encoder: VisionTransformer | PyramidEncoder, last: int) -> list[nn.Module]:
+    """The last blocks of an encoder, with what follows them."""
+    if isinstance(encoder, PyramidEncoder):
+        return [block for level in encoder.levels for block in level.children()][-last:]
+    return [*list(encoder.blocks)[-last:], encoder.norm]

@@ -14,7 +14,7 @@ from tacit.errors import ConfigError, SpecError
 from tacit.nn.encoders import Normalizer
 from tacit.types import Array, Discrete, Forecast, Spec, Statistics
 
-__all__ = ["Dynamics", "Model", "preset"]
+__all__ = ["Dynamics", "Model", "PerceptionModel", "preset"]
 
 
 def preset(
@@ -139,6 +139,13 @@ class Model(nn.Module):
     def _parts(self) -> dict[str, Normalizer]:
         parts = {name: self.normalizer(name) for name in self.normalizers}
         return parts if self.action_normalizer is None else {**parts, "action": self.action_normalizer}
+
+
+class PerceptionModel(Model):
+    """A model that learns to see one modality, without actions; a world model can look at its cameras with the encoder.
+
+    ``encode(observation, tokens=True)`` gives ``[B, N, D]``, the tokens of each place.
+    """
 
 
 class Dynamics(Model):

@@ -13,11 +13,10 @@ from torch.nn import functional as F
 
 from tacit.errors import ConfigError, SpecError
 from tacit.models._check import batched, check_actions
-from tacit.models._eye import Eye, Perception, Tune, check_tune
+from tacit.models._eye import Eye, Perception, Tune, check_camera, check_tune
 from tacit.models._input import chosen
-from tacit.models._model import Dynamics, preset
-from tacit.models.joint_embedding import JointEmbedding
-from tacit.models.masked import MaskedModel
+from tacit.models._model import Dynamics, PerceptionModel, preset
+from tacit.models.frame_encoder import FrameEncoder, FrameEncoderConfig
 from tacit.nn.block_causal import BlockCausalPredictor, Memories
 from tacit.nn.linear import keep_freed_memory
 from tacit.types import Array, Clip, Forecast, Spec
@@ -67,12 +66,7 @@ class ActionConditionedConfig:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "modality", chosen(self.spec, self.modality))
-        camera, eye = (one.spec.modalities[one.modality] for one in (self, self.perception))
-        if camera.kind != "pixels" or eye.kind != "pixels" or camera.shape[0] != eye.shape[0]:
-            raise ConfigError(
-                f"the encoder sees {eye.kind} of {eye.shape[0]} channels; {self.modality!r} is {camera.kind} of "
-                f"{camera.shape[0]}."
-            )
+        check_camera(self.spec, self.modality, self.perception)
         if self.frameskip < 1 or self.history < 1:
             raise ConfigError(f"frameskip and history are at least 1; got {self.frameskip} and {self.history}.")
         check_tune(self.tune, self.tune_last, self.tune_rank)
@@ -83,10 +77,14 @@ class ActionConditionedConfig:
         return (self.modality,)
 
     @property
+    def frames(self) -> FrameEncoderConfig:
+        """The configuration of the encoder alone."""
+        return FrameEncoderConfig(self.spec, self.perception, self.modality)
+
+    @property
     def grid(self) -> tuple[int, int]:
         """Tokens of a picture."""
-        height, width = self.spec.modalities[self.modality].shape[1:]
-        return height // self.perception.patch, width // self.perception.patch
+        return self.frames.grid
 
     @property
     def latent(self) -> int:
@@ -152,7 +150,24 @@ class ActionConditioned(Dynamics):
             )
         return cls(ActionConditionedConfig(spec, **options))
 
-    def adopt(self, perception: MaskedModel | JointEmbedding) -> None:
+    @property
+    def frames(self) -> FrameEncoder:
+        """The encoder alone, to write its tokens to disk; it shares the weights."""
+        return FrameEncoder(self.config.frames, self.encoder).train(self.training)
+
+    def check_frozen(self) -> None:
+        """Refuse to take latents that were made before, if the encoder learns.
+
+        Raises:
+            ConfigError: if it does.
+        """
+        if self.config.tune != "frozen":
+            raise ConfigError(
+                f"latents on disk are those of a frozen encoder; with tune={self.config.tune!r} they change at every "
+                "step. Train without latents=, or with tune='frozen'."
+            )
+
+    def adopt(self, perception: PerceptionModel) -> None:
         """Take the trained weights of a perception model's encoder."""
         self.encoder.adopt(perception)
 
@@ -163,8 +178,7 @@ class ActionConditioned(Dynamics):
             SpecError: if the camera is missing or its shape or dtype does not fit the Spec.
         """
         (pictures,), leading = batched(self.config, observation, self.device)
-        tokens = self.encoder(pictures)
-        return F.layer_norm(tokens, tokens.shape[-1:]).flatten(1).reshape(*leading, -1)
+        return _latents(self.encoder(pictures)).reshape(*leading, -1)
 
     def predict(self, latents: Tensor, actions: Tensor) -> Tensor:
         """Teacher-forced one-step forecasts, causal: see :meth:`tacit.models.WorldModel.predict`."""
@@ -189,18 +203,18 @@ class ActionConditioned(Dynamics):
         """What the model makes of a clip, for objectives to judge.
 
         Args:
-            clip: Windows of ``T`` observations.
+            clip: Windows of ``T`` observations; where it has ``latents``, the frozen encoder is not asked.
             steps: How far to predict, at most ``T - 1``.
             starts: ``mixed``: one step from every observation, further ones from the first alone; ``first``: all from
                 the first; ``every`` for one step.
 
         Raises:
-            ConfigError: for several steps from every observation.
+            ConfigError: for several steps from every observation, or latents for an encoder that learns.
             SpecError: if the clip does not fit the model or is too short.
         """
         if starts == "every" and steps > 1:
             raise ConfigError("this model predicts several steps from the first observation alone: starts='mixed'.")
-        latents = self.encode(clip.observation)
+        latents = self.encode(clip.observation) if clip.latents is None else self._given(clip.latents)
         if not 1 <= steps < latents.shape[1]:
             raise SpecError(
                 f"a clip of {latents.shape[1]} observations allows 1 to {latents.shape[1] - 1} steps of prediction; "
@@ -215,6 +229,21 @@ class ActionConditioned(Dynamics):
             predictions += list(torch.split(rolled, 1, dim=1))[len(predictions) :]
         return Forecast(latents, latents, actions, tuple(predictions))
 
+    def _given(self, tokens: Tensor) -> Tensor:
+        """Latents ``[B, T, n D]`` of tokens ``[B, T, n, D]`` that the encoder made before.
+
+        Raises:
+            ConfigError: if the encoder learns.
+            SpecError: if the tokens are not as many or as wide as those of the encoder.
+        """
+        self.check_frozen()
+        expected = (math.prod(self.config.grid), self.config.perception.width)
+        if tokens.ndim != 4 or tokens.shape[2:] != expected:
+            raise SpecError(
+                f"latents of a clip must have shape [B, T, {expected[0]}, {expected[1]}]; got {list(tokens.shape)}."
+            )
+        return _latents(tokens.to(self.device, non_blocking=True).float())
+
     def _forward(self, latents: Tensor, actions: Tensor) -> Tensor:
         out: Tensor = self.predictor(self._tokens(latents), actions)
         return out.reshape(latents.shape)
@@ -222,3 +251,8 @@ class ActionConditioned(Dynamics):
     def _tokens(self, latents: Tensor) -> Tensor:
         """``[B, T, n D]`` as the predictor takes it, ``[B, T n, D]``."""
         return latents.reshape(len(latents), -1, self.config.perception.width)
+
+
+def _latents(tokens: Tensor) -> Tensor:
+    """Tokens ``[..., n, D]``, each normalised, one after the other: ``[..., n D]``."""
+    return F.layer_norm(tokens, tokens.shape[-1:]).flatten(-2)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from tacit.errors import ConfigError, SpecError
 from tacit.models._input import channels_first, chosen
-from tacit.models._model import Model, preset
+from tacit.models._model import PerceptionModel, preset
 from tacit.nn.linear import keep_freed_memory
 from tacit.nn.mlp import MLP
 from tacit.nn.vit import VIT_SIZES, VisionTransformer
@@ -79,7 +79,7 @@ class JointEmbeddingConfig:
         return (self.modality,)
 
 
-class JointEmbedding(Model):
+class JointEmbedding(PerceptionModel):
     """An encoder and a projector, the same for every view; no target copy, no predictor (LeJEPA, arXiv 2511.08544).
 
     Args:

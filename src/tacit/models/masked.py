@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from tacit.errors import ConfigError, SpecError
 from tacit.models._input import channels_first, chosen, grid_size
-from tacit.models._model import Model, preset
+from tacit.models._model import PerceptionModel, preset
 from tacit.nn.linear import keep_freed_memory
 from tacit.nn.masked_predictor import MaskedPredictor
 from tacit.nn.positions import coordinates
@@ -99,7 +99,7 @@ class MaskedModelConfig:
         return (self.tubelet,) * (axes == 3) + (self.patch,) * min(axes, 2)
 
 
-class MaskedModel(Model):
+class MaskedModel(PerceptionModel):
     """A masked joint-embedding predictive architecture: context encoder, target encoder, predictor, no decoder.
 
     The context encoder sees the visible tokens only, the target encoder all of them; the predictor tells the latents

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from tacit.errors import ConfigError, SpecError
 from tacit.models._input import channels_first, chosen
-from tacit.models._model import Model, preset
+from tacit.models._model import PerceptionModel, preset
 from tacit.nn.flow import FlowHead, resize_flow
 from tacit.nn.linear import keep_freed_memory
 from tacit.nn.mlp import MLP
@@ -68,8 +68,18 @@ class MotionContentConfig:
         """The modality that the model sees."""
         return (self.modality,)
 
+    @property
+    def patch(self) -> int:
+        """Side of a cell of the coarsest level in pixels."""
+        return self.stem << (len(self.widths) - 1)
 
-class MotionContent(Model):
+    @property
+    def width(self) -> int:
+        """Channels of the coarsest level, ``D`` of a latent."""
+        return self.widths[-1]
+
+
+class MotionContent(PerceptionModel):
     """A pyramid encoder with two heads: one finds the flow between two pictures, one embeds views of a picture.
 
     MC-JEPA (arXiv 2307.12698). There is no official code, and what is public of the method does not say everything:

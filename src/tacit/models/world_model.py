@@ -14,9 +14,7 @@ from tacit.models._build import ObservationEncoder, build_action_encoder, build_
 from tacit.models._check import batched, check_actions
 from tacit.models._config import SIZES, TRANSFORMER, WorldModelConfig
 from tacit.models._eye import Eye
-from tacit.models._model import Dynamics, Model, preset
-from tacit.models.joint_embedding import JointEmbedding
-from tacit.models.masked import MaskedModel
+from tacit.models._model import Dynamics, PerceptionModel, preset
 from tacit.nn.kernels import PLAIN, Kernels, kernels_for
 from tacit.nn.linear import keep_freed_memory
 from tacit.types import Array, Clip, Forecast, Spec
@@ -72,14 +70,14 @@ class WorldModel(Dynamics):
             chosen["encoders"] = {**dict.fromkeys(pixels, "vit"), **overrides.get("encoders", {})}
         return cls(WorldModelConfig(spec, **chosen))
 
-    def adopt(self, perception: Model) -> None:
+    def adopt(self, perception: PerceptionModel) -> None:
         """Take the trained encoder of a perception model, of the configuration that this model was built with.
 
         Raises:
             ConfigError: if this model looks with an encoder of its own.
         """
         eyes = [module for module in self.modules() if isinstance(module, Eye)]
-        if not eyes or not isinstance(perception, MaskedModel | JointEmbedding):
+        if not eyes or not isinstance(perception, PerceptionModel):
             raise ConfigError("a world model takes the encoder of the model whose config it has as perception=.")
         for eye in eyes:
             eye.adopt(perception)

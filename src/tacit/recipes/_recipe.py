@@ -18,7 +18,7 @@ from tacit._registry import suggest
 from tacit.agent import Agent, Proposal
 from tacit.data import Clips, Episodes
 from tacit.errors import ConfigError
-from tacit.models import Model
+from tacit.models import Model, PerceptionModel
 from tacit.models.goal_policy import GoalPolicy, GoalPolicyConfig
 from tacit.models.world_model import WorldModel
 from tacit.objectives import Objective
@@ -157,10 +157,11 @@ class AgentRecipe(Recipe):
 
         Raises:
             CheckpointError: if there is no perception model at that place.
+            ConfigError: if its encoder cannot look at the cameras of ``spec``.
         """
         if not self.encoder:
             return super().build_model(spec, seed)
-        perception = checkpoint.load_model(self.encoder, kind=Model)
+        perception = checkpoint.load_model(self.encoder, kind=PerceptionModel)
         seeing = replace(self, encoder="", model={**self.model, "perception": perception.config})
         model = seeing.build_model(spec, seed)
         model.adopt(perception)

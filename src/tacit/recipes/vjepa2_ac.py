@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+from tacit.data import Episodes
+from tacit.evaluation import Embedded
+from tacit.models import Model
 from tacit.models.action_conditioned import ActionConditioned
 from tacit.recipes._recipe import Acting, AgentRecipe, Part
-from tacit.training import TrainingConfig
+from tacit.training import TrainingConfig, TrainingReport
 
 __all__ = ["VJEPA2AC"]
 
@@ -21,9 +25,14 @@ class VJEPA2AC(AgentRecipe):
     for two from the first frame, the second from the first latent and the first prediction. The learning rate rises
     from 7.5e-5 to 4.25e-4, stays, and falls to 0 over the last twentieth. Plans by CEM with an L1 energy at the last
     step. Published: 24 blocks of width 1024 on a ViT-g, batches of 256, 95,000 steps; here ``size`` is the predictor's.
+
+    Args:
+        latents: An embedding of the dataset's frames by the same encoder, to train from instead of encoding the same
+            pictures again at every step; empty: from pixels. ``tacit embed RUN DATASET --frames CAMERA`` writes one.
     """
 
     kind = ActionConditioned
+    latents: str = ""
     size: str = "tiny"
     model: Mapping[str, Any] = field(default_factory=dict)
     objective: tuple[Part, ...] = (
@@ -53,3 +62,15 @@ class VJEPA2AC(AgentRecipe):
             horizon=2,
         )
     )
+
+    def train(self, model: Model, episodes: Episodes, *, seed: int, to: str | Path, **options: Any) -> TrainingReport:
+        """As :meth:`Recipe.train`, from latents on disk where the recipe names some.
+
+        Raises:
+            ConfigError: if the encoder of the model learns.
+            DataError: if the latents are of other episodes or by another encoder.
+        """
+        if self.latents:
+            stored = Embedded.open(self.latents, model, episodes)
+            options = {"transforms": (*self.transforms(model), stored), **options}
+        return super().train(model, episodes, seed=seed, to=to, **options)

@@ -91,6 +91,7 @@ class Clip:
         start: ``[B]`` step at which each window starts.
         masks: What a masked model is to see and to predict; it does so once for each.
         views: Augmented pictures of the same windows, ``[B, V, C, H, W]`` for each size.
+        latents: What a frozen encoder made of each observation before, tokens ``[B, T, n, D]`` in any precision.
     """
 
     observation: Mapping[str, Tensor]
@@ -99,6 +100,7 @@ class Clip:
     start: Tensor
     masks: tuple[Mask, ...] = ()
     views: tuple[Tensor, ...] = ()
+    latents: Tensor | None = None
 
 
 class Masking(Protocol):

@@ -1,0 +1,102 @@
+"""Training from latents on disk instead of pixels, where the encoder is frozen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from tacit.errors import ConfigError, DataError
+from tacit.evaluation._rows import Rows
+from tacit.evaluation.embedding import Embedding, model_digest, open_embedding
+from tacit.models import ActionConditioned
+from tacit.types import Clip
+
+if TYPE_CHECKING:
+    from tacit.data import Episodes
+    from tacit.models import Model
+
+__all__ = ["Embedded"]
+
+HOW = "Embed again: tacit embed RUN DATASET --frames CAMERA --to DIR, with the run that encoder= names."
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """Gives each window the latents of its observations, which :func:`embed` wrote; a :class:`tacit.types.Transform`.
+
+    Get one from :meth:`open`. Rows are read from the memory-mapped files when a batch asks for them.
+
+    Attributes:
+        digest: Of the encoder; see :func:`model_digest`.
+        dtype: In which the values are stored.
+        frameskip: Steps from one observation to the next.
+        rows: The latents, ``[N, n, D]``.
+        first: The row of the first step of each episode that is trained on.
+    """
+
+    digest: str
+    dtype: str
+    frameskip: int
+    rows: Rows = field(repr=False)
+    first: npt.NDArray[np.int64] = field(repr=False)
+
+    @classmethod
+    def open(cls, path: str | Path, model: Model, episodes: Episodes) -> Embedded:
+        """What is on disk, for training this model on these episodes.
+
+        Args:
+            path: An embedding of ``model.frames`` with all tokens.
+            model: An :class:`~tacit.models.ActionConditioned` whose encoder is frozen.
+            episodes: All of them are in the embedding, by their content; it may have others.
+
+        Raises:
+            ConfigError: if the model is another one, or its encoder learns.
+            DataError: if the embedding is of other episodes or by another encoder, or lacks tokens.
+        """
+        if not isinstance(model, ActionConditioned):
+            raise ConfigError(f"an ActionConditioned trains from latents on disk; a {type(model).__name__} does not.")
+        model.check_frozen()
+        found = open_embedding(path)
+        first = _first(found, episodes)
+        digest = model_digest(model.frames)
+        if found.header.digest != digest:
+            raise DataError(
+                f"{path} was made by a {found.header.model} of digest {found.header.digest[:12]}; the encoder of this "
+                f"model, frame by frame, has the digest {digest[:12]}. {HOW}"
+            )
+        if len(found.header.shape) != 2:
+            raise DataError(f"{path} has one latent of each frame, and this model sees all tokens. {HOW}")
+        return cls(digest, found.header.dtype, model.frameskip, found.features.values, first)
+
+    def __call__(self, clip: Clip, *, seed: int, rank: int) -> Clip:  # noqa: ARG002 - nothing is random
+        """See :class:`tacit.types.Transform`."""
+        steps = clip.start.numpy()[:, None] + np.arange(clip.action.shape[1] + 1) * self.frameskip
+        rows = self.first[clip.episode.numpy()][:, None] + steps
+        values = self.rows[torch.from_numpy(rows.reshape(-1))]
+        return replace(clip, latents=values.reshape(*rows.shape, *values.shape[1:]))
+
+
+def _first(found: Embedding, episodes: Episodes) -> npt.NDArray[np.int64]:
+    """The row of the first step of each episode.
+
+    Raises:
+        DataError: if an episode is not in the embedding.
+    """
+    number = {content: index for index, content in enumerate(found.features.hashes)}
+    digests = episodes.digests()
+    missing = [index for index, content in enumerate(digests) if content not in number]
+    if missing:
+        raise DataError(
+            f"{found.path} is of another dataset: {len(missing)} of the {len(digests)} episodes to train on are not "
+            f"among its {len(number)}, the first of them {episodes.file(missing[0])}. {HOW}"
+        )
+    chosen = np.array([number[content] for content in digests])
+    counts = np.bincount(found.features.episode, minlength=len(found.features.hashes))
+    first: npt.NDArray[np.int64] = np.cumsum(counts) - counts
+    start: npt.NDArray[np.int64] = first[chosen]
+    return start

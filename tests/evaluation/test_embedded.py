@@ -1,0 +1,156 @@
+"""Training of a world model from latents on disk: the same weights as from pixels, and nothing that does not fit."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import tacit as tc
+from tacit.cli import main
+from tacit.data import Episodes
+from tacit.errors import ConfigError, DataError
+from tacit.evaluation import Embedded, embedding
+from tacit.models import ActionConditioned, FrameEncoder, MaskedModel, WorldModel
+from tacit.types import Box, Episode, Modality, Spec
+
+CAMERA = Modality("pixels", (3, 16, 16))
+WORLD = Spec({"left": CAMERA, "right": CAMERA}, Box((-1.0, -1.0), (1.0, 1.0)))
+VIT = {"width": 24, "depth": 2, "heads": 2, "patch": 8}
+PREDICTOR = {"predictor_width": 24, "predictor_depth": 2, "predictor_heads": 2}
+
+
+def episodes(seed: int = 0) -> Episodes:
+    """Films of noise by two cameras, of 9 to 14 observations."""
+    rng, made = np.random.default_rng(seed), []
+    for length in range(9, 15):
+        seen = {name: rng.integers(0, 256, (length, 3, 16, 16), dtype=np.uint8) for name in WORLD.modalities}
+        made.append(Episode(seen, rng.uniform(-1, 1, (length - 1, 2)).astype(np.float32)))
+    return tc.data.from_episodes(made, WORLD)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A dataset, a checkpoint of a perception model, and what the command line made of the right camera with it."""
+    folder = tmp_path_factory.mktemp("embedded")
+    tc.data.save(episodes(), folder / "data", "hdf5")
+    torch.manual_seed(1)
+    eye = MaskedModel.for_spec(WORLD, **VIT, **PREDICTOR, frames=4)
+    for parameter in eye.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)
+    eye.fit(episodes().statistics())
+    tc.checkpoint.save(folder / "eye", eye)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(embedding, "SHARD", 10 * 4 * 24 * 4)  # several files, whose borders lie within episodes
+        assert run("embed", folder / "eye", folder / "data", "--frames", "right", "--to", folder / "latents") == 0
+    return folder
+
+
+def run(*words: object) -> int:
+    try:
+        main([*map(str, words), *([] if "--device" in words else ["--device", "cpu"])])
+    except SystemExit as stopped:
+        return int(stopped.code or 0)
+    return 0
+
+
+def recipe(place: Path, **options: object) -> tc.recipes.VJEPA2AC:
+    chosen = {"encoder": str(place / "eye"), "clip": 3, "model": {"modality": "right", "frameskip": 2, **PREDICTOR}}
+    light = {"steps": 4, "training.batch_size": 3, "training.precision": "float32", "training.log_every": 1}
+    return tc.recipes.VJEPA2AC().with_options({**chosen, **light, **options})
+
+
+def trained(place: Path, to: Path, **options: object) -> tuple[ActionConditioned, int]:
+    """The model after its training on some of the episodes, and how often its encoder was asked on the way."""
+    method, asked = recipe(place, **options), []
+    model = method.build_model(WORLD, 0)
+    model.encoder.register_forward_hook(lambda *_: asked.append(1))
+    method.train(model, tc.data.open(place / "data").split(0.7, seed=0)[0], seed=0, to=to)
+    return model, len(asked)
+
+
+@pytest.mark.filterwarnings("ignore::tacit.training.CollapseWarning")
+def test_training_from_disk_ends_with_the_weights_of_training_from_pixels(place: Path, tmp_path: Path) -> None:
+    header = tc.evaluation.open_embedding(place / "latents").header
+    assert (header.model, header.shape, header.grid, header.split) == ("FrameEncoder", (4, 24), (2, 2), None)
+    assert len(header.files) > 5
+    pixels, asked = trained(place, tmp_path / "pixels")
+    assert asked == 4
+    latents, asked = trained(place, tmp_path / "latents", latents=str(place / "latents"))
+    assert asked == 0
+    before = recipe(place).build_model(WORLD, 0)
+    for name, value in pixels.state_dict().items():
+        torch.testing.assert_close(latents.state_dict()[name], value, rtol=1e-5, atol=1e-6)
+    assert not latents.predictor.out.weight.equal(before.predictor.out.weight)
+    left, _ = trained(place, tmp_path / "left", **{"model.modality": "left"})
+    assert not torch.allclose(left.predictor.out.weight, latents.predictor.out.weight, rtol=1e-5, atol=1e-6)
+
+
+def test_each_window_gets_the_latents_of_its_own_frames(place: Path) -> None:
+    model = recipe(place).build_model(WORLD, 0)
+    part = tc.data.open(place / "data").select([4, 1, 5])
+    clips = part.clips(3, 2, ["right"])
+    stored = Embedded.open(place / "latents", model, part)
+    seen = clips.cut(*clips.windows(np.arange(len(clips))))
+    found = stored(seen, seed=0, rank=0).latents
+    assert found is not None and found.shape == (len(clips), 3, 4, 24)
+    torch.testing.assert_close(found, model.frames.encode(seen.observation, tokens=True), rtol=1e-4, atol=1e-5)
+    assert repr(stored) == f"Embedded(digest={stored.digest!r}, dtype='float32', frameskip=2)"
+
+
+@pytest.mark.filterwarnings("ignore::tacit.training.CollapseWarning")
+def test_latents_in_half_the_precision_train_too(place: Path, tmp_path: Path) -> None:
+    words = ("--frames", "right", "--dtype", "bfloat16", "--to", tmp_path / "half")
+    assert run("embed", place / "eye", place / "data", *words) == 0
+    options = {"training.precision": "bf16", "steps": 1}
+    model, asked = trained(place, tmp_path / "run", latents=str(tmp_path / "half"), **options)
+    assert asked == 0 and model.predictor.out.weight.isfinite().all()
+
+
+def test_what_does_not_fit_is_refused(place: Path, tmp_path: Path) -> None:
+    model, data = recipe(place).build_model(WORLD, 0), tc.data.open(place / "data")
+    with pytest.raises(DataError, match=r"of another dataset: 6 of the 6 .* among its 6.*tacit embed RUN"):
+        Embedded.open(place / "latents", model, episodes(seed=1))
+    other = recipe(place).build_model(WORLD, 0)
+    with torch.no_grad():
+        other.encoder.encoder.norm.bias += 1e-3
+    with pytest.raises(DataError, match=r"made by a FrameEncoder of digest .* this model, frame by frame, has .*RUN"):
+        Embedded.open(place / "latents", other, data)
+    left = recipe(place, **{"model.modality": "left"}).build_model(WORLD, 0)
+    with pytest.raises(DataError, match="made by a FrameEncoder of digest"):
+        Embedded.open(place / "latents", left, data)
+    tc.evaluation.embed(model.frames, data, tmp_path / "pooled")
+    with pytest.raises(DataError, match="one latent of each frame"):
+        Embedded.open(tmp_path / "pooled", model, data)
+    learning = recipe(place, **{"model.tune": "last", "latents": str(place / "latents")})
+    with pytest.raises(ConfigError, match="with tune='last' they change at every step"):
+        learning.train(learning.build_model(WORLD, 0), data, seed=0, to=tmp_path / "run")
+    with pytest.raises(ConfigError, match="a WorldModel does not"):
+        Embedded.open(place / "latents", WorldModel.for_spec(WORLD), data)
+
+
+def test_the_command_line_says_what_has_no_frames(
+    place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for run_, words, message in (
+        ("eye", ("--frames", "middle"), "no modality 'middle'"),
+        ("eye", ("--frames", "left", "--source", "raw"), "got --source raw"),
+        ("world", ("--frames", "left"), "holds a WorldModel; expected a PerceptionModel"),
+        ("nowhere", ("--frames", "left"), "nowhere"),
+    ):
+        tc.checkpoint.save(place / "world", WorldModel.for_spec(WORLD))
+        assert run("embed", place / run_, place / "data", *words, "--to", tmp_path / "latents") == 1
+        assert message in " ".join(capsys.readouterr().err.split())
+    words = ("--recipe", "vjepa2_ac", "--set", f"encoder={place / 'world'}", "--to", tmp_path / "run")
+    assert run("train", place / "data", *words) == 1
+    assert "expected a PerceptionModel" in " ".join(capsys.readouterr().err.split())
+    assert not (tmp_path / "run").exists()
+
+
+def test_frames_are_probed_like_other_latents(place: Path) -> None:
+    model = tc.checkpoint.load_model(place / "eye", kind=MaskedModel)
+    data = tc.data.open(place / "data")
+    found = tc.evaluation.features(FrameEncoder.of(model, WORLD, "right"), data)
+    stored = tc.evaluation.open_embedding(place / "latents")
+    rows = stored.features.values[torch.arange(len(found))]
+    torch.testing.assert_close(found.values, rows.mean(dim=1), rtol=1e-4, atol=1e-5)
