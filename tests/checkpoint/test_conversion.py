@@ -6,13 +6,16 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from golden.reading import assert_golden, golden
+from tacit import checkpoint
 from tacit.checkpoint import convert
+from tacit.checkpoint._numbers import NUMBERS
 from tacit.errors import CheckpointError, ConfigError
 from tacit.models import MaskedModel, WorldModel
 from tacit.nn.block_causal import BlockCausalPredictor
@@ -188,7 +191,40 @@ def test_ijepa_of_transformers(tmp_path: Path, names: dict[str, str], query: tup
         1e-3
     }
     with pytest.raises(CheckpointError, match=r"no predictor; it has encoder.*part='encoder'"):
-        convert(tmp_path)
+        convert(tmp_path, part="predictor")
+    for act in ("relu", "gelu_new"):
+        (tmp_path / "config.json").write_text(json.dumps({**config, "hidden_act": act}))
+        with pytest.raises(CheckpointError, match=f"hidden_act '{act}'; the networks here compute 'gelu'"):
+            convert(tmp_path, part="encoder")
+
+
+def test_an_encoder_alone_becomes_a_model_with_a_fresh_predictor(tmp_path: Path) -> None:
+    weights = in_transformers(golden("ijepa_encoder").weights, {**IJEPA_NAMES, **NEW}, "attn.qkv", NEW_QUERY)
+    save_file(weights, tmp_path / "model.safetensors")
+    (tmp_path / "config.json").write_text(json.dumps({"num_attention_heads": 4, "image_size": 64}))
+    with pytest.warns(UserWarning, match=r"has no predictor: .* freshly drawn.*part='encoder'"):
+        model = convert(tmp_path)
+    assert isinstance(model, MaskedModel) and not model.training
+    assert (model.config.predictor_width, model.config.predictor_depth, model.config.predictor_heads) == (96, 3, 4)
+    known = golden("ijepa_encoder").values
+    assert_golden(model.encoder(known["image"], *STATISTICS), known["output"])
+    assert model.predictor.from_latent.weight.std() > 0
+    checkpoint.save(tmp_path / "model", model)
+    again = checkpoint.load_model(tmp_path / "model", kind=MaskedModel)
+    seen = {"pixels": torch.randint(0, 256, (2, 3, 64, 64), dtype=torch.uint8)}
+    torch.testing.assert_close(again.encode(seen), model.encode(seen), rtol=1e-4, atol=1e-5)
+    spec = Spec(model.config.spec.modalities, Box((-1.0,), (1.0,)))
+    world = WorldModel.for_spec(spec, perception=again.config, latent=8)
+    world.adopt(again)
+    assert world.encode(seen).shape == (2, 8)
+
+
+def test_networks_alone_are_no_checkpoint(tmp_path: Path) -> None:
+    vit = convert(saved(published("ijepa", "module."), tmp_path / "x.pt"), part="encoder", heads=4)
+    for bare in (vit, nn.ModuleDict({"encoder": vit})):
+        with pytest.raises(CheckpointError, match=f"holds a model of tacit.models .*got a {type(bare).__name__}"):
+            checkpoint.save(tmp_path / "model", bare)
+    assert not (tmp_path / "model").exists()
 
 
 VJEPA2_NAMES = {
@@ -225,6 +261,51 @@ def test_vjepa2_of_transformers(tmp_path: Path, alone: bool) -> None:
     known = golden("vjepa2_predictor").values
     out = model.predictor(known["context"], known["context_mask"], known["target_mask"], 1)
     assert_golden(out, known["output"])
+
+
+def test_vjepa2_classifier_of_transformers(tmp_path: Path) -> None:
+    encoder = in_transformers(golden("vjepa2_encoder").weights, VJEPA2_NAMES, "attn.qkv", VJEPA2_QUERY)
+    readouts = {"pooler.query_tokens": torch.zeros(1, 1, 96), "classifier.weight": torch.zeros(5, 96)}
+    save_file({**wrapped(encoder, "vjepa2.encoder."), **readouts}, tmp_path / "model.safetensors")
+    with pytest.warns(UserWarning, match="also has classifier, pooler, which is not read"):
+        vit = convert(tmp_path, part="encoder", heads=4, size=(4, 64, 64))
+    known = golden("vjepa2_encoder").values
+    assert_golden(vit(known["video"], *STATISTICS), known["output"])
+
+
+def test_ijepa_classifier_of_transformers(tmp_path: Path) -> None:
+    weights = in_transformers(golden("ijepa_encoder").weights, {**IJEPA_NAMES, **OLD}, "attn.qkv", OLD_QUERY)
+    save_file({**wrapped(weights, "ijepa."), "classifier.weight": torch.zeros(5, 96)}, tmp_path / "model.safetensors")
+    with pytest.warns(UserWarning, match="also has classifier, which is not read"):
+        vit = convert(tmp_path, part="encoder", heads=4)
+    known = golden("ijepa_encoder").values
+    assert_golden(vit(known["image"], *STATISTICS), known["output"])
+
+
+@pytest.mark.parametrize("outer", ["", "module."])
+def test_one_dict_whose_names_begin_with_the_network(tmp_path: Path, outer: str) -> None:
+    encoder, predictor = golden("ijepa_encoder").weights, golden("ijepa_predictor").weights
+    content = {
+        **wrapped(encoder, f"{outer}encoder.module."),
+        **wrapped({key: value + 0.1 for key, value in encoder.items()}, f"{outer}target_encoder."),
+        **wrapped(predictor, f"{outer}predictor.backbone."),
+    }
+    model = convert(saved(content, tmp_path / "x.pt"), **HEADS)
+    known = golden("ijepa_encoder").values
+    assert_golden(model.encoder(known["image"], *STATISTICS), known["output"])
+    torch.testing.assert_close(model.target_encoder.norm.bias, model.encoder.norm.bias + 0.1)
+    with pytest.warns(UserWarning, match="also has projector, which is not read"):
+        convert(saved({**content, f"{outer}projector.weight": torch.zeros(1)}, tmp_path / "y.pt"), **HEADS)
+
+
+def test_entries_with_tensors_that_are_not_read_are_named(tmp_path: Path) -> None:
+    content = published("ijepa", "module.", "ijepa_predictor")
+    state = {"state": {0: {"exp_avg": torch.zeros(2)}}}
+    quiet = {"opt": state, "scaler": None, "loss": torch.tensor(0.1), "batch_size": 2, "world_size": 1, "note": [1, 2]}
+    convert(saved({**content, **quiet}, tmp_path / "quiet.pt"), **HEADS)
+    loud = {"classifiers": [{"linear.weight": torch.zeros(2)}], "projector": {"0.weight": torch.zeros(2)}}
+    with pytest.warns(UserWarning, match="also has classifiers, projector, which is not read"):
+        convert(saved({**content, **quiet, **loud}, tmp_path / "loud.pt"), **HEADS)
 
 
 def lewm_weights() -> dict[str, Tensor]:
@@ -274,6 +355,13 @@ def test_lewm(tmp_path: Path) -> None:
         convert(tmp_path, spec=Spec(spec.modalities, Box((-1.0,) * 3, (1.0,) * 3)))
     with pytest.raises(ConfigError, match="read whole"):
         convert(tmp_path, spec=spec, part="encoder")
+    (tmp_path / "config.json").unlink()
+    with pytest.raises(CheckpointError, match=r"predictor's attention .*Say it: predictor_heads=\.\.\."):
+        convert(tmp_path, spec=spec, heads=2)
+    with pytest.raises(CheckpointError, match=r"encoder of .*Say it: heads=\.\.\."):
+        convert(tmp_path, spec=spec, predictor_heads=known["heads"])
+    said = convert(tmp_path, spec=spec, heads=2, predictor_heads=known["heads"])
+    assert said.config == model.config
 
 
 def test_half_precision_becomes_single(tmp_path: Path) -> None:
@@ -313,7 +401,7 @@ def test_what_is_wrong_with_a_tensor_is_said(tmp_path: Path, changes: dict[str, 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({}, r"96 wide, which none that was published is.*heads=\.\.\."),
+        ({}, r"96 wide, which none that is known here is.*heads=\.\.\."),
         ({"heads": 7}, "7 heads cannot share"),
         ({"heads": 4}, r"48 wide, .*predictor_heads=\.\.\."),
         ({**HEADS, "size": (2, 64, 64)}, r"2 axes, \(16, 16\); got size=\(2, 64, 64\)"),
@@ -352,6 +440,40 @@ def test_pickled_objects_are_refused(tmp_path: Path, old: bool, monkeypatch: pyt
     assert not (tmp_path / "trapped").exists()
 
 
+class Pickled:
+    """Something that says how it is rebuilt."""
+
+    def __init__(self, rebuilt: object, *arguments: object) -> None:
+        self.parts = rebuilt, arguments
+
+    def __reduce__(self) -> object:
+        return self.parts
+
+
+def test_numbers_of_numpy_are_read_and_nothing_else_of_it(tmp_path: Path) -> None:
+    numbers = [np.float64(0.25), np.float32(-2.5), np.int64(-7), np.uint8(200), np.bool_(True), np.float16(0.5)]
+    numbers += [np.array([3.5], ">f8")[0]]
+    for old in (False, True):
+        torch.save({"loss": numbers}, tmp_path / "x.pt", _use_new_zipfile_serialization=not old)
+        with torch.serialization.safe_globals(NUMBERS):
+            found = torch.load(tmp_path / "x.pt", weights_only=True)["loss"]
+        assert found == [number.item() for number in numbers]
+    content = {**published("ijepa", "module."), "loss": np.float64(0.25)}
+    assert isinstance(convert(saved(content, tmp_path / "x.pt"), part="encoder", heads=4), VisionTransformer)
+    scalar = np.float64(0).__reduce__()[0]
+    for bad in (
+        Pickled(scalar, np.dtype("O"), b"12345678"),
+        Pickled(scalar, np.dtype([("a", "f8")]), b"12345678"),
+        Pickled(scalar, np.dtype("f8"), b"short"),
+        Pickled(scalar, np.dtype("f8"), 8),
+        np.str_("text"),
+    ):
+        with pytest.raises(CheckpointError, match=r"bad\.pt has what says it is a number of numpy and is none"):
+            convert(saved({**content, "loss": bad}, tmp_path / "bad.pt"), part="encoder", heads=4)
+    with pytest.raises(CheckpointError, match=r"more than tensors and plain values .*_reconstruct"):
+        convert(saved({**content, "loss": np.zeros(2)}, tmp_path / "bad.pt"), part="encoder", heads=4)
+
+
 def test_what_is_no_file_of_weights_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="does not exist"):
         convert(tmp_path / "nothing.pth")
@@ -385,10 +507,13 @@ def test_what_is_no_file_of_weights_is_refused(tmp_path: Path) -> None:
 
 
 MEASURE = """
+import ctypes
 import sys
 from pathlib import Path
 import torch
+from tacit import checkpoint
 from tacit.checkpoint import convert
+from tacit.checkpoint._numbers import NUMBERS
 torch.set_num_threads(1)
 
 def status(key):
@@ -396,6 +521,7 @@ def status(key):
     return 1024 * int(line.split()[1])
 
 def peak(path):
+    ctypes.CDLL(None).malloc_trim(0)  # nor take what was freed for what is not needed
     Path("/proc/self/clear_refs").write_text("5")  # forget the peak so far
     before = status("VmRSS")
     vit = convert(path, part="encoder", heads=4)
@@ -429,15 +555,21 @@ def grown(weights: Mapping[str, Tensor], times: int, depth: int) -> dict[str, Te
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="memory is measured as Linux reports it")
 def test_memory_is_that_of_the_part_kept(tmp_path: Path) -> None:
     small = golden("ijepa_encoder").weights
-    large = grown(small, 4, 5)  # 37 MB
+    large = grown(small, 6, 5)  # 80 MB
     others = {name: {key: value.clone() for key, value in large.items()} for name in ("target_encoder", "predictor")}
     tiny = saved({"encoder": small}, tmp_path / "small.pth.tar")
     whole = saved({"encoder": large, **others}, tmp_path / "large.pth.tar")
-    assert whole.stat().st_size > 100e6
+    assert whole.stat().st_size > 220e6
     save_file(in_transformers(large, {**IJEPA_NAMES, **NEW}, "attn.qkv", NEW_QUERY), tmp_path / "model.safetensors")
-    command = [sys.executable, "-c", MEASURE, *map(str, (tiny, whole, tmp_path / "model.safetensors"))]
+    half = {key: value.bfloat16() for key, value in large.items()}
+    others = {name: {key: value.bfloat16() for key, value in part.items()} for name, part in others.items()}
+    halves = saved({"encoder": half, **others}, tmp_path / "half.pth.tar")
+    theirs = in_transformers(half, {**IJEPA_NAMES, **NEW}, "attn.qkv", NEW_QUERY)
+    save_file(theirs, tmp_path / "half.safetensors")
+    files = (tiny, whole, tmp_path / "model.safetensors", halves, tmp_path / "half.safetensors")
+    command = [sys.executable, "-c", MEASURE, *map(str, files)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr[-2000:]
     ratios = [float(ratio) for ratio in done.stdout.split()]
-    assert len(ratios) == 2
+    assert len(ratios) == 4
     assert all(0.9 < ratio <= 1.3 for ratio in ratios)

@@ -78,9 +78,14 @@ def save(path: str | Path, model: Model, parts: Mapping[str, Part] | None = None
         parts: What else to keep beside it, by name.
 
     Raises:
-        CheckpointError: if ``path`` holds anything but a checkpoint, which is left alone.
+        CheckpointError: if ``path`` holds anything but a checkpoint, which is left alone, or ``model`` is no model.
     """
     path = Path(path)
+    if not isinstance(model, Model):
+        raise CheckpointError(
+            f"a checkpoint holds a model of tacit.models and its configuration; got a {type(model).__name__}. Networks "
+            "alone, as convert gives with part=... and for V-JEPA 2-AC, are kept by safetensors.torch.save_model."
+        )
     described = {"model": _kind(model), "config": to_json(model.config), "statistics": to_json(model.statistics)}
     write(path, {"model": Part(described, model.state_dict()), **(parts or {})})
 

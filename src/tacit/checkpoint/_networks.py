@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from tacit.checkpoint._published import Published
-from tacit.checkpoint._shell import shell
 from tacit.checkpoint.layouts import ijepa, vjepa, vjepa2, vjepa2_ac
 from tacit.errors import CheckpointError
 
-__all__ = ["LAYOUTS", "Networks", "detected", "filled"]
-
-M = TypeVar("M", bound=nn.Module)
+__all__ = ["HEADS", "LAYOUTS", "Networks", "detected", "heads_of"]
 
 LAYOUTS: Mapping[str, ModuleType] = {"ijepa": ijepa, "vjepa": vjepa, "vjepa2": vjepa2, "vjepa2_ac": vjepa2_ac}
 _PATCHES = (
@@ -28,9 +25,10 @@ _PATCHES = (
 )
 _TABLES = ("pos_embed", "embeddings.position_embeddings")
 # What tensors do not tell, of the networks that were published.
-_HEADS = {192: 3, 384: 6, 768: 12, 1024: 16, 1280: 16}
+HEADS: Mapping[int, int] = {192: 3, 384: 6, 768: 12, 1024: 16, 1280: 16}
 _GIANT_HEADS = {"ijepa": 16, "vjepa2": 22, "vjepa2_ac": 22}
 _PREDICTOR_HEADS = {("vjepa2", 384): 12, ("vjepa2_ac", 1024): 16}
+_DRAWN = {"width": 384, "depth": 12, "heads": 12}
 _FILMS = {"vjepa2": (64, 256, 256), "vjepa2_ac": (2, 256, 256)}
 _VJEPA_TUBELETS = 8
 _SHOWN = 5
@@ -74,6 +72,9 @@ class Networks:
         size: Extent of what the encoder takes, where it was said.
         heads: Attention heads of the encoder, where they were said.
         predictor_heads: Those of the predictor.
+
+    Raises:
+        CheckpointError: if the config asks for another activation than is computed here.
     """
 
     published: Published
@@ -88,9 +89,17 @@ class Networks:
         Raises:
             CheckpointError: if the file has none, or other names.
         """
-        tensors = self._raw(part)
-        found: dict[str, Tensor] = getattr(LAYOUTS[self.layout], part.removeprefix("target_"))(tensors)
-        return found
+        named: Callable[[MutableMapping[str, Tensor]], dict[str, Tensor]]
+        named = vars(LAYOUTS[self.layout])[part.removeprefix("target_")]
+        return named(self.published.mapped(self._name(part)))
+
+    def __post_init__(self) -> None:
+        act = self.published.config.get("hidden_act", "gelu")
+        if act != "gelu":
+            raise CheckpointError(
+                f"the config of {self.published.where} has hidden_act {act!r}; the networks here compute 'gelu', and "
+                "with another function these weights mean something else."
+            )
 
     def encoder(self, weights: Mapping[str, Tensor]) -> dict[str, Any]:
         """Options of the :class:`tacit.nn.vit.VisionTransformer` that has these weights."""
@@ -118,6 +127,12 @@ class Networks:
             "mlp_ratio": weights["blocks.0.up.weight"].shape[0] / width,
             "norm_eps": self.norm_eps,
         }
+
+    def drawn(self, encoder: Mapping[str, Tensor]) -> dict[str, Any]:
+        """Options of a predictor for an encoder that was published without: as wide and deep as the authors' own."""
+        sizes = self.encoder(encoder)
+        own = _DRAWN if sizes["width"] > _DRAWN["width"] else {name: sizes[name] for name in _DRAWN}
+        return {**own, "heads": self.predictor_heads or own["heads"]}
 
     @property
     def positions(self) -> Literal["sincos", "rope"]:
@@ -175,66 +190,49 @@ class Networks:
         return tuple(cells * extent for cells, extent in zip((frames, side, side)[-len(patch) :], patch, strict=True))
 
     def _raw(self, part: str) -> Mapping[str, Tensor]:
+        return self.published.parts[self._name(part)]
+
+    def _name(self, part: str) -> str:
         parts = self.published.parts
         # A file with a single encoder has the one that its authors found best.
         names = (part,) if part == "predictor" else (part, *({"encoder", "target_encoder"} - {part}))
         for name in names:
             if name in parts:
-                return parts[name]
+                return name
         raise CheckpointError(
             f"{self.published.where} has no {part}; it has {', '.join(parts)}. "
             f"To read that alone: convert(path, part={next(iter(parts))!r})."
         )
 
     def _encoder_heads(self, width: int) -> int:
-        known = self.heads or self.published.config.get("num_attention_heads") or _HEADS.get(width)
+        known = self.heads or self.published.config.get("num_attention_heads") or HEADS.get(width)
         if known is None and width == 1408:
             known = _GIANT_HEADS.get(self.layout)
-        return self._whole(known, width, "encoder", "heads")
+        return heads_of(known, width, "encoder", self.published.where, "heads")
 
     def _heads_of_predictor(self, width: int) -> int:
         known = self.predictor_heads or self.published.config.get("pred_num_attention_heads")
         if known is None and self.layout in ("ijepa", "vjepa") and width == 384:
             encoder = _first(self._raw("encoder"), _PATCHES)  # the authors gave the predictor as many as the encoder
             known = None if encoder is None else self._encoder_heads(encoder.shape[0])
-        return self._whole(known or _PREDICTOR_HEADS.get((self.layout, width)), width, "predictor", "predictor_heads")
-
-    def _whole(self, heads: int | None, width: int, which: str, option: str) -> int:
-        if heads is None:
-            raise CheckpointError(
-                f"the {which} of {self.published.where} is {width} wide, which none that was published is, and tensors "
-                f"do not tell how many attention heads share that. Say it: {option}=..."
-            )
-        if heads < 1 or width % heads:
-            raise CheckpointError(
-                f"the {which} of {self.published.where} is {width} wide, which {heads} heads cannot share equally."
-            )
-        return heads
+        known = known or _PREDICTOR_HEADS.get((self.layout, width))
+        return heads_of(known, width, "predictor", self.published.where, "predictor_heads")
 
 
-def filled(build: Callable[[], M], weights: Mapping[str, Tensor], where: str) -> M:
-    """A module with weights under our names, in evaluation mode; no memory is used beside theirs.
+def heads_of(heads: int | None, width: int, which: str, where: str, option: str) -> int:
+    """A number of attention heads that was said or is known, checked.
 
     Raises:
-        CheckpointError: if names or shapes are not those of the module, naming them.
+        CheckpointError: if it is neither, or cannot share the width.
     """
-    module = shell(build)
-    state = module.state_dict()
-    problems = [f"{name} is missing" for name in state if name not in weights]
-    problems += [f"{name} is unknown" for name in weights if name not in state]
-    problems += [
-        f"{name}: expected {list(value.shape)}, found {list(weights[name].shape)}"
-        for name, value in state.items()
-        if name in weights and weights[name].shape != value.shape
-    ]
-    if problems:
-        more = f"; and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
+    if heads is None:
         raise CheckpointError(
-            f"the tensors of {where} do not fit each other or what was said of them. "
-            f"{'; '.join(problems[:_SHOWN])}{more}."
+            f"the {which} of {where} is {width} wide, which none that is known here is, and nothing in the file tells "
+            f"how many attention heads share that. Say it: {option}=..."
         )
-    module.load_state_dict({name: weights[name].to(value.dtype) for name, value in state.items()}, assign=True)
-    return module.eval()
+    if heads < 1 or width % heads:
+        raise CheckpointError(f"the {which} of {where} is {width} wide, which {heads} heads cannot share equally.")
+    return heads
 
 
 def _first(weights: Mapping[str, Tensor], names: tuple[str, ...]) -> Tensor | None:

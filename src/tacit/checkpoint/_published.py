@@ -5,22 +5,28 @@ from __future__ import annotations
 import json
 import re
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from tacit.checkpoint._mapped import Mapped
+from tacit.checkpoint._numbers import NUMBERS
 from tacit.errors import CheckpointError
 
 __all__ = ["Published", "read"]
 
+Parts: TypeAlias = Mapping[str, Mapping[str, Tensor]]
+
 _ENTRIES = ("encoder", "target_encoder", "predictor")
+_READOUTS = ("pooler", "classifier")  # of transformers, beside an encoder
+_TRAINING = ("opt", "optimizer", "scaler", "scheduler", "epoch", "loss", "batch_size", "world_size", "lr")
 _SUFFIXES = (".safetensors", ".pt", ".pth", ".tar", ".bin")
-_WRAPPERS = re.compile(r"(?:module\.|backbone\.)+")  # of distributed training and of several masks
+_WRAPPERS = re.compile(r"(?:module\.|backbone\.|vjepa2\.|ijepa\.)+")  # of distributed training, masks, classifiers
 
 
 @dataclass(frozen=True)
@@ -31,12 +37,20 @@ class Published:
         where: What errors call it.
         parts: Tensors by name: ``encoder``, ``target_encoder``, ``predictor``, or ``world_model``. They are mapped
             from the file and read from it when they are first needed.
+        left: What else has tensors, and is not read.
+        again: Maps the file anew.
         config: The ``config.json`` beside the weights; empty where there is none.
     """
 
     where: str
-    parts: Mapping[str, Mapping[str, Tensor]]
+    parts: Parts
+    left: tuple[str, ...]
+    again: Callable[[], Parts]
     config: Mapping[str, Any] = field(default_factory=dict)
+
+    def mapped(self, part: str) -> Mapped:
+        """The tensors of a part, to be converted one after the other."""
+        return Mapped(self.parts[part], lambda: self.again()[part])
 
 
 def read(path: str | Path) -> Published:
@@ -47,17 +61,30 @@ def read(path: str | Path) -> Published:
     """
     path = Path(path)
     files = _files(path)
-    config = _config(files[0].with_name("config.json"))
+    parts, left = _parts(files)
+    return Published(str(path), parts, left, lambda: _parts(files)[0], _config(files[0].with_name("config.json")))
+
+
+def _parts(files: list[Path]) -> tuple[Parts, tuple[str, ...]]:
+    """The networks, and what else has tensors."""
     if files[0].suffix == ".safetensors":
         tensors = {name: value for file in files for name, value in _safetensors(file).items()}
-        return Published(str(path), _split(tensors), config)
+        return _split(_tensors(tensors, files[0]), files[0])
     content = _torch(files[0])
     if not isinstance(content, Mapping):
         raise CheckpointError(f"{files[0]} holds a {type(content).__name__}; expected tensors by name.")
     entries = {name: content[name] for name in _ENTRIES if isinstance(content.get(name), Mapping)}
-    if entries:
-        return Published(str(path), {name: _tensors(entry, files[0]) for name, entry in entries.items()}, config)
-    return Published(str(path), _split(_tensors(content, files[0])), config)
+    if not entries:
+        return _split(_tensors(content, files[0]), files[0])
+    known = (*entries, *_TRAINING)
+    left = tuple(str(name) for name, value in content.items() if name not in known and _has_tensors(value))
+    return {name: _tensors(entry, files[0]) for name, entry in entries.items()}, left
+
+
+def _has_tensors(value: object) -> bool:
+    if isinstance(value, Mapping):
+        return any(map(_has_tensors, value.values()))
+    return any(map(_has_tensors, value)) if isinstance(value, (list, tuple, set)) else isinstance(value, Tensor)
 
 
 def _files(path: Path) -> list[Path]:
@@ -101,14 +128,17 @@ def _safetensors(file: Path) -> dict[str, Tensor]:
 def _torch(file: Path) -> Any:
     mapped = zipfile.is_zipfile(file)  # files of PyTorch before 1.6 are not, and cannot be mapped
     try:
-        return torch.load(file, map_location="cpu", weights_only=True, mmap=mapped)
+        with torch.serialization.safe_globals(NUMBERS):
+            return torch.load(file, map_location="cpu", weights_only=True, mmap=mapped)
+    except CheckpointError as error:
+        raise CheckpointError(f"{file} {error}") from error
     except Exception as error:  # torch raises many kinds, of which only the text tells what happened
         if "weights_only" in str(error) or "Weights only" in str(error):
             reason = re.search(r"Unsupported (?:global|class|operand)[^\n]*|GLOBAL [^\n]*", str(error))
             raise CheckpointError(
                 f"{file} holds more than tensors and plain values{f' ({reason[0]})' if reason else ''}: a pickled "
-                "module or object, and reading that would run whatever code its author put there. Ask for a state "
-                "dict, or save one where you trust the file: torch.save(module.state_dict(), ...)."
+                "module, array or other object, and reading that would run whatever code its author put there. Ask for "
+                "a state dict, or save one where you trust the file: torch.save(module.state_dict(), ...)."
             ) from error
         raise CheckpointError(f"{file} is damaged or no file of PyTorch ({str(error).splitlines()[0]}).") from error
 
@@ -126,14 +156,17 @@ def _tensors(entry: Mapping[Any, Any], file: Path) -> dict[str, Tensor]:
     return out
 
 
-def _split(tensors: Mapping[str, Tensor]) -> dict[str, Mapping[str, Tensor]]:
-    """Tensors of one dict by what they belong to."""
+def _split(tensors: Mapping[str, Tensor], file: Path) -> tuple[Parts, tuple[str, ...]]:
+    """Tensors of one dict by the first part of their names, and what else it names."""
     if any(name.startswith("predictor.transformer.") for name in tensors):
-        return {"world_model": tensors}
-    if any(name.startswith("encoder.embeddings.") for name in tensors):
-        parts: dict[str, dict[str, Tensor]] = {"encoder": {}}
-        for key, value in tensors.items():
-            part, _, name = key.partition(".")
-            parts.setdefault(part, {})[name] = value
-        return dict(parts)
-    return {"encoder": tensors}
+        return {"world_model": tensors}, ()
+    groups: dict[str, dict[str, Tensor]] = {}
+    for key, value in tensors.items():
+        first, _, name = key.partition(".")
+        groups.setdefault(first, {})[name] = value
+    # An encoder of transformers alone may itself call its blocks "encoder".
+    if "embeddings" not in groups and any(name in groups for name in _ENTRIES):
+        parts = {name: _tensors(groups[name], file) for name in _ENTRIES if name in groups}
+        return parts, tuple(name for name in groups if name not in parts)
+    left = tuple(name for name in _READOUTS if name in groups)
+    return {"encoder": {key: value for key, value in tensors.items() if key.partition(".")[0] not in left}}, left

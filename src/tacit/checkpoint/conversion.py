@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any, Literal
 
-import torch
 from torch import Tensor, nn
 
 from tacit._registry import suggest
-from tacit.checkpoint._networks import LAYOUTS, Networks, detected, filled
-from tacit.checkpoint._published import Published, read
-from tacit.checkpoint.layouts import lewm
+from tacit.checkpoint._filling import filled, picture_statistics
+from tacit.checkpoint._lewm import world_model
+from tacit.checkpoint._networks import LAYOUTS, Networks, detected
+from tacit.checkpoint._published import read
 from tacit.errors import CheckpointError, ConfigError
 from tacit.models.masked import MaskedModel, MaskedModelConfig
-from tacit.models.world_model import WorldModel, WorldModelConfig
 from tacit.nn.block_causal import BlockCausalPredictor
 from tacit.nn.masked_predictor import MaskedPredictor
 from tacit.nn.vit import VisionTransformer
@@ -23,7 +23,6 @@ from tacit.types import Modality, Spec
 __all__ = ["convert"]
 
 _PARTS = ("model", "encoder", "target_encoder", "predictor")
-_IMAGENET = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
 
 
 def convert(
@@ -38,18 +37,23 @@ def convert(
 ) -> nn.Module:
     """Read published weights: I-JEPA, V-JEPA, V-JEPA 2, V-JEPA 2-AC, LeWorldModel.
 
-    Sizes come from the shapes of the tensors. On the CPU these stay mapped from the file, from which each is read when
-    it is first needed: leave the file as it is while the model is in use. Pictures are normalised with the statistics
-    of ImageNet, as all of these were trained.
+    Sizes come from the shapes of the tensors. On the CPU those in single precision stay mapped from the file, from
+    which each is read when it is first needed: leave the file as it is while the model is in use. Others become single
+    one by one, so that memory holds little more than what is kept; a file of PyTorch before 1.6 cannot be mapped, and
+    is read whole. Pictures are normalised with the statistics of ImageNet, as all of these were trained.
+
+    A file of an encoder alone, such as the library transformers has of I-JEPA, becomes a model whose predictor is
+    freshly drawn, with a warning: what it encodes is as published, what it predicts is to be learned first.
 
     Args:
         path: A ``.pt``, ``.pth`` or ``.tar`` file of the authors, a ``.safetensors`` file of the library transformers,
             or a directory with one of them and its ``config.json``.
         layout: Whose names the file has; found out where not given and where the file tells.
         part: ``model``: a :class:`tacit.models.MaskedModel`; for LeWorldModel a :class:`tacit.models.WorldModel`; for
-            V-JEPA 2-AC an ``nn.ModuleDict`` of ``encoder`` and ``predictor``. Or one network of the file alone, a
-            :class:`tacit.nn.VisionTransformer`, :class:`tacit.nn.MaskedPredictor` or
-            :class:`tacit.nn.BlockCausalPredictor`; no other is read then.
+            V-JEPA 2-AC an ``nn.ModuleDict`` of ``encoder`` and ``predictor``: networks to compute with, and no model
+            that could be saved or plan, since no model here takes the state of the robot, which its predictor sees,
+            yet. Or one network of the file alone, a :class:`tacit.nn.VisionTransformer`,
+            :class:`tacit.nn.MaskedPredictor` or :class:`tacit.nn.BlockCausalPredictor`; no other is read then.
         spec: What the world shows and accepts; where not given, pictures as the encoder takes them. LeWorldModel
             needs it, for the bounds of its actions.
         size: Extent of the pictures, ``(H, W)``, or films, ``(T, H, W)``, that the model is made for, where the
@@ -60,20 +64,27 @@ def convert(
     Returns:
         The model or network, in evaluation mode.
 
+    Warns:
+        UserWarning: naming what else in the file has tensors, such as a classifier, and is not read; and where the
+            predictor is freshly drawn.
+
     Raises:
         CheckpointError: if the file is missing, damaged or holds pickled objects; if names are missing or unknown, or
-            a tensor has another shape, naming it; or if the file leaves something open that an option has to say.
+            a tensor has another shape, naming it; if the file leaves something open that an option has to say; or if
+            its config asks for what is not computed here.
         ConfigError: for an unknown layout or part.
     """
     for name, value, known in (("layout", layout, (*LAYOUTS, "lewm")), ("part", part, _PARTS)):
         if value is not None and value not in known:
             raise ConfigError(f"no {name} {value!r}.{suggest(value, known)} There are: {', '.join(known)}.")
     published = read(path)
+    if published.left:
+        warnings.warn(f"{published.where} also has {', '.join(published.left)}, which is not read.", stacklevel=2)
     chosen = layout or detected(published)
     if chosen == "lewm":
         if part != "model":
             raise ConfigError(f"LeWorldModel is read whole, with part='model'; got {part!r}.")
-        return _world_model(published, spec, heads, predictor_heads)
+        return world_model(published, spec, heads, predictor_heads)
     networks = Networks(published, chosen, size, heads, predictor_heads)
     if part == "predictor":
         return _predictor(networks)
@@ -83,7 +94,14 @@ def convert(
         return nn.ModuleDict(
             {"encoder": _encoder(networks, "target_encoder"), "predictor": _predictor(networks)}
         ).eval()
-    return _masked(networks, spec)
+    alone = "predictor" not in published.parts
+    if alone:
+        warnings.warn(
+            f"{published.where} has no predictor: that of the model is freshly drawn. What the model encodes is as "
+            f"published; for the network alone: convert(path, part={next(iter(published.parts))!r}).",
+            stacklevel=2,
+        )
+    return _masked(networks, spec, alone)
 
 
 def _encoder(networks: Networks, part: str) -> VisionTransformer:
@@ -103,12 +121,26 @@ def _predictor(networks: Networks) -> MaskedPredictor | BlockCausalPredictor:
     return filled(lambda: MaskedPredictor(networks.grid, **options), weights, where)
 
 
-def _masked(networks: Networks, spec: Spec | None) -> MaskedModel:
-    predictor, target = networks.weights("predictor"), networks.weights("target_encoder")
+def _drawn_predictor(networks: Networks, encoder: dict[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Weights and options of a predictor for an encoder that was published without."""
+    sizes, options = networks.encoder(encoder), networks.drawn(encoder)
+    module = MaskedPredictor(
+        networks.grid, sizes["width"], **options, positions=networks.positions, norm_eps=networks.norm_eps
+    )
+    return module.state_dict(), options
+
+
+def _masked(networks: Networks, spec: Spec | None, alone: bool) -> MaskedModel:
+    target = networks.weights("target_encoder")
     both = {"encoder", "target_encoder"} <= networks.published.parts.keys()
     # One encoder in the file starts as both, of which one will be trained.
     encoder = networks.weights("encoder") if both else {name: value.clone() for name, value in target.items()}
-    sizes, narrow = networks.encoder(encoder), networks.predictor(predictor)
+    sizes = networks.encoder(encoder)
+    if alone:
+        predictor, narrow = _drawn_predictor(networks, encoder)
+    else:
+        predictor = networks.weights("predictor")
+        narrow = networks.predictor(predictor)
     *frames, height, width = sizes["size"]
     *tubelet, side, across = sizes["patch"]
     if height != width or side != across:
@@ -130,69 +162,5 @@ def _masked(networks: Networks, spec: Spec | None) -> MaskedModel:
         for part, tensors in (("encoder", encoder), ("target_encoder", target), ("predictor", predictor))
         for name, value in tensors.items()
     }
-    weights |= _statistics(config.modality, sizes["channels"])
+    weights |= picture_statistics(config.modality, sizes["channels"])
     return filled(lambda: MaskedModel(config), weights, networks.published.where)
-
-
-def _world_model(published: Published, spec: Spec | None, heads: int | None, predictor_heads: int | None) -> WorldModel:
-    where = published.where
-    if spec is None:
-        raise CheckpointError(
-            f"{where} does not say what its world accepts: give the Spec, with the bounds of actions."
-        )
-    weights = lewm.world_model(published.parts["world_model"])
-    config = _world_model_config(weights, published, spec, heads, predictor_heads)
-    name = config.seen[0]
-    weights = {key.replace("vit.", f"encoder.encoders.{name}."): value for key, value in weights.items()}
-    weights |= _statistics(name, spec.modalities[name].shape[0])
-    weights |= {
-        "action_normalizer.mean": torch.zeros(spec.action.size),
-        "action_normalizer.std": torch.ones(spec.action.size),
-    }
-    return filled(lambda: WorldModel(config), weights, where)
-
-
-def _world_model_config(
-    weights: dict[str, Tensor], published: Published, spec: Spec, heads: int | None, predictor_heads: int | None
-) -> WorldModelConfig:
-    shapes = {name: tuple(value.shape) for name, value in weights.items()}
-    cameras = [name for name, modality in spec.modalities.items() if modality.kind == "pixels"]
-    block = shapes["action_encoder.layers.0.weight"][1]
-    if len(cameras) != 1 or not spec.action.size or block % spec.action.size:
-        raise CheckpointError(
-            f"{published.where} sees one camera and takes blocks of {block} action components in all; got a Spec of "
-            f"the cameras {cameras} and actions of {spec.action.size}."
-        )
-    encoder_width, _, patch, _ = shapes["vit.patches.weight"]
-    width = shapes["predictor.norm.weight"][0]
-    said = published.config.get("predictor", {})
-    predictor_heads = predictor_heads or said.get("heads", 16)
-    options: dict[str, Any] = {
-        "modalities": (cameras[0],),
-        "encoders": {cameras[0]: "vit"},
-        "frameskip": block // spec.action.size,
-        "history": shapes["predictor.position"][0],
-        "latent": shapes["predictor.position"][1],
-        "patch": patch,
-        "encoder_width": encoder_width,
-        "encoder_depth": len([name for name in shapes if name.startswith("vit.") and name.endswith("qkv.weight")]),
-        "encoder_heads": heads or encoder_width // 64,
-        "projector_width": shapes["encoder.projector.layers.0.weight"][0],
-        "action_width": shapes["action_encoder.layers.0.weight"][0],
-        "predictor": "transformer",
-        "predictor_width": width,
-        "predictor_depth": len([name for name in shapes if "predictor.blocks" in name and name.endswith("qkv.weight")]),
-        "predictor_heads": predictor_heads,
-        "predictor_head_width": shapes["predictor.blocks.0.qkv.weight"][0] // (3 * predictor_heads),
-        "predictor_mlp": shapes["predictor.blocks.0.up.weight"][0],
-        "predictor_out": shapes["predictor.out.layers.0.weight"][0],
-        "dropout": said.get("dropout", 0.1),
-        "inner_norm": True,
-    }
-    return WorldModelConfig(spec, **options)
-
-
-def _statistics(name: str, channels: int) -> dict[str, Tensor]:
-    """The statistics of pictures in colour, under the names of a model's buffers."""
-    values = _IMAGENET if channels == 3 else {"mean": (0.5,) * channels, "std": (0.25,) * channels}
-    return {f"normalizers.{name}.{kind}": torch.tensor(value) for kind, value in values.items()}

@@ -1,1 +1,1 @@
-"""How publications name their parameters, one file for each: pure functions from their names to ours."""
+"""How publications name their parameters, one file for each: functions from their names to ours."""

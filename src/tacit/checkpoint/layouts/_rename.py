@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, MutableMapping
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
+from tacit.checkpoint._mapped import single
 from tacit.errors import CheckpointError
 
 __all__ = ["BLOCK", "Layout", "check_names", "rename", "stack_masks"]
@@ -61,11 +62,11 @@ class Layout:
         return found
 
 
-def rename(weights: Mapping[str, Tensor], *layouts: Layout) -> dict[str, Tensor]:
-    """The weights under our names; tensors are passed on as they are unless several are stacked.
+def rename(weights: MutableMapping[str, Tensor], *layouts: Layout) -> dict[str, Tensor]:
+    """The weights under our names in single precision; tensors that are so are passed on unless several are stacked.
 
     Args:
-        weights: Under the names of a publication.
+        weights: Under the names of a publication. They are taken out of it, so that what is stacked is not kept twice.
         layouts: How they may be named; the one that knows most of the names counts.
 
     Raises:
@@ -76,10 +77,7 @@ def rename(weights: Mapping[str, Tensor], *layouts: Layout) -> dict[str, Tensor]
     best = max(range(len(read)), key=lambda index: len(known[index] & set(weights)))
     layout, sources = read[best]
     check_names(layout.what, known[best], [name for name in weights if name not in layout.unused])
-    return {
-        name: weights[theirs[0]] if len(theirs) == 1 else torch.cat([weights[part] for part in theirs])
-        for name, theirs in sources.items()
-    }
+    return {name: single([weights.pop(part) for part in theirs]) for name, theirs in sources.items()}
 
 
 def check_names(what: str, known: Collection[str], found: Collection[str]) -> None:
@@ -100,11 +98,10 @@ def check_names(what: str, known: Collection[str], found: Collection[str]) -> No
         )
 
 
-def stack_masks(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The weights with ``mask_tokens.0``, ``mask_tokens.1`` and so on as one tensor ``mask_tokens [n, width]``."""
-    out = {name: value for name, value in weights.items() if not re.fullmatch(r"mask_tokens\.\d+", name)}
-    count = len(weights) - len(out)
+def stack_masks(weights: MutableMapping[str, Tensor]) -> MutableMapping[str, Tensor]:
+    """The weights, in which ``mask_tokens.0``, ``mask_tokens.1`` and so on became ``mask_tokens [n, width]``."""
+    count = len([name for name in weights if re.fullmatch(r"mask_tokens\.\d+", name)])
     names = [f"mask_tokens.{number}" for number in range(count)]
     if count and all(name in weights for name in names):
-        out["mask_tokens"] = torch.cat([weights[name].flatten(0, -2) for name in names])
-    return out
+        weights["mask_tokens"] = torch.cat([weights.pop(name).flatten(0, -2) for name in names])
+    return weights

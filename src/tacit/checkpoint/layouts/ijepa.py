@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 
 from torch import Tensor
 
@@ -52,12 +52,12 @@ _NEW = _in_transformers(
 )
 
 
-def encoder(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def encoder(weights: MutableMapping[str, Tensor]) -> dict[str, Tensor]:
     """Of a :class:`tacit.nn.vit.VisionTransformer` with ``positions="sincos"``."""
     return rename(weights, _ENCODER, _OLD, _NEW)
 
 
-def predictor(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def predictor(weights: MutableMapping[str, Tensor]) -> dict[str, Tensor]:
     """Of a :class:`tacit.nn.masked_predictor.MaskedPredictor` with ``positions="sincos"``."""
     out = rename(weights, _PREDICTOR)
     return {**out, "mask": out["mask"].flatten(0, -2)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import MutableMapping
 
 from torch import Tensor
 
@@ -21,11 +21,11 @@ _PREDICTOR = Layout(
 )
 
 
-def encoder(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def encoder(weights: MutableMapping[str, Tensor]) -> dict[str, Tensor]:
     """Of a :class:`tacit.nn.vit.VisionTransformer` with ``positions="sincos"``."""
     return rename(weights, _ENCODER)
 
 
-def predictor(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def predictor(weights: MutableMapping[str, Tensor]) -> dict[str, Tensor]:
     """Of a :class:`tacit.nn.masked_predictor.MaskedPredictor` with ``positions="sincos"``."""
     return rename(stack_masks(weights), _PREDICTOR)

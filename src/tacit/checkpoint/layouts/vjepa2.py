@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import MutableMapping
 
 from torch import Tensor
 
@@ -41,12 +41,12 @@ _PREDICTOR_IN_TRANSFORMERS = Layout(
 )
 
 
-def encoder(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def encoder(weights: MutableMapping[str, Tensor]) -> dict[str, Tensor]:
     """Of a :class:`tacit.nn.vit.VisionTransformer` with ``positions="rope"``."""
     return rename(weights, _ENCODER, _ENCODER_IN_TRANSFORMERS)
 
 
-def predictor(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def predictor(weights: MutableMapping[str, Tensor]) -> dict[str, Tensor]:
     """Of a :class:`tacit.nn.masked_predictor.MaskedPredictor` with ``positions="rope"``."""
     out = rename(stack_masks(weights), _PREDICTOR, _PREDICTOR_IN_TRANSFORMERS)
     return {**out, "mask": out["mask"].flatten(0, -2)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import MutableMapping
 
 from torch import Tensor
 
@@ -25,6 +25,6 @@ _PREDICTOR = Layout(
 )
 
 
-def predictor(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def predictor(weights: MutableMapping[str, Tensor]) -> dict[str, Tensor]:
     """Of a :class:`tacit.nn.block_causal.BlockCausalPredictor`."""
     return rename(weights, _PREDICTOR)

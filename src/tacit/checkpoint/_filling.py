@@ -1,0 +1,50 @@
+"""Modules that are given published weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from tacit.checkpoint._shell import shell
+from tacit.errors import CheckpointError
+
+__all__ = ["filled", "picture_statistics"]
+
+M = TypeVar("M", bound=nn.Module)
+
+_IMAGENET = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
+_SHOWN = 5
+
+
+def filled(build: Callable[[], M], weights: Mapping[str, Tensor], where: str) -> M:
+    """A module with weights under our names, in evaluation mode; no memory is used beside theirs.
+
+    Raises:
+        CheckpointError: if names or shapes are not those of the module, naming them.
+    """
+    module = shell(build)
+    state = module.state_dict()
+    problems = [f"{name} is missing" for name in state if name not in weights]
+    problems += [f"{name} is unknown" for name in weights if name not in state]
+    problems += [
+        f"{name}: expected {list(value.shape)}, found {list(weights[name].shape)}"
+        for name, value in state.items()
+        if name in weights and weights[name].shape != value.shape
+    ]
+    if problems:
+        more = f"; and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
+        raise CheckpointError(
+            f"the tensors of {where} do not fit each other or what was said of them. "
+            f"{'; '.join(problems[:_SHOWN])}{more}."
+        )
+    module.load_state_dict({name: weights[name].to(value.dtype) for name, value in state.items()}, assign=True)
+    return module.eval()
+
+
+def picture_statistics(name: str, channels: int) -> dict[str, Tensor]:
+    """The statistics of pictures in colour, under the names of a model's buffers."""
+    values = _IMAGENET if channels == 3 else {"mean": (0.5,) * channels, "std": (0.25,) * channels}
+    return {f"normalizers.{name}.{kind}": torch.tensor(value) for kind, value in values.items()}
