@@ -85,6 +85,24 @@ def test_vjepa2(tmp_path: Path) -> None:
     assert_same(ours.predictor(context, visible, hidden, 1), found.predictor_output.last_hidden_state)
 
 
+@torch.no_grad()
+@pytest.mark.parametrize("kind", ["IJepaForImageClassification", "VJEPA2ForVideoClassification"])
+def test_the_encoder_of_a_classifier(tmp_path: Path, kind: str) -> None:
+    shared = {"hidden_size": 48, "num_hidden_layers": 2, "num_attention_heads": 2, "patch_size": 8}
+    if kind.startswith("IJepa"):
+        config = transformers.IJepaConfig(**shared, image_size=32, intermediate_size=96)
+        seen, options = torch.randn(2, 3, 32, 32), {}
+    else:
+        config = transformers.VJEPA2Config(**shared, crop_size=32, frames_per_clip=4, pred_hidden_size=24)
+        seen, options = torch.randn(2, 3, 4, 32, 32), {"skip_predictor": True}
+    theirs = drawn(getattr(transformers, kind)(config))
+    theirs.save_pretrained(tmp_path)
+    with pytest.warns(UserWarning, match="also has classifier"):
+        ours = convert(tmp_path, part="encoder")
+    given = seen.transpose(1, 2) if seen.ndim == 5 else seen
+    assert_same(ours(seen, *STATISTICS), theirs.base_model(given, **options).last_hidden_state)
+
+
 def test_sincos_of_mae() -> None:
     config = transformers.ViTMAEConfig(
         hidden_size=48, num_hidden_layers=1, num_attention_heads=4, intermediate_size=96, image_size=40, patch_size=8
