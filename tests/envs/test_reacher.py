@@ -1,5 +1,6 @@
 """Reacher and the dm_control adapter against dm_control and MuJoCo themselves."""
 
+import subprocess
 import sys
 
 import numpy as np
@@ -28,6 +29,16 @@ def test_the_dynamics_are_dm_controls() -> None:
             reference.step(actions[0, step])
         np.testing.assert_allclose(path["angle"][0, step], reference.physics.data.qpos, atol=1e-6)
         np.testing.assert_allclose(path["velocity"][0, step], reference.physics.data.qvel, atol=1e-5)
+
+
+def test_one_process_draws_and_then_trains() -> None:
+    """Mesa's LLVM and that of triton, which torch loads with an optimiser, agree in one order alone."""
+    code = (
+        "import tacit as tc\ntc.envs.Reacher().reset(0)\nimport torch\n"
+        "torch.optim.AdamW([torch.nn.Parameter(torch.ones(2))])\nprint('both')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout == "both\n", (done.returncode, done.stderr[-2000:])
 
 
 def test_nothing_on_the_picture_but_the_arm_and_the_floor() -> None:

@@ -11,6 +11,8 @@ import atexit
 import os
 import sys
 import weakref
+from contextlib import suppress
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -24,9 +26,16 @@ APT = "apt-get install -y libegl1 libegl-mesa0 libgl1-mesa-dri"
 
 
 def choose_opengl() -> None:
-    """Have MuJoCo draw by EGL where there is neither a choice nor a display; before it is imported."""
-    if sys.platform == "linux" and "DISPLAY" not in os.environ:
-        os.environ.setdefault("MUJOCO_GL", "egl")
+    """Have MuJoCo draw by EGL where there is neither a choice nor a display; before it is imported.
+
+    Mesa draws with an LLVM of its own, and so does triton, which comes with torch for CUDA and is loaded by the first
+    optimiser. Both work where triton's is loaded first; the other way round the process dies of a segmentation fault.
+    """
+    if sys.platform == "linux":
+        with suppress(ImportError):
+            import_module("triton")
+        if "DISPLAY" not in os.environ:
+            os.environ.setdefault("MUJOCO_GL", "egl")
 
 
 def load_mujoco(purpose: str) -> Any:
