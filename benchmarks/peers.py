@@ -17,6 +17,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from tacit.checkpoint import provenance
+
 HERE = Path(__file__).parent
 PEER = ["stable-worldmodel[all]==0.1.1", "torch==2.13.0", "torchvision==0.28.0"]
 OURS = [f"{HERE.parent}[hdf5]", "torch==2.13.0"]
@@ -92,6 +94,8 @@ def compare(name: str, pythons: tuple[Path, Path], work: Path, repeats: int) -> 
         "repeats": repeats,
         "ours": ours[-1],
         "theirs": theirs[fastest][-1],
+        "packages": {"ours": OURS[1:], "theirs": PEER},
+        "made_by": provenance(),
     }
     print(
         f"{name:<12} {ratio:7.2f}x  (target {row.target}x)  ours {mine:.3g} s, theirs {medians[fastest]:.3g} s",
@@ -106,6 +110,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("/tmp/tacit-peers"))
     parser.add_argument("--rows", nargs="*", choices=ROWS, default=list(ROWS))
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--results", type=Path, default=HERE / "results" / "peers.json")
     options = parser.parse_args()
     options.work.mkdir(parents=True, exist_ok=True)
     pythons = environment(options.work / "ours", OURS), environment(options.work / "theirs", PEER)
@@ -113,7 +118,7 @@ def main() -> None:
         call(pythons[1], "peers_stable_worldmodel.py", "record {work}", options.work)
     if not (options.work / "plan.safetensors").exists():
         call(pythons[1], "peers_stable_worldmodel.py", "weights {work}", options.work)
-    target = HERE / "results" / "peers.json"
+    target = options.results
     results = json.loads(target.read_text()) if target.exists() else {}
     for name in options.rows:
         results[name] = compare(name, pythons, options.work, options.repeats)

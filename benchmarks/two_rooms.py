@@ -70,10 +70,11 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1, 2])
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--work", type=Path, default=Path("runs/two_rooms_benchmark"))
+    parser.add_argument("--results", type=Path, default=RESULTS, help="a folder")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     recipe = tc.recipes.load(options.recipe)()
-    target = RESULTS / f"{options.recipe}.json"
+    target = options.results / f"{options.recipe}.json"
     record = json.loads(target.read_text()) if target.exists() else {"runs": []}
     if record.get("recipe") != to_json(recipe):
         record = {"recipe": to_json(recipe), "env": options.env, "episodes": options.episodes, "runs": []}

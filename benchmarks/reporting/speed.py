@@ -20,15 +20,22 @@ def peers() -> str:
         for row in found.values()
     ]
     plan = found.get("plan", {}).get("ours", {})
-    equal = (
-        f" The energies of the same 300 candidates agree to {plan['largest_relative_energy_difference']:.1e} relative."
-        if plan
-        else ""
-    )
+    equal = ""
+    if plan:
+        gaps, rounds = plan["difference_of_the_means"], plan["rounds_with_the_same_mean"]
+        equal = (
+            f" The energies of the same candidates in all {len(gaps)} rounds of a search agree to "
+            f"{plan['largest_relative_energy_difference_of_all_rounds']:.1e} relative. With the same injected noise both "
+            f"searches have the same mean, to {max(gaps[:rounds]):.0e}, for {rounds} of {len(gaps)} rounds."
+        )
+        if rounds < len(gaps):
+            margin = plan["relative_margin_of_the_elite_in_the_next_round"]
+            equal += f" Then the elite ends in a tie (to {margin:.0e} relative), which each side breaks in its own way."
+    repeats = next(iter(found.values()))["repeats"]
     return (
         "## Beside stable-worldmodel\n\n`uv run benchmarks/peers.py`: stable-worldmodel 0.1.1 from the package index in "
-        "an environment of its own, the same torch release, one thread, medians of CPU seconds of fresh processes in "
-        f"turn.{equal}\n\n"
+        f"an environment of its own, the same torch release, one thread, medians of CPU seconds of {repeats} fresh "
+        f"processes a side in turn.{equal}\n\n"
         f"{table(('work', 'Tacit, CPU s', 'stable-worldmodel, CPU s', 'ratio', 'target', ''), rows)}\n"
     )
 
