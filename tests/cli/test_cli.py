@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import tacit as tc
@@ -93,7 +94,9 @@ def test_a_device_that_is_not_there_is_refused() -> None:
 
 def test_a_run_is_written_whole_and_read_back(tmp_path: Path) -> None:
     run = Run("two_rooms", "data/rooms", "abc", seed=3, options={"training.lr": 0.1})
+    Run("two_rooms", "data/rooms", "abc", seed=2).begin(tmp_path / "run")  # was refused before it trained
     run.begin(tmp_path / "run")
+    (tmp_path / "run" / "checkpoint").mkdir()
     run.begin(tmp_path / "run")
     assert Run.load(tmp_path / "run") == run
     with pytest.raises(CheckpointError, match="holds another run"):
@@ -101,6 +104,67 @@ def test_a_run_is_written_whole_and_read_back(tmp_path: Path) -> None:
     assert Run.load(tmp_path / "run") == run
     with pytest.raises(CheckpointError, match=r"no run\.json"):
         Run.load(tmp_path)
+
+
+@pytest.mark.parametrize("content", [b'{"recipe": "two', b"[1]", b'{"recipe": 3}', b"\xff\xfe"])
+def test_a_damaged_run_is_named(content: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "run.json").write_bytes(content)
+    for verb in ("probe", "eval"):
+        words = () if verb == "probe" else ("--env", "two_rooms")
+        assert run(verb, str(tmp_path), *words) == 1
+        said = " ".join(capsys.readouterr().err.split())
+        assert f"{tmp_path / 'run.json'} cannot be read" in said and "restore it" in said
+
+
+@pytest.fixture(scope="module")
+def rooms(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("rooms") / "data"
+    tc.collect("two_rooms", episodes=4, steps=25, to=place)
+    return place
+
+
+LIGHT = ("--steps", "1", "--set", "policy_steps=0", "--set", "training.batch_size=2", "--device", "cpu")
+
+
+@pytest.mark.filterwarnings("ignore::tacit.training.CollapseWarning")
+@pytest.mark.parametrize(("typo", "message"), [
+    (("--device", "cuda:77"), "cannot use the device"),
+    (("--set", "model.latnt=8"), "latent"),
+    (("--set", "acting.planner.name=cme"), "Did you mean 'cem'"),
+    (("--set", "acting.cost=[]"), "at least one term"),
+    (("--set", "acting.execute=99"), "execute <= horizon"),
+    (("--start", "nowhere"), "nowhere"),
+    (("--set", "training.batch_size=0"), "batch_size"),
+    (("--set", "clip=99"), ""),
+])  # fmt: skip
+def test_a_refused_training_keeps_no_place(
+    typo: tuple[str, ...], message: str, rooms: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("train", str(rooms), "--to", str(tmp_path / "run"), *LIGHT)
+    assert run(*words, *typo) == 1
+    assert message in " ".join(capsys.readouterr().err.split())
+    if typo[1] not in ("training.batch_size=0", "clip=99"):
+        assert not (tmp_path / "run").exists()
+    assert run(*words) == 0
+    assert run(*words, "--seed", "1") == 1
+    assert "holds another run" in capsys.readouterr().err
+
+
+@pytest.mark.filterwarnings("ignore::tacit.training.CollapseWarning")
+def test_a_planner_that_cannot_choose_is_refused_before_training(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data, to = tmp_path / "data", tmp_path / "run"
+    assert run("collect", "gymnasium:CartPole-v1", "--episodes", "4", "--to", str(data)) == 0
+    words = ("train", str(data), "--to", str(to), *LIGHT, "--set", "model.frameskip=1", "--set", "clip=5")
+    assert run(*words) == 1
+    said = " ".join(capsys.readouterr().err.split())
+    assert "searches a Box" in said and """--set 'acting.planner={"name": "cem"}'""" in said
+    assert not to.exists()
+    assert run(*words, "--set", 'acting.planner={"name": "cem"}') == 0
+    agent, shown = tc.Agent.load(to / "agent"), {"state": np.zeros((1, 4), np.float32)}
+    action, verdict, _ = agent.act(agent.start(seed=0, goal=shown), shown)
+    assert verdict.ok and action.sum() == 1
 
 
 def test_an_interrupt_is_no_traceback() -> None:

@@ -295,3 +295,61 @@ def test_a_flipped_bit_anywhere_is_refused_or_changes_nothing(tmp_path, name):
                 refused += 1
             file.write_bytes(data)
     assert refused >= (1 if path.is_file() else 20)
+
+
+STATS = {
+    "a truncated file": ("stats.json", "cannot be read", truncate),
+    "no file": ("stats.json", "cannot be read", Path.unlink),
+    "a list": ("stats.json", "expected an object", lambda f: f.write_text("[1]")),
+    "a lost feature": ("action", "is missing", lambda f: f.write_text(f.read_text().replace('"action"', '"aktion"'))),
+    "a wrong count": ("action", "count is [26]", lambda f: edit_stats(f, count=[26])),
+    "a wrong mean": ("action", "mean is [0.5, 7.0]", lambda f: edit_stats(f, mean=[0.5, 7.0])),
+    "another shape": ("action", "max is [1.0]", lambda f: edit_stats(f, max=[1.0])),
+    "no numbers": ("action", "cannot be compared", lambda f: edit_stats(f, max=["much", "more"])),
+}
+
+
+def edit_stats(file: Path, **values: object) -> None:
+    stats = json.loads(file.read_text())
+    file.write_text(json.dumps(stats | {"action": stats["action"] | values}))
+
+
+@pytest.mark.parametrize("damage", STATS)
+def test_damaged_statistics_are_found(path, damage):
+    field, message, hurt = STATS[damage]
+    hurt(path / "meta/stats.json")
+    found = tc.data.check(path)
+    assert {finding.file for finding in found} == {str(path / "meta/stats.json")}
+    assert any(finding.field == field and message in finding.problem for finding in found)
+    assert len(tc.data.open(path)) == 3, "what is read does not depend on them"
+
+
+def test_damaged_statistics_of_the_episodes_are_found(path):
+    flip(path / EPISODES, inside_episodes(path / EPISODES))
+    (finding,) = tc.data.check(path)
+    assert finding.field == "stats" and "meta/episodes" in finding.file
+
+
+def inside_episodes(file: Path) -> int:
+    """Where the last byte of the statistics of the action is."""
+    group = pq.read_metadata(file).row_group(0)
+    chunks = (group.column(number) for number in range(group.num_columns))
+    column = next(c for c in chunks if c.path_in_schema.startswith("stats/action/mean"))
+    return int(column.data_page_offset + column.total_compressed_size - 1)
+
+
+def test_statistics_of_another_program_may_be_few_but_not_wrong(path):
+    (path / "meta/tacit.json").unlink()
+    stats = path / "meta/stats.json"
+    stats.write_text(json.dumps({"action": json.loads(stats.read_text())["action"]}))
+    assert tc.data.check(path) == []
+    edit_stats(stats, count=[26])
+    assert [finding.field for finding in tc.data.check(path)] == ["action"]
+
+
+def test_statistics_of_a_dataset_that_grew_are_sound(path):
+    with tc.data.Writer(path, FILMED) as writer:
+        front = np.full((9, 3, 130, 140), 10, np.uint8)
+        episode = recording(5)
+        writer.add(replace(episode, observation={**episode.observation, "front": front}))
+    assert tc.data.check(path) == []

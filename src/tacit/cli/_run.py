@@ -41,10 +41,13 @@ class Run:
     def begin(self, to: Path) -> None:
         """Write it into the directory of the run, before anything is trained there.
 
+        What an attempt left that ended before its training began, without a checkpoint, is no run and is replaced.
+
         Raises:
             CheckpointError: if the directory holds another run, which is left as it is.
         """
-        if (to / "run.json").exists() and Run.load(to) != self:
+        trained = any((to / name).exists() for name in ("checkpoint", ".checkpoint.old"))
+        if trained and (to / "run.json").exists() and Run.load(to) != self:
             raise CheckpointError(
                 f"{to} holds another run: its run.json names another dataset, recipe, option or seed. Choose another "
                 "place, or remove that run."
@@ -59,14 +62,20 @@ class Run:
         """Read it from the directory of a run.
 
         Raises:
-            CheckpointError: if the directory is no run.
+            CheckpointError: if the directory is no run, or its run.json is damaged.
         """
         file = path / "run.json"
         if not file.is_file():
             raise CheckpointError(
                 f"{path} is no run: it has no run.json. Make one with: tacit train DATASET --to {path}"
             )
-        return from_json(cls, json.loads(file.read_text()), str(file))
+        try:
+            return from_json(cls, json.loads(file.read_bytes()), str(file))
+        except (ValueError, RecursionError) as error:  # a ConfigError is a ValueError
+            raise CheckpointError(
+                f"{file} cannot be read: {error} It is damaged or of another version of Tacit: restore it, or remove "
+                "it and give the command again that trained this run, which goes on from its checkpoint."
+            ) from error
 
     def split(self, data: Path | None) -> tuple[Episodes, Episodes]:
         """The training and the held-out episodes of the run; held-out copies of training episodes are left out.

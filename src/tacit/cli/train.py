@@ -45,12 +45,14 @@ def train(
     method = tc.recipes.load(recipe)().with_options(changed)
     episodes = tc.data.open(data)
     run = Run(recipe, str(data), episodes.hash(), seed, options=to_json(method), start=str(start or ""))
+    place = chosen(device)
     fit_on, held_out = episodes.split(run.fraction, seed=run.split_seed)
     model = method.build_model(episodes.spec, seed)
     if start is not None:
         tc.checkpoint.start_from(model, start)
-    run.begin(to)  # only now: an encoder or a start that does not fit leaves nothing behind
-    model.to(chosen(device))
+    model.to(place)
+    method.check(model)
+    run.begin(to)  # only now: what does not fit leaves nothing behind
     print(f"{len(fit_on)} episodes to train on, {len(held_out)} held out")
     method.train(model, fit_on, seed=seed, to=to, progress=True)
     if isinstance(method, tc.recipes.AgentRecipe):

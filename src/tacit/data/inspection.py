@@ -10,7 +10,7 @@ from typing import Any
 from tacit.data.episodes import Episodes
 from tacit.data.findings import Defect, Finding, Labels, problems
 from tacit.data.reading import reader_of
-from tacit.data.storage import Reader, Storage
+from tacit.data.storage import Audited, Reader, Storage
 from tacit.errors import DataError
 from tacit.types import Spec
 
@@ -74,7 +74,8 @@ def info(path: str | os.PathLike[str], reader: str | Reader | None = None, **opt
 
 
 def check(path: str | os.PathLike[str], reader: str | Reader | None = None, **options: Any) -> list[Finding]:
-    """Everything that is wrong with the dataset at ``path``: every byte is read and every episode checked.
+    """Everything that is wrong with the dataset at ``path``: every byte is read, every episode checked, and
+    statistics that are kept beside the episodes are compared with them.
 
     Returns:
         The findings, none for a sound dataset.
@@ -92,6 +93,8 @@ def check(path: str | os.PathLike[str], reader: str | Reader | None = None, **op
     findings: dict[Finding, None] = {}
     for index in range(len(storage.lengths)):
         findings |= dict.fromkeys(_episode(storage, index))
+    if isinstance(storage, Audited):
+        findings |= dict.fromkeys(storage.audit())
     return list(findings)
 
 

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
 from tacit._config import from_json, to_json
-from tacit.data.findings import Labels
+from tacit.data.findings import Finding, Labels
 from tacit.types import Array, Episode, Spec
 
-__all__ = ["Arena", "Format", "Reader", "Storage", "combine", "digest", "files_digest", "rows"]
+__all__ = ["Arena", "Audited", "Format", "Reader", "Storage", "combine", "digest", "files_digest", "rows"]
 
 
 class Storage(Protocol):
@@ -53,6 +53,14 @@ class Storage(Protocol):
 
     def arena(self, indices: npt.NDArray[np.int64], modalities: Collection[str], /) -> Arena:
         """The episodes end to end; those at ``indices`` are filled in for certain."""
+
+
+@runtime_checkable
+class Audited(Protocol):
+    """A storage that holds more than its episodes, such as statistics, which can be wrong where no episode is."""
+
+    def audit(self) -> Iterable[Finding]:
+        """What is wrong beside the episodes."""
 
 
 class Reader(Protocol):

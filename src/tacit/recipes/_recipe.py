@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import torch
+from torch import Tensor
 
 from tacit import checkpoint, costs, objectives, planners
 from tacit._config import from_json, to_json
@@ -117,6 +118,14 @@ class Recipe:
         total: Objective = _weighted(self.objective, objectives.load)
         return total
 
+    def check(self, model: Any) -> None:  # noqa: ARG002 - a recipe may look at it
+        """Refuse before a training what cannot be used in it or after it.
+
+        Raises:
+            ConfigError: if a part is unknown or does not fit, saying what to put in its place.
+        """
+        self.build_objective()
+
     def clips(self, episodes: Episodes, model: Model) -> Clips:
         """The training windows of some episodes, of the modalities that the model sees."""
         return episodes.clips(self.clip, model.frameskip, tuple(model.normalizers))
@@ -167,6 +176,30 @@ class AgentRecipe(Recipe):
         model.adopt(perception)
         return model
 
+    def check(self, model: Any) -> None:
+        """As :meth:`Recipe.check`; the agent is built, and its planner searches the actions of the model once.
+
+        Raises:
+            ConfigError: if a part is unknown or does not fit, such as a planner that cannot search discrete actions.
+        """
+        super().check(model)
+        agent = self.build_agent(model)
+        try:
+            agent.planner(_bowl, agent.space, horizon=1, batch=1, generator=torch.Generator().manual_seed(0))
+        except ConfigError as error:
+            raise ConfigError(
+                f"the agent of this recipe could not act: {error} Name a planner that can, on the command line with "
+                """--set 'acting.planner={"name": "cem"}'."""
+            ) from error
+
+    def train(self, model: Model, episodes: Episodes, *, seed: int, to: str | Path, **options: Any) -> TrainingReport:
+        """Train a model in place, once :meth:`check` has found that its agent will be able to act.
+
+        See :func:`tacit.train` for the options.
+        """
+        self.check(model)
+        return super().train(model, episodes, seed=seed, to=to, **options)
+
     def learn(self, episodes: Episodes, *, seed: int, to: str | Path, device: str = "cpu", **options: Any) -> Agent:
         """The whole method: a model trained on the episodes, its policy, and the agent that plans with both.
 
@@ -206,6 +239,11 @@ class AgentRecipe(Recipe):
             hold=how.hold,
             proposal=proposal,
         )
+
+
+def _bowl(actions: Tensor) -> Tensor:
+    """An energy that every planner can minimise."""
+    return actions.square().sum(dim=(2, 3))
 
 
 def _weighted(parts: tuple[Part, ...], load: Callable[[str], Any]) -> Any:

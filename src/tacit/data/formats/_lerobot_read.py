@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tacit.data.cache import filled
-from tacit.data.findings import Defect, Labels
+from tacit.data.findings import Defect, Finding, Labels
 from tacit.data.formats import _lerobot_layout as layouts
 from tacit.data.formats._images import decode_image
+from tacit.data.formats._lerobot_audit import statistics_findings
 from tacit.data.formats._lerobot_layout import Layout, columns
 from tacit.data.formats._lerobot_rows import DataFile, Group, Rows, flat, plain
 from tacit.data.formats._series import unpack
@@ -64,6 +65,10 @@ class LeRobotStorage:
             return str(recorded)
         self._files_digest = self._files_digest or files_digest(self.root, self._all_files())
         return f"{self._files_digest} {index}"
+
+    def audit(self) -> Iterator[Finding]:
+        """See :class:`tacit.data.storage.Audited`."""
+        return statistics_findings(self.root)
 
     def _all_files(self) -> list[Path]:
         names = ("meta/*.*", "meta/episodes/*/*.parquet", "data/*/*.parquet", "videos/*/*/*.mp4")
