@@ -17,7 +17,7 @@ import pytest
 import tacit as tc
 from tacit.collection import Expert, Random
 from tacit.envs import GymnasiumEnvironment, PointMass, TwoRooms
-from tacit.errors import ConfigError, SpecError
+from tacit.errors import ConfigError, DataError, SpecError
 from tacit.types import Array, Box, Discrete, Environment, Episode, Observation
 
 
@@ -148,6 +148,8 @@ def test_a_killed_collection_goes_on_and_ends_the_same(tmp_path: Path) -> None:
     process.wait()
     recorded = len(list(waiting.glob("episode-*")))
     assert 5 <= recorded < 40 and not place.exists()
+    with pytest.raises(DataError, match=r"never finished: \d+ episodes wait .*Run the same tacit collect again"):
+        tc.data.open(place)
     resumed = tc.collect(TwoRooms, episodes=40, steps=5, num_envs=3, seed=9, to=place)
     whole = tc.collect(TwoRooms, episodes=40, steps=5, seed=9, to=tmp_path / "whole")
     in_memory = tc.collect(TwoRooms, episodes=40, steps=5, seed=9)
@@ -225,6 +227,16 @@ def test_episodes_of_someone_else_are_not_added_to(tmp_path: Path) -> None:
     tc.data.save(tc.collect(TwoRooms, episodes=2, steps=5), tmp_path / "data")
     with pytest.raises(ConfigError, match="something that collect did not record"):
         tc.collect(TwoRooms, episodes=3, steps=5, to=tmp_path / "data")
+
+
+@pytest.mark.parametrize("content", [b'{"env": "two', b"[]", b"\xff"])
+def test_a_damaged_note_is_named(tmp_path: Path, content: bytes) -> None:
+    tc.collect(PointMass, episodes=2, steps=5, to=tmp_path / "data")
+    note = tmp_path / ".data.collection.json"
+    assert note.exists()
+    note.write_bytes(content)
+    with pytest.raises(DataError, match=r"\.data\.collection\.json, which says .* cannot be read"):
+        tc.collect(PointMass, episodes=3, steps=5, to=tmp_path / "data")
 
 
 def test_random_actions_are_held_and_fill_the_space() -> None:

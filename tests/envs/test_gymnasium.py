@@ -11,7 +11,7 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from envs._gl import require_gl
 from tacit.envs import GymnasiumEnvironment
 from tacit.envs._spaces import action_space, resize, streams
-from tacit.errors import ConfigError, SpecError
+from tacit.errors import ConfigError, SpecError, TacitError
 from tacit.types import Box as OurBox
 from tacit.types import Discrete as OurDiscrete
 
@@ -163,6 +163,25 @@ def test_action_spaces() -> None:
         action_space(MultiDiscrete([2, 2]))
     with pytest.raises(SpecError, match="got Text"):
         streams(Dict({"words": Text(5)}))
+
+
+class Unpainted(Counter):
+    """Lacks what it draws with."""
+
+    def render(self) -> Any:
+        raise gymnasium.error.DependencyNotInstalled('easel is not installed, run `pip install "easel"`')
+
+
+def unbuilt() -> Counter:
+    raise gymnasium.error.DependencyNotInstalled("easel is not installed")
+
+
+def test_a_package_that_is_not_installed_is_named() -> None:
+    env = GymnasiumEnvironment(Unpainted, 2, pixels=16)
+    with pytest.raises(TacitError, match=r'picture.*easel is not installed, run `pip install "easel"`'):
+        env.reset(0)
+    with pytest.raises(TacitError, match="cannot make the environment: easel is not installed"):
+        GymnasiumEnvironment(unbuilt)
 
 
 def test_pictures_are_averaged_by_area() -> None:

@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 import torch
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from tacit.errors import PlanningError
 from tacit.planners import CEM, ICEM, MPPI, Gradient, RandomShooting
@@ -177,6 +179,31 @@ def test_normalized_mppi_does_not_depend_on_the_unit_of_the_energy():
         generator=torch.Generator().manual_seed(0),
     )
     assert torch.allclose(first.actions, second.actions, atol=1e-3)
+
+
+@given(exponent=st.integers(-100, 120), normalize=st.booleans())
+@settings(max_examples=40, deadline=None)
+@example(exponent=120, normalize=True)
+@example(exponent=-100, normalize=True)
+def test_mppi_does_not_depend_on_the_scale_of_the_energy(exponent, normalize):
+    def solve(scale):
+        problem, generator = bowl(), torch.Generator().manual_seed(0)
+        relative = 0.1 if normalize else 0.1 * scale
+        planner = MPPI(samples=60, iterations=3, normalize=normalize, temperature=relative)
+        return planner(lambda a: problem.score(a) * scale, problem.space, horizon=2, batch=3, generator=generator)
+
+    assert torch.equal(solve(1.0).actions, solve(2.0**exponent).actions)
+
+
+@pytest.mark.parametrize("normalize", [True, False])
+def test_mppi_lives_with_energies_at_the_end_of_the_range(normalize):
+    def steep(actions):
+        assert actions.isfinite().all()
+        return (energy(actions) - 200).clamp(-300, 300) / 300 * 3.4e38
+
+    plan, candidates = one_round(MPPI(iterations=4, normalize=normalize), steep, BOX)
+    assert plan.actions.isfinite().all()
+    assert (energy(plan.actions[:, None])[:, 0] < energy(candidates).median(dim=1).values).all()
 
 
 def test_mppi_survives_equal_energies():

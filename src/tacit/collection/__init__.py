@@ -29,8 +29,9 @@ from tacit import data, envs
 from tacit.collection.policies import Each, Expert, Policy, Random, Steps, policy_called
 from tacit.data import Episodes
 from tacit.data.files import write_atomically
+from tacit.data.reading import collection_note
 from tacit.data.storage import Format, digest
-from tacit.errors import ConfigError
+from tacit.errors import ConfigError, DataError
 from tacit.types import ActionSpace, Array, Box, Environment, Episode
 
 __all__ = ["Expert", "Policy", "Random", "Steps", "collect"]
@@ -68,6 +69,7 @@ def collect(
 
     Raises:
         ConfigError: if an option is unknown or out of range, or ``to`` holds episodes of another collection.
+        DataError: if the note beside ``to`` of what is recorded there is damaged.
         SpecError: if a policy gives actions that do not fit.
     """
     if episodes < 1 or steps < 1 or workers < 1:
@@ -123,7 +125,7 @@ class _Recipe:
     def claim(self, path: Path, first: Episode) -> None:
         """Note beside the dataset what is recorded there, before its first episode is added."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(_note(path), json.dumps({**self._facts(), "first": digest(first)}))
+        write_atomically(collection_note(path), json.dumps({**self._facts(), "first": digest(first)}))
 
     def check(self, path: Path, done: int, env: Environment) -> None:
         """Refuse to add to the episodes of another collection.
@@ -131,8 +133,7 @@ class _Recipe:
         Names cannot tell two instances or functions apart, so the first episode is recorded again: it must come out
         as it did.
         """
-        note, mine = _note(path), self._facts()
-        theirs = json.loads(note.read_text()) if note.exists() else {}
+        theirs, mine = _noted(collection_note(path)), self._facts()
         first = theirs.pop("first", None)
         if theirs != mine:
             what = json.dumps(theirs) if theirs else "something that collect did not record"
@@ -209,8 +210,20 @@ def _work(indices: Sequence[int]) -> list[Episode]:
     return recipe.record(env, indices)
 
 
-def _note(path: Path) -> Path:
-    return path.parent / f".{path.name}.collection.json"
+def _noted(file: Path) -> dict[str, Any]:
+    """What a collection noted, nothing where none did."""
+    if not file.exists():
+        return {}
+    try:
+        found = json.loads(file.read_bytes())
+        if not isinstance(found, dict):
+            raise ValueError("expected an object")
+    except (ValueError, RecursionError) as error:
+        raise DataError(
+            f"{file}, which says what was collected there, cannot be read: {error}. Restore it, or collect to another "
+            "place; the episodes themselves can still be opened."
+        ) from error
+    return found
 
 
 def _named(value: object) -> str:

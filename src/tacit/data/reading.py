@@ -16,7 +16,7 @@ from tacit.errors import ConfigError, DataError
 if TYPE_CHECKING:
     import os
 
-__all__ = ["open", "reader_of", "staged_name", "unfinished", "waiting"]
+__all__ = ["collection_note", "open", "reader_of", "staged_name", "unfinished", "waiting"]
 
 
 def open(path: str | os.PathLike[str], reader: str | Reader | None = None, **options: Any) -> Episodes:
@@ -90,10 +90,10 @@ def _recognised(path: Path) -> str:
 def _absent(path: Path) -> DataError:
     if unfinished(path).exists():
         count = sum(episodes for _, episodes in waiting(unfinished(path)).values())
-        return DataError(
-            f"{path} was never finished: {count} episodes wait in {unfinished(path)}. "
-            "Open tacit.data.Writer on it again with the same spec, add the rest and close it."
-        )
+        advice = "Open tacit.data.Writer on it again with the same spec, add the rest and close it."
+        if collection_note(path).exists():
+            advice = "Run the same tacit collect again, or call tacit.collect as before: it goes on where it stopped."
+        return DataError(f"{path} was never finished: {count} episodes wait in {unfinished(path)}. {advice}")
     near = suggest(path.name, [item.name for item in path.parent.iterdir()]) if path.parent.is_dir() else ""
     return DataError(f"there is no dataset at {path}.{near}")
 
@@ -101,6 +101,11 @@ def _absent(path: Path) -> DataError:
 def unfinished(path: Path) -> Path:
     """Where a writer keeps episodes until it is closed."""
     return path.parent / f".{path.name}.unfinished"
+
+
+def collection_note(path: Path) -> Path:
+    """Where a collection notes what it records at ``path``."""
+    return path.parent / f".{path.name}.collection.json"
 
 
 def staged_name(first: int, count: int) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import gymnasium
@@ -16,7 +17,7 @@ from tacit._registry import suggest
 from tacit.envs._batch import check_actions, per_world
 from tacit.envs._mujoco import choose_opengl, lower_quality
 from tacit.envs._spaces import action_space, resize, streams
-from tacit.errors import ConfigError
+from tacit.errors import ConfigError, TacitError
 from tacit.types import Array, Box, Modality, Observation, Spec, Transition
 
 __all__ = ["GymnasiumEnvironment"]
@@ -44,6 +45,7 @@ class GymnasiumEnvironment:
     Raises:
         SpecError: if a space has no fixed size or the action space is unbounded.
         ConfigError: if the options contradict each other.
+        TacitError: if a package that the environment or its pictures need is not installed; also when it is reset.
     """
 
     def __init__(
@@ -63,7 +65,8 @@ class GymnasiumEnvironment:
         else:
             make = functools.partial(_make, env, pixels, dict(options or {}))
             kind = AsyncVectorEnv if processes else SyncVectorEnv
-            self._vector = kind([make] * (num_envs or 1))
+            with _packages(f"{env!r}" if isinstance(env, str) else "the environment"):
+                self._vector = kind([make] * (num_envs or 1))
         mode = self._vector.metadata.get("autoreset_mode", AutoresetMode.NEXT_STEP)
         self._mode = AutoresetMode(mode)
         self._check_pixels(pixels)
@@ -124,7 +127,8 @@ class GymnasiumEnvironment:
     def _read(self, observation: Any) -> dict[str, Array]:
         batch = {name: stream.read(observation) for name, stream in self._streams.items()}
         if self._pixels is not None:
-            frames = np.stack(self._vector.render() or ())[..., :3]
+            with _packages("a picture of the environment"):
+                frames = np.stack(self._vector.render() or ())[..., :3]
             batch["pixels"] = resize(np.ascontiguousarray(frames.transpose(0, 3, 1, 2)), self._pixels)
         return batch
 
@@ -154,6 +158,15 @@ class GymnasiumEnvironment:
             raise ConfigError(f"pixels need render_mode='rgb_array'; the environment has {self._vector.render_mode!r}.")
         if self._mode is AutoresetMode.SAME_STEP:
             raise ConfigError("pixels cannot show the last frame under AutoresetMode.SAME_STEP; use NEXT_STEP.")
+
+
+@contextmanager
+def _packages(what: str) -> Iterator[None]:
+    """Say which package ``what`` lacks, in the words of Gymnasium, which knows how to install it."""
+    try:
+        yield
+    except gymnasium.error.DependencyNotInstalled as error:
+        raise TacitError(f"Gymnasium cannot make {what}: {error}") from error
 
 
 def _make(env: str | Factory, pixels: int | None, options: dict[str, Any]) -> gymnasium.Env[Any, Any]:

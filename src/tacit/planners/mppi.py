@@ -79,12 +79,17 @@ class MPPI:
 
     def _weights(self, energies: Tensor) -> Tensor:
         """Weights ``[B, S]`` that sum to one; those of energies that are +inf are zero. NaN where all are +inf."""
-        excess = energies - energies.min(dim=1, keepdim=True).values
-        if self.normalize:
-            finite = excess.isfinite()
-            count = finite.sum(dim=1, keepdim=True)
-            known = excess.masked_fill(~finite, 0.0)
-            mean = known.sum(dim=1, keepdim=True) / count
-            variance = (finite * (known - mean).square()).sum(dim=1, keepdim=True) / count
-            excess = excess / variance.sqrt().clamp(min=torch.finfo(torch.float32).tiny)
+        lowest = energies.min(dim=1, keepdim=True).values
+        if not self.normalize:
+            return torch.softmax((lowest - energies) / self.temperature, dim=1)
+        # Halves of huge energies do not overflow when they are subtracted, nor parts of the largest when squared.
+        excess = energies / 2 - lowest / 2
+        finite = excess.isfinite()
+        largest = excess.masked_fill(~finite, 0.0).amax(dim=1, keepdim=True)
+        excess = excess / torch.where(largest > 0, largest, 1.0)
+        known = excess.masked_fill(~finite, 0.0)
+        count = finite.sum(dim=1, keepdim=True)
+        mean = known.sum(dim=1, keepdim=True) / count
+        variance = (finite * (known - mean).square()).sum(dim=1, keepdim=True) / count
+        excess = excess / variance.sqrt().clamp(min=torch.finfo(torch.float32).tiny)
         return torch.softmax(-excess / self.temperature, dim=1)

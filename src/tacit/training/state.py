@@ -71,7 +71,8 @@ class State:
                 )
         tensors = {f"objective.{name}": value for name, value in self.objective.state_dict().items()}
         for name, parameter in self.parameters.items():
-            for key, value in self.optimizer.state[parameter].items():
+            # An optimiser that was loaded lists its tensors in another order than a new one.
+            for key, value in sorted(self.optimizer.state[parameter].items()):
                 tensors[f"optimizer.{name}.{key}"] = value
         described = {"step": self.step, "run": self.run, "surroundings": self._surroundings()}
         checkpoint.save(path, self.model, {PART: checkpoint.Part(described, tensors)})
