@@ -10,7 +10,7 @@ import torch
 import tacit as tc
 from tacit.cli import main
 from tacit.cli._run import Run
-from tacit.types import Episode, Modality, Spec
+from tacit.types import Box, Episode, Modality, Spec
 
 SPEC = Spec({"pixels": Modality("pixels", (3, 16, 16))})
 
@@ -110,10 +110,57 @@ def test_a_run_is_probed_beside_its_floors(place: Path, capsys: pytest.CaptureFi
     assert record["probe"]["bright"]["r2"] == pytest.approx(record["probe"]["bright"]["beside"]["model"]["r2"])
     assert record["effective_rank"] > 0 and "open_loop" not in record
     out = capsys.readouterr().out
-    assert "effective rank" in out and "camera       does not vary" in out
+    assert (
+        f"effective rank {record['effective_rank']:.1f} of 24, minimum standard deviation" in out
+        and "camera       does not vary" in out
+    )
     words = ("--target", "shade", "--probe", "knn", "--tokens", "--to", place / "page", "--device", "cpu")
     assert run("probe", place / "run", *words) == 0
     assert json.loads((place / "page" / "report.json").read_text())["probe"]["shade"]["model"]["probe"] == "KNN"
+
+
+def moving(folder: Path, lengths: tuple[int, ...]) -> Path:
+    """A run of an untrained world model and its episodes, which have no labels."""
+    spec = Spec({"state": Modality("vector", (3,))}, Box((-1.0,), (1.0,)))
+    rng = np.random.default_rng(0)
+    episodes = [
+        Episode(
+            {"state": rng.normal(size=(n, 3)).astype(np.float32)}, rng.uniform(-1, 1, (n - 1, 1)).astype(np.float32)
+        )
+        for n in lengths
+    ]
+    tc.data.save(tc.data.from_episodes(episodes, spec), folder / "data", "hdf5")
+    torch.manual_seed(0)
+    model = tc.models.WorldModel.for_spec(spec, latent=6, features=16, predictor_width=16)
+    data = tc.data.open(folder / "data")
+    model.fit(data.statistics())
+    Run("none", str(folder / "data"), data.hash(), seed=0, fraction=0.8).begin(folder / "run")
+    tc.checkpoint.save(folder / "run" / "checkpoint", model)
+    return folder / "run"
+
+
+def test_collapse_is_told_without_labels(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    place = moving(tmp_path, (12,) * 10)
+    assert run("probe", place, "--device", "cpu") == 0
+    out = capsys.readouterr().out
+    record = json.loads((place / "probe" / "report.json").read_text())
+    _, held_out = Run.load(place).split(None)
+    found = tc.evaluation.health(tc.checkpoint.load_model(place), held_out)
+    assert record["effective_rank"] == record["health"]["effective_rank"] == pytest.approx(found.effective_rank)
+    assert record["health"]["min_std"] == pytest.approx(found.min_std) and found.min_std > 0
+    assert record["health"]["straightness"] == pytest.approx(found.straightness) and abs(found.straightness) <= 1
+    assert f"effective rank {found.effective_rank:.1f} of 6, minimum standard deviation {found.min_std:.3g}" in out
+    assert "Whether the latents collapsed" in (place / "probe" / "index.html").read_text()
+    assert record["open_loop"]["horizon"] == 8
+
+
+def test_what_cannot_be_imagined_is_left_out_with_a_word(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    place = moving(tmp_path, (2,) * 5)
+    assert len(Run.load(place).split(None)[1]) == 1, "one window of two observations"
+    assert run("probe", place, "--device", "cpu") == 0
+    assert "imagination is not measured: open_loop needs two windows" in capsys.readouterr().out
+    record = json.loads((place / "probe" / "report.json").read_text())
+    assert "open_loop" not in record and record["effective_rank"] >= 1
 
 
 @pytest.mark.parametrize(("words", "message"), [

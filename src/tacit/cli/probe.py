@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -35,8 +36,8 @@ def probe(
     Or, from latents that tacit embed wrote: tacit probe latents/rooms --target class --probe linear
     Or, with four blocks: tacit probe runs/films --target class --tokens --probe attentive --set blocks=4
 
-    Of a run, quantities are read by the linear and the MLP probe and imagination is measured as well, where no probe
-    is named.
+    Of a run, whether its latents collapsed is said in any case; quantities are read by the linear and the MLP probe
+    and imagination is measured as well, where no probe is named.
 
     Args:
         source: The directory of a run, or of an embedding.
@@ -150,6 +151,7 @@ def _run(
     """Probe the model of a run on its own held-out episodes."""
     import tacit as tc
     from tacit.cli._run import Run
+    from tacit.errors import ConfigError, DataError
 
     ev = tc.evaluation
     record = Run.load(run)
@@ -165,15 +167,21 @@ def _run(
             entries[name] = {**ev.probe_record(report), "beside": entries[name]}
             reports.append(report)
     sections = [*([ev.probe_section(reports)] if reports else []), *([ev.readings_section(results)] if results else [])]
-    optional: dict[str, Any] = {}
-    if reports:
-        optional["effective_rank"] = reports[0].effective_rank
-        print(f"effective rank {reports[0].effective_rank:.1f} of {reports[0].latent_size}")
+    health = ev.health(model, held_out, seed=seed, seen=None if tokens else found["model"][1])
+    straight = "" if math.isnan(health.straightness) else f", straightness {health.straightness:.2f}"
+    rank = f"effective rank {health.effective_rank:.1f} of {health.latent_size}"
+    print(f"{rank}, minimum standard deviation {health.min_std:.3g}{straight}")
+    optional: dict[str, Any] = {"effective_rank": health.effective_rank, "health": health}
+    sections += [] if reports else [ev.health_section(health)]
     if probe is None and isinstance(model, tc.models.Dynamics):
         horizon = min(8, (int(held_out.lengths.min()) - 1) // model.config.frameskip - model.config.history + 1)
-        ahead = ev.open_loop(model, held_out, horizon)
-        optional["open_loop"] = ev.open_loop_record(ahead)
-        sections.append(ev.open_loop_section(ahead))
+        try:
+            ahead = ev.open_loop(model, held_out, horizon)
+        except (ConfigError, DataError) as error:
+            print(f"imagination is not measured: {error}")
+        else:
+            optional["open_loop"] = ev.open_loop_record(ahead)
+            sections.append(ev.open_loop_section(ahead))
     written = ev.new_record(
         "probe",
         seeds={"train": record.seed, "split": record.split_seed, "probe": seed},

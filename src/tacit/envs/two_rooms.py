@@ -23,6 +23,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from tacit._registry import suggest
 from tacit.envs._batch import check_actions, per_world, stack
 from tacit.envs._discs import Discs
 from tacit.errors import ConfigError
@@ -56,6 +57,13 @@ RANGES: dict[str, tuple[float, float]] = {
 }
 
 
+LIMITS: dict[str, tuple[float, float]] = {
+    **dict.fromkeys(("wall_x", "wall_thickness", "door_y", "door_size", "agent_radius"), (0.0, WORLD)),
+    "speed": (0.01, WORLD),
+    **dict.fromkeys(("agent_color", "wall_color", "background_color"), (0.0, 255.0)),
+}
+
+
 class TwoRooms:
     """A batch of Two Rooms worlds.
 
@@ -64,7 +72,10 @@ class TwoRooms:
         layout: ``fixed``, or ``random`` for a new wall and door in every episode.
         size: Height and width of the pictures, at least 16.
         variation: Further factors to draw anew in every episode, names of ``RANGES``.
-        factors: Values that replace the defaults, for example ``{"speed": 3.0}``.
+        factors: Values that replace the defaults, for example ``{"speed": 3.0}``; within ``LIMITS``.
+
+    Raises:
+        ConfigError: if there is no such layout or factor, or a value is out of range or leaves no room for the disc.
     """
 
     _position: npt.NDArray[np.float64]
@@ -81,13 +92,21 @@ class TwoRooms:
     ) -> None:
         if layout not in ("fixed", "random"):
             raise ConfigError(f"layout is 'fixed' or 'random'; got {layout!r}.")
-        if num_envs < 1 or size < 16:
-            raise ConfigError(f"Two Rooms needs num_envs >= 1 and size >= 16; got {num_envs} and {size}.")
+        if not (_whole(num_envs) and _whole(size)) or num_envs < 1 or size < 16:
+            raise ConfigError(
+                f"Two Rooms needs whole numbers num_envs >= 1 and size >= 16; got {num_envs!r} and {size!r}."
+            )
+        if isinstance(variation, str):
+            raise ConfigError(f"variation is a list of factors; got the text {variation!r}. Write [{variation!r}].")
+        if not isinstance(factors or {}, Mapping):
+            raise ConfigError(f"factors maps names to values, such as {{'speed': 3.0}}; got {factors!r}.")
         self._varied = tuple(dict.fromkeys((("wall_x", "door_y") if layout == "random" else ()) + tuple(variation)))
-        self._fixed = {**DEFAULTS, **{name: _as_tuple(name, value) for name, value in (factors or {}).items()}}
-        for name in (*self._varied, *self._fixed):
+        for name in (*self._varied, *(factors or {})):
             if name not in RANGES:
-                raise ConfigError(f"Two Rooms has no factor {name!r}; its factors are {', '.join(RANGES)}.")
+                hint = suggest(str(name), RANGES)
+                raise ConfigError(f"Two Rooms has no factor {name!r}.{hint} Its factors are {', '.join(RANGES)}.")
+        self._fixed = {**DEFAULTS, **{name: _as_tuple(name, value) for name, value in (factors or {}).items()}}
+        _require_room(self._fixed, self._varied)
         self._size = size
         self.spec = Spec({"pixels": Modality("pixels", (3, size, size))}, Box((-1.0, -1.0), (1.0, 1.0)), fps=10.0)
         self._enter(self._draw(np.random.default_rng(0), num_envs))
@@ -252,8 +271,33 @@ def _rooms(state: State, size: int) -> npt.NDArray[np.uint8]:
     return (ink + open_floor[:, None] * (floor - ink) + 0.5).astype(np.uint8)
 
 
+def _whole(value: object) -> bool:
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+
+
 def _as_tuple(name: str, value: float | Sequence[float]) -> tuple[float, ...]:
-    values = tuple(value) if isinstance(value, Sequence) else (float(value),)
-    if len(values) != len(DEFAULTS.get(name, values)):
+    """The numbers of a factor, as many as it takes and each within its limits."""
+    try:
+        values = tuple(float(number) for number in (value if isinstance(value, (Sequence, np.ndarray)) else (value,)))
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"factor {name!r} takes numbers; got {value!r}.") from error
+    if len(values) != len(DEFAULTS[name]):
         raise ConfigError(f"factor {name!r} takes {len(DEFAULTS[name])} numbers; got {len(values)}.")
+    low, high = LIMITS[name]
+    if not all(low <= number <= high for number in values):  # NaN is not either
+        raise ConfigError(f"factor {name!r} is between {low:g} and {high:g}; got {value!r}.")
     return values
+
+
+def _require_room(fixed: Mapping[str, tuple[float, ...]], varied: Sequence[str]) -> None:
+    """Refuse factors that leave the disc no place in one of the rooms, whatever is drawn of those that vary."""
+    low = {name: RANGES[name][0] if name in varied else fixed[name][0] for name in DEFAULTS}
+    high = {name: RANGES[name][1] if name in varied else fixed[name][0] for name in DEFAULTS}
+    reach = high["wall_thickness"] / 2 + high["agent_radius"]
+    narrowest = min(low["wall_x"] - reach, WORLD - high["wall_x"] - reach) - (BORDER + high["agent_radius"])
+    if narrowest < 0:
+        raise ConfigError(
+            f"a disc of radius {high['agent_radius']:g} has no place beside a wall that is "
+            f"{high['wall_thickness']:g} thick at x = {low['wall_x']:g} to {high['wall_x']:g}: one of the rooms is "
+            f"{-narrowest:g} units too narrow. Lower agent_radius or wall_thickness, or move wall_x to the middle."
+        )

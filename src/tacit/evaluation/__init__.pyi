@@ -48,7 +48,9 @@ from tacit.evaluation.pictures import rates as rates
 from tacit.evaluation.pictures import rollouts as rollouts
 from tacit.evaluation.pictures import scatter as scatter
 from tacit.evaluation import probes as probes
+from tacit.evaluation.probing import Health as Health
 from tacit.evaluation.probing import ProbeReport as ProbeReport
+from tacit.evaluation.probing import health as health
 from tacit.evaluation.probing import probe as probe
 from tacit.evaluation.probing import straightness as straightness
 from tacit.evaluation.record import SCHEMA as SCHEMA
@@ -65,6 +67,7 @@ from tacit.evaluation.report import Section as Section
 from tacit.evaluation.report import Table as Table
 from tacit.evaluation.report import write_report as write_report
 from tacit.evaluation.scoring import beside_references as beside_references
+from tacit.evaluation.sections import health_section as health_section
 from tacit.evaluation.sections import imagination_section as imagination_section
 from tacit.evaluation.sections import open_loop_section as open_loop_section
 from tacit.evaluation.sections import planning_section as planning_section

@@ -17,7 +17,7 @@ from tacit._registry import suggest
 from tacit.errors import ConfigError, DataError
 from tacit.evaluation._latents import drawn, frozen
 from tacit.evaluation._rows import pooled
-from tacit.evaluation.extraction import Trainable, features, windows
+from tacit.evaluation.extraction import Features, Trainable, features, windows
 from tacit.evaluation.probes._readings import QuantityReading
 from tacit.evaluation.probes.linear import Linear
 from tacit.evaluation.probes.mlp import MLP
@@ -27,9 +27,28 @@ if TYPE_CHECKING:
     from tacit.data import Episodes
     from tacit.models import Model
 
-__all__ = ["ProbeReport", "probe", "straightness"]
+__all__ = ["Health", "ProbeReport", "health", "probe", "straightness"]
 
 Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Health:
+    """Whether held-out latents collapsed; no label is needed to know.
+
+    Attributes:
+        effective_rank: See :func:`tacit.training.effective_rank`.
+        latent_size: ``D``, the most that the effective rank can be.
+        min_std: Standard deviation of the latent component that varies least.
+        straightness: See :func:`straightness`; NaN where no episode has three observations, or a latent is of several.
+        frames: Frames that were looked at.
+    """
+
+    effective_rank: float
+    latent_size: int
+    min_std: float
+    straightness: float
+    frames: int
 
 
 @dataclass(frozen=True)
@@ -110,7 +129,7 @@ def probe(
             f"the label {target!r} holds whole numbers, which are classes; tacit.evaluation.beside_floors reads them. "
             "Store a quantity as floating-point numbers."
         )
-    latents = pooled(test.values, torch.float64, torch.device("cpu"))
+    found = health(model, test_on, seen=test, seed=seed)
     return ProbeReport(
         target=target,
         r2=linear.r2,
@@ -119,16 +138,42 @@ def probe(
         pearson_components=linear.pearson_components,
         mlp_r2=mlp.r2,
         mlp_pearson=mlp.pearson,
-        effective_rank=effective_rank(latents),
-        latent_size=latents.shape[1],
-        min_std=float(latents.std(dim=0, correction=0).min()),
-        straightness=_straightness(model, test_on, seed),
+        effective_rank=found.effective_rank,
+        latent_size=found.latent_size,
+        min_std=found.min_std,
+        straightness=found.straightness,
         alpha=linear.settings["l2"],
         frames_fit=len(fit),
         frames_test=len(test),
         seed=seed,
         actual=linear.actual.astype(np.float64),
         predicted=linear.predicted.astype(np.float64),
+    )
+
+
+def health(
+    model: Trainable, held_out: Episodes, *, frames: int = 8192, seed: int = 0, seen: Features | None = None
+) -> Health:
+    """Whether the latents of held-out episodes collapsed.
+
+    Args:
+        model: What encodes.
+        held_out: Episodes that it was not trained on.
+        frames: The most frames to encode.
+        seed: Of the drawn frames.
+        seen: The features of ``held_out``, where they are there already.
+
+    Raises:
+        DataError: if a latent is not finite or no episode is long enough.
+    """
+    test = features(model, held_out, frames=frames, seed=seed) if seen is None else seen
+    latents = pooled(test.values, torch.float64, torch.device("cpu"))
+    return Health(
+        effective_rank=effective_rank(latents),
+        latent_size=latents.shape[1],
+        min_std=float(latents.std(dim=0, correction=0).min()),
+        straightness=_straightness(model, held_out, seed),
+        frames=len(latents),
     )
 
 

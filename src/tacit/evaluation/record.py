@@ -41,6 +41,7 @@ OPTIONAL: dict[str, type | tuple[type, ...]] = {
     "planning": Mapping,
     "probe": Mapping,
     "effective_rank": (int, float),
+    "health": Mapping,
     "open_loop": Mapping,
     "energy_rank_correlation": Mapping,
     "training": Mapping,
@@ -65,8 +66,8 @@ def new_record(
         seeds: Every seed by its use, for example ``{"train": 0, "tasks": 1}``.
         config: The resolved settings: dataclasses, mappings and plain values.
         dataset_hash: ``episodes.hash()`` of the data, where there were some.
-        sections: ``planning``, ``probe``, ``effective_rank``, ``open_loop``, ``energy_rank_correlation``,
-            ``training`` and ``seconds``.
+        sections: ``planning``, ``probe``, ``effective_rank``, ``health``, ``open_loop``,
+            ``energy_rank_correlation``, ``training`` and ``seconds``.
 
     Raises:
         DataError: if the result breaks the schema.

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 from tacit.evaluation import pictures
 from tacit.evaluation.acting import ClosedLoop
 from tacit.evaluation.forecasting import OpenLoop
 from tacit.evaluation.imagination import Imagination
-from tacit.evaluation.probing import ProbeReport
+from tacit.evaluation.probing import Health, ProbeReport
 from tacit.evaluation.report import Section, Table
 from tacit.evaluation.statistics import Estimate
 
 __all__ = [
+    "health_section",
     "imagination_section",
     "open_loop_section",
     "planning_section",
@@ -90,9 +92,7 @@ def probe_section(reports: Sequence[ProbeReport], unit: str = "") -> Section:
     text = (
         "A small readout is fitted on frozen latents of training episodes and scored on held-out ones. R² is the share "
         "of the quantity's variance that is read: 1 is everything, 0 nothing, below 0 worse than a constant.\n\n"
-        f"The latents use {first.effective_rank:.1f} of {first.latent_size} dimensions (effective rank); the component "
-        f"that varies least has a standard deviation of {first.min_std:.3g}. Near 1 and near 0 they would have "
-        f"collapsed. Straightness, the mean cosine of successive steps in latent space, is {first.straightness:.2f}."
+        f"{_collapse(first)}"
     )
     table = Table(
         f"Probes on {first.frames_test} held-out frames.",
@@ -102,6 +102,22 @@ def probe_section(reports: Sequence[ProbeReport], unit: str = "") -> Section:
         ),
     )
     return Section("What the latents know", text, table, tuple(pictures.scatter(report, unit) for report in reports))
+
+
+def health_section(found: Health) -> Section:
+    """Whether the latents collapsed, where nothing is read from them."""
+    return Section("Whether the latents collapsed", f"Of {found.frames} held-out frames. {_collapse(found)}")
+
+
+def _collapse(found: Health | ProbeReport) -> str:
+    text = (
+        f"The latents use {found.effective_rank:.1f} of {found.latent_size} dimensions (effective rank); the component "
+        f"that varies least has a standard deviation of {found.min_std:.3g}. Near 1 and near 0 they would have "
+        "collapsed."
+    )
+    if math.isnan(found.straightness):
+        return text
+    return f"{text} Straightness, the mean cosine of successive steps in latent space, is {found.straightness:.2f}."
 
 
 def open_loop_section(result: OpenLoop, ranking: Estimate | None = None) -> Section:
