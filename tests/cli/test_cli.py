@@ -10,7 +10,7 @@ import pytest
 
 import tacit as tc
 from tacit.cli import commands, main, verbs
-from tacit.cli._run import Run, device, options
+from tacit.cli._run import Run, device, options, other_world
 from tacit.errors import CheckpointError, ConfigError
 
 
@@ -43,6 +43,9 @@ def test_the_overview_names_every_verb(capsys: pytest.CaptureFixture[str]) -> No
     (("probe", "nowhere"), 1, "run.json"),
     (("eval", "nowhere", "--env", "two_rooms"), 1, "nowhere"),
     (("data", "info", "nowhere"), 1, "nowhere"),
+    (("data", "chek", "nowhere"), 2, "Did you mean 'check'? There are: info, check, convert."),
+    (("demo", "--pretrained", "--seed", "3", "--out", "x"), 1, "leave out one of the two"),
+    (("demo", "--pretrained", "--out", "/dev/null"), 1, "--out is a folder to write into; /dev/null is a file"),
 ])  # fmt: skip
 def test_what_is_wrong_is_said_and_nothing_is_left(
     words: tuple[str, ...], code: int, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
@@ -165,6 +168,23 @@ def test_a_planner_that_cannot_choose_is_refused_before_training(
     agent, shown = tc.Agent.load(to / "agent"), {"state": np.zeros((1, 4), np.float32)}
     action, verdict, _ = agent.act(agent.start(seed=0, goal=shown), shown)
     assert verdict.ok and action.sum() == 1
+
+
+@pytest.mark.filterwarnings("ignore::tacit.training.CollapseWarning")
+def test_another_world_of_the_same_shapes_is_told(
+    rooms: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    to = tmp_path / "run"
+    assert run("train", str(rooms), "--to", str(to), *LIGHT) == 0
+    search = tc.planners.RandomShooting(samples=8)
+    agent = tc.Agent.load(to / "agent")
+    monkeypatch.setattr(tc.Agent, "load", lambda *_: tc.Agent(agent.model, search, agent.cost, horizon=1, hold=True))
+    monkeypatch.setattr(tc.envs, "make_goal", lambda *_: tc.envs.TwoRooms())
+    for env, told in (("reacher", True), ("two_rooms", False), ("two_rooms:layout=random", False)):
+        assert run("plan", str(to), "--env", env, "--device", "cpu") == 0
+        error = capsys.readouterr().err
+        assert ("trained on recordings of two_rooms, and reacher is another world" in error) is told
+        assert bool(other_world(to, env)) is told
 
 
 def test_an_interrupt_is_no_traceback() -> None:

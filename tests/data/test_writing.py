@@ -6,6 +6,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -225,3 +226,23 @@ def test_a_file_is_replaced_whole_or_not_at_all_and_others_can_read_it(tmp_path)
         write_atomically(place, "half \udc80")
     assert place.read_text() == "old"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["index.json", "plain"]
+
+
+@pytest.mark.parametrize(
+    ("label", "message"),
+    [
+        (np.array(["a"] * 9), "labels are numbers; got dtype <U1"),
+        (np.array([None] * 9, object), "labels are numbers; got dtype object"),
+        (np.full(9, 1j), "labels are numbers; got dtype complex128"),
+        ([1] * 9, "expected a numpy array; got list"),
+    ],
+)
+def test_labels_that_are_no_numbers_are_refused_by_name(tmp_path, label, message):
+    episode = recording(1)
+    odd = replace(episode, labels={**episode.labels, "mood": label})
+    with pytest.raises(SpecError, match=rf"episode 0, field 'label\.mood': {message}"):
+        tc.data.from_episodes([odd], SPEC)
+    with tc.data.Writer(tmp_path / "data", SPEC) as writer:
+        with pytest.raises(SpecError, match=rf"episode 0, field 'label\.mood': {message}"):
+            writer.add(odd)
+        writer.add(episode)

@@ -81,5 +81,9 @@ def run(verb: str, words: list[str]) -> None:
     functions = commands(verb)
     if list(functions) == [verb]:
         tyro.cli(functions[verb], prog=f"tacit {verb}", args=words)
+    elif words and not words[0].startswith("-") and words[0] not in functions:
+        near = suggest(words[0], functions)
+        print(f"tacit {verb}: no {words[0]!r}.{near} There are: {', '.join(functions)}.", file=sys.stderr)
+        sys.exit(2)
     else:
         tyro.extras.subcommand_cli_from_dict(functions, prog=f"tacit {verb}", args=words)

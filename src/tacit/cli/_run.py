@@ -22,7 +22,7 @@ from tacit.errors import CheckpointError, ConfigError, DataError
 if TYPE_CHECKING:
     from tacit.data import Episodes
 
-__all__ = ["Run", "device", "options"]
+__all__ = ["Run", "device", "options", "other_world"]
 
 
 @dataclass(frozen=True)
@@ -99,6 +99,33 @@ class Run:
                 "trained on, and are left out"
             )
         return fit_on, apart
+
+
+def other_world(run: Path, env: str) -> str:
+    """A word of warning where the data of a run were collected in another world than ``env``, else nothing.
+
+    Shapes alone cannot tell worlds apart. Options, such as another layout, do not make another world.
+    """
+    from tacit import envs
+    from tacit.data.reading import collection_note
+
+    try:
+        noted = json.loads(collection_note(Path(Run.load(run).data)).read_bytes())["env"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""  # it is not known where the data came from
+    if not isinstance(noted, str) or noted.partition(":")[0] not in envs.names() or _world(noted) == _world(env):
+        return ""
+    return (
+        f"warning: {run} was trained on recordings of {_world(noted)}, and {_world(env)} is another world: what the "
+        "agent does there says little of either."
+    )
+
+
+def _world(env: str) -> str:
+    """The name of an environment without its options."""
+    kind, _, words = env.partition(":")
+    adapted = [word for word in words.split(",") if word and "=" not in word]
+    return ":".join((kind, *adapted))
 
 
 def options(words: tuple[str, ...]) -> dict[str, Any]:

@@ -23,7 +23,7 @@ LEAD = (
 WORLD = (0.0, 64.0, 64.0, 0.0)
 
 
-def demo(*, out: Path = Path("tacit-demo"), pretrained: bool = False, seed: int = 0) -> None:
+def demo(*, out: Path = Path("tacit-demo"), pretrained: bool = False, seed: int | None = None) -> None:
     """Teach an agent Two Rooms from nothing but random wandering, and measure it on 200 goals it has not seen.
 
     For example: tacit demo --pretrained --out tour
@@ -31,10 +31,16 @@ def demo(*, out: Path = Path("tacit-demo"), pretrained: bool = False, seed: int 
     Args:
         out: Where to write the data, the run, report.json and index.html.
         pretrained: Use the model that comes with Tacit in place of training one.
-        seed: Of the data and the training; the tasks are the same for every seed.
+        seed: Of the data and the training, 0 where it is not said; the tasks are the same for every seed.
     """
     import tacit as tc
+    from tacit.errors import ConfigError
 
+    if out.exists() and not out.is_dir():
+        raise ConfigError(f"--out is a folder to write into; {out} is a file. Name another place.")
+    if pretrained and seed is not None:
+        raise ConfigError("--seed is of a training, and --pretrained has none: leave out one of the two.")
+    seed = seed or 0
     seconds: dict[str, float] = {}
     recipe = tc.recipes.load("two_rooms")()
     with stage("collect", "recording random wandering", seconds):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -33,7 +34,7 @@ def eval_(
         to: Where to write report.json and index.html; RUN/eval where it is not said.
     """
     import tacit as tc
-    from tacit.cli._run import Run
+    from tacit.cli._run import Run, other_world
     from tacit.cli._run import device as chosen
     from tacit.cli.demo import said
 
@@ -41,6 +42,8 @@ def eval_(
     place = chosen(device)
     agent = tc.Agent.load(run / "agent", place)
     world = tc.envs.make_goal(env)
+    if warning := other_world(run, env):
+        print(warning, file=sys.stderr)
     runs = tc.evaluation.beside_references(
         agent, world, policy=agent.proposal, episodes=episodes, seed=seed, film=6, told=said
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -32,8 +33,12 @@ def plan(
     """
     import tacit as tc
     from tacit.cli._run import device as chosen
+    from tacit.cli._run import other_world
 
-    decision = tc.evaluation.decide(tc.Agent.load(run / "agent", chosen(device)), tc.envs.make_goal(env), seed)
+    agent, world = tc.Agent.load(run / "agent", chosen(device)), tc.envs.make_goal(env)
+    if warning := other_world(run, env):
+        print(warning, file=sys.stderr)
+    decision = tc.evaluation.decide(agent, world, seed)
     print("iteration       best       mean   rejected")
     for index, step in enumerate(decision.plan.trace):
         print(f"{index:>9} {float(step.best[0]):>10.4g} {float(step.mean[0]):>10.4g} {int(step.rejected[0]):>10}")

@@ -47,7 +47,9 @@ class Defect(DataError):
 
 def label_schema(episode: Episode) -> Labels:
     """The dtype and shape of one step of each label of ``episode``."""
-    return {name: (str(value.dtype), value.shape[1:]) for name, value in episode.labels.items()}
+    arrays = {name: value for name, value in episode.labels.items() if isinstance(value, np.ndarray)}
+    found = {name: (str(value.dtype), value.shape[1:]) for name, value in arrays.items()}
+    return {name: found.get(name, ("float32", ())) for name in episode.labels}  # what is no array is refused later
 
 
 def problems(episode: Episode, spec: Spec, labels: Labels) -> Iterator[tuple[str, str]]:
@@ -70,6 +72,9 @@ def problems(episode: Episode, spec: Spec, labels: Labels) -> Iterator[tuple[str
             yield field, "the label is missing; every episode of a dataset has the same labels."
         elif name not in labels:
             yield field, f"the other episodes have no such label, only {', '.join(sorted(labels)) or 'none'}."
+        elif isinstance(value := episode.labels[name], np.ndarray) and value.dtype.kind not in "biuf":
+            advice = "Store names as whole numbers, which are classes, and what holds for a whole episode as its task."
+            yield field, f"labels are numbers; got dtype {value.dtype}. {advice}"
         else:
             dtype, shape = labels[name]
             yield from _array(field, episode.labels[name], (steps, *shape), dtype)

@@ -74,8 +74,9 @@ def info(path: str | os.PathLike[str], reader: str | Reader | None = None, **opt
 
 
 def check(path: str | os.PathLike[str], reader: str | Reader | None = None, **options: Any) -> list[Finding]:
-    """Everything that is wrong with the dataset at ``path``: every byte is read, every episode checked, and
-    statistics that are kept beside the episodes are compared with them.
+    """Everything that is wrong with the dataset at ``path``: every byte is read and every episode checked.
+
+    Statistics that are kept beside the episodes are compared with them.
 
     Returns:
         The findings, none for a sound dataset.

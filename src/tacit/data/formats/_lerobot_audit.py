@@ -1,4 +1,4 @@
-"""Whether the statistics of a LeRobot dataset are those of its episodes; nothing that is read depends on most of them."""
+"""Whether the statistics of a LeRobot dataset are those of its episodes; reading needs hardly any of them."""
 
 from __future__ import annotations
 
