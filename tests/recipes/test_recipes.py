@@ -120,6 +120,18 @@ def test_a_world_model_looks_with_the_encoder_of_motion(name: str, episodes: tc.
     assert len(mine) == 1 and mine[0].equal(eye.encoder.state_dict()["levels.0.0.up.weight"])
 
 
+@pytest.mark.filterwarnings("ignore:Initializing zero-element")
+def test_a_planner_is_tried_before_a_training() -> None:
+    seen = {"state": tc.Modality("vector", (2,))}
+    recipe = tc.recipes.TwoRooms()
+    for space in (tc.Box((-1.0,), (1.0,)), tc.Box((), ())):
+        recipe.check(recipe.build_model(tc.Spec(seen, space), 0))
+    model = recipe.build_model(tc.Spec(seen, tc.types.Discrete(3)), 0)
+    with pytest.raises(ConfigError, match=r"searches a Box.*--set 'acting\.planner="):
+        recipe.check(model)
+    recipe.with_options({"acting.planner": {"name": "cem"}}).check(model)
+
+
 def test_one_seed_gives_one_model() -> None:
     spec = tc.envs.TwoRooms().spec
     first, again, other = (tc.recipes.TwoRooms().build_model(spec, seed) for seed in (3, 3, 4))

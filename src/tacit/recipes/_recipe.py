@@ -184,6 +184,8 @@ class AgentRecipe(Recipe):
         """
         super().check(model)
         agent = self.build_agent(model)
+        if not agent.space.size:
+            return  # a model of what nobody acts on may be trained, and has nothing to search
         try:
             agent.planner(_bowl, agent.space, horizon=1, batch=1, generator=torch.Generator().manual_seed(0))
         except ConfigError as error:
