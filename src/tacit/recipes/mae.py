@@ -20,7 +20,8 @@ class MAE(MaskedRecipe):
     Three quarters of the patches are hidden, and their pixels, each patch normalised by itself, are told by mean
     squared error. AdamW with betas 0.9 and 0.95, weight decay 0.05, a cosine after a twentieth of the steps, crops of
     20 to 100 % with flips left out. For films: ``clip=16``, ``model.frameskip=4`` and
-    ``masking.options={"ratio": 0.9, "tube": true}`` (VideoMAE).
+    ``masking.options={"ratio": 0.9, "tube": true}`` (VideoMAE, whose code, as recalled, normalises each channel of a
+    patch by itself).
     """
 
     model: Mapping[str, Any] = field(default_factory=lambda: {"target": "pixels"})
