@@ -98,6 +98,20 @@ def test_tokens_of_films_know_their_grid_and_so_does_the_floor_of_raw_patches():
     assert found["raw"][0].values.shape[:2] == (4, 64)
 
 
+def test_raw_films_are_of_the_windows_that_labels_are_of():
+    """A brightness of the last frame, which raw pixels tell exactly where they are of the same window."""
+    rng, made = np.random.default_rng(0), []
+    for _ in range(30):
+        pixels = rng.integers(0, 256, (6, 1, 1, 1)).astype(np.uint8) * np.ones((1, 3, 16, 16), np.uint8)
+        bright = pixels.mean((1, 2, 3))[:, None].astype(np.float32)
+        made.append(Episode({"pixels": pixels}, np.zeros((5, 0), np.float32), labels={"bright": bright}))
+    films = from_episodes(made, PICTURES)
+    model = MaskedModel.for_spec(PICTURES, "nano", frames=4, **NANO)
+    model.fit(films.statistics())
+    found = ev.sources(model, fit_on=films[:20], test_on=films[20:])
+    assert ev.readings(found, "bright", ev.probes.Linear())["raw"].score > 0.999
+
+
 def test_a_world_model_is_encoded_in_evaluation_mode_of_what_it_sees():
     episodes = recordings(4, length=6)
     model = WorldModel.for_spec(episodes.spec, latent=8).train()
