@@ -88,7 +88,7 @@ JOBS = {
 
 def command(job: Job, seed: int, data: Path, work: Path) -> list[str]:
     """What a person would type."""
-    options = {"size": "nano", "training.threads": 1, "probe_every": 0, **job.options}
+    options = {"size": "nano", "training.threads": 1, **job.options}
     words = [part for name, value in options.items() for part in ("--set", f"{name}={json.dumps(value)}")]
     place, source = work / f"{job.recipe}_{job.data}{seed}", data / job.data / "train"
     how = ["--recipe", job.recipe, "--steps", str(job.steps), "--seed", str(seed)]
