@@ -7,10 +7,12 @@ import pytest
 import torch
 
 import tacit as tc
+from tacit.masking import RandomPatches
+from tacit.models import MaskedModel
 from tacit.nn import collectives
-from tacit.objectives import Prediction, SIGReg, TimeSimilarity
+from tacit.objectives import MaskedPrediction, Prediction, SIGReg, TimeSimilarity
 from tacit.objectives.sigreg import collapsed, epps_pulley, floor
-from tacit.training import CollapseWarning, effective_rank
+from tacit.training import CollapseWarning, Masked, effective_rank
 from tacit.training.monitor import Asked, Monitor, measure
 from training import small
 
@@ -104,6 +106,28 @@ def test_a_training_that_collapses_says_so(tmp_path: Path) -> None:
     assert "warning" in report.log[-1]
     report = tc.train(small.model(), Prediction() + 0.1 * SIGReg(16), clips, to=tmp_path / "b", **options)
     assert not any("warning" in row for row in report.log)
+
+
+@pytest.mark.parametrize("positions", ["sincos", "learned", "rope"])
+@pytest.mark.parametrize("target", ["ema", "pixels"])
+def test_a_masked_model_that_sees_nothing_is_found_out(tmp_path: Path, positions: str, target: str) -> None:
+    """Its tokens differ from place to place and from mask to mask all the same."""
+    spec = tc.Spec({"pixels": tc.Modality("pixels", (3, 16, 16))})
+    pictures = np.random.default_rng(0).integers(0, 256, (40, 1, 3, 16, 16), dtype=np.uint8)
+    nobody = np.zeros((0, 0), np.float32)
+    clips = tc.data.from_episodes([tc.types.Episode({"pixels": one}, nobody) for one in pictures], spec).clips(1)
+    options = {"width": 36, "depth": 2, "heads": 2, "predictor_width": 36, "predictor_depth": 1, "predictor_heads": 2}
+    torch.manual_seed(0)
+    model = MaskedModel.for_spec(spec, patch=4, positions=positions, target=target, **options)
+    masks = [Masked(RandomPatches(), model.grid)]
+    run = {"steps": 102, "seed": 0, "batch_size": 8, "log_every": 1, "threads": 1, "transforms": masks}
+    report = tc.train(model, MaskedPrediction(), clips, lr=1e-4, to=tmp_path / "seeing", **run)
+    assert not any("warning" in row for row in report.log)
+
+    torch.nn.init.zeros_(model.encoder.patches.weight)
+    advice = "the copy of the encoder .*ema nearer to 1" if target == "ema" else "smaller learning rate"
+    with pytest.warns(CollapseWarning, match=advice):
+        tc.train(model, MaskedPrediction(), clips, lr=0.0, to=tmp_path / "blind", **run)
 
 
 def test_the_rank_of_few_wide_latents_is_that_of_their_covariance() -> None:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from tacit._registry import suggest
 from tacit.errors import ConfigError, SpecError
 from tacit.nn.encoders import Normalizer
-from tacit.types import Array, Discrete, Forecast, Spec, Statistics
+from tacit.types import Array, Clip, Discrete, Forecast, Spec, Statistics
 
 __all__ = ["Dynamics", "Model", "PerceptionModel", "preset"]
 
@@ -112,6 +112,17 @@ class Model(nn.Module):
                     f"the model's Spec has {len(part.mean)}."
                 )
             part.fit(statistics.mean[name], statistics.std[name])
+
+    @torch.no_grad()
+    def telling(self, _clip: Clip, outcome: Any, /) -> Tensor:
+        """Latents ``[B, T, D]`` that vary only where the model tells observations apart; training watches their health.
+
+        Args:
+            _clip: As :meth:`forecast` got it.
+            outcome: What :meth:`forecast` made of it.
+        """
+        found: Tensor = outcome.latents
+        return found
 
     @torch.no_grad()
     def update_target(self, decay: float) -> None:

@@ -22,6 +22,9 @@ from tacit.types import Array, Clip, Completion, Mask, Spec
 
 __all__ = ["MaskedModel", "MaskedModelConfig"]
 
+TOLD = 64
+"""Places of a window by which a training is watched."""
+
 
 @dataclass(frozen=True)
 class MaskedModelConfig:
@@ -223,6 +226,27 @@ class MaskedModel(PerceptionModel):
                 seen.append((told, _gathered(targets, mask.context), self._distances(mask.context, block)))
         dense = [tuple(part) for part in zip(*seen, strict=True)]
         return Completion(contexts[0], tuple(predictions), tuple(wanted), *dense)
+
+    @torch.no_grad()
+    def telling(self, clip: Clip, _outcome: Completion, /) -> Tensor:
+        """Tokens of whole windows by the context encoder, less what all windows have in common at a place.
+
+        Positions alone keep the tokens of different places apart, whatever an encoder sees, and the tokens of a masked
+        window also say which places are hidden: neither says anything about what is there.
+
+        Args:
+            clip: Windows, with or without masks; of a single one the tokens are given as they are.
+            _outcome: Not looked at.
+
+        Returns:
+            ``[B, N, D]`` at up to 64 places; their mean is that of the tokens.
+        """
+        statistics = self.statistics_of(self.config.modality)
+        tokens: Tensor = self.encoder(self._values(clip.observation), *statistics)[:, self.config.cls :]
+        tokens = tokens[:, :: -(-tokens.shape[1] // TOLD)].float()
+        if len(tokens) == 1:
+            return tokens
+        return tokens - tokens.mean(dim=0) + tokens.mean(dim=(0, 1))
 
     def _predicted(self, context: Tensor, mask: Mask, token: int) -> list[Tensor]:
         """Predictions of each block by itself; blocks of one size go through the predictor together."""

@@ -22,10 +22,10 @@ from tacit.nn.collectives import all_mean, broadcast, everywhere, world_size
 from tacit.objectives import Losses, Objective, Outcome, SIGReg, Variance
 from tacit.training.config import TrainingConfig, configured
 from tacit.training.log import Log, Record, read_log
-from tacit.training.monitor import Asked, Monitor
+from tacit.training.monitor import FOLLOW, REGULARISE, SLOW, Asked, Monitor
 from tacit.training.optimizer import descend
 from tacit.training.state import State, derived
-from tacit.types import Clip, Transform
+from tacit.types import Clip, Completion, Transform
 
 __all__ = ["TrainingReport", "Watch", "train"]
 
@@ -157,7 +157,10 @@ class _Loop:
         self.steps, self.seed = steps, seed
         kinds = {type(term) for term, weight in state.objective.terms() if weight > 0}
         asked: Asked = "gaussian" if SIGReg in kinds else "unit" if Variance in kinds else ""
-        self.monitor = Monitor(asked, patience=max(100, round(config.warmup * steps)))
+        advice = REGULARISE
+        if not asked and state.model.gives is Completion:
+            advice = SLOW if state.model.target_encoder is None else FOLLOW
+        self.monitor = Monitor(asked, max(100, round(config.warmup * steps)), advice)
 
     def run(self, to: Path) -> None:
         """Train to the end."""
@@ -167,13 +170,13 @@ class _Loop:
         batches = self.clips.batches(self.seed, config.batch_size, first, config.prefetch)
         with closing(batches), Log(to, first, self.steps, config.tensorboard, config.progress, _rank()) as log:
             for step in range(first, self.steps):
-                clip = _share(next(batches))
+                clip = self.transformed(step, _share(next(batches)))
                 losses, forecast, norm = self.update(step, clip)
                 log.advance(step)
                 watched = self.watched(step)
                 if step % config.log_every == 0 or step + 1 == self.steps or watched:
                     seconds = time.perf_counter() - started
-                    health = self.monitor.look(step, forecast.latents)
+                    health = self.monitor.look(step, self.telling(clip, forecast))
                     log.write(self.record(step, losses, norm, seconds) | health | watched)
                 if state.step % config.checkpoint_every == 0 or state.step == self.steps:
                     # A run that resumes drops the lines after its checkpoint and writes none of those before it anew.
@@ -193,6 +196,12 @@ class _Loop:
         state.model.update_target(config.decay(step, self.steps))
         state.step = step + 1
         return losses, forecast, norm
+
+    def telling(self, clip: Clip, outcome: Outcome) -> Tensor:
+        """The latents whose health is watched."""
+        model = self.state.model
+        with torch.autocast(model.device.type, torch.bfloat16, enabled=self.config.precision == "bf16"):
+            return model.telling(clip, outcome)
 
     def watched(self, step: int) -> dict[str, float]:
         """What the watch finds after ``step``, if it is time."""
@@ -215,9 +224,8 @@ class _Loop:
         return clip
 
     def judge(self, step: int, clip: Clip) -> tuple[Losses, Outcome]:
-        """Forecast and losses of a clip; a pure function of the weights, the clip, the seed and the step."""
+        """Forecast and losses of a transformed clip; a pure function of weights, clip, seed and step."""
         model, objective = self.state.model, self.state.objective
-        clip = self.transformed(step, clip)
         _seed(model.device, derived(self.seed, 1, step, _rank()))
         with torch.autocast(model.device.type, torch.bfloat16, enabled=self.config.precision == "bf16"):
             forecast = model.forecast(clip, **objective.needs())

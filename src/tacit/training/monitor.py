@@ -20,6 +20,15 @@ SLICES = 64
 RANK = 1.1
 DEAD = 1e-2
 STILL = 0.1
+REGULARISE = (
+    "Give the regulariser a larger weight (SIGReg, VICReg), make the batch larger, or add inverse dynamics if what "
+    "moves is lost."
+)
+FOLLOW = (
+    "No regulariser keeps these latents apart, only the copy of the encoder that gives the targets: let it follow more "
+    "slowly (ema nearer to 1), take a smaller learning rate or a longer warm-up, or hide less of what is seen."
+)
+SLOW = "Take a smaller learning rate or a longer warm-up, and look at the input: is there anything to tell apart?"
 
 
 class CollapseWarning(UserWarning):
@@ -75,10 +84,11 @@ class Monitor:
     Args:
         asked: What the objective asks of the latents: ``unit`` variance, ``gaussian``, or nothing of the kind.
         patience: Steps at the start in which nothing is said.
+        advice: What to do about a collapse: ``REGULARISE``, ``FOLLOW`` or ``SLOW``.
     """
 
-    def __init__(self, asked: Asked, patience: int) -> None:
-        self._asked, self._patience, self._count = asked, patience, 0
+    def __init__(self, asked: Asked, patience: int, advice: str = REGULARISE) -> None:
+        self._asked, self._patience, self._advice, self._count = asked, patience, advice, 0
 
     def look(self, step: int, latents: Tensor) -> dict[str, float | str]:
         """Entries for the log line of ``step``: the health of latents ``[B, T, D]``, and ``warning`` where due."""
@@ -94,8 +104,7 @@ class Monitor:
             entries["warning"] = complaint
             if self._count == 1:
                 warnings.warn(
-                    f"the representation collapses at step {step}: {complaint}. Give the regulariser a larger weight "
-                    "(SIGReg, VICReg), make the batch larger, or add inverse dynamics if what moves is lost.",
+                    f"the representation collapses at step {step}: {complaint}. {self._advice}",
                     CollapseWarning,
                     stacklevel=4,
                 )

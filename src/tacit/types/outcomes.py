@@ -35,7 +35,7 @@ class Completion:
     """What a masked model makes of a clip; all that masked objectives read.
 
     Attributes:
-        latents: ``[B, N, D]`` of visible tokens, from the context encoder.
+        latents: ``[B, N, D]`` of the visible tokens of the first mask, from the context encoder.
         predictions: ``[B, M, D']`` for each target block of each mask.
         targets: The same shapes: what was there.
         visible: Where asked for, ``[B, K, D']`` predicted for the visible tokens of each mask, else empty.
