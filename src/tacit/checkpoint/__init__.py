@@ -14,8 +14,8 @@ Nothing is pickled and nothing in a checkpoint names code to run.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any, TypeVar, overload
 
@@ -52,6 +52,12 @@ __all__ = [
     "save",
     "start_from",
 ]
+
+FREE = {
+    *("spec", "modality", "modalities", "encoders", "frames", "frameskip", "side", "whole"),
+    *("target", "normalised_pixels", "mask_tokens", "checkpointing", "dropout", "tune", "tune_last", "tune_rank"),
+}
+"""Options in which a model may differ from the one whose weights it starts from, if its parameters are alike."""
 
 
 @dataclass(frozen=True)
@@ -151,22 +157,44 @@ def load_model(path: str | Path, device: str | torch.device = "cpu", *, kind: ty
 def start_from(model: Model, path: str | Path) -> None:
     """Give a model the weights of another one alike, which may have been made for longer windows or larger pictures.
 
-    Parameters and statistics are copied, tables that only depend on the size of the input stay.
+    Parameters and statistics are copied, tables that only depend on the size of the input stay. Options that change
+    what the weights mean, such as heads and positions, have to be the same; those of input and training may differ.
 
     Args:
         model: The model to change.
         path: The checkpoint, or the run, to take them from.
 
     Raises:
-        CheckpointError: if a parameter is missing, unknown or of another shape.
+        CheckpointError: if an option that matters is another one, or a parameter is missing, unknown or of another
+            shape.
     """
     other = load_model(path, kind=type(model))
+    different = list(_differences(model.config, other.config))
+    if different:
+        raise CheckpointError(
+            f"the weights of {path} are of another model: {'; '.join(different)}. Build the model with the options of "
+            "the checkpoint; only those of input and training, such as frames and side, may differ."
+        )
     mine, theirs = dict(model.named_parameters()), dict(other.named_parameters())
     compare(shapes(mine), shapes(theirs), str(path))
     with torch.no_grad():
         for name, value in mine.items():
             value.copy_(theirs[name])
     model.fit(other.statistics)
+
+
+def _differences(mine: Any, theirs: Any, prefix: str = "") -> Iterator[str]:
+    """Options that change what weights do, of two configurations of one kind, and are not the same in both."""
+    for name in (field.name for field in fields(mine) if field.name not in FREE):
+        expected, found = vars(mine)[name], vars(theirs)[name]
+        if is_dataclass(expected) and type(expected) is type(found):
+            yield from _differences(expected, found, f"{prefix}{name}.")
+        elif expected != found:
+            yield f"{prefix}{name}: expected {_short(expected)}, found {_short(found)}"
+
+
+def _short(option: Any) -> str:
+    return type(option).__name__ if is_dataclass(option) else repr(option)
 
 
 def _hint(found: type[Model], kind: type[Model]) -> str:

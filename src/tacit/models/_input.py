@@ -13,6 +13,9 @@ from tacit.types import Array, Modality, Spec
 
 __all__ = ["channels_first", "chosen", "grid_size"]
 
+EVEN, MOST = 1e-6, 1000
+"""How near to a whole number is whole; the frameskips that are tried for advice."""
+
 
 def chosen(spec: Spec, name: str) -> str:
     """The modality to look at: the named one, or the first camera, or else the first of all.
@@ -35,12 +38,34 @@ def grid_size(spec: Spec, name: str, frames: int, frameskip: int, side: int) -> 
         frames: Observations in a window.
         frameskip: Steps from one to the next.
         side: Height and width of the pictures that come, if not those of the Spec.
+
+    Raises:
+        ConfigError: if observations of a series would overlap in a window, which is read as one even signal.
     """
     modality = spec.modalities[name]
     if modality.kind == "pixels":
         picture = (side, side) if side else modality.shape[1:]
         return picture if frames == 1 else (frames, *picture)
-    return (frames if modality.kind == "vector" else frames * spec.samples(name, frameskip),)
+    if modality.kind == "vector":
+        return (frames,)
+    if frames > 1:
+        _check_even(spec, name, frameskip)
+    return (frames * spec.samples(name, frameskip),)
+
+
+def _check_even(spec: Spec, name: str, frameskip: int) -> None:
+    """Observations of a series follow on each other without gap or overlap only where each has as many samples."""
+    rate = spec.modalities[name].rate or spec.fps
+    if abs(frameskip * rate / spec.fps - round(frameskip * rate / spec.fps)) < EVEN:
+        return
+    fitting = [skip for skip in range(1, MOST) if abs(skip * rate / spec.fps - round(skip * rate / spec.fps)) < EVEN]
+    fits = min(fitting, key=lambda skip: abs(skip - frameskip), default=0)
+    advice = f"frameskip={fits} fits" if fits else "No frameskip fits; read the signal at another fps"
+    raise ConfigError(
+        f"a window of {name!r} is read as one even signal, so that its observations must have a whole number of "
+        f"samples each; a rate of {rate:g} at {spec.fps:g} steps a second makes {frameskip * rate / spec.fps:g} with "
+        f"frameskip={frameskip}. {advice}, or take frames=1."
+    )
 
 
 def channels_first(
