@@ -281,6 +281,22 @@ def test_a_changed_picture_or_option_is_another_dataset(photos):
     assert not np.array_equal(second.clips(1).batch(0, 0, 5).observation["pixels"], before)
 
 
+def test_copies_are_found_whatever_they_are_called(tmp_path):
+    for number in range(6):
+        put(tmp_path / f"here/cat/{number}.png", colours(8, 8, number % 2))
+        put(tmp_path / f"here/dog/{number}.png", colours(8, 8, 2))
+    put(tmp_path / "there/ape/0.png", colours(8, 8, 5))
+    put(tmp_path / "there/cat/copy.png", colours(8, 8, 1))
+    put(tmp_path / "there/dog/other.png", colours(8, 8, 1))
+    here, there = tc.data.open(tmp_path / "here"), tc.data.open(tmp_path / "there")
+    assert len(set(here.digests())) == 3
+    left = here.without(here[:1])
+    assert [left.file(index)[-9:] for index in range(3)] == ["cat/1.png", "cat/3.png", "cat/5.png"]
+    kept = there.without(here)
+    names = [Path(kept.file(index)).name for index in range(len(kept))]
+    assert names == ["0.png", "other.png"], "a copy under another label is another episode"
+
+
 def test_a_link_to_a_folder_above_ends(photos):
     (photos / "dog" / "up").symlink_to(photos, target_is_directory=True)
     assert len(tc.data.open(photos, size=8)) == 5

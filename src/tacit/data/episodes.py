@@ -142,7 +142,11 @@ class Episodes(Sequence[Episode]):
         return combine(self.spec, [self._storage.digest(int(index)) for index in self._indices])
 
     def digests(self) -> tuple[str, ...]:
-        """A hash of the spec and the content of each of these episodes, in order."""
+        """A hash of the spec and the content of each of these episodes, in order: copies have the same.
+
+        Of what is read straight from files, content is their bytes, whatever they are called, with the options that
+        they are read with; a copy in another class is another episode.
+        """
         spec = combine(self.spec, ())
         parts = (self._storage.digest(int(index)) for index in self._indices)
         return tuple(hashlib.sha256(f"{spec} {part}".encode()).hexdigest() for part in parts)

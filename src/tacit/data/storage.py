@@ -16,7 +16,18 @@ from tacit._config import from_json, to_json
 from tacit.data.findings import Finding, Labels
 from tacit.types import Array, Episode, Spec
 
-__all__ = ["Arena", "Audited", "Format", "Reader", "Storage", "combine", "digest", "files_digest", "rows"]
+__all__ = [
+    "Arena",
+    "Audited",
+    "Format",
+    "Reader",
+    "Storage",
+    "combine",
+    "content_digest",
+    "digest",
+    "files_digest",
+    "rows",
+]
 
 
 class Storage(Protocol):
@@ -141,6 +152,15 @@ def combine(spec: Spec, parts: Collection[str]) -> str:
     """One hash of a spec and of the hashes of its episodes."""
     plain = to_json(from_json(Spec, to_json(spec)))  # the way a file has it: 1 and 1.0 are the same bound
     return hashlib.sha256(json.dumps([plain, list(parts)], sort_keys=True).encode()).hexdigest()
+
+
+def content_digest(files: Sequence[Path]) -> str:
+    """A hash of the bytes of ``files``, one after the other; their names do not count."""
+    total = hashlib.sha256()
+    for path in files:
+        with path.open("rb") as file:
+            total.update(hashlib.file_digest(file, "sha256").digest())
+    return total.hexdigest()
 
 
 def files_digest(root: Path, files: Collection[Path]) -> str:

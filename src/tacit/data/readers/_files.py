@@ -17,7 +17,7 @@ import numpy.typing as npt
 from tacit._config import to_json
 from tacit.data.cache import filled
 from tacit.data.findings import Labels
-from tacit.data.storage import Arena, files_digest
+from tacit.data.storage import Arena, content_digest
 from tacit.errors import DataError
 from tacit.types import Array, Episode, Spec
 
@@ -149,13 +149,16 @@ class FileStorage(ABC):
         return str(self.found.files[self.sources[index]])
 
     def digest(self, index: int) -> str:
-        """A hash of the bytes of the file, its class, the options, and which of its episodes this is."""
+        """A hash of the bytes of the file, the name of its class, the options, and which of its episodes this is.
+
+        Names of files do not count, so that copies are found. The class does: the same picture in two classes is two
+        episodes, as everywhere else, where labels are part of what an episode holds.
+        """
         source = int(self.sources[index])
         if source not in self._sums:
-            parts = self.parts(self.found.files[source])
-            self._sums[source] = files_digest(self.found.files[source].parent, parts)
+            self._sums[source] = content_digest(self.parts(self.found.files[source]))
         place = index - int(np.searchsorted(self.sources, source))
-        facts = [self._options, self.found.task(source), int(self.found.numbers[source]), place, self._sums[source]]
+        facts = [self._options, self.found.task(source), place, self._sums[source]]
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
     def arena(self, indices: npt.NDArray[np.int64], modalities: Collection[str]) -> Arena:
