@@ -116,6 +116,22 @@ def test_visible_tokens_are_weighted_by_their_distance_to_the_hidden() -> None:
     assert objective.needs() == {"visible": True}
 
 
+def test_the_weight_of_the_dense_loss_rises_first(tmp_path: Path) -> None:
+    recordings = [Episode({"pixels": one.numpy()}, np.zeros((0, 0), np.float32)) for one in pictures(8, 1, 3, 16, 16)]
+    clips, model = tc.data.from_episodes(recordings, PICTURES).clips(1), made()
+    objective = MaskedPrediction("l1") + 0.5 * VisiblePrediction(warmup=0.5)
+    run = {"steps": 4, "seed": 0, "batch_size": 4, "log_every": 1, "threads": 1}
+    masks = [Masked(tc.masking.RandomPatches(), model.grid)]
+    log = tc.train(model, objective, clips, to=tmp_path / "run", transforms=masks, **run).log
+    weights = [float(row["weighted/visible_prediction"]) / float(row["loss/visible_prediction"]) for row in log]
+    assert weights == pytest.approx([0.25, 0.5, 0.5, 0.5])
+    assert [row["weighted/masked_prediction"] for row in log] == [row["loss/masked_prediction"] for row in log]
+    totals = [float(row["weighted/visible_prediction"]) + float(row["weighted/masked_prediction"]) for row in log]
+    assert totals == pytest.approx([row["loss"] for row in log])
+    with pytest.raises(ConfigError, match="warmup is a share of the training, between 0 and 1; got 100"):
+        VisiblePrediction(warmup=100)
+
+
 @pytest.mark.parametrize(("spec", "options", "shape", "grid"), [
     (PICTURES, {"frames": 4, "patch": 8}, (4, 3, 16, 16), (2, 2, 2)),
     (PICTURES, {"frames": 4, "patch": 8, "positions": "rope", "width": 36}, (4, 3, 16, 16), (2, 2, 2)),
@@ -209,5 +225,41 @@ def test_a_model_for_longer_windows_starts_from_the_weights_of_another(tmp_path:
     assert all(torch.equal(value, parameters[name]) for name, value in long.named_parameters())
     assert long.statistics == short.statistics
     assert long.grid == (4, 2, 2)
-    with pytest.raises(CheckpointError, match=r"expected torch\.float32 \[24"):
-        tc.checkpoint.start_from(made(frames=8, patch=8), tmp_path / "model")
+    larger = made(frames=8, side=32, **options)
+    tc.checkpoint.start_from(larger, tmp_path / "model")
+    assert larger.grid == (4, 4, 4)
+    with pytest.raises(CheckpointError, match=r"another model: width: expected 24, found 36; predictor_width: exp"):
+        tc.checkpoint.start_from(made(**{**options, "width": 24, "predictor_width": 24}), tmp_path / "model")
+    colourless = Spec({"pixels": Modality("pixels", (1, 16, 16))})
+    with pytest.raises(CheckpointError, match=r"encoder.patches.weight.*expected torch\.float32 \[36, 1"):
+        tc.checkpoint.start_from(made(colourless, frames=8, **options), tmp_path / "model")
+
+
+@pytest.mark.parametrize(("skip", "fits"), [(1, 2), (3, 2), (5, 4)])
+def test_a_window_of_a_signal_has_no_seams(skip: int, fits: int) -> None:
+    """At 2.5 samples a step, observations of 3 samples begin with the last one of those before every second time."""
+    uneven = Spec({"ecg": Modality("series", (1,), rate=25.0)}, fps=10.0)
+    with pytest.raises(ConfigError, match=rf"makes {2.5 * skip:g} with frameskip={skip}\. frameskip={fits} fits, or"):
+        made(uneven, frames=6, frameskip=skip)
+    assert made(uneven, frameskip=1, patch=1).grid == (3,)
+    recording = Episode({"ecg": np.arange(250, dtype=np.float32)[:, None]}, np.zeros((99, 0), np.float32))
+    clips = tc.data.from_episodes([recording], uneven).clips(6, frameskip=fits)
+    steps = np.diff(clips.batch(0, 0, 8).observation["ecg"].flatten(1).numpy())
+    assert (steps == 1).all()
+    assert made(uneven, frames=6, frameskip=fits, patch=5).grid == (3 * fits,)
+    odd = Spec({"ecg": Modality("series", (1,), rate=100.0)}, fps=2**0.5)
+    with pytest.raises(ConfigError, match="No frameskip fits; read the signal at another fps, or take frames=1"):
+        made(odd, frames=2)
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "was"),
+    [("heads", 3, 2), ("predictor_heads", 3, 2), ("positions", "sincos", "'rope'"), ("norm_eps", 1e-5, "1e-06")],
+)
+def test_weights_of_another_architecture_are_refused_though_shapes_agree(
+    tmp_path: Path, option: str, value: object, was: str
+) -> None:
+    options = {"positions": "rope", "width": 36, "predictor_width": 36}
+    tc.checkpoint.save(tmp_path / "model", made(**options))
+    with pytest.raises(CheckpointError, match=rf"{option}: expected {value!r}, found {was}\. Build the model"):
+        tc.checkpoint.start_from(made(**{**options, option: value}), tmp_path / "model")

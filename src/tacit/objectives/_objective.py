@@ -85,14 +85,20 @@ class Objective(nn.Module):
         """Each term's class, weight and options, as plain values."""
         return [{"term": type(term).__name__, "weight": weight, **term.options()} for term, weight in self.terms()]
 
-    def forward(self, forecast: Outcome, seed: int = 0) -> Losses:
+    def forward(self, forecast: Outcome, seed: int = 0, done: float = 1.0) -> Losses:
         """The loss of a forecast; terms that draw at random draw from ``seed`` alone, alike on every process.
+
+        Args:
+            forecast: What a model makes of a clip.
+            seed: Of this step.
+            done: Share of the training that is done with this step, for terms whose weight rises first.
 
         Raises:
             ConfigError: if no term has a weight above zero.
         """
         losses: dict[str, Loss] = {}
-        for term, weight in self.terms():
+        for term, last in self.terms():
+            weight = last * min(done / term.warmup, 1.0) if term.warmup else last
             with torch.set_grad_enabled(torch.is_grad_enabled() and weight > 0):
                 losses[term.name] = Loss(term.loss(forecast, seed), weight)
         weighted = [loss.value * loss.weight for loss in losses.values() if loss.weight > 0]
@@ -121,9 +127,11 @@ class Term(Objective):
 
     Attributes:
         reads: The kinds of forecast that it can judge.
+        warmup: Share of the training over which its weight rises in a straight line from 0.
     """
 
     reads: ClassVar[tuple[type, ...]] = (Forecast,)
+    warmup: float = 0.0
 
     def __init__(self, name: str) -> None:
         super().__init__()

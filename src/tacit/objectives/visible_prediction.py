@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from tacit.errors import ConfigError
 from tacit.objectives._objective import Term
 from tacit.types import Completion
 
@@ -21,13 +22,20 @@ class VisiblePrediction(Term):
     spoils what the tokens say together: the paper warms its weight up and predicts several depths of the encoder.
 
     Args:
+        warmup: Share of the training over which the weight rises in a straight line from 0.
         name: What logs call it.
+
+    Raises:
+        ConfigError: if ``warmup`` is not between 0 and 1.
     """
 
     reads = (Completion,)
 
-    def __init__(self, name: str = "visible_prediction") -> None:
+    def __init__(self, warmup: float = 0.0, name: str = "visible_prediction") -> None:
         super().__init__(name)
+        if not 0.0 <= warmup <= 1.0:
+            raise ConfigError(f"warmup is a share of the training, between 0 and 1; got {warmup}.")
+        self.warmup = warmup
 
     def asks(self) -> Mapping[str, Any]:
         """The visible tokens are to be predicted too."""

@@ -21,7 +21,8 @@ class VJEPA2(VJEPA):
     learning rate rises from 1e-4 to 5.25e-4 over a twentieth of the steps and stays. They train for 240,000 steps, then
     cool down on longer clips: here the last ``training.cooldown`` of the steps falls in a straight line to 1e-6, and
     ``clip``, ``model`` and the weights of an earlier run (``tacit train --start RUN``) make it a phase of its own.
-    The dense loss of V-JEPA 2.1 (arXiv 2603.14482) is one more term, ``visible_prediction`` with weight 0.5.
+    The dense loss of V-JEPA 2.1 (arXiv 2603.14482) is one more term, ``visible_prediction`` with weight 0.5 and a
+    ``warmup`` of that weight.
     """
 
     model: Mapping[str, Any] = field(default_factory=lambda: {"frameskip": 4, "mask_tokens": 2, "positions": "rope"})

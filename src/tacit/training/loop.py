@@ -231,7 +231,7 @@ class _Loop:
             forecast = model.forecast(clip, **objective.needs())
         if self.config.precision == "bf16":
             forecast = _float(forecast)
-        losses: Losses = objective(forecast, derived(self.seed, 2, step))
+        losses: Losses = objective(forecast, derived(self.seed, 2, step), (step + 1) / self.steps)
         return losses, forecast
 
     def record(self, step: int, losses: Losses, norm: Tensor, seconds: float) -> dict[str, float | str]:
