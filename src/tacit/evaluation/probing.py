@@ -206,5 +206,6 @@ def _check(fit_on: Episodes, test_on: Episodes, target: str) -> None:
     if shared:
         raise DataError(
             f"{len(shared)} of {len(test_on)} test episodes are also fitted on (the first is number {shared[0]} of "
-            "test_on), so the score would not be of held-out data. Split by episode: episodes.split(0.9, seed=0)."
+            "test_on), so the score would not be of held-out data. Split by episode: episodes.split(0.9, seed=0). "
+            "Copies in the recordings are left out by test_on.without(fit_on)."
         )
