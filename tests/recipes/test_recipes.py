@@ -9,6 +9,7 @@ import pytest
 import tacit as tc
 from tacit._config import from_json, to_json
 from tacit.errors import CheckpointError, ConfigError
+from tacit.recipes._online import online_probe
 
 NAMES = tc.recipes.names()
 ACTING = [name for name in NAMES if issubclass(tc.recipes.load(name), tc.recipes.AgentRecipe)]
@@ -164,3 +165,29 @@ def test_an_online_probe_tells_how_classes_part(tmp_path: Path) -> None:
     watched = [row["watch/knn_class"] for row in report.log if "watch/knn_class" in row]
     assert len(watched) == 2
     assert min(watched) > 0.9
+
+
+@pytest.mark.filterwarnings("ignore::tacit.training.CollapseWarning")
+@pytest.mark.parametrize("suiting", [True, False])
+def test_an_online_probe_takes_only_what_is_a_class(suiting: bool, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    spec = tc.Spec({"pixels": tc.Modality("pixels", (1, 24, 24))})
+    recorded = []
+    for number in range(24):  # some dozens of films, not hundreds of pictures
+        labels = {
+            "folder": np.zeros(6, np.int64),
+            "digits": rng.integers(0, 10, (6, 2)),
+            "bright": np.full(6, number % 2) if suiting else np.zeros(6, np.int64),
+            "speed": rng.normal(size=6).astype(np.float32),
+        }
+        pixels = 100 * (number % 2) + rng.integers(0, 100, (6, 1, 24, 24))
+        recorded.append(tc.Episode({"pixels": pixels.astype(np.uint8)}, np.empty((5, 0), np.float32), labels=labels))
+    films = tc.data.from_episodes(recorded, spec)
+    recipe = tc.recipes.IJEPA().with_options({"size": "nano", "training.batch_size": 8})
+    report = recipe.train(recipe.build_model(spec, seed=0), films, seed=0, to=tmp_path, steps=1)
+    watched = {key: value for key, value in report.log[-1].items() if key.startswith("watch/")}
+    assert list(watched) == ["watch/knn_bright"] * suiting
+    assert all(value > 0.9 for value in watched.values())
+    # A model whose windows are longer than the films in one of its parts has no probe.
+    longer = tc.models.MaskedModel.for_spec(spec, "nano", frames=7, patch=4)
+    assert online_probe(longer, films, every=1) is None

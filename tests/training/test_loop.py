@@ -307,6 +307,24 @@ def test_a_watch_looks_and_changes_nothing(tmp_path: Path, whole: tuple) -> None
     assert watched == {1: 1.0, 14: 1.0, 29: 1.0, 39: 1.0}
 
 
+@pytest.mark.parametrize("last", [False, True])
+def test_a_look_that_fails_loses_nothing(tmp_path: Path, whole: tuple, last: bool) -> None:
+    fails_at = small.STEPS if last else 16
+
+    def look(model: tc.models.WorldModel) -> dict[str, float]:
+        raise ZeroDivisionError("nothing to see")
+
+    with pytest.raises(ZeroDivisionError, match="nothing to see") as raised:
+        small.run(tmp_path, watch=Watch(look, at=(fails_at,)))
+    assert f"saved up to step {fails_at - 1}" in raised.value.__notes__[0]
+    assert checkpoint.load(tmp_path, ["training"]).parts["training"].config["step"] == fails_at
+    watch = Watch(lambda model: {"one": 1.0}, at=(fails_at,))
+    model, report = small.run(tmp_path, watch=watch)
+    assert weights(model) == whole[0]
+    seen = [{key: value for key, value in row.items() if key != "watch/one"} for row in without_time(list(report.log))]
+    assert seen == whole[1]
+
+
 def test_a_term_that_cannot_read_what_the_model_gives_is_refused(tmp_path: Path) -> None:
     class Masked(Term):
         reads = (Completion,)

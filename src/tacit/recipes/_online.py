@@ -7,34 +7,58 @@ from typing import Any
 import numpy as np
 
 from tacit.data import Episodes
+from tacit.errors import DataError
 from tacit.evaluation import features
+from tacit.evaluation.extraction import Encoder, windows
 from tacit.evaluation.probes import KNN
 from tacit.training import Watch
+from tacit.types import Array
 
 __all__ = ["online_probe"]
 
 NEIGHBOURS, BANK, ASKED = 20, 2_000, 500
+FEWEST = 20
+"""Episodes below which there is no probe: four would be asked about."""
+SHARE = 8
+"""Rows of the bank for each neighbour, so that small banks do not vote with all that they know."""
 
 
-def online_probe(episodes: Episodes, every: int) -> Watch | None:
-    """Watches how well 20 nearest neighbours tell the classes of episodes apart; None where they have no classes.
+def online_probe(model: Encoder, episodes: Episodes, every: int) -> Watch | None:
+    """Watches how well nearest neighbours tell the classes of episodes apart; None where they have no classes.
 
-    The pictures are those that the model trains on, without their classes: this shows how a training goes, and is no
-    result.
+    A class is a label of one whole number that takes several values; others are left out. The pictures are those that
+    the model trains on, without their classes: this shows how a training goes, and is no result. There are 20
+    neighbours, fewer where rows are few.
 
     Args:
+        model: The one that trains, for the windows that it sees.
         episodes: With labels of whole numbers.
         every: Steps from one look to the next; 0: never.
     """
-    first = episodes[0].labels
-    classes = [name for name, value in first.items() if np.asarray(value).dtype.kind in "iu"]
-    if not (every and classes and len(episodes) >= 10 * NEIGHBOURS):
+    if not every or len(episodes) < FEWEST or not episodes.labels:
+        return None
+    first = episodes[0]
+    classes = [name for name, value in first.labels.items() if _one_whole_number(np.asarray(value))]
+    if not classes:
         return None
     bank, asked = episodes.split(0.8, seed=0)
+    try:
+        for part in (bank, asked):
+            windows(model, part)
+    except DataError:  # no episode of the part is as long as a window
+        return None
 
     def look(model: Any) -> dict[str, float]:
         known, unknown = features(model, bank, frames=BANK), features(model, asked, frames=ASKED)
-        probe = KNN(k=(NEIGHBOURS,))
-        return {f"knn_{name}": probe(known, unknown.without(known), name).score for name in classes}
+        varied = [name for name in classes if len(np.unique(known.target(name))) > 1]
+        if not varied or len(unknown.shared(known)) == len(np.unique(unknown.episode)):
+            return {}
+        unknown, probe = unknown.without(known), KNN(k=(min(NEIGHBOURS, max(1, len(known) // SHARE)),))
+        return {f"knn_{name}": probe(known, unknown, name).score for name in varied}
 
     return Watch(look, every=every)
+
+
+def _one_whole_number(label: Array) -> bool:
+    """Whether a label ``[T, ...]`` is one whole number a step."""
+    return label.dtype.kind in "iu" and label.size == len(label)

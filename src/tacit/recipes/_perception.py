@@ -49,7 +49,7 @@ class PerceptionRecipe(Recipe):
 
     def train(self, model: Model, episodes: Episodes, *, seed: int, to: str | Path, **options: Any) -> TrainingReport:
         """As :meth:`Recipe.train`, with the online probe."""
-        watch = online_probe(episodes, self.probe_every)
+        watch = online_probe(model, episodes, self.probe_every)
         return super().train(model, episodes, seed=seed, to=to, **{"watch": watch, **options})
 
 

@@ -51,6 +51,8 @@ class TrainingReport:
 class Watch:
     """Looks at the model while it trains, such as an online probe; what it finds goes into the log.
 
+    A look that fails stops the run and loses nothing: the step is saved first, and a run that resumes goes on after it.
+
     Attributes:
         look: Figures by name, of the model in evaluation mode and without gradients.
         every: Steps from one look to the next; 0: none but those in ``at``. The last step is looked at in any case.
@@ -173,15 +175,23 @@ class _Loop:
                 clip = self.transformed(step, _share(next(batches)))
                 losses, forecast, norm = self.update(step, clip)
                 log.advance(step)
-                watched = self.watched(step)
+                failed: Exception | None = None
+                try:
+                    watched = self.watched(step)
+                except Exception as error:  # noqa: BLE001 - whatever it is, it is raised once the step is saved
+                    watched, failed = {}, error
                 if step % config.log_every == 0 or step + 1 == self.steps or watched:
                     seconds = time.perf_counter() - started
                     health = self.monitor.look(step, self.telling(clip, forecast))
                     log.write(self.record(step, losses, norm, seconds) | health | watched)
-                if state.step % config.checkpoint_every == 0 or state.step == self.steps:
+                if state.step % config.checkpoint_every == 0 or state.step == self.steps or failed:
                     # A run that resumes drops the lines after its checkpoint and writes none of those before it anew.
                     log.sync()
-                    _save(state, self.place)
+                    # Other processes may not have failed, and then would not meet this one.
+                    _save(state, self.place, meet=failed is None)
+                if failed:
+                    failed.add_note(f"The run is saved up to step {step}; called again, it goes on after this look.")
+                    raise failed
 
     def update(self, step: int, clip: Clip) -> tuple[Losses, Outcome, Tensor]:
         """One step of the optimiser."""
@@ -347,11 +357,12 @@ def _meet() -> None:
         dist.barrier()
 
 
-def _save(state: State, place: Path) -> None:
+def _save(state: State, place: Path, meet: bool = True) -> None:
     if _rank() == 0:
         state.save(place)
     state.saved = state.step
-    _meet()
+    if meet:
+        _meet()
 
 
 def _float(outcome: Outcome) -> Outcome:
