@@ -154,6 +154,21 @@ def test_a_refused_training_keeps_no_place(
 
 
 @pytest.mark.filterwarnings("ignore::tacit.training.CollapseWarning")
+@pytest.mark.parametrize("recipe", ["ijepa", "mae"])
+def test_a_folder_of_signals_needs_no_options(recipe: str, tmp_path: Path) -> None:
+    rng, data, to = np.random.default_rng(0), tmp_path / "ecg", tmp_path / "run"
+    data.mkdir()
+    for number in range(4):
+        rows = np.column_stack([np.arange(500) / 100, rng.normal(size=(500, 2)).cumsum(0)])
+        np.savetxt(data / f"{number}.csv", rows, delimiter=",", header="time,i,ii", comments="", fmt="%.5f")
+    small = ("--set", "size=nano", "--set", "training.batch_size=2", "--device", "cpu")
+    assert run("train", str(data), "--recipe", recipe, "--steps", "1", "--to", str(to), *small) == 0
+    model = tc.checkpoint.load_model(to, kind=tc.models.MaskedModel)
+    assert model.config.extent == (400,)  # four seconds
+    assert model.grid == (50,)
+
+
+@pytest.mark.filterwarnings("ignore::tacit.training.CollapseWarning")
 def test_a_planner_that_cannot_choose_is_refused_before_training(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

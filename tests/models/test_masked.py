@@ -199,6 +199,13 @@ def test_what_does_not_fit_is_refused_with_what_was_expected() -> None:
     model = made()
     with pytest.raises(SpecError, match=r"train it with transforms=\[Masked"):
         model.forecast(clip(pictures(2, 1, 3, 16, 16)))
+    for height, width in ((32, 32), (8, 8), (16, 20)):  # of 8 x 8 the masks point beyond, of 32 x 32 at other places
+        grid = (height // 4, width // 4)
+        expected = (
+            rf"grid \(4, 4\).*grid \({grid[0]}, {grid[1]}\)\. Resize.*Augmented\(Resize\(\(16, 16\)\), 'pixels'\)"
+        )
+        with pytest.raises(SpecError, match=expected):
+            model.forecast(clip(pictures(2, 1, 3, height, width), SPLIT))
     with pytest.raises(SpecError, match=r"must have shape \[B, 1, 3, H, W\]"):
         model.encode({"pixels": pictures(2, 3, 3, 16, 16)})
     with pytest.raises(SpecError, match="the model sees 'pixels'; the observation has state"):

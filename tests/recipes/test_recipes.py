@@ -81,6 +81,66 @@ def test_a_recipe_learns_and_sees(name: str, episodes: tc.data.Episodes, tmp_pat
     assert all(changed)
 
 
+def numbers(kind: str, rate: float | None, fps: float) -> tc.Spec:
+    return tc.Spec({"signal": tc.Modality(kind, (2,), rate)}, fps=fps)
+
+
+@pytest.mark.parametrize(("spec", "options", "frames", "frameskip", "grid"), [
+    (numbers("series", 100.0, 100.0), {}, 1, 400, 50),
+    (numbers("series", 100.0, 10.0), {}, 1, 40, 50),
+    (numbers("series", 360.0, 1.0), {}, 1, 4, 60),
+    (numbers("series", 1.0, 1.0), {}, 1, 16, 16),
+    (numbers("series", 0.1, 10.0), {}, 1, 1600, 16),
+    (numbers("series", 100.0, 10.0), {"model.frameskip": 20}, 1, 20, 50),
+    (numbers("series", 100.0, 10.0), {"model.patch": 100}, 1, 40, 4),
+    (numbers("series", 100.0, 10.0), {"clip": 8}, 8, 5, 50),
+    (numbers("vector", None, 10.0), {}, 40, 1, 40),
+    (numbers("vector", None, 50.0), {}, 200, 1, 50),
+    (numbers("vector", None, 1.0), {}, 16, 1, 16),
+    (numbers("vector", None, 50.0), {"model.frameskip": 2, "model.frames": 70}, 70, 2, 35),
+])  # fmt: skip
+@pytest.mark.parametrize("name", ["ijepa", "mae", "vjepa", "vjepa2"])
+def test_numbers_have_a_window_of_their_own(
+    name: str, spec: tc.Spec, options: dict[str, object], frames: int, frameskip: int, grid: int
+) -> None:
+    recipe = tc.recipes.load(name)().with_options({"size": "nano", **options})
+    chosen = recipe.options(spec)
+    assert (chosen["frames"], chosen["frameskip"]) == (frames, frameskip)
+    config = tc.models.MaskedModelConfig(spec, **{"modality": "", **chosen})
+    assert config.extent[0] // config.patch == grid
+    assert "mask_tokens" not in recipe.model or config.mask_tokens == recipe.model["mask_tokens"]
+
+
+@pytest.mark.filterwarnings("ignore::tacit.training.CollapseWarning")
+@pytest.mark.parametrize("name", ["ijepa", "vjepa2"])
+def test_joint_angles_are_learned_from_and_a_mask_may_be_another(name: str, tmp_path: Path) -> None:
+    rng, spec = np.random.default_rng(0), numbers("vector", None, 10.0)
+    walks = [rng.normal(size=(60, 2)).astype(np.float32).cumsum(0) for _ in range(3)]
+    angles = tc.data.from_episodes([tc.Episode({"signal": one}, np.empty((59, 0), np.float32)) for one in walks], spec)
+    recipe = tc.recipes.load(name)().with_options({"size": "nano", "training.batch_size": 2})
+    model = recipe.build_model(spec, seed=0)
+    assert isinstance(recipe.transforms(model)[-1].masking, tc.masking.Spans)
+    recipe.train(model, angles, seed=0, to=tmp_path, steps=1)
+    other = recipe.with_options({"masking": {"name": "future"}})
+    assert isinstance(other.transforms(model)[-1].masking, tc.masking.Future)
+
+
+@pytest.mark.filterwarnings("ignore::tacit.training.CollapseWarning")
+@pytest.mark.parametrize("side", [48, 96])
+def test_pictures_of_another_size_are_resized_where_they_are_not_cropped(
+    side: int, episodes: tc.data.Episodes, tmp_path: Path
+) -> None:
+    small = {"size": "nano", "crop": [], "model.side": side, "training.batch_size": 2}
+    recipe = tc.recipes.IJEPA().with_options(small)
+    model = recipe.build_model(episodes.spec, seed=0)
+    resize, masks = recipe.transforms(model)
+    clip = masks(resize(episodes.clips(1).batch(0, 0, 2), seed=0, rank=0), seed=0, rank=0)
+    assert clip.observation["pixels"].shape == (2, 1, 3, side, side)
+    recipe.train(model, episodes, seed=0, to=tmp_path, steps=1)
+    same = recipe.with_options({"model.side": 64})
+    assert len(same.transforms(same.build_model(episodes.spec, seed=0))) == 1
+
+
 @pytest.mark.parametrize(("options", "message"), [
     ({"training.lrr": 1.0}, r"no option 'lrr'\. Did you mean 'lr'\?"),
     ({"trainin.lr": 1.0}, r"no option 'trainin\.lr'\. Did you mean 'training'\?"),

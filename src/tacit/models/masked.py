@@ -202,11 +202,12 @@ class MaskedModel(PerceptionModel):
             visible: Predict the visible tokens too.
 
         Raises:
-            SpecError: if the clip has no masks or does not fit the model.
+            SpecError: if the clip has no masks or does not fit the model, whose grid the masks are drawn on.
         """
         if not clip.masks or not all(mask.targets for mask in clip.masks):
             raise SpecError("a masked model needs a clip with masks; train it with transforms=[Masked(...)].")
         values, statistics = self._values(clip.observation), self.statistics_of(self.config.modality)
+        self._check_grid(values)
         targets = self._targets(values, *statistics)
         contexts: list[Tensor] = []
         predictions: list[Tensor] = []
@@ -247,6 +248,24 @@ class MaskedModel(PerceptionModel):
         if len(tokens) == 1:
             return tokens
         return tokens - tokens.mean(dim=0) + tokens.mean(dim=(0, 1))
+
+    def _check_grid(self, values: Tensor) -> None:
+        """Refuse what is cut into other tokens than those that masks count."""
+        config, size = self.config, tuple(values.shape[2:])
+        grid = tuple(extent // side for extent, side in zip(size, config.patch_extent, strict=True))
+        if grid == self.grid:
+            return
+        advice = "Make the model for them"
+        if config.spec.modalities[config.modality].kind == "pixels":
+            height, width = config.extent[-2:]
+            advice = (
+                f"Resize them before the masks with Augmented(Resize(({height}, {width})), {config.modality!r}) among "
+                "the transforms, or make the model for them (side=)"
+            )
+        raise SpecError(
+            f"masks count the tokens of the model's grid {self.grid}, of {config.modality!r} with extent "
+            f"{tuple(config.extent)}; those of extent {size} have the grid {grid}. {advice}."
+        )
 
     def _predicted(self, context: Tensor, mask: Mask, token: int) -> list[Tensor]:
         """Predictions of each block by itself; blocks of one size go through the predictor together."""

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tacit import masking
-from tacit.augmentation import RandomResizedCrop
-from tacit.data import Episodes
+from tacit import masking as drawn
+from tacit.augmentation import RandomResizedCrop, Resize
+from tacit.data import Clips, Episodes
 from tacit.models import Model
+from tacit.models._input import chosen
 from tacit.models.masked import MaskedModel
 from tacit.recipes._online import online_probe
 from tacit.recipes._recipe import Part, Recipe
 from tacit.training import Augmented, Masked, TrainingReport
 from tacit.types import Spec, Transform
 
-__all__ = ["MaskedRecipe", "PerceptionRecipe", "patch_for"]
+__all__ = ["MaskedRecipe", "PerceptionRecipe", "patch_for", "window_of"]
 
 PREDICTORS: dict[str, dict[str, int]] = {
     "nano": {"predictor_width": 48, "predictor_depth": 3, "predictor_heads": 3},
@@ -26,6 +28,9 @@ PREDICTORS: dict[str, dict[str, int]] = {
     "base": {"predictor_width": 384, "predictor_depth": 6, "predictor_heads": 12},
 }
 """Predictors by size of the encoder; larger ones have that of the published models, 384 wide and 12 deep."""
+
+SECONDS, TOKENS, FEWEST_TOKENS = 4.0, 64, 16
+"""The window of a series or a vector, the most tokens that it is cut into, and the fewest samples that it has."""
 
 
 def patch_for(spec: Spec, modality: str = "") -> int:
@@ -53,9 +58,36 @@ class PerceptionRecipe(Recipe):
         return super().train(model, episodes, seed=seed, to=to, **{"watch": watch, **options})
 
 
+def window_of(spec: Spec, modality: str, frames: int = 0, frameskip: int = 0) -> dict[str, int]:
+    """A window of numbers, about four seconds, and a patch that cuts it into 32 to 64 tokens where it is long enough.
+
+    Args:
+        spec: What the world shows.
+        modality: A series or a vector.
+        frames: Observations in the window, where they are given.
+        frameskip: Steps from one to the next, where they are given.
+    """
+    a_second = spec.modalities[modality].rate or spec.fps
+    steps = math.ceil(max(SECONDS, FEWEST_TOKENS / a_second) * spec.fps)
+    if spec.modalities[modality].kind == "vector":
+        frameskip = frameskip or 1
+        frames = frames or max(math.ceil(steps / frameskip), FEWEST_TOKENS)
+        samples = frames
+    else:
+        frames = frames or 1
+        frameskip = frameskip or math.ceil(steps / frames)
+        samples = frames * spec.samples(modality, frameskip)
+    least = math.ceil(samples / TOKENS)
+    whole = (patch for patch in range(least, 2 * samples // TOKENS + 1) if samples % patch == 0)
+    return {"frames": frames, "frameskip": frameskip, "patch": next(whole, least)}
+
+
 @dataclass(frozen=True)
 class MaskedRecipe(PerceptionRecipe):
     """A method that predicts what a mask hides.
+
+    Where a series or a vector is seen, which are no pictures, the window is one of about four seconds in 32 to 64
+    patches, and spans are hidden; ``clip``, ``masking`` and the options of the model replace that.
 
     Args:
         masking: How masks are drawn, by its name in :mod:`tacit.masking`, with options.
@@ -74,15 +106,31 @@ class MaskedRecipe(PerceptionRecipe):
     def options(self, spec: Spec) -> dict[str, Any]:
         """As :meth:`Recipe.options`, with window, patch and predictor that fit data and size."""
         predictor = PREDICTORS.get(self.size, {**PREDICTORS["base"], "predictor_depth": 12})
-        patch = patch_for(spec, str(self.model.get("modality", "")))
-        return {"frames": self.clip, "patch": patch, **predictor, **self.model}
+        modality = chosen(spec, str(self.model.get("modality", "")))
+        if spec.modalities[modality].kind == "pixels":
+            return {"frames": self.clip, "patch": patch_for(spec, modality), **predictor, **self.model}
+        usual = type(self)()
+        given = {key: value for key, value in self.model.items() if (key, value) not in usual.model.items()}
+        if self.clip != usual.clip:
+            given = {"frames": self.clip, **given}
+        window = window_of(spec, modality, **{key: given[key] for key in ("frames", "frameskip") if key in given})
+        return {**predictor, **self.model, **window, **given}
+
+    def clips(self, episodes: Episodes, model: Model) -> Clips:
+        """As :meth:`Recipe.clips`, as long as the model's windows."""
+        return episodes.clips(model.config.frames, model.frameskip, tuple(model.normalizers))
 
     def transforms(self, model: MaskedModel) -> tuple[Transform, ...]:
-        """Crops of pictures, and masks."""
-        masks = Masked(self.masking.build(masking.load), model.grid)
-        camera = model.config.spec.modalities[model.config.modality].kind == "pixels"
-        if not camera or not self.crop:
-            return (masks,)
-        height, width = model.config.extent[-2:]
-        crop = RandomResizedCrop((height, width), (self.crop[0], self.crop[1]), self.aspect)
-        return (Augmented(crop, model.config.modality), masks)
+        """Crops of pictures, or the size that the model is made for, and masks."""
+        config = model.config
+        modality = config.spec.modalities[config.modality]
+        camera = modality.kind == "pixels"
+        masking = self.masking if camera or self.masking != type(self)().masking else Part("spans")
+        masks = Masked(masking.build(drawn.load), model.grid)
+        height, width = config.extent[-2:] if camera else (0, 0)
+        if camera and self.crop:
+            crop = RandomResizedCrop((height, width), (self.crop[0], self.crop[1]), self.aspect)
+            return (Augmented(crop, config.modality), masks)
+        if camera and (height, width) != modality.shape[1:]:
+            return (Augmented(Resize((height, width)), config.modality), masks)
+        return (masks,)

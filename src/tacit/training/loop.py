@@ -178,7 +178,7 @@ class _Loop:
                 failed: Exception | None = None
                 try:
                     watched = self.watched(step)
-                except Exception as error:  # noqa: BLE001 - whatever it is, it is raised once the step is saved
+                except Exception as error:  # whatever it is, it is raised once the step is saved
                     watched, failed = {}, error
                 if step % config.log_every == 0 or step + 1 == self.steps or watched:
                     seconds = time.perf_counter() - started
