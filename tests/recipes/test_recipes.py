@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 import tacit as tc
 from tacit._config import from_json, to_json
@@ -181,12 +182,17 @@ def test_a_world_model_looks_with_the_encoder_of_motion(name: str, episodes: tc.
     assert len(mine) == 1 and mine[0].equal(eye.encoder.state_dict()["levels.0.0.up.weight"])
 
 
-@pytest.mark.filterwarnings("ignore:Initializing zero-element")
+@pytest.mark.parametrize("name", ACTING)
+def test_data_without_actions_are_referred_to_recipes_that_need_none(name: str) -> None:
+    spec = tc.Spec({"pixels": tc.Modality("pixels", (3, 64, 64))})
+    with pytest.raises(ConfigError, match=r"these data have none .* ijepa or lejepa for pictures, vjepa2"):
+        tc.recipes.load(name)().build_model(spec, seed=0)
+
+
 def test_a_planner_is_tried_before_a_training() -> None:
     seen = {"state": tc.Modality("vector", (2,))}
     recipe = tc.recipes.TwoRooms()
-    for space in (tc.Box((-1.0,), (1.0,)), tc.Box((), ())):
-        recipe.check(recipe.build_model(tc.Spec(seen, space), 0))
+    recipe.check(recipe.build_model(tc.Spec(seen, tc.Box((-1.0,), (1.0,))), 0))
     model = recipe.build_model(tc.Spec(seen, tc.types.Discrete(3)), 0)
     with pytest.raises(ConfigError, match=r"searches a Box.*--set 'acting\.planner="):
         recipe.check(model)
@@ -251,3 +257,22 @@ def test_an_online_probe_takes_only_what_is_a_class(suiting: bool, tmp_path: Pat
     # A model whose windows are longer than the films in one of its parts has no probe.
     longer = tc.models.MaskedModel.for_spec(spec, "nano", frames=7, patch=4)
     assert online_probe(longer, films, every=1) is None
+
+
+@pytest.mark.parametrize("name", ["ijepa", "vjepa", "vjepa2"])
+def test_recipes_augment_as_their_published_presets_do(name: str, episodes: tc.data.Episodes) -> None:
+    recipe = tc.recipes.load(name)().with_options({"size": "nano"})
+    augmented, _ = recipe.transforms(recipe.build_model(episodes.spec, seed=0))
+    preset = tc.augmentation.ijepa if name == "ijepa" else tc.augmentation.vjepa
+    films = torch.from_numpy(episodes[0].observation["pixels"][:16])[None].repeat(8, 1, 1, 1, 1)
+    expected = preset((64, 64))(films, torch.Generator().manual_seed(3))
+    clip = tc.types.Clip({"pixels": films}, torch.empty(8, 15, 2), torch.zeros(8), torch.zeros(8))
+    assert augmented(clip, seed=3, rank=0).observation["pixels"].equal(expected)
+
+
+def test_flips_can_be_left_out(episodes: tc.data.Episodes) -> None:
+    recipe = tc.recipes.VJEPA().with_options({"size": "nano", "flip": 0, "crop": []})
+    model = recipe.build_model(episodes.spec, seed=0)
+    assert len(recipe.transforms(model)) == 1
+    augmented, _ = recipe.with_options({"flip": 1.0}).transforms(model)
+    assert augmented.augmentation == tc.augmentation.Flip(1.0)

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from tacit import masking as drawn
-from tacit.augmentation import RandomResizedCrop, Resize
+from tacit.augmentation import Augmentation, Chain, Flip, RandomResizedCrop, Resize
 from tacit.data import Clips, Episodes
 from tacit.models import Model
 from tacit.models._input import chosen
-from tacit.models.masked import MaskedModel
+from tacit.models.masked import MaskedModel, MaskedModelConfig
 from tacit.recipes._online import online_probe
 from tacit.recipes._recipe import Part, Recipe
 from tacit.training import Augmented, Masked, TrainingReport
@@ -93,6 +93,7 @@ class MaskedRecipe(PerceptionRecipe):
         masking: How masks are drawn, by its name in :mod:`tacit.masking`, with options.
         crop: Range of the share of the picture that a random crop shows, resized to the model's size; empty: none.
         aspect: Range of its width over its height.
+        flip: Probability that left and right are exchanged; turn it off where directions mean something.
     """
 
     kind = MaskedModel
@@ -102,6 +103,7 @@ class MaskedRecipe(PerceptionRecipe):
     masking: Part = field(default_factory=lambda: Part("blocks"))
     crop: tuple[float, ...] = (0.3, 1.0)
     aspect: tuple[float, float] = (3 / 4, 4 / 3)
+    flip: float = 0.0
 
     def options(self, spec: Spec) -> dict[str, Any]:
         """As :meth:`Recipe.options`, with window, patch and predictor that fit data and size."""
@@ -121,16 +123,24 @@ class MaskedRecipe(PerceptionRecipe):
         return episodes.clips(model.config.frames, model.frameskip, tuple(model.normalizers))
 
     def transforms(self, model: MaskedModel) -> tuple[Transform, ...]:
-        """Crops of pictures, or the size that the model is made for, and masks."""
+        """What happens to pictures, and masks."""
         config = model.config
-        modality = config.spec.modalities[config.modality]
-        camera = modality.kind == "pixels"
+        camera = config.spec.modalities[config.modality].kind == "pixels"
         masking = self.masking if camera or self.masking != type(self)().masking else Part("spans")
         masks = Masked(masking.build(drawn.load), model.grid)
-        height, width = config.extent[-2:] if camera else (0, 0)
-        if camera and self.crop:
-            crop = RandomResizedCrop((height, width), (self.crop[0], self.crop[1]), self.aspect)
-            return (Augmented(crop, config.modality), masks)
-        if camera and (height, width) != modality.shape[1:]:
-            return (Augmented(Resize((height, width)), config.modality), masks)
-        return (masks,)
+        changes = self._changes(config) if camera else ()
+        if not changes:
+            return (masks,)
+        return (Augmented(changes[0] if len(changes) == 1 else Chain(changes), config.modality), masks)
+
+    def _changes(self, config: MaskedModelConfig) -> tuple[Augmentation, ...]:
+        """What happens to pictures: a crop, or the size that the model is made for, and a flip."""
+        changes: list[Augmentation] = []
+        height, width = config.extent[-2:]
+        if self.crop:
+            changes.append(RandomResizedCrop((height, width), (self.crop[0], self.crop[1]), self.aspect))
+        elif (height, width) != config.spec.modalities[config.modality].shape[1:]:
+            changes.append(Resize((height, width)))
+        if self.flip:
+            changes.append(Flip(self.flip))
+        return tuple(changes)

@@ -166,8 +166,14 @@ class AgentRecipe(Recipe):
 
         Raises:
             CheckpointError: if there is no perception model at that place.
-            ConfigError: if its encoder cannot look at the cameras of ``spec``.
+            ConfigError: if its encoder cannot look at the cameras of ``spec``, or nobody acts in it.
         """
+        if not spec.action.size:
+            raise ConfigError(
+                f"{type(self).__name__} learns what actions do, and these data have none (the action of the Spec is "
+                "empty). Learn from them with a recipe that needs none: ijepa or lejepa for pictures, vjepa2 for "
+                "films, ijepa or mae for series and vectors."
+            )
         if not self.encoder:
             return super().build_model(spec, seed)
         perception = checkpoint.load_model(self.encoder, kind=PerceptionModel)
@@ -184,8 +190,6 @@ class AgentRecipe(Recipe):
         """
         super().check(model)
         agent = self.build_agent(model)
-        if not agent.space.size:
-            return  # a model of what nobody acts on may be trained, and has nothing to search
         try:
             agent.planner(_bowl, agent.space, horizon=1, batch=1, generator=torch.Generator().manual_seed(0))
         except ConfigError as error:

@@ -29,6 +29,7 @@ class VJEPA(MaskedRecipe):
     steps: int = 10_000
     masking: Part = field(default_factory=lambda: Part("tubes"))
     aspect: tuple[float, float] = (0.75, 1.35)
+    flip: float = 0.5  # the paper names crops only; the released code also flips by default
     training: TrainingConfig = field(
         default_factory=lambda: TrainingConfig(
             batch_size=64,
