@@ -184,12 +184,12 @@ class _Loop:
                     seconds = time.perf_counter() - started
                     health = self.monitor.look(step, self.telling(clip, forecast))
                     log.write(self.record(step, losses, norm, seconds) | health | watched)
-                if state.step % config.checkpoint_every == 0 or state.step == self.steps or failed:
+                if state.step % config.checkpoint_every == 0 or state.step == self.steps or failed is not None:
                     # A run that resumes drops the lines after its checkpoint and writes none of those before it anew.
                     log.sync()
                     # Other processes may not have failed, and then would not meet this one.
                     _save(state, self.place, meet=failed is None)
-                if failed:
+                if failed is not None:
                     failed.add_note(f"The run is saved up to step {step}; called again, it goes on after this look.")
                     raise failed
 
