@@ -77,6 +77,7 @@ def seeing(steps: int, patch: int) -> tc.recipes.VJEPA2:
             "size": "nano",
             "clip": 8,
             "crop": [],
+            "flip": 0.0,
             "steps": steps,
             "model": {"frameskip": 2, "mask_tokens": 2, "positions": "rope", "patch": patch},
             "training.batch_size": 32,

@@ -64,7 +64,7 @@ HEART: dict[str, Target] = {
     "heart rate": lambda found: found.target("heart_rate"),
     "place in the beat": lambda found: found.target("cycle"),
 }
-FILMS = {"clip": 8, "crop": [], "model.frameskip": 1, "model.mask_tokens": 2}
+FILMS = {"clip": 8, "crop": [], "flip": 0.0, "model.frameskip": 1, "model.mask_tokens": 2}
 SLOW = {"training.ema": [0.999, 1.0]}  # of so few steps
 JOBS = {
     "ijepa": Job("ijepa", "fashion_mnist", CLASS, 4000, SLOW, (7, 7)),

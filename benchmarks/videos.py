@@ -63,7 +63,7 @@ Parts = tuple[tc.evaluation.Features, tc.evaluation.Features]
 def recipe(method: str) -> tc.recipes.Recipe:
     """A method at the size of the study; films have more windows than a run looks at, so nothing is cropped."""
     name, changed = METHODS[method]
-    common = {"size": "nano", "clip": FRAMES, "crop": [], "training.batch_size": 64, "training.threads": 1}
+    common = {"size": "nano", "clip": FRAMES, "crop": [], "flip": 0.0, "training.batch_size": 64, "training.threads": 1}
     found: tc.recipes.Recipe = tc.recipes.load(name)().with_options({**common, **changed})
     return found
 
