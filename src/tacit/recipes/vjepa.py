@@ -19,8 +19,8 @@ class VJEPA(MaskedRecipe):
 
     Windows of 16 frames, four steps apart; a short-range and a long-range mask of about 90 % each, with a mask token of
     its own; L1 to the layer-normed latents of a copy that follows with a decay from 0.998 to 1. Learning rate 2e-4 to
-    6.25e-4 over two fifteenths of the steps, then a cosine to 1e-6, all laid out over 1.25 times the steps; weight
-    decay from 0.04 to 0.4. They train for 90,000 steps of 3072 clips of 224 px.
+    6.25e-4 over two fifteenths of the steps, then a cosine to 1e-6; weight decay from 0.04 to 0.4. What falls or grows
+    is laid out over 1.25 times the steps, and the warm-up is not. They train for 90,000 steps of 3072 clips of 224 px.
     """
 
     model: Mapping[str, Any] = field(default_factory=lambda: {"frameskip": 4, "mask_tokens": 2})
@@ -36,7 +36,7 @@ class VJEPA(MaskedRecipe):
             lr=6.25e-4,
             lr_start=0.32,
             lr_end=1.6e-3,
-            warmup=2 / 15,
+            warmup=2 / 15 / 1.25,  # a share of what the schedules are laid out over
             stretch=1.25,
             weight_decay=0.04,
             weight_decay_end=0.4,
