@@ -19,12 +19,19 @@ __all__ = ["VJEPA2AC"]
 
 @dataclass(frozen=True)
 class VJEPA2AC(AgentRecipe):
-    """V-JEPA 2-AC with the loss, schedule and planner of its authors; ``encoder`` names the perception run.
+    """V-JEPA 2-AC with the loss and schedule of its authors, and their planner; ``encoder`` names the perception run.
 
     Windows of 8 frames; L1 to the layer-normed tokens of the frozen encoder, teacher-forced for one step and rolled out
     for two from the first frame, the second from the first latent and the first prediction. The learning rate rises
-    from 7.5e-5 to 4.25e-4, stays, and falls to 0 over the last twentieth. Plans by CEM with an L1 energy at the last
-    step. Published: 24 blocks of width 1024 on a ViT-g, batches of 256, 95,000 steps; here ``size`` is the predictor's.
+    from 7.5e-5 to 4.25e-4, stays, and falls to 0 over the last twentieth. Published: 24 blocks of width 1024 on a
+    ViT-g, batches of 256, 95,000 steps; here ``size`` is the predictor's.
+
+    Plans by CEM with an L1 energy at the last step, with the samples, rounds, elites, horizon and momenta that the
+    released notebook's planner has by default: 0.15 of the old mean and of the old standard deviation stay. Its bound
+    is not here: the authors keep each action of a robot's hand small (0.05 along each axis in the released code, an
+    L1 ball of 0.075 in the paper), while here plans lie in the environment's own box of actions, over which the first
+    standard deviation is half the range. Nor is what belongs to their robot: no rotation, and a rounded gripper. They
+    carry out the last mean; here the best candidate is carried out.
 
     Args:
         latents: An embedding of the dataset's frames by the same encoder, to train from instead of encoding the same
@@ -57,7 +64,10 @@ class VJEPA2AC(AgentRecipe):
     policy_steps: int = 0
     acting: Acting = field(
         default_factory=lambda: Acting(
-            planner=Part("cem", {"samples": 400, "iterations": 10, "elites": 10}),
+            planner=Part(
+                "cem",
+                {"samples": 400, "iterations": 10, "elites": 10, "mean_momentum": 0.15, "std_momentum": 0.15},
+            ),
             cost=(Part("goal", {"metric": "l1"}),),
             horizon=2,
         )
