@@ -227,6 +227,34 @@ def test_every_item_leaves_enough_even_where_drawing_again_does_not_help(method,
     assert len(np.unique(np.concatenate(counts))) > 5
 
 
+def test_a_layout_that_is_never_found_becomes_any_of_those_that_all_share(monkeypatch):
+    real, pools = Rectangles.draw_within, []
+
+    def without_own(self, rng, count, low, high):
+        corners, free, fits = real(self, rng, count, low, high)
+        if rng is own:
+            return corners, free, np.zeros_like(fits)
+        pools.append((corners, free))
+        return corners, free, fits
+
+    monkeypatch.setattr(Rectangles, "draw_within", without_own)
+    shape = Rectangles((14, 14), (13, 13), (5, 6), 4)
+    places = []
+    for rank in (0, 1):
+        shared, own = generators(5, rank)
+        layouts = _rectangles.settle("Blocks", lambda _: shape, 10, 6000, (shared, own))
+        corners, free = pools[rank]
+        counts = free.sum(axis=1)
+        usable = corners[(counts >= layouts.fewest) & (counts <= layouts.most)]
+        taken = Counter(layout.tobytes() for layout in layouts.corners)
+        assert len(usable) > 50
+        assert set(taken) == {layout.tobytes() for layout in usable}
+        assert chi_square(taken, len(usable)) < 3
+        assert np.array_equal(layouts.free, shape.free(layouts.corners))
+        places.append(layouts.corners)
+    assert not np.array_equal(*places), "each process takes its own"
+
+
 def outcome(method, grid, seed, rank):
     try:
         return [mask.context.shape for mask in method(grid, 2, seed=seed, rank=rank)]

@@ -14,13 +14,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import torch
 
 import tacit as tc
 from tacit.data import Clips, Episodes
 from tacit.models import WorldModel
-from tacit.objectives import InverseDynamics, Objective, Prediction, SIGReg
+from tacit.objectives import InverseDynamics, Objective, Prediction, SIGReg, Term
 from tacit.training import TrainingReport
-from tacit.types import Box, Episode, Modality, Spec
+from tacit.types import Box, Episode, Forecast, Modality, Spec
 
 STEPS = 40
 STATE = Spec({"state": Modality("vector", (3,))}, Box((-1.0, -1.0), (1.0, 1.0)))
@@ -42,8 +43,6 @@ def episodes(count: int = 6, length: int = 30, seed: int = 0, spec: Spec = STATE
 
 
 def model(spec: Spec = STATE, seed: int = 0, **options: object) -> WorldModel:
-    import torch
-
     with torch.random.fork_rng([]):
         torch.manual_seed(seed)
         return WorldModel.for_spec(spec, **{"latent": 6, "features": 16, "predictor_width": 16, **options})
@@ -66,6 +65,20 @@ def run(to: Path, clips: Clips | None = None, **options: object) -> tuple[WorldM
         | options,
     )
     return learner, report
+
+
+class Drawing(Term):
+    """A term of no weight on the model that notes its seed, and what torch's own generator draws, at each step."""
+
+    def __init__(self) -> None:
+        super().__init__("drawing")
+        self.seeds: list[int] = []
+        self.drawn: list[float] = []
+
+    def loss(self, forecast: Forecast, seed: int, /) -> torch.Tensor:
+        self.seeds.append(seed)
+        self.drawn.append(torch.rand((), dtype=torch.float64).item())
+        return forecast.latents.mean() * 0
 
 
 class Deadly(Clips):

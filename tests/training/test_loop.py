@@ -1,10 +1,11 @@
 """The loop: what it promises of determinism, resuming, logging and refusing."""
 
+import itertools
 import math
 import os
 import subprocess
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from tacit.errors import CheckpointError, ConfigError, TrainingError
 from tacit.objectives import Prediction, SIGReg, Term
 from tacit.training import ResumeWarning, TrainingConfig, Watch, read_log
 from tacit.types import Clip, Completion, Forecast
-from training import small
+from training import masked, small
 
 
 def weights(model: torch.nn.Module) -> dict[str, bytes]:
@@ -294,6 +295,69 @@ def test_transforms_are_part_of_the_run_and_functions_of_the_step(tmp_path: Path
     assert weights(noisy) == weights(again) != whole[0]
     with pytest.raises(CheckpointError, match="transforms"):
         small.run(tmp_path / "a", transforms=(Noise(0.2),))
+
+
+@dataclass(frozen=True)
+class Noting:
+    """A transform that notes the seeds that it is given."""
+
+    name: str
+    seeds: list[int] = field(default_factory=list, repr=False)
+
+    def __call__(self, clip: Clip, *, seed: int, rank: int) -> Clip:
+        assert rank == 0
+        self.seeds.append(seed)
+        return clip
+
+
+def test_what_is_random_differs_from_step_to_step_and_is_a_function_of_seed_and_step(tmp_path: Path) -> None:
+    def draws(to: str, seed: int) -> tuple[list[int], list[float], list[int], list[int]]:
+        term, first, second = small.Drawing(), Noting("first"), Noting("second")
+        clips, transforms = small.episodes().clips(3), (first, second)
+        options = {"steps": 6, "batch_size": 4, "threads": 1, "transforms": transforms}
+        tc.train(small.model(), Prediction() + term, clips, seed=seed, to=tmp_path / to, **options)
+        return term.seeds, term.drawn, first.seeds, second.seeds
+
+    one, again, other = draws("one", 3), draws("again", 3), draws("other", 4)
+    assert one == again
+    for mine, theirs in zip(one, other, strict=True):
+        assert len(set(mine)) == len(set(theirs)) == 6
+        assert not set(mine) & set(theirs)
+    assert not set(one[2]) & set(one[3]), "two transforms draw each for itself"
+
+
+def test_masks_and_crops_differ_from_step_to_step(tmp_path: Path) -> None:
+    masks, crops = masked.record(tmp_path, steps=3)
+    assert len(masks) == len(crops) == 3
+    for first, second in itertools.pairwise(masks):
+        assert first.shape != second.shape or not torch.equal(first, second)
+    for first, second in itertools.pairwise(crops):
+        assert not torch.equal(first, second)
+
+
+def test_the_loop_follows_the_schedules_of_its_options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tacit.training import loop
+
+    seen: list[tuple[float, float]] = []
+    stays: list[float] = []
+    real = loop.descend
+
+    def descend(optimizer: torch.optim.Optimizer, *arguments: object, **options: object) -> tuple[torch.Tensor, bool]:
+        made = real(optimizer, *arguments, **options)
+        seen.append((optimizer.param_groups[0]["lr"], optimizer.param_groups[0]["weight_decay"]))
+        return made
+
+    monkeypatch.setattr(loop, "descend", descend)
+    learner = small.model(target="ema")
+    monkeypatch.setattr(learner, "update_target", stays.append)
+    options = {"lr": 1.0, "lr_start": 0.5, "lr_end": 0.0, "warmup": 0.4, "schedule": "constant", "cooldown": 0.2}
+    decays = {"weight_decay": 0.1, "weight_decay_end": 0.3, "ema": (0.5, 0.9)}
+    to, clips = tmp_path, small.episodes().clips(3)
+    tc.train(learner, Prediction(), clips, steps=5, seed=0, to=to, batch_size=4, threads=1, **options, **decays)
+    assert [lr for lr, _ in seen] == pytest.approx([0.75, 1.0, 1.0, 1.0, 0.5])
+    # A half cosine: a quarter of the way in steps is 0.146 of the way in decay.
+    assert [decay for _, decay in seen] == pytest.approx([0.1, 0.129289, 0.2, 0.270711, 0.3], abs=1e-6)
+    assert stays == pytest.approx([0.5, 0.6, 0.7, 0.8, 0.9])
 
 
 def test_a_watch_looks_and_changes_nothing(tmp_path: Path, whole: tuple) -> None:

@@ -15,7 +15,7 @@ import tacit as tc
 from tacit.errors import TrainingError
 from tacit.objectives import InverseDynamics, Prediction, SIGReg, Term, VICReg
 from tacit.types import Forecast
-from training import small
+from training import masked, small
 
 
 def learn(to: Path, seed: int = 0) -> dict[str, torch.Tensor]:
@@ -63,6 +63,16 @@ def _learn(rank: int, port: int, to: Path) -> None:
     dist.destroy_process_group()
 
 
+def _draw(rank: int, port: int, to: Path) -> None:
+    _join(rank, port)
+    masks, crops = masked.record(to / "masks", steps=2)
+    term = small.Drawing()
+    options = {"steps": 2, "seed": 3, "to": to / "terms", "batch_size": 8, "threads": 1}
+    tc.train(small.model(), Prediction() + term, small.episodes().clips(3), **options)
+    torch.save({"masks": masks, "crops": crops, "seeds": term.seeds, "drawn": term.drawn}, to / f"{rank}.pt")
+    dist.destroy_process_group()
+
+
 def _stop(rank: int, port: int, to: Path) -> None:
     _join(rank, port)
     for where, message in (("value", "the loss of term 'broken' is nan"), ("gradient", "gradient of term 'broken' by")):
@@ -105,3 +115,20 @@ def test_two_processes_train_the_model_of_one_whatever_the_second_began_with(tmp
         torch.testing.assert_close(
             together[name], value, rtol=1e-3, atol=1e-5, msg=lambda text, name=name: f"{name}: {text}"
         )
+
+
+def test_processes_draw_masks_of_one_size_at_places_of_their_own(tmp_path: Path) -> None:
+    _finish(_two(_draw, tmp_path))
+    first, second = (torch.load(tmp_path / f"{rank}.pt") for rank in range(2))
+    for step in range(2):
+        mine, theirs = first["masks"][step], second["masks"][step]
+        assert mine.shape == theirs.shape == (4, mine.shape[1])
+        assert not torch.equal(mine, theirs)
+        assert not torch.equal(first["crops"][step], second["crops"][step])
+        assert first["seeds"][step] == second["seeds"][step], "terms draw alike"
+        assert first["drawn"][step] != second["drawn"][step], "dropout differs"
+    for one in (first, second):
+        assert one["seeds"][0] != one["seeds"][1] and one["drawn"][0] != one["drawn"][1]
+        assert not torch.equal(one["crops"][0], one["crops"][1])
+        steps = one["masks"]
+        assert steps[0].shape != steps[1].shape or not torch.equal(steps[0], steps[1])
