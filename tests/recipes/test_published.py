@@ -12,7 +12,7 @@ import pytest
 
 import tacit as tc
 from tacit import masking, planners
-from tacit.augmentation import RandomResizedCrop
+from tacit.augmentation import Chain, Flip, RandomResizedCrop
 from tacit.masking import Blocks, RandomPatches, TubeMask, Tubes
 from tacit.planners import CEM, MPPI
 from tacit.training import Augmented, Masked, Viewed
@@ -159,12 +159,12 @@ SEEN = {
         {"frames": 1, "mask_tokens": 1, "positions": "sincos", "target": "ema"},
     ),
     "vjepa": (
-        RandomResizedCrop((32, 32), (0.3, 1.0), (0.75, 1.35)),
+        Chain((RandomResizedCrop((32, 32), (0.3, 1.0), (0.75, 1.35)), Flip(0.5))),
         SHORT_AND_LONG,
         {"frames": 16, "frameskip": 4, "tubelet": 2, "mask_tokens": 2, "positions": "sincos", "target": "ema"},
     ),
     "vjepa2": (
-        RandomResizedCrop((32, 32), (0.3, 1.0), (0.75, 1.35)),
+        Chain((RandomResizedCrop((32, 32), (0.3, 1.0), (0.75, 1.35)), Flip(0.5))),
         SHORT_AND_LONG,
         {"frames": 16, "frameskip": 4, "tubelet": 2, "mask_tokens": 2, "positions": "rope", "target": "ema"},
     ),
