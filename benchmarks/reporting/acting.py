@@ -122,6 +122,7 @@ def reacher() -> str:
         for run in found["runs"]
     ]
     header = ("seed", "agent", "random", "policy alone", *costs.values(), "pose probe R² linear / MLP")
+    nearest = sorted(run["nearest_radians"]["p99"] for run in found["runs"])[len(found["runs"]) // 2]
     over, ceiling = found["over_seeds_and_tasks"], found["ceiling"]["success"]
     return (
         "## Reacher from pixels\n\n`MUJOCO_GL=egl uv run benchmarks/reacher.py`: MuJoCo Reacher of dm_control, goal given as "
@@ -132,7 +133,12 @@ def reacher() -> str:
         f"Median {100 * found['median']:.1f} %, worst {100 * found['worst']:.1f} %, mean with an interval over seeds and "
         f"tasks {rate({**over, 'rate': over['mean']})}. The same planner with the true dynamics and the true distance: "
         f"{rate(ceiling)} of {ceiling['n']}.\n\n"
-        f"{table((*header, 'pictures trained on', 'training, CPU s', 'planning, CPU s'), rows)}\n\n{found['limits']}\n"
+        f"{table((*header, 'pictures trained on', 'training, CPU s', 'planning, CPU s'), rows)}\n\nWhat limits it: not the search, which "
+        "solves every task measured on the true dynamics, and not how latents measure distance: with the distance between "
+        "poses that a linear probe reads as cost, the same predictor and planner do as well. Against the true pose of the "
+        "goal they do worse, for the probe errs by as much as the radius, which cancels where both sides are read alike. "
+        "What is left are predictions that miss by little: at the nearest, 99 % of the tasks came within "
+        f"{nearest:.3f} rad (median over seeds; the radius is 0.05).\n"
     )
 
 

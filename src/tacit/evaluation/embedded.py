@@ -18,7 +18,7 @@ from tacit.types import Clip
 
 if TYPE_CHECKING:
     from tacit.data import Episodes
-    from tacit.models import Model
+    from tacit.evaluation.extraction import Trainable
 
 __all__ = ["Embedded"]
 
@@ -46,7 +46,7 @@ class Embedded:
     first: npt.NDArray[np.int64] = field(repr=False)
 
     @classmethod
-    def open(cls, path: str | Path, model: Model, episodes: Episodes) -> Embedded:
+    def open(cls, path: str | Path, model: Trainable, episodes: Episodes) -> Embedded:
         """What is on disk, for training this model on these episodes.
 
         Args:
