@@ -91,6 +91,7 @@ def run(recipe: tc.recipes.Recipe, options: argparse.Namespace, seed: int) -> tu
     recorded = tc.collect("reacher", wandering, episodes=options.episodes, steps=STEPS, seed=seed)
     fit_on, held_out = recorded.split(0.9, seed=0)
     clock = lap("collect", clock)
+    resumed = (options.work / f"seed{seed}").exists()  # then the seconds are those of the last process alone
     agent = recipe.learn(fit_on, seed=seed, to=options.work / f"seed{seed}")
     clock = lap("train", clock)
     agent.save(options.work / f"agent{seed}")
@@ -117,6 +118,7 @@ def run(recipe: tc.recipes.Recipe, options: argparse.Namespace, seed: int) -> tu
         "data_hash": recorded.hash(),
         "trained_on": {"episodes": len(fit_on), "pictures": sum(len(episode) for episode in fit_on)},
         "planning": {name: found.success for name, found in runs.items()},
+        "resumed": resumed,
         "other_costs": apart,
         "solved": "".join(str(int(one)) for one in planned.solved),
         "success_last": planned.success_last,

@@ -116,7 +116,7 @@ def reacher() -> str:
             *(rate(run["other_costs"][key]) for key in costs),
             f"{run['probe_r2_pose']['linear']:.4f} / {run['probe_r2_pose']['mlp']:.4f}",
             f"{run['trained_on']['pictures']}",
-            f"{run['seconds']['train_cpu']:.0f}",
+            "not known: resumed" if run["resumed"] else f"{run['seconds']['train_cpu']:.0f}",
             f"{run['seconds']['plan_cpu']:.0f}",
         )
         for run in found["runs"]
@@ -135,7 +135,7 @@ def reacher() -> str:
         f"{rate(ceiling)} of {ceiling['n']}.\n\n"
         f"{table((*header, 'pictures trained on', 'training, CPU s', 'planning, CPU s'), rows)}\n\nWhat limits it: not the search, which "
         "solves every task measured on the true dynamics, and not how latents measure distance: with the distance between "
-        "poses that a linear probe reads as cost, the same predictor and planner do as well. Against the true pose of the "
+        "poses that a linear probe reads as cost, the same predictor and planner do no better. Against the true pose of the "
         "goal they do worse, for the probe errs by as much as the radius, which cancels where both sides are read alike. "
         "What is left are predictions that miss by little: at the nearest, 99 % of the tasks came within "
         f"{nearest:.3f} rad (median over seeds; the radius is 0.05).\n"

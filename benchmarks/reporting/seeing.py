@@ -156,13 +156,20 @@ def motion() -> str:
         f"{name} {100 * one['mean']:+.1f} points [{100 * one['low']:+.1f}, {100 * one['high']:+.1f}] ({one['seeds']} seed(s))"
         for name, one in found["beyond VICReg"].items()
     )
+    whole = [run for name, run in found["runs"].items() if name.startswith("whole/")]
+    near = all(run["epe"]["scene"]["all"]["high"] < 0.5 for run in whole)
+    kept = found["beyond VICReg"].get("whole", {"high": -1.0})["high"] > -0.01
+    verdict = (
+        f"Motion {'met' if near else 'missed'}, content {'met' if kept else 'missed'}, {len(whole)} seed(s) of three."
+    )
     header = ("", "scene, px", "object, px", "object, what moves, px", "class, linear probe", "training, CPU s")
     return (
         "## Motion and content: MC-JEPA\n\n`OMP_NUM_THREADS=1 uv run benchmarks/mc_jepa.py DATA`: pictures of "
         "Fashion-MNIST on textures, moved by up to 6 px; held-out pictures, textures and vectors. End-point error by "
         "picture with bootstrap intervals (target: below 0.5 px), and a linear probe of the class beside VICReg alone "
         "(`content`; target: no worse, that is an interval which ends above -1 point).\n\n"
-        f"{table(header, rows)}\n\nProbe beyond VICReg alone, with intervals over seeds and held-out pictures: {gaps}.\n"
+        f"{table(header, rows)}\n\nProbe beyond VICReg alone, with intervals over seeds and held-out pictures: {gaps}. "
+        f"**{verdict}**\n"
     )
 
 

@@ -30,7 +30,8 @@ def peers() -> str:
         )
         if rounds < len(gaps):
             margin = plan["relative_margin_of_the_elite_in_the_next_round"]
-            equal += f" Then the elite ends in a tie (to {margin:.0e} relative), which each side breaks in its own way."
+            tie = f"a tie (to {margin:.0e} relative)" if margin else "an exact tie"
+            equal += f" Then the elite ends in {tie}, which each side breaks in its own way."
     repeats = next(iter(found.values()))["repeats"]
     return (
         "## Beside stable-worldmodel\n\n`uv run benchmarks/peers.py`: stable-worldmodel 0.1.1 from the package index in "
