@@ -1,10 +1,6 @@
 """Two processes train as one does, and stop as one does."""
 
 import math
-import multiprocessing as mp
-import socket
-from collections.abc import Callable
-from multiprocessing.context import SpawnProcess
 from pathlib import Path
 
 import pytest
@@ -12,6 +8,7 @@ import torch
 import torch.distributed as dist
 
 import tacit as tc
+import two_processes
 from tacit.errors import TrainingError
 from tacit.objectives import InverseDynamics, Prediction, SIGReg, Term, VICReg
 from tacit.types import Forecast
@@ -50,66 +47,37 @@ class BrokenOnOne(Term):
         return still.sum() * math.nan if self.where == "value" else still.square().sum().sqrt()
 
 
-def _join(rank: int, port: int) -> None:
-    dist.init_process_group("gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank, world_size=2)
-
-
-def _learn(rank: int, port: int, to: Path) -> None:
-    _join(rank, port)
+def _learn(rank: int, to: Path) -> None:
     mine = learn(to, seed=rank)
     dist.barrier()
     for name, value in tc.checkpoint.load_model(to).state_dict().items():
         torch.testing.assert_close(mine[name], value, rtol=0, atol=0)
-    dist.destroy_process_group()
 
 
-def _draw(rank: int, port: int, to: Path) -> None:
-    _join(rank, port)
+def _draw(rank: int, to: Path) -> None:
     masks, crops = masked.record(to / "masks", steps=2)
     term = small.Drawing()
     options = {"steps": 2, "seed": 3, "to": to / "terms", "batch_size": 8, "threads": 1}
     tc.train(small.model(), Prediction() + term, small.episodes().clips(3), **options)
     torch.save({"masks": masks, "crops": crops, "seeds": term.seeds, "drawn": term.drawn}, to / f"{rank}.pt")
-    dist.destroy_process_group()
 
 
-def _stop(rank: int, port: int, to: Path) -> None:
-    _join(rank, port)
+def _stop(_rank: int, to: Path) -> None:
     for where, message in (("value", "the loss of term 'broken' is nan"), ("gradient", "gradient of term 'broken' by")):
         # After a term that the processes compute together, so that one of them could wait for the other.
         objective = 0.1 * SIGReg(16) + BrokenOnOne(where)
         with pytest.raises(TrainingError, match=message):
             tc.train(small.model(), objective, small.episodes().clips(3), steps=2, seed=0, to=to / where, threads=1)
-    dist.destroy_process_group()
-
-
-def _two(target: Callable[[int, int, Path], None], to: Path) -> list[SpawnProcess]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    context = mp.get_context("spawn")
-    processes = [context.Process(target=target, args=(rank, port, to), daemon=True) for rank in range(2)]
-    for process in processes:
-        process.start()
-    return processes
-
-
-def _finish(processes: list[SpawnProcess]) -> None:
-    for process in processes:
-        process.join(timeout=120)
-        if process.exitcode is None:
-            process.kill()
-    assert [process.exitcode for process in processes] == [0, 0]
 
 
 def test_what_is_not_finite_on_one_process_stops_both(tmp_path: Path) -> None:
-    _finish(_two(_stop, tmp_path))
+    two_processes.finish(two_processes.start(_stop, tmp_path))
 
 
 def test_two_processes_train_the_model_of_one_whatever_the_second_began_with(tmp_path: Path) -> None:
-    processes = _two(_learn, tmp_path / "two")
+    processes = two_processes.start(_learn, tmp_path / "two")
     alone = learn(tmp_path / "one")
-    _finish(processes)
+    two_processes.finish(processes)
     together = tc.checkpoint.load_model(tmp_path / "two").state_dict()
     for name, value in alone.items():
         torch.testing.assert_close(
@@ -118,7 +86,7 @@ def test_two_processes_train_the_model_of_one_whatever_the_second_began_with(tmp
 
 
 def test_processes_draw_masks_of_one_size_at_places_of_their_own(tmp_path: Path) -> None:
-    _finish(_two(_draw, tmp_path))
+    two_processes.finish(two_processes.start(_draw, tmp_path))
     first, second = (torch.load(tmp_path / f"{rank}.pt") for rank in range(2))
     for step in range(2):
         mine, theirs = first["masks"][step], second["masks"][step]
