@@ -15,10 +15,12 @@ import argparse
 import json
 import time
 from pathlib import Path
+from typing import Any
 
 import torch
 
 import tacit as tc
+from record import Record
 from tacit._config import to_json
 from tacit.recipes import Acting, AgentRecipe, Part
 from tacit.training import TrainingConfig
@@ -71,7 +73,7 @@ def rooms(num_envs: int) -> tc.envs.TwoRooms:
     return tc.envs.TwoRooms(num_envs=num_envs, layout="random", factors=COLOURS)
 
 
-def run(without: str, seed: int, work: Path) -> dict[str, object]:
+def run(without: str, seed: int, work: Path) -> dict[str, Any]:
     """Collect, train and measure once."""
     method = recipe(without)
     recorded = tc.collect(rooms(64), episodes=EPISODES, steps=100, seed=seed)
@@ -89,8 +91,6 @@ def run(without: str, seed: int, work: Path) -> dict[str, object]:
         for name, one in agents.items()
     }
     return {
-        "without": without,
-        "seed": seed,
         "planning": tc.evaluation.plain(planning),
         "probe_r2": {name: {"linear": report.r2, "mlp": report.mlp_r2} for name, report in probes.items()},
         "effective_rank": probes["position"].effective_rank,
@@ -101,22 +101,24 @@ def run(without: str, seed: int, work: Path) -> dict[str, object]:
 def main() -> None:
     """Run what is missing."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1, 2])
+    parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1])
     parser.add_argument("--work", type=Path, default=Path("runs/ablation"))
+    parser.add_argument("--results", type=Path, default=RESULTS)
     options = parser.parse_args()
     torch.set_num_threads(1)
-    described = to_json(recipe(""))
-    record = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    if record.get("recipe") != described:
-        record = {"recipe": described, "episodes": EPISODES, "task_seed": TASK_SEED, "runs": []}
-    done = [(found["without"], found["seed"]) for found in record["runs"]]
+    settings = {
+        "recipe": to_json(recipe("")),
+        "episodes": EPISODES,
+        "tasks": {"count": TASKS, "seed": TASK_SEED},
+    }
+    record = Record(options.results, settings)
     for seed in options.seeds:
         for without in ("", *WEIGHTS):
-            if (without, seed) not in done:
-                record["runs"].append(run(without, seed, options.work))
-                record |= tc.checkpoint.provenance()
-                RESULTS.write_text(json.dumps(record, indent=2) + "\n")
-                print(json.dumps(record["runs"][-1]), flush=True)
+            name = f"{without or 'whole'}/{seed}"
+            if name not in record.section("runs"):
+                found = run(without, seed, options.work)
+                record.add("runs", name, found)
+                print(name, json.dumps(found), flush=True)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 Run from the repository root, with uv and a Python 3.12 or newer that uv can find; it installs about 5 GB into a
 temporary folder and deletes it at the end::
 
-    python benchmarks/lerobot_interop.py [--python 3.12] [--lerobot 0.6.1] [--environment FOLDER]
+    uv run benchmarks/lerobot_interop.py [--python 3.12] [--lerobot 0.6.1] [--environment FOLDER]
 
 It writes 52 episodes with two cameras of different size, over at least three chunks each, with Tacit (once as
 video, once losslessly) and reads every frame with lerobot's ``LeRobotDataset``, windows included; then lerobot
@@ -24,6 +24,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from sides import environment
 
 EPISODES, FPS, ACTIONS, STATE = 52, 10, 3, 6  # a state is position and velocity, and an action the next velocity
 TRAIN_STEPS = 300
@@ -285,19 +287,6 @@ def other(python: Path, action: str, root: Path) -> dict[str, Any]:
     return report
 
 
-def environment(folder: Path, python: str, release: str) -> Path:
-    """Make lerobot's environment unless it is there; its interpreter."""
-    interpreter = folder / "bin" / "python"
-    if not interpreter.exists():
-        known = sorted(Path.home().glob(f".pyenv/versions/{python}.*/bin/python"))  # uv does not look there
-        subprocess.run(["uv", "venv", "--python", str(known[-1]) if known else python, str(folder)], check=True)
-        subprocess.run(
-            ["uv", "pip", "install", "--no-config", "--python", str(interpreter), f"lerobot[dataset]=={release}"],
-            check=True,
-        )
-    return interpreter
-
-
 def main() -> int:
     """Run the whole comparison."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -316,15 +305,22 @@ def main() -> int:
         }
         sys.stdout.write("\n" + json.dumps(actions[options.do]()) + "\n")
         return 0
+    from tacit.checkpoint import provenance
+
     start = time.time()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        python = environment(options.environment or folder / "environment", options.python, options.lerobot)
+        python = environment(
+            options.environment or folder / "environment",
+            [f"lerobot[dataset]=={options.lerobot}"],
+            options.python,
+            pinned=False,
+        )
         tacit_write(folder / "video", lossless=False)
         tacit_write(folder / "lossless", lossless=True)
         written = other(python, "write", folder / "theirs")
         result = {
-            "command": "python benchmarks/lerobot_interop.py",
+            "command": "uv run benchmarks/lerobot_interop.py",
             "cameras": {camera: list(size) for camera, size in CAMERAS.items()},
             "versions": {
                 "tacit": versions(("tacit", "torch", "av", "pyarrow", "numpy")),
@@ -335,6 +331,7 @@ def main() -> int:
             "lerobot_writes_tacit_reads": written | tacit_read(folder / "theirs"),
             "tacit_trains_on_what_lerobot_wrote": tacit_train(folder / "theirs"),
             "seconds": round(time.time() - start),
+            "made_by": provenance(),
         }
     RESULT.parent.mkdir(exist_ok=True)
     RESULT.write_text(json.dumps(result, indent=2) + "\n")

@@ -10,13 +10,12 @@ A B A B ..., each time in a fresh process on one thread, and compares medians of
 
 import argparse
 import json
-import os
 import statistics
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from sides import call, environment
 from tacit.checkpoint import provenance
 
 HERE = Path(__file__).parent
@@ -47,27 +46,6 @@ ROWS = {
     "train": Row("train 5", ("train 5",), 1.3, "LeWM training step, 32 windows of 4 frames of 64 px"),
     "first_frame": Row("first_frame", ("first_frame",), 3, "cold import to the first 64 px frame"),
 }
-
-
-def environment(folder: Path, packages: list[str]) -> Path:
-    """The Python of a virtual environment with the packages, made where there is none."""
-    python = folder / "bin" / "python"
-    if not python.exists():
-        subprocess.run(["uv", "venv", "--quiet", "--python", "3.11", folder], check=True)
-    subprocess.run(["uv", "pip", "install", "--quiet", "--python", python, *packages], check=True)
-    return python
-
-
-def call(python: Path, script: str, words: str, work: Path) -> dict[str, object]:
-    """Run one side of one row once."""
-    environ = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "STABLEWM_HOME": str(work / "home")}
-    command = [str(python), str(HERE / script), *words.format(work=work).split()]
-    done = subprocess.run(command, capture_output=True, text=True, env=environ)
-    lines = [line for line in done.stdout.splitlines() if line.startswith("PEER ")]
-    if done.returncode or not lines:
-        raise SystemExit(f"{' '.join(command)} failed:\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}")
-    figures: dict[str, object] = json.loads(lines[-1].removeprefix("PEER "))
-    return figures
 
 
 def compare(name: str, pythons: tuple[Path, Path], work: Path, repeats: int) -> dict[str, object]:

@@ -33,7 +33,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from peers import call, environment
+from sides import call, environment
 
 HERE = Path(__file__).parent
 THEIRS = ["transformers==5.23.0", "torch==2.13.0"]

@@ -12,7 +12,8 @@ weights, float32, CPU seconds (lower quartile of several runs):
 The floor is the number of multiplications and additions of the public path's linear layers, divided by
 the best rate that a large matrix product reaches in the same run.
 
-Run: ``OMP_NUM_THREADS=1 python benchmarks/planning_speed.py`` (about two minutes; ``--plan`` adds a whole CEM plan).
+Run: ``OMP_NUM_THREADS=1 uv run --group onnx benchmarks/planning_speed.py`` (about two minutes; ``--plan`` adds a whole
+CEM plan). Writes benchmarks/results/planning_speed.json.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from tacit.nn.kernels import PLAIN, Packed
 from tacit.nn.mlp import MLP, Activation
 from tacit.recipes.lewm import LeWM
 
+RESULT = Path(__file__).parent / "results" / "planning_speed.json"
 SAMPLES, ITERATIONS, HORIZON, REPEATS = 300, 30, 5, 9
 
 
@@ -172,7 +174,6 @@ def measure(plan: bool) -> dict[str, object]:
         "floor_seconds": round(floor, 4),
         "public_over_floor": round(rows["public"] / floor, 2),
         "energy_relative_error": {"public": error, "bf16": bf16_error},
-        "torch": torch.__version__,
         "cpu": cpu_name(),
     }
     if plan:
@@ -207,14 +208,14 @@ def cpu_name() -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--plan", action="store_true", help="time a whole CEM plan too")
-    parser.add_argument("--to", type=Path, help="write the result there")
+    parser.add_argument("--results", type=Path, default=RESULT)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     with torch.inference_mode():
-        report = json.dumps(measure(arguments.plan), indent=2)
-    print(report)
-    if arguments.to:
-        arguments.to.write_text(report + "\n")
+        report = measure(arguments.plan)
+    text = json.dumps({**report, **tc.checkpoint.provenance()}, indent=2) + "\n"
+    arguments.results.write_text(text)
+    print(text)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ every seed and goes on where it stopped.
 
 import argparse
 import json
-import statistics
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,16 +19,13 @@ import numpy as np
 import torch
 
 import tacit as tc
+from record import Record
 from tacit._config import to_json
 from tacit.costs import Summable
 
 RESULT = Path(__file__).parent / "results" / "reacher.json"
 TASK_SEED = 1
 STEPS = 100
-PUBLISHED = {
-    "LeWorldModel (arXiv 2603.19312), its own protocol at 224 px": 0.86,
-    "GC-IDM (arXiv 2605.08732), without search": 0.987,
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,7 +110,6 @@ def run(recipe: tc.recipes.Recipe, options: argparse.Namespace, seed: int) -> tu
     lap("limits", clock)
     env.close()
     record = {
-        "seed": seed,
         "data_hash": recorded.hash(),
         "trained_on": {"episodes": len(fit_on), "pictures": sum(len(episode) for episode in fit_on)},
         "planning": {name: found.success for name, found in runs.items()},
@@ -137,7 +132,8 @@ def ceiling(agent: tc.Agent, tasks: int) -> dict[str, Any]:
     env = tc.envs.Reacher()
     found = tc.evaluation.closed_loop(tc.evaluation.TrueDynamicsActor.like(agent, env), env, tasks, TASK_SEED)
     env.close()
-    return {"success": tc.evaluation.plain(found.success)}
+    rate: dict[str, Any] = tc.evaluation.plain(found.success)
+    return rate
 
 
 def _nearest(run: tc.evaluation.ClosedLoop) -> list[float]:
@@ -147,7 +143,7 @@ def _nearest(run: tc.evaluation.ClosedLoop) -> list[float]:
 
 
 def main() -> None:
-    """Run the seeds that are missing and write the summary."""
+    """Run the seeds that are missing."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--episodes", type=int, default=400, help="recorded; a tenth is kept for the probes")
     parser.add_argument("--hold", type=float, default=4.0, help="mean steps that the recording policy holds an action")
@@ -160,38 +156,22 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     recipe = tc.recipes.load("reacher")()
-    made = {
+    settings = {
         "recipe": to_json(recipe),
         "data": {"policy": f"random, hold {options.hold:g}", "episodes": options.episodes, "steps": STEPS},
         "tasks": {"count": options.tasks, "seed": TASK_SEED},
     }
-    record = json.loads(options.results.read_text()) if options.results.exists() else {}
-    if any(record.get(name) != value for name, value in made.items()):
-        record = made | {"runs": []}
+    record = Record(options.results, settings)
     for seed in options.seeds:
-        if seed in [found["seed"] for found in record["runs"]]:
+        if str(seed) in record.section("runs"):
             continue
         found, agent = run(recipe, options, seed)
-        record["runs"].append(found)
-        _write(record, options.results)
-        if options.ceiling_tasks and "ceiling" not in record:
-            record["ceiling"] = ceiling(agent, options.ceiling_tasks)
-            _write(record, options.results)
-        print(json.dumps(record["runs"][-1], indent=2), flush=True)
-
-
-def _write(record: dict[str, Any], place: Path) -> None:
-    """The record with its summary."""
-    rates = [found["planning"]["success"] for found in record["runs"]]
-    solved = [[float(mark) for mark in found["solved"]] for found in record["runs"]]
-    record |= {
-        "median": statistics.median(one["rate"] for one in rates),
-        "worst": min(one["rate"] for one in rates),
-        "over_seeds_and_tasks": tc.evaluation.plain(tc.evaluation.crossed_bootstrap(solved)),
-        "published": PUBLISHED,
-        **tc.checkpoint.provenance(),
-    }
-    place.write_text(json.dumps(record, indent=2) + "\n")
+        solved = [one["solved"] for one in (*record.section("runs").values(), found)]
+        over = tc.evaluation.crossed_bootstrap([[float(mark) for mark in one] for one in solved])
+        record.add("runs", str(seed), found, over_seeds_and_tasks=tc.evaluation.plain(over))
+        if options.ceiling_tasks and "success" not in record.section("ceiling"):
+            record.add("ceiling", "success", ceiling(agent, options.ceiling_tasks))
+        print(json.dumps(found, indent=2), flush=True)
 
 
 if __name__ == "__main__":

@@ -10,19 +10,20 @@ benchmarks/results/RECIPE.json after every seed and goes on where it stopped.
 
 import argparse
 import json
-import statistics
 import time
 from pathlib import Path
+from typing import Any
 
 import torch
 
 import tacit as tc
+from record import Record
 from tacit._config import to_json
 
 RESULTS = Path(__file__).parent / "results"
 
 
-def run(recipe: tc.recipes.Recipe, options: argparse.Namespace, seed: int) -> dict[str, object]:
+def run(recipe: tc.recipes.Recipe, options: argparse.Namespace, seed: int) -> dict[str, Any]:
     """Collect, train and measure with one seed."""
     seconds: dict[str, float] = {}
 
@@ -48,8 +49,6 @@ def run(recipe: tc.recipes.Recipe, options: argparse.Namespace, seed: int) -> di
     )
     lap("plan", clock)
     return {
-        "seed": seed,
-        "task_seed": options.task_seed,
         "data_hash": recorded.hash(),
         "planning": tc.evaluation.plain({name: found.success for name, found in runs.items()}),
         "success_any": tc.evaluation.plain(runs["success"].success_any),
@@ -60,7 +59,7 @@ def run(recipe: tc.recipes.Recipe, options: argparse.Namespace, seed: int) -> di
 
 
 def main() -> None:
-    """Run the seeds that are missing and write the summary."""
+    """Run the seeds that are missing."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--recipe", default="two_rooms", choices=tc.recipes.names())
     parser.add_argument("--env", default="two_rooms")
@@ -74,18 +73,18 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     recipe = tc.recipes.load(options.recipe)()
-    target = options.results / f"{options.recipe}.json"
-    record = json.loads(target.read_text()) if target.exists() else {"runs": []}
-    if record.get("recipe") != to_json(recipe):
-        record = {"recipe": to_json(recipe), "env": options.env, "episodes": options.episodes, "runs": []}
+    settings = {
+        "recipe": to_json(recipe),
+        "env": options.env,
+        "episodes": options.episodes,
+        "tasks": {"count": options.tasks, "seed": options.task_seed},
+    }
+    record = Record(options.results / f"{options.recipe}.json", settings)
     for seed in options.seeds:
-        if seed in [found["seed"] for found in record["runs"]]:
-            continue
-        record["runs"].append(run(recipe, options, seed))
-        rates = [found["planning"]["success"]["rate"] for found in record["runs"]]
-        record |= {"median": statistics.median(rates), "worst": min(rates), **tc.checkpoint.provenance()}
-        target.write_text(json.dumps(record, indent=2) + "\n")
-        print(json.dumps(record["runs"][-1], indent=2), flush=True)
+        if str(seed) not in record.section("runs"):
+            found = run(recipe, options, seed)
+            record.add("runs", str(seed), found)
+            print(json.dumps(found, indent=2), flush=True)
 
 
 if __name__ == "__main__":

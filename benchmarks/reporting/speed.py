@@ -50,7 +50,7 @@ def planning() -> str:
         (name, f"{value:.3f}", f"{found['times_plain'][name]:.2f}x") for name, value in found["seconds"].items()
     ]
     return (
-        "## The floor of planning\n\n`uv run benchmarks/planning_speed.py`: 300 candidates of 5 blocks, LeWM's predictor, "
+        "## The floor of planning\n\n`OMP_NUM_THREADS=1 uv run --group onnx benchmarks/planning_speed.py`: 300 candidates of 5 blocks, LeWM's predictor, "
         f"float32 but for bf16, one thread. {found['gigaflop']} GFLOP at {found['peak_gigaflop_per_second']} GFLOP/s, the "
         f"best that a large matrix product reached in the same run, make a floor of {found['floor_seconds']:.3f} s; the "
         f"public path takes {found['public_over_floor']:.2f} times that. bf16 moves energies by "
