@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor, nn
@@ -156,7 +156,33 @@ class PerceptionModel(Model):
     """A model that learns to see one modality, without actions; a world model can look at its cameras with the encoder.
 
     ``encode(observation, tokens=True)`` gives ``[B, N, D]``, the tokens of each place.
+
+    Args:
+        config: What to build.
+
+    Attributes:
+        sizes: Options of its configuration by size.
     """
+
+    sizes: ClassVar[Mapping[str, Mapping[str, Any]]]
+
+    def __init__(self, config: Any) -> None:
+        super().__init__(config.spec, config.seen, acts=False)
+        self.config = config
+
+    @classmethod
+    def for_spec(cls, spec: Spec, size: str = "tiny", **overrides: Any) -> Self:
+        """A model for what a dataset shows.
+
+        Args:
+            spec: For example ``episodes.spec``.
+            size: Of the encoder; one of ``sizes``.
+            overrides: Any option of its configuration.
+
+        Raises:
+            ConfigError: for an unknown size or option, or values that do not fit together.
+        """
+        return cls(cls.configuration(spec, **preset(cls.configuration, cls.sizes, size, overrides)))
 
 
 class Dynamics(Model):

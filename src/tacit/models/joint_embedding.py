@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from tacit.errors import ConfigError, SpecError
 from tacit.models._input import channels_first, chosen
-from tacit.models._model import PerceptionModel, preset
+from tacit.models._model import PerceptionModel
 from tacit.nn.linear import keep_freed_memory
 from tacit.nn.mlp import MLP
 from tacit.nn.vit import VIT_SIZES, VisionTransformer
@@ -87,14 +87,14 @@ class JointEmbedding(PerceptionModel):
     """
 
     configuration = JointEmbeddingConfig
+    sizes = VIT_SIZES
     gives = Views
     config: JointEmbeddingConfig
     encoder: VisionTransformer
 
     def __init__(self, config: JointEmbeddingConfig) -> None:
-        super().__init__(config.spec, config.seen, acts=False)
+        super().__init__(config)
         keep_freed_memory()
-        self.config = config
         self.latent_size = config.embedding
         channels, *extent = config.spec.modalities[config.modality].shape
         self.encoder = VisionTransformer(
@@ -111,20 +111,6 @@ class JointEmbedding(PerceptionModel):
             checkpointing=config.checkpointing,
         )
         self.projector = MLP(config.width, config.projector, config.embedding, norm="batch")
-
-    @classmethod
-    def for_spec(cls, spec: Spec, size: str = "tiny", **overrides: Any) -> JointEmbedding:
-        """A model for what a dataset shows.
-
-        Args:
-            spec: For example ``episodes.spec``.
-            size: Of the encoder, ``nano`` to ``giant``; see :data:`tacit.nn.vit.VIT_SIZES`.
-            overrides: Any option of :class:`JointEmbeddingConfig`.
-
-        Raises:
-            ConfigError: for an unknown size or option, or values that do not fit together.
-        """
-        return cls(JointEmbeddingConfig(spec, **preset(JointEmbeddingConfig, VIT_SIZES, size, overrides)))
 
     def encode(self, observation: Mapping[str, Tensor | Array], tokens: bool = False) -> Tensor:
         """Latents of pictures, before the projector.

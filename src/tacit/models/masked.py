@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from tacit.errors import ConfigError, SpecError
 from tacit.models._input import channels_first, chosen, grid_size
-from tacit.models._model import PerceptionModel, preset
+from tacit.models._model import PerceptionModel
 from tacit.nn.linear import keep_freed_memory
 from tacit.nn.masked_predictor import MaskedPredictor
 from tacit.nn.positions import coordinates
@@ -114,15 +114,15 @@ class MaskedModel(PerceptionModel):
     """
 
     configuration = MaskedModelConfig
+    sizes = VIT_SIZES
     gives = Completion
     config: MaskedModelConfig
     encoder: VisionTransformer
     target_encoder: VisionTransformer | None
 
     def __init__(self, config: MaskedModelConfig) -> None:
-        super().__init__(config.spec, config.seen, acts=False)
+        super().__init__(config)
         keep_freed_memory()
-        self.config = config
         self.frameskip, self.latent_size = config.frameskip, config.width
         channels = config.spec.modalities[config.modality].shape[0]
         self.encoder = VisionTransformer(
@@ -156,20 +156,6 @@ class MaskedModel(PerceptionModel):
             norm_eps=config.norm_eps,
             checkpointing=config.checkpointing,
         )
-
-    @classmethod
-    def for_spec(cls, spec: Spec, size: str = "tiny", **overrides: Any) -> MaskedModel:
-        """A model for what a dataset shows.
-
-        Args:
-            spec: For example ``episodes.spec``.
-            size: Of the encoder, ``nano`` to ``giant``; see :data:`tacit.nn.vit.VIT_SIZES`.
-            overrides: Any option of :class:`MaskedModelConfig`.
-
-        Raises:
-            ConfigError: for an unknown size or option, or values that do not fit together.
-        """
-        return cls(MaskedModelConfig(spec, **preset(MaskedModelConfig, VIT_SIZES, size, overrides)))
 
     @property
     def grid(self) -> tuple[int, ...]:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from tacit.errors import ConfigError, SpecError
 from tacit.models._input import channels_first, chosen
-from tacit.models._model import PerceptionModel, preset
+from tacit.models._model import PerceptionModel
 from tacit.nn.flow import FlowHead, resize_flow
 from tacit.nn.linear import keep_freed_memory
 from tacit.nn.mlp import MLP
@@ -91,14 +90,14 @@ class MotionContent(PerceptionModel):
     """
 
     configuration = MotionContentConfig
+    sizes = PYRAMID_SIZES
     gives = Motion
     config: MotionContentConfig
     encoder: PyramidEncoder
 
     def __init__(self, config: MotionContentConfig) -> None:
-        super().__init__(config.spec, config.seen, acts=False)
+        super().__init__(config)
         keep_freed_memory()
-        self.config = config
         self.frameskip, self.latent_size = config.frameskip, config.embedding
         channels, height, width = config.spec.modalities[config.modality].shape
         self.encoder = PyramidEncoder(
@@ -106,20 +105,6 @@ class MotionContent(PerceptionModel):
         )
         self.flow_head = FlowHead(config.radius, config.head_width, config.head_depth)
         self.expander = MLP(config.widths[-1], config.expander, config.embedding, norm="batch")
-
-    @classmethod
-    def for_spec(cls, spec: Spec, size: str = "tiny", **overrides: Any) -> MotionContent:
-        """A model for what a dataset shows.
-
-        Args:
-            spec: For example ``episodes.spec``.
-            size: Of the encoder, ``nano`` to ``base``; see :data:`tacit.nn.pyramid.PYRAMID_SIZES`.
-            overrides: Any option of :class:`MotionContentConfig`.
-
-        Raises:
-            ConfigError: for an unknown size or option, or values that do not fit together.
-        """
-        return cls(MotionContentConfig(spec, **preset(MotionContentConfig, PYRAMID_SIZES, size, overrides)))
 
     def encode(self, observation: Mapping[str, Tensor | Array], tokens: bool = False) -> Tensor:
         """Latents of pictures: of the coarsest level, before the expander.
