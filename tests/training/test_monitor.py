@@ -57,6 +57,7 @@ def test_what_stands_still_has_no_motion() -> None:
         (normal(16, 4, 8) * 0.01 + 3, "", "vary by 0.33% of their size"),
         (normal(16, 4, 8) * 0.3, "gaussian", "times the SIGReg floor"),
         (normal(16, 4, 8) * 0.3 + 5, "unit", ""),
+        (normal(16, 4, 8) * 20, "gaussian", ""),
     ],
 )
 def test_collapse_is_put_into_words(latents: torch.Tensor, asked: Asked, complaint: str) -> None:

@@ -73,7 +73,8 @@ class Health:
         if asked and self.std < STILL:
             return f"the latents have standard deviation {self.std:.2g} where the objective asks for 1"
         point = collapsed(self.samples) / floor(self.samples)
-        if asked == "gaussian" and self.sigreg > point / 2:
+        # Latents that are too wide score as badly, and are no collapse: only parts of them may be asked to be Gaussian.
+        if asked == "gaussian" and self.std < 1 and self.sigreg > point / 2:
             return f"the latents score {self.sigreg:.0f} times the SIGReg floor; a single point scores {point:.0f}"
         return ""
 
