@@ -11,16 +11,19 @@ import pytest
 import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from golden.reading import assert_golden, golden
 from tacit import checkpoint
 from tacit.checkpoint import convert
 from tacit.checkpoint._numbers import NUMBERS
 from tacit.errors import CheckpointError, ConfigError
-from tacit.models import MaskedModel, WorldModel
+from tacit.models import ActionConditioned, MaskedModel, WorldModel
 from tacit.nn.block_causal import BlockCausalPredictor
 from tacit.nn.masked_predictor import MaskedPredictor
 from tacit.nn.vit import VisionTransformer
+from tacit.planners import CEM
+from tacit.recipes import VJEPA2AC
 from tacit.recipes.lewm import LeWM
 from tacit.types import Box, Modality, Spec
 
@@ -91,20 +94,76 @@ def test_vjepa2(tmp_path: Path, table: bool) -> None:
             convert(path)
 
 
-@pytest.mark.parametrize("name", ["vjepa2_ac_predictor", "vjepa2_ac_predictor_extrinsics"])
-def test_vjepa2_ac(tmp_path: Path, name: str) -> None:
+ROBOT = Spec(
+    {"camera": Modality("pixels", (3, 64, 64)), "pose": Modality("vector", (7,))}, Box((-0.05,) * 7, (0.05,) * 7)
+)
+
+
+def published_ac(name: str, tmp_path: Path, **changes: Tensor) -> Path:
     content = published("vjepa2", "module.backbone.")
     del content["target_encoder"]
-    content["predictor"] = wrapped(golden(name).weights, "module.")
-    path = saved(content, tmp_path / "vjepa2-ac-vitg.pt")
-    model = convert(path, **HEADS, size=(2, 64, 64))
+    content["predictor"] = wrapped({**golden(name).weights, **changes}, "module.")
+    return saved(content, tmp_path / "vjepa2-ac-vitg.pt")
+
+
+@pytest.mark.parametrize("name", ["vjepa2_ac_predictor", "vjepa2_ac_predictor_extrinsics"])
+def test_the_networks_of_vjepa2_ac(tmp_path: Path, name: str) -> None:
+    path, options = published_ac(name, tmp_path), {**HEADS, "size": (2, 64, 64)}
     known = golden("vjepa2_encoder").values
-    assert_golden(model["encoder"](known["video"], *STATISTICS), known["output"])
-    known = golden(name).values
-    predictor = model["predictor"]
+    assert_golden(convert(path, **options, part="encoder")(known["video"], *STATISTICS), known["output"])
+    known, predictor = golden(name).values, convert(path, **options, part="predictor")
     assert isinstance(predictor, BlockCausalPredictor)
     parts = [known[part] for part in ("context", "actions", "states", "extrinsics") if part in known]
     assert_golden(predictor(*parts), known["output"])
+
+
+EXTRINSICS = r"also has from_extrinsics\.weight, from_extrinsics\.bias, which is not read"
+
+
+@pytest.mark.filterwarnings(f"ignore:.*{EXTRINSICS}")
+def test_vjepa2_ac_plans(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    sizes = {"predictor_embed.weight": (96, 96), "predictor_proj.weight": (96, 96), "predictor_proj.bias": (96,)}
+    wide = {name: 0.2 * torch.randn(size) for name, size in sizes.items()}  # for tokens as wide as this encoder's
+    path, options = published_ac("vjepa2_ac_predictor", tmp_path, **wide), {**HEADS, "size": (2, 64, 64)}
+    model = convert(path, **options, spec=ROBOT)
+    assert isinstance(model, ActionConditioned) and model.config.seen == ("camera", "pose")
+    eye, predictor = (convert(path, **options, part=part) for part in ("encoder", "predictor"))
+    actions, poses = (golden("vjepa2_ac_predictor").values[name] for name in ("actions", "states"))
+    frames = torch.randn(*actions.shape[:2], model.config.shown)
+    picture = torch.randint(0, 256, (2, 3, 64, 64), dtype=torch.uint8)
+    with torch.no_grad():
+        told = model.predict(torch.cat([frames, poses], dim=-1), actions)
+        expected = F.layer_norm(predictor(frames.reshape(len(frames), -1, 96), actions, poses), (96,))
+        torch.testing.assert_close(told[..., : model.config.shown], expected.reshape(frames.shape))
+        torch.testing.assert_close(told[..., model.config.shown :], poses + actions)
+        # A picture of the world held still for one tubelet, normalised as ImageNet is; the pose in raw units behind it.
+        mean, std = (torch.tensor(part) * 255 for part in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
+        tokens = F.layer_norm(eye(picture[:, :, None].expand(-1, -1, 2, -1, -1), mean, std), (96,))
+        seen = torch.cat([tokens.flatten(1), poses[:1, 0].expand(2, -1)], dim=1)
+        observation = {"camera": picture.numpy(), "pose": poses[:1, 0].expand(2, -1).numpy()}
+        torch.testing.assert_close(model.encode(observation), seen, rtol=1e-4, atol=1e-4)
+    checkpoint.save(tmp_path / "model", model)
+    agent = VJEPA2AC().build_agent(checkpoint.load_model(tmp_path / "model", kind=ActionConditioned))
+    imagined, goal = torch.randn(2, 3, 2, model.latent_size), torch.randn(2, model.latent_size)
+    elsewhere = torch.cat([goal[:, : model.config.shown], torch.randn(2, 7)], dim=1)
+    energies = agent.cost(imagined, torch.zeros(2, 3, 2, 7), goal)
+    torch.testing.assert_close(agent.cost(imagined, torch.zeros(2, 3, 2, 7), elsewhere), energies, rtol=0, atol=0)
+    agent.planner = CEM(samples=4, iterations=1, elites=2)
+    action, *_ = agent.act(agent.start(seed=0, batch=2, goal=observation), observation)
+    assert action.shape == (2, 7) and (abs(action) <= 0.05).all()
+
+
+def test_vjepa2_ac_asks_for_its_robot(tmp_path: Path) -> None:
+    path, options = published_ac("vjepa2_ac_predictor", tmp_path), {**HEADS, "size": (2, 64, 64)}
+    with pytest.raises(CheckpointError, match="give the Spec, with one camera, the pose"):
+        convert(path, **options)
+    other = Spec({"camera": ROBOT.modalities["camera"], "pose": Modality("vector", (6,))}, ROBOT.action)
+    with (
+        pytest.raises(CheckpointError, match="one pose of 7 components"),
+        pytest.warns(UserWarning, match=EXTRINSICS),
+    ):
+        convert(path, **options, spec=other)
 
 
 def test_vjepa(tmp_path: Path) -> None:

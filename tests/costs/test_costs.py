@@ -53,6 +53,17 @@ def test_goal_is_differentiable_and_zero_at_the_goal(latents, actions, goal):
     assert Goal(reduce="sum")(reached, actions, goal).eq(0).all()
 
 
+@pytest.mark.parametrize("metric", ["l2", "l1"])
+def test_only_the_first_components_count_where_it_is_said(metric, latents, actions, goal):
+    expected = Goal(metric=metric)(latents[..., :2], actions, goal[:, :2])
+    assert torch.equal(Goal(metric=metric, first=2)(latents, actions, goal), expected)
+    assert "first=2" in repr(Goal(first=2)) and "first" not in repr(Goal())
+    with pytest.raises(SpecError, match=r"\[B, D\] = \[2, 5\]; got \[2, 2\]"):
+        Goal(first=2)(latents, actions, goal[:, :2])
+    with pytest.raises(ConfigError, match="got -1"):
+        Goal(first=-1)
+
+
 def test_goal_needs_a_goal_that_fits(latents, actions, goal):
     with pytest.raises(SpecError, match="no target"):
         Goal()(latents, actions, None)

@@ -15,17 +15,19 @@ from tacit.models import ActionConditioned, FrameEncoder, MaskedModel, WorldMode
 from tacit.types import Box, Episode, Modality, Spec
 
 CAMERA = Modality("pixels", (3, 16, 16))
-WORLD = Spec({"left": CAMERA, "right": CAMERA}, Box((-1.0, -1.0), (1.0, 1.0)))
+WORLD = Spec({"left": CAMERA, "right": CAMERA, "hand": Modality("vector", (2,))}, Box((-1.0, -1.0), (1.0, 1.0)))
 VIT = {"width": 24, "depth": 2, "heads": 2, "patch": 8}
 PREDICTOR = {"predictor_width": 24, "predictor_depth": 2, "predictor_heads": 2}
 
 
 def episodes(seed: int = 0) -> Episodes:
-    """Films of noise by two cameras, of 9 to 14 observations."""
+    """Films of noise by two cameras, of 9 to 14 observations, and a hand that actions move."""
     rng, made = np.random.default_rng(seed), []
     for length in range(9, 15):
-        seen = {name: rng.integers(0, 256, (length, 3, 16, 16), dtype=np.uint8) for name in WORLD.modalities}
-        made.append(Episode(seen, rng.uniform(-1, 1, (length - 1, 2)).astype(np.float32)))
+        seen = {name: rng.integers(0, 256, (length, 3, 16, 16), dtype=np.uint8) for name in ("left", "right")}
+        action = rng.uniform(-1, 1, (length - 1, 2)).astype(np.float32)
+        hand = np.concatenate([np.zeros((1, 2), np.float32), action.cumsum(axis=0)])
+        made.append(Episode({**seen, "hand": hand}, action))
     return tc.data.from_episodes(made, WORLD)
 
 
@@ -70,19 +72,24 @@ def trained(place: Path, to: Path, **options: object) -> tuple[ActionConditioned
 
 
 @pytest.mark.filterwarnings("ignore::tacit.training.CollapseWarning")
-def test_training_from_disk_ends_with_the_weights_of_training_from_pixels(place: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("pose", ["", "hand"])
+def test_training_from_disk_ends_with_the_weights_of_training_from_pixels(
+    place: Path, tmp_path: Path, pose: str
+) -> None:
     header = tc.evaluation.open_embedding(place / "latents").header
     assert (header.model, header.shape, header.grid, header.split) == ("FrameEncoder", (4, 24), (2, 2), None)
     assert len(header.files) > 5
-    pixels, asked = trained(place, tmp_path / "pixels")
+    sees = {"model.pose": pose}
+    pixels, asked = trained(place, tmp_path / "pixels", **sees)
     assert asked == 4
-    latents, asked = trained(place, tmp_path / "latents", latents=str(place / "latents"))
+    latents, asked = trained(place, tmp_path / "latents", latents=str(place / "latents"), **sees)
     assert asked == 0
-    before = recipe(place).build_model(WORLD, 0)
+    before = recipe(place, **sees).build_model(WORLD, 0)
     for name, value in pixels.state_dict().items():
         torch.testing.assert_close(latents.state_dict()[name], value, rtol=1e-5, atol=1e-6)
     assert not latents.predictor.out.weight.equal(before.predictor.out.weight)
-    left, _ = trained(place, tmp_path / "left", **{"model.modality": "left"})
+    assert (pixels.predictor.from_state is not None) == bool(pose)
+    left, _ = trained(place, tmp_path / "left", **sees, **{"model.modality": "left"})
     assert not torch.allclose(left.predictor.out.weight, latents.predictor.out.weight, rtol=1e-5, atol=1e-6)
 
 

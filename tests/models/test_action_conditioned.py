@@ -158,6 +158,69 @@ def test_latents_from_before_stand_for_the_frozen_encoder() -> None:
         conditioned(tune="lora").forecast(dataclasses.replace(seen, latents=tokens))
 
 
+HAND = Spec({**WORLD.modalities, "hand": Modality("vector", (2,))}, WORLD.action)
+
+
+def held(frameskip: int = 1, history: int = 1) -> tuple[ActionConditioned, Clip]:
+    """A model that sees the pose of a hand, and a clip in which every action moves the hand by itself."""
+    model = ActionConditioned.for_spec(
+        HAND, perception=perception().config, pose="hand", frameskip=frameskip, history=history, **PREDICTOR
+    ).eval()
+    for parameter in model.predictor.parameters():
+        torch.nn.init.normal_(parameter, std=0.2)
+    model.adopt(perception())
+    means = {"pixels": (0.5,) * 3, "hand": (0.3, -0.2), "action": (0.1, 0.0)}
+    model.fit(tc.types.Statistics(means, {"pixels": (0.2,) * 3, "hand": (0.5, 2.0), "action": (0.4, 0.6)}))
+    seen = clip(frameskip=frameskip)
+    moved = seen.action.reshape(2, 4, frameskip, 2).sum(2).cumsum(1)
+    hand = torch.cat([torch.zeros(2, 1, 2), moved], dim=1) + 0.7
+    return model, dataclasses.replace(seen, observation={**seen.observation, "hand": hand})
+
+
+@pytest.mark.parametrize("frameskip", [1, 3])
+def test_actions_move_the_pose_in_imagination(frameskip: int) -> None:
+    model, seen = held(frameskip, history=3)
+    shown = model.config.shown
+    with torch.no_grad():
+        latents = model.encode(seen.observation)
+        assert latents.shape == (2, 5, shown + 2)
+        torch.testing.assert_close(
+            latents[..., shown:] * torch.tensor([0.5, 2.0]) + torch.tensor([0.3, -0.2]), seen.observation["hand"]
+        )
+        forecast = model.forecast(seen, steps=3)
+        for step, told in enumerate(forecast.predictions, 1):
+            true = latents[:, step : step + told.shape[1], shown:]
+            torch.testing.assert_close(told[..., shown:], true, rtol=1e-4, atol=1e-5)
+        # Step by step what the predictor says, which sees the pose: elsewhere it says something else.
+        candidates = seen.action[:, None, 2:].repeat(1, 40, 1, 1)
+        rolled = model.rollout(latents[:, :3], candidates, seen.action[:, :2])
+        known = latents[:, :3]
+        for step in range(2):
+            following = model.predict(known, seen.action[:, : step + 3])[:, -1:]
+            torch.testing.assert_close(rolled[:, 33, step], following[:, 0], rtol=1e-3, atol=1e-4)
+            known = torch.cat([known, following], dim=1)
+        elsewhere = torch.cat([latents[..., :shown], latents[..., shown:] + 1.0], dim=-1)
+        told = [model.predict(some[:, :-1], seen.action)[..., :shown] for some in (latents, elsewhere)]
+        assert not torch.allclose(*told, atol=1e-3)
+        tokens = model.frames.encode(seen.observation, tokens=True)
+        given = model.forecast(dataclasses.replace(seen, latents=tokens), 2)
+        torch.testing.assert_close(given.latents, latents, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("pose", "spec", "message"),
+    [
+        ("hant", HAND, "there is no 'hant' to be the pose. Did you mean 'hand'"),
+        ("pixels", HAND, "'pixels' is pixels of shape"),
+        ("hand", dataclasses.replace(HAND, action=Box((-1.0,), (1.0,))), "an action has 1"),
+        ("hand", dataclasses.replace(HAND, action=tc.Discrete(2)), "a continuous action"),
+    ],
+)
+def test_a_pose_that_actions_cannot_move_is_refused(pose: str, spec: Spec, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        ActionConditioned.for_spec(spec, perception=perception().config, pose=pose)
+
+
 @pytest.mark.parametrize(("tune", "learns"), [
     ("frozen", lambda name: False),
     ("last", lambda name: name.startswith(("encoder.blocks.1.", "encoder.norm."))),

@@ -13,6 +13,7 @@ from tacit.checkpoint._filling import filled, picture_statistics
 from tacit.checkpoint._lewm import world_model
 from tacit.checkpoint._networks import LAYOUTS, Networks, detected
 from tacit.checkpoint._published import read
+from tacit.checkpoint._vjepa2_ac import action_conditioned
 from tacit.errors import CheckpointError, ConfigError
 from tacit.models.masked import MaskedModel, MaskedModelConfig
 from tacit.nn.block_causal import BlockCausalPredictor
@@ -49,13 +50,12 @@ def convert(
         path: A ``.pt``, ``.pth`` or ``.tar`` file of the authors, a ``.safetensors`` file of the library transformers,
             or a directory with one of them and its ``config.json``.
         layout: Whose names the file has; found out where not given and where the file tells.
-        part: ``model``: a :class:`tacit.models.MaskedModel`; for LeWorldModel a :class:`tacit.models.WorldModel`; for
-            V-JEPA 2-AC an ``nn.ModuleDict`` of ``encoder`` and ``predictor``: networks to compute with, and no model
-            that could be saved or plan, since no model here takes the state of the robot, which its predictor sees,
-            yet. Or one network of the file alone, a :class:`tacit.nn.VisionTransformer`,
+        part: ``model``: a :class:`tacit.models.MaskedModel`; for V-JEPA 2-AC a
+            :class:`tacit.models.ActionConditioned`; for LeWorldModel a :class:`tacit.models.WorldModel`. Or one
+            network of the file alone, a :class:`tacit.nn.VisionTransformer`,
             :class:`tacit.nn.MaskedPredictor` or :class:`tacit.nn.BlockCausalPredictor`; no other is read then.
         spec: What the world shows and accepts; where not given, pictures as the encoder takes them. LeWorldModel
-            needs it, for the bounds of its actions.
+            and V-JEPA 2-AC need it, for the bounds of actions; the latter with one camera and the robot's pose.
         size: Extent of the pictures, ``(H, W)``, or films, ``(T, H, W)``, that the model is made for, where the
             file leaves it open.
         heads: Attention heads of the encoder; those published for its width where not given.
@@ -91,9 +91,7 @@ def convert(
     if part != "model":
         return _encoder(networks, part)
     if chosen == "vjepa2_ac":
-        return nn.ModuleDict(
-            {"encoder": _encoder(networks, "target_encoder"), "predictor": _predictor(networks)}
-        ).eval()
+        return action_conditioned(networks, spec)
     alone = "predictor" not in published.parts
     if alone:
         warnings.warn(

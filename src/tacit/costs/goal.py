@@ -25,20 +25,24 @@ class Goal(Summable):
             given at its start.
         reduce: ``last``, ``sum`` or ``min`` over the horizon.
         metric: ``l2`` (squared) or ``l1``.
+        first: Compare the first so many components alone, such as what a picture shows without a robot's pose; 0: all.
 
     Raises:
-        ConfigError: if an option is unknown.
+        ConfigError: if an option is unknown or below 0.
     """
 
     target: Tensor | None = None
     reduce: Literal["last", "sum", "min"] = "last"
     metric: Literal["l2", "l1"] = "l2"
+    first: int = 0
 
     def __post_init__(self) -> None:
         if self.reduce not in ("last", "sum", "min"):
             raise ConfigError(f"Goal reduces by 'last', 'sum' or 'min'; got {self.reduce!r}.")
         if self.metric not in ("l2", "l1"):
             raise ConfigError(f"Goal measures by 'l2' or 'l1'; got {self.metric!r}.")
+        if self.first < 0:
+            raise ConfigError(f"Goal compares the first components, at least 1, or all with 0; got {self.first}.")
 
     def __call__(self, latents: Tensor, actions: Tensor, goal: Tensor | None) -> Tensor:
         """Energies ``[B, S]``; see :class:`tacit.types.Cost`.
@@ -54,7 +58,8 @@ class Goal(Summable):
         if target.shape not in ((size,), (1, size), (batch, size)):
             raise SpecError(f"the goal must be [D] = [{size}] or [B, D] = [{batch}, {size}]; got {list(target.shape)}.")
         target = target.detach().to(latents.device, latents.dtype).reshape(-1, 1, 1, size)
-        difference = self.seen(latents) - target
+        size = self.first or size
+        difference = self.seen(latents)[..., :size] - target[..., :size]
         distance = (difference.square() if self.metric == "l2" else difference.abs()).mean(dim=-1)
         return self.over_horizon(distance)
 
@@ -68,4 +73,5 @@ class Goal(Summable):
 
     def __repr__(self) -> str:
         target = "" if self.target is None else f"target={list(self.target.shape)}, "
-        return f"Goal({target}reduce={self.reduce!r}, metric={self.metric!r})"
+        first = f", first={self.first}" if self.first else ""
+        return f"Goal({target}reduce={self.reduce!r}, metric={self.metric!r}{first})"

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from tacit._registry import suggest
 from tacit.errors import ConfigError, SpecError
 from tacit.models._check import batched, check_actions
 from tacit.models._eye import Eye, Perception, Tune, check_camera, check_tune
@@ -19,7 +20,7 @@ from tacit.models._model import Dynamics, PerceptionModel, preset
 from tacit.models.frame_encoder import FrameEncoder, FrameEncoderConfig
 from tacit.nn.block_causal import BlockCausalPredictor, Memories
 from tacit.nn.linear import keep_freed_memory
-from tacit.types import Array, Clip, Forecast, Spec
+from tacit.types import Array, Box, Clip, Forecast, Spec
 
 __all__ = ["ActionConditioned", "ActionConditionedConfig"]
 
@@ -39,6 +40,8 @@ class ActionConditionedConfig:
         spec: What the world shows and accepts.
         perception: The configuration of the perception model whose encoder it looks with.
         modality: The camera; the first where not named.
+        pose: A vector that actions add to, component by component, such as the pose of a robot's hand: the predictor
+            sees it at each step. None where empty.
         frameskip: Steps of the world, and so raw actions, in one step of the model.
         history: Frames, the current one included, that an agent lets it look back on.
         tune: ``frozen``; ``last``: the last blocks of the encoder learn on; ``lora``: additions of low rank; ``all``.
@@ -49,12 +52,14 @@ class ActionConditionedConfig:
         predictor_heads: Its attention heads.
 
     Raises:
-        ConfigError: if the camera does not show what the encoder sees, or an option is out of range.
+        ConfigError: if the camera does not show what the encoder sees, the pose is no vector of as many components as
+            an action, or an option is out of range.
     """
 
     spec: Spec
     perception: Perception
     modality: str = ""
+    pose: str = ""
     frameskip: int = 1
     history: int = 1
     tune: Tune = "frozen"
@@ -70,11 +75,13 @@ class ActionConditionedConfig:
         if self.frameskip < 1 or self.history < 1:
             raise ConfigError(f"frameskip and history are at least 1; got {self.frameskip} and {self.history}.")
         check_tune(self.tune, self.tune_last, self.tune_rank)
+        if self.pose:
+            check_pose(self.spec, self.pose)
 
     @property
     def seen(self) -> tuple[str, ...]:
-        """The modality that the model sees."""
-        return (self.modality,)
+        """The modalities that the model sees."""
+        return (self.modality, self.pose) if self.pose else (self.modality,)
 
     @property
     def frames(self) -> FrameEncoderConfig:
@@ -87,9 +94,19 @@ class ActionConditionedConfig:
         return self.frames.grid
 
     @property
-    def latent(self) -> int:
-        """Size of a latent: that of a token times their number."""
+    def shown(self) -> int:
+        """Size of what a frame shows: that of a token times their number."""
         return math.prod(self.grid) * self.perception.width
+
+    @property
+    def pose_size(self) -> int:
+        """Components of the pose; 0 for none."""
+        return self.spec.action.size if self.pose else 0
+
+    @property
+    def latent(self) -> int:
+        """Size of a latent: what a frame shows, and the pose."""
+        return self.shown + self.pose_size
 
     @property
     def action_size(self) -> int:
@@ -101,9 +118,10 @@ class ActionConditioned(Dynamics):
     """V-JEPA 2-AC (arXiv 2506.09985, section 3): predict what an action does to the patch tokens of a frozen encoder.
 
     Each frame is encoded by itself and its tokens are layer-normalised; a block-causal transformer sees, at each step,
-    an action and the tokens of the frame. Latents of a frame are its tokens one after the other, ``[B, T, n D]``, so
-    that agents, costs, planners and probes take it as any world model. The robot's pose, which the published predictor
-    sees too, is left out here; :class:`tacit.nn.block_causal.BlockCausalPredictor` takes it.
+    an action, the robot's pose where the data has one, and the tokens of the frame. Latents of a frame are its tokens
+    one after the other and then the normalised pose, ``[B, T, n D + P]``, so that agents, costs, planners and probes
+    take it as any world model. In imagination every action moves the pose by itself, as the authors have it for
+    positions; their rotations are composed, which for small ones is the same.
 
     Args:
         config: What to build; its encoder is untrained until :meth:`adopt`.
@@ -124,7 +142,7 @@ class ActionConditioned(Dynamics):
             config.grid,
             config.perception.width,
             config.action_size,
-            0,
+            config.pose_size,
             config.predictor_width,
             config.predictor_depth,
             config.predictor_heads,
@@ -172,18 +190,20 @@ class ActionConditioned(Dynamics):
         self.encoder.adopt(perception)
 
     def encode(self, observation: Mapping[str, Tensor | Array]) -> Tensor:
-        """Latents ``[..., n D]`` of pictures with leading axes ``[B]`` or ``[B, T]``, each frame by itself.
+        """Latents ``[..., n D + P]`` of observations with leading axes ``[B]`` or ``[B, T]``, each frame by itself.
 
         Raises:
-            SpecError: if the camera is missing or its shape or dtype does not fit the Spec.
+            SpecError: if the camera or the pose is missing or its shape or dtype does not fit the Spec.
         """
-        (pictures,), leading = batched(self.config, observation, self.device)
-        return _latents(self.encoder(pictures)).reshape(*leading, -1)
+        (pictures, *poses), leading = batched(self.config, observation, self.device)
+        return self._latents(self.encoder(pictures), *poses).reshape(*leading, -1)
 
     def predict(self, latents: Tensor, actions: Tensor) -> Tensor:
         """Teacher-forced one-step forecasts, causal: see :meth:`tacit.models.WorldModel.predict`."""
         check_actions(self.config, latents, actions, "T")
-        return self._forward(latents, self._normalised(actions))
+        frames, poses = self._apart(latents)
+        told = self.predictor(frames, self._normalised(actions), poses).reshape(*latents.shape[:2], -1)
+        return told if poses is None else torch.cat([told, poses + self._moves(actions)], dim=-1)
 
     def rollout(self, latents: Tensor, actions: Tensor, past_actions: Tensor | None = None) -> Tensor:
         """Imagined latents under candidate actions; see :meth:`tacit.models.WorldModel.rollout`."""
@@ -193,11 +213,23 @@ class ActionConditioned(Dynamics):
         latents, past_actions = self._known(latents, actions, past_actions, self.config.history)
         memories: Memories = ()
         if latents.shape[1] > 1:
-            _, memories = self.predictor.advance(self._tokens(latents[:, :-1]), self._normalised(past_actions))
-        current = self._tokens(latents[:, -1:])
-        parts = torch.split(self._normalised(actions), max(self.rows // len(actions), 1), dim=1)
-        rolled = [self.predictor.rollout(current, part, memories=memories) for part in parts]
-        return torch.cat(rolled, dim=1).flatten(3)
+            frames, poses = self._apart(latents[:, :-1])
+            _, memories = self.predictor.advance(frames, self._normalised(past_actions), poses)
+        current, pose = self._apart(latents[:, -1:])
+        rolled = [
+            self._imagined(current, pose, part, memories)
+            for part in torch.split(actions, max(self.rows // len(actions), 1), dim=1)
+        ]
+        return torch.cat(rolled, dim=1)
+
+    def _imagined(self, frame: Tensor, pose: Tensor | None, actions: Tensor, memories: Memories = ()) -> Tensor:
+        """Latents ``[B, S, H, D]`` after blocks ``[B, S, H, A']`` from one frame and its pose ``[B, 1, P]``."""
+        if pose is None:
+            return self.predictor.rollout(frame, self._normalised(actions), memories=memories).flatten(3)
+        after = pose[:, None] + self._moves(actions).cumsum(dim=2)
+        before = torch.cat([pose[:, None].expand(-1, actions.shape[1], -1, -1), after[:, :, :-1]], dim=2)
+        told = self.predictor.rollout(frame, self._normalised(actions), before, memories=memories)
+        return torch.cat([told.flatten(3), after], dim=-1)
 
     def forecast(self, clip: Clip, steps: int = 1, starts: Literal["every", "first", "mixed"] = "mixed") -> Forecast:
         """What the model makes of a clip, for objectives to judge.
@@ -214,7 +246,7 @@ class ActionConditioned(Dynamics):
         """
         if starts == "every" and steps > 1:
             raise ConfigError("this model predicts several steps from the first observation alone: starts='mixed'.")
-        latents = self.encode(clip.observation) if clip.latents is None else self._given(clip.latents)
+        latents = self.encode(clip.observation) if clip.latents is None else self._given(clip.latents, clip.observation)
         if not 1 <= steps < latents.shape[1]:
             raise SpecError(
                 f"a clip of {latents.shape[1]} observations allows 1 to {latents.shape[1] - 1} steps of prediction; "
@@ -222,15 +254,15 @@ class ActionConditioned(Dynamics):
             )
         blocks = clip.action.to(self.device)
         check_actions(self.config, latents, blocks, "T")
-        actions = self._normalised(blocks)
-        predictions: list[Tensor] = [] if starts == "first" else [self._forward(latents[:, :-1], actions)]
+        predictions: list[Tensor] = [] if starts == "first" else [self.predict(latents[:, :-1], blocks)]
         if len(predictions) < steps:
-            rolled = self.predictor.rollout(self._tokens(latents[:, :1]), actions[:, None, :steps])[:, 0].flatten(2)
+            frame, pose = self._apart(latents[:, :1])
+            rolled = self._imagined(frame, pose, blocks[:, None, :steps])[:, 0]
             predictions += list(torch.split(rolled, 1, dim=1))[len(predictions) :]
-        return Forecast(latents, latents, actions, tuple(predictions))
+        return Forecast(latents, latents, self._normalised(blocks), tuple(predictions))
 
-    def _given(self, tokens: Tensor) -> Tensor:
-        """Latents ``[B, T, n D]`` of tokens ``[B, T, n, D]`` that the encoder made before.
+    def _given(self, tokens: Tensor, observation: Mapping[str, Tensor]) -> Tensor:
+        """Latents ``[B, T, n D + P]`` of observations whose tokens ``[B, T, n, D]`` the encoder made before.
 
         Raises:
             ConfigError: if the encoder learns.
@@ -242,17 +274,37 @@ class ActionConditioned(Dynamics):
             raise SpecError(
                 f"latents of a clip must have shape [B, T, {expected[0]}, {expected[1]}]; got {list(tokens.shape)}."
             )
-        return _latents(tokens.to(self.device, non_blocking=True).float())
+        pose = [observation[self.config.pose].to(self.device)] if self.config.pose else []
+        return self._latents(tokens.to(self.device, non_blocking=True).float(), *pose)
 
-    def _forward(self, latents: Tensor, actions: Tensor) -> Tensor:
-        out: Tensor = self.predictor(self._tokens(latents), actions)
-        return out.reshape(latents.shape)
+    def _latents(self, tokens: Tensor, pose: Tensor | None = None) -> Tensor:
+        """Tokens ``[..., n, D]``, each normalised, one after the other, and the pose ``[..., P]`` behind them."""
+        frames = F.layer_norm(tokens, tokens.shape[-1:]).flatten(-2)
+        return frames if pose is None else torch.cat([frames, self.normalizer(self.config.pose)(pose)], dim=-1)
 
-    def _tokens(self, latents: Tensor) -> Tensor:
-        """``[B, T, n D]`` as the predictor takes it, ``[B, T n, D]``."""
-        return latents.reshape(len(latents), -1, self.config.perception.width)
+    def _apart(self, latents: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Tokens ``[B, T n, D]``, as the predictor takes them, and poses ``[B, T, P]`` of latents."""
+        frames = latents[..., : self.config.shown].reshape(len(latents), -1, self.config.perception.width)
+        return frames, latents[..., self.config.shown :] if self.config.pose else None
+
+    def _moves(self, actions: Tensor) -> Tensor:
+        """By how much raw blocks ``[..., A']`` move the normalised pose, ``[..., P]``."""
+        moved = actions.reshape(*actions.shape[:-1], self.frameskip, -1).sum(dim=-2)
+        out: Tensor = moved / self.normalizer(self.config.pose).std
+        return out
 
 
-def _latents(tokens: Tensor) -> Tensor:
-    """Tokens ``[..., n, D]``, each normalised, one after the other: ``[..., n D]``."""
-    return F.layer_norm(tokens, tokens.shape[-1:]).flatten(-2)
+def check_pose(spec: Spec, name: str) -> None:
+    """Refuse a pose that actions cannot be added to.
+
+    Raises:
+        ConfigError: naming it.
+    """
+    if name not in spec.modalities:
+        raise ConfigError(f"there is no {name!r} to be the pose.{suggest(name, spec.modalities)}")
+    modality, action = spec.modalities[name], spec.action
+    if modality.kind != "vector" or not isinstance(action, Box) or modality.shape != (action.size,):
+        raise ConfigError(
+            f"a pose is a vector of as many components as a continuous action, which every action adds to; {name!r} is "
+            f"{modality.kind} of shape {modality.shape}, and an action has {action.size}."
+        )

@@ -19,7 +19,7 @@ from tacit._registry import suggest
 from tacit.agent import Agent, Proposal
 from tacit.data import Clips, Episodes
 from tacit.errors import ConfigError
-from tacit.models import Model, PerceptionModel
+from tacit.models import Dynamics, Model, PerceptionModel
 from tacit.models.goal_policy import GoalPolicy, GoalPolicyConfig
 from tacit.models.world_model import WorldModel
 from tacit.objectives import Objective
@@ -220,7 +220,7 @@ class AgentRecipe(Recipe):
         self.train(model, episodes, seed=seed, to=to, **options)
         return self.build_agent(model, self.train_policy(model, episodes, seed=seed))
 
-    def train_policy(self, model: WorldModel, episodes: Episodes, *, seed: int) -> GoalPolicy | None:
+    def train_policy(self, model: Dynamics, episodes: Episodes, *, seed: int) -> GoalPolicy | None:
         """A goal-conditioned policy on the frozen latents of the model, if the recipe has one."""
         if self.policy_steps == 0:
             return None
@@ -232,7 +232,7 @@ class AgentRecipe(Recipe):
         train_goal_policy(model, policy, clips, steps=self.policy_steps, seed=seed, **to_json(self.policy))
         return policy
 
-    def build_agent(self, model: WorldModel, proposal: Proposal | None = None) -> Agent:
+    def build_agent(self, model: Dynamics, proposal: Proposal | None = None) -> Agent:
         """The agent that plans with a model."""
         how = self.acting
         return Agent(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from tacit.agent import Agent, Proposal
 from tacit.data import Episodes
 from tacit.evaluation import Embedded
-from tacit.models import Model
+from tacit.models import Dynamics, Model
 from tacit.models.action_conditioned import ActionConditioned
 from tacit.recipes._recipe import Acting, AgentRecipe, Part
 from tacit.training import TrainingConfig, TrainingReport
@@ -32,6 +33,9 @@ class VJEPA2AC(AgentRecipe):
     L1 ball of 0.075 in the paper), while here plans lie in the environment's own box of actions, over which the first
     standard deviation is half the range. Nor is what belongs to their robot: no rotation, and a rounded gripper. They
     carry out the last mean; here the best candidate is carried out.
+
+    ``model={"pose": NAME}`` shows the predictor the robot's pose beside each action, as published: a vector of the data
+    that actions add to. Energies compare what the pictures show, without it.
 
     Args:
         latents: An embedding of the dataset's frames by the same encoder, to train from instead of encoding the same
@@ -84,3 +88,14 @@ class VJEPA2AC(AgentRecipe):
             stored = Embedded.open(self.latents, model, episodes)
             options = {"transforms": (*self.transforms(model), stored), **options}
         return super().train(model, episodes, seed=seed, to=to, **options)
+
+    def build_agent(self, model: Dynamics, proposal: Proposal | None = None) -> Agent:
+        """The agent that plans with a model, towards what its goal shows, whatever the pose there."""
+        if not model.config.pose:
+            return super().build_agent(model, proposal)
+        shown = {"first": model.config.shown}
+        cost = tuple(
+            replace(part, options={**shown, **part.options}) if part.name == "goal" else part
+            for part in self.acting.cost
+        )
+        return AgentRecipe.build_agent(replace(self, acting=replace(self.acting, cost=cost)), model, proposal)

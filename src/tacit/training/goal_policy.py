@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from tacit.errors import ConfigError, TrainingError
+from tacit.models import Dynamics
 from tacit.models.goal_policy import GoalPolicy
-from tacit.models.world_model import WorldModel
 from tacit.training.config import GoalPolicyTraining, configured
 from tacit.training.optimizer import adamw, descend, rate
 
@@ -41,7 +41,7 @@ class GoalPolicyReport:
 
 
 def train_goal_policy(
-    model: WorldModel, policy: GoalPolicy, clips: Clips, *, steps: int, seed: int, **options: Any
+    model: Dynamics, policy: GoalPolicy, clips: Clips, *, steps: int, seed: int, **options: Any
 ) -> GoalPolicyReport:
     """Train a policy, in place, to take the action that was taken on the way from a latent to a later one.
 
@@ -92,7 +92,7 @@ def train_goal_policy(
 class _Pairs:
     """Every latent of some episodes, encoded once, and the action block that was taken at it."""
 
-    def __init__(self, model: WorldModel, clips: Clips) -> None:
+    def __init__(self, model: Dynamics, clips: Clips) -> None:
         self._skip, seen = clips.frameskip, model.config.seen
         frames = clips.episodes.clips(1, clips.frameskip, seen)
         moves = clips.episodes.clips(2, clips.frameskip, seen)
