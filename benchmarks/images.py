@@ -39,11 +39,14 @@ BLOCKS = {"masking": {"name": "blocks"}}
 METHODS: dict[str, tuple[str, dict[str, Any]]] = {
     # In so few steps a copy that slows down as published stays near where it was drawn, and one that begins at 0.996
     # collapses. Of what was tried on the training part a steady 0.998 was best. The others are as their recipes have
-    # them, but for LeJEPA's size.
+    # them, but for LeJEPA's size and its batches, of which larger ones leave few updates.
     "ijepa": ("ijepa", {"training.ema": [0.998, 0.998]}),
     "mae": ("mae", {}),
     "mae_blocks": ("mae", BLOCKS),
-    "lejepa": ("lejepa", {"model": {"projector": [512, 512], "embedding": 64}, "training.lr": 1e-3}),
+    "lejepa": (
+        "lejepa",
+        {"model": {"projector": [512, 512], "embedding": 64}, "training.lr": 1e-3, "training.batch_size": 64},
+    ),
 }
 COUNTED, POINTS, PROBED, SHOTS, DRAWS, FEW_STEPS = 4, 6, 10_000, 12, 10, 200
 
