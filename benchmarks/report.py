@@ -12,8 +12,8 @@ from reporting.text import load
 PAGE = Path(__file__).parent / "RESULTS.md"
 HEAD = """# Results
 
-Written by `uv run benchmarks/report.py` from the files in `benchmarks/results/`, which hold seeds and settings, and but
-for the oldest versions and revision. Rates are of held-out tasks with 95 % Wilson intervals. The machine: 2 cores of an
+Written by `uv run benchmarks/report.py` from the files in `benchmarks/results/`, which hold seeds, settings, versions
+and the revision that was run. Rates are of held-out tasks with 95 % Wilson intervals. The machine: 2 cores of an
 AMD EPYC, shared with other work while it measured, so read ratios before seconds.
 """
 FIXED = "uv run benchmarks/two_rooms.py --recipe two_rooms"
