@@ -158,10 +158,15 @@ def motion() -> str:
     )
     whole = [run for name, run in found["runs"].items() if name.startswith("whole/")]
     near = all(run["epe"]["scene"]["all"]["high"] < 0.5 for run in whole)
-    kept = found["beyond VICReg"].get("whole", {"high": -1.0})["high"] > -0.01
+    gap = found["beyond VICReg"].get("whole", {"mean": -1.0, "high": -1.0})
     verdict = (
-        f"Motion {'met' if near else 'missed'}, content {'met' if kept else 'missed'}, {len(whole)} seed(s) of three."
+        f"Motion {'met' if near else 'missed'}, content {'met' if gap['high'] > -0.01 else 'missed'} by the rule that "
+        f"was fixed before, {len(whole)} seed(s) of three."
     )
+    if -0.01 < gap["high"] < 0:
+        verdict += (
+            f" The rule is lenient: the interval lies below 0, and content costs {-100 * gap['mean']:.1f} points."
+        )
     header = ("", "scene, px", "object, px", "object, what moves, px", "class, linear probe", "training, CPU s")
     return (
         "## Motion and content: MC-JEPA\n\n`OMP_NUM_THREADS=1 uv run benchmarks/mc_jepa.py DATA`: pictures of "
