@@ -15,7 +15,7 @@ and batches), the untrained twin and raw pixels, with an interval over seeds and
 "No worse" was fixed beforehand as: the interval ends above -1 point.
 
 `whole` and `content` run with every seed, the others with the first one: the flow alone (`motion`), content at a
-two-hundredth (`light content`), that and the variance of each level and the pictures' comparison as published (see
+thousandth (`light content`), that and the variance of each level and the pictures' comparison as published (see
 :class:`tacit.recipes.MCJEPA`), and the whole without each term. Writes benchmarks/results/mc_jepa.json after every run
 and goes on where it stopped.
 """

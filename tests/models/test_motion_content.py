@@ -167,9 +167,9 @@ def test_the_recipe_weighs_its_terms_as_it_says() -> None:
             "smoothness": 75.0,
             "cycle": 0.2,
             "pyramid_variance": 1.0,
-            "invariance": 20 * 25 * 4,
-            "variance": 20 * 25,
-            "covariance": 20 * 2 * 255,
+            "invariance": 100 * 25 * 4,
+            "variance": 100 * 25,
+            "covariance": 100 * 2 * 255,
         }
     )
     assert set(MCJEPA.MOTION) | {"invariance", "variance", "covariance"} == set(weights)

@@ -21,7 +21,7 @@ from tacit.types import Spec, Transform
 __all__ = ["MCJEPA"]
 
 EMBEDDING = 256
-CONTENT = 20.0
+CONTENT = 100.0
 LEVELS = 6  # at most
 
 
@@ -29,7 +29,7 @@ LEVELS = 6  # at most
 class MCJEPA(PerceptionRecipe):
     """MC-JEPA on pairs of neighbouring pictures of a film, and two views of the first of them.
 
-    The total is ``photometric + flow_regression + 75 smoothness + 0.2 cycle + pyramid_variance + 20 content``, with
+    The total is ``photometric + flow_regression + 75 smoothness + 0.2 cycle + pyramid_variance + 100 content``, with
     VICReg (arXiv 2105.04906) as content: 25 invariance, 25 variance and 1 covariance as released, which in Tacit's
     scales are 100 ``Invariance``, 25 ``Variance`` and ``2 (D - 1)`` ``Covariance`` for an embedding of size D; the
     weight here is for D = 256.
@@ -42,8 +42,8 @@ class MCJEPA(PerceptionRecipe):
     **What is different on purpose.** With the weights that third-party code has for the variance of each level, those
     of :class:`~tacit.objectives.PyramidVariance`, the latents of all places became alike within a hundred steps, which
     satisfies ``flow_regression`` and ``cycle``, and no flow was learned; here each level has VICReg's 25 and 1.
-    Content has 20 where the paper, as recalled, has 0.1: among terms that are all means, 0.1 left a probe of the class
-    14 points below VICReg alone, and 200 times as much costs the flow next to nothing.
+    Content has 100 where the paper, as recalled, has 0.1: among terms that are all means, 0.1 left a probe of the class
+    14 points below VICReg alone, and a thousand times as much costs the flow next to nothing.
     Pictures are compared at every level, as in ARFlow, and not at full size alone, with which trials of a few hundred
     steps did not find motions of several pixels. One learning rate (theirs, recalled, are 3e-4 for the encoder and
     1e-4 for the flow head), one dataset for both tasks (theirs takes turns between films and ImageNet), a smaller
