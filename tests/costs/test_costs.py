@@ -60,6 +60,8 @@ def test_only_the_first_components_count_where_it_is_said(metric, latents, actio
     assert "first=2" in repr(Goal(first=2)) and "first" not in repr(Goal())
     with pytest.raises(SpecError, match=r"\[B, D\] = \[2, 5\]; got \[2, 2\]"):
         Goal(first=2)(latents, actions, goal[:, :2])
+    with pytest.raises(SpecError, match="the first 6 components; latents have 5"):
+        Goal(first=6)(latents, actions, goal)
     with pytest.raises(ConfigError, match="got -1"):
         Goal(first=-1)
 

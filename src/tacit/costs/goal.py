@@ -57,6 +57,8 @@ class Goal(Summable):
         batch, _, _, size = latents.shape
         if target.shape not in ((size,), (1, size), (batch, size)):
             raise SpecError(f"the goal must be [D] = [{size}] or [B, D] = [{batch}, {size}]; got {list(target.shape)}.")
+        if self.first > size:
+            raise SpecError(f"Goal is to compare the first {self.first} components; latents have {size}.")
         target = target.detach().to(latents.device, latents.dtype).reshape(-1, 1, 1, size)
         size = self.first or size
         difference = self.seen(latents)[..., :size] - target[..., :size]
