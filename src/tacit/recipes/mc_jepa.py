@@ -43,7 +43,7 @@ class MCJEPA(PerceptionRecipe):
     of :class:`~tacit.objectives.PyramidVariance`, the latents of all places became alike within a hundred steps, which
     satisfies ``flow_regression`` and ``cycle``, and no flow was learned; here each level has VICReg's 25 and 1.
     Content has 100 where the paper, as recalled, has 0.1: among terms that are all means, 0.1 leaves the content to
-    waste. ``benchmarks/mc_jepa.py`` measures what the encoder then knows, beside content alone, and how well it flows.
+    waste. ``benchmarks/mc_jepa.py`` measures what the encoder then knows, beside content alone, and the flow.
     Pictures are compared at every level, as in ARFlow, and not at full size alone, with which trials of a few hundred
     steps did not find motions of several pixels. One learning rate (theirs, recalled, are 3e-4 for the encoder and
     1e-4 for the flow head), one dataset for both tasks (theirs takes turns between films and ImageNet), a smaller
