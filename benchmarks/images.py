@@ -5,11 +5,12 @@ JEPA's masks (`mae_blocks`) and at its own (`mae`), and supervised training, all
 patches of 4), from the same 60,000 pictures, each to the same budget of floating-point operations: forward and backward
 of everything, target encoder, predictor, decoder and projector counted. `from_few` trains the encoder and a head from
 nothing on 12 labels a class. On a log grid of operations the frozen encoder
-is read by a linear probe on 10,000 pictures and on 12 labels a class (10 draws), scored on the 10,000 test pictures,
-which nothing was chosen on. Floors: the untrained encoder and the raw pixels.
+is read by a linear probe on 10,000 pictures and on 12 labels a class (10 draws), scored on the 10,000 test pictures.
+It reads all tokens end to end, as it reads all pixels where they are, and beside that their mean, as I-JEPA was.
+Floors: the untrained encoder and the raw pixels. What is set here was chosen on training pictures.
 
-Writes benchmarks/results/images.json after every run, goes on where it stopped, and resumes a run within it but for
-the supervised ones.
+Methods are trained by `tacit train`. Writes benchmarks/results/images.json after every run, goes on where it stopped,
+and resumes a run within it but for the supervised ones.
 """
 
 import argparse
@@ -28,33 +29,39 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import tacit as tc
 from record import Record
-from tacit._config import to_json
 from tacit.evaluation import extraction
+from tacit.evaluation.probes import Linear
 from tacit.nn import linear
 from tacit.training.optimizer import adamw, descend, rate
 from tacit.types import Clip
+from trained import recipe_of, trained
 
 RESULTS = Path(__file__).parent / "results" / "images.json"
-BLOCKS = {"masking": {"name": "blocks"}}
 METHODS: dict[str, tuple[str, dict[str, Any]]] = {
     # In so few steps a copy that slows down as published stays near where it was drawn, and one that begins at 0.996
     # collapses. Of what was tried on the training part a steady 0.998 was best. The others are as their recipes have
     # them, but for LeJEPA's size and its batches, of which larger ones leave few updates.
-    "ijepa": ("ijepa", {"training.ema": [0.998, 0.998]}),
-    "mae": ("mae", {}),
-    "mae_blocks": ("mae", BLOCKS),
+    "ijepa": ("ijepa", {"size": "nano", "training.ema": [0.998, 0.998]}),
+    "mae": ("mae", {"size": "nano"}),
+    "mae_blocks": ("mae", {"size": "nano", "masking": {"name": "blocks"}}),
     "lejepa": (
         "lejepa",
-        {"model": {"projector": [512, 512], "embedding": 64}, "training.lr": 1e-3, "training.batch_size": 64},
+        {
+            "size": "nano",
+            "model.projector": [512, 512],
+            "model.embedding": 64,
+            "training.lr": 1e-3,
+            "training.batch_size": 64,
+        },
     ),
 }
-COUNTED, POINTS, PROBED, SHOTS, DRAWS, FEW_STEPS = 4, 6, 10_000, 12, 10, 200
+COUNTED, POINTS, PROBED, SHOTS, DRAWS, FEW_STEPS = 4, 5, 10_000, 12, 10, 200
+L2 = (1e-3, 1e-2, 1e-1)
 
 
 def recipe(method: str) -> tc.recipes.Recipe:
     """A method at the size of the study."""
-    name, changed = METHODS[method]
-    return tc.recipes.load(name)().with_options({"size": "nano", "training.threads": 1, **changed})
+    return recipe_of(*METHODS[method])
 
 
 def operations(step: Callable[[int], Tensor]) -> float:
@@ -83,67 +90,74 @@ def step_of(method: tc.recipes.Recipe, model: Any, clips: Any) -> Callable[[int]
     return step
 
 
-def probed(model: Any, train: Any, test: Any) -> dict[str, Any]:
-    """What the frozen encoder tells of the class."""
-    fit, held_out = (extraction.features(model, some, frames=PROBED, seed=0) for some in (train, test))
+def probed(model: Any, train: Any, test: Any, tokens: bool = True) -> dict[str, Any]:
+    """What the frozen encoder tells of the class: all that it gives, and the mean of its tokens if it has them."""
+    fit, held_out = (extraction.features(model, some, tokens=tokens, frames=PROBED, seed=0) for some in (train, test))
     held_out = held_out.without(fit)  # a picture or two are in both
-    reading = tc.evaluation.probes.Linear()(fit, held_out, "class")
-    few = tc.evaluation.low_shot(
-        tc.evaluation.probes.Linear(l2=(0.01,)), fit, held_out, "class", shots=(SHOTS,), draws=DRAWS
-    )[0]
-    return {"linear": tc.evaluation.plain(reading.accuracy), "few_labels": tc.evaluation.plain(few.accuracy)}
+    found = {}
+    for name, options in {"": {"pool": "flat", "l2": L2}, "mean_": {}}.items():
+        if name and not tokens:
+            break
+        reading = Linear(**options)(fit, held_out, "class")
+        one = Linear(**{**options, "l2": (0.01,)})
+        few = tc.evaluation.low_shot(one, fit, held_out, "class", shots=(SHOTS,), draws=DRAWS)[0]
+        found[f"{name}linear"] = tc.evaluation.plain(reading.accuracy)
+        found[f"{name}few_labels"] = tc.evaluation.plain(few.accuracy)
+    return found
 
 
-def run(method: str, seed: int, budget: float, data: tuple[Any, Any], work: Path) -> dict[str, Any]:
+def grid(budget: float, each: float) -> tuple[int, list[int]]:
+    """Updates that a budget pays, and those after which to look."""
+    steps = max(round(budget / each), 2**POINTS)
+    return steps, sorted({max(round(steps / 2**power), 1) for power in range(POINTS)})
+
+
+def run(method: str, seed: int, budget: float, data: Path, work: Path) -> dict[str, Any]:
     """Train to the budget and probe on the way."""
-    train, test = data
+    train, test = (tc.data.open(data / part) for part in ("train", "test"))
     chosen = recipe(method)
     model = chosen.build_model(train.spec, seed)
     each = operations(step_of(chosen, model.train(), chosen.clips(train, model)))
-    model = chosen.build_model(train.spec, seed)
-    steps = max(round(budget / each), 2**POINTS)
-    at = tuple(sorted({max(round(steps / 2**power), 1) for power in range(POINTS)}))
-    begin = time.process_time()
-
-    def look(found: Any) -> dict[str, float]:
-        rows = probed(found, train, test)
-        return {f"{name}/{key}": value for name, row in rows.items() for key, value in row.items()}
-
-    watch = tc.training.Watch(look, at=at)
-    report = chosen.train(model, train, seed=seed, to=work / f"{method}{seed}", steps=steps, watch=watch)
-    points = []
-    for row in report.log:
-        watched = {name.removeprefix("watch/"): value for name, value in row.items() if name.startswith("watch/")}
-        if watched:
-            point: dict[str, Any] = {"step": row["step"] + 1, "operations": (row["step"] + 1) * each}
-            for name, value in watched.items():
-                group, key = name.split("/")
-                point.setdefault(group, {})[key] = value
-            points.append(point)
-    return {"operations_a_step": each, "steps": steps, "cpu_seconds": time.process_time() - begin, "points": points}
+    steps, at = grid(budget, each)
+    made = trained(*METHODS[method], data / "train", work / f"{method}{seed}", steps=steps, seed=seed, keep=at)
+    begin, points = time.process_time(), []
+    for step, place in made.models.items():
+        found = probed(tc.checkpoint.load_model(place, kind=tc.models.Model), train, test)
+        points.append({"step": step, "operations": step * each, **found})
+    seconds = {"training": made.cpu_seconds, "probing": time.process_time() - begin}
+    return {
+        "command": made.command,
+        "operations_a_step": each,
+        "steps": steps,
+        "cpu_seconds": seconds,
+        "points": points,
+    }
 
 
-def supervised(seed: int, budget: float, data: tuple[Any, Any]) -> dict[str, Any]:
+def supervised(seed: int, budget: float, data: Path) -> dict[str, Any]:
     """The same encoder trained on all labels from nothing, read as the others are; crops as I-JEPA has them."""
-    train, test = data
+    train, test = (tc.data.open(data / part) for part in ("train", "test"))
     classifier = Classifier(seed, train, np.arange(len(train)))
     each = operations(classifier.loss)
     classifier = Classifier(seed, train, np.arange(len(train)))
-    steps = max(round(budget / each), 2**POINTS)
-    at = {max(round(steps / 2**power), 1) for power in range(POINTS)}
-    begin, points = time.process_time(), []
+    steps, at = grid(budget, each)
+    seconds, points = {"training": 0.0, "probing": 0.0}, []
     for index in range(steps):
+        begin = time.process_time()
         classifier.learn(index, steps)
+        seconds["training"] += time.process_time() - begin
         if index + 1 in at:
+            begin = time.process_time()
             accuracy = tc.evaluation.plain(classifier.score(test))
             point = {"step": index + 1, "operations": (index + 1) * each, "own_head": accuracy}
             points.append({**point, **probed(classifier.model, train, test)})
-    return {"operations_a_step": each, "steps": steps, "cpu_seconds": time.process_time() - begin, "points": points}
+            seconds["probing"] += time.process_time() - begin
+    return {"operations_a_step": each, "steps": steps, "cpu_seconds": seconds, "points": points}
 
 
-def from_few(seed: int, data: tuple[Any, Any]) -> dict[str, Any]:
+def from_few(seed: int, data: Path) -> dict[str, Any]:
     """The same encoder trained from nothing on 12 labels a class, as often as they are drawn."""
-    train, test = data
+    train, test = (tc.data.open(data / part) for part in ("train", "test"))
     classes = _classes(train)
     begin, scores = time.process_time(), []
     for number in range(DRAWS):
@@ -156,7 +170,8 @@ def from_few(seed: int, data: tuple[Any, Any]) -> dict[str, Any]:
             classifier.learn(index, FEW_STEPS)
         scores.append(classifier.score(test).rate)
     accuracy = tc.evaluation.plain(tc.evaluation.bootstrap(scores))
-    return {"steps": FEW_STEPS, "cpu_seconds": time.process_time() - begin, "few_labels": accuracy, "draws": scores}
+    seconds = {"training": time.process_time() - begin}
+    return {"steps": FEW_STEPS, "cpu_seconds": seconds, "few_labels": accuracy, "draws": scores}
 
 
 class Classifier:
@@ -203,16 +218,15 @@ def _classes(episodes: Any) -> Any:
     return extraction.labels(episodes, np.arange(len(episodes)), np.zeros(len(episodes), int))["class"].reshape(-1)
 
 
-def floors(seed: int, data: tuple[Any, Any]) -> dict[str, Any]:
+def floors(seed: int, data: Path) -> dict[str, Any]:
     """The untrained encoder and the raw pixels, by the same probes."""
-    train, test = data
+    train, test = (tc.data.open(data / part) for part in ("train", "test"))
     model = recipe("ijepa").build_model(train.spec, seed).eval()
     model.fit(train.statistics())
     found = {"untrained": probed(model, train, test)}
     if seed == 0:
-        found["raw"] = probed(
-            tc.evaluation.Raw(model.config, model.statistics, grid=(7, 7)), train, test
-        )  # all of them
+        raw = tc.evaluation.Raw(model.config, model.statistics, grid=(7, 7))  # all of them
+        found["raw"] = probed(raw, train, test, tokens=False)
     return found
 
 
@@ -227,12 +241,12 @@ def main() -> None:
     parser.add_argument("--results", type=Path, default=RESULTS)
     options = parser.parse_args()
     torch.set_num_threads(1)
-    data = tc.data.open(options.data / "train"), tc.data.open(options.data / "test")
+    data = options.data
     settings = {
-        "recipes": {name: to_json(recipe(name)) for name in METHODS},
+        "recipes": METHODS,
         "budget": options.budget,
-        "probes": {"pictures": PROBED, "shots": SHOTS, "draws": DRAWS, "from_few_steps": FEW_STEPS},
-        "data": [part.hash() for part in data],
+        "probes": {"pictures": PROBED, "shots": SHOTS, "draws": DRAWS, "l2": L2, "from_few_steps": FEW_STEPS},
+        "data": [tc.data.open(data / part).hash() for part in ("train", "test")],
     }
     record = Record(options.results, settings)
     for seed in options.seeds:
@@ -248,13 +262,8 @@ def main() -> None:
             else:
                 found = run(method, seed, options.budget, data, options.work)
             record.add("runs", f"{method}/{seed}", found)
-            print(
-                method,
-                seed,
-                json.dumps(found.get("points", [found])[-1]),
-                f"{found['cpu_seconds']:.0f} CPU s",
-                flush=True,
-            )
+            last = found.get("points", [found])[-1]
+            print(method, seed, json.dumps(last), json.dumps(found["cpu_seconds"]), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Probes against scikit-learn (tests/golden/probes.npz, version 1.9.1), plain loops and known answers."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -70,6 +71,22 @@ def test_the_linear_probe_reads_quantities_as_scikit_learn_does():
     spread = ((GOLDEN["q"][100:] - GOLDEN["q"][100:].mean(0)) ** 2).sum()
     assert reading.r2 == reading.score == pytest.approx(1 - error / spread)
     assert reading.mse == pytest.approx(error / 100)
+
+
+@pytest.mark.parametrize("target", ["class", "number"])
+def test_flat_tokens_are_read_where_they_are_and_their_mean_is_not(target):
+    rng = np.random.default_rng(0)
+    tokens = rng.normal(size=(500, 4, 3)).astype(np.float32)
+    told = tokens[:, 2, 1] - tokens[:, 0, 1]  # in places alone: the mean does not have it
+    targets = {"number": told, "class": (told > 0).astype(np.int64)}
+    parts = [Features(tokens, targets).select(np.arange(500) // 400 == part) for part in (0, 1)]
+    flat = probes.Linear(pool="flat")(*parts, target)
+    assert flat.score > 0.95
+    assert probes.Linear()(*parts, target).score < (0.65 if target == "class" else 0.1)
+    plain = [replace(part, values=tokens.reshape(500, 12)[part.episode]) for part in parts]
+    np.testing.assert_allclose(flat.predicted, probes.Linear()(*plain, target).predicted, atol=1e-12)
+    with pytest.raises(ConfigError, match="pool is mean or flat; got 'max'"):
+        probes.Linear(pool="max")
 
 
 def test_nearest_neighbours_vote_as_in_scikit_learn_and_in_a_plain_loop():

@@ -365,28 +365,51 @@ def test_a_watch_looks_and_changes_nothing(tmp_path: Path, whole: tuple) -> None
         assert not model.training and not torch.is_grad_enabled()
         return {"drawn": torch.rand(()).item(), "one": 1.0}
 
-    model, report = small.run(tmp_path, watch=Watch(look, every=15, at=(2,)))
+    model, report = small.run(tmp_path, watch=Watch(look, every=15))
     assert weights(model) == whole[0]
     watched = {row["step"]: row["watch/one"] for row in report.log if "watch/one" in row}
-    assert watched == {1: 1.0, 14: 1.0, 29: 1.0, 39: 1.0}
+    assert watched == {14: 1.0, 29: 1.0, 39: 1.0}
 
 
 @pytest.mark.parametrize("last", [False, True])
 def test_a_look_that_fails_loses_nothing(tmp_path: Path, whole: tuple, last: bool) -> None:
-    fails_at = small.STEPS if last else 16
+    fails_at = small.STEPS if last else 24
 
     def look(model: tc.models.WorldModel) -> dict[str, float]:
         raise ZeroDivisionError("nothing to see")
 
     with pytest.raises(ZeroDivisionError, match="nothing to see") as raised:
-        small.run(tmp_path, watch=Watch(look, at=(fails_at,)))
+        small.run(tmp_path, watch=Watch(look, every=fails_at))
     assert f"saved up to step {fails_at - 1}" in raised.value.__notes__[0]
     assert checkpoint.load(tmp_path, ["training"]).parts["training"].config["step"] == fails_at
-    watch = Watch(lambda model: {"one": 1.0}, at=(fails_at,))
+    watch = Watch(lambda model: {"one": 1.0}, every=fails_at)
     model, report = small.run(tmp_path, watch=watch)
     assert weights(model) == whole[0]
     seen = [{key: value for key, value in row.items() if key != "watch/one"} for row in without_time(list(report.log))]
     assert seen == whole[1]
+
+
+def test_models_are_kept_as_they_were_after_some_steps(tmp_path: Path, whole: tuple) -> None:
+    model, _ = small.run(tmp_path / "whole", keep=(16, small.STEPS))
+    assert weights(model) == whole[0]
+    assert sorted(path.name for path in (tmp_path / "whole" / "kept").iterdir()) == ["16", str(small.STEPS)]
+
+    def stop(found: tc.models.WorldModel) -> dict[str, float]:
+        if not stopped:
+            stopped.append(weights(found))
+            raise KeyboardInterrupt
+        return {}
+
+    stopped: list[dict[str, bytes]] = []
+    with pytest.raises(KeyboardInterrupt):
+        small.run(tmp_path / "killed", watch=Watch(stop, every=16), keep=(16, small.STEPS))
+    resumed, _ = small.run(tmp_path / "killed", keep=(16, small.STEPS))
+    for place in ("whole", "killed"):
+        kept = [checkpoint.load_model(tmp_path / place / "kept" / str(step)) for step in (16, small.STEPS)]
+        assert [weights(one) for one in kept] == [stopped[0], weights(resumed)]
+    with pytest.raises(ConfigError, match=f"keep names step {small.STEPS + 1}, and the training ends after"):
+        small.run(tmp_path / "never", keep=(small.STEPS + 1,))
+    assert not (tmp_path / "never").exists()
 
 
 def test_a_term_that_cannot_read_what_the_model_gives_is_refused(tmp_path: Path) -> None:

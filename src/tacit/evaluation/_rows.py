@@ -79,13 +79,13 @@ def select(rows: Rows, index: Tensor) -> Selection:
     return rows.select(index) if isinstance(rows, Selection) else Selection(rows, index)
 
 
-def pooled(rows: Rows, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """Every row in memory, tokens averaged: ``[N, D]``."""
+def pooled(rows: Rows, dtype: torch.dtype, device: torch.device, flat: bool = False) -> Tensor:
+    """Every row in memory, tokens averaged: ``[N, D]``; or ``flat``, end to end: ``[N, n D]``."""
     size = 1
     for extent in rows.shape[1:]:
         size *= extent
-    out = torch.empty(len(rows), rows.shape[-1], dtype=dtype, device=device)
+    out = torch.empty(len(rows), size if flat else rows.shape[-1], dtype=dtype, device=device)
     for index in torch.split(torch.arange(len(rows)), max(1, NUMBERS // size)):
         part = rows[index].to(device, dtype)
-        out[index.to(device)] = part if part.ndim == 2 else part.mean(dim=1)
+        out[index.to(device)] = part.flatten(1) if flat or part.ndim == 2 else part.mean(dim=1)
     return out

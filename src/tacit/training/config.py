@@ -41,6 +41,7 @@ class TrainingConfig:
             off to go on training a model that has its own.
         log_every: Steps from one line of the log to the next.
         checkpoint_every: Steps from one checkpoint to the next; there is one at the end in any case.
+        keep: Steps after which the model is kept for good, in ``kept/<step>``.
         resume: Go on from the checkpoint of an interrupted run in the same place; if not, start anew.
         threads: CPU threads to compute with, for the whole process; None leaves them as they are.
         prefetch: Batches that a thread reads ahead; they are the same for any number.
@@ -68,6 +69,7 @@ class TrainingConfig:
     fit_statistics: bool = True
     log_every: int = 50
     checkpoint_every: int = 500
+    keep: tuple[int, ...] = ()
     resume: bool = True
     threads: int | None = None
     prefetch: int = 2
@@ -88,6 +90,8 @@ class TrainingConfig:
                 _within(name, value, 0, 1)
         if self.clip_norm is not None and not self.clip_norm > 0:
             raise ConfigError(f"clip_norm is above 0, or None not to clip; got {self.clip_norm}.")
+        for step in self.keep:
+            _within("keep", step, 1, math.inf)
         if self.threads is not None:
             _within("threads", self.threads, 1, math.inf)
 
@@ -118,7 +122,7 @@ class TrainingConfig:
 
     def of_results(self) -> dict[str, Any]:
         """The options that the weights depend on, as JSON values; a run resumes under the same."""
-        free = {"log_every", "checkpoint_every", "resume", "threads", "prefetch", "tensorboard", "progress"}
+        free = {"log_every", "checkpoint_every", "keep", "resume", "threads", "prefetch", "tensorboard", "progress"}
         return {name: value for name, value in to_json(self).items() if name not in free}
 
 

@@ -55,17 +55,15 @@ class Watch:
 
     Attributes:
         look: Figures by name, of the model in evaluation mode and without gradients.
-        every: Steps from one look to the next; 0: none but those in ``at``. The last step is looked at in any case.
-        at: Further numbers of steps after which to look.
+        every: Steps from one look to the next; 0: none. The last step is looked at in any case.
     """
 
     look: Callable[[Any], Mapping[str, float]]
     every: int = 0
-    at: tuple[int, ...] = ()
 
     def due(self, done: int, steps: int) -> bool:
         """Whether to look after so many of the steps."""
-        return done == steps or done in self.at or (self.every > 0 and done % self.every == 0)
+        return done == steps or (self.every > 0 and done % self.every == 0)
 
 
 def train(
@@ -87,10 +85,10 @@ def train(
     that was killed goes on from its last checkpoint when it is called again, and ends with the same bytes as if it
     had not been (same machine, versions and threads; a :class:`ResumeWarning` says which of them changed).
 
-    The directory holds ``checkpoint``, with the model, and ``log.jsonl``, one line every ``log_every`` steps: the
-    loss, each term before (``loss/<term>``) and after (``weighted/<term>``) weighting, learning rate, gradient norm,
-    the health of the latents and seconds. Within ``torch.distributed`` each process takes its share of every batch
-    and the first one writes the checkpoints.
+    The directory holds ``checkpoint``, with the model, those that ``keep`` asks for in ``kept``, and ``log.jsonl``,
+    one line every ``log_every`` steps: the loss, each term before (``loss/<term>``) and after (``weighted/<term>``)
+    weighting, learning rate, gradient norm, the health of the latents and seconds. Within ``torch.distributed`` each
+    process takes its share of every batch and the first one writes the checkpoints.
 
     Args:
         model: The model; it is left in evaluation mode.
@@ -189,6 +187,8 @@ class _Loop:
                     log.sync()
                     # Other processes may not have failed, and then would not meet this one.
                     _save(state, self.place, meet=failed is None)
+                if state.step in config.keep and _rank() == 0:
+                    checkpoint.save(to / "kept" / str(state.step), state.model)
                 if failed is not None:
                     failed.add_note(f"The run is saved up to step {step}; called again, it goes on after this look.")
                     raise failed
@@ -297,6 +297,9 @@ def _check(model: Model, objective: Objective, clips: Clips, steps: int, seed: i
             f"the model takes frameskip={model.frameskip}, the clips have frameskip={clips.frameskip}. "
             "Make them alike: episodes.clips(length, frameskip=model.frameskip)."
         )
+    late = [step for step in config.keep if step > steps]
+    if late:
+        raise ConfigError(f"keep names step {late[0]}, and the training ends after {steps}. Leave it out.")
     if config.batch_size % world_size():
         raise ConfigError(f"batch_size={config.batch_size} does not divide over {world_size()} processes.")
 

@@ -68,9 +68,12 @@ class Task:
     seed: int
     device: torch.device
 
-    def standard(self, dtype: torch.dtype = torch.float32) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Pooled features of fit, aside, whole and test, with the mean and deviation of ``whole`` taken out."""
-        parts = [pooled(x, dtype, self.device) for x in (self.fit.x, self.aside.x, self.whole.x, self.test)]
+    def standard(self, dtype: torch.dtype = torch.float32, flat: bool = False) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Features of fit, aside, whole and test, tokens averaged or ``flat``, end to end.
+
+        The mean and deviation of ``whole`` are taken out.
+        """
+        parts = [pooled(x, dtype, self.device, flat) for x in (self.fit.x, self.aside.x, self.whole.x, self.test)]
         std, mean = torch.std_mean(parts[2], dim=0, correction=0)
         # What does not vary where it is fitted says nothing; divided by nothing it would say a lot.
         scale = torch.where(std > 1e-6 * (mean.abs() + std.max()), std, torch.ones_like(std))

@@ -1,0 +1,59 @@
+"""Models as a person gets them: `tacit train` in a process of its own, which keeps models on the way and resumes."""
+
+import json
+import os
+import shlex
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import tacit as tc
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a training left.
+
+    Attributes:
+        command: What was typed, with DATA and RUN for places.
+        models: By the number of updates after which they were kept.
+        cpu_seconds: Of this call, without what an interrupted one spent before it.
+    """
+
+    command: str
+    models: Mapping[int, Path]
+    cpu_seconds: float
+
+
+def trained(
+    recipe: str, options: Mapping[str, Any], data: Path, to: Path, *, steps: int, seed: int, keep: Sequence[int] = ()
+) -> Trained:
+    """Train a recipe with one thread.
+
+    Args:
+        recipe: Its name.
+        options: Of the recipe, by dotted name.
+        data: A dataset; a tenth of its episodes is not trained on.
+        to: The directory of the run.
+        steps: Updates.
+        seed: Of everything.
+        keep: Updates after which to keep the model; the last is kept in any case.
+    """
+    at = tuple(sorted({*keep, steps}))
+    all_options = {**options, "training.threads": 1, "training.keep": at}
+    words = [part for name, value in all_options.items() for part in ("--set", f"{name}={json.dumps(value)}")]
+    how = ["--recipe", recipe, "--steps", str(steps), "--seed", str(seed), *words]
+    before = os.times()
+    subprocess.run(["tacit", "train", str(data), *how, "--to", str(to)], check=True, stdout=subprocess.DEVNULL)
+    after = os.times()
+    spent = sum(getattr(after, name) - getattr(before, name) for name in ("children_user", "children_system"))
+    shown = ["tacit", "train", f"DATA/{data.name}", *how, "--to", "RUN"]
+    return Trained(shlex.join(shown), {step: to / "kept" / str(step) for step in at}, spent)
+
+
+def recipe_of(name: str, options: Mapping[str, Any]) -> tc.recipes.Recipe:
+    """The same recipe with the same options, to look at or to count its operations."""
+    made: tc.recipes.Recipe = tc.recipes.load(name)().with_options({**options, "training.threads": 1})
+    return made
