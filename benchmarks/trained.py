@@ -27,6 +27,13 @@ class Trained:
     cpu_seconds: float
 
 
+def command(recipe: str, options: Mapping[str, Any], data: Path, to: Path, steps: int, seed: int) -> list[str]:
+    """What a person would type."""
+    words = [part for name, value in options.items() for part in ("--set", f"{name}={json.dumps(value)}")]
+    how = ["--recipe", recipe, "--steps", str(steps), "--seed", str(seed), *words]
+    return ["tacit", "train", str(data), *how, "--to", str(to)]
+
+
 def trained(
     recipe: str, options: Mapping[str, Any], data: Path, to: Path, *, steps: int, seed: int, keep: Sequence[int] = ()
 ) -> Trained:
@@ -42,14 +49,12 @@ def trained(
         keep: Updates after which to keep the model; the last is kept in any case.
     """
     at = tuple(sorted({*keep, steps}))
-    all_options = {**options, "training.threads": 1, "training.keep": at}
-    words = [part for name, value in all_options.items() for part in ("--set", f"{name}={json.dumps(value)}")]
-    how = ["--recipe", recipe, "--steps", str(steps), "--seed", str(seed), *words]
+    whole = {**options, "training.threads": 1, "training.keep": at}
     before = os.times()
-    subprocess.run(["tacit", "train", str(data), *how, "--to", str(to)], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(command(recipe, whole, data, to, steps, seed), check=True, stdout=subprocess.DEVNULL)
     after = os.times()
     spent = sum(getattr(after, name) - getattr(before, name) for name in ("children_user", "children_system"))
-    shown = ["tacit", "train", f"DATA/{data.name}", *how, "--to", "RUN"]
+    shown = command(recipe, whole, Path("DATA") / data.name, Path("RUN"), steps, seed)
     return Trained(shlex.join(shown), {step: to / "kept" / str(step) for step in at}, spent)
 
 

@@ -18,7 +18,8 @@ the mean and of the largest window of a film, and of the window that ends some f
 have it among what is predicted, later ones among what is seen. A film with one digit less is easier from then on, so a
 share below a half is no mistake. Floors: the untrained model, and under `raw` one that predicts that pixels stay.
 
-Writes benchmarks/results/videos.json after every run, goes on where it stopped, and resumes a run within it.
+Methods are trained by `tacit train`. Writes benchmarks/results/videos.json after every run, goes on where it stopped,
+and resumes a run within it.
 """
 
 import argparse
@@ -35,19 +36,21 @@ import torch
 import tacit as tc
 from images import operations, step_of
 from record import Record
-from tacit._config import to_json
 from tacit.evaluation import extraction
 from tacit.evaluation.surprising import Surprise, detection, surprise
+from trained import recipe_of, trained
 
 RESULTS = Path(__file__).parent / "results" / "videos.json"
 FRAMES, SEEN = 8, 6
-JEPA = {"model": {"frameskip": 1, "mask_tokens": 2}}
-CAUSAL = {"name": "tubes", "options": {"context_frames": SEEN / FRAMES}}
+# Films have more windows than a run looks at, so nothing is cropped.
+FILMS = {"size": "nano", "clip": FRAMES, "crop": [], "flip": 0.0, "training.batch_size": 64}
+JEPA = {**FILMS, "model.frameskip": 1, "model.mask_tokens": 2}
+CAUSAL = {"masking": {"name": "tubes", "options": {"context_frames": SEEN / FRAMES}}}
 METHODS: dict[str, tuple[str, dict[str, Any]]] = {
     "vjepa": ("vjepa", JEPA),
-    "vjepa_causal": ("vjepa", {**JEPA, "masking": CAUSAL}),
-    "videomae": ("mae", {"masking": {"name": "random_patches", "options": {"ratio": 0.9, "tube": True}}}),
-    "videomae_causal": ("mae", {"masking": CAUSAL}),
+    "vjepa_causal": ("vjepa", {**JEPA, **CAUSAL}),
+    "videomae": ("mae", {**FILMS, "masking": {"name": "random_patches", "options": {"ratio": 0.9, "tube": True}}}),
+    "videomae_causal": ("mae", {**FILMS, **CAUSAL}),
 }
 PROBES = {
     "linear": tc.evaluation.probes.Linear(),
@@ -61,11 +64,8 @@ Parts = tuple[tc.evaluation.Features, tc.evaluation.Features]
 
 
 def recipe(method: str) -> tc.recipes.Recipe:
-    """A method at the size of the study; films have more windows than a run looks at, so nothing is cropped."""
-    name, changed = METHODS[method]
-    common = {"size": "nano", "clip": FRAMES, "crop": [], "flip": 0.0, "training.batch_size": 64, "training.threads": 1}
-    found: tc.recipes.Recipe = tc.recipes.load(name)().with_options({**common, **changed})
-    return found
+    """A method at the size of the study."""
+    return recipe_of(*METHODS[method])
 
 
 def seen(model: Any, data: Data, probed: int, tokens: bool = True) -> Parts:
@@ -123,38 +123,25 @@ def run(method: str, seed: int, options: argparse.Namespace, data: Data) -> dict
     chosen, train = recipe(method), data["train"]
     model = chosen.build_model(train.spec, seed)
     each = operations(step_of(chosen, model.train(), chosen.clips(train, model)))
-    model = chosen.build_model(train.spec, seed)
     steps = max(round(options.budget / each), 2**POINTS)
-    begin = time.process_time()
-
-    def look(found: Any) -> dict[str, float]:
-        rows = read(seen(found, data, options.probed), PROBES["linear"])["linear"]
-        return {target: row["mean"] for target, row in rows.items()}
-
-    at = tuple(round(steps / 2**power) for power in range(1, POINTS))
-    watch = tc.training.Watch(look, at=at)
+    at = [round(steps / 2**power) for power in range(1, POINTS)]
     place = options.work / f"{method}{seed}"
-    report = chosen.train(model, train, seed=seed, to=place, steps=steps, watch=watch)
-    trained = time.process_time()
-    points = [
-        {
-            "step": int(row["step"]) + 1,
-            "operations": (int(row["step"]) + 1) * each,
-            "linear": {target: row[f"watch/{target}"] for target in TARGETS},
-        }
-        for row in report.log
-        if f"watch/{TARGETS[0]}" in row
-    ]
+    made = trained(*METHODS[method], options.data / "train", place, steps=steps, seed=seed, keep=at)
+    begin, points = time.process_time(), []
+    for step, kept in made.models.items():
+        model = tc.checkpoint.load_model(kept, kind=tc.models.MaskedModel)
+        rows = read(seen(model, data, options.probed), PROBES["linear"])["linear"]
+        points.append({"step": step, "operations": step * each, "linear": rows})
     probes = read(seen(model, data, options.probed), *PROBES.values())
     surprised = felt(surprise(model, data["surprise"], share=SEEN / FRAMES), data["surprise"])
-    spent = {"training": trained - begin, "measuring": time.process_time() - trained}
     return {
+        "command": made.command,
         "operations_a_step": each,
         "steps": steps,
         "points": points,
         "probes": probes,
         "surprise": surprised,
-        "cpu_seconds": spent,
+        "cpu_seconds": {"training": made.cpu_seconds, "measuring": time.process_time() - begin},
     }
 
 
@@ -192,7 +179,7 @@ def main() -> None:
     data = {part: tc.data.open(options.data / part) for part in ("train", "test", "surprise")}
     data["surprise"] = data["surprise"][: 3 * options.triples]
     settings = {
-        "recipes": {name: to_json(recipe(name)) for name in METHODS},
+        "recipes": METHODS,
         "budget": options.budget,
         "probed": options.probed,
         "data": {part: episodes.hash() for part, episodes in data.items()},

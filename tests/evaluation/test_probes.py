@@ -14,7 +14,7 @@ from tacit.evaluation.probes import _heads
 from tacit.evaluation.probes._lbfgs import minimise
 from tacit.evaluation.probes._probe import badness, numbered
 from tacit.evaluation.probes.dense import per_token
-from tacit.evaluation.probes.linear import Linear
+from tacit.evaluation.probes.linear import Linear, _ridge
 
 LINEAR, DENSE = probes.Linear(), probes.Dense()
 GOLDEN = np.load(Path(__file__).parents[1] / "golden" / "probes.npz")
@@ -87,6 +87,17 @@ def test_flat_tokens_are_read_where_they_are_and_their_mean_is_not(target):
     np.testing.assert_allclose(flat.predicted, probes.Linear()(*plain, target).predicted, atol=1e-12)
     with pytest.raises(ConfigError, match="pool is mean or flat; got 'max'"):
         probes.Linear(pool="max")
+
+
+@pytest.mark.parametrize("rows", [40, 12])
+def test_ridge_solves_the_normal_equations_with_more_rows_and_with_more_columns(rows):
+    rng = np.random.default_rng(0)
+    x, y, alphas = rng.normal(size=(rows, 20)) + 3, rng.normal(size=(rows, 2)), np.array([1e-3, 0.1, 10.0])
+    centred, goals = x - x.mean(0), y - y.mean(0)
+    for alpha, found in zip(alphas, _ridge(x, y, alphas), strict=True):
+        expected = np.linalg.solve(centred.T @ centred / rows + alpha * np.eye(20), centred.T @ goals / rows)
+        np.testing.assert_allclose(found.weight, expected, rtol=1e-9, atol=1e-12)
+        np.testing.assert_allclose(found(x), centred @ expected + y.mean(0), rtol=1e-9)
 
 
 def test_nearest_neighbours_vote_as_in_scikit_learn_and_in_a_plain_loop():

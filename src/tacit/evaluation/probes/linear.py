@@ -135,8 +135,11 @@ class _Ridge:
 
 
 def _ridge(x: Floats, y: Floats, alphas: Floats) -> list[_Ridge]:
-    """Solutions for each penalty, relative to the number of rows, from one eigendecomposition."""
+    """Solutions for each penalty, relative to the number of rows, from one eigendecomposition of the smaller side."""
     middle, offset = x.mean(axis=0), y.mean(axis=0)
-    values, vectors = np.linalg.eigh((x - middle).T @ (x - middle) / len(x))
-    rotated = vectors.T @ ((x - middle).T @ (y - offset)) / len(x)
-    return [_Ridge(vectors @ (rotated / (np.maximum(values, 0) + a)[:, None]), middle, offset) for a in alphas]
+    centred, goals = x - middle, (y - offset) / len(x)
+    wide = x.shape[1] > len(x)
+    values, vectors = np.linalg.eigh((centred @ centred.T if wide else centred.T @ centred) / len(x))
+    rotated = vectors.T @ (goals if wide else centred.T @ goals)
+    found = [vectors @ (rotated / (np.maximum(values, 0) + a)[:, None]) for a in alphas]
+    return [_Ridge(centred.T @ one if wide else one, middle, offset) for one in found]
