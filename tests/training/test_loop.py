@@ -407,6 +407,8 @@ def test_models_are_kept_as_they_were_after_some_steps(tmp_path: Path, whole: tu
     for place in ("whole", "killed"):
         kept = [checkpoint.load_model(tmp_path / place / "kept" / str(step)) for step in (16, small.STEPS)]
         assert [weights(one) for one in kept] == [stopped[0], weights(resumed)]
+    with pytest.raises(ConfigError, match=r"keep names step 5, which the run in .* has passed without keeping it"):
+        small.run(tmp_path / "whole", keep=(5, small.STEPS))
     with pytest.raises(ConfigError, match=f"keep names step {small.STEPS + 1}, and the training ends after"):
         small.run(tmp_path / "never", keep=(small.STEPS + 1,))
     assert not (tmp_path / "never").exists()

@@ -9,10 +9,11 @@
 from tacit.training.config import GoalPolicyTraining, TrainingConfig
 from tacit.training.goal_policy import GoalPolicyReport, train_goal_policy
 from tacit.training.log import read_log
-from tacit.training.loop import TrainingReport, Watch, train
+from tacit.training.loop import TrainingReport, train
 from tacit.training.monitor import CollapseWarning, effective_rank
 from tacit.training.state import ResumeWarning
 from tacit.training.transforms import Augmented, Masked, Viewed
+from tacit.training.watch import Watch
 
 __all__ = [
     "Augmented",

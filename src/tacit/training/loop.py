@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 import torch
-import torch.distributed as dist
 from torch import Tensor
 
 from tacit import checkpoint
@@ -24,10 +23,12 @@ from tacit.training.config import TrainingConfig, configured
 from tacit.training.log import Log, Record, read_log
 from tacit.training.monitor import FOLLOW, REGULARISE, SLOW, Asked, Monitor
 from tacit.training.optimizer import descend
+from tacit.training.processes import meet, rank, share
 from tacit.training.state import State, derived
+from tacit.training.watch import Watch
 from tacit.types import Clip, Completion, Transform
 
-__all__ = ["TrainingReport", "Watch", "train"]
+__all__ = ["TrainingReport", "train"]
 
 
 @dataclass(frozen=True)
@@ -45,25 +46,6 @@ class TrainingReport:
     steps: int
     seconds: float
     log: tuple[Record, ...]
-
-
-@dataclass(frozen=True)
-class Watch:
-    """Looks at the model while it trains, such as an online probe; what it finds goes into the log.
-
-    A look that fails stops the run and loses nothing: the step is saved first, and a run that resumes goes on after it.
-
-    Attributes:
-        look: Figures by name, of the model in evaluation mode and without gradients.
-        every: Steps from one look to the next; 0: none. The last step is looked at in any case.
-    """
-
-    look: Callable[[Any], Mapping[str, float]]
-    every: int = 0
-
-    def due(self, done: int, steps: int) -> bool:
-        """Whether to look after so many of the steps."""
-        return done == steps or (self.every > 0 and done % self.every == 0)
 
 
 def train(
@@ -122,9 +104,15 @@ def train(
         state = State(model, objective, config, identity)
         place = to / "checkpoint"
         resumes = config.resume and checkpoint.exists(place)
-        _meet()
+        meet()
         if resumes:
             state.resume(place)
+            gone = [step for step in config.keep if step <= state.step and not checkpoint.exists(_kept(to, step))]
+            if gone:
+                raise ConfigError(
+                    f"keep names step {gone[0]}, which the run in {to} has passed without keeping it. Leave it out, or "
+                    "train to another directory."
+                )
         else:
             if config.fit_statistics:
                 model.fit(clips.episodes.statistics())
@@ -168,9 +156,9 @@ class _Loop:
         state.model.train()
         started, first = time.perf_counter(), state.step
         batches = self.clips.batches(self.seed, config.batch_size, first, config.prefetch)
-        with closing(batches), Log(to, first, self.steps, config.tensorboard, config.progress, _rank()) as log:
+        with closing(batches), Log(to, first, self.steps, config.tensorboard, config.progress, rank()) as log:
             for step in range(first, self.steps):
-                clip = self.transformed(step, _share(next(batches)))
+                clip = self.transformed(step, share(next(batches)))
                 losses, forecast, norm = self.update(step, clip)
                 log.advance(step)
                 failed: Exception | None = None
@@ -182,13 +170,13 @@ class _Loop:
                     seconds = time.perf_counter() - started
                     health = self.monitor.look(step, self.telling(clip, forecast))
                     log.write(self.record(step, losses, norm, seconds) | health | watched)
+                if state.step in config.keep and rank() == 0:
+                    checkpoint.save(_kept(to, state.step), state.model)
                 if state.step % config.checkpoint_every == 0 or state.step == self.steps or failed is not None:
                     # A run that resumes drops the lines after its checkpoint and writes none of those before it anew.
                     log.sync()
                     # Other processes may not have failed, and then would not meet this one.
-                    _save(state, self.place, meet=failed is None)
-                if state.step in config.keep and _rank() == 0:
-                    checkpoint.save(to / "kept" / str(state.step), state.model)
+                    _save(state, self.place, together=failed is None)
                 if failed is not None:
                     failed.add_note(f"The run is saved up to step {step}; called again, it goes on after this look.")
                     raise failed
@@ -230,13 +218,13 @@ class _Loop:
             device = self.state.model.device
             clip = replace(clip, observation={name: value.to(device) for name, value in clip.observation.items()})
         for index, transform in enumerate(self.transforms):
-            clip = transform(clip, seed=derived(self.seed, 3, index, step), rank=_rank())
+            clip = transform(clip, seed=derived(self.seed, 3, index, step), rank=rank())
         return clip
 
     def judge(self, step: int, clip: Clip) -> tuple[Losses, Outcome]:
         """Forecast and losses of a transformed clip; a pure function of weights, clip, seed and step."""
         model, objective = self.state.model, self.state.objective
-        _seed(model.device, derived(self.seed, 1, step, _rank()))
+        _seed(model.device, derived(self.seed, 1, step, rank()))
         with torch.autocast(model.device.type, torch.bfloat16, enabled=self.config.precision == "bf16"):
             forecast = model.forecast(clip, **objective.needs())
         if self.config.precision == "bf16":
@@ -339,33 +327,16 @@ def _seed(device: torch.device, seed: int) -> None:
         torch.manual_seed(seed)
 
 
-def _rank() -> int:
-    return dist.get_rank() if world_size() > 1 else 0
-
-
-def _share(clip: Clip) -> Clip:
-    """The part of a batch that falls to this process."""
-    if world_size() == 1:
-        return clip
-    rows = slice(_rank(), None, world_size())
-    observation = {name: values[rows] for name, values in clip.observation.items()}
-    return replace(
-        clip, observation=observation, action=clip.action[rows], episode=clip.episode[rows], start=clip.start[rows]
-    )
-
-
-def _meet() -> None:
-    """Wait for the other processes."""
-    if world_size() > 1:
-        dist.barrier()
-
-
-def _save(state: State, place: Path, meet: bool = True) -> None:
-    if _rank() == 0:
+def _save(state: State, place: Path, together: bool = True) -> None:
+    if rank() == 0:
         state.save(place)
     state.saved = state.step
-    if meet:
-        _meet()
+    if together:
+        meet()
+
+
+def _kept(to: Path, step: int) -> Path:
+    return to / "kept" / str(step)
 
 
 def _float(outcome: Outcome) -> Outcome:
