@@ -74,7 +74,7 @@ JOBS = {
         "heart",
         HEART,
         2000,
-        {**STEADY, "masking": {"name": "spans"}, "model.frameskip": 40, "model.patch": 5},
+        {**STEADY, "masking": {"name": "spans"}, "model.frameskip": 40, "model.patch": 10},
         flat=True,
     ),
 }
