@@ -45,10 +45,10 @@ def test_what_is_not_reached_is_said() -> None:
     assert cost_ratio(never, line(1.0), 0.3).ratio == 0.0
     neither = cost_ratio(never, never, 0.3)
     assert math.isnan(neither.ratio) and math.isnan(neither.low) and neither.reached == (0.0, 0.0)
-    assert (
-        str(cost_ratio(line(1.0), never, 0.3))
-        == " [".join(["not reached by the second"] * 2) + ", not reached by the second]"
-    )
+    assert str(cost_ratio(line(1.0), never, 0.3)) == "not reached by the second"
+    assert str(cost_ratio(never, line(1.0), 0.3)) == "not reached by the first"
+    assert str(neither) == "reached by neither"
+    assert str(CostRatio(0.8, 0.0, 0.0, 0.5, (0.5, 1.0))) == "not reached by the first [not reached by the first, 0.5x]"
 
 
 def test_the_interval_is_that_of_the_seeds() -> None:

@@ -74,7 +74,9 @@ class CostRatio:
                 return f"{value:.2g}x"
             return "reached by neither" if isnan(value) else "not reached by the " + ("second" if value else "first")
 
-        return f"{text(self.ratio)} [{text(self.low)}, {text(self.high)}]"
+        ratio, low, high = (text(value) for value in (self.ratio, self.low, self.high))
+        words = not 0 < self.ratio < inf
+        return ratio if words and ratio == low == high else f"{ratio} [{low}, {high}]"
 
 
 def cost_to_reach(cost: Sequence[float] | Floats, score: Sequence[float] | Floats, target: float) -> float:
