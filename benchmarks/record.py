@@ -1,6 +1,8 @@
 """Results that grow run by run, so that a study goes on where it stopped, in as many processes as there are cores."""
 
+import fcntl
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -40,9 +42,14 @@ class Record:
 
     def add(self, section: str, name: str, value: dict[str, Any], **derived: Any) -> None:
         """Keep what was found; ``derived`` are sections computed from all of it, replaced as they are."""
-        now = {"settings": self.settings, **self.read()}
-        now.setdefault(section, {})[name] = {**value, "made_by": tc.checkpoint.provenance()}
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        fresh = self.path.with_suffix(".part")
-        fresh.write_text(json.dumps({**now, **derived}, indent=2) + "\n")
-        fresh.replace(self.path)
+        folder = os.open(self.path.parent, os.O_RDONLY)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX)  # until it is closed
+            now = {"settings": self.settings, **self.read()}
+            now.setdefault(section, {})[name] = {**value, "made_by": tc.checkpoint.provenance()}
+            fresh = self.path.with_suffix(".part")
+            fresh.write_text(json.dumps({**now, **derived}, indent=2) + "\n")
+            fresh.replace(self.path)
+        finally:
+            os.close(folder)
