@@ -130,7 +130,7 @@ EVENTS = ("possible", "vanish", "teleport")
 def moving_mnist(to: Path, packages: Path) -> None:
     """Moving MNIST (after Srivastava, Mansimov and Salakhutdinov, 2015): two digits bounce in 64 x 64 for 20 frames.
 
-    Digits of ``train`` (8000 films) are from the training part of MNIST, those of ``test`` (1000) and ``surprise``
+    Digits of ``train`` (8000 films) are from the training part of MNIST, those of ``test`` (4000) and ``surprise``
     from its test part. The two digits of a film are of different classes, the smaller one first in every label, so
     that labels are a function of what is seen. Labels: ``digits`` [2], ``position`` [2, 2], the centre of each digit
     (x right, y down, in pixels; drawn at the nearest whole pixel), ``velocity`` [2, 2] in pixels a frame, ``visible``
@@ -143,7 +143,7 @@ def moving_mnist(to: Path, packages: Path) -> None:
     parts = digits(packages)
     for part, source, count, events in (
         ("train", "train", 8000, EVENTS[:1]),
-        ("test", "test", 1000, EVENTS[:1]),
+        ("test", "test", 4000, EVENTS[:1]),
         ("surprise", "test", 400, EVENTS),
     ):
         rng = np.random.default_rng([{"train": 0, "test": 1, "surprise": 2}[part]])

@@ -52,10 +52,6 @@ class Job:
     flat: bool = False
 
 
-FILM: dict[str, Target] = {
-    "smaller digit": lambda found: found.target("digits")[:, 0],
-    "velocities": lambda found: found.target("velocity"),
-}
 FRAME: dict[str, Target] = {
     "smaller digit": lambda found: found.target("digits")[:, 0],
     "positions": lambda found: found.target("position"),
@@ -64,10 +60,8 @@ HEART: dict[str, Target] = {
     "heart rate": lambda found: found.target("heart_rate"),
     "place in the beat": lambda found: found.target("cycle"),
 }
-FILMS = {"clip": 8, "crop": [], "flip": 0.0, "model.frameskip": 1, "model.mask_tokens": 2}
 STEADY = {"training.ema": [0.998, 0.998]}  # see images.py
 JOBS = {
-    "vjepa2": Job("vjepa2", "moving_mnist", FILM, 2000, {**FILMS, "model.positions": "rope"}),
     "mc_jepa": Job("mc_jepa", "moving_mnist", FRAME, 1000, {"training.batch_size": 32}),
     "ijepa, signals": Job(
         "ijepa",

@@ -172,7 +172,10 @@ def action_data(env: str, title: str) -> str:
             )
         )
     eyes: Rows = [
-        (f"{name}, seed {seed}", *(mean(value[kind], 3) if kind in value else "" for kind in ("linear", "attentive")))
+        (
+            f"{name}, seed {seed}",
+            *(mean(value[kind], 3) if kind in value else "" for kind in ("linear", "flat", "attentive")),
+        )
         for seed, one in found["encoders"].items()
         for name, value in one["r2"].items()
     ]
@@ -187,5 +190,5 @@ def action_data(env: str, title: str) -> str:
         f"alone (`end_to_end`), or on that frozen encoder's mean token (`pooled`). {tasks['count']} held-out tasks (task "
         f"seed {tasks['seed']}), the same for every run; intervals resample seeds and tasks. Random actions: "
         f"{rate(found['floors']['random'])}.\n\n{table((*header, 'planning, CPU s'), rows)}\n\nHow well single frames of "
-        f"held-out films show the state, R²:\n\n{table(('encoder', 'linear probe', 'attentive probe'), eyes)}\n"
+        f"held-out films show the state, R²:\n\n{table(('encoder', 'linear, mean token', 'linear, all tokens', 'attentive'), eyes)}\n"
     )

@@ -125,7 +125,7 @@ def videos() -> str:
     encoders["raw pixels, or pixels that stay"] = found["floors"]["0"]["raw"]
     encoders |= {name.replace("/", ", seed "): run for name, run in sorted(found["runs"].items())}
     read: Rows = [
-        (f"{name}; {probe}", *(mean(scores[target]) for target in VIDEO_TARGETS))
+        (f"{name}; {probe}", *(mean(scores[target]) if target in scores else "" for target in VIDEO_TARGETS))
         for name, one in encoders.items()
         for probe, scores in one["probes"].items()
     ]
@@ -247,9 +247,11 @@ def _of_videos() -> Iterator[_Reading]:
     found = load("videos")
     for name, run in sorted(found["runs"].items()) if found else ():
         method, seed = name.split("/")
-        told = run, found["floors"][seed]["untrained"], found["floors"]["0"]["raw"]
-        for target in VIDEO_TARGETS:
-            yield _Reading(method, target, run["command"], *(one["probes"]["linear"][target] for one in told))
+        floors = found["floors"][seed]["untrained"]["probes"], found["floors"]["0"]["raw"]["probes"]["linear"]
+        for probe, read in (("linear", "mean token"), ("flat", "all tokens")):
+            for target, trained in run["probes"][probe].items():
+                scores = trained, floors[0][probe][target], floors[1][target]
+                yield _Reading(f"{method}, films", f"{target}, {read}", run["command"], *scores)
 
 
 def _of_recipes() -> Iterator[_Reading]:
