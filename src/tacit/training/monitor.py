@@ -26,7 +26,8 @@ REGULARISE = (
 )
 FOLLOW = (
     "No regulariser keeps these latents apart, only the copy of the encoder that gives the targets: let it follow more "
-    "slowly (ema nearer to 1), take a smaller learning rate or a longer warm-up, or hide less of what is seen."
+    "slowly (ema nearer to 1), take a smaller learning rate or a longer warm-up, hide less of what is seen, or add the "
+    "objective visible_prediction with a weight of 0.5."
 )
 SLOW = "Take a smaller learning rate or a longer warm-up, and look at the input: is there anything to tell apart?"
 
