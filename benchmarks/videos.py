@@ -7,8 +7,8 @@ beginning of a film and predicts its end (`vjepa_causal`); VideoMAE at its own m
 same 7200 films, uncropped, each to the same budget of floating-point operations: forward and backward of everything,
 target encoder, predictor and decoder counted. What is set here was chosen on training films.
 
-**Probes**, linear on the mean token (`linear`), for positions and velocities also on all tokens end to end (`flat`), and
-attentive on all of them, read a window of held-out films of held-out digits:
+**Probes**, linear on the mean token (`linear`), for positions and velocities also on all tokens end to end (`flat`),
+and attentive on all of them, read a window of held-out films of held-out digits:
 which digits they are, where they are in its last frame and how fast they go there; `middle` and `drift` are the means
 over the two digits, which can be told without knowing one from the other. On the way to the budget the linear ones
 alone. Floors: the untrained encoder, raw pixels, and an answer that looks at nothing.

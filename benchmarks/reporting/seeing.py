@@ -138,8 +138,10 @@ def videos() -> str:
     header = ("encoder; probe", "smaller digit, share right", "larger digit", "positions, R²", "velocities, R²")
     return (
         "## Films: latents against pixels, Moving MNIST\n\n`OMP_NUM_THREADS=1 uv run benchmarks/videos.py DATA --budget "
-        f"{found['settings']['budget']:.0e}`: the same encoder, films and operations for V-JEPA (its own masks, or the end of the film "
-        "always hidden) and VideoMAE. Probes of held-out films of held-out digits, with bootstrap intervals over films:\n\n"
+        f"{found['settings']['budget']:.0e}`: the same encoder, films and operations for V-JEPA (as published, with the "
+        "dense loss of V-JEPA 2.1, as V-JEPA 2 with it, and with it from the beginning of a film to its end) and VideoMAE (its own "
+        "masks, and from the beginning to the end). Probes of held-out films of held-out digits, on the mean token (`linear`), all "
+        "tokens end to end (`flat`) and attentive, with bootstrap intervals over films:\n\n"
         f"{table((*header, 'mean of the positions', 'mean of the velocities'), read)}\n\nSurprise: share of pairs in which "
         "the impossible film surprises more, and AUROC; of a film's largest window, and of the windows that end at the "
         f"event and one frame later:\n\n{table(('model', 'event', 'largest', 'at it', 'one later'), surprised)}\n"
