@@ -220,6 +220,21 @@ def test_intervals_are_over_episodes_because_their_rows_are_not_independent():
     assert "200 episodes" in str(many)
 
 
+def test_what_hardly_varies_where_it_is_fitted_does_not_decide_where_it_does():
+    rng = np.random.default_rng(0)
+    values = torch.from_numpy(rng.normal(size=(600, 3)))
+    truth = (values @ torch.tensor([1.0, -1.0, 0.5], dtype=torch.float64)).numpy()
+    truth += rng.normal(size=600)
+    values[:, 2] *= 10.0  # in other units
+    rare = torch.zeros(600, 1, dtype=torch.float64)
+    rare[7], rare[450] = 1e-3, 1.0  # a pixel at the edge of the picture, lit by a hair in one fitted row
+    whole = torch.cat([values, rare], dim=1)
+    fit, test = (Features(whole[some], {"number": truth[some]}) for some in (slice(400), slice(400, None)))
+    bare = [Features(values[some], {"number": truth[some]}) for some in (slice(400), slice(400, None))]
+    readings = probes.Linear()(fit, test, "number"), probes.Linear()(*bare, "number")
+    np.testing.assert_allclose(readings[0].predicted, readings[1].predicted, atol=0.3)
+
+
 def test_the_constant_answers_with_the_commonest_class_or_the_mean():
     fit = Features(torch.zeros(4, 2), {"class": np.array([5, 5, 7, 5]), "number": np.array([1.0, 2.0, 3.0, 6.0])})
     test = Features(torch.zeros(2, 2), {"class": np.array([5, 7]), "number": np.array([1.0, 5.0])})

@@ -20,6 +20,8 @@ from tacit.types import Array
 
 __all__ = ["Probe", "Unvarying"]
 
+LARGE = 10.0
+
 Answer: TypeAlias = tuple[Tensor, Mapping[str, float]]
 """What is read of the test rows, class numbers ``[N]`` or quantities ``[N, P]``, and the settings in use."""
 
@@ -71,14 +73,16 @@ class Task:
     def standard(self, dtype: torch.dtype = torch.float32, flat: bool = False) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Features of fit, aside, whole and test, tokens averaged or ``flat``, end to end.
 
-        The mean and deviation of ``whole`` are taken out.
+        The mean and deviation of ``whole`` are taken out. Beyond ten deviations what is held out counts no more than
+        the largest of ``whole``: a pixel that is lit there once by a hair would else decide everything where it shines.
         """
         parts = [pooled(x, dtype, self.device, flat) for x in (self.fit.x, self.aside.x, self.whole.x, self.test)]
         std, mean = torch.std_mean(parts[2], dim=0, correction=0)
         # What does not vary where it is fitted says nothing; divided by nothing it would say a lot.
         scale = torch.where(std > 1e-6 * (mean.abs() + std.max()), std, torch.ones_like(std))
         fit, aside, whole, test = ((part - mean) / scale for part in parts)
-        return fit, aside, whole, test
+        most = whole.abs().amax(dim=0).clamp(min=LARGE)
+        return fit, aside, whole, test.clamp(-most, most)
 
 
 class Probe(ABC):
