@@ -151,6 +151,7 @@ def run(method: str, seed: int, options: argparse.Namespace, data: Data) -> dict
     return {
         "recipe": METHODS[method],
         "command": made.command,
+        "floor": f"untrained, {model.config.positions}",
         "operations_a_step": each,
         "steps": steps,
         "points": points,
@@ -161,11 +162,14 @@ def run(method: str, seed: int, options: argparse.Namespace, data: Data) -> dict
 
 
 def floors(seed: int, options: argparse.Namespace, data: Data) -> dict[str, Any]:
-    """What needs no training: the encoder of ``seed``, and for seed 0 what needs no encoder."""
-    model = recipe("vjepa").build_model(data["train"].spec, seed).eval()
-    model.fit(data["train"].statistics())
-    surprised = felt(surprise(model, data["surprise"], share=SEEN / FRAMES), data["surprise"])
-    found = {"untrained": {"probes": read(seen(model, data, options.probed), *PROBES), "surprise": surprised}}
+    """What needs no training: encoders of ``seed``, one for each kind of positions; for seed 0 what needs none."""
+    found = {}
+    for method in ("vjepa", "vjepa2_dense"):
+        model = recipe(method).build_model(data["train"].spec, seed).eval()
+        model.fit(data["train"].statistics())
+        surprised = felt(surprise(model, data["surprise"], share=SEEN / FRAMES), data["surprise"])
+        probes = read(seen(model, data, options.probed), *PROBES)
+        found[f"untrained, {model.config.positions}"] = {"probes": probes, "surprise": surprised}
     if seed == 0:
         raw = seen(raw_pixels(model), data, options.probed, tokens=False)
         blind = tc.evaluation.blind(PROBES["linear"])

@@ -121,7 +121,12 @@ def videos() -> str:
     found = load("videos")
     if found is None:
         return ""
-    encoders = {f"untrained, seed {seed}": some["untrained"] for seed, some in found["floors"].items()}
+    encoders = {
+        f"{name}, seed {seed}": one
+        for seed, some in found["floors"].items()
+        for name, one in some.items()
+        if name.startswith("untrained")
+    }
     encoders["raw pixels, or pixels that stay"] = found["floors"]["0"]["raw"]
     encoders |= {name.replace("/", ", seed "): run for name, run in sorted(found["runs"].items())}
     read: Rows = [
@@ -249,7 +254,7 @@ def _of_videos() -> Iterator[_Reading]:
     found = load("videos")
     for name, run in sorted(found["runs"].items()) if found else ():
         method, seed = name.split("/")
-        floors = found["floors"][seed]["untrained"]["probes"], found["floors"]["0"]["raw"]["probes"]["linear"]
+        floors = found["floors"][seed][run["floor"]]["probes"], found["floors"]["0"]["raw"]["probes"]["linear"]
         for probe, read in (("linear", "mean token"), ("flat", "all tokens")):
             for target, trained in run["probes"][probe].items():
                 scores = trained, floors[0][probe][target], floors[1][target]
