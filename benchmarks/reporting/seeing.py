@@ -125,7 +125,7 @@ def videos() -> str:
         f"{name}, seed {seed}": one
         for seed, some in found["floors"].items()
         for name, one in some.items()
-        if name.startswith("untrained")
+        if name == "untrained"
     }
     encoders["raw pixels, or pixels that stay"] = found["floors"]["0"]["raw"]
     encoders |= {name.replace("/", ", seed "): run for name, run in sorted(found["runs"].items())}
@@ -143,9 +143,9 @@ def videos() -> str:
     header = ("encoder; probe", "smaller digit, share right", "larger digit", "positions, R²", "velocities, R²")
     return (
         "## Films: latents against pixels, Moving MNIST\n\n`OMP_NUM_THREADS=1 uv run benchmarks/videos.py DATA --budget "
-        f"{found['settings']['budget']:.0e}`: the same encoder, films and operations for V-JEPA (as published, with the "
+        f"{found['settings']['budget']:.0e}`: the same encoder, films and operations for V-JEPA (its published loss, with the "
         "dense loss of V-JEPA 2.1, as V-JEPA 2 with it, and with it from the beginning of a film to its end) and VideoMAE (its own "
-        "masks, and from the beginning to the end). Probes of held-out films of held-out digits, on the mean token (`linear`), all "
+        "masks, and from the beginning to the end), all with rotary positions. Probes of held-out films of held-out digits, on the mean token (`linear`), all "
         "tokens end to end (`flat`) and attentive, with bootstrap intervals over films:\n\n"
         f"{table((*header, 'mean of the positions', 'mean of the velocities'), read)}\n\nSurprise: share of pairs in which "
         "the impossible film surprises more, and AUROC; of a film's largest window, and of the windows that end at the "
@@ -254,7 +254,7 @@ def _of_videos() -> Iterator[_Reading]:
     found = load("videos")
     for name, run in sorted(found["runs"].items()) if found else ():
         method, seed = name.split("/")
-        floors = found["floors"][seed][run["floor"]]["probes"], found["floors"]["0"]["raw"]["probes"]["linear"]
+        floors = found["floors"][seed]["untrained"]["probes"], found["floors"]["0"]["raw"]["probes"]["linear"]
         for probe, read in (("linear", "mean token"), ("flat", "all tokens")):
             for target, trained in run["probes"][probe].items():
                 scores = trained, floors[0][probe][target], floors[1][target]

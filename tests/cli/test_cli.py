@@ -105,6 +105,9 @@ def test_a_run_is_written_whole_and_read_back(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="holds another run"):
         Run("two_rooms", "data/rooms", "abc", seed=4).begin(tmp_path / "run")
     assert Run.load(tmp_path / "run") == run
+    moved = Run("two_rooms", "elsewhere/rooms", "abc", seed=3, options={"training.lr": 0.1})  # the same recordings
+    moved.begin(tmp_path / "run")
+    assert Run.load(tmp_path / "run") == moved
     with pytest.raises(CheckpointError, match=r"no run\.json"):
         Run.load(tmp_path)
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,13 +41,14 @@ class Run:
     def begin(self, to: Path) -> None:
         """Write it into the directory of the run, before anything is trained there.
 
-        What an attempt left that ended before its training began, without a checkpoint, is no run and is replaced.
+        What an attempt left that ended before its training began, without a checkpoint, is no run and is replaced. The
+        dataset is known by its hash: where it lies may have changed since.
 
         Raises:
             CheckpointError: if the directory holds another run, which is left as it is.
         """
         trained = any((to / name).exists() for name in ("checkpoint", ".checkpoint.old"))
-        if trained and (to / "run.json").exists() and Run.load(to) != self:
+        if trained and (to / "run.json").exists() and replace(Run.load(to), data=self.data) != self:
             raise CheckpointError(
                 f"{to} holds another run: its run.json names another dataset, recipe, option or seed. Choose another "
                 "place, or remove that run."
