@@ -3,9 +3,10 @@
     OMP_NUM_THREADS=1 uv run benchmarks/action_data.py two_rooms
     MUJOCO_GL=egl OMP_NUM_THREADS=1 uv run benchmarks/action_data.py reacher
 
-V-JEPA 2 (96 wide, 6 deep, patches of 16) learns to see from 400 films of the environment under a random policy, without
-their actions; the films are the same for all. Then 1, 3, 10 and 30 minutes of other random wandering, with actions,
-are what everything else is learnt from, the shorter ones part of the longer, a set for each seed:
+V-JEPA 2 with the dense loss of V-JEPA 2.1 (96 wide, 6 deep, patches of 16) learns to see from 400 films of the
+environment under a random policy, without their actions; the films are the same for all. Then 1, 3, 10 and 30 minutes
+of other random wandering, with actions, are what everything else is learnt from, the shorter ones part of the longer,
+a set for each seed:
 
 - `tokens`: V-JEPA 2-AC on the frozen patch tokens, 16 a frame, and a goal-conditioned policy that proposes plans;
 - `tokens_untrained`: the same on an encoder as it was drawn, the floor of the eyes;
@@ -71,7 +72,7 @@ WORLDS = {
 
 
 def seeing(steps: int, patch: int) -> tc.recipes.VJEPA2:
-    """V-JEPA 2 on films of a camera that stands still, which are not cropped."""
+    """V-JEPA 2 with the dense loss of V-JEPA 2.1, on films of a camera that stands still, which are not cropped."""
     return tc.recipes.VJEPA2().with_options(
         {
             "size": "nano",
@@ -80,7 +81,13 @@ def seeing(steps: int, patch: int) -> tc.recipes.VJEPA2:
             "flip": 0.0,
             "steps": steps,
             "model": {"frameskip": 2, "mask_tokens": 2, "positions": "rope", "patch": patch},
-            "training.batch_size": 32,
+            "objective": [
+                {"name": "masked_prediction", "options": {"distance": "l1"}},
+                {"name": "visible_prediction", "weight": 0.5},
+            ],
+            "training.batch_size": 16,
+            "training.lr": 1e-3,
+            "training.ema": [0.998, 0.998],
             "training.threads": 1,
         }
     )
@@ -257,7 +264,7 @@ def main() -> None:
     parser.add_argument("--methods", nargs="*", default=METHODS, choices=METHODS)
     parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1, 2])
     parser.add_argument("--films", type=int, default=400)
-    parser.add_argument("--film-steps", type=int, default=1500)
+    parser.add_argument("--film-steps", type=int, default=3000)
     parser.add_argument("--patch", type=int, default=16, help="side of a patch; 8 costs four times as much")
     parser.add_argument("--steps", type=int, default=0, help="of every other training, to try it; 0: the recipe's")
     parser.add_argument("--tasks", type=int, default=200)
