@@ -184,7 +184,7 @@ def action_data(env: str, title: str) -> str:
     header = ("method", "labelled minutes", "solved, all seeds", "each seed, %", "policy alone, %", "training, CPU s")
     return (
         f"## How many minutes of actions: {title}\n\n`OMP_NUM_THREADS=1 uv run benchmarks/action_data.py {env}`: an "
-        f"encoder of films (V-JEPA 2, 96 wide, 6 deep) from {found['films_minutes']:g} minutes without actions in "
+        f"encoder of films (V-JEPA 2 with the dense loss of V-JEPA 2.1, 96 wide, 6 deep) from {found['films_minutes']:g} minutes without actions in "
         f"{sum(spent) / len(spent):.0f} CPU s, then frozen under V-JEPA 2-AC (`tokens`), the same encoder untrained "
         "(`tokens_untrained`), and the environment's own recipe from pixels to latents, trained on the labelled minutes "
         f"alone (`end_to_end`), or on that frozen encoder's mean token (`pooled`). {tasks['count']} held-out tasks (task "
