@@ -41,7 +41,7 @@ from tacit.recipes import Acting, AgentRecipe, Part
 
 RESULTS = Path(__file__).parent / "results"
 STEPS, FILM_SEED, PROBED = 100, 1_000_000, 2000
-METHODS = ("end_to_end", "tokens", "tokens_untrained", "pooled")
+METHODS = ("end_to_end", "flat", "flat_untrained", "tokens", "pooled")
 
 
 @dataclass(frozen=True)
@@ -120,6 +120,8 @@ def acting(env: str, method: str, steps: int) -> AgentRecipe:
                 hold=True,
             ),
         )
+    elif method.startswith("flat"):
+        own = replace(own, model={**own.model, "pool": "flat"})
     own = replace(own, training=replace(own.training, threads=1))
     return replace(own, steps=steps, policy_steps=steps) if steps else own
 
@@ -182,7 +184,7 @@ def run(
     """Learn from the labelled minutes and pursue the tasks."""
     recipe, begin = acting(env, method, options.steps), time.process_time()
     if method != "end_to_end":
-        place = options.work / f"{'drawn' if method == 'tokens_untrained' else 'films'}{seed}"
+        place = options.work / f"{'drawn' if method.endswith('untrained') else 'films'}{seed}"
         recipe = replace(recipe, encoder=str(place))
     some = labelled(episodes, minutes)
     agent = recipe.learn(some, seed=seed, to=options.work / f"{method}{minutes:g}min{seed}")

@@ -248,15 +248,26 @@ def test_what_is_tuned_learns_and_the_rest_stays(tune: str, learns: object, tmp_
         torch.testing.assert_close(loaded.encode(clip().observation), model.encode(clip().observation))
 
 
-def test_a_world_model_sees_what_the_perception_model_makes_of_a_picture() -> None:
-    eye = perception("picture")
-    model = WorldModel.for_spec(WORLD, perception=eye.config, latent=8).eval()
+@pytest.mark.parametrize("pool", ["mean", "flat"])
+@pytest.mark.parametrize("kind", ["motion", "picture"])
+def test_a_world_model_sees_what_the_perception_model_makes_of_a_picture(kind: str, pool: str) -> None:
+    eye = perception(kind)
+    model = WorldModel.for_spec(WORLD, perception=eye.config, pool=pool, latent=8)
     model.adopt(eye)
-    frame = clip().observation["pixels"][:, 0]
-    expected = model.encoder.projector(eye.encode({"pixels": frame}))
-    torch.testing.assert_close(model.encode({"pixels": frame}), expected, rtol=1e-4, atol=1e-5)
+    frames = clip(steps=8).observation["pixels"].flatten(0, 1)
+    looking = ActionConditioned.for_spec(WORLD, perception=eye.config, **PREDICTOR)
+    looking.adopt(eye)
+    tokens = looking.encoder(frames)
+    features = tokens.mean(dim=1) if pool == "mean" else tokens.flatten(1)
+    standard = (features - features.mean(dim=0)) / (features.var(dim=0, unbiased=False) + 1e-5).sqrt()
+    torch.testing.assert_close(model.train().encode({"pixels": frames}), model.encoder.projector(standard))
+    model.eval()
+    one = torch.cat([model.encode({"pixels": frame[None]}) for frame in frames])
+    torch.testing.assert_close(model.encode({"pixels": frames}), one, rtol=1e-4, atol=1e-5)
     with pytest.raises(ConfigError, match="perception="):
         WorldModel.for_spec(WORLD).adopt(eye)
+    with pytest.raises(ConfigError, match="pool is 'mean' or 'flat'; got 'max'"):
+        WorldModel.for_spec(WORLD, perception=eye.config, pool="max")
 
 
 def test_what_does_not_fit_is_refused() -> None:

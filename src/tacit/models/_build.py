@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -9,7 +10,8 @@ from torch import Tensor, nn
 
 from tacit.errors import ConfigError
 from tacit.models._config import WorldModelConfig
-from tacit.models._eye import PooledEye, check_camera
+from tacit.models._eye import PooledEye
+from tacit.models.frame_encoder import FrameEncoderConfig
 from tacit.nn.encoders import ConvEncoder, VectorEncoder
 from tacit.nn.mlp import MLP
 from tacit.nn.predictors import GRUPredictor, MLPPredictor, Predictor
@@ -89,9 +91,9 @@ def _encoder(config: WorldModelConfig, name: str) -> tuple[nn.Module, int]:
         return ConvEncoder(modality.shape[0], (samples,), config.encoder_width, config.features), config.features
     channels, height, width = modality.shape
     if config.perception is not None:
-        check_camera(config.spec, name, config.perception)
-        eye = PooledEye(config.perception, config.tune, config.tune_last, config.tune_rank)
-        return eye, eye.width
+        tokens = math.prod(FrameEncoderConfig(config.spec, config.perception, name).grid)
+        eye = PooledEye(config.perception, tokens, config.pool, config.tune, config.tune_last, config.tune_rank)
+        return eye, eye.features
     if kind == "conv":
         conv = ConvEncoder(channels, (height, width), config.encoder_width, config.features, config.patch)
         return conv, config.features

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from tacit._registry import suggest
 from tacit.errors import ConfigError
-from tacit.models._eye import Perception, Tune, check_tune
+from tacit.models._eye import Perception, Pool, Tune, check_tune
 from tacit.types import Spec
 
 __all__ = ["SIZES", "TRANSFORMER", "WorldModelConfig"]
@@ -37,7 +37,8 @@ class WorldModelConfig:
         latent: Size ``D`` of a latent.
         encoders: Per modality ``conv`` or ``vit`` (pixels), ``conv`` (series), ``mlp`` or ``identity``
             (vector); the first of these where not named.
-        perception: The configuration of a perception model, whose encoder then looks at every camera; pooled.
+        perception: The configuration of a perception model, whose encoder then looks at every camera.
+        pool: What of that encoder's tokens is seen: their ``mean``, or all of them end to end (``flat``).
         tune: ``frozen``; ``last``: the last blocks of that encoder learn on; ``lora``: additions of low rank; ``all``.
         tune_last: How many blocks, with ``last``.
         tune_rank: Of the additions, with ``lora``.
@@ -73,6 +74,7 @@ class WorldModelConfig:
     latent: int = 32
     encoders: Mapping[str, Literal["conv", "vit", "mlp", "identity"]] = field(default_factory=dict)
     perception: Perception | None = None
+    pool: Pool = "mean"
     tune: Tune = "frozen"
     tune_last: int = 1
     tune_rank: int = 8
@@ -102,6 +104,8 @@ class WorldModelConfig:
                 hint = suggest(name, known)
                 raise ConfigError(f"the Spec has no modality {name!r}.{hint} It has {', '.join(known)}.")
         check_tune(self.tune, self.tune_last, self.tune_rank)
+        if self.pool not in ("mean", "flat"):
+            raise ConfigError(f"pool is 'mean' or 'flat'; got {self.pool!r}.")
         if self.frameskip < 1 or self.history < 1 or self.latent < 1:
             raise ConfigError(
                 f"frameskip, history and latent are at least 1; got {self.frameskip}, {self.history}, {self.latent}."

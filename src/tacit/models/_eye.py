@@ -18,10 +18,11 @@ from tacit.nn.pyramid import PyramidEncoder
 from tacit.nn.vit import VisionTransformer
 from tacit.types import Spec
 
-__all__ = ["Eye", "Perception", "PooledEye", "Tune", "check_camera", "check_tune"]
+__all__ = ["Eye", "Perception", "Pool", "PooledEye", "Tune", "check_camera", "check_tune"]
 
 Perception: TypeAlias = MaskedModelConfig | JointEmbeddingConfig | MotionContentConfig
 Tune: TypeAlias = Literal["frozen", "last", "lora", "all"]
+Pool: TypeAlias = Literal["mean", "flat"]
 
 
 class Eye(nn.Module):
@@ -81,11 +82,33 @@ class Eye(nn.Module):
 
 
 class PooledEye(Eye):
-    """The same to one feature vector a picture, the mean of its tokens; the interface of a world model's encoders."""
+    """The same to one feature vector a picture; the interface of a world model's encoders.
+
+    The features are standardised without learnt scales (BatchNorm), as MAE (arXiv 2111.06377) reads frozen ones: the
+    mean token of one picture differs from that of another by little beside what all have in common.
+
+    Args:
+        config: Of the perception model.
+        tokens: Tokens of a picture.
+        pool: ``mean`` of the tokens, or all of them end to end (``flat``).
+        tune: As of :class:`Eye`.
+        last: As of :class:`Eye`.
+        rank: As of :class:`Eye`.
+    """
+
+    def __init__(
+        self, config: Perception, tokens: int, pool: Pool = "mean", tune: Tune = "frozen", last: int = 1, rank: int = 8
+    ) -> None:
+        super().__init__(config, tune, last, rank)
+        self.pool = pool
+        self.features = config.width * (tokens if pool == "flat" else 1)
+        self.norm = nn.BatchNorm1d(self.features, affine=False)
 
     def forward(self, x: Tensor, mean: Tensor | None = None, std: Tensor | None = None) -> Tensor:  # noqa: ARG002
         """``[N, C, H, W]`` to ``[N, D]``; normalised as the perception model was, not by ``mean`` and ``std``."""
-        return super().forward(x).mean(dim=1)
+        tokens = super().forward(x)
+        out: Tensor = self.norm(tokens.mean(dim=1) if self.pool == "mean" else tokens.flatten(1))
+        return out
 
 
 def check_camera(spec: Spec, name: str, perception: Perception) -> None:
