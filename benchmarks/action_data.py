@@ -8,10 +8,10 @@ environment under a random policy, without their actions; the films are the same
 of other random wandering, with actions, are what everything else is learnt from, the shorter ones part of the longer,
 a set for each seed:
 
-- `tokens`: V-JEPA 2-AC on the frozen patch tokens, 16 a frame, and a goal-conditioned policy that proposes plans;
-- `tokens_untrained`: the same on an encoder as it was drawn, the floor of the eyes;
 - `end_to_end`: the environment's own recipe, which learns to see from the labelled minutes alone;
-- `pooled`: that recipe on the frozen encoder's mean token, which differs in the eyes alone.
+- `frozen`: that recipe on all tokens of the frozen encoder, which differs in the eyes alone;
+- `frozen_untrained`: the same on an encoder as it was drawn, the floor of the eyes;
+- `tokens`: V-JEPA 2-AC on the frozen patch tokens, 16 a frame, and a goal-conditioned policy that proposes plans.
 
 Every agent pursues the same 200 tasks, of a seed that nothing was tuned on, beside its policy without search and random
 actions. Patch tokens cost far more than a latent of 16 numbers does, so their search is smaller than that of the
@@ -41,7 +41,7 @@ from tacit.recipes import Acting, AgentRecipe, Part
 
 RESULTS = Path(__file__).parent / "results"
 STEPS, FILM_SEED, PROBED = 100, 1_000_000, 2000
-METHODS = ("end_to_end", "flat", "flat_untrained", "tokens", "pooled")
+METHODS = ("end_to_end", "frozen", "frozen_untrained", "tokens")
 
 
 @dataclass(frozen=True)
@@ -120,8 +120,6 @@ def acting(env: str, method: str, steps: int) -> AgentRecipe:
                 hold=True,
             ),
         )
-    elif method.startswith("flat"):
-        own = replace(own, model={**own.model, "pool": "flat"})
     own = replace(own, training=replace(own.training, threads=1))
     return replace(own, steps=steps, policy_steps=steps) if steps else own
 

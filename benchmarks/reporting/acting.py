@@ -185,9 +185,10 @@ def action_data(env: str, title: str) -> str:
     return (
         f"## How many minutes of actions: {title}\n\n`OMP_NUM_THREADS=1 uv run benchmarks/action_data.py {env}`: an "
         f"encoder of films (V-JEPA 2 with the dense loss of V-JEPA 2.1, 96 wide, 6 deep) from {found['films_minutes']:g} minutes without actions in "
-        f"{sum(spent) / len(spent):.0f} CPU s, then frozen under V-JEPA 2-AC (`tokens`), the same encoder untrained "
-        "(`tokens_untrained`), and the environment's own recipe from pixels to latents, trained on the labelled minutes "
-        f"alone (`end_to_end`), or on that frozen encoder's mean token (`pooled`). {tasks['count']} held-out tasks (task "
+        f"{sum(spent) / len(spent):.0f} CPU s. The environment's own recipe learns its latents from pixels, on the "
+        "labelled minutes alone (`end_to_end`), from all tokens of that encoder, frozen (`frozen`), or of the same encoder "
+        "untrained (`frozen_untrained`); V-JEPA 2-AC predicts and plans in the frozen tokens themselves (`tokens`). "
+        f"{tasks['count']} held-out tasks (task "
         f"seed {tasks['seed']}), the same for every run; intervals resample seeds and tasks. Random actions: "
         f"{rate(found['floors']['random'])}.\n\n{table((*header, 'planning, CPU s'), rows)}\n\nHow well single frames of "
         f"held-out films show the state, R²:\n\n{table(('encoder', 'linear, mean token', 'linear, all tokens', 'attentive'), eyes)}\n"

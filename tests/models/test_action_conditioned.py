@@ -114,8 +114,9 @@ def test_world_models_forecast_mixed_starts_alike() -> None:
 @pytest.mark.parametrize("tune", ["frozen", "last", "lora", "all"])
 def test_the_places_of_a_pyramid_are_tokens(tune: str, tmp_path: Path) -> None:
     eye, seen = perception("motion"), clip().observation
-    acting, pooled = conditioned("motion", tune=tune), WorldModel.for_spec(WORLD, perception=eye.config, tune=tune)
-    pooled.eval().adopt(eye)
+    acting = conditioned("motion", tune=tune)
+    pooled = WorldModel.for_spec(WORLD, perception=eye.config, pool="mean", tune=tune).eval()
+    pooled.adopt(eye)
     frame = {"pixels": seen["pixels"][:, 2]}
     expected = F.layer_norm(eye.encode(frame, tokens=True), (24,))
     assert expected.shape == (2, 4, 24)
@@ -266,7 +267,7 @@ def test_a_world_model_sees_what_the_perception_model_makes_of_a_picture(kind: s
     torch.testing.assert_close(model.encode({"pixels": frames}), one, rtol=1e-4, atol=1e-5)
     with pytest.raises(ConfigError, match="perception="):
         WorldModel.for_spec(WORLD).adopt(eye)
-    with pytest.raises(ConfigError, match="pool is 'mean' or 'flat'; got 'max'"):
+    with pytest.raises(ConfigError, match="pool is 'flat' or 'mean'; got 'max'"):
         WorldModel.for_spec(WORLD, perception=eye.config, pool="max")
 
 

@@ -38,7 +38,8 @@ class WorldModelConfig:
         encoders: Per modality ``conv`` or ``vit`` (pixels), ``conv`` (series), ``mlp`` or ``identity``
             (vector); the first of these where not named.
         perception: The configuration of a perception model, whose encoder then looks at every camera.
-        pool: What of that encoder's tokens is seen: their ``mean``, or all of them end to end (``flat``).
+        pool: What of that encoder's tokens is seen: all of them end to end (``flat``), or their ``mean``, which says
+            less about where things are.
         tune: ``frozen``; ``last``: the last blocks of that encoder learn on; ``lora``: additions of low rank; ``all``.
         tune_last: How many blocks, with ``last``.
         tune_rank: Of the additions, with ``lora``.
@@ -74,7 +75,7 @@ class WorldModelConfig:
     latent: int = 32
     encoders: Mapping[str, Literal["conv", "vit", "mlp", "identity"]] = field(default_factory=dict)
     perception: Perception | None = None
-    pool: Pool = "mean"
+    pool: Pool = "flat"
     tune: Tune = "frozen"
     tune_last: int = 1
     tune_rank: int = 8
@@ -105,7 +106,7 @@ class WorldModelConfig:
                 raise ConfigError(f"the Spec has no modality {name!r}.{hint} It has {', '.join(known)}.")
         check_tune(self.tune, self.tune_last, self.tune_rank)
         if self.pool not in ("mean", "flat"):
-            raise ConfigError(f"pool is 'mean' or 'flat'; got {self.pool!r}.")
+            raise ConfigError(f"pool is 'flat' or 'mean'; got {self.pool!r}.")
         if self.frameskip < 1 or self.history < 1 or self.latent < 1:
             raise ConfigError(
                 f"frameskip, history and latent are at least 1; got {self.frameskip}, {self.history}, {self.latent}."

@@ -22,7 +22,7 @@ __all__ = ["Eye", "Perception", "Pool", "PooledEye", "Tune", "check_camera", "ch
 
 Perception: TypeAlias = MaskedModelConfig | JointEmbeddingConfig | MotionContentConfig
 Tune: TypeAlias = Literal["frozen", "last", "lora", "all"]
-Pool: TypeAlias = Literal["mean", "flat"]
+Pool: TypeAlias = Literal["flat", "mean"]
 
 
 class Eye(nn.Module):
@@ -90,14 +90,14 @@ class PooledEye(Eye):
     Args:
         config: Of the perception model.
         tokens: Tokens of a picture.
-        pool: ``mean`` of the tokens, or all of them end to end (``flat``).
+        pool: All tokens end to end (``flat``), or their ``mean``.
         tune: As of :class:`Eye`.
         last: As of :class:`Eye`.
         rank: As of :class:`Eye`.
     """
 
     def __init__(
-        self, config: Perception, tokens: int, pool: Pool = "mean", tune: Tune = "frozen", last: int = 1, rank: int = 8
+        self, config: Perception, tokens: int, pool: Pool = "flat", tune: Tune = "frozen", last: int = 1, rank: int = 8
     ) -> None:
         super().__init__(config, tune, last, rank)
         self.pool = pool
