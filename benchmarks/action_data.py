@@ -107,7 +107,7 @@ def acting(env: str, method: str, steps: int) -> AgentRecipe:
                 "predictor_heads": 2,
             },
             clip=6,
-            steps=800,
+            steps=4000,
             training=replace(tc.recipes.VJEPA2AC().training, batch_size=16, lr=1e-3, log_every=400),
             policy_steps=800,
             policy=replace(own.policy, batch_size=128),
@@ -176,15 +176,25 @@ def labelled(episodes: tc.data.Episodes, minutes: float) -> tc.data.Episodes:
     return episodes[: max(round(minutes * 60 * episodes.spec.fps / STEPS), 2)]
 
 
+def embedded(place: Path, episodes: tc.data.Episodes) -> Path:
+    """All tokens of every frame by a frozen encoder, made once."""
+    to = place.with_name(f"{place.name}_latents")
+    if not to.exists():
+        perception = tc.checkpoint.load_model(place, kind=tc.models.MaskedModel)
+        frames = tc.models.FrameEncoder.of(perception, episodes.spec)
+        tc.evaluation.embed(frames, episodes, to, tokens=True)
+    return to
+
+
 def run(
     env: str, method: str, episodes: tc.data.Episodes, minutes: float, seed: int, options: argparse.Namespace
 ) -> dict[str, Any]:
     """Learn from the labelled minutes and pursue the tasks."""
-    recipe, begin = acting(env, method, options.steps), time.process_time()
+    recipe = acting(env, method, options.steps)
     if method != "end_to_end":
         place = options.work / f"{'drawn' if method.endswith('untrained') else 'films'}{seed}"
-        recipe = replace(recipe, encoder=str(place))
-    some = labelled(episodes, minutes)
+        recipe = replace(recipe, encoder=str(place), latents=str(embedded(place, episodes)))
+    some, begin = labelled(episodes, minutes), time.process_time()
     agent = recipe.learn(some, seed=seed, to=options.work / f"{method}{minutes:g}min{seed}")
     trained = time.process_time()
     world, tasks = tc.envs.make_goal(env), (options.tasks, options.task_seed)

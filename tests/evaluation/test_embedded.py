@@ -93,6 +93,33 @@ def test_training_from_disk_ends_with_the_weights_of_training_from_pixels(
     assert not torch.allclose(left.predictor.out.weight, latents.predictor.out.weight, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.filterwarnings("ignore::tacit.training.CollapseWarning")
+@pytest.mark.parametrize("model", [{}, {"pool": "mean", "modalities": ["hand", "right"], "target": "ema"}])
+def test_a_world_model_with_a_small_latent_trains_from_disk_too(
+    place: Path, tmp_path: Path, model: dict[str, object]
+) -> None:
+    chosen = {"encoder": str(place / "eye"), "clip": 3, "steps": 4, "policy_steps": 0, "training.batch_size": 3}
+    options = {**chosen, "model": {"modalities": ["right"], "latent": 4, "frameskip": 2, **model}}
+    ended, asked = [], []
+    for latents in ("", str(place / "latents")):
+        method = tc.recipes.TwoRooms(steps=4).with_options({**options, "latents": latents, "objective": [
+            {"name": "prediction", "options": {"steps": 2, "starts": "first"}}, {"name": "vicreg"}
+        ]})  # fmt: skip
+        world = method.build_model(WORLD, 0)
+        calls: list[int] = []
+        eye = world.encoder.encoders["right"].eye
+        eye.register_forward_hook(lambda *_, calls=calls: calls.append(1))
+        method.train(world, tc.data.open(place / "data"), seed=0, to=tmp_path / f"run{bool(latents)}")
+        ended.append(world.state_dict())
+        asked.append(len(calls))
+    assert asked == [4, 0]
+    for name, value in ended[0].items():
+        torch.testing.assert_close(ended[1][name], value, rtol=1e-4, atol=1e-5)
+    before = method.build_model(WORLD, 0).encoder
+    assert not ended[0]["encoder.projector.layers.0.weight"].equal(before.state_dict()["projector.layers.0.weight"])
+    assert ended[0]["encoder.encoders.right.norm.running_mean"].abs().sum() > 0
+
+
 def test_each_window_gets_the_latents_of_its_own_frames(place: Path) -> None:
     model = recipe(place).build_model(WORLD, 0)
     part = tc.data.open(place / "data").select([4, 1, 5])
@@ -132,8 +159,12 @@ def test_what_does_not_fit_is_refused(place: Path, tmp_path: Path) -> None:
     learning = recipe(place, **{"model.tune": "last", "latents": str(place / "latents")})
     with pytest.raises(ConfigError, match="with tune='last' they change at every step"):
         learning.train(learning.build_model(WORLD, 0), data, seed=0, to=tmp_path / "run")
-    with pytest.raises(ConfigError, match="a WorldModel does not"):
-        Embedded.open(place / "latents", WorldModel.for_spec(WORLD), data)
+    eye = tc.checkpoint.load_model(place / "eye", kind=MaskedModel)
+    for seen, count in (({}, 0), ({"perception": eye.config}, 2)):
+        with pytest.raises(ConfigError, match=f"of one camera.* has {count} such cameras"):
+            Embedded.open(place / "latents", WorldModel.for_spec(WORLD, **seen), data)
+    with pytest.raises(ConfigError, match="a MaskedModel does not"):
+        Embedded.open(place / "latents", eye, data)
 
 
 def test_the_command_line_says_what_has_no_frames(

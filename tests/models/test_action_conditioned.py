@@ -235,7 +235,7 @@ def test_what_is_tuned_learns_and_the_rest_stays(tune: str, learns: object, tmp_
         WorldModel.for_spec(WORLD, perception=eye.config, tune=tune, latent=8, predictor_width=16),
     ):
         model.adopt(eye)
-        inner = model.encoder if isinstance(model, ActionConditioned) else model.encoder.encoders["pixels"]
+        inner = model.encoder if isinstance(model, ActionConditioned) else model.encoder.encoders["pixels"].eye
         before = {name: value.clone() for name, value in inner.named_parameters()}
         optimizer = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=1.0)
         for _ in range(2):  # what LoRA adds is zero at first, and so is the gradient of one of its factors

@@ -13,7 +13,7 @@ import torch
 from tacit.errors import ConfigError, DataError
 from tacit.evaluation._rows import Rows
 from tacit.evaluation.embedding import Embedding, model_digest, open_embedding
-from tacit.models import ActionConditioned
+from tacit.models import ActionConditioned, WorldModel
 from tacit.types import Clip
 
 if TYPE_CHECKING:
@@ -51,19 +51,18 @@ class Embedded:
 
         Args:
             path: An embedding of ``model.frames`` with all tokens.
-            model: An :class:`~tacit.models.ActionConditioned` whose encoder is frozen.
+            model: A world model that looks with the frozen encoder of a perception model.
             episodes: All of them are in the embedding, by their content; it may have others.
 
         Raises:
             ConfigError: if the model is another one, or its encoder learns.
             DataError: if the embedding is of other episodes or by another encoder, or lacks tokens.
         """
-        if not isinstance(model, ActionConditioned):
-            raise ConfigError(f"an ActionConditioned trains from latents on disk; a {type(model).__name__} does not.")
-        model.check_frozen()
+        if not isinstance(model, ActionConditioned | WorldModel):
+            raise ConfigError(f"a world model trains from latents on disk; a {type(model).__name__} does not.")
+        digest = model_digest(model.frames)
         found = open_embedding(path)
         first = _first(found, episodes)
-        digest = model_digest(model.frames)
         if found.header.digest != digest:
             raise DataError(
                 f"{path} was made by a {found.header.model} of digest {found.header.digest[:12]}; the encoder of this "

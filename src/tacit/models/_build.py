@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from tacit.errors import ConfigError
 from tacit.models._config import WorldModelConfig
-from tacit.models._eye import PooledEye
+from tacit.models._eye import Eye, PooledEye
 from tacit.models.frame_encoder import FrameEncoderConfig
 from tacit.nn.encoders import ConvEncoder, VectorEncoder
 from tacit.nn.mlp import MLP
@@ -36,13 +36,19 @@ class ObservationEncoder(nn.Module):
         self.projector = MLP(width, hidden, config.latent, norm="batch")
         self.norm = nn.LayerNorm(config.latent) if config.latent_norm else nn.Identity()
 
-    def forward(self, parts: Sequence[tuple[Tensor, Tensor, Tensor]]) -> Tensor:
-        """Per modality its values ``[N, ...]``, their mean and their standard deviation, to latents ``[N, D]``."""
+    def forward(self, parts: Sequence[tuple[Tensor, Tensor, Tensor]], tokens: Tensor | None = None) -> Tensor:
+        """Per modality its values ``[N, ...]``, their mean and their standard deviation, to latents ``[N, D]``.
+
+        With ``tokens [N, n, D']``, which the eye of the one camera made before, it is not asked.
+        """
         features = []
         for kind, encoder, (value, mean, std) in zip(self.kinds, self.encoders.values(), parts, strict=True):
             if kind == "series":
                 value = value.transpose(1, 2)
-            features.append(encoder(value, mean, std))
+            if tokens is not None and isinstance(encoder, PooledEye):
+                features.append(encoder.pooled(tokens))
+            else:
+                features.append(encoder(value, mean, std))
         out: Tensor = self.norm(self.projector(torch.cat(features, dim=-1)))
         return out
 
@@ -92,8 +98,9 @@ def _encoder(config: WorldModelConfig, name: str) -> tuple[nn.Module, int]:
     channels, height, width = modality.shape
     if config.perception is not None:
         tokens = math.prod(FrameEncoderConfig(config.spec, config.perception, name).grid)
-        eye = PooledEye(config.perception, tokens, config.pool, config.tune, config.tune_last, config.tune_rank)
-        return eye, eye.features
+        eye = Eye(config.perception, config.tune, config.tune_last, config.tune_rank)
+        pooled = PooledEye(eye, tokens, config.pool)
+        return pooled, pooled.features
     if kind == "conv":
         conv = ConvEncoder(channels, (height, width), config.encoder_width, config.features, config.patch)
         return conv, config.features

@@ -18,7 +18,7 @@ from tacit.nn.pyramid import PyramidEncoder
 from tacit.nn.vit import VisionTransformer
 from tacit.types import Spec
 
-__all__ = ["Eye", "Perception", "Pool", "PooledEye", "Tune", "check_camera", "check_tune"]
+__all__ = ["Eye", "Perception", "Pool", "PooledEye", "Tune", "check_camera", "check_frozen", "check_tune"]
 
 Perception: TypeAlias = MaskedModelConfig | JointEmbeddingConfig | MotionContentConfig
 Tune: TypeAlias = Literal["frozen", "last", "lora", "all"]
@@ -81,32 +81,30 @@ class Eye(nn.Module):
         return out if self.encoder.cls is None else out[:, 1:]
 
 
-class PooledEye(Eye):
-    """The same to one feature vector a picture; the interface of a world model's encoders.
+class PooledEye(nn.Module):
+    """An eye to one feature vector a picture; the interface of a world model's encoders.
 
     The features are standardised without learnt scales (BatchNorm), as MAE (arXiv 2111.06377) reads frozen ones: the
-    mean token of one picture differs from that of another by little beside what all have in common.
+    tokens of one picture differ from those of another by little beside what all have in common.
 
     Args:
-        config: Of the perception model.
+        eye: What looks.
         tokens: Tokens of a picture.
         pool: All tokens end to end (``flat``), or their ``mean``.
-        tune: As of :class:`Eye`.
-        last: As of :class:`Eye`.
-        rank: As of :class:`Eye`.
     """
 
-    def __init__(
-        self, config: Perception, tokens: int, pool: Pool = "flat", tune: Tune = "frozen", last: int = 1, rank: int = 8
-    ) -> None:
-        super().__init__(config, tune, last, rank)
-        self.pool = pool
-        self.features = config.width * (tokens if pool == "flat" else 1)
+    def __init__(self, eye: Eye, tokens: int, pool: Pool) -> None:
+        super().__init__()
+        self.eye, self.pool = eye, pool
+        self.features = eye.width * (tokens if pool == "flat" else 1)
         self.norm = nn.BatchNorm1d(self.features, affine=False)
 
     def forward(self, x: Tensor, mean: Tensor | None = None, std: Tensor | None = None) -> Tensor:  # noqa: ARG002
         """``[N, C, H, W]`` to ``[N, D]``; normalised as the perception model was, not by ``mean`` and ``std``."""
-        tokens = super().forward(x)
+        return self.pooled(self.eye(x))
+
+    def pooled(self, tokens: Tensor) -> Tensor:
+        """Tokens ``[N, n, D']`` of the eye to ``[N, D]``."""
         out: Tensor = self.norm(tokens.mean(dim=1) if self.pool == "mean" else tokens.flatten(1))
         return out
 
@@ -148,6 +146,19 @@ def check_tune(tune: Tune, last: int, rank: int) -> None:
         raise ConfigError(f"tune is one of frozen, last, lora, all; got {tune!r}.")
     if last < 1 or rank < 1:
         raise ConfigError(f"tune_last and tune_rank are at least 1; got {last} and {rank}.")
+
+
+def check_frozen(tune: Tune) -> None:
+    """Refuse to take latents that were made before, if the encoder learns.
+
+    Raises:
+        ConfigError: if it does.
+    """
+    if tune != "frozen":
+        raise ConfigError(
+            f"latents on disk are those of a frozen encoder; with tune={tune!r} they change at every step. Train "
+            "without latents=, or with tune='frozen'."
+        )
 
 
 def _built(config: Perception) -> MaskedModel | JointEmbedding | MotionContent:

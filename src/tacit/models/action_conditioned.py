@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from tacit._registry import suggest
 from tacit.errors import ConfigError, SpecError
 from tacit.models._check import batched, check_actions
-from tacit.models._eye import Eye, Perception, Tune, check_camera, check_tune
+from tacit.models._eye import Eye, Perception, Tune, check_camera, check_frozen, check_tune
 from tacit.models._input import chosen
 from tacit.models._model import Dynamics, PerceptionModel, preset
 from tacit.models.frame_encoder import FrameEncoder, FrameEncoderConfig
@@ -170,20 +170,13 @@ class ActionConditioned(Dynamics):
 
     @property
     def frames(self) -> FrameEncoder:
-        """The encoder alone, to write its tokens to disk; it shares the weights."""
-        return FrameEncoder(self.config.frames, self.encoder).train(self.training)
-
-    def check_frozen(self) -> None:
-        """Refuse to take latents that were made before, if the encoder learns.
+        """The frozen encoder alone, to write its tokens to disk; it shares the weights.
 
         Raises:
-            ConfigError: if it does.
+            ConfigError: if it learns.
         """
-        if self.config.tune != "frozen":
-            raise ConfigError(
-                f"latents on disk are those of a frozen encoder; with tune={self.config.tune!r} they change at every "
-                "step. Train without latents=, or with tune='frozen'."
-            )
+        check_frozen(self.config.tune)
+        return FrameEncoder(self.config.frames, self.encoder).train(self.training)
 
     def adopt(self, perception: PerceptionModel) -> None:
         """Take the trained weights of a perception model's encoder."""
@@ -268,12 +261,7 @@ class ActionConditioned(Dynamics):
             ConfigError: if the encoder learns.
             SpecError: if the tokens are not as many or as wide as those of the encoder.
         """
-        self.check_frozen()
-        expected = (math.prod(self.config.grid), self.config.perception.width)
-        if tokens.ndim != 4 or tokens.shape[2:] != expected:
-            raise SpecError(
-                f"latents of a clip must have shape [B, T, {expected[0]}, {expected[1]}]; got {list(tokens.shape)}."
-            )
+        self.frames.config.check_tokens(tokens)
         pose = [observation[self.config.pose].to(self.device)] if self.config.pose else []
         return self._latents(tokens.to(self.device, non_blocking=True).float(), *pose)
 

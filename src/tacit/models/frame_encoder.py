@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
+from tacit.errors import SpecError
 from tacit.models._check import batched
 from tacit.models._eye import Eye, Perception, check_camera
 from tacit.models._input import chosen
@@ -53,6 +55,18 @@ class FrameEncoderConfig:
         """Tokens of a frame, down and across."""
         height, width = self.spec.modalities[self.modality].shape[1:]
         return height // self.perception.patch, width // self.perception.patch
+
+    def check_tokens(self, tokens: Tensor) -> None:
+        """Refuse tokens of clips that are not ``[B, T, n, D]``, as many and as wide as the encoder makes them.
+
+        Raises:
+            SpecError: saying what was expected.
+        """
+        expected = (math.prod(self.grid), self.perception.width)
+        if tokens.ndim != 4 or tokens.shape[2:] != expected:
+            raise SpecError(
+                f"latents of a clip must have shape [B, T, {expected[0]}, {expected[1]}]; got {list(tokens.shape)}."
+            )
 
 
 class FrameEncoder(nn.Module):

@@ -13,8 +13,9 @@ from tacit.errors import ConfigError, SpecError
 from tacit.models._build import ObservationEncoder, build_action_encoder, build_predictor
 from tacit.models._check import batched, check_actions
 from tacit.models._config import SIZES, TRANSFORMER, WorldModelConfig
-from tacit.models._eye import Eye
+from tacit.models._eye import Eye, PooledEye, check_frozen
 from tacit.models._model import Dynamics, PerceptionModel, preset
+from tacit.models.frame_encoder import FrameEncoder, FrameEncoderConfig
 from tacit.nn.kernels import PLAIN, Kernels, kernels_for
 from tacit.nn.linear import keep_freed_memory
 from tacit.types import Array, Clip, Forecast, Spec
@@ -69,6 +70,24 @@ class WorldModel(Dynamics):
             chosen = {"patch": 14 if large else 8, **chosen}
             chosen["encoders"] = {**dict.fromkeys(pixels, "vit"), **overrides.get("encoders", {})}
         return cls(WorldModelConfig(spec, **chosen))
+
+    @property
+    def frames(self) -> FrameEncoder:
+        """The frozen encoder of a perception model alone, to write its tokens to disk; it shares the weights.
+
+        Raises:
+            ConfigError: if it learns, or the model looks with encoders of its own or at several cameras.
+        """
+        eyes = {name: one.eye for name, one in self.encoder.encoders.items() if isinstance(one, PooledEye)}
+        if len(eyes) != 1 or self.config.perception is None:
+            raise ConfigError(
+                "latents on disk are of one camera, seen with the encoder that encoder='RUN' names; this world model "
+                f"has {len(eyes)} such cameras. Train without latents=, or name one camera with model.modalities."
+            )
+        check_frozen(self.config.tune)
+        ((name, eye),) = eyes.items()
+        config = FrameEncoderConfig(self.config.spec, self.config.perception, name)
+        return FrameEncoder(config, eye).train(self.training)
 
     def adopt(self, perception: PerceptionModel) -> None:
         """Take the trained encoder of a perception model, of the configuration that this model was built with.
@@ -156,21 +175,26 @@ class WorldModel(Dynamics):
         """What the model makes of a clip, for objectives to judge.
 
         Args:
-            clip: Windows of ``T`` observations.
+            clip: Windows of ``T`` observations; where it has ``latents``, the frozen encoder is not asked.
             steps: How far to predict, at most ``T - 1``.
             starts: Predict from ``every`` observation (the context before it as it was, its own forecasts
                 after it), from the ``first`` alone, or ``mixed``: one step from every one, more from the first.
 
         Raises:
+            ConfigError: if the clip has latents and the encoder learns, or is none of a perception model.
             SpecError: if the clip does not fit the model or is too short.
         """
-        latents = self.encode(clip.observation)
+        tokens = None if clip.latents is None else self._given(clip.latents)
+        latents = self._embed(self.encoder, clip.observation, tokens)
         if not 1 <= steps < latents.shape[1]:
             raise SpecError(
                 f"a clip of {latents.shape[1]} observations allows 1 to {latents.shape[1] - 1} steps of prediction; "
                 f"got {steps}. Ask for longer clips or fewer steps."
             )
-        targets = latents if self.target_encoder is None else self.encode_target(clip.observation)
+        targets = latents
+        if self.target_encoder is not None:
+            with torch.no_grad():
+                targets = self._embed(self.target_encoder, clip.observation, tokens)
         blocks = clip.action.to(self.device)
         check_actions(self.config, latents, blocks, "T")
         actions = self._normalised(blocks)
@@ -186,10 +210,17 @@ class WorldModel(Dynamics):
             raise ConfigError(f"starts is 'every', 'first' or 'mixed'; got {starts!r}.")
         return Forecast(latents, targets, actions, predictions)
 
-    def _embed(self, encoder: ObservationEncoder, observation: Mapping[str, Tensor | Array]) -> Tensor:
+    def _given(self, tokens: Tensor) -> Tensor:
+        """Tokens ``[B, T, n, D']`` that the frozen encoder made before, as ``[B T, n, D']`` on this device."""
+        self.frames.config.check_tokens(tokens)
+        return tokens.flatten(0, 1).to(self.device, non_blocking=True).float()
+
+    def _embed(
+        self, encoder: ObservationEncoder, observation: Mapping[str, Tensor | Array], tokens: Tensor | None = None
+    ) -> Tensor:
         values, leading = batched(self.config, observation, self.device)
         statistics = [self.statistics_of(name) for name in self.config.seen]
-        out: Tensor = encoder([(value, *own) for value, own in zip(values, statistics, strict=True)])
+        out: Tensor = encoder([(value, *own) for value, own in zip(values, statistics, strict=True)], tokens)
         return out.reshape(*leading, -1)
 
     def _action_latents(self, normalised: Tensor, kernels: Kernels) -> Tensor:

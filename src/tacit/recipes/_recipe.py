@@ -151,12 +151,16 @@ class AgentRecipe(Recipe):
 
     Args:
         encoder: A run of a perception model whose encoder the world model looks with; empty: one of its own.
+        latents: An embedding of the dataset's frames by that encoder, frozen, to train from instead of encoding the
+            same pictures again at every step; empty: from pixels. ``tacit embed RUN DATASET --frames CAMERA`` writes
+            one.
         policy_steps: Updates of the goal-conditioned policy that proposes plans; 0: no policy.
         policy: Options of its training.
         acting: How the agent plans with the result.
     """
 
     encoder: str = ""
+    latents: str = ""
     policy_steps: int = 2_000
     policy: GoalPolicyTraining = field(default_factory=GoalPolicyTraining)
     acting: Acting = field(default_factory=Acting)
@@ -202,8 +206,17 @@ class AgentRecipe(Recipe):
         """Train a model in place, once :meth:`check` has found that its agent will be able to act.
 
         See :func:`tacit.train` for the options.
+
+        Raises:
+            ConfigError: if the agent could not act, or latents are named for an encoder that learns.
+            DataError: if the latents are of other episodes or by another encoder.
         """
         self.check(model)
+        if self.latents:
+            from tacit.evaluation import Embedded
+
+            stored = Embedded.open(self.latents, model, episodes)
+            options = {"transforms": (*self.transforms(model), stored), **options}
         return super().train(model, episodes, seed=seed, to=to, **options)
 
     def learn(self, episodes: Episodes, *, seed: int, to: str | Path, device: str = "cpu", **options: Any) -> Agent:

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 from tacit.agent import Agent, Proposal
-from tacit.data import Episodes
-from tacit.evaluation import Embedded
-from tacit.models import Dynamics, Model
+from tacit.models import Dynamics
 from tacit.models.action_conditioned import ActionConditioned
 from tacit.recipes._recipe import Acting, AgentRecipe, Part
-from tacit.training import TrainingConfig, TrainingReport
+from tacit.training import TrainingConfig
 
 __all__ = ["VJEPA2AC"]
 
@@ -36,14 +33,9 @@ class VJEPA2AC(AgentRecipe):
 
     ``model={"pose": NAME}`` shows the predictor the robot's pose beside each action, as published: a vector of the data
     that actions add to. Energies compare what the pictures show, without it.
-
-    Args:
-        latents: An embedding of the dataset's frames by the same encoder, to train from instead of encoding the same
-            pictures again at every step; empty: from pixels. ``tacit embed RUN DATASET --frames CAMERA`` writes one.
     """
 
     kind = ActionConditioned
-    latents: str = ""
     size: str = "tiny"
     model: Mapping[str, Any] = field(default_factory=dict)
     objective: tuple[Part, ...] = (
@@ -76,18 +68,6 @@ class VJEPA2AC(AgentRecipe):
             horizon=2,
         )
     )
-
-    def train(self, model: Model, episodes: Episodes, *, seed: int, to: str | Path, **options: Any) -> TrainingReport:
-        """As :meth:`Recipe.train`, from latents on disk where the recipe names some.
-
-        Raises:
-            ConfigError: if the encoder of the model learns.
-            DataError: if the latents are of other episodes or by another encoder.
-        """
-        if self.latents:
-            stored = Embedded.open(self.latents, model, episodes)
-            options = {"transforms": (*self.transforms(model), stored), **options}
-        return super().train(model, episodes, seed=seed, to=to, **options)
 
     def build_agent(self, model: Dynamics, proposal: Proposal | None = None) -> Agent:
         """The agent that plans with a model, towards what its goal shows, whatever the pose there."""
