@@ -15,8 +15,9 @@ a set for each seed:
 
 Every agent pursues the same 200 tasks, of a seed that nothing was tuned on, beside its policy without search and random
 actions. Patch tokens cost far more than a latent of 16 numbers does, so their search is smaller than that of the
-recipes: see `WORLDS`. `encoders` says how well held-out frames of films show the state: a linear probe on the mean
-token, one on all tokens end to end, which is what V-JEPA 2-AC is given, and an attentive probe.
+recipes: see `acting`. `slope` says whether the energy that an agent minimises grows with the distance of a goal.
+`encoders` says how well held-out frames of films show the state: a linear probe on the mean token, one on all tokens
+end to end, which is what the agents are given, and an attentive probe.
 
 Writes benchmarks/results/action_data_ENV.json after every run, goes on where it stopped, and resumes a training.
 """
@@ -25,6 +26,7 @@ import argparse
 import json
 import statistics
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -186,15 +188,33 @@ def embedded(place: Path, episodes: tc.data.Episodes) -> Path:
     return to
 
 
+def slope(model: Any, metric: str, part: tc.data.Episodes, label: str) -> dict[str, float]:
+    """Whether the energy of a goal says how far it is: its rank correlation with the distance of pairs of frames.
+
+    Of pairs that are ``near``, the nearest quarter, and of all others, which are ``far``.
+    """
+    found = extraction.features(model, part, frames=PROBED // 2, seed=0)
+    latents, place = torch.as_tensor(found.values), found.target(label)
+    one, other = np.random.default_rng(0).integers(0, len(place), (2, 4 * len(place)))
+    gap = latents[one] - latents[other]
+    energy = (gap.abs() if metric == "l1" else gap.square()).mean(dim=-1).numpy()
+    distance = np.linalg.norm(place[one] - place[other], axis=-1)
+    near = distance <= np.quantile(distance, 0.25)
+    pairs = {"near": near, "far": ~near}
+    return {
+        name: round(tc.evaluation.rank_correlation(energy[some], distance[some]), 3) for name, some in pairs.items()
+    }
+
+
 def run(
-    env: str, method: str, episodes: tc.data.Episodes, minutes: float, seed: int, options: argparse.Namespace
+    env: str, method: str, data: Mapping[str, tc.data.Episodes], minutes: float, seed: int, options: argparse.Namespace
 ) -> dict[str, Any]:
-    """Learn from the labelled minutes and pursue the tasks."""
+    """Learn from the labelled minutes and pursue the tasks; ``data``: the episodes of the seed and held-out films."""
     recipe = acting(env, method, options.steps)
     if method != "end_to_end":
         place = options.work / f"{'drawn' if method.endswith('untrained') else 'films'}{seed}"
-        recipe = replace(recipe, encoder=str(place), latents=str(embedded(place, episodes)))
-    some, begin = labelled(episodes, minutes), time.process_time()
+        recipe = replace(recipe, encoder=str(place), latents=str(embedded(place, data["labelled"])))
+    some, begin = labelled(data["labelled"], minutes), time.process_time()
     agent = recipe.learn(some, seed=seed, to=options.work / f"{method}{minutes:g}min{seed}")
     trained = time.process_time()
     world, tasks = tc.envs.make_goal(env), (options.tasks, options.task_seed)
@@ -212,6 +232,7 @@ def run(
         "solved": "".join(str(int(solved)) for solved in found.solved),
         "nearest": np.percentile(found.distances[:, 1:].min(axis=1), [10, 50, 90]).round(3).tolist(),
         "last": np.percentile(found.distances[:, -1], [10, 50, 90]).round(3).tolist(),
+        "slope": slope(agent.model, "l1" if method == "tokens" else "l2", data["films"], WORLDS[env].label),
         "decision_ms": round(one.decision_p50 or 0.0, 1),
         "not_ok": found.not_ok,
         "cpu_seconds": {"training": round(trained - begin, 1), "planning": round(planned - trained, 1)},
@@ -255,13 +276,16 @@ def measure(record: Record, options: argparse.Namespace) -> None:
         elif not (options.work / f"films{seed}").exists():
             eyes(env, films, seed, options)  # the results are kept, the weights are gone
         wandering = tc.collection.Random(WORLDS[env].hold)
-        episodes = tc.collect(env, wandering, episodes=most, steps=STEPS, seed=seed)
+        data = {
+            "labelled": tc.collect(env, wandering, episodes=most, steps=STEPS, seed=seed),
+            "films": films.split(0.9, seed=0)[1],
+        }
         for minutes in options.minutes:
             for method in options.methods:
                 name = f"{method}/{minutes:g}/{seed}"
                 if name in record.section("runs"):
                     continue
-                found = run(env, method, episodes, minutes, seed, options)
+                found = run(env, method, data, minutes, seed, options)
                 record.add("runs", name, found, summary=summary({**record.section("runs"), name: found}))
                 print(name, json.dumps({key: found[key] for key in found if key != "solved"}), flush=True)
 

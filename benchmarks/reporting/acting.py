@@ -167,6 +167,7 @@ def action_data(env: str, title: str) -> str:
                 f"**{rate({**over, 'rate': over['mean']})}**",
                 ", ".join(f"{100 * run['success']['rate']:.1f}" for run in some),
                 ", ".join(f"{100 * run['amortised']['rate']:.1f}" for run in some),
+                *(f"{sum(run['slope'][where] for run in some) / len(some):.2f}" for where in ("near", "far")),
                 f"{sum(run['cpu_seconds']['training'] for run in some) / len(some):.0f}",
                 f"{sum(run['cpu_seconds']['planning'] for run in some) / len(some):.0f}",
             )
@@ -181,7 +182,15 @@ def action_data(env: str, title: str) -> str:
     ]
     tasks = found["settings"]["tasks"]
     spent = [one["cpu_seconds"] for one in found["encoders"].values()]
-    header = ("method", "labelled minutes", "solved, all seeds", "each seed, %", "policy alone, %", "training, CPU s")
+    header = (
+        "method",
+        "labelled minutes",
+        "solved, all seeds",
+        "each seed, %",
+        "policy alone, %",
+        "slope, near",
+        "far",
+    )
     return (
         f"## How many minutes of actions: {title}\n\n`OMP_NUM_THREADS=1 uv run benchmarks/action_data.py {env}`: an "
         f"encoder of films (V-JEPA 2 with the dense loss of V-JEPA 2.1, 96 wide, 6 deep) from {found['films_minutes']:g} minutes without actions in "
@@ -190,6 +199,8 @@ def action_data(env: str, title: str) -> str:
         "untrained (`frozen_untrained`); V-JEPA 2-AC predicts and plans in the frozen tokens themselves (`tokens`). "
         f"{tasks['count']} held-out tasks (task "
         f"seed {tasks['seed']}), the same for every run; intervals resample seeds and tasks. Random actions: "
-        f"{rate(found['floors']['random'])}.\n\n{table((*header, 'planning, CPU s'), rows)}\n\nHow well single frames of "
+        f"{rate(found['floors']['random'])}.\n\n{table((*header, 'training, CPU s', 'planning, CPU s'), rows)}\n\nSlope: rank "
+        "correlation between the energy that an agent minimises and the distance of two frames, in the nearest quarter of "
+        "the pairs and in the others. How well single frames of "
         f"held-out films show the state, R²:\n\n{table(('encoder', 'linear, mean token', 'linear, all tokens', 'attentive'), eyes)}\n"
     )
