@@ -28,7 +28,7 @@ def images() -> str:
         return ""
     rows: Rows = [
         (f"{name}, seed {seed}" if name != "raw" else "raw pixels", "", "", *_accuracies(point), "")
-        for seed, some in found["floors"].items()
+        for seed, some in sorted(found["floors"].items())
         for name, point in some.items()
         if name != "made_by"
     ]
@@ -123,7 +123,7 @@ def videos() -> str:
         return ""
     encoders = {
         f"{name}, seed {seed}": one
-        for seed, some in found["floors"].items()
+        for seed, some in sorted(found["floors"].items())
         for name, one in some.items()
         if name == "untrained"
     }
