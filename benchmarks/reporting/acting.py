@@ -165,7 +165,7 @@ def action_data(env: str, title: str) -> str:
                 method,
                 f"{minutes:g}",
                 f"**{rate({**over, 'rate': over['mean']})}**",
-                ", ".join(f"{100 * run['success']['rate']:.1f}" for run in some),
+                ", ".join(rate(run["success"]) for run in some),
                 ", ".join(f"{100 * run['amortised']['rate']:.1f}" for run in some),
                 *(f"{sum(run['slope'][where] for run in some) / len(some):.2f}" for where in ("near", "far")),
                 f"{sum(run['cpu_seconds']['training'] for run in some) / len(some):.0f}",
@@ -186,14 +186,14 @@ def action_data(env: str, title: str) -> str:
         "method",
         "labelled minutes",
         "solved, all seeds",
-        "each seed, %",
+        "each seed",
         "policy alone, %",
         "slope, near",
         "far",
     )
     return (
         f"## How many minutes of actions: {title}\n\n`OMP_NUM_THREADS=1 uv run benchmarks/action_data.py {env}`: an "
-        f"encoder of films (V-JEPA 2 with the dense loss of V-JEPA 2.1, 96 wide, 6 deep) from {found['films_minutes']:g} minutes without actions in "
+        f"encoder of films (V-JEPA 2 with the dense loss of V-JEPA 2.1, 96 wide, 6 deep) from {found['films_minutes']:.0f} minutes without actions in "
         f"{sum(spent) / len(spent):.0f} CPU s. The environment's own recipe learns its latents from pixels, on the "
         "labelled minutes alone (`end_to_end`), from all tokens of that encoder, frozen (`frozen`), or of the same encoder "
         "untrained (`frozen_untrained`); V-JEPA 2-AC predicts and plans in the frozen tokens themselves (`tokens`). "
