@@ -121,12 +121,7 @@ def videos() -> str:
     found = load("videos")
     if found is None:
         return ""
-    encoders = {
-        f"{name}, seed {seed}": one
-        for seed, some in sorted(found["floors"].items())
-        for name, one in some.items()
-        if name == "untrained"
-    }
+    encoders = {f"untrained, seed {seed}": some["untrained"] for seed, some in sorted(found["floors"].items())}
     encoders["raw pixels, or pixels that stay"] = found["floors"]["0"]["raw"]
     encoders |= {name.replace("/", ", seed "): run for name, run in sorted(found["runs"].items())}
     read: Rows = [

@@ -261,7 +261,8 @@ class ActionConditioned(Dynamics):
             ConfigError: if the encoder learns.
             SpecError: if the tokens are not as many or as wide as those of the encoder.
         """
-        self.frames.config.check_tokens(tokens)
+        check_frozen(self.config.tune)
+        self.config.frames.check_tokens(tokens)
         pose = [observation[self.config.pose].to(self.device)] if self.config.pose else []
         return self._latents(tokens.to(self.device, non_blocking=True).float(), *pose)
 

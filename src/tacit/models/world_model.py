@@ -78,15 +78,7 @@ class WorldModel(Dynamics):
         Raises:
             ConfigError: if it learns, or the model looks with encoders of its own or at several cameras.
         """
-        eyes = {name: one.eye for name, one in self.encoder.encoders.items() if isinstance(one, PooledEye)}
-        if len(eyes) != 1 or self.config.perception is None:
-            raise ConfigError(
-                "latents on disk are of one camera, seen with the encoder that encoder='RUN' names; this world model "
-                f"has {len(eyes)} such cameras. Train without latents=, or name one camera with model.modalities."
-            )
-        check_frozen(self.config.tune)
-        ((name, eye),) = eyes.items()
-        config = FrameEncoderConfig(self.config.spec, self.config.perception, name)
+        config, eye = self._camera()
         return FrameEncoder(config, eye).train(self.training)
 
     def adopt(self, perception: PerceptionModel) -> None:
@@ -210,9 +202,21 @@ class WorldModel(Dynamics):
             raise ConfigError(f"starts is 'every', 'first' or 'mixed'; got {starts!r}.")
         return Forecast(latents, targets, actions, predictions)
 
+    def _camera(self) -> tuple[FrameEncoderConfig, Eye]:
+        """The one camera that the frozen encoder of a perception model looks at, and that encoder."""
+        eyes = {name: one.eye for name, one in self.encoder.encoders.items() if isinstance(one, PooledEye)}
+        if len(eyes) != 1 or self.config.perception is None:
+            raise ConfigError(
+                "latents on disk are of one camera, seen with the encoder that encoder='RUN' names; this world model "
+                f"has {len(eyes)} such cameras. Train without latents=, or name one camera with model.modalities."
+            )
+        check_frozen(self.config.tune)
+        ((name, eye),) = eyes.items()
+        return FrameEncoderConfig(self.config.spec, self.config.perception, name), eye
+
     def _given(self, tokens: Tensor) -> Tensor:
         """Tokens ``[B, T, n, D']`` that the frozen encoder made before, as ``[B T, n, D']`` on this device."""
-        self.frames.config.check_tokens(tokens)
+        self._camera()[0].check_tokens(tokens)
         return tokens.flatten(0, 1).to(self.device, non_blocking=True).float()
 
     def _embed(
