@@ -3,8 +3,8 @@ import pytest
 
 from evaluation.line import Line, Passing, Still, Walker
 from tacit.errors import ConfigError, SpecError
-from tacit.evaluation import Privileged, closed_loop, held_out_tasks
-from tacit.types import Verdict
+from tacit.evaluation import Privileged, closed_loop, held_out_tasks, reached_tasks
+from tacit.types import Tasks, Verdict
 
 
 def test_an_actor_that_sees_the_goal_reaches_every_one_and_a_frozen_one_none():
@@ -63,6 +63,37 @@ def test_tasks_solved_at_the_start_are_replaced_and_counted():
     assert closed_loop(Still(), env, episodes=20).success.rate == 0.0
     with pytest.raises(ConfigError, match="solved at their start"):
         held_out_tasks(Line(solved_share=1.0), 5, seed=0)
+
+
+def striding(env, seeds, steps):
+    """Starts where the seed says, and walks to the right at full speed."""
+    start = np.stack([np.random.default_rng(seed).uniform(0, 4, 1) for seed in seeds])
+    return env.begin({"x": start}), lambda step, _observation: np.ones((len(seeds), 1), np.float32)
+
+
+def test_goals_within_reach_are_where_the_policy_came():
+    env = Line()
+    tasks = reached_tasks(env, striding, 30, steps=3, seed=1)
+    np.testing.assert_allclose(tasks.goal["x"], tasks.start["x"] + 3.0)
+    assert len(np.unique(tasks.start["x"])) == len(tasks) == 30
+    np.testing.assert_array_equal(tasks.start["x"], reached_tasks(env, striding, 30, steps=3, seed=1).start["x"])
+    assert not np.array_equal(tasks.start["x"], reached_tasks(env, striding, 30, steps=3, seed=2).start["x"])
+    with pytest.raises(ConfigError, match="solved at their start"):
+        reached_tasks(env, striding, 5, steps=0, seed=1)
+
+
+def test_an_episode_that_ends_on_the_way_gives_no_goal():
+    tasks = reached_tasks(Line(end_at=5.0), striding, 30, steps=3, seed=1)
+    assert len(tasks) == 30 and (tasks.goal["x"] < 5.0).all()
+
+
+def test_tasks_of_ones_own_are_pursued_as_they_are():
+    tasks = Tasks({"x": np.array([[1.0], [2.0], [9.0]])}, {"x": np.array([[4.0], [2.7], [0.0]])})
+    run = closed_loop(Walker(), Line(budget=8), tasks=tasks, batch=2)
+    np.testing.assert_allclose(run.distances[:, 0], [3.0, 0.7, 9.0])
+    assert run.solved.tolist() == [True, True, False] and (run.success.n, run.refused) == (3, 0)
+    with pytest.raises(ConfigError, match="got 3, 3 of them within"):
+        closed_loop(Walker(), Line(), tasks=Tasks(tasks.start, tasks.start))
 
 
 def test_the_tasks_depend_on_the_seed_and_not_on_the_batch():

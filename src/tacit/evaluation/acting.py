@@ -7,6 +7,7 @@ nothing else: no state, no distance, no success. It acts until the step budget i
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
@@ -17,11 +18,12 @@ from torch import Tensor
 
 from tacit._check import require_goals
 from tacit.agent import Agent, AgentState
+from tacit.collection import Policy
 from tacit.errors import ConfigError, SpecError
 from tacit.evaluation.statistics import Rate, wilson
 from tacit.types import Actor, Box, GoalEnvironment, Observation, State, TaskRules, Tasks
 
-__all__ = ["ClosedLoop", "Privileged", "closed_loop", "held_out_tasks"]
+__all__ = ["ClosedLoop", "Privileged", "closed_loop", "held_out_tasks", "reached_tasks"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -104,6 +106,7 @@ def closed_loop(
     episodes: int = 200,
     seed: int = 1,
     *,
+    tasks: Tasks | None = None,
     batch: int | None = None,
     follow: str = "position",
     film: int = 0,
@@ -115,17 +118,24 @@ def closed_loop(
         env: The world; it takes the size of the batch.
         episodes: Tasks.
         seed: Seed of the tasks and of the actor; draw training data with another one.
+        tasks: Pursue these, all of them, instead of ``episodes`` that the environment draws.
         batch: Tasks that act together; all of them by default.
         follow: The label whose path is recorded.
         film: Keep the pictures and the plans of this many tasks of the first batch.
 
     Raises:
-        ConfigError: if the environment has no goals or draws too few tasks that are not solved at the start.
+        ConfigError: if the environment has no goals or draws too few tasks that are not solved at the start, or if
+            some of the ``tasks`` are.
         SpecError: if the actor's actions have another shape, are not finite or leave the action space.
     """
     if episodes < 1 or (batch is not None and batch < 1):
         raise ConfigError(f"closed_loop needs episodes >= 1 and batch >= 1; got {episodes} and {batch}.")
-    tasks, refused = held_out_tasks(require_goals(env, "closed_loop"), episodes, seed)
+    require_goals(env, "closed_loop")
+    if tasks is None:
+        tasks, refused = held_out_tasks(env, episodes, seed)
+    else:
+        _require_open(env, tasks)
+        episodes, refused = len(tasks), 0
     size = min(batch or episodes, episodes)
     runs = []
     for first in range(0, episodes, size):
@@ -169,11 +179,40 @@ def held_out_tasks(env: GoalEnvironment, count: int, seed: int) -> tuple[Tasks, 
     Raises:
         ConfigError: if most of what the environment draws is already solved.
     """
+    return _unsolved(env, count, seed, env.tasks)
+
+
+def reached_tasks(env: GoalEnvironment, policy: Policy, count: int, steps: int, seed: int) -> Tasks:
+    """``count`` tasks whose goals lie within reach: where ``policy`` comes from its start in so many steps.
+
+    The starts are the policy's own, and none is solved there; an episode that ends before gives no task. DINO-WM,
+    LeWorldModel and others draw goals like this, from recorded episodes.
+
+    Raises:
+        ConfigError: if the policy seldom gets further than the radius.
+    """
+
+    def draw(missing: int, seed: int) -> Tasks:
+        env.begin(env.tasks(missing, seed).start)  # the batch takes its size
+        seeds = [int(one) for one in np.random.SeedSequence(seed).generate_state(missing)]
+        observation, act = policy(env, seeds, steps)
+        start, lasting = _copied(env.state()), np.ones(missing, np.bool_)
+        for step in range(steps):
+            transition = env.step(act(step, observation))
+            observation = transition.observation
+            lasting &= ~(transition.terminated | transition.truncated)
+        return Tasks(_rows(start, lasting), _rows(_copied(env.state()), lasting))
+
+    return _unsolved(env, count, seed, draw)[0]
+
+
+def _unsolved(env: GoalEnvironment, count: int, seed: int, draw: Callable[[int, int], Tasks]) -> tuple[Tasks, int]:
+    """``count`` tasks that are not solved at their start, and how many drawn ones had to be replaced."""
     kept: list[Tasks] = []
     missing, refused = count, 0
     for attempt in range(20):
         again = int(np.random.SeedSequence([seed, attempt]).generate_state(1)[0])
-        drawn = env.tasks(missing, again if attempt else seed)
+        drawn = draw(missing, again if attempt else seed)
         open_ = env.distance(drawn.start, drawn.goal) > env.rules.radius
         kept.append(Tasks(_rows(drawn.start, open_), _rows(drawn.goal, open_)))
         missing, refused = missing - int(open_.sum()), refused + int((~open_).sum())
@@ -183,6 +222,16 @@ def held_out_tasks(env: GoalEnvironment, count: int, seed: int) -> tuple[Tasks, 
         f"{count} tasks were asked for, but {refused} of those drawn are solved at their start "
         f"(within {env.rules.radius} {env.rules.unit}); draw goals further away or make the radius smaller."
     )
+
+
+def _require_open(env: GoalEnvironment, tasks: Tasks) -> None:
+    """Tasks, none of them solved at its start."""
+    solved = int((env.distance(tasks.start, tasks.goal) <= env.rules.radius).sum())
+    if solved or not len(tasks):
+        raise ConfigError(
+            f"closed_loop needs tasks that are not solved at their start; got {len(tasks)}, {solved} of them "
+            f"within {env.rules.radius} {env.rules.unit} of their goal."
+        )
 
 
 def _pursue(actor: Actor, env: GoalEnvironment, start: State, goal: State, seed: int, follow: str, film: int) -> _Run:
