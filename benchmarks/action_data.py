@@ -26,7 +26,6 @@ Writes benchmarks/results/action_data_ENV.json after every run, goes on where it
 """
 
 import argparse
-import json
 import statistics
 import time
 from collections.abc import Mapping
@@ -43,6 +42,7 @@ from tacit._config import to_json
 from tacit.evaluation import extraction
 from tacit.evaluation.probes import Attentive, Linear
 from tacit.recipes import Acting, AgentRecipe, Part
+from tacit.training import read_log
 
 RESULTS = Path(__file__).parent / "results"
 STEPS, FILM_SEED, PROBED = 100, 1_000_000, 2000
@@ -145,7 +145,7 @@ def eyes(env: str, films: tc.data.Episodes, seed: int, options: argparse.Namespa
     raw = tc.evaluation.Raw(tc.models.ActionConditionedConfig(films.spec, model.config), model.statistics, (16, 16))
     parts = (extraction.features(raw, part, frames=PROBED // n, seed=0) for n, part in ((1, fit_on), (2, held_out)))
     seen["raw"] = {"flat": tc.evaluation.plain(Linear()(*parts, WORLDS[env].label).estimate)}
-    return {"seconds": logged(place), "r2": seen}
+    return {"seconds": read_log(place)[-1]["seconds"], "r2": seen}
 
 
 def shown(perception: Any, env: str, fit_on: tc.data.Episodes, held_out: tc.data.Episodes) -> dict[str, Any]:
@@ -260,14 +260,8 @@ def run(
         "tasks": reached,
         "slope": slope(agent.model, "l1" if method == "tokens" else "l2", data["films"], WORLDS[env].label),
         "decision_ms": round(one.decision_p50 or 0.0, 1),
-        "seconds": {"training": logged(to), "planning": round(planned, 1)},
+        "seconds": {"training": read_log(to)[-1]["seconds"], "planning": round(planned, 1)},
     }
-
-
-def logged(run: Path) -> float:
-    """Seconds that the training of a world model took, whichever call of this program it was."""
-    last: float = json.loads((run / "log.jsonl").read_text().splitlines()[-1])["seconds"]
-    return last
 
 
 def summary(runs: dict[str, Any]) -> dict[str, Any]:

@@ -47,6 +47,8 @@ def test_a_killed_run_resumes_to_the_same_bytes(tmp_path: Path, whole: tuple) ->
     model, report = small.run(tmp_path)
     assert weights(model) == whole[0]
     assert without_time(list(report.log)) == whole[1]
+    spent = [row["seconds"] for row in report.log]
+    assert spent == sorted(spent) and spent[0] > 0, "what was spent before the kill counts"
     files = sorted(file.name for file in (whole[2] / "checkpoint").iterdir())
     assert "checkpoint.json" in files and files == sorted(file.name for file in (tmp_path / "checkpoint").iterdir())
     for name in files:

@@ -57,7 +57,12 @@ class Log:
         tensorboard: Also write TensorBoard events.
         progress: Show a progress bar.
         rank: Of the process; each but the first keeps a file of its own and nothing else.
+
+    Attributes:
+        spent: Seconds that earlier calls trained for, by the last line that stays.
     """
+
+    spent = 0.0
 
     def __init__(
         self, directory: Path, first: int, steps: int, tensorboard: bool = False, progress: bool = False, rank: int = 0
@@ -71,6 +76,7 @@ class Log:
     def __enter__(self) -> Log:
         kept = [row for row in read_log(self._path) if _step(row) < self._first] if self._path.exists() else []
         write_atomically(self._path, "".join(json.dumps(row) + "\n" for row in kept))
+        self.spent = float(kept[-1].get("seconds", 0.0)) if kept else 0.0
         self._file = self._stack.enter_context(self._path.open("a", encoding="utf-8"))
         if self._writer is not None:
             self._stack.callback(self._writer.close)

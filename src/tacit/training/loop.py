@@ -167,7 +167,7 @@ class _Loop:
                 except Exception as error:  # whatever it is, it is raised once the step is saved
                     watched, failed = {}, error
                 if step % config.log_every == 0 or step + 1 == self.steps or watched:
-                    seconds = time.perf_counter() - started
+                    seconds = log.spent + time.perf_counter() - started
                     health = self.monitor.look(step, self.telling(clip, forecast))
                     log.write(self.record(step, losses, norm, seconds) | health | watched)
                 if state.step in config.keep and rank() == 0:
