@@ -1,5 +1,6 @@
 """Training of a world model from latents on disk: the same weights as from pixels, and nothing that does not fit."""
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 import torch
 
 import tacit as tc
+from tacit._config import to_json
 from tacit.cli import main
 from tacit.data import Episodes
 from tacit.errors import ConfigError, DataError
@@ -132,6 +134,39 @@ def test_each_window_gets_the_latents_of_its_own_frames(place: Path) -> None:
     assert repr(stored) == f"Embedded(digest={stored.digest!r}, dtype='float32', frameskip=2)"
 
 
+def test_latents_opened_for_other_episodes_than_those_to_train_on_are_refused(place: Path, tmp_path: Path) -> None:
+    method, data = recipe(place), tc.data.open(place / "data")
+    model, part = method.build_model(WORLD, 0), data.select([4, 1, 5])
+    for episodes_, fits in ((data, False), (data.select([1, 4, 5]), False), (data.select([4, 1, 5]), True)):
+        stored = [Embedded.open(place / "latents", model, episodes_)]
+        clips, how = part.clips(3, 2, ["right"]), {"steps": 1, "seed": 0, "batch_size": 2}
+        with nullcontext() if fits else pytest.raises(ConfigError, match=r"Embedded\.open\(path, model, clips"):
+            tc.train(model, method.build_objective(), clips, to=tmp_path, transforms=stored, **how)
+
+
+def test_further_transforms_leave_the_latents_in_place(place: Path, tmp_path: Path) -> None:
+    method, seen = recipe(place, latents=str(place / "latents")), []
+    model = method.build_model(WORLD, 0)
+
+    def look(clip: tc.types.Clip, *, seed: int, rank: int) -> tc.types.Clip:
+        seen.append(clip)
+        return clip
+
+    model.encoder.register_forward_hook(lambda *_: pytest.fail("the encoder was asked"))
+    method.train(model, tc.data.open(place / "data"), seed=0, to=tmp_path, transforms=[look])
+    assert len(seen) == 4
+
+
+@pytest.mark.parametrize("term", ["inverse_dynamics", "sigreg", "vicreg"])
+def test_an_encoder_that_learns_needs_a_term_that_keeps_latents_apart(place: Path, tmp_path: Path, term: str) -> None:
+    data, method = tc.data.open(place / "data"), recipe(place, **{"model.tune": "lora", "steps": 1})
+    with pytest.raises(ConfigError, match=r"""tune='lora' the encoder learns.*objective=\[.*"inverse_dynamics"\}\]"""):
+        method.train(method.build_model(WORLD, 0), data, seed=0, to=tmp_path)
+    assert not list(tmp_path.iterdir())
+    held = method.with_options({"objective": [*map(to_json, method.objective), {"name": term}]})
+    held.train(held.build_model(WORLD, 0), data, seed=0, to=tmp_path)
+
+
 @pytest.mark.filterwarnings("ignore::tacit.training.CollapseWarning")
 def test_latents_in_half_the_precision_train_too(place: Path, tmp_path: Path) -> None:
     words = ("--frames", "right", "--dtype", "bfloat16", "--to", tmp_path / "half")
@@ -156,7 +191,8 @@ def test_what_does_not_fit_is_refused(place: Path, tmp_path: Path) -> None:
     tc.evaluation.embed(model.frames, data, tmp_path / "pooled")
     with pytest.raises(DataError, match="one latent of each frame"):
         Embedded.open(tmp_path / "pooled", model, data)
-    learning = recipe(place, **{"model.tune": "last", "latents": str(place / "latents")})
+    held = [{"name": "prediction", "options": {"starts": "mixed"}}, {"name": "inverse_dynamics"}]
+    learning = recipe(place, **{"model.tune": "last", "latents": str(place / "latents"), "objective": held})
     with pytest.raises(ConfigError, match="with tune='last' they change at every step"):
         learning.train(learning.build_model(WORLD, 0), data, seed=0, to=tmp_path / "run")
     eye = tc.checkpoint.load_model(place / "eye", kind=MaskedModel)

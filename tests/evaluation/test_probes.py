@@ -7,14 +7,16 @@ import numpy as np
 import pytest
 import torch
 
+import tacit as tc
 from tacit.errors import ConfigError, DataError
-from tacit.evaluation import Features, blind, low_shot, probes, wilson
+from tacit.evaluation import Features, blind, extraction, low_shot, probes, wilson
 from tacit.evaluation.comparing import few_labels
 from tacit.evaluation.probes import _heads
 from tacit.evaluation.probes._lbfgs import minimise
 from tacit.evaluation.probes._probe import badness, numbered
 from tacit.evaluation.probes.dense import per_token
 from tacit.evaluation.probes.linear import Linear, _ridge
+from tacit.types import Box, Episode, Modality, Spec
 
 LINEAR, DENSE = probes.Linear(), probes.Dense()
 GOLDEN = np.load(Path(__file__).parents[1] / "golden" / "probes.npz")
@@ -400,3 +402,16 @@ def test_problems_end_by_themselves_and_cost_nothing_afterwards():
     found = minimise(objective, torch.zeros(3, 2, dtype=torch.float64), steps=200, tolerance=1e-8)
     torch.testing.assert_close(found, torch.full_like(found, 2.0), atol=1e-8, rtol=0)
     assert asked[0] == 3 and min(asked) == 1
+
+
+def test_the_grid_of_tokens_is_that_of_the_encoder_whatever_its_shape():
+    wide = Spec({"pixels": Modality("pixels", (3, 16, 64))}, Box((), ()))
+    frames = np.random.default_rng(0).integers(0, 256, (2, 3, 16, 64), dtype=np.uint8)
+    episodes = tc.data.from_episodes([Episode({"pixels": frames}, np.zeros((1, 0), np.float32))], wide)
+    pyramid = tc.models.MotionContent.for_spec(
+        wide, widths=(8, 12, 16), depths=(1, 1, 1), kernel=3, expander=(8,), embedding=4
+    )
+    masked = tc.models.MaskedModel.for_spec(wide, width=24, depth=1, heads=2, patch=8, frames=1)
+    for model, grid in ((pyramid, pyramid.encoder.grid), (masked, (2, 8))):
+        found = extraction.features(model.eval(), episodes, tokens=True)
+        assert found.grid == grid and found.values.shape[1] == grid[0] * grid[1] and grid[1] == 4 * grid[0]

@@ -267,6 +267,11 @@ def test_a_world_model_sees_what_the_perception_model_makes_of_a_picture(kind: s
     torch.testing.assert_close(model.encode({"pixels": frames}), one, rtol=1e-4, atol=1e-5)
     with pytest.raises(ConfigError, match="perception="):
         WorldModel.for_spec(WORLD).adopt(eye)
+    for other in (model, looking):
+        with pytest.raises(ConfigError, match="perception="):
+            other.adopt(model)
+        with pytest.raises(ConfigError, match="got a MaskedModel" if kind == "motion" else "frames=4 instead of 1"):
+            other.adopt(perception("film"))
     with pytest.raises(ConfigError, match="pool is 'flat' or 'mean'; got 'max'"):
         WorldModel.for_spec(WORLD, perception=eye.config, pool="max")
 
@@ -284,7 +289,27 @@ def test_what_does_not_fit_is_refused() -> None:
             kind.for_spec(small, perception=eye.config)
     with pytest.raises(ConfigError, match="encoder='RUN'"):
         ActionConditioned.for_spec(WORLD)
+    for option, value in (("tune", "lora"), ("pool", "mean")):
+        with pytest.raises(ConfigError, match=f"{option}='{value}' is an option of a pretrained encoder"):
+            WorldModel.for_spec(WORLD, **{option: value})
+    with pytest.raises(ConfigError, match="names 'vit' for 'pixels', at which the pretrained encoder looks"):
+        WorldModel.for_spec(WORLD, perception=eye.config, encoders={"pixels": "vit"})
+    assert WorldModel.for_spec(WORLD, "base", perception=eye.config).config.encoders == {}
+    for option in ("tune_last", "tune_rank"):
+        with pytest.raises(ConfigError, match=f"{option}=2 is an option of tune="):
+            ActionConditioned.for_spec(WORLD, perception=eye.config, tune="all", **{option: 2})
     with pytest.raises(ConfigError, match="tune is one of"):
         ActionConditioned.for_spec(WORLD, perception=eye.config, tune="half")
     with pytest.raises(ConfigError, match="starts='mixed'"):
         conditioned().forecast(clip(), 2, "every")
+
+
+def test_health_is_that_of_what_varies_at_a_place() -> None:
+    model, seen = conditioned(), clip(steps=4)
+    told = model.telling(seen, model.forecast(seen))
+    assert told.shape == (2 * 4, 4, 24)
+    tokens = model.encode(seen.observation).view(2, 4, 4, 24)
+    torch.testing.assert_close(told.mean(dim=(0, 1)), tokens.mean(dim=(0, 1, 2)))
+    same = seen.observation["pixels"][:1, :1].expand(2, 4, -1, -1, -1)
+    still = dataclasses.replace(seen, observation={"pixels": same})
+    assert model.telling(still, model.forecast(still)).std(dim=(0, 1)).max() < 1e-5

@@ -18,6 +18,7 @@ from tacit.types import Clip
 
 if TYPE_CHECKING:
     from tacit.data import Episodes
+    from tacit.data.clips import Clips
     from tacit.evaluation.extraction import Trainable
 
 __all__ = ["Embedded"]
@@ -36,13 +37,15 @@ class Embedded:
         dtype: In which the values are stored.
         frameskip: Steps from one observation to the next.
         rows: The latents, ``[N, n, D]``.
-        first: The row of the first step of each episode that is trained on.
+        episodes: Hash of the episodes to train on.
+        first: The row of the first step of each of them.
     """
 
     digest: str
     dtype: str
     frameskip: int
     rows: Rows = field(repr=False)
+    episodes: str = field(repr=False)
     first: npt.NDArray[np.int64] = field(repr=False)
 
     @classmethod
@@ -52,7 +55,8 @@ class Embedded:
         Args:
             path: An embedding of ``model.frames`` with all tokens.
             model: A world model that looks with the frozen encoder of a perception model.
-            episodes: All of them are in the embedding, by their content; it may have others.
+            episodes: Those to train on, ``clips.episodes``. All of them are in the embedding, by their content; it may
+                have others.
 
         Raises:
             ConfigError: if the model is another one, or its encoder learns.
@@ -70,7 +74,19 @@ class Embedded:
             )
         if len(found.header.shape) != 2:
             raise DataError(f"{path} has one latent of each frame, and this model sees all tokens. {HOW}")
-        return cls(digest, found.header.dtype, model.frameskip, found.features.values, first)
+        return cls(digest, found.header.dtype, model.frameskip, found.features.values, episodes.hash(), first)
+
+    def check(self, clips: Clips) -> None:
+        """Refuse windows of other episodes, whose latents would be those of other moments.
+
+        Raises:
+            ConfigError: if they are.
+        """
+        if clips.episodes.hash() != self.episodes:
+            raise ConfigError(
+                "these latents were opened for other episodes than those to train on, or in another order: open them "
+                "with Embedded.open(path, model, clips.episodes)."
+            )
 
     def __call__(self, clip: Clip, *, seed: int, rank: int) -> Clip:  # noqa: ARG002 - nothing is random
         """See :class:`tacit.types.Transform`."""

@@ -17,6 +17,7 @@ from tacit.errors import ConfigError, DataError, SpecError
 from tacit.evaluation._latents import CHUNK, frozen
 from tacit.evaluation._rows import Rows, select
 from tacit.models import FrameEncoder, MaskedModel, Model
+from tacit.nn.pyramid import PyramidEncoder
 from tacit.nn.vit import VisionTransformer
 from tacit.types import Array, Statistics
 
@@ -188,7 +189,7 @@ def grid_of(model: Encoder, count: int) -> tuple[int, ...] | None:
     """Extents of the grid of ``count`` tokens, where the model knows."""
     if isinstance(model, FrameEncoder):
         return model.config.grid
-    if not (isinstance(model, Model) and isinstance(model.encoder, VisionTransformer)):
+    if not (isinstance(model, Model) and isinstance(model.encoder, VisionTransformer | PyramidEncoder)):
         return None
     grid = model.encoder.grid
     # Of an encoder of films that looks at single frames, as an eye does, the tokens are those of a picture.

@@ -64,8 +64,8 @@ class WorldModelConfig:
         target: ``shared``: the encoder embeds the targets too; ``ema``: a slowly following copy does.
 
     Raises:
-        ConfigError: if a modality is unknown, a size is below 1, or another predictor than the transformer is
-            given an option that only a transformer has.
+        ConfigError: if a modality is unknown, a size is below 1, or an option has no use: one of the transformer
+            with another predictor, one of a perception model's encoder without one.
     """
 
     spec: Spec
@@ -107,6 +107,7 @@ class WorldModelConfig:
         check_tune(self.tune, self.tune_last, self.tune_rank)
         if self.pool not in ("mean", "flat"):
             raise ConfigError(f"pool is 'flat' or 'mean'; got {self.pool!r}.")
+        self._check_eye()
         if self.frameskip < 1 or self.history < 1 or self.latent < 1:
             raise ConfigError(
                 f"frameskip, history and latent are at least 1; got {self.frameskip}, {self.history}, {self.latent}."
@@ -122,6 +123,23 @@ class WorldModelConfig:
                     f"{name} is an option of the transformer; predictor {self.predictor!r} has no use for "
                     f"{name}={vars(self)[name]!r}. Leave it at {default!r} or take predictor='transformer'."
                 )
+
+    def _check_eye(self) -> None:
+        """Refuse options of a perception model's encoder where there is none, and the reverse."""
+        if self.perception is None:
+            for name, default in (("tune", "frozen"), ("pool", "flat")):
+                if vars(self)[name] != default:
+                    raise ConfigError(
+                        f"{name}={vars(self)[name]!r} is an option of a pretrained encoder, and there is none. Name "
+                        f"its run, encoder='RUN' in a recipe, or leave {name} out."
+                    )
+            return
+        cameras = [name for name in self.encoders if self.spec.modalities[name].kind == "pixels"]
+        if cameras:
+            raise ConfigError(
+                f"encoders names {self.encoders[cameras[0]]!r} for {cameras[0]!r}, at which the pretrained encoder "
+                "looks. Leave one of them out."
+            )
 
     @property
     def seen(self) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from dataclasses import fields
 from typing import Literal, TypeAlias
 
 import torch
@@ -43,6 +44,7 @@ class Eye(nn.Module):
 
     def __init__(self, config: Perception, tune: Tune = "frozen", last: int = 1, rank: int = 8) -> None:
         super().__init__()
+        self.config = config
         with torch.random.fork_rng(devices=[]):  # its weights are replaced: they cost no draws
             model = _built(config)
         self.encoder = model.encoder.requires_grad_(tune == "all")
@@ -60,7 +62,16 @@ class Eye(nn.Module):
         self._learns = tune != "frozen"
 
     def adopt(self, model: PerceptionModel) -> None:
-        """Take the weights of the encoder that a trained perception model encodes with, and its input statistics."""
+        """Take the weights of the encoder that a trained perception model encodes with, and its input statistics.
+
+        Raises:
+            ConfigError: if it is of another configuration.
+        """
+        if not isinstance(model, PerceptionModel) or model.config != self.config:
+            raise ConfigError(
+                f"a world model takes the encoder of the {type(self.config).__name__} that it has as perception=; got "
+                f"{_difference(self.config, model)}. Build it with perception=model.config."
+            )
         source = model.encoder if model.target_encoder is None else model.target_encoder
         theirs = dict(source.named_parameters())
         with torch.no_grad():
@@ -146,6 +157,9 @@ def check_tune(tune: Tune, last: int, rank: int) -> None:
         raise ConfigError(f"tune is one of frozen, last, lora, all; got {tune!r}.")
     if last < 1 or rank < 1:
         raise ConfigError(f"tune_last and tune_rank are at least 1; got {last} and {rank}.")
+    for option, value, default, of in (("tune_last", last, 1, "last"), ("tune_rank", rank, 8, "lora")):
+        if value != default and tune != of:
+            raise ConfigError(f"{option}={value} is an option of tune={of!r}; got tune={tune!r}. Leave it out.")
 
 
 def check_frozen(tune: Tune) -> None:
@@ -159,6 +173,18 @@ def check_frozen(tune: Tune) -> None:
             f"latents on disk are those of a frozen encoder; with tune={tune!r} they change at every step. Train "
             "without latents=, or with tune='frozen'."
         )
+
+
+def _difference(config: Perception, model: object) -> str:
+    """What another model has otherwise."""
+    other = getattr(model, "config", None)
+    if not isinstance(other, type(config)):
+        return f"a {type(model).__name__}"
+    names = [one.name for one in fields(config) if getattr(config, one.name) != getattr(other, one.name)]
+    return ", ".join(
+        f"another {name}" if name == "spec" else f"{name}={getattr(other, name)!r} instead of {getattr(config, name)!r}"
+        for name in names
+    )
 
 
 def _built(config: Perception) -> MaskedModel | JointEmbedding | MotionContent:

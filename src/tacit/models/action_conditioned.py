@@ -18,6 +18,7 @@ from tacit.models._eye import Eye, Perception, Tune, check_camera, check_frozen,
 from tacit.models._input import chosen
 from tacit.models._model import Dynamics, PerceptionModel, preset
 from tacit.models.frame_encoder import FrameEncoder, FrameEncoderConfig
+from tacit.models.masked import TOLD
 from tacit.nn.block_causal import BlockCausalPredictor, Memories
 from tacit.nn.linear import keep_freed_memory
 from tacit.types import Array, Box, Clip, Forecast, Spec
@@ -179,7 +180,11 @@ class ActionConditioned(Dynamics):
         return FrameEncoder(self.config.frames, self.encoder).train(self.training)
 
     def adopt(self, perception: PerceptionModel) -> None:
-        """Take the trained weights of a perception model's encoder."""
+        """Take the trained weights of a perception model's encoder.
+
+        Raises:
+            ConfigError: if it is of another configuration than the one that this model was built with.
+        """
         self.encoder.adopt(perception)
 
     def encode(self, observation: Mapping[str, Tensor | Array]) -> Tensor:
@@ -253,6 +258,20 @@ class ActionConditioned(Dynamics):
             rolled = self._imagined(frame, pose, blocks[:, None, :steps])[:, 0]
             predictions += list(torch.split(rolled, 1, dim=1))[len(predictions) :]
         return Forecast(latents, latents, self._normalised(blocks), tuple(predictions))
+
+    def telling(self, _clip: Clip, outcome: Forecast, /) -> Tensor:
+        """The tokens of frames, less what all frames have in common at a place; without the pose.
+
+        A camera that stands still shows the same at most places, whose tokens would each look like a dead channel.
+
+        Returns:
+            ``[B n', T, D]`` at up to 64 places ``n'``; their mean is that of the tokens.
+        """
+        frames, _ = self._apart(outcome.latents)
+        tokens = frames.float().reshape(*outcome.latents.shape[:2], -1, self.config.perception.width)
+        tokens = tokens[:, :, :: -(-tokens.shape[2] // TOLD)]
+        apart: Tensor = tokens - tokens.mean(dim=(0, 1)) + tokens.mean(dim=(0, 1, 2))
+        return apart.transpose(1, 2).flatten(0, 1)
 
     def _given(self, tokens: Tensor, observation: Mapping[str, Tensor]) -> Tensor:
         """Latents ``[B, T, n D + P]`` of observations whose tokens ``[B, T, n, D]`` the encoder made before.

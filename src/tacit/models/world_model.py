@@ -65,7 +65,7 @@ class WorldModel(Dynamics):
         if chosen.get("predictor", "mlp") != "transformer":
             chosen = {name: value for name, value in chosen.items() if name in overrides or name not in TRANSFORMER}
         pixels = {name: m.shape for name, m in spec.modalities.items() if m.kind == "pixels"}
-        if size == "base" and pixels:
+        if size == "base" and pixels and "perception" not in overrides:
             large = max(max(shape[1:]) for shape in pixels.values()) > 112
             chosen = {"patch": 14 if large else 8, **chosen}
             chosen["encoders"] = {**dict.fromkeys(pixels, "vit"), **overrides.get("encoders", {})}
@@ -85,11 +85,11 @@ class WorldModel(Dynamics):
         """Take the trained encoder of a perception model, of the configuration that this model was built with.
 
         Raises:
-            ConfigError: if this model looks with an encoder of its own.
+            ConfigError: if this model looks with an encoder of its own, or the other is of another configuration.
         """
         eyes = [module for module in self.modules() if isinstance(module, Eye)]
-        if not eyes or not isinstance(perception, PerceptionModel):
-            raise ConfigError("a world model takes the encoder of the model whose config it has as perception=.")
+        if not eyes:
+            raise ConfigError("this world model looks with an encoder of its own. Build it with perception=CONFIG.")
         for eye in eyes:
             eye.adopt(perception)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, is_dataclass, replace
@@ -22,7 +23,7 @@ from tacit.errors import ConfigError
 from tacit.models import Dynamics, Model, PerceptionModel
 from tacit.models.goal_policy import GoalPolicy, GoalPolicyConfig
 from tacit.models.world_model import WorldModel
-from tacit.objectives import Objective
+from tacit.objectives import InverseDynamics, Objective, SIGReg, Variance
 from tacit.training import GoalPolicyTraining, TrainingConfig, TrainingReport, train, train_goal_policy
 from tacit.types import Spec, Transform
 
@@ -190,9 +191,18 @@ class AgentRecipe(Recipe):
         """As :meth:`Recipe.check`; the agent is built, and its planner searches the actions of the model once.
 
         Raises:
-            ConfigError: if a part is unknown or does not fit, such as a planner that cannot search discrete actions.
+            ConfigError: if a part is unknown or does not fit, such as a planner that cannot search discrete actions, or
+                if a pretrained encoder is to learn with nothing that keeps it from collapsing.
         """
         super().check(model)
+        tune = getattr(model.config, "tune", "frozen")
+        kinds = {type(term) for term, weight in self.build_objective().terms() if weight > 0}
+        if tune != "frozen" and model.target_encoder is None and not kinds & {SIGReg, Variance, InverseDynamics}:
+            raise ConfigError(
+                f"with model.tune={tune!r} the encoder learns, and predicting its own latents alone teaches it to say "
+                "the same of everything. Leave it frozen, or add a term to objective that keeps them apart: on the "
+                f"command line --set 'objective={self._held()}'."
+            )
         agent = self.build_agent(model)
         try:
             agent.planner(_bowl, agent.space, horizon=1, batch=1, generator=torch.Generator().manual_seed(0))
@@ -201,6 +211,10 @@ class AgentRecipe(Recipe):
                 f"the agent of this recipe could not act: {error} Name a planner that can, on the command line with "
                 """--set 'acting.planner={"name": "cem"}'."""
             ) from error
+
+    def _held(self) -> str:
+        """The terms of this recipe and one that keeps latents apart, as they are written on the command line."""
+        return json.dumps([*map(to_json, self.objective), {"name": "inverse_dynamics"}])
 
     def train(self, model: Model, episodes: Episodes, *, seed: int, to: str | Path, **options: Any) -> TrainingReport:
         """Train a model in place, once :meth:`check` has found that its agent will be able to act.
@@ -216,7 +230,7 @@ class AgentRecipe(Recipe):
             from tacit.evaluation import Embedded
 
             stored = Embedded.open(self.latents, model, episodes)
-            options = {"transforms": (*self.transforms(model), stored), **options}
+            options["transforms"] = (*options.get("transforms", self.transforms(model)), stored)
         return super().train(model, episodes, seed=seed, to=to, **options)
 
     def learn(self, episodes: Episodes, *, seed: int, to: str | Path, device: str = "cpu", **options: Any) -> Agent:

@@ -25,6 +25,7 @@ from tacit.training.monitor import FOLLOW, REGULARISE, SLOW, Asked, Monitor
 from tacit.training.optimizer import descend
 from tacit.training.processes import meet, rank, share
 from tacit.training.state import State, derived
+from tacit.training.transforms import ChecksClips
 from tacit.training.watch import Watch
 from tacit.types import Clip, Completion, Transform
 
@@ -92,7 +93,7 @@ def train(
     """
     started, to = time.perf_counter(), Path(to)
     config = configured(config or TrainingConfig(), options)
-    _check(model, objective, clips, steps, seed, config)
+    _check(model, objective, clips, transforms, steps, seed, config)
     if config.threads is not None:
         torch.set_num_threads(config.threads)
     with _reproducible(model, derived(seed, 0)):
@@ -148,7 +149,9 @@ class _Loop:
         advice = REGULARISE
         if not asked and state.model.gives is Completion:
             advice = SLOW if state.model.target_encoder is None else FOLLOW
-        self.monitor = Monitor(asked, max(100, round(config.warmup * steps)), advice)
+        learns = any(parameter.requires_grad for parameter in state.model.encoder.parameters())
+        # What is frozen cannot collapse: its health is logged, and nothing is said of it.
+        self.monitor = Monitor(asked, max(100, round(config.warmup * steps)) if learns else steps, advice)
 
     def run(self, to: Path) -> None:
         """Train to the end."""
@@ -268,7 +271,15 @@ class _Loop:
         raise TrainingError(f"step {step}: the gradient of the whole objective is not finite; {kept}.")
 
 
-def _check(model: Model, objective: Objective, clips: Clips, steps: int, seed: int, config: TrainingConfig) -> None:
+def _check(
+    model: Model,
+    objective: Objective,
+    clips: Clips,
+    transforms: Sequence[Transform],
+    steps: int,
+    seed: int,
+    config: TrainingConfig,
+) -> None:
     if steps < 1 or seed < 0:
         raise ConfigError(f"a training needs steps >= 1 and seed >= 0; got {steps} and {seed}.")
     if not isinstance(clips, Clips):
@@ -290,6 +301,9 @@ def _check(model: Model, objective: Objective, clips: Clips, steps: int, seed: i
         raise ConfigError(f"keep names step {late[0]}, and the training ends after {steps}. Leave it out.")
     if config.batch_size % world_size():
         raise ConfigError(f"batch_size={config.batch_size} does not divide over {world_size()} processes.")
+    for transform in transforms:
+        if isinstance(transform, ChecksClips):
+            transform.check(clips)
 
 
 def _identity(

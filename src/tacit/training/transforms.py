@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 
 from tacit.augmentation import Augmentation, MultiCrop
+from tacit.data.clips import Clips
 from tacit.errors import ConfigError
 from tacit.types import Clip, Masking
 
-__all__ = ["Augmented", "Masked", "Viewed"]
+__all__ = ["Augmented", "ChecksClips", "Masked", "Viewed"]
+
+
+@runtime_checkable
+class ChecksClips(Protocol):
+    """A transform that fits some windows only: it is asked before a training begins."""
+
+    def check(self, clips: Clips) -> None:
+        """Raise a ConfigError if it does not fit these."""
 
 
 @dataclass(frozen=True)
