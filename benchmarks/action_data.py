@@ -47,6 +47,7 @@ from tacit.training import read_log
 RESULTS = Path(__file__).parent / "results"
 STEPS, FILM_SEED, PROBED = 100, 1_000_000, 2000
 METHODS = ("end_to_end", "frozen", "frozen_untrained", "tokens")
+MINUTES = (1.0, 3.0, 10.0, 30.0)
 
 
 @dataclass(frozen=True)
@@ -322,7 +323,7 @@ def main() -> None:
     """Read the options and go on where the results end."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("env", choices=WORLDS)
-    parser.add_argument("--minutes", type=float, nargs="*", default=[1, 3, 10, 30])
+    parser.add_argument("--minutes", type=float, nargs="*", default=MINUTES)
     parser.add_argument("--methods", nargs="*", default=METHODS, choices=METHODS)
     parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1, 2])
     parser.add_argument("--films", type=int, default=400)

@@ -6,8 +6,9 @@ patches of 4), from the same 54,000 pictures, each to the same budget of floatin
 of everything, target encoder, predictor, decoder and projector counted. `from_few` trains the encoder and a head from
 nothing on 12 labels a class. On a log grid of operations the frozen encoder
 is read by a linear probe on 10,000 pictures and on 12 labels a class (10 draws), scored on the 10,000 test pictures.
-It reads all tokens end to end, as it reads all pixels where they are, and beside that their mean, as I-JEPA was.
-Floors: the untrained encoder and the raw pixels. What is set here was chosen on training pictures.
+It reads all tokens end to end, as it reads all pixels where they are, and beside that their mean, as I-JEPA was, and
+the class token where there is one, which is what LeJEPA trains. Floors: the untrained encoders, LeJEPA's with its class
+token beside that of the others, and the raw pixels. What is set here was chosen on training pictures.
 
 Methods are trained by `tacit train`. Writes benchmarks/results/images.json after every run, goes on where it stopped,
 and resumes a run within it but for the supervised ones.
@@ -91,13 +92,18 @@ def step_of(method: tc.recipes.Recipe, model: Any, clips: Any) -> Callable[[int]
 
 
 def probed(model: Any, train: Any, test: Any, tokens: bool = True) -> dict[str, Any]:
-    """What the frozen encoder tells of the class: all that it gives, and the mean of its tokens if it has them."""
-    fit, held_out = (extraction.features(model, some, tokens=tokens, frames=PROBED, seed=0) for some in (train, test))
-    held_out = held_out.without(fit)  # a picture or two are in both
+    """What the frozen encoder tells of the class: all that it gives, the mean of its tokens and its class token."""
+    ways: dict[str, tuple[bool, dict[str, Any]]] = {"": (tokens, {"pool": "flat", "l2": L2})}
+    if tokens:
+        ways["mean_"] = True, {}
+    if getattr(model.config, "pool", "") == "cls":
+        ways["cls_"] = False, {}
     found = {}
-    for name, options in {"": {"pool": "flat", "l2": L2}, "mean_": {}}.items():
-        if name and not tokens:
-            break
+    for name, (every, options) in ways.items():
+        fit, held_out = (
+            extraction.features(model, some, tokens=every, frames=PROBED, seed=0) for some in (train, test)
+        )
+        held_out = held_out.without(fit)  # a picture or two are in both
         reading = Linear(**options)(fit, held_out, "class")
         one = Linear(**{**options, "l2": (0.01,)})
         few = tc.evaluation.low_shot(one, fit, held_out, "class", shots=(SHOTS,), draws=DRAWS)[0]
@@ -124,12 +130,12 @@ def run(method: str, seed: int, budget: float, data: Path, work: Path) -> dict[s
     for step, place in made.models.items():
         found = probed(tc.checkpoint.load_model(place, kind=tc.models.Model), train, test)
         points.append({"step": step, "operations": step * each, **found})
-    seconds = {"training": made.cpu_seconds, "probing": time.process_time() - begin}
+    seconds = {"training": made.seconds, "probing": time.process_time() - begin}
     return {
         "command": made.command,
         "operations_a_step": each,
         "steps": steps,
-        "cpu_seconds": seconds,
+        "seconds": seconds,
         "points": points,
     }
 
@@ -152,7 +158,7 @@ def supervised(seed: int, budget: float, data: Path) -> dict[str, Any]:
             point = {"step": index + 1, "operations": (index + 1) * each, "own_head": accuracy}
             points.append({**point, **probed(classifier.model, train, test)})
             seconds["probing"] += time.process_time() - begin
-    return {"operations_a_step": each, "steps": steps, "cpu_seconds": seconds, "points": points}
+    return {"operations_a_step": each, "steps": steps, "seconds": seconds, "points": points}
 
 
 def from_few(seed: int, data: Path) -> dict[str, Any]:
@@ -171,7 +177,7 @@ def from_few(seed: int, data: Path) -> dict[str, Any]:
         scores.append(classifier.score(test).rate)
     accuracy = tc.evaluation.plain(tc.evaluation.bootstrap(scores))
     seconds = {"training": time.process_time() - begin}
-    return {"steps": FEW_STEPS, "cpu_seconds": seconds, "few_labels": accuracy, "draws": scores}
+    return {"steps": FEW_STEPS, "seconds": seconds, "mean_few_labels": accuracy, "draws": scores}
 
 
 class Classifier:
@@ -219,11 +225,13 @@ def _classes(episodes: Any) -> Any:
 
 
 def floors(seed: int, data: Path) -> dict[str, Any]:
-    """The untrained encoder and the raw pixels, by the same probes."""
+    """The untrained encoders and the raw pixels, by the same probes."""
     train, test = (tc.data.open(data / part) for part in ("train", "test"))
-    model = recipe("ijepa").build_model(train.spec, seed).eval()
-    model.fit(train.statistics())
-    found = {"untrained": probed(model, train, test)}
+    found = {}
+    for name, method in {"untrained, with a class token": "lejepa", "untrained": "ijepa"}.items():
+        model = recipe(method).build_model(train.spec, seed).eval()
+        model.fit(train.statistics())
+        found[name] = probed(model, train, test)
     if seed == 0:
         raw = tc.evaluation.Raw(model.config, model.statistics, grid=(7, 7))  # all of them
         found["raw"] = probed(raw, train, test, tokens=False)
@@ -263,7 +271,7 @@ def main() -> None:
                 found = run(method, seed, options.budget, data, options.work)
             record.add("runs", f"{method}/{seed}", found)
             last = found.get("points", [found])[-1]
-            print(method, seed, json.dumps(last), json.dumps(found["cpu_seconds"]), flush=True)
+            print(method, seed, json.dumps(last), json.dumps(found["seconds"]), flush=True)
 
 
 if __name__ == "__main__":

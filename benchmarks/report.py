@@ -6,6 +6,11 @@ Every figure there comes from a command named beside it.
 import argparse
 from pathlib import Path
 
+import action_data
+import images
+import mc_jepa
+import recipes
+import videos
 from reporting import acting, interoperation, seeing, speed
 from reporting.text import load
 
@@ -20,20 +25,38 @@ FIXED = "uv run benchmarks/two_rooms.py --recipe two_rooms"
 RANDOM = (
     "uv run benchmarks/two_rooms.py --recipe random_rooms --env two_rooms:layout=random --episodes 3000 --task-seed 2"
 )
+SEEDS = 3
+ACTING = [f"{method}/{minutes:g}" for method in action_data.METHODS for minutes in action_data.MINUTES]
 STUDIES = {
-    "images": "representations against pixels on pictures",
-    "videos": "latents against pixels on films",
-    "mc_jepa": "motion and content",
-    "recipes": "every recipe on real data",
-    "action_data_two_rooms": "minutes of actions in Two Rooms",
-    "action_data_reacher": "minutes of actions on Reacher",
+    "images": ("pictures", [*images.METHODS, "supervised", "from_few"]),
+    "videos": ("films", [*videos.METHODS]),
+    "mc_jepa": ("motion and content", [*mc_jepa.MAIN]),
+    "recipes": ("recipes", [*recipes.JOBS]),
+    "action_data_two_rooms": ("minutes of actions in Two Rooms", ACTING),
+    "action_data_reacher": ("minutes of actions on Reacher", ACTING),
 }
+"""The runs of each study, a seed apiece."""
 
 
 def missing() -> str:
     """What was not measured yet."""
-    studies = [text for name, text in STUDIES.items() if load(name) is None]
-    return f"## Not measured yet\n\n{'; '.join([*studies, 'anything on a GPU'])}.\n"
+    lines = []
+    for study, (title, names) in STUDIES.items():
+        done = (load(study) or {"runs": {}})["runs"]
+        left: dict[str, list[str]] = {}
+        for name in names:
+            seeds = ", ".join(str(seed) for seed in range(SEEDS) if f"{name}/{seed}" not in done)
+            left.setdefault(seeds, []).append(f"`{name}`")
+        left.pop("", None)
+        parts = (
+            f"{'everything' if len(some) == len(names) else ', '.join(some)} of seed {seeds}"
+            for seeds, some in left.items()
+        )
+        lines += [f"- {title}: {'; '.join(parts)}"] if left else []
+    variants = [name for name in mc_jepa.VARIANTS if f"{name}/0" not in (load("mc_jepa") or {"runs": {}})["runs"]]
+    if variants:
+        lines.append(f"- motion and content without each term: {', '.join(f'`{name}`' for name in variants)}")
+    return "\n".join(["## Not measured yet\n", *lines, "- anything on a GPU", ""])
 
 
 def main() -> None:

@@ -1,7 +1,6 @@
 """Models as a person gets them: `tacit train` in a process of its own, which keeps models on the way and resumes."""
 
 import json
-import os
 import shlex
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import tacit as tc
+from tacit.training import read_log
 
 
 @dataclass(frozen=True)
@@ -19,12 +19,12 @@ class Trained:
     Attributes:
         command: What was typed, with DATA and RUN for places.
         models: By the number of updates after which they were kept.
-        cpu_seconds: Of this call, without what an interrupted one spent before it.
+        seconds: Of training, by its log, whichever calls it took.
     """
 
     command: str
     models: Mapping[int, Path]
-    cpu_seconds: float
+    seconds: float
 
 
 def command(recipe: str, options: Mapping[str, Any], data: Path, to: Path, steps: int, seed: int) -> list[str]:
@@ -50,12 +50,10 @@ def trained(
     """
     at = tuple(sorted({*keep, steps}))
     whole = {**options, "training.threads": 1, "training.keep": at}
-    before = os.times()
     subprocess.run(command(recipe, whole, data, to, steps, seed), check=True, stdout=subprocess.DEVNULL)
-    after = os.times()
-    spent = sum(getattr(after, name) - getattr(before, name) for name in ("children_user", "children_system"))
+    seconds = float(read_log(to)[-1]["seconds"])
     shown = command(recipe, whole, Path("DATA") / data.name, Path("RUN"), steps, seed)
-    return Trained(shlex.join(shown), {step: to / "kept" / str(step) for step in at}, spent)
+    return Trained(shlex.join(shown), {step: to / "kept" / str(step) for step in at}, seconds)
 
 
 def recipe_of(name: str, options: Mapping[str, Any]) -> tc.recipes.Recipe:

@@ -166,7 +166,7 @@ def run(method: str, seed: int, options: argparse.Namespace, data: Data) -> dict
         "points": points,
         "probes": probes,
         "surprise": surprised,
-        "cpu_seconds": {"training": made.cpu_seconds, "measuring": time.process_time() - begin},
+        "seconds": {"training": made.seconds, "measuring": time.process_time() - begin},
     }
 
 
@@ -226,7 +226,7 @@ def main() -> None:
                 continue
             found = run(method, seed, options, data)
             record.add("runs", f"{method}/{seed}", found)
-            print(method, seed, json.dumps(found["points"][-1]), json.dumps(found["cpu_seconds"]), flush=True)
+            print(method, seed, json.dumps(found["points"][-1]), json.dumps(found["seconds"]), flush=True)
 
 
 if __name__ == "__main__":
