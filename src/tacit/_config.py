@@ -46,7 +46,8 @@ def from_json(cls: type[T], data: Mapping[str, Any], where: str = "") -> T:
     hints = _hints(cls)  # type: ignore[arg-type]  # classes are hashable
     for key in data:
         if key not in fields:
-            raise ConfigError(f"{where or cls.__name__} has no option {key!r}.{suggest(key, fields)}")
+            near = suggest(key, fields) or f" It has {', '.join(fields) or 'none'}."
+            raise ConfigError(f"{where or cls.__name__} has no option {key!r}.{near}")
     for name, field in fields.items():
         required = field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
         if required and name not in data:

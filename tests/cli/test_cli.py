@@ -1,12 +1,14 @@
 """The command line: exit codes, suggestions, help with an example, and the verbs that need no training."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import tacit as tc
 from tacit.cli import commands, main, verbs
@@ -153,7 +155,65 @@ def test_a_refused_training_keeps_no_place(
         assert not (tmp_path / "run").exists()
     assert run(*words) == 0
     assert run(*words, "--seed", "1") == 1
-    assert "holds another run" in capsys.readouterr().err
+    assert "holds another run: its seed is 0, not 1." in capsys.readouterr().err
+    assert run(*words, "--set", "model.latent=7") == 1
+    assert "its model.latent is 16, not 7" in capsys.readouterr().err
+
+
+@pytest.mark.filterwarnings("ignore::tacit.training.CollapseWarning")
+def test_a_run_that_failed_before_its_first_update_is_replaced(rooms: Path, tmp_path: Path) -> None:
+    words = ("train", str(rooms), "--recipe", "ijepa", "--steps", "1", "--to", str(tmp_path / "run"))
+    light = ("--set", "size=nano", "--set", "training.batch_size=2")
+    assert run(*words, *light, "--set", "masking.options.min_keep=1000") == 1
+    assert (tmp_path / "run" / "checkpoint").exists()
+    assert run(*words, *light) == 0
+
+
+def test_a_run_is_not_written_among_other_things(
+    rooms: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = sorted(rooms.rglob("*"))
+    (tmp_path / "empty").mkdir()
+    assert run("train", str(rooms), "--to", str(rooms), *LIGHT) == 1
+    assert "is no run, and it is not empty" in capsys.readouterr().err
+    assert sorted(rooms.rglob("*")) == before
+    assert run("train", str(rooms), "--to", str(tmp_path / "empty"), *LIGHT) == 0
+
+
+@pytest.mark.filterwarnings("ignore::tacit.training.CollapseWarning")
+def test_a_run_without_an_agent_says_what_to_do(
+    rooms: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    to = tmp_path / "eye"
+    words = ("--steps", "1", "--set", "size=nano", "--set", "training.batch_size=2", "--device", "cpu")
+    assert run("train", str(rooms), "--recipe", "ijepa", "--to", str(to), *words) == 0
+    for verb in ("plan", "eval"):
+        assert run(verb, str(to), "--env", "two_rooms") == 1
+        assert f"--set encoder={to}" in capsys.readouterr().err
+    with pytest.raises(CheckpointError, match="PerceptionModel"):
+        tc.checkpoint.load_model(to)
+    assert run("train", str(rooms), "--to", str(tmp_path / "world"), *LIGHT) == 0
+    shutil.rmtree(tmp_path / "world" / "agent")
+    assert run("plan", str(tmp_path / "world"), "--env", "two_rooms") == 1
+    assert "Give its command again" in capsys.readouterr().err
+
+
+@pytest.mark.filterwarnings("default:skipped")
+def test_every_option_of_a_reader_counts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    photos, data = tmp_path / "photos", tmp_path / "data"
+    photos.mkdir()
+    for size in ((9, 9), (12, 10)):
+        Image.new("RGB", size).save(photos / f"{size[0]}.png")
+    (photos / "x.png").write_text("no picture")
+    words = ("data", "convert", str(photos), str(data))
+    assert run(*words, "--set", "size=8", "--set", "on_error=skip") == 0
+    captured = capsys.readouterr().err
+    assert "tacit data: warning: skipped 1 of 3 pictures" in captured and "UserWarning" not in captured
+    assert tc.data.open(data).spec.modalities["pixels"].shape == (3, 8, 8)
+    assert run(*words, "--set", "size=(8,8)") == 1
+    assert "written as JSON, for example size=[48,64]" in capsys.readouterr().err
+    assert run("train", str(photos), "--recipe", "ijepa", "--to", str(tmp_path / "run"), "--set", "size=nano") == 1
+    assert "tacit data convert SOURCE DATASET --set on_error=skip" in capsys.readouterr().err
 
 
 @pytest.mark.filterwarnings("ignore::tacit.training.CollapseWarning")
@@ -208,4 +268,4 @@ def test_another_world_of_the_same_shapes_is_told(
 def test_an_interrupt_is_no_traceback() -> None:
     code = "import tacit.cli as c; c.run = lambda *_: (_ for _ in ()).throw(KeyboardInterrupt); c.main(['doctor'])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ})
-    assert (done.returncode, done.stderr) == (130, "tacit doctor: interrupted\n")
+    assert (done.returncode, done.stderr) == (130, "tacit doctor: interrupted.\n")

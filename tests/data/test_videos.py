@@ -188,6 +188,18 @@ def test_what_is_no_film_is_named(tmp_path, name):
     with pytest.raises(DataError, match=r"b.mp4, episode 1, field 'pixels': expected"):
         list(tc.data.open(tmp_path, fps=25))
     assert tc.data.check(tmp_path, fps=25)[0].file == str(tmp_path / "b.mp4")
+    with pytest.warns(UserWarning, match=r"skipped 1 of 2 films in .*b.mp4: expected"):
+        assert len(list(tc.data.open(tmp_path, fps=25, on_error="skip"))) == 1
+
+
+def test_check_names_every_film_that_is_wrong(tmp_path):
+    for name in ("a", "c"):
+        film(tmp_path / f"{name}.mp4", frames=3)
+    for name in ("b", "d"):
+        (tmp_path / f"{name}.mp4").write_text("no film")
+    found = tc.data.check(tmp_path)
+    assert [(Path(one.file).name, one.episode) for one in found] == [("b.mp4", 1), ("d.mp4", 3)]
+    assert "on_error=skip" in found[0].problem
 
 
 @pytest.mark.parametrize(

@@ -199,10 +199,15 @@ def _short(option: Any) -> str:
 
 def _hint(found: type[Model], kind: type[Model]) -> str:
     """What to do where another kind of model was expected."""
+    if issubclass(found, PerceptionModel) and issubclass(kind, PerceptionModel):
+        return " Take a run of the same kind of model."
     if issubclass(kind, PerceptionModel):
         return " Only a model that learnt to see lends its encoder: a run of vjepa2, ijepa or lejepa, for example."
     if issubclass(found, PerceptionModel):
-        return " A perception model becomes a world model's encoder by naming it: encoder='RUN'."
+        return (
+            " It learnt to see: load it with kind=tc.models.PerceptionModel, or let a world model look with it by "
+            "naming it, encoder='RUN'."
+        )
     return ""
 
 

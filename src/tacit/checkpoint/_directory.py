@@ -150,7 +150,10 @@ def _read_json(path: Path) -> dict[str, Any]:
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise CheckpointError(f"expected a checkpoint; {path} does not exist.") from None
+        raise CheckpointError(
+            f"expected a checkpoint, or a run that has one; {path} does not exist. Name the directory that a training "
+            "made."
+        ) from None
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise CheckpointError(f"{path} is not readable JSON ({error}); the checkpoint is damaged.") from error
     if not isinstance(value, dict):

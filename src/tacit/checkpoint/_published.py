@@ -140,7 +140,8 @@ def _torch(file: Path) -> Any:
                 "module, array or other object, and reading that would run whatever code its author put there. Ask for "
                 "a state dict, or save one where you trust the file: torch.save(module.state_dict(), ...)."
             ) from error
-        raise CheckpointError(f"{file} is damaged or no file of PyTorch ({str(error).splitlines()[0]}).") from error
+        said = (str(error).splitlines() or [type(error).__name__])[0]
+        raise CheckpointError(f"{file} is damaged or no file of PyTorch ({said}).") from error
 
 
 def _tensors(entry: Mapping[Any, Any], file: Path) -> dict[str, Tensor]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -63,6 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if verb not in verbs():
         print(f"tacit: no verb {verb!r}.{suggest(verb, verbs())} See: tacit --help", file=sys.stderr)
         sys.exit(2)
+    warnings.showwarning = lambda message, *_: print(f"tacit {verb}: warning: {message}", file=sys.stderr)
     sys.path.insert(0, "")  # so that module:function is found in the folder one stands in, as `python -m` does
     try:
         run(verb, rest)
@@ -70,7 +72,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"tacit {verb}: {error}", file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:
-        print(f"tacit {verb}: interrupted", file=sys.stderr)
+        again = " The same command goes on from there." if verb in ("collect", "train", "embed") else ""
+        print(f"tacit {verb}: interrupted.{again}", file=sys.stderr)
         sys.exit(130)
 
 

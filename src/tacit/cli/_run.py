@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -22,7 +23,10 @@ from tacit.errors import CheckpointError, ConfigError, DataError
 if TYPE_CHECKING:
     from tacit.data import Episodes
 
-__all__ = ["Run", "device", "options", "other_world"]
+__all__ = ["Run", "agent_of", "device", "options", "other_world"]
+
+DIFFERENCES = 5
+"""How many options that differ are named."""
 
 
 @dataclass(frozen=True)
@@ -41,20 +45,23 @@ class Run:
     def begin(self, to: Path) -> None:
         """Write it into the directory of the run, before anything is trained there.
 
-        What an attempt left that ended before its training began, without a checkpoint, is no run and is replaced. The
-        dataset is known by its hash: where it lies may have changed since.
+        What an attempt left that ended before its first update is no run and is replaced. The dataset is known by its
+        hash: where it lies may have changed since.
 
         Raises:
-            CheckpointError: if the directory holds another run, which is left as it is.
+            CheckpointError: if the directory holds another run or something else, which is left as it is.
         """
-        trained = any((to / name).exists() for name in ("checkpoint", ".checkpoint.old"))
-        if trained and (to / "run.json").exists() and replace(Run.load(to), data=self.data) != self:
-            raise CheckpointError(
-                f"{to} holds another run: its run.json names another dataset, recipe, option or seed. Choose another "
-                "place, or remove that run."
-            )
         from tacit.data.files import write_atomically
 
+        places = [to / name for name in ("checkpoint", ".checkpoint.old") if (to / name).exists()]
+        noted = (to / "run.json").exists()
+        if to.exists() and not (places or noted) and (not to.is_dir() or any(to.iterdir())):
+            raise CheckpointError(f"{to} is no run, and it is not empty. Choose another place for this one.")
+        if places and noted and (found := _difference(self, replace(Run.load(to), data=self.data))):
+            if _updates(to) > 0:
+                raise CheckpointError(f"{to} holds another run: {found}. Choose another place, or remove that run.")
+            for place in places:
+                shutil.rmtree(place)
         to.mkdir(parents=True, exist_ok=True)
         write_atomically(to / "run.json", json.dumps(to_json(self), indent=2) + "\n")
 
@@ -102,6 +109,37 @@ class Run:
         return fit_on, apart
 
 
+def _difference(mine: Run, theirs: Run) -> str:
+    """What a run was asked for that another was not, in words; empty if they are the same."""
+    asked, known = _flat(to_json(mine)), _flat(to_json(theirs))
+    names = [name for name in {**known, **asked} if asked.get(name) != known.get(name)]
+    parts = (f"its {name} is {_shown(known, name)}, not {_shown(asked, name)}" for name in names[:DIFFERENCES])
+    return "; ".join(parts) + (" ..." if len(names) > DIFFERENCES else "")
+
+
+def _updates(run: Path) -> int:
+    """How many updates there are in a run, at the least."""
+    from tacit import checkpoint
+
+    try:
+        return int(checkpoint.load(run, ["training"]).parts["training"].config["step"])
+    except CheckpointError:
+        return 1  # it is damaged, and may hold anything
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested options by dotted name, as they are set on the command line."""
+    found: dict[str, Any] = {}
+    for name, value in values.items():
+        inner = f"{prefix}{name}." if prefix or name != "options" else ""
+        found |= _flat(value, inner) if isinstance(value, Mapping) and value else {f"{prefix}{name}": value}
+    return found
+
+
+def _shown(options: Mapping[str, Any], name: str) -> str:
+    return json.dumps(options[name]) if name in options else "set"
+
+
 def other_world(run: Path, env: str) -> str:
     """A word of warning where the data of a run were collected in another world than ``env``, else nothing.
 
@@ -122,6 +160,29 @@ def other_world(run: Path, env: str) -> str:
     )
 
 
+def agent_of(run: Path, device: str) -> Any:
+    """The agent of a run.
+
+    Raises:
+        CheckpointError: if the run has none, saying what to do.
+    """
+    from tacit.agent import Agent
+
+    record = Run.load(run)
+    if not (run / "agent").exists():
+        from tacit import recipes
+
+        if not issubclass(recipes.load(record.recipe), recipes.AgentRecipe):
+            raise CheckpointError(
+                f"{run} is a run of {record.recipe}, which learns to see and has no agent. Let one look with it: tacit "
+                f"train DATASET --recipe two_rooms --set encoder={run} --to RUN"
+            )
+        raise CheckpointError(
+            f"{run} has no agent yet: its training was interrupted. Give its command again, which goes on."
+        )
+    return Agent.load(run / "agent", device)
+
+
 def _world(env: str) -> str:
     """The name of an environment without its options."""
     kind, _, words = env.partition(":")
@@ -133,7 +194,7 @@ def options(words: tuple[str, ...]) -> dict[str, Any]:
     """``training.lr=3e-4`` and the like; values are JSON, or else text.
 
     Raises:
-        ConfigError: if a word has no ``=``.
+        ConfigError: if a word has no ``=``, or a list is not JSON.
     """
     found: dict[str, Any] = {}
     for word in words:
@@ -143,6 +204,11 @@ def options(words: tuple[str, ...]) -> dict[str, Any]:
         try:
             found[name] = json.loads(value)
         except json.JSONDecodeError:
+            if value[:1] in ("(", "[", "{"):
+                raise ConfigError(
+                    f'lists and mappings are written as JSON, for example size=[48,64] or columns=["a","b"]; got '
+                    f"{word!r}. Quote the word, so that the shell leaves it as it is."
+                ) from None
             found[name] = value
     return found
 
@@ -160,5 +226,6 @@ def device(name: str) -> str:
     try:
         torch.empty(1, device=name)
     except (RuntimeError, AssertionError) as error:
-        raise ConfigError(f"torch cannot use the device {name!r} here: {str(error).splitlines()[0]}") from error
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ConfigError(f"torch cannot use the device {name!r} here: {reason}") from error
     return name

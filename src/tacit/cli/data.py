@@ -13,9 +13,10 @@ from tacit.errors import ConfigError
 __all__ = ["info", "check", "convert"]  # noqa: RUF022 - the order of --help
 
 Dataset: TypeAlias = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="DATASET")]
+Options: TypeAlias = tyro.conf.UseAppendAction[tuple[str, ...]]
 
 
-def info(path: Dataset, /, *, set: tuple[str, ...] = ()) -> None:
+def info(path: Dataset, /, *, set: Options = ()) -> None:
     """Say what a dataset holds.
 
     For example: tacit data info data/two_rooms
@@ -24,21 +25,23 @@ def info(path: Dataset, /, *, set: tuple[str, ...] = ()) -> None:
 
     Args:
         path: A dataset, or a file or folder of pictures, films or signals.
-        set: How to read what is no dataset, each NAME=VALUE: options of its reader in tacit.data.readers.
+        set: How to read what is no dataset, NAME=VALUE, as often as there are options: those of its reader in
+            tacit.data.readers.
     """
     import tacit as tc
 
     print(tc.data.info(path, **_options(set)))
 
 
-def check(path: Dataset, /, *, set: tuple[str, ...] = ()) -> None:
+def check(path: Dataset, /, *, set: Options = ()) -> None:
     """Read every episode and name each file, episode and field that is wrong; exit code 1 if there is one.
 
     For example: tacit data check data/two_rooms
 
     Args:
         path: A dataset, or a file or folder of pictures, films or signals.
-        set: How to read what is no dataset, each NAME=VALUE: options of its reader in tacit.data.readers.
+        set: How to read what is no dataset, NAME=VALUE, as often as there are options: those of its reader in
+            tacit.data.readers.
     """
     import tacit as tc
 
@@ -55,19 +58,20 @@ def convert(
     /,
     *,
     format: str = "lerobot",
-    set: tuple[str, ...] = (),
+    set: Options = (),
 ) -> None:
     """Write a dataset in another format, or pictures, films or signals as a dataset.
 
     For example: tacit data convert data/two_rooms two_rooms.h5 --format hdf5
 
-    For example: tacit data convert holiday/photos data/photos --set size=64 on_error=skip
+    For example: tacit data convert holiday/photos data/photos --set size=64 --set on_error=skip
 
     Args:
         source: A dataset in any format that Tacit reads, or a file or folder of pictures, films or signals.
         target: Where to write; nothing may be there.
         format: The format to write.
-        set: How to read what is no dataset, each NAME=VALUE: options of its reader in tacit.data.readers.
+        set: How to read what is no dataset, NAME=VALUE, as often as there are options: those of its reader in
+            tacit.data.readers.
     """
     import tacit as tc
 

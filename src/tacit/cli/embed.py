@@ -66,6 +66,6 @@ def embed(
         split = tc.evaluation.Split(record.fraction, record.split_seed)
     made = tc.evaluation.embed(model, episodes, to, tokens=tokens, dtype=dtype, split=split, source=source)
     shape = " x ".join(map(str, made.header.shape))
-    held = "with the run's own split" if split else "of data that the run has not seen"
+    held = "with the run's own split" if split else "with no split: as it was read, this is not the dataset of the run"
     print(f"{made.header.rows} latents of {shape} numbers as {dtype}, {held}")
     print(to)

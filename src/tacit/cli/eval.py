@@ -34,18 +34,18 @@ def eval_(
         to: Where to write report.json and index.html; RUN/eval where it is not said.
     """
     import tacit as tc
-    from tacit.cli._run import Run, other_world
+    from tacit.cli._run import Run, agent_of, other_world
     from tacit.cli._run import device as chosen
     from tacit.cli.demo import said
 
     record = Run.load(run)
     place = chosen(device)
-    agent = tc.Agent.load(run / "agent", place)
+    agent = agent_of(run, place)
     world = tc.envs.make_goal(env)
     if warning := other_world(run, env):
         print(warning, file=sys.stderr)
     runs = tc.evaluation.beside_references(
-        agent, world, policy=agent.proposal, episodes=episodes, seed=seed, film=6, told=said
+        agent, world, policy=agent.proposal, episodes=episodes, seed=seed, film=6, told=said, progress=True
     )
     ranking = tc.evaluation.energy_rank_correlation(
         tc.checkpoint.load_model(run / "agent", place, kind=tc.models.Dynamics),

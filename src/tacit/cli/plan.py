@@ -32,10 +32,10 @@ def plan(
         to: A picture to write; RUN/plan.png where it is not said.
     """
     import tacit as tc
+    from tacit.cli._run import agent_of, other_world
     from tacit.cli._run import device as chosen
-    from tacit.cli._run import other_world
 
-    agent, world = tc.Agent.load(run / "agent", chosen(device)), tc.envs.make_goal(env)
+    agent, world = agent_of(run, chosen(device)), tc.envs.make_goal(env)
     if warning := other_world(run, env):
         print(warning, file=sys.stderr)
     decision = tc.evaluation.decide(agent, world, seed)

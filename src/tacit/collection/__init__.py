@@ -26,6 +26,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tacit import data, envs
+from tacit._progress import track
 from tacit.collection.policies import Each, Expert, Policy, Random, Steps, policy_called
 from tacit.data import Episodes
 from tacit.data.files import write_atomically
@@ -84,13 +85,15 @@ def collect(
     world = recipe.open()
     try:
         if to is None:
-            recorded = _shown(progress, recipe.record_all(world, range(episodes), workers), 0, episodes)
+            fresh = recipe.record_all(world, range(episodes), workers)
+            recorded = track(fresh, episodes, "episodes", show=progress)
             return data.from_episodes(list(recorded), world.spec)
         with data.Writer(to, world.spec, format) as writer:
             done = len(writer)
             if done:
                 recipe.check(Path(to), done, world)
-            for episode in _shown(progress, recipe.record_all(world, range(done, episodes), workers), done, episodes):
+            fresh = recipe.record_all(world, range(done, episodes), workers)
+            for episode in track(fresh, episodes, "episodes", show=progress, done=done):
                 if not len(writer):
                     recipe.claim(Path(to), episode)
                 writer.add(episode)
@@ -252,14 +255,3 @@ def _inside(space: ActionSpace, action: npt.NDArray[np.float32]) -> npt.NDArray[
 
 def _history(steps: Sequence[Mapping[str, Array]], world: int, length: int) -> dict[str, Array]:
     return {name: np.stack([step[name][world] for step in steps[:length]]) for name in steps[0]}
-
-
-def _shown(progress: bool, episodes: Iterator[Episode], done: int, total: int) -> Iterator[Episode]:
-    if not progress:
-        yield from episodes
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True)) as bar:
-        yield from bar.track(episodes, total=total, completed=done, description="episodes")

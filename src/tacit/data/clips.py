@@ -55,7 +55,7 @@ class Clips:
             raise DataError(
                 f"clips of {length} observations, {frameskip} steps apart, need an episode of "
                 f"{span + self._earliest} observations; the longest of {len(episodes)} has {longest}. "
-                "Ask for a smaller length or frameskip."
+                "Ask for a smaller length or frameskip: clip and model.frameskip of a recipe."
             )
         self._arena, self._numbers = episodes.arena(tuple(modalities))
         self._buffers = _Buffers()

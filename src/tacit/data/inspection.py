@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from tacit.data.episodes import Episodes
 from tacit.data.findings import Defect, Finding, Labels, problems
 from tacit.data.reading import reader_of
-from tacit.data.storage import Audited, Reader, Storage
+from tacit.data.storage import Audited, ByFile, Reader, Storage
 from tacit.errors import DataError
 from tacit.types import Spec
 
@@ -85,10 +86,11 @@ def check(path: str | os.PathLike[str], reader: str | Reader | None = None, **op
         ConfigError: if the reader has no such option; see :func:`tacit.data.open`.
     """
     place = Path(path)
+    form = reader_of(place, reader, options)[1]
     try:
-        storage = reader_of(place, reader, options)[1].open(place)
+        storage = form.open(place)
     except Defect as defect:
-        return [defect.finding]
+        return [defect.finding, *_others(form, place, defect.finding)]
     except DataError as error:
         return [Finding(str(place), None, "dataset", str(error))]
     findings: dict[Finding, None] = {}
@@ -97,6 +99,20 @@ def check(path: str | os.PathLike[str], reader: str | Reader | None = None, **op
     if isinstance(storage, Audited):
         findings |= dict.fromkeys(storage.audit())
     return list(findings)
+
+
+def _others(form: Reader, place: Path, found: Finding) -> Iterator[Finding]:
+    """What is wrong with the other files, each by itself, where one of them kept all from being opened."""
+    files = form.files(place) if isinstance(form, ByFile) and place.is_dir() else []
+    for number, file in enumerate(files):
+        if str(file) == found.file:
+            continue
+        try:
+            form.open(file)
+        except Defect as defect:
+            yield replace(defect.finding, episode=None if defect.finding.episode is None else number)
+        except DataError as error:
+            yield Finding(str(file), number, "dataset", str(error))
 
 
 def _episode(storage: Storage, index: int) -> list[Finding]:

@@ -10,6 +10,7 @@ from tacit._config import from_json
 from tacit._registry import suggest
 from tacit.data import formats, readers
 from tacit.data.episodes import Episodes
+from tacit.data.readers._files import option
 from tacit.data.storage import Reader
 from tacit.errors import ConfigError, DataError
 
@@ -82,7 +83,7 @@ def _recognised(path: Path) -> str:
     if len(found) > 1:
         raise DataError(
             f"{path} holds files for several readers: {', '.join(found)}. "
-            f"Say which are meant, for example reader={found[0]!r}."
+            f"Say which are meant, for example {option('reader', found[0])}."
         )
     return found[0]
 

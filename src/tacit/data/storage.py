@@ -88,6 +88,14 @@ class Reader(Protocol):
         """
 
 
+@runtime_checkable
+class ByFile(Protocol):
+    """A reader whose files are each read by themselves."""
+
+    def files(self, path: Path) -> list[Path]:
+        """Those at or under ``path``."""
+
+
 class Format(Reader, Protocol):
     """A way to store episodes and to read them: a frozen dataclass of options, a file of ``tacit.data.formats``."""
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from tacit._config import to_json
+from tacit._progress import track
 from tacit.data import formats
 from tacit.data.episodes import Episodes
 from tacit.data.files import sync, write_atomically
@@ -227,19 +228,11 @@ def save(
         shutil.rmtree(leftover, ignore_errors=True)
     try:
         with Writer(draft, episodes.spec, format) as writer:
-            writer.extend(_shown(episodes) if progress else episodes)
+            writer.extend(track(episodes, len(episodes), "episodes", show=progress))
         draft.rename(place)
     finally:
         for leftover in leftovers:
             shutil.rmtree(leftover, ignore_errors=True)
-
-
-def _shown(episodes: Episodes) -> Iterator[Episode]:
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True)) as bar:
-        yield from bar.track(episodes, total=len(episodes), description="episodes")
 
 
 def convert(

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from torch import Tensor
 
 from tacit._check import require_goals
+from tacit._progress import track
 from tacit.agent import Agent, AgentState
 from tacit.collection import Policy
 from tacit.errors import ConfigError, SpecError
@@ -110,6 +111,7 @@ def closed_loop(
     batch: int | None = None,
     follow: str = "position",
     film: int = 0,
+    progress: bool = False,
 ) -> ClosedLoop:
     """Let ``actor`` pursue ``episodes`` held-out goals of ``env``, all at once.
 
@@ -122,6 +124,7 @@ def closed_loop(
         batch: Tasks that act together; all of them by default.
         follow: The label whose path is recorded.
         film: Keep the pictures and the plans of this many tasks of the first batch.
+        progress: Show a progress bar on stderr.
 
     Raises:
         ConfigError: if the environment has no goals or draws too few tasks that are not solved at the start, or if
@@ -141,7 +144,7 @@ def closed_loop(
     for first in range(0, episodes, size):
         part = slice(first, min(first + size, episodes))
         start, goal = _rows(tasks.start, part), _rows(tasks.goal, part)
-        runs.append(_pursue(actor, env, start, goal, seed + first, follow, 0 if first else film))
+        runs.append(_pursue(actor, env, start, goal, seed + first, follow, 0 if first else film, progress))
     distances = np.concatenate([np.stack(run.distances, axis=1) for run in runs])
     inside = distances <= env.rules.radius
     last, ever = inside[:, -1], np.asarray(inside[:, 1:].any(axis=1))
@@ -234,7 +237,16 @@ def _require_open(env: GoalEnvironment, tasks: Tasks) -> None:
         )
 
 
-def _pursue(actor: Actor, env: GoalEnvironment, start: State, goal: State, seed: int, follow: str, film: int) -> _Run:
+def _pursue(
+    actor: Actor,
+    env: GoalEnvironment,
+    start: State,
+    goal: State,
+    seed: int,
+    follow: str,
+    film: int,
+    progress: bool,
+) -> _Run:
     privileged, pixels = isinstance(actor, Privileged), _pixels(env)
     shown = env.begin(goal)
     run = _Run(_label(env, follow), np.array(shown[pixels][:film], np.uint8) if film and pixels else None)
@@ -243,13 +255,14 @@ def _pursue(actor: Actor, env: GoalEnvironment, start: State, goal: State, seed:
     distance = env.distance(env.state(), goal)
     ended = np.zeros(len(distance), np.bool_)
     state = actor.start(seed=seed, batch=len(distance), goal=target)
-    for step in range(env.rules.budget + 1):
+    steps = env.rules.budget + 1
+    for step in track(range(steps), steps, f"steps of {len(distance)} tasks", show=progress):
         run.distances.append(distance)
         run.paths.append(_label(env, follow))
         if film and pixels:
             run.frames.append(np.array(observation[pixels][:film], np.uint8))
         if step == env.rules.budget:
-            break
+            continue  # what the last action led to is only looked at
         sight = _copied(env.state()) if privileged else _seen(env, observation)
         before, began = state, perf_counter()
         action, verdict, state = actor.act(before, sight)

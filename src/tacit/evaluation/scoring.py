@@ -21,6 +21,7 @@ def beside_references(
     seed: int = 1,
     film: int = 0,
     told: Callable[[str, ClosedLoop], None] | None = None,
+    progress: bool = False,
 ) -> dict[str, ClosedLoop]:
     """Let an agent and what it is measured against pursue the same held-out goals.
 
@@ -32,6 +33,7 @@ def beside_references(
         seed: Of the tasks; none of them may have been used to tune anything.
         film: Tasks of the agent's to keep pictures of.
         told: Called with the name and the run of each actor when it is done.
+        progress: Show a progress bar on stderr for each actor.
 
     Returns:
         ``success``, ``random`` (the floor, which holds each action for a block as well), ``amortised`` where
@@ -43,7 +45,8 @@ def beside_references(
     actors["ceiling"] = TrueDynamicsActor.like(agent, env)
     runs = {}
     for name, actor in actors.items():
-        runs[name] = closed_loop(actor, env, episodes, seed, film=film if name == "success" else 0)
+        shown = film if name == "success" else 0
+        runs[name] = closed_loop(actor, env, episodes, seed, film=shown, progress=progress)
         if told is not None:
             told(name, runs[name])
     return runs

@@ -60,7 +60,9 @@ class Estimate:
     n: int
 
     def __str__(self) -> str:
-        return f"{self.mean:.3g} [{self.low:.3g}, {self.high:.3g}]"
+        # Of one unit nothing can be resampled.
+        interval = f"{self.low:.3g}, {self.high:.3g}" if self.n > 1 else "no interval"
+        return f"{self.mean:.3g} [{interval}]"
 
 
 @dataclass(frozen=True)

@@ -139,7 +139,8 @@ def check_camera(spec: Spec, name: str, perception: Perception) -> None:
     camera, eye = spec.modalities[name], perception.spec.modalities[perception.modality]
     if camera.kind != "pixels" or eye.kind != "pixels" or camera.shape[0] != eye.shape[0]:
         raise ConfigError(
-            f"the encoder sees {eye.kind} of {eye.shape[0]} channels; {name!r} is {camera.kind} of {camera.shape[0]}."
+            f"the encoder sees {eye.kind} of {eye.shape[0]} channels; {name!r} is {camera.kind} of {camera.shape[0]}. "
+            "Name the run of one that learnt from what this camera shows: encoder='RUN'."
         )
     if min(camera.shape[1:]) < perception.patch:
         raise ConfigError(

@@ -64,7 +64,9 @@ class JointEmbeddingConfig:
     def __post_init__(self) -> None:
         object.__setattr__(self, "modality", chosen(self.spec, self.modality))
         if self.spec.modalities[self.modality].kind != "pixels":
-            raise ConfigError(f"views are made of pictures; {self.modality!r} is no camera.")
+            raise ConfigError(
+                f"views are made of pictures; {self.modality!r} is no camera. Learn from it with ijepa or mae."
+            )
         if self.whole < 1:
             raise ConfigError(f"at least one view shows the whole; got whole={self.whole}.")
 

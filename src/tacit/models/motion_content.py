@@ -58,7 +58,9 @@ class MotionContentConfig:
     def __post_init__(self) -> None:
         object.__setattr__(self, "modality", chosen(self.spec, self.modality))
         if self.spec.modalities[self.modality].kind != "pixels":
-            raise ConfigError(f"motion is seen in pictures; {self.modality!r} is no camera.")
+            raise ConfigError(
+                f"motion is seen in pictures; {self.modality!r} is no camera. Learn from it with ijepa or mae."
+            )
         if self.frameskip < 1:
             raise ConfigError(f"frameskip is at least 1; got {self.frameskip}.")
 

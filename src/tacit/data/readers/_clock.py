@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tacit.data.findings import Defect
+from tacit.data.readers._files import option
 from tacit.data.readers._sheets import Sheet
 from tacit.types import Array
 
@@ -97,7 +98,7 @@ def _good(file: Path, sheet: Sheet, split: bool) -> npt.NDArray[np.bool_]:
                 None,
                 name,
                 f"row {int(np.argmin(finite))} (from 0) holds no finite number. Fill it in, or split the signal where "
-                "numbers are missing: gaps='split'.",
+                f"numbers are missing: {option('gaps', 'split')}.",
             )
         good &= finite
     return good
@@ -117,8 +118,8 @@ def _gaps(file: Path, sheet: Sheet, seconds: npt.NDArray[np.float64], split: boo
             None,
             sheet.time,
             f"expected a sample every {np.median(steps):g} s; {steps[row]:g} s pass after row {row} (from 0). Fill the "
-            "gap, or split the signal there: gaps='split'. If it was not sampled evenly, resample it, for example "
-            "with numpy.interp.",
+            f"gap, or split the signal there: {option('gaps', 'split')}. If it was not sampled evenly, resample it, "
+            "for example with numpy.interp.",
         )
     return gap
 

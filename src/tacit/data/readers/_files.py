@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,10 +19,22 @@ from tacit._config import to_json
 from tacit.data.cache import filled
 from tacit.data.findings import Labels
 from tacit.data.storage import Arena, content_digest
+from tacit.data.threads import ahead
 from tacit.errors import DataError
 from tacit.types import Array, Episode, Spec
 
-__all__ = ["FileStorage", "Found", "find", "listed", "unacted"]
+__all__ = ["ADVICE", "FileStorage", "Found", "find", "listed", "option", "sound", "unacted"]
+
+NAMED = 5
+"""How many broken files are named."""
+
+
+def option(name: str, value: object) -> str:
+    """How to give a reader an option, for errors to say."""
+    return f"{name}={value!r}, or on the command line: tacit data convert SOURCE DATASET --set {name}={value}"
+
+
+ADVICE = f"Replace the file, take it away, or skip such files with {option('on_error', 'skip')}."
 
 
 @dataclass(frozen=True)
@@ -100,6 +113,35 @@ def find(path: Path, suffixes: Collection[str], kind: str) -> Found:
         )
     where = {name: number for number, name in enumerate(classes)}
     return Found(path, tuple(files), classes, np.array([where[folder] for folder in folders], dtype=np.int64))
+
+
+def sound(found: Found, kind: str, decode: Callable[[Path], object]) -> Found:
+    """Without the files that cannot be read, which a warning counts and names.
+
+    Args:
+        found: What there is.
+        kind: What the files are, in the plural.
+        decode: Reads one, and raises ValueError if it cannot be read.
+
+    Raises:
+        DataError: if none can be read.
+    """
+
+    def problem(file: Path) -> str:
+        try:
+            decode(file)
+        except ValueError as error:
+            return f"{file}: {error}"
+        return ""
+
+    problems = list(ahead(problem, found.files))
+    broken = [text for text in problems if text]
+    if len(broken) == len(problems):
+        raise DataError(f"none of the {len(broken)} {kind} in {found.path} can be read. {broken[0]}")
+    if broken:
+        named = " ".join(broken[:NAMED]) + (" ..." if len(broken) > NAMED else "")
+        warnings.warn(f"skipped {len(broken)} of {len(problems)} {kind} in {found.path}. {named}", stacklevel=5)
+    return found.keep([index for index, text in enumerate(problems) if not text])
 
 
 def unacted(length: int) -> npt.NDArray[np.float32]:

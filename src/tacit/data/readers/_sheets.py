@@ -152,7 +152,7 @@ def _numbers(file: Path, name: str, column: pa.ChunkedArray, guessed: bool) -> n
         return np.asarray(pc.cast(column, pa.float64()).to_numpy(), np.float64)
     cells = column.to_pylist()
     row = next((row for row, cell in enumerate(cells) if cell is not None and not _is_number(str(cell))), 0)
-    advice = " If it is no part of the signal, say which columns are: columns=(...)." if guessed else ""
+    advice = " If it is no part of the signal, say which columns are: columns=('a', 'b')." if guessed else ""
     raise Defect(file, None, name, f"expected numbers; row {row} (from 0) holds {cells[row]!r}.{advice}")
 
 

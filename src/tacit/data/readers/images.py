@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,19 +12,16 @@ import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from tacit.data.findings import Defect
-from tacit.data.readers._files import FileStorage, Found, find, listed, unacted
+from tacit.data.readers._files import ADVICE, FileStorage, Found, find, listed, option, sound, unacted
 from tacit.data.readers._frames import check_frames, fitted, grey, wanted_size
 from tacit.data.storage import Storage
-from tacit.data.threads import ahead
-from tacit.errors import ConfigError, DataError
+from tacit.errors import ConfigError
 from tacit.types import Episode, Modality, Spec
 
 __all__ = ["Images"]
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff"})
 KINDS = ("PNG", "JPEG", "BMP", "WEBP", "TIFF")  # Pillow knows more, some of which run programs
-ADVICE = "Replace the file, take it away, or skip such files with on_error='skip'."
-NAMED = 5
 
 
 @dataclass(frozen=True)
@@ -61,7 +57,7 @@ class Images:
         """Find the pictures. Raises DataError if there is none, or naming the first one if it cannot be read."""
         found = find(path, SUFFIXES, "pictures")
         if self.on_error == "skip":
-            found = self._sound(found)
+            found = sound(found, "pictures", lambda file: decode(file, wanted_size(self.size), self.channels))
         size = wanted_size(self.size)
         if size is None:
             try:
@@ -69,25 +65,6 @@ class Images:
             except ValueError as error:
                 raise Defect(found.files[0], 0, "pixels", f"{error} {ADVICE}") from error
         return _Pictures(found, self, Spec({"pixels": Modality("pixels", (self.channels, *size))}))
-
-    def _sound(self, found: Found) -> Found:
-        """Without the files that cannot be read."""
-
-        def problem(file: Path) -> str:
-            try:
-                decode(file, wanted_size(self.size), self.channels)
-            except ValueError as error:
-                return f"{file}: {error}"
-            return ""
-
-        problems = list(ahead(problem, found.files))
-        broken = [text for text in problems if text]
-        if len(broken) == len(problems):
-            raise DataError(f"none of the {len(broken)} pictures in {found.path} can be read. {broken[0]}")
-        if broken:
-            named = " ".join(broken[:NAMED]) + (" ..." if len(broken) > NAMED else "")
-            warnings.warn(f"skipped {len(broken)} of {len(problems)} pictures in {found.path}. {named}", stacklevel=4)
-        return found.keep([index for index, text in enumerate(problems) if not text])
 
 
 class _Pictures(FileStorage):
@@ -112,7 +89,7 @@ class _Pictures(FileStorage):
                 index,
                 "pixels",
                 f"expected a picture of {shape[2]} x {shape[1]}, like the first one; got {picture.shape[2]} x "
-                f"{picture.shape[1]}. Say how large all are to be, for example size=64.",
+                f"{picture.shape[1]}. Say how large all are to be, for example {option('size', 64)}.",
             )
         return Episode(
             observation=dict.fromkeys(modalities, picture[None]),

@@ -61,6 +61,10 @@ class Signals:
         if self.gaps not in ("refuse", "split"):
             raise ConfigError(f"gaps is 'refuse' or 'split'; got {self.gaps!r}.")
 
+    def files(self, path: Path) -> list[Path]:
+        """The signals at or under ``path``."""
+        return listed(path, SUFFIXES)
+
     def recognises(self, path: Path) -> bool:
         """Whether there are such files at or under ``path``."""
         return bool(listed(path, SUFFIXES))
@@ -79,7 +83,8 @@ class Signals:
                     None,
                     "columns",
                     f"expected {', '.join(first.names)}, like {found.files[0].name}; got {', '.join(sheet.names)}. "
-                    "Say which all files have: columns=(...).",
+                    "Say which all files have: columns=('a', 'b'), or on the command line: tacit data convert SOURCE "
+                    """DATASET --set 'columns=["a", "b"]'.""",
                 )
             found_here, clock = stretches(file, sheet, self.rate, self.gaps == "split")
             parts += [(number, start, stop) for start, stop in found_here]

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import repeat
 from pathlib import Path
+from typing import Literal
 
 import av
 import numpy as np
@@ -14,7 +15,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from tacit.data.findings import Defect
-from tacit.data.readers._files import FileStorage, Found, find, listed, unacted
+from tacit.data.readers._files import ADVICE, FileStorage, Found, find, listed, option, sound, unacted
 from tacit.data.readers._frames import check_frames, fitted, grey, wanted_size
 from tacit.data.storage import Storage
 from tacit.errors import ConfigError
@@ -42,16 +43,25 @@ class Videos:
             as it can be, and resized (bicubic, antialiased). None: all films have the same size already.
         fps: Observations a second, whatever the films have. None: what all of them have on average.
         channels: 3 for colour, 1 for grey (ITU-R 601 luma).
+        on_error: ``raise`` a DataError at a film that cannot be read, or ``skip`` such films with a warning that
+            counts and names them; then every film is decoded once when the folder is opened.
     """
 
     size: int | tuple[int, int] | None = None
     fps: float | None = None
     channels: int = 3
+    on_error: Literal["raise", "skip"] = "raise"
 
     def __post_init__(self) -> None:
         check_frames(self.size, self.channels)
         if self.fps is not None and not (np.isfinite(self.fps) and self.fps > 0):
             raise ConfigError(f"fps is a positive number of observations a second; got {self.fps}.")
+        if self.on_error not in ("raise", "skip"):
+            raise ConfigError(f"on_error is 'raise' or 'skip'; got {self.on_error!r}.")
+
+    def files(self, path: Path) -> list[Path]:
+        """The films at or under ``path``."""
+        return listed(path, SUFFIXES)
 
     def recognises(self, path: Path) -> bool:
         """Whether there are films at or under ``path``."""
@@ -60,32 +70,41 @@ class Videos:
     def open(self, path: Path) -> Storage:
         """Find the films and read the times of their frames. Raises DataError naming one that has no frames."""
         found = find(path, SUFFIXES, "films")
+        if self.on_error == "skip":
+            found = sound(found, "films", self._decode)
         films = []
         for index, file in enumerate(found.files):
             try:
                 films.append(timed(file))
             except ValueError as error:
-                raise Defect(file, index, "pixels", str(error)) from error
+                raise Defect(file, index, "pixels", f"{error} {ADVICE}") from error
         fps = self.fps or self._rate(found, films)
         size = wanted_size(self.size)
         if size is None:
             try:
                 size = next(shown(found.files[0], films[0], fps, None)).shape[:2]
             except ValueError as error:
-                raise Defect(found.files[0], 0, "pixels", str(error)) from error
+                raise Defect(found.files[0], 0, "pixels", f"{error} {ADVICE}") from error
         spec = Spec({"pixels": Modality("pixels", (self.channels, *size))}, fps=fps)
         return _Films(found, self, spec, films)
+
+    def _decode(self, file: Path) -> None:
+        """Read a film to its end."""
+        film = timed(file)
+        for _ in shown(file, film, self.fps or film.rate, None):
+            pass
 
     def _rate(self, found: Found, films: list[Timed]) -> float:
         """The rate of all films."""
         for index, film in enumerate(films):
             if abs(film.rate - films[0].rate) > ALIKE * films[0].rate:
+                least = min(film.rate, films[0].rate)
                 raise Defect(
                     found.files[index],
                     index,
                     "fps",
                     f"expected {films[0].rate:g} frames a second, like {found.files[0].name}; got {film.rate:g}. "
-                    f"Say how many there are to be, for example fps={min(film.rate, films[0].rate):g}.",
+                    f"Say how many there are to be, for example {option('fps', float(f'{least:g}'))}.",
                 )
         return films[0].rate
 
@@ -128,13 +147,18 @@ class _Films(FileStorage):
         try:
             for place, picture in zip(pixels, shown(file, film, self.spec.fps, self._size), strict=True):
                 if picture.shape[:2] != (height, width):
-                    raise ValueError(
+                    raise Defect(
+                        file,
+                        index,
+                        "pixels",
                         f"expected frames of {width} x {height}, like the first film; got {picture.shape[1]} x "
-                        f"{picture.shape[0]}. Say how large all are to be, for example size=64."
+                        f"{picture.shape[0]}. Say how large all are to be, for example {option('size', 64)}.",
                     )
                 place[:] = grey(picture) if channels == 1 else np.moveaxis(picture, -1, 0)
+        except Defect:
+            raise
         except ValueError as error:
-            raise Defect(file, index, "pixels", str(error)) from error
+            raise Defect(file, index, "pixels", f"{error} {ADVICE}") from error
         return Episode(
             observation=dict.fromkeys(modalities, pixels),
             action=unacted(len(pixels)),

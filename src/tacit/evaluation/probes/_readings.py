@@ -191,4 +191,5 @@ def _share(hits: npt.NDArray[np.bool_]) -> float:
 
 
 def _percent(estimate: Estimate) -> str:
-    return f"{100 * estimate.mean:.1f} % [{100 * estimate.low:.1f}, {100 * estimate.high:.1f}]"
+    interval = f"{100 * estimate.low:.1f}, {100 * estimate.high:.1f}" if estimate.n > 1 else "no interval"
+    return f"{100 * estimate.mean:.1f} % [{interval}]"
