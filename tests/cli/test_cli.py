@@ -195,7 +195,7 @@ def test_a_run_without_an_agent_says_what_to_do(
     assert run("train", str(rooms), "--to", str(tmp_path / "world"), *LIGHT) == 0
     shutil.rmtree(tmp_path / "world" / "agent")
     assert run("plan", str(tmp_path / "world"), "--env", "two_rooms") == 1
-    assert "Give its command again" in capsys.readouterr().err
+    assert "Its command goes on from there" in capsys.readouterr().err
 
 
 @pytest.mark.filterwarnings("default:skipped")

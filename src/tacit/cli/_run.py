@@ -166,21 +166,18 @@ def agent_of(run: Path, device: str) -> Any:
     Raises:
         CheckpointError: if the run has none, saying what to do.
     """
+    from tacit import recipes
     from tacit.agent import Agent
 
-    record = Run.load(run)
-    if not (run / "agent").exists():
-        from tacit import recipes
-
-        if not issubclass(recipes.load(record.recipe), recipes.AgentRecipe):
-            raise CheckpointError(
-                f"{run} is a run of {record.recipe}, which learns to see and has no agent. Let one look with it: tacit "
-                f"train DATASET --recipe two_rooms --set encoder={run} --to RUN"
-            )
-        raise CheckpointError(
-            f"{run} has no agent yet: its training was interrupted. Give its command again, which goes on."
-        )
-    return Agent.load(run / "agent", device)
+    if (run / "agent").exists():
+        return Agent.load(run / "agent", device)
+    recipe = Run.load(run).recipe
+    if issubclass(recipes.load(recipe), recipes.AgentRecipe):
+        raise CheckpointError(f"{run} has no agent yet: its training was interrupted. Its command goes on from there.")
+    raise CheckpointError(
+        f"{run} is a run of {recipe}, which learns to see and has no agent. Let one look with it: tacit train DATASET "
+        f"--recipe two_rooms --set encoder={run} --to RUN"
+    )
 
 
 def _world(env: str) -> str:
