@@ -65,7 +65,7 @@ class WorldModel(Dynamics):
         if chosen.get("predictor", "mlp") != "transformer":
             chosen = {name: value for name, value in chosen.items() if name in overrides or name not in TRANSFORMER}
         pixels = {name: m.shape for name, m in spec.modalities.items() if m.kind == "pixels"}
-        if size == "base" and pixels and "perception" not in overrides:
+        if size == "base" and pixels and chosen.get("perception") is None:
             large = max(max(shape[1:]) for shape in pixels.values()) > 112
             chosen = {"patch": 14 if large else 8, **chosen}
             chosen["encoders"] = {**dict.fromkeys(pixels, "vit"), **overrides.get("encoders", {})}
