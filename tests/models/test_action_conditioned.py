@@ -3,6 +3,7 @@
 import dataclasses
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch.nn import functional as F
@@ -313,3 +314,14 @@ def test_health_is_that_of_what_varies_at_a_place() -> None:
     same = seen.observation["pixels"][:1, :1].expand(2, 4, -1, -1, -1)
     still = dataclasses.replace(seen, observation={"pixels": same})
     assert model.telling(still, model.forecast(still)).std(dim=(0, 1)).max() < 1e-5
+
+
+@pytest.mark.filterwarnings("ignore::tacit.training.CollapseWarning")
+@pytest.mark.parametrize(("tune", "warned"), [("frozen", False), ("all", True)])
+def test_only_an_encoder_that_learns_is_said_to_collapse(tune: str, warned: bool, tmp_path: Path) -> None:
+    same = np.zeros((6, 3, 16, 16), np.uint8)
+    actions = np.random.default_rng(0).uniform(-1, 1, (5, 2)).astype(np.float32)
+    episodes = tc.data.from_episodes([tc.Episode({"pixels": same}, actions)] * 2, WORLD)
+    clips, how = episodes.clips(3), {"steps": 103, "seed": 0, "batch_size": 2, "log_every": 1}
+    report = tc.train(conditioned(tune=tune), Prediction(), clips, to=tmp_path, **how)
+    assert any("warning" in row for row in report.log) == warned

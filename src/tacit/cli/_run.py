@@ -137,7 +137,7 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def _shown(options: Mapping[str, Any], name: str) -> str:
-    return json.dumps(options[name]) if name in options else "set"
+    return json.dumps(options[name]) if name in options else "unset"
 
 
 def other_world(run: Path, env: str) -> str:

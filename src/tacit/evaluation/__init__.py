@@ -28,6 +28,7 @@ __getattr__, __dir__, __all__ = lazy(
                 "sections",
                 "statistics",
                 "surprising",
+                "tasks",
             )
             for name in exports(f"{__name__}.{module}")
         },

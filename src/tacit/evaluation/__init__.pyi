@@ -3,8 +3,6 @@
 from tacit.evaluation.acting import ClosedLoop as ClosedLoop
 from tacit.evaluation.acting import Privileged as Privileged
 from tacit.evaluation.acting import closed_loop as closed_loop
-from tacit.evaluation.acting import held_out_tasks as held_out_tasks
-from tacit.evaluation.acting import reached_tasks as reached_tasks
 from tacit.evaluation.baselines import Raw as Raw
 from tacit.evaluation.baselines import floors as floors
 from tacit.evaluation.baselines import untrained as untrained
@@ -89,5 +87,7 @@ from tacit.evaluation.surprising import Detection as Detection
 from tacit.evaluation.surprising import Surprise as Surprise
 from tacit.evaluation.surprising import detection as detection
 from tacit.evaluation.surprising import surprise as surprise
+from tacit.evaluation.tasks import held_out_tasks as held_out_tasks
+from tacit.evaluation.tasks import reached_tasks as reached_tasks
 
 __all__: list[str]

@@ -7,7 +7,6 @@ nothing else: no state, no distance, no success. It acts until the step budget i
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
@@ -19,12 +18,13 @@ from torch import Tensor
 from tacit._check import require_goals
 from tacit._progress import track
 from tacit.agent import Agent, AgentState
-from tacit.collection import Policy
 from tacit.errors import ConfigError, SpecError
+from tacit.evaluation._states import copied, rows_of
 from tacit.evaluation.statistics import Rate, wilson
+from tacit.evaluation.tasks import held_out_tasks, require_open
 from tacit.types import Actor, Box, GoalEnvironment, Observation, State, TaskRules, Tasks
 
-__all__ = ["ClosedLoop", "Privileged", "closed_loop", "held_out_tasks", "reached_tasks"]
+__all__ = ["ClosedLoop", "Privileged", "closed_loop"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -137,13 +137,13 @@ def closed_loop(
     if tasks is None:
         tasks, refused = held_out_tasks(env, episodes, seed)
     else:
-        _require_open(env, tasks)
+        require_open(env, tasks)
         episodes, refused = len(tasks), 0
     size = min(batch or episodes, episodes)
     runs = []
     for first in range(0, episodes, size):
         part = slice(first, min(first + size, episodes))
-        start, goal = _rows(tasks.start, part), _rows(tasks.goal, part)
+        start, goal = rows_of(tasks.start, part), rows_of(tasks.goal, part)
         runs.append(_pursue(actor, env, start, goal, seed + first, follow, 0 if first else film, progress))
     distances = np.concatenate([np.stack(run.distances, axis=1) for run in runs])
     inside = distances <= env.rules.radius
@@ -176,67 +176,6 @@ def closed_loop(
     )
 
 
-def held_out_tasks(env: GoalEnvironment, count: int, seed: int) -> tuple[Tasks, int]:
-    """``count`` tasks that are not solved at their start, and how many drawn ones had to be replaced.
-
-    Raises:
-        ConfigError: if most of what the environment draws is already solved.
-    """
-    return _unsolved(env, count, seed, env.tasks)
-
-
-def reached_tasks(env: GoalEnvironment, policy: Policy, count: int, steps: int, seed: int) -> Tasks:
-    """``count`` tasks whose goals lie within reach: where ``policy`` comes from its start in so many steps.
-
-    The starts are the policy's own, and none is solved there; an episode that ends before gives no task. DINO-WM,
-    LeWorldModel and others draw goals like this, from recorded episodes.
-
-    Raises:
-        ConfigError: if the policy seldom gets further than the radius.
-    """
-
-    def draw(missing: int, seed: int) -> Tasks:
-        env.begin(env.tasks(missing, seed).start)  # the batch takes its size
-        seeds = [int(one) for one in np.random.SeedSequence(seed).generate_state(missing)]
-        observation, act = policy(env, seeds, steps)
-        start, lasting = _copied(env.state()), np.ones(missing, np.bool_)
-        for step in range(steps):
-            transition = env.step(act(step, observation))
-            observation = transition.observation
-            lasting &= ~(transition.terminated | transition.truncated)
-        return Tasks(_rows(start, lasting), _rows(_copied(env.state()), lasting))
-
-    return _unsolved(env, count, seed, draw)[0]
-
-
-def _unsolved(env: GoalEnvironment, count: int, seed: int, draw: Callable[[int, int], Tasks]) -> tuple[Tasks, int]:
-    """``count`` tasks that are not solved at their start, and how many drawn ones had to be replaced."""
-    kept: list[Tasks] = []
-    missing, refused = count, 0
-    for attempt in range(20):
-        again = int(np.random.SeedSequence([seed, attempt]).generate_state(1)[0])
-        drawn = draw(missing, again if attempt else seed)
-        open_ = env.distance(drawn.start, drawn.goal) > env.rules.radius
-        kept.append(Tasks(_rows(drawn.start, open_), _rows(drawn.goal, open_)))
-        missing, refused = missing - int(open_.sum()), refused + int((~open_).sum())
-        if not missing:
-            return Tasks(_concatenate([t.start for t in kept]), _concatenate([t.goal for t in kept])), refused
-    raise ConfigError(
-        f"{count} tasks were asked for, but {refused} of those drawn are solved at their start "
-        f"(within {env.rules.radius} {env.rules.unit}); draw goals further away or make the radius smaller."
-    )
-
-
-def _require_open(env: GoalEnvironment, tasks: Tasks) -> None:
-    """Tasks, none of them solved at its start."""
-    solved = int((env.distance(tasks.start, tasks.goal) <= env.rules.radius).sum())
-    if solved or not len(tasks):
-        raise ConfigError(
-            f"closed_loop needs tasks that are not solved at their start; got {len(tasks)}, {solved} of them "
-            f"within {env.rules.radius} {env.rules.unit} of their goal."
-        )
-
-
 def _pursue(
     actor: Actor,
     env: GoalEnvironment,
@@ -250,7 +189,7 @@ def _pursue(
     privileged, pixels = isinstance(actor, Privileged), _pixels(env)
     shown = env.begin(goal)
     run = _Run(_label(env, follow), np.array(shown[pixels][:film], np.uint8) if film and pixels else None)
-    target = _copied(goal) if privileged else _seen(env, shown)
+    target = copied(goal) if privileged else _seen(env, shown)
     observation = env.begin(start)
     distance = env.distance(env.state(), goal)
     ended = np.zeros(len(distance), np.bool_)
@@ -263,7 +202,7 @@ def _pursue(
             run.frames.append(np.array(observation[pixels][:film], np.uint8))
         if step == env.rules.budget:
             continue  # what the last action led to is only looked at
-        sight = _copied(env.state()) if privileged else _seen(env, observation)
+        sight = copied(env.state()) if privileged else _seen(env, observation)
         before, began = state, perf_counter()
         action, verdict, state = actor.act(before, sight)
         run.seconds.append(perf_counter() - began)
@@ -282,7 +221,7 @@ def _pursue(
 def _led(actor: Agent, env: GoalEnvironment, rows: Tensor, step: int, follow: str) -> list[tuple[int, Floats]]:
     """Where plans ``[k, rows, A]`` would lead from the current states, if that can be followed."""
     raw = rows.repeat_interleave(actor.frameskip if actor.hold else 1, dim=1).cpu().numpy()
-    states = env.simulate(_rows(env.state(), slice(0, len(raw))), raw.astype(np.float32))
+    states = env.simulate(rows_of(env.state(), slice(0, len(raw))), raw.astype(np.float32))
     return [(step, np.array(states[follow], np.float64))] if follow in states else []
 
 
@@ -309,10 +248,6 @@ def _seen(env: GoalEnvironment, observation: Observation) -> Observation:
     return {name: np.array(observation[name]) for name in env.spec.modalities}
 
 
-def _copied(state: State) -> State:
-    return {name: np.array(values) for name, values in state.items()}
-
-
 def _label(env: GoalEnvironment, name: str) -> Floats:
     labels = env.labels()
     return np.array(labels[name], np.float64) if name in labels else np.empty((0, 0))
@@ -320,14 +255,6 @@ def _label(env: GoalEnvironment, name: str) -> Floats:
 
 def _pixels(env: GoalEnvironment) -> str | None:
     return next((name for name, modality in env.spec.modalities.items() if modality.kind == "pixels"), None)
-
-
-def _rows(state: State, rows: slice | npt.NDArray[np.bool_]) -> State:
-    return {name: values[rows] for name, values in state.items()}
-
-
-def _concatenate(states: list[State]) -> State:
-    return {name: np.concatenate([state[name] for state in states]) for name in states[0]}
 
 
 def _joined(parts: list[list[Any]]) -> Any:

@@ -10,8 +10,8 @@ import numpy.typing as npt
 from tacit.agent import Agent
 from tacit.errors import PlanningError
 from tacit.evaluation._drawing import BLUE, GREY, ORANGE, canvas, image, png
-from tacit.evaluation.acting import held_out_tasks
 from tacit.evaluation.pictures import Picture
+from tacit.evaluation.tasks import held_out_tasks
 from tacit.types import GoalEnvironment, Plan
 
 __all__ = ["Decision", "decide"]

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from tacit.errors import ConfigError
 from tacit.evaluation._latents import clip_latents, drawn, frozen
-from tacit.evaluation.acting import held_out_tasks
 from tacit.evaluation.statistics import Estimate, bootstrap, rank_correlation
+from tacit.evaluation.tasks import held_out_tasks
 from tacit.types import Box, Cost, GoalEnvironment
 
 if TYPE_CHECKING:

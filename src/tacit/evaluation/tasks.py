@@ -1,0 +1,79 @@
+"""Held-out tasks: starts and goals that nothing was trained on, none of them solved at its start."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from tacit.collection import Policy
+from tacit.errors import ConfigError
+from tacit.evaluation._states import concatenated, copied, rows_of
+from tacit.types import GoalEnvironment, Tasks
+
+__all__ = ["held_out_tasks", "reached_tasks"]
+
+
+def held_out_tasks(env: GoalEnvironment, count: int, seed: int) -> tuple[Tasks, int]:
+    """``count`` tasks that are not solved at their start, and how many drawn ones had to be replaced.
+
+    Raises:
+        ConfigError: if most of what the environment draws is already solved.
+    """
+    return _unsolved(env, count, seed, env.tasks)
+
+
+def reached_tasks(env: GoalEnvironment, policy: Policy, count: int, steps: int, seed: int) -> Tasks:
+    """``count`` tasks whose goals lie within reach: where ``policy`` comes from its start in so many steps.
+
+    The starts are the policy's own, and none is solved there; an episode that ends before gives no task. DINO-WM,
+    LeWorldModel and others draw goals like this, from recorded episodes.
+
+    Raises:
+        ConfigError: if the policy seldom gets further than the radius.
+    """
+
+    def draw(missing: int, seed: int) -> Tasks:
+        env.begin(env.tasks(missing, seed).start)  # the batch takes its size
+        seeds = [int(one) for one in np.random.SeedSequence(seed).generate_state(missing)]
+        observation, act = policy(env, seeds, steps)
+        start, lasting = copied(env.state()), np.ones(missing, np.bool_)
+        for step in range(steps):
+            transition = env.step(act(step, observation))
+            observation = transition.observation
+            lasting &= ~(transition.terminated | transition.truncated)
+        return Tasks(rows_of(start, lasting), rows_of(copied(env.state()), lasting))
+
+    return _unsolved(env, count, seed, draw)[0]
+
+
+def _unsolved(env: GoalEnvironment, count: int, seed: int, draw: Callable[[int, int], Tasks]) -> tuple[Tasks, int]:
+    """``count`` tasks that are not solved at their start, and how many drawn ones had to be replaced."""
+    kept: list[Tasks] = []
+    missing, refused = count, 0
+    for attempt in range(20):
+        again = int(np.random.SeedSequence([seed, attempt]).generate_state(1)[0])
+        drawn = draw(missing, again if attempt else seed)
+        open_ = env.distance(drawn.start, drawn.goal) > env.rules.radius
+        kept.append(Tasks(rows_of(drawn.start, open_), rows_of(drawn.goal, open_)))
+        missing, refused = missing - int(open_.sum()), refused + int((~open_).sum())
+        if not missing:
+            return Tasks(concatenated([t.start for t in kept]), concatenated([t.goal for t in kept])), refused
+    raise ConfigError(
+        f"{count} tasks were asked for, but {refused} of those drawn are solved at their start "
+        f"(within {env.rules.radius} {env.rules.unit}); draw goals further away or make the radius smaller."
+    )
+
+
+def require_open(env: GoalEnvironment, tasks: Tasks) -> None:
+    """Refuse tasks of which some are solved at their start, or none at all.
+
+    Raises:
+        ConfigError: saying how many.
+    """
+    solved = int((env.distance(tasks.start, tasks.goal) <= env.rules.radius).sum())
+    if solved or not len(tasks):
+        raise ConfigError(
+            f"closed_loop needs tasks that are not solved at their start; got {len(tasks)}, {solved} of them "
+            f"within {env.rules.radius} {env.rules.unit} of their goal."
+        )
