@@ -40,6 +40,8 @@ def test_the_overview_names_every_verb(capsys: pytest.CaptureFixture[str]) -> No
     (("train", "nowhere", "--set", "training.lrr=1", "--to", "x"), 1, "Did you mean 'lr'?"),
     (("train", "nowhere", "--set", "training.lrr=1", "--set", "steps=2", "--to", "x"), 1, "Did you mean 'lr'?"),
     (("train", "nowhere", "--set", "lr", "--to", "x"), 1, "NAME=VALUE"),
+    (("train", "nowhere", "--steps", "0", "--to", "x"), 1, "steps >= 1"),
+    (("train", "nowhere", "--set", "training.keep=[9]", "--steps", "3", "--to", "x"), 1, "keep names step 9"),
     (("collect", "two_rooms", "--episodes", "1", "--to", "/proc/nowhere/x"), 1, "/proc"),
     (("collect", "gymnasium:Pendulm-v1", "--to", "x"), 1, "Pendulum"),
     (("probe", "nowhere"), 1, "run.json"),

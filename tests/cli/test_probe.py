@@ -169,6 +169,7 @@ def test_what_cannot_be_imagined_is_left_out_with_a_word(tmp_path: Path, capsys:
     (("model", "--probe", "linaer"), "Did you mean 'linear'?"),
     (("model", "--tokens"), "--tokens and --data are of a run"),
     (("run", "--shots", "1"), "need an embedding"),
+    (("model", "--target", "shade", "--probe", "linear", "--shots", "1", "1000"), "Ask for fewer shots"),
     (("model", "--beside", "of_stranger"), "another dataset"),
     (("nowhere",), "run.json"),
 ])  # fmt: skip
@@ -180,7 +181,9 @@ def test_what_is_wrong_is_said(
         tc.evaluation.embed(model, pictures(4, seed=2), place / "of_stranger")
     named = [place / word if word in ("model", "run", "nowhere", "of_stranger") else word for word in words]
     assert run("probe", *named, "--device", "cpu") == 1
-    assert message in " ".join(capsys.readouterr().err.split())
+    said = capsys.readouterr()
+    assert message in " ".join(said.err.split())
+    assert said.out == ""  # refused before anything was read
 
 
 def test_options_of_a_probe_are_set_by_name(place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -97,11 +97,9 @@ def _embedding(
         split = first.header.split or ev.Split(0.9, 0)
         name = other.header.source if other.header.source not in found else path.name
         found[name] = _apart(other.features.split(split.fraction, split.seed))
+    few = _few(found, target, probe, shots, seed, device) if shots else {}  # may want more than there is
     results = _read(found, target, probe, seed, device)
-    entries: dict[str, dict[str, Any]] = {name: _entry(readings) for name, readings in results.items()}
-    for name, readings in results.items():
-        if shots and isinstance(readings["constant"], ev.probes.ClassReading):
-            entries[name]["few_labels"] = _few(found, probe, name, shots, seed, device)
+    entries = {name: {**_entry(readings), **few.get(name, {})} for name, readings in results.items()}
     record = ev.new_record(
         "probe",
         seeds={"probe": seed},
@@ -121,21 +119,30 @@ def _apart(parts: tuple[Features, Features]) -> tuple[Features, Features]:
 
 def _few(
     found: dict[str, tuple[Features, Features]],
+    target: tuple[str, ...],
     probe: Probe,
-    target: str,
     shots: tuple[int, ...],
     seed: int,
     device: str,
-) -> dict[str, Any]:
-    """Accuracy after a few labels, of each source."""
+) -> dict[str, dict[str, Any]]:
+    """Accuracy after a few labels of each class that varies, by target and source."""
     import tacit as tc
 
-    results = {}
-    for kind, (fit, test) in found.items():
-        results[kind] = tc.evaluation.low_shot(probe, fit, test, target, shots=shots, seed=seed, device=device)
-        for one in results[kind]:
-            print(f"{target:<12} {kind:<10} {one.shots:>4} labels a class  {one.accuracy} over {len(one.draws)} draws")
-    return {kind: tc.evaluation.plain(some) for kind, some in results.items()}
+    ev = tc.evaluation
+    entries: dict[str, dict[str, Any]] = {}
+    first, _ = next(iter(found.values()))
+    for name in _targets(first, target, probe):
+        truth = first.target(name)
+        if not ev.probes.is_class(truth) or (truth == truth[:1]).all():
+            continue
+        entries[name] = {"few_labels": {}}
+        for kind, (fit, test) in found.items():
+            results = ev.low_shot(probe, fit, test, name, shots=shots, seed=seed, device=device)
+            entries[name]["few_labels"][kind] = ev.plain(results)
+            for one in results:
+                count = f"{one.shots:>4} labels a class"
+                print(f"{name:<12} {kind:<10} {count}  {one.accuracy} over {len(one.draws)} draws")
+    return entries
 
 
 def _run(
@@ -201,7 +208,7 @@ def _read(
 
     fit, _ = next(iter(found.values()))
     results = {}
-    for name in target or tuple(name for name, values in fit.targets.items() if probe.suits(values)):
+    for name in _targets(fit, target, probe):
         try:
             results[name] = tc.evaluation.readings(found, name, probe, seed=seed, device=device)
         except tc.evaluation.probes.Unvarying:
@@ -212,6 +219,11 @@ def _read(
         for kind, reading in results[name].items():
             print(f"{name:<12} {kind:<10} {reading.probe:<9} {reading}")
     return results
+
+
+def _targets(fit: Features, target: tuple[str, ...], probe: Probe) -> tuple[str, ...]:
+    """Those that were named, or all that suit the probe."""
+    return target or tuple(name for name, values in fit.targets.items() if probe.suits(values))
 
 
 def _entry(readings: dict[str, Reading]) -> dict[str, Any]:

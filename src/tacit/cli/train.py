@@ -43,16 +43,16 @@ def train(
 
     changed = {**options(set), **({} if steps is None else {"steps": steps})}
     method = tc.recipes.load(recipe)().with_options(changed)
+    method.training.check(method.steps)
     episodes = tc.data.open(data)
-    run = Run(recipe, str(data), episodes.hash(), seed, options=to_json(method), start=str(start or ""))
-    place = chosen(device)
-    fit_on, held_out = episodes.split(run.fraction, seed=run.split_seed)
     model = method.build_model(episodes.spec, seed)
+    method.check(model)  # before the recordings are read through, and before anything is written
     if start is not None:
         tc.checkpoint.start_from(model, start)
-    model.to(place)
-    method.check(model)
-    run.begin(to)  # only now: what does not fit leaves nothing behind
+    model.to(chosen(device))
+    run = Run(recipe, str(data), episodes.hash(), seed, options=to_json(method), start=str(start or ""))
+    fit_on, held_out = episodes.split(run.fraction, seed=run.split_seed)
+    run.begin(to)
     print(f"{len(fit_on)} episodes to train on, {len(held_out)} held out")
     method.train(model, fit_on, seed=seed, to=to, progress=True)
     if isinstance(method, tc.recipes.AgentRecipe):

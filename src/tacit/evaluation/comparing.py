@@ -94,6 +94,7 @@ def low_shot(
         raise DataError(f"few labels are drawn of each class, and {target!r} is a quantity.")
     if not shots or min(shots) < 1 or draws < 1:
         raise ConfigError(f"shots and draws are at least 1; got {tuple(shots)} and {draws}.")
+    few_labels(truth[:, 0], fit.episode, max(shots), max(shots) if probe.chooses else 0, seed)  # refused, if any is
     results = []
     for count in shots:
         scores = []

@@ -119,13 +119,14 @@ class Recipe:
         total: Objective = _weighted(self.objective, objectives.load)
         return total
 
-    def check(self, model: Any) -> None:  # noqa: ARG002 - a recipe may look at it
+    def check(self, model: Any) -> None:
         """Refuse before a training what cannot be used in it or after it.
 
         Raises:
             ConfigError: if a part is unknown or does not fit, saying what to put in its place.
         """
-        self.build_objective()
+        self.build_objective().check(model.gives)
+        self.transforms(model)
 
     def clips(self, episodes: Episodes, model: Model) -> Clips:
         """The training windows of some episodes, of the modalities that the model sees."""

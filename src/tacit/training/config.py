@@ -95,6 +95,18 @@ class TrainingConfig:
         if self.threads is not None:
             _within("threads", self.threads, 1, math.inf)
 
+    def check(self, steps: int) -> None:
+        """Refuse a number of steps that these options do not go with.
+
+        Raises:
+            ConfigError: if there is no step, or a model is to be kept after the last.
+        """
+        if steps < 1:
+            raise ConfigError(f"a training needs steps >= 1; got {steps}.")
+        late = [step for step in self.keep if step > steps]
+        if late:
+            raise ConfigError(f"keep names step {late[0]}, and the training ends after {steps}. Leave it out.")
+
     def rate(self, step: int, steps: int) -> float:
         """The learning rate of ``step`` in a training of ``steps``."""
         return self.lr * rate(

@@ -280,8 +280,9 @@ def _check(
     seed: int,
     config: TrainingConfig,
 ) -> None:
-    if steps < 1 or seed < 0:
-        raise ConfigError(f"a training needs steps >= 1 and seed >= 0; got {steps} and {seed}.")
+    if seed < 0:
+        raise ConfigError(f"a training needs seed >= 0; got {seed}.")
+    config.check(steps)
     if not isinstance(clips, Clips):
         raise ConfigError(f"train takes clips, episodes.clips(length); got {type(clips).__name__}.")
     objective.check(model.gives)
@@ -296,9 +297,6 @@ def _check(
             f"the model takes frameskip={model.frameskip}, the clips have frameskip={clips.frameskip}. "
             "Make them alike: episodes.clips(length, frameskip=model.frameskip)."
         )
-    late = [step for step in config.keep if step > steps]
-    if late:
-        raise ConfigError(f"keep names step {late[0]}, and the training ends after {steps}. Leave it out.")
     if config.batch_size % world_size():
         raise ConfigError(f"batch_size={config.batch_size} does not divide over {world_size()} processes.")
     for transform in transforms:

@@ -18,7 +18,7 @@ from tacit.evaluation.extraction import Features
 from tacit.evaluation.probes._readings import Reading, class_reading, quantity_reading
 from tacit.types import Array
 
-__all__ = ["Probe", "Unvarying"]
+__all__ = ["Probe", "Unvarying", "is_class"]
 
 LARGE = 10.0
 
