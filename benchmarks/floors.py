@@ -19,26 +19,17 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
 import tacit as tc
-from tacit.nn import linear
-from tacit.nn.kernels import Packed
+from measuring import cpu_seconds, operations, peak_rate
 
 SIZE, WINDOW, BATCH, BLOCK = 64, 4, 32, 5
 FRAME = 3 * SIZE * SIZE
 
 
-def seconds(work: Callable[[], object], calls: int, repeats: int = 9) -> float:
+def seconds(work: Callable[[], object], calls: int) -> float:
     """CPU seconds of one call, the median of several rounds after one that is not counted."""
-    rounds = []
-    for _ in range(repeats + 1):
-        start = time.process_time()
-        for _ in range(calls):
-            work()
-        rounds.append((time.process_time() - start) / calls)
-    return statistics.median(rounds[1:])
+    return statistics.median(cpu_seconds(work, 10, calls)[1:])
 
 
 def row(what: str, taken: float, floor: float, needs: str, cause: str) -> dict[str, object]:
@@ -111,22 +102,17 @@ def training() -> dict[str, object]:
     objective = tc.objectives.Prediction() + 0.09 * tc.objectives.SIGReg()
     clips = recorded.clips(WINDOW, frameskip=BLOCK)
     used = {}
-    for count in (1, 1, 6):
+    for steps in (1, 1, 6):
         start = time.process_time()
         with tempfile.TemporaryDirectory() as folder:
-            tc.train(model, objective, clips, steps=count, seed=0, to=folder, batch_size=BATCH, log_every=10**6)
-        used[count] = time.process_time() - start
+            tc.train(model, objective, clips, steps=steps, seed=0, to=folder, batch_size=BATCH, log_every=10**6)
+        used[steps] = time.process_time() - start
     taken = (used[6] - used[1]) / 5
-    fast, linear._SMALL = linear._SMALL, 2**62  # the counter knows the layers of torch alone
-    try:
-        with FlopCounterMode(display=False) as counter:
-            objective(model.train().forecast(clips.batch(0, 0, BATCH), 1), 0).total.backward()
-    finally:
-        linear._SMALL = fast
-    operations, rate = counter.get_total_flops(), peak()
-    needs = f"{operations / 1e9:.0f} GFLOP at {rate / 1e9:.0f} GFLOP/s"
+    count = operations(lambda: objective(model.train().forecast(clips.batch(0, 0, BATCH), 1), 0).total.backward())
+    rate = peak_rate()
+    needs = f"{count / 1e9:.0f} GFLOP at {rate / 1e9:.0f} GFLOP/s"
     cause = "profile: products 56 % of the time, attention 12 %, copies that turn gradients 11 %, GELU 10 %"
-    return row(f"LeWM training step, {BATCH} windows of {WINDOW} frames", taken, operations / rate, needs, cause)
+    return row(f"LeWM training step, {BATCH} windows of {WINDOW} frames", taken, count / rate, needs, cause)
 
 
 def first_frame() -> dict[str, object]:
@@ -150,14 +136,6 @@ def first_frame() -> dict[str, object]:
         "Python and NumPy",
         "our own modules and the drawing of the rooms",
     )
-
-
-def peak() -> float:
-    """Floating-point operations a second of a large packed matrix product."""
-    x, layer = torch.randn(1024, 2048), nn.Linear(2048, 2048)
-    packed = Packed(layer)
-    with torch.inference_mode():
-        return 2 * 1024 * 2048 * 2048 / seconds(lambda: packed.linear(layer, x), 1, 15)
 
 
 def main() -> None:

@@ -20,7 +20,7 @@ import torch
 from torch.profiler import ProfilerActivity, profile
 
 import tacit as tc
-from images import operations
+from images import operations_a_step
 from tacit.training.optimizer import adamw, descend
 from tacit.types import Clip, Modality, Spec
 
@@ -61,7 +61,7 @@ def main() -> None:
         with torch.autocast(device.type, torch.bfloat16):
             return objective(model.forecast(clip, **objective.needs()), index).total
 
-    useful = operations(loss)
+    useful = operations_a_step(loss)
     parameters = [one for one in model.parameters() if one.requires_grad]
     optimizer = adamw(parameters, 5e-4, 0.04)
 

@@ -25,14 +25,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.utils.flop_counter import FlopCounterMode
 
 import tacit as tc
+from measuring import operations
 from record import Record
 from tacit.evaluation import extraction
 from tacit.evaluation.probes import Linear
-from tacit.nn import linear
 from tacit.training.optimizer import adamw, descend, rate
 from tacit.types import Clip
 from trained import recipe_of, trained
@@ -66,16 +64,9 @@ def recipe(method: str) -> tc.recipes.Recipe:
     return recipe_of(*METHODS[method])
 
 
-def operations(step: Callable[[int], Tensor]) -> float:
+def operations_a_step(step: Callable[[int], Tensor]) -> float:
     """Floating-point operations of a step, forward and backward, the mean of a few."""
-    fast, linear._SMALL = linear._SMALL, 2**62  # the counter knows the layers of torch alone
-    try:
-        with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
-            for index in range(COUNTED):
-                step(index).backward()
-    finally:
-        linear._SMALL = fast
-    return counter.get_total_flops() / COUNTED
+    return sum(operations(lambda index=index: step(index).backward()) for index in range(COUNTED)) / COUNTED
 
 
 def step_of(method: tc.recipes.Recipe, model: Any, clips: Any) -> Callable[[int], Tensor]:
@@ -124,7 +115,7 @@ def run(method: str, seed: int, budget: float, data: Path, work: Path) -> dict[s
     train, test = (tc.data.open(data / part) for part in ("train", "test"))
     chosen = recipe(method)
     model = chosen.build_model(train.spec, seed)
-    each = operations(step_of(chosen, model.train(), chosen.clips(train, model)))
+    each = operations_a_step(step_of(chosen, model.train(), chosen.clips(train, model)))
     steps, at = grid(budget, each)
     made = trained(*METHODS[method], data / "train", work / f"{method}{seed}", steps=steps, seed=seed, keep=at)
     begin, points = time.process_time(), []
@@ -145,7 +136,7 @@ def supervised(seed: int, budget: float, data: Path) -> dict[str, Any]:
     """The same encoder trained on all labels from nothing, read as the others are; crops as I-JEPA has them."""
     train, test = (tc.data.open(data / part) for part in ("train", "test"))
     seen, _ = train.split(0.9, seed=0)  # as `tacit train` does
-    each = operations(Classifier(seed, seen, np.arange(len(seen))).loss)
+    each = operations_a_step(Classifier(seed, seen, np.arange(len(seen))).loss)
     classifier = Classifier(seed, seen, np.arange(len(seen)))
     steps, at = grid(budget, each)
     seconds, points = {"training": 0.0, "probing": 0.0}, []

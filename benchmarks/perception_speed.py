@@ -23,9 +23,9 @@ import json
 import statistics
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from measuring import cpu_seconds, operations, peak_rate, plain_layers
 from sides import call, environment
 
 HERE = Path(__file__).parent
@@ -205,23 +206,13 @@ def once(model: nn.Module, loss: Callable[[], Tensor]) -> float:
     return value.item()
 
 
-def seconds(run: Callable[[], object], repeats: int) -> list[float]:
-    """CPU seconds of every run."""
-    taken = []
-    for _ in range(repeats):
-        start = time.process_time()
-        run()
-        taken.append(time.process_time() - start)
-    return taken
-
-
 def timed(which: str, work: Path, repeats: int) -> dict[str, object]:
     """CPU seconds of every piece of work, after one step that is not counted, with its loss and gradients."""
     found: dict[str, object] = {"torch": torch.__version__}
     for name, (model, loss) in SIDES[which](work).items():
         value = once(model, loss)
         norms = [parameter.grad.norm() for parameter in model.parameters() if parameter.grad is not None]
-        taken = seconds(lambda model=model, loss=loss: once(model, loss), repeats)
+        taken = cpu_seconds(partial(once, model, loss), repeats)
         found[name] = {"seconds": taken, "loss": value, "gradient": torch.stack(norms).norm().item()}
     return found
 
@@ -294,24 +285,11 @@ def floors(work: Path) -> dict[str, object]:
 
     And the time without oneDNN's linear, which shows what that is worth.
     """
-    from torch.nn.attention import SDPBackend, sdpa_kernel
-    from torch.utils.flop_counter import FlopCounterMode
-
-    from tacit.nn import linear
-    from tacit.nn.kernels import Packed
-
-    pieces, operations, plain = ours(work), {}, {}
-    fast, linear._SMALL = linear._SMALL, 2**62  # the counter knows the layers and the attention of torch alone
-    for name, (model, loss) in pieces.items():
-        with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
-            once(model, loss)
-        operations[name] = counter.get_total_flops()
-        plain[name] = seconds(lambda model=model, loss=loss: once(model, loss), 1)[0]
-    linear._SMALL = fast
-    x, layer = torch.randn(1024, 2048), nn.Linear(2048, 2048)
-    packed = Packed(layer)
-    with torch.inference_mode():
-        rate = 2 * 1024 * 2048 * 2048 / statistics.median(seconds(lambda: packed.linear(layer, x), 15))
+    pieces, counts, plain = ours(work), {}, {}
+    with plain_layers():
+        for name, (model, loss) in pieces.items():
+            counts[name] = operations(partial(once, model, loss))
+            plain[name] = cpu_seconds(partial(once, model, loss), 1)[0]
     model = pieces["step"][0]
     values, visible, _ = films()
     raw, known = values.transpose(1, 2), model.statistics_of("pixels")
@@ -319,7 +297,7 @@ def floors(work: Path) -> dict[str, object]:
         name: saved(model.encoder, lambda keep=keep: model.encoder(raw, *known, keep))
         for name, keep in (("dense", None), ("visible", visible))
     }
-    return {"operations": operations, "rate": rate, "plain": plain, "saved": kept}
+    return {"operations": counts, "rate": peak_rate(), "plain": plain, "saved": kept}
 
 
 def side(which: str, what: str, work: Path, repeats: int) -> dict[str, object]:

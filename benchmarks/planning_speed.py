@@ -23,7 +23,6 @@ import copy
 import importlib.util
 import io
 import json
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -31,7 +30,7 @@ import torch
 from torch import Tensor, nn
 
 import tacit as tc
-from tacit.nn import linear
+from measuring import cpu_seconds, peak_rate, plain_layers
 from tacit.nn.kernels import PLAIN, Packed
 from tacit.nn.mlp import MLP, Activation
 from tacit.recipes.lewm import LeWM
@@ -61,12 +60,7 @@ class Counting:
 def seconds(run: Callable[[], object], repeats: int = REPEATS) -> float:
     """CPU seconds, the lower quartile of ``repeats`` runs after one that is not counted."""
     run()
-    times = []
-    for _ in range(repeats):
-        start = time.process_time()
-        run()
-        times.append(time.process_time() - start)
-    return sorted(times)[len(times) // 4]
+    return sorted(cpu_seconds(run, repeats))[repeats // 4]
 
 
 def build() -> tc.models.WorldModel:
@@ -124,15 +118,6 @@ def onnx_predict(model: tc.models.WorldModel) -> Callable[[Tensor, Tensor], Tens
     return predict
 
 
-def plain_layers(run: Callable[[], object], repeats: int = REPEATS) -> float:
-    """Time without oneDNN's linear."""
-    fast, linear._SMALL = linear._SMALL, 2**62
-    try:
-        return seconds(run, repeats)
-    finally:
-        linear._SMALL = fast
-
-
 def measure(plan: bool) -> dict[str, object]:
     model = build()
     latent, goal = torch.randn(1, 1, 192), torch.randn(1, 1, 192)
@@ -147,12 +132,13 @@ def measure(plan: bool) -> dict[str, object]:
 
     expected = energy(slow(latent, actions))
     error = ((energy(model.rollout(latent, actions)) - expected).abs() / expected).max().item()
-    rows = {
-        "plain": plain_layers(lambda: slow(latent, actions), 5),
-        "cache": plain_layers(lambda: model.predictor.rollout(latent, encoded[:, 0, :0], encoded, PLAIN), 5),
-        "linear": seconds(lambda: slow(latent, actions), 5),
-        "public": seconds(lambda: model.rollout(latent, actions)),
-    }
+    with plain_layers():
+        rows = {
+            "plain": seconds(lambda: slow(latent, actions), 5),
+            "cache": seconds(lambda: model.predictor.rollout(latent, encoded[:, 0, :0], encoded, PLAIN), 5),
+        }
+    rows["linear"] = seconds(lambda: slow(latent, actions), 5)
+    rows["public"] = seconds(lambda: model.rollout(latent, actions))
     half = copy.deepcopy(model.predictor).bfloat16()
     packed, parts = Packed(half), [part.bfloat16() for part in (latent, encoded[:, 0, :0], encoded)]
 
@@ -191,13 +177,6 @@ def cem(model: tc.models.WorldModel, latent: Tensor, goal: Tensor) -> float:
         return cost(model.rollout(latent, actions), actions, goal)
 
     return seconds(lambda: planner(score, space, horizon=HORIZON, batch=1, generator=generator), 1)
-
-
-def peak_rate() -> float:
-    """Floating-point operations a second of a large packed matrix product."""
-    x, layer = torch.randn(1024, 2048), nn.Linear(2048, 2048)
-    packed = Packed(layer)
-    return 2 * 1024 * 2048 * 2048 / seconds(lambda: packed.linear(layer, x), 15)
 
 
 def cpu_name() -> str:

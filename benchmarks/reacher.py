@@ -10,7 +10,6 @@ every seed and goes on where it stopped.
 
 import argparse
 import json
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ import numpy as np
 import torch
 
 import tacit as tc
+from measuring import Laps
 from record import Record
 from tacit._config import to_json
 from tacit.costs import Summable
@@ -75,29 +75,22 @@ def limits(agent: tc.Agent, env: tc.envs.Reacher, fit_on: tc.data.Episodes, task
 
 def run(recipe: tc.recipes.Recipe, options: argparse.Namespace, seed: int) -> tuple[dict[str, Any], tc.Agent]:
     """Record, train and measure with one seed."""
-    seconds: dict[str, float] = {}
-
-    def lap(name: str, began: tuple[float, float]) -> tuple[float, float]:
-        now = time.perf_counter(), time.process_time()
-        seconds[f"{name}_wall"], seconds[f"{name}_cpu"] = (round(b - a, 1) for a, b in zip(began, now, strict=True))
-        return now
-
-    clock = time.perf_counter(), time.process_time()
+    laps = Laps()
     wandering = tc.collection.Random(hold=options.hold)
     recorded = tc.collect("reacher", wandering, episodes=options.episodes, steps=STEPS, seed=seed)
     fit_on, held_out = recorded.split(0.9, seed=0)
-    clock = lap("collect", clock)
+    laps.end("collect")
     resumed = (options.work / f"seed{seed}").exists()  # then the seconds are those of the last process alone
     agent = recipe.learn(fit_on, seed=seed, to=options.work / f"seed{seed}")
-    clock = lap("train", clock)
+    laps.end("train")
     agent.save(options.work / f"agent{seed}")
     model = tc.checkpoint.load_model(options.work / f"agent{seed}")
     probe = tc.evaluation.probe(model, fit_on=fit_on, test_on=held_out, target="pose")
     ahead = tc.evaluation.open_loop(model, held_out, horizon=agent.horizon)
-    clock = lap("probe", clock)
+    laps.end("probe")
     env = tc.envs.Reacher()
     planned = tc.evaluation.closed_loop(agent, env, options.tasks, TASK_SEED)
-    clock = lap("plan", clock)
+    laps.end("plan")
     floors = {
         "amortised": tc.agent.PolicyActor(model, agent.proposal),
         "random": tc.agent.RandomActor(env.spec.action, hold=agent.frameskip),
@@ -105,9 +98,9 @@ def run(recipe: tc.recipes.Recipe, options: argparse.Namespace, seed: int) -> tu
     runs = {"success": planned} | {
         name: tc.evaluation.closed_loop(actor, env, options.tasks, TASK_SEED) for name, actor in floors.items()
     }
-    clock = lap("floors", clock)
+    laps.end("floors")
     apart = limits(agent, env, fit_on, options.tasks)
-    lap("limits", clock)
+    laps.end("limits")
     env.close()
     record = {
         "data_hash": recorded.hash(),
@@ -122,7 +115,7 @@ def run(recipe: tc.recipes.Recipe, options: argparse.Namespace, seed: int) -> tu
         "probe_r2_pose": {"linear": probe.r2, "mlp": probe.mlp_r2},
         "effective_rank": probe.effective_rank,
         "open_loop": {"error": ahead.error, "copy_last": ahead.copy_last, "shuffled_actions": ahead.shuffled_actions},
-        "seconds": seconds,
+        "seconds": laps.seconds,
     }
     return tc.evaluation.plain(record), agent
 

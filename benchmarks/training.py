@@ -4,27 +4,23 @@ OMP_NUM_THREADS=1 python benchmarks/training.py
 """
 
 import tempfile
-import time
 from collections.abc import Callable
+from itertools import count
 
 import numpy as np
 import torch
 from torch import Tensor
 
 import tacit as tc
+from measuring import cpu_seconds
 from tacit.objectives.sigreg import KNOTS, directions, epps_pulley
 from tacit.types import Box, Clip, Episode, Modality, Spec
 
 
 def milliseconds(work: Callable[[int], object], repeats: int) -> float:
     """Median CPU time of one call."""
-    work(0)
-    times = []
-    for index in range(repeats):
-        start = time.process_time()
-        work(index)
-        times.append(time.process_time() - start)
-    return 1e3 * float(np.median(times))
+    indices = count()
+    return 1e3 * float(np.median(cpu_seconds(lambda: work(next(indices)), repeats + 1)[1:]))
 
 
 def as_written(samples: Tensor, axes: Tensor) -> Tensor:
@@ -79,9 +75,7 @@ def loop(steps: int = 1000) -> None:
     bare()
     results = {}
     for name, work in (("bare loop", bare), ("tc.train", ours)):
-        start = time.process_time()
-        work()
-        results[name] = 1e6 * (time.process_time() - start) / steps
+        results[name] = 1e6 * cpu_seconds(work, 1)[0] / steps
         print(f"{name}: {results[name]:.0f} us a step")
 
 

@@ -10,13 +10,13 @@ benchmarks/results/RECIPE.json after every seed and goes on where it stopped.
 
 import argparse
 import json
-import time
 from pathlib import Path
 from typing import Any
 
 import torch
 
 import tacit as tc
+from measuring import Laps
 from record import Record
 from tacit._config import to_json
 
@@ -25,36 +25,29 @@ RESULTS = Path(__file__).parent / "results"
 
 def run(recipe: tc.recipes.Recipe, options: argparse.Namespace, seed: int) -> dict[str, Any]:
     """Collect, train and measure with one seed."""
-    seconds: dict[str, float] = {}
-
-    def lap(name: str, began: tuple[float, float]) -> tuple[float, float]:
-        now = time.perf_counter(), time.process_time()
-        seconds[f"{name}_wall"], seconds[f"{name}_cpu"] = (round(b - a, 1) for a, b in zip(began, now, strict=True))
-        return now
-
-    clock = time.perf_counter(), time.process_time()
+    laps = Laps()
     env, work = options.env, options.work
     recorded = tc.collect(env, episodes=options.episodes, steps=100, seed=seed)
     fit_on, held_out = recorded.split(0.9, seed=0)
-    clock = lap("collect", clock)
+    laps.end("collect")
     agent = recipe.learn(fit_on, seed=seed, to=work / f"seed{seed}")
-    clock = lap("train", clock)
+    laps.end("train")
     agent.save(work / f"agent{seed}")
     model = tc.checkpoint.load_model(work / f"agent{seed}")
     labels = [name for name in recorded.labels if name == "position" or "random" in env]
     probes = [tc.evaluation.probe(model, fit_on=fit_on, test_on=held_out, target=name) for name in labels]
-    clock = lap("probe", clock)
+    laps.end("probe")
     runs = tc.evaluation.beside_references(
         agent, tc.envs.make_goal(env), policy=agent.proposal, episodes=options.tasks, seed=options.task_seed
     )
-    lap("plan", clock)
+    laps.end("plan")
     return {
         "data_hash": recorded.hash(),
         "planning": tc.evaluation.plain({name: found.success for name, found in runs.items()}),
         "success_any": tc.evaluation.plain(runs["success"].success_any),
         "probe_r2": {report.target: {"linear": report.r2, "mlp": report.mlp_r2} for report in probes},
         "effective_rank": probes[0].effective_rank,
-        "seconds": seconds,
+        "seconds": laps.seconds,
     }
 
 

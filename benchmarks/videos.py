@@ -37,7 +37,7 @@ import numpy as np
 import torch
 
 import tacit as tc
-from images import operations, step_of
+from images import operations_a_step, step_of
 from record import Record
 from tacit.evaluation import extraction
 from tacit.evaluation.surprising import Surprise, detection, surprise
@@ -146,7 +146,7 @@ def run(method: str, seed: int, options: argparse.Namespace, data: Data) -> dict
     """Train to the budget, with linear probes on the way, and measure."""
     chosen, train = recipe(method), data["train"]
     model = chosen.build_model(train.spec, seed)
-    each = operations(step_of(chosen, model.train(), chosen.clips(train, model)))
+    each = operations_a_step(step_of(chosen, model.train(), chosen.clips(train, model)))
     steps = max(round(options.budget / each), 2**POINTS)
     at = [round(steps / 2**power) for power in range(1, POINTS)]
     place = options.work / f"{method}{seed}"
