@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+import tacit as tc
+
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
@@ -22,3 +24,11 @@ def test_blocks_run(page: Path, tmp_path: Path) -> None:
         text=True,
     )
     assert done.returncode == 0, f"{done.stdout[-3000:]}\n{done.stderr[-5000:]}"
+
+
+@pytest.mark.parametrize("package", ["objectives"])
+def test_every_extension_is_on_its_page(package: str) -> None:
+    page = (ROOT / "docs" / "concepts" / f"{package}.md").read_text()
+    registry = getattr(tc, package)
+    missing = [name for name in registry.names() if f"`{registry.load(name).__name__}(" not in page]
+    assert not missing, f"docs/concepts/{package}.md does not name {missing}"

@@ -10,10 +10,10 @@ import tacit as tc
 from tacit.masking import RandomPatches
 from tacit.models import MaskedModel
 from tacit.nn import collectives
-from tacit.objectives import MaskedPrediction, Prediction, SIGReg, TimeSimilarity
+from tacit.objectives import Asked, MaskedPrediction, Prediction, SIGReg, TimeSimilarity
 from tacit.objectives.sigreg import collapsed, epps_pulley, floor
 from tacit.training import CollapseWarning, Masked, effective_rank
-from tacit.training.monitor import Asked, Monitor, measure
+from tacit.training.monitor import Monitor, measure
 from training import small
 
 

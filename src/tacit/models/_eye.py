@@ -178,7 +178,7 @@ def check_frozen(tune: Tune) -> None:
 
 def _difference(config: Perception, model: object) -> str:
     """What another model has otherwise."""
-    other = getattr(model, "config", None)
+    other = model.config if isinstance(model, PerceptionModel) else None
     if not isinstance(other, type(config)):
         return f"a {type(model).__name__}"
     names = [one.name for one in fields(config) if getattr(config, one.name) != getattr(other, one.name)]

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from tacit.objectives._objective import Asked as Asked
 from tacit.objectives._objective import Loss as Loss
 from tacit.objectives._objective import Losses as Losses
 from tacit.objectives._objective import Objective as Objective

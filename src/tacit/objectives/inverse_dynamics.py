@@ -27,6 +27,8 @@ class InverseDynamics(Term):
         name: What logs call it.
     """
 
+    holds_apart = True
+
     def __init__(self, hidden: Sequence[int] = (256,), name: str = "inverse_dynamics") -> None:
         super().__init__(name)
         self.hidden = tuple(hidden)

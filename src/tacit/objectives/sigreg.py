@@ -49,6 +49,8 @@ class SIGReg(Term):
     """
 
     reads = (Forecast, Views)
+    holds_apart = True
+    asks_for = "gaussian"
 
     def __init__(
         self,

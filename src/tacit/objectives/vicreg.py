@@ -90,6 +90,9 @@ class Variance(_Moments):
         name: What logs call it.
     """
 
+    holds_apart = True
+    asks_for = "unit"
+
     def __init__(
         self, over: Over = "batch", frames: tuple[int, int | None] = (0, None), name: str = "variance"
     ) -> None:

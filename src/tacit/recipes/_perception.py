@@ -35,10 +35,10 @@ SECONDS, TOKENS, FEWEST_TOKENS = 4.0, 64, 16
 
 def patch_for(spec: Spec, modality: str = "") -> int:
     """A patch that cuts what is seen into a few hundred tokens: the published 16 for pictures of 128 px and more."""
-    name = modality or next((key for key, one in spec.modalities.items() if one.kind == "pixels"), "")
-    if not name or spec.modalities[name].kind != "pixels":
+    seen = spec.modalities[chosen(spec, modality)]
+    if seen.kind != "pixels":
         return 16
-    shorter = min(spec.modalities[name].shape[1:])
+    shorter = min(seen.shape[1:])
     return 16 if shorter >= 128 else 8 if shorter >= 64 else 4
 
 

@@ -23,7 +23,7 @@ from tacit.errors import ConfigError
 from tacit.models import Dynamics, Model, PerceptionModel
 from tacit.models.goal_policy import GoalPolicy, GoalPolicyConfig
 from tacit.models.world_model import WorldModel
-from tacit.objectives import InverseDynamics, Objective, SIGReg, Variance
+from tacit.objectives import Objective
 from tacit.training import GoalPolicyTraining, TrainingConfig, TrainingReport, train, train_goal_policy
 from tacit.types import Spec, Transform
 
@@ -196,9 +196,9 @@ class AgentRecipe(Recipe):
                 if a pretrained encoder is to learn with nothing that keeps it from collapsing.
         """
         super().check(model)
-        tune = getattr(model.config, "tune", "frozen")
-        kinds = {type(term) for term, weight in self.build_objective().terms() if weight > 0}
-        if tune != "frozen" and model.target_encoder is None and not kinds & {SIGReg, Variance, InverseDynamics}:
+        tune = model.config.tune
+        held = any(term.holds_apart for term, weight in self.build_objective().terms() if weight > 0)
+        if tune != "frozen" and model.target_encoder is None and not held:
             raise ConfigError(
                 f"with model.tune={tune!r} the encoder learns, and predicting its own latents alone teaches it to say "
                 "the same of everything. Leave it frozen, or add a term to objective that keeps them apart: on the "

@@ -18,10 +18,10 @@ from tacit.data.clips import Clips
 from tacit.errors import ConfigError, TrainingError
 from tacit.models import Model
 from tacit.nn.collectives import all_mean, broadcast, everywhere, world_size
-from tacit.objectives import Losses, Objective, Outcome, SIGReg, Variance
+from tacit.objectives import Asked, Losses, Objective, Outcome
 from tacit.training.config import TrainingConfig, configured
 from tacit.training.log import Log, Record, read_log
-from tacit.training.monitor import FOLLOW, REGULARISE, SLOW, Asked, Monitor
+from tacit.training.monitor import FOLLOW, REGULARISE, SLOW, Monitor
 from tacit.training.optimizer import descend
 from tacit.training.processes import meet, rank, share
 from tacit.training.state import State, derived
@@ -99,10 +99,7 @@ def train(
     with _reproducible(model, derived(seed, 0)):
         objective.prepare(model.latent_size, model.action_size)
         objective.to(model.device)
-        identity = _identity(model, objective, clips, steps, seed, config)
-        if transforms:
-            identity["transforms"] = [repr(one) for one in transforms]
-        state = State(model, objective, config, identity)
+        state = State(model, objective, config, _identity(model, objective, clips, transforms, steps, seed, config))
         place = to / "checkpoint"
         resumes = config.resume and checkpoint.exists(place)
         meet()
@@ -144,8 +141,8 @@ class _Loop:
         self.state, self.clips, self.config, self.place = state, clips, config, place
         self.transforms, self.watch = transforms, watch
         self.steps, self.seed = steps, seed
-        kinds = {type(term) for term, weight in state.objective.terms() if weight > 0}
-        asked: Asked = "gaussian" if SIGReg in kinds else "unit" if Variance in kinds else ""
+        asks = {term.asks_for for term, weight in state.objective.terms() if weight > 0}
+        asked: Asked = "gaussian" if "gaussian" in asks else "unit" if "unit" in asks else ""
         advice = REGULARISE
         if not asked and state.model.gives is Completion:
             advice = SLOW if state.model.target_encoder is None else FOLLOW
@@ -305,7 +302,13 @@ def _check(
 
 
 def _identity(
-    model: Model, objective: Objective, clips: Clips, steps: int, seed: int, config: TrainingConfig
+    model: Model,
+    objective: Objective,
+    clips: Clips,
+    transforms: Sequence[Transform],
+    steps: int,
+    seed: int,
+    config: TrainingConfig,
 ) -> dict[str, Any]:
     """What has to be the same for a run to resume."""
     return {
@@ -317,6 +320,7 @@ def _identity(
         "seed": seed,
         "processes": world_size(),
         **config.of_results(),
+        **({"transforms": [repr(one) for one in transforms]} if transforms else {}),
     }
 
 

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
 
 import torch
 from torch import Tensor
 
 from tacit.nn.collectives import world_size
+from tacit.objectives import Asked
 from tacit.objectives.sigreg import collapsed, directions, epps_pulley, floor
 
-__all__ = ["Asked", "CollapseWarning", "Health", "Monitor", "effective_rank", "measure"]
+__all__ = ["CollapseWarning", "Health", "Monitor", "effective_rank", "measure"]
 
-Asked: TypeAlias = Literal["", "unit", "gaussian"]
 SLICES = 64
 # A world of few degrees of freedom may fill few directions, but a line is a collapse.
 RANK = 1.1

@@ -125,10 +125,10 @@ def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _same(now: Mapping[str, Any], before: Mapping[str, Any], path: Path) -> None:
-    different = [key for key in now if now[key] != before.get(key)]
+    different = [key for key in {**now, **before} if now.get(key) != before.get(key)]
     if different:
         key = different[0]
         raise CheckpointError(
-            f"{path} is of a run with {key}={before.get(key)!r}; this one has {key}={now[key]!r}. "
+            f"{path} is of a run with {key}={before.get(key)!r}; this one has {key}={now.get(key)!r}. "
             "Train to another directory, or pass resume=False to start this one anew."
         )
