@@ -38,7 +38,7 @@ def run(recipe: tc.recipes.Recipe, options: argparse.Namespace, seed: int) -> di
     probes = [tc.evaluation.probe(model, fit_on=fit_on, test_on=held_out, target=name) for name in labels]
     laps.end("probe")
     runs = tc.evaluation.beside_references(
-        agent, tc.envs.make_goal(env), policy=agent.proposal, episodes=options.tasks, seed=options.task_seed
+        agent, tc.envs.make_goal(env), episodes=options.tasks, seed=options.task_seed
     )
     laps.end("plan")
     return {

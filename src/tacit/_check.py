@@ -7,9 +7,19 @@ from typing import TypeGuard
 from tacit.errors import ConfigError
 from tacit.types import Environment, GoalEnvironment
 
-__all__ = ["has_goals", "require_goals"]
+__all__ = ["has_goals", "require", "require_goals"]
 
 GOAL_METHODS = ("rules", "tasks", "begin", "observe", "state", "distance", "simulate", "expert")
+
+
+def require(condition: bool, who: str, message: str) -> None:
+    """Refuse an option or a call.
+
+    Raises:
+        ConfigError: unless ``condition`` holds, that ``who`` needs what the message says.
+    """
+    if not condition:
+        raise ConfigError(f"{who} needs {message}.")
 
 
 def has_goals(env: Environment) -> TypeGuard[GoalEnvironment]:

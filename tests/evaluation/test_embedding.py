@@ -182,7 +182,7 @@ def test_scores_stand_beside_their_floors():
     assert dense["raw"].rows_test == dense["model"].rows_test == 20 * 16
     assert dense["constant"].mean_iou == pytest.approx(0.375)
     record = ev.new_record(
-        "probe", seeds={"probe": 0}, config={}, probe={k: ev.reading_record(r) for k, r in dense.items()}
+        "probe", seeds={"probe": 0}, config={}, probe={k: ev.probe_record(r) for k, r in dense.items()}
     )
     assert "predicted" not in record["probe"]["model"]
     section = ev.readings_section({"class": results, "map": dense})

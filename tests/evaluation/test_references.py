@@ -120,16 +120,20 @@ def test_an_agent_is_run_beside_its_floors_and_its_ceiling():
             step = ((goal - latents[:, -1]) / 2).clamp(-1, 1)
             return step.repeat(1, 2)[:, None, None].expand(-1, count, horizon, -1)
 
-    env, told = Line(budget=24, success_at="any"), []
-    agent = Agent(Exact(env.spec, frameskip=2, size=1), Shooting(), Goal(reduce="sum"), horizon=3, hold=True)
-    runs = beside_references(agent, env, policy=Towards(), episodes=20, told=lambda name, run: told.append((name, run)))
-    assert list(runs.items()) == told
+    env, said = Line(budget=24, success_at="any"), []
+    parts, options = (
+        (Exact(env.spec, frameskip=2, size=1), Shooting(), Goal(reduce="sum")),
+        {"horizon": 3, "hold": True},
+    )
+    agent = Agent(*parts, **options, proposal=Towards())
+    runs = beside_references(agent, env, episodes=20, on_result=lambda name, run: said.append((name, run)))
+    assert list(runs.items()) == said
     assert list(runs) == ["success", "random", "amortised", "ceiling"]
     assert [run.privileged for run in runs.values()] == [False, False, False, True]
     assert runs["success"].success.rate == runs["amortised"].success.rate == runs["ceiling"].success.rate == 1.0
     assert runs["random"].success.rate < 0.7
     assert planning_record(runs)["amortised"]["n"] == 20
-    assert "amortised" not in beside_references(agent, env, episodes=2)
+    assert "amortised" not in beside_references(Agent(*parts, **options), env, episodes=2)
 
 
 def test_impossible_settings_are_refused():

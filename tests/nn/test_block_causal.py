@@ -117,14 +117,6 @@ def test_the_places_of_patches_count_and_the_order_of_conditions_does_not() -> N
     assert (turned.flatten(1, 2) - out).abs().max() > 1e-2
 
 
-def test_a_finer_grid_covers_the_same_range() -> None:
-    fine = build(grid=(4, 6), native=(2, 3))
-    rows = fine._rotation(0, 1, 2, torch.device("cpu")).cos[0, 2:].reshape(4, 6, -1)
-    coarse = build()._rotation(0, 1, 2, torch.device("cpu")).cos[0, 2:].reshape(2, 3, -1)
-    torch.testing.assert_close(rows[::2, ::2], coarse)
-    assert not torch.equal(rows[1::2, 1::2], coarse)
-
-
 def test_without_a_state_or_with_extrinsics() -> None:
     context, actions, states = inputs()
     alone = build(state=0)

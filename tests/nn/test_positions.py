@@ -76,15 +76,13 @@ def test_rotations_by_hand() -> None:
     assert torch.equal(rotation.cos[0, 0, 8:], torch.ones(3)) and torch.equal(rotation.sin[0, 0, 8:], torch.zeros(3))
 
 
-def test_coordinates_in_another_grid() -> None:
+def test_coordinates_of_cells() -> None:
     index = torch.tensor([[0, 5], [11, 23]])
     assert [place.tolist() for place in coordinates(index, (2, 3, 4))] == [
         [[0, 0], [0, 1]],
         [[0, 1], [2, 2]],
         [[0, 1], [3, 3]],
     ]
-    rows, columns = coordinates(torch.tensor([5]), (2, 4), native=(4, 2))
-    assert (rows.item(), columns.item()) == (2.0, 0.5)
 
 
 @pytest.mark.parametrize("grid", GRIDS)

@@ -100,7 +100,7 @@ class Agent(BlockActor):
             plan = replace(found, actions=actions, energy=found.energy.masked_fill(failed, torch.nan))
             state = replace(state, plan=plan, reason=score.reason)
         taken = min(self.execute, horizon) * rows
-        queue = actions[:, :taken].repeat_interleave(self.frameskip // rows, dim=1)
+        queue = self.raw(actions[:, :taken])
         # The row that the shift leaves open repeats the last one.
         warm_start = torch.cat([actions[:, taken:], actions[:, -1:].expand(-1, taken, -1)], dim=1)
         return replace(state, queue=queue.cpu().numpy(), warm_start=warm_start)
@@ -110,6 +110,10 @@ class Agent(BlockActor):
         if self.deadline is None:
             return self.horizon
         return min(self.horizon, max((self.deadline - step) // self.frameskip, 1))
+
+    def raw(self, plan: Tensor) -> Tensor:
+        """A plan ``[B, rows, A]`` of the planner as raw actions ``[B, steps, A]``."""
+        return plan.repeat_interleave(self.frameskip if self.hold else 1, dim=1)
 
     def _blocks(self, actions: Tensor) -> Tensor:
         """Rows of a plan ``[B, S, rows, A]`` as action blocks ``[B, S, H, A']``."""

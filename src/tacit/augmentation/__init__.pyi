@@ -3,11 +3,7 @@
 from typing import Any
 
 from tacit.augmentation._augmentation import Augmentation as Augmentation
-from tacit.augmentation._describe import build as build
-from tacit.augmentation._describe import describe as describe
-from tacit.augmentation._presets import ijepa as ijepa
 from tacit.augmentation._presets import lejepa as lejepa
-from tacit.augmentation._presets import vjepa as vjepa
 from tacit.augmentation.blur import Blur as Blur
 from tacit.augmentation.center_crop import CenterCrop as CenterCrop
 from tacit.augmentation.chain import Chain as Chain

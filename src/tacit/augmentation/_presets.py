@@ -1,4 +1,4 @@
-"""The augmentations of published methods."""
+"""The views of published methods."""
 
 from __future__ import annotations
 
@@ -8,24 +8,10 @@ from tacit.augmentation.color_jitter import ColorJitter
 from tacit.augmentation.flip import Flip
 from tacit.augmentation.grayscale import Grayscale
 from tacit.augmentation.multi_crop import MultiCrop
-from tacit.augmentation.random_resized_crop import RandomResizedCrop
 from tacit.augmentation.solarize import Solarize
 from tacit.augmentation.sometimes import Sometimes
 
-__all__ = ["ijepa", "lejepa", "vjepa"]
-
-
-def ijepa(size: tuple[int, int] = (224, 224)) -> RandomResizedCrop:
-    """I-JEPA (arXiv 2301.08243): crops of 30 to 100 % of the picture, and nothing else."""
-    return RandomResizedCrop(size, scale=(0.3, 1.0))
-
-
-def vjepa(size: tuple[int, int] = (224, 224)) -> Chain:
-    """V-JEPA (arXiv 2404.08471): crops of 30 to 100 % of a film, half of them flipped.
-
-    The released code resizes without antialiasing; these crops have it.
-    """
-    return Chain((RandomResizedCrop(size, scale=(0.3, 1.0), aspect=(0.75, 1.35)), Flip(0.5)))
+__all__ = ["lejepa"]
 
 
 def lejepa(

@@ -46,7 +46,7 @@ def _config(
     weights: dict[str, Tensor], published: Published, spec: Spec, heads: int | None, predictor_heads: int | None
 ) -> WorldModelConfig:
     shapes = {name: tuple(value.shape) for name, value in weights.items()}
-    cameras = [name for name, modality in spec.modalities.items() if modality.kind == "pixels"]
+    cameras = list(spec.cameras)
     block = shapes["action_encoder.layers.0.weight"][1]
     if len(cameras) != 1 or not spec.action.size or block % spec.action.size:
         raise CheckpointError(

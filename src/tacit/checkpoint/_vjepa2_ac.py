@@ -38,7 +38,7 @@ def action_conditioned(networks: Networks, spec: Spec | None) -> ActionCondition
     predictor = {name: value for name, value in predictor.items() if name not in left}
     sizes, narrow = networks.encoder(encoder), networks.predictor(predictor)
     block, state = (predictor[f"from_{name}.weight"].shape[1] for name in ("action", "state"))
-    cameras = [name for name, modality in spec.modalities.items() if modality.kind == "pixels"]
+    cameras = list(spec.cameras)
     poses = [name for name, modality in spec.modalities.items() if modality.shape == (state,)]
     if len(cameras) != 1 or len(poses) != 1 or spec.action.size != state or block % state:
         raise CheckpointError(

@@ -67,11 +67,10 @@ def demo(*, out: Path = Path("tacit-demo"), pretrained: bool = False, seed: int 
         runs = tc.evaluation.beside_references(
             agent,
             tc.envs.TwoRooms(),
-            policy=agent.proposal,
             episodes=TASKS,
             seed=TASK_SEED,
             film=FILMED,
-            told=said,
+            on_result=said,
         )
         ranking = tc.evaluation.energy_rank_correlation(
             model, agent.cost, tc.envs.TwoRooms(), horizon=agent.horizon, seed=TASK_SEED

@@ -45,7 +45,7 @@ def eval_(
     if warning := other_world(run, env):
         print(warning, file=sys.stderr)
     runs = tc.evaluation.beside_references(
-        agent, world, policy=agent.proposal, episodes=episodes, seed=seed, film=6, told=said, progress=True
+        agent, world, episodes=episodes, seed=seed, film=6, on_result=said, progress=True
     )
     ranking = tc.evaluation.energy_rank_correlation(
         tc.checkpoint.load_model(run / "agent", place, kind=tc.models.Dynamics),

@@ -229,4 +229,4 @@ def _targets(fit: Features, target: tuple[str, ...], probe: Probe) -> tuple[str,
 def _entry(readings: dict[str, Reading]) -> dict[str, Any]:
     import tacit as tc
 
-    return {kind: tc.evaluation.reading_record(reading) for kind, reading in readings.items()}
+    return {kind: tc.evaluation.probe_record(reading) for kind, reading in readings.items()}

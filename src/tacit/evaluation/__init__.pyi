@@ -11,7 +11,6 @@ from tacit.evaluation.comparing import beside_floors as beside_floors
 from tacit.evaluation.comparing import blind as blind
 from tacit.evaluation.comparing import few_labels as few_labels
 from tacit.evaluation.comparing import low_shot as low_shot
-from tacit.evaluation.comparing import reading_record as reading_record
 from tacit.evaluation.comparing import readings as readings
 from tacit.evaluation.comparing import readings_section as readings_section
 from tacit.evaluation.comparing import sources as sources

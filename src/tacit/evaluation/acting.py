@@ -186,7 +186,7 @@ def _pursue(
     film: int,
     progress: bool,
 ) -> _Run:
-    privileged, pixels = isinstance(actor, Privileged), _pixels(env)
+    privileged, pixels = isinstance(actor, Privileged), next(iter(env.spec.cameras), None)
     shown = env.begin(goal)
     run = _Run(_label(env, follow), np.array(shown[pixels][:film], np.uint8) if film and pixels else None)
     target = copied(goal) if privileged else _seen(env, shown)
@@ -220,7 +220,7 @@ def _pursue(
 
 def _led(actor: Agent, env: GoalEnvironment, rows: Tensor, step: int, follow: str) -> list[tuple[int, Floats]]:
     """Where plans ``[k, rows, A]`` would lead from the current states, if that can be followed."""
-    raw = rows.repeat_interleave(actor.frameskip if actor.hold else 1, dim=1).cpu().numpy()
+    raw = actor.raw(rows).cpu().numpy()
     states = env.simulate(rows_of(env.state(), slice(0, len(raw))), raw.astype(np.float32))
     return [(step, np.array(states[follow], np.float64))] if follow in states else []
 
@@ -251,10 +251,6 @@ def _seen(env: GoalEnvironment, observation: Observation) -> Observation:
 def _label(env: GoalEnvironment, name: str) -> Floats:
     labels = env.labels()
     return np.array(labels[name], np.float64) if name in labels else np.empty((0, 0))
-
-
-def _pixels(env: GoalEnvironment) -> str | None:
-    return next((name for name, modality in env.spec.modalities.items() if modality.kind == "pixels"), None)
 
 
 def _joined(parts: list[list[Any]]) -> Any:

@@ -20,7 +20,6 @@ from tacit.evaluation.probes._readings import ClassReading, QuantityReading, Rea
 from tacit.evaluation.probes.constant import Constant
 from tacit.evaluation.probes.dense import Dense
 from tacit.evaluation.probes.linear import Linear
-from tacit.evaluation.record import plain
 from tacit.evaluation.report import Section, Table
 from tacit.evaluation.statistics import Estimate, bootstrap
 
@@ -33,7 +32,6 @@ __all__ = [
     "blind",
     "few_labels",
     "low_shot",
-    "reading_record",
     "readings",
     "readings_section",
     "sources",
@@ -236,12 +234,6 @@ def _values(model: Encoder, clips: Clips, tokens: bool, frames: int | None, seed
     """The values of :func:`features` alone."""
     index = draw(len(clips), frames, seed)
     return torch.cat([latents.float() for latents in encoded(model, clips, index, tokens)])
-
-
-def reading_record(reading: Reading) -> dict[str, Any]:
-    """A reading for a report, without the readings themselves."""
-    entries = {key: value for key, value in vars(reading).items() if key not in ("target", "actual", "predicted")}
-    return {key: plain(value) for key, value in entries.items()}
 
 
 def readings_section(results: Mapping[str, Mapping[str, Reading]]) -> Section:

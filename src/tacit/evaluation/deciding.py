@@ -70,12 +70,12 @@ def decide(agent: Agent, env: GoalEnvironment, seed: int = 1) -> Decision:
     _, verdict, state = agent.act(agent.start(seed=seed, goal=goal), seen)
     if state.plan is None:
         raise PlanningError(verdict.reason)
-    rows = state.plan.actions.repeat_interleave(agent.frameskip if agent.hold else 1, dim=1)
+    rows = agent.raw(state.plan.actions)
     states = env.simulate(tasks.start, rows.cpu().numpy().astype(np.float32))
     along = [
         env.distance({name: v[:, step] for name, v in states.items()}, tasks.goal) for step in range(rows.shape[1])
     ]
     distances = np.concatenate([env.distance(tasks.start, tasks.goal), *along])
-    pixels = next((name for name, modality in env.spec.modalities.items() if modality.kind == "pixels"), None)
+    pixels = next(iter(env.spec.cameras), None)
     first, last = (None if pixels is None else np.array(part[pixels][0], np.uint8) for part in (seen, goal))
     return Decision(state.plan, first, last, distances, env.rules.unit)

@@ -64,7 +64,7 @@ def imagine(
         ConfigError: if the model sees no pixels.
     """
     config = model.config
-    name = next((n for n in config.seen if config.spec.modalities[n].kind == "pixels"), None)
+    name = next((name for name in config.seen if name in config.spec.cameras), None)
     if name is None:
         raise ConfigError(f"imagine shows pixels, and this model sees none; it sees {', '.join(config.seen)}.")
     stored = list(drawn(bank.clips(1, config.frameskip, config.seen), frames, seed))

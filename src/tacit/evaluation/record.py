@@ -21,6 +21,7 @@ from tacit.checkpoint import provenance
 from tacit.errors import DataError
 from tacit.evaluation.acting import ClosedLoop
 from tacit.evaluation.forecasting import OpenLoop
+from tacit.evaluation.probes._readings import Reading
 from tacit.evaluation.probing import ProbeReport
 from tacit.evaluation.statistics import paired
 
@@ -44,7 +45,6 @@ OPTIONAL: dict[str, type | tuple[type, ...]] = {
     "health": Mapping,
     "open_loop": Mapping,
     "energy_rank_correlation": Mapping,
-    "training": Mapping,
     "seconds": Mapping,
 }
 INTERVALS = {"rate", "mean"}
@@ -67,7 +67,7 @@ def new_record(
         config: The resolved settings: dataclasses, mappings and plain values.
         dataset_hash: ``episodes.hash()`` of the data, where there were some.
         sections: ``planning``, ``probe``, ``effective_rank``, ``health``, ``open_loop``,
-            ``energy_rank_correlation``, ``training`` and ``seconds``.
+            ``energy_rank_correlation`` and ``seconds``.
 
     Raises:
         DataError: if the result breaks the schema.
@@ -112,9 +112,10 @@ def planning_record(runs: Mapping[str, ClosedLoop]) -> dict[str, Any]:
     }
 
 
-def probe_record(report: ProbeReport) -> dict[str, Any]:
-    """One entry of the section ``probe``, without the readings themselves."""
-    return {key: value for key, value in plain(report).items() if key not in ("target", "actual", "predicted")}
+def probe_record(report: ProbeReport | Reading) -> dict[str, Any]:
+    """One entry of the section ``probe``, without what was read of each row."""
+    rows = ("target", "actual", "predicted")
+    return {key: plain(value) for key, value in vars(report).items() if key not in rows}
 
 
 def open_loop_record(result: OpenLoop) -> dict[str, Any]:

@@ -5,22 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Collection
 
-from tacit.errors import ConfigError
+from tacit._check import require
 
-__all__ = ["check_call", "check_range", "require"]
+__all__ = ["check_call", "check_range"]
 
 FORMS = {1: "(T,)", 2: "(H, W)", 3: "(T, H, W)"}
 METHODS = {1: "Spans, Future and RandomPatches", 2: "Blocks and RandomPatches", 3: "Tubes, Future and RandomPatches"}
-
-
-def require(condition: bool, method: str, message: str) -> None:
-    """Refuse an option or a call.
-
-    Raises:
-        ConfigError: unless ``condition`` holds.
-    """
-    if not condition:
-        raise ConfigError(f"{method} needs {message}.")
 
 
 def check_range(method: str, name: str, value: tuple[float, float], highest: float = math.inf) -> None:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from tacit.masking._check import check_call, check_range, require
+from tacit._check import require
+from tacit.masking._check import check_call, check_range
 from tacit.masking._draw import generators, split
 from tacit.masking._rectangles import Rectangles, draw_size, settle
 from tacit.types import Mask
@@ -42,7 +43,11 @@ class Blocks:
     min_keep: int = 10
 
     def __post_init__(self) -> None:
-        require(min(self.blocks, self.min_keep) >= 1, "Blocks", "blocks >= 1 and min_keep >= 1")
+        require(
+            min(self.blocks, self.min_keep) >= 1,
+            "Blocks",
+            f"blocks >= 1 and min_keep >= 1; got {self.blocks} and {self.min_keep}",
+        )
         check_range("Blocks", "scale", self.scale, 1.0)
         check_range("Blocks", "aspect", self.aspect)
         check_range("Blocks", "context_scale", self.context_scale, 1.0)

@@ -7,7 +7,8 @@ from math import prod
 
 import torch
 
-from tacit.masking._check import check_call, check_range, require
+from tacit._check import require
+from tacit.masking._check import check_call, check_range
 from tacit.masking._draw import generators, uniform
 from tacit.types import Mask
 

@@ -7,7 +7,8 @@ from math import prod
 
 import numpy as np
 
-from tacit.masking._check import check_call, require
+from tacit._check import require
+from tacit.masking._check import check_call
 from tacit.masking._draw import generators, in_frames, split
 from tacit.types import Mask
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from tacit.masking._check import check_call, check_range, require
+from tacit._check import require
+from tacit.masking._check import check_call, check_range
 from tacit.masking._draw import generators, split, uniform
 from tacit.types import Mask
 
@@ -36,7 +37,11 @@ class Spans:
     min_keep: int = 1
 
     def __post_init__(self) -> None:
-        require(min(self.spans, self.min_keep) >= 1, "Spans", "spans >= 1 and min_keep >= 1")
+        require(
+            min(self.spans, self.min_keep) >= 1,
+            "Spans",
+            f"spans >= 1 and min_keep >= 1; got {self.spans} and {self.min_keep}",
+        )
         check_range("Spans", "scale", self.scale, 1.0)
         share = self.spans * self.scale[1]
         require(share < 1, "Spans", f"spans * scale below 1, so that a context is left; got up to {share:g}")

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from tacit.masking._check import check_call, check_range, require
+from tacit._check import require
+from tacit.masking._check import check_call, check_range
 from tacit.masking._draw import generators, in_frames, split
 from tacit.masking._rectangles import Rectangles, draw_size, settle
 from tacit.types import Mask

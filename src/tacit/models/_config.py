@@ -134,7 +134,7 @@ class WorldModelConfig:
                         f"its run, encoder='RUN' in a recipe, or leave {name} out."
                     )
             return
-        cameras = [name for name in self.encoders if self.spec.modalities[name].kind == "pixels"]
+        cameras = [name for name in self.encoders if name in self.spec.cameras]
         if cameras:
             raise ConfigError(
                 f"encoders names {self.encoders[cameras[0]]!r} for {cameras[0]!r}, at which the pretrained encoder "

@@ -14,7 +14,7 @@ from tacit.models._model import PerceptionModel
 from tacit.models.joint_embedding import JointEmbedding, JointEmbeddingConfig
 from tacit.models.masked import MaskedModel, MaskedModelConfig
 from tacit.models.motion_content import MotionContent, MotionContentConfig
-from tacit.nn.lora import add_lora
+from tacit.nn.lora import add_lora, original_parameters
 from tacit.nn.pyramid import PyramidEncoder
 from tacit.nn.vit import VisionTransformer
 from tacit.types import Spec
@@ -75,9 +75,8 @@ class Eye(nn.Module):
         source = model.encoder if model.target_encoder is None else model.target_encoder
         theirs = dict(source.named_parameters())
         with torch.no_grad():
-            for name, value in self.encoder.named_parameters():
-                if not name.endswith((".a", ".b")):
-                    value.copy_(theirs[name.replace(".layer.", ".")])
+            for name, value in original_parameters(self.encoder).items():
+                value.copy_(theirs[name])
             mean, std = model.statistics_of(model.config.modality)
             self.mean.copy_(mean)
             self.std.copy_(std)

@@ -25,8 +25,7 @@ def chosen(spec: Spec, name: str) -> str:
     """
     if name and name not in spec.modalities:
         raise ConfigError(f"the Spec has no modality {name!r}; it has {', '.join(spec.modalities)}.")
-    cameras = [key for key, modality in spec.modalities.items() if modality.kind == "pixels"]
-    return name or (cameras or list(spec.modalities))[0]
+    return name or (spec.cameras or tuple(spec.modalities))[0]
 
 
 def grid_size(spec: Spec, name: str, frames: int, frameskip: int, side: int) -> tuple[int, ...]:

@@ -51,6 +51,7 @@ class ActionConditionedConfig:
         predictor_width: Size of a token of the predictor.
         predictor_depth: Its blocks.
         predictor_heads: Its attention heads.
+        checkpointing: Compute the predictor's activations anew in backward, for memory.
 
     Raises:
         ConfigError: if the camera does not show what the encoder sees, the pose is no vector of as many components as
@@ -69,6 +70,7 @@ class ActionConditionedConfig:
     predictor_width: int = 96
     predictor_depth: int = 4
     predictor_heads: int = 3
+    checkpointing: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "modality", chosen(self.spec, self.modality))
@@ -132,6 +134,7 @@ class ActionConditioned(Dynamics):
     config: ActionConditionedConfig
     encoder: Eye
     rows = 32
+    """Candidates that a rollout imagines at a time: their tokens are many."""
 
     def __init__(self, config: ActionConditionedConfig) -> None:
         super().__init__(config.spec, config.seen, acts=True)
@@ -148,6 +151,7 @@ class ActionConditioned(Dynamics):
             config.predictor_depth,
             config.predictor_heads,
             latent_norm=True,
+            checkpointing=config.checkpointing,
         )
 
     @classmethod

@@ -64,7 +64,7 @@ class WorldModel(Dynamics):
         chosen = preset(WorldModelConfig, SIZES, size, overrides)
         if chosen.get("predictor", "mlp") != "transformer":
             chosen = {name: value for name, value in chosen.items() if name in overrides or name not in TRANSFORMER}
-        pixels = {name: m.shape for name, m in spec.modalities.items() if m.kind == "pixels"}
+        pixels = {name: spec.modalities[name].shape for name in spec.cameras}
         if size == "base" and pixels and chosen.get("perception") is None:
             large = max(max(shape[1:]) for shape in pixels.values()) > 112
             chosen = {"patch": 14 if large else 8, **chosen}

@@ -26,7 +26,7 @@ from tacit.nn.linear import available as available
 from tacit.nn.linear import keep_freed_memory as keep_freed_memory
 from tacit.nn.lora import LoRALinear as LoRALinear
 from tacit.nn.lora import add_lora as add_lora
-from tacit.nn.lora import merge_lora as merge_lora
+from tacit.nn.lora import original_parameters as original_parameters
 from tacit.nn.masked_predictor import MaskedPredictor as MaskedPredictor
 from tacit.nn.mlp import ACTIVATIONS as ACTIVATIONS
 from tacit.nn.mlp import Activation as Activation

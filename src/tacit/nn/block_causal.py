@@ -35,7 +35,6 @@ class BlockCausalPredictor(nn.Module):
         depth: Blocks.
         heads: Attention heads.
         extrinsics: Size of the extrinsics; 0 for none.
-        native: The grid that positions are measured in, to use weights on frames of another size; ``grid`` if None.
         latent_norm: End in a LayerNorm without parameters, for latents that are normalised like that.
         mlp_ratio: Hidden width of the MLPs, in widths.
         norm_eps: What the LayerNorms add to a variance.
@@ -56,14 +55,13 @@ class BlockCausalPredictor(nn.Module):
         heads: int,
         *,
         extrinsics: int = 0,
-        native: tuple[int, int] | None = None,
         latent_norm: bool = False,
         mlp_ratio: float = 4.0,
         norm_eps: float = 1e-6,
         checkpointing: bool = False,
     ) -> None:
         super().__init__()
-        self.grid, self.native, self.head_width = grid, native, width // heads
+        self.grid, self.head_width = grid, width // heads
         self.latent_norm, self.checkpointing = latent_norm, checkpointing
         self.from_latent = Linear(latent, width)
         self.from_action = Linear(action, width)
@@ -194,7 +192,7 @@ class BlockCausalPredictor(nn.Module):
 
     def _rotation(self, before: int, steps: int, conditions: int, device: torch.device) -> Rotation:
         """Rotations ``[1, steps * (conditions + N), head width]``; a condition stands at its time and no place."""
-        rows, columns = coordinates(torch.arange(self.patches, device=device), self.grid, self.native)
+        rows, columns = coordinates(torch.arange(self.patches, device=device), self.grid)
         rows, columns = (F.pad(part, (conditions, 0)).repeat(steps) for part in (rows, columns))
         time = torch.arange(before, before + steps, device=device, dtype=torch.float32)
         return rotations((time.repeat_interleave(conditions + self.patches), rows, columns), self.head_width)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from tacit.errors import ConfigError
 
-__all__ = ["LoRALinear", "add_lora", "merge_lora"]
+__all__ = ["LoRALinear", "add_lora", "original_parameters"]
 
 M = TypeVar("M", bound=nn.Module)
 
@@ -68,7 +68,7 @@ def add_lora(module: M, rank: int, alpha: float) -> M:
         raise ConfigError(f"the rank of an addition is at least 1; got {rank}.")
     layers = _layers(module, nn.Linear)
     if any(isinstance(layer, LoRALinear) for _, _, layer in layers):
-        raise ConfigError("the module has additions of low rank already; merge them first with merge_lora.")
+        raise ConfigError("the module has additions of low rank already.")
     if not layers:
         raise ConfigError(f"{type(module).__name__} has no linear layer inside it to add to.")
     module.requires_grad_(False)
@@ -77,23 +77,15 @@ def add_lora(module: M, rank: int, alpha: float) -> M:
     return module
 
 
-def merge_lora(module: M) -> M:
-    """Fold the additions of :func:`add_lora` into the layers, in place: the layers, and their names, of before.
-
-    Returns:
-        The module, nothing of it trainable.
-
-    Raises:
-        ConfigError: if there are none.
-    """
-    layers = _layers(module, LoRALinear)
-    if not layers:
-        raise ConfigError(f"{type(module).__name__} has no additions of low rank; add_lora makes them.")
-    for parent, name, layer in layers:
-        with torch.no_grad():
-            layer.layer.weight.copy_(layer.weight)
-        setattr(parent, name, layer.layer)
-    return module
+def original_parameters(module: nn.Module) -> dict[str, nn.Parameter]:
+    """The parameters of a module by the names that they had before :func:`add_lora`, without the additions."""
+    added = {path for path, part in module.named_modules() if isinstance(part, LoRALinear)}
+    found: dict[str, nn.Parameter] = {}
+    for path, part in module.named_modules():
+        if path not in added:
+            inside = path.rpartition(".")[0] in added
+            found.update(part.named_parameters(path.removesuffix(".layer") if inside else path, recurse=False))
+    return found
 
 
 L = TypeVar("L", bound=nn.Linear)

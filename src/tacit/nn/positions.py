@@ -50,18 +50,14 @@ def sincos(grid: Sequence[int], width: int) -> Tensor:
     return torch.cat(parts, dim=1)[:, :width].float()
 
 
-def coordinates(index: Tensor, grid: Sequence[int], native: Sequence[int] | None = None) -> tuple[Tensor, ...]:
+def coordinates(index: Tensor, grid: Sequence[int]) -> tuple[Tensor, ...]:
     """The coordinate of cells along each axis, float32 of the shape of ``index``, which counts in C order.
 
     Args:
         index: Cells.
         grid: Cells along each axis.
-        native: The grid to measure in, so that the coordinates cover the same range as there.
     """
-    places = [place.float() for place in torch.unravel_index(index, tuple(grid))]
-    if native is None:
-        return tuple(places)
-    return tuple(place * (n / g) for place, n, g in zip(places, native, grid, strict=True))
+    return tuple(place.float() for place in torch.unravel_index(index, tuple(grid)))
 
 
 def resize_positions(table: Tensor, grid: Sequence[int], to: Sequence[int]) -> Tensor:

@@ -7,7 +7,7 @@ from typing import Literal
 
 from torch import Generator, Tensor
 
-from tacit.planners._check import require
+from tacit._check import require
 from tacit.planners._record import Record, elites, join
 from tacit.planners._search import begin
 from tacit.types import ActionSpace, Plan, Score

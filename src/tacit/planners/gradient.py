@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Generator, Tensor
 
+from tacit._check import require
 from tacit.errors import PlanningError
-from tacit.planners._check import require
 from tacit.planners._record import Record, join
 from tacit.planners._search import begin_box
 from tacit.types import ActionSpace, Plan, Score
@@ -43,7 +43,11 @@ class Gradient:
     epsilon: float = 1e-8
 
     def __post_init__(self) -> None:
-        require(min(self.starts, self.iterations) >= 1, "Gradient", "starts and iterations >= 1")
+        require(
+            min(self.starts, self.iterations) >= 1,
+            "Gradient",
+            f"starts and iterations >= 1; got {self.starts} and {self.iterations}",
+        )
         require(self.learning_rate > 0, "Gradient", f"learning_rate > 0; got {self.learning_rate}")
         require(
             self.std >= 0 and self.epsilon > 0, "Gradient", f"std >= 0, epsilon > 0; got {self.std}, {self.epsilon}"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Generator, Tensor
 
-from tacit.planners._check import require
+from tacit._check import require
 from tacit.planners._record import Record, elites, join
 from tacit.planners._search import begin_box
 from tacit.types import ActionSpace, Plan, Score

@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 from torch import Generator, Tensor
 
-from tacit.planners._check import require
+from tacit._check import require
 from tacit.planners._record import Record, join
 from tacit.planners._search import begin_box
 from tacit.types import ActionSpace, Plan, Score
@@ -45,7 +45,11 @@ class MPPI:
     result: Literal["best", "mean"] = "mean"
 
     def __post_init__(self) -> None:
-        require(min(self.samples, self.iterations) >= 1, "MPPI", "samples and iterations >= 1")
+        require(
+            min(self.samples, self.iterations) >= 1,
+            "MPPI",
+            f"samples and iterations >= 1; got {self.samples} and {self.iterations}",
+        )
         require(self.temperature > 0, "MPPI", f"temperature > 0; got {self.temperature}")
         require(
             self.std >= 0 and 0 < self.decay <= 1, "MPPI", f"std >= 0, 0 < decay <= 1; got {self.std}, {self.decay}"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Generator, Tensor
 
-from tacit.planners._check import require
+from tacit._check import require
 from tacit.planners._record import Record, join
 from tacit.planners._search import Categorical, Gaussian, begin
 from tacit.types import ActionSpace, Plan, Score
@@ -31,7 +31,11 @@ class RandomShooting:
     iterations: int = 1
 
     def __post_init__(self) -> None:
-        require(min(self.samples, self.iterations) >= 1, "RandomShooting", "samples and iterations >= 1")
+        require(
+            min(self.samples, self.iterations) >= 1,
+            "RandomShooting",
+            f"samples and iterations >= 1; got {self.samples} and {self.iterations}",
+        )
 
     def __call__(
         self,

@@ -135,6 +135,11 @@ class Spec:
         if not (np.isfinite(self.fps) and self.fps > 0):
             raise SpecError(f"fps must be positive; got {self.fps}.")
 
+    @property
+    def cameras(self) -> tuple[str, ...]:
+        """The modalities that are pixels."""
+        return tuple(name for name, modality in self.modalities.items() if modality.kind == "pixels")
+
     def samples(self, name: str, steps: int) -> int:
         """The length of modality ``name`` over ``steps`` observations.
 
