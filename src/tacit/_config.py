@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import json
 import types
 import typing
 from collections.abc import Mapping
@@ -16,7 +17,7 @@ from typing import Any, TypeVar
 from tacit._registry import suggest
 from tacit.errors import ConfigError
 
-__all__ = ["from_json", "to_json"]
+__all__ = ["from_json", "named_value", "to_json"]
 
 T = TypeVar("T")
 
@@ -53,6 +54,26 @@ def from_json(cls: type[T], data: Mapping[str, Any], where: str = "") -> T:
         if required and name not in data:
             raise ConfigError(f"{where or cls.__name__} needs the option {name!r}.")
     return cls(**{key: _convert(hints[key], value, f"{where or cls.__name__}.{key}") for key, value in data.items()})
+
+
+def named_value(word: str) -> tuple[str, Any]:
+    """Name and value of ``NAME=VALUE``, the value JSON or else text.
+
+    Raises:
+        ConfigError: if the word has no ``=``, or its value looks like a list or a mapping and is not JSON.
+    """
+    name, equals, value = word.partition("=")
+    if not equals or not name:
+        raise ConfigError(f"an option is NAME=VALUE, for example training.lr=3e-4; got {word!r}.")
+    try:
+        return name, json.loads(value)
+    except json.JSONDecodeError:
+        if value[:1] in ("(", "[", "{"):
+            raise ConfigError(
+                f'lists and mappings are written as JSON, for example size=[48,64] or columns=["a","b"]; got '
+                f"{word!r}. Quote the word, so that the shell leaves it as it is."
+            ) from None
+        return name, value
 
 
 @functools.cache

@@ -83,9 +83,8 @@ def write(path: Path, model: object, settings: Settings, proposal: object = None
     cost = settings.cost
     if not isinstance(cost, Summable):
         raise ConfigError(f"costs that can be saved are {', '.join(costs.names())} and their sums; got {cost!r}.")
-    terms = cost.terms if isinstance(cost, Total) else (Scaled(1.0, cost),)
     named, tensors = [], {}
-    for index, term in enumerate(terms):
+    for index, term in enumerate(cost.parts):
         part, arrays = _name(term.cost, costs)
         named.append(dataclasses.replace(part, weight=term.weight))
         tensors.update({f"{index}.{name}": value for name, value in arrays.items()})

@@ -17,13 +17,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tacit._config import from_json, to_json
+from tacit._config import from_json, named_value, to_json
 from tacit.errors import CheckpointError, ConfigError, DataError
 
 if TYPE_CHECKING:
     from tacit.data import Episodes
+    from tacit.evaluation import ClosedLoop
 
-__all__ = ["Run", "agent_of", "device", "options", "other_world"]
+__all__ = ["Run", "agent_of", "device", "options", "other_world", "show_success"]
 
 DIFFERENCES = 5
 """How many options that differ are named."""
@@ -188,26 +189,8 @@ def _world(env: str) -> str:
 
 
 def options(words: tuple[str, ...]) -> dict[str, Any]:
-    """``training.lr=3e-4`` and the like; values are JSON, or else text.
-
-    Raises:
-        ConfigError: if a word has no ``=``, or a list is not JSON.
-    """
-    found: dict[str, Any] = {}
-    for word in words:
-        name, equals, value = word.partition("=")
-        if not equals or not name:
-            raise ConfigError(f"an option is NAME=VALUE, for example training.lr=3e-4; got {word!r}.")
-        try:
-            found[name] = json.loads(value)
-        except json.JSONDecodeError:
-            if value[:1] in ("(", "[", "{"):
-                raise ConfigError(
-                    f'lists and mappings are written as JSON, for example size=[48,64] or columns=["a","b"]; got '
-                    f"{word!r}. Quote the word, so that the shell leaves it as it is."
-                ) from None
-            found[name] = value
-    return found
+    """``training.lr=3e-4`` and the like; see :func:`tacit._config.named_value`."""
+    return dict(map(named_value, words))
 
 
 def device(name: str) -> str:
@@ -226,3 +209,9 @@ def device(name: str) -> str:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise ConfigError(f"torch cannot use the device {name!r} here: {reason}") from error
     return name
+
+
+def show_success(name: str, run: ClosedLoop) -> None:
+    """Print the line of an actor that is done."""
+    rate = run.success
+    print(f"  {name:<10} {rate.rate:6.1%}  [{rate.low:.1%}, {rate.high:.1%}]  n = {rate.n}", flush=True)

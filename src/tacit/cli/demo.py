@@ -34,6 +34,7 @@ def demo(*, out: Path = Path("tacit-demo"), pretrained: bool = False, seed: int 
         seed: Of the data and the training, 0 where it is not said; the tasks are the same for every seed.
     """
     import tacit as tc
+    from tacit.cli._run import show_success
     from tacit.errors import ConfigError
 
     if out.exists() and not out.is_dir():
@@ -70,7 +71,7 @@ def demo(*, out: Path = Path("tacit-demo"), pretrained: bool = False, seed: int 
             episodes=TASKS,
             seed=TASK_SEED,
             film=FILMED,
-            on_result=said,
+            on_result=show_success,
         )
         ranking = tc.evaluation.energy_rank_correlation(
             model, agent.cost, tc.envs.TwoRooms(), horizon=agent.horizon, seed=TASK_SEED
@@ -123,9 +124,3 @@ def facts(runs: dict[str, ClosedLoop], r2: float, seconds: dict[str, float]) -> 
         Fact(f"{r2:.4f}", "R² of position", "read linearly from frozen latents"),
         Fact(f"{sum(seconds.values()):.0f} s", "for all of it", "on this machine"),
     ]
-
-
-def said(name: str, run: ClosedLoop) -> None:
-    """One line for an actor that is done."""
-    rate = run.success
-    print(f"  {name:<10} {rate.rate:6.1%}  [{rate.low:.1%}, {rate.high:.1%}]  n = {rate.n}", flush=True)

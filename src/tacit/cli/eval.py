@@ -34,9 +34,8 @@ def eval_(
         to: Where to write report.json and index.html; RUN/eval where it is not said.
     """
     import tacit as tc
-    from tacit.cli._run import Run, agent_of, other_world
+    from tacit.cli._run import Run, agent_of, other_world, show_success
     from tacit.cli._run import device as chosen
-    from tacit.cli.demo import said
 
     record = Run.load(run)
     place = chosen(device)
@@ -45,7 +44,7 @@ def eval_(
     if warning := other_world(run, env):
         print(warning, file=sys.stderr)
     runs = tc.evaluation.beside_references(
-        agent, world, episodes=episodes, seed=seed, film=6, on_result=said, progress=True
+        agent, world, episodes=episodes, seed=seed, film=6, on_result=show_success, progress=True
     )
     ranking = tc.evaluation.energy_rank_correlation(
         tc.checkpoint.load_model(run / "agent", place, kind=tc.models.Dynamics),

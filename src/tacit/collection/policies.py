@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from tacit._check import require_goals
 from tacit._registry import suggest
+from tacit._states import concatenated
 from tacit.errors import ConfigError, SpecError
 from tacit.types import ActionSpace, Array, Discrete, Environment, Observation
 
@@ -65,8 +66,7 @@ class Expert:
         """
         world = require_goals(env, "policy='expert'")
         tasks = [world.tasks(1, seed) for seed in seeds]
-        start = {name: np.concatenate([task.start[name] for task in tasks]) for name in tasks[0].start}
-        goal = {name: np.concatenate([task.goal[name] for task in tasks]) for name in tasks[0].goal}
+        start, goal = concatenated([task.start for task in tasks]), concatenated([task.goal for task in tasks])
         return world.begin(start), lambda _step, _observation: world.expert(world.state(), goal)
 
 

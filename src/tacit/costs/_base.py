@@ -21,11 +21,16 @@ class Summable:
         """Energies ``[B, S]``; see :class:`tacit.types.Cost`."""
         raise NotImplementedError
 
+    @property
+    def parts(self) -> tuple[Scaled, ...]:
+        """What it is the weighted sum of: itself, unless it is a sum."""
+        return (Scaled(1.0, self),)
+
     def __add__(self, other: Summable) -> Total:
-        return Total((*_terms(self), *_terms(other)))
+        return Total((*self.parts, *other.parts))
 
     def __mul__(self, weight: float) -> Total:
-        return Total(tuple(Scaled(weight * term.weight, term.cost) for term in _terms(self)))
+        return Total(tuple(Scaled(weight * term.weight, term.cost) for term in self.parts))
 
     __rmul__ = __mul__
 
@@ -55,6 +60,11 @@ class Total(Summable):
 
     terms: tuple[Scaled, ...]
 
+    @property
+    def parts(self) -> tuple[Scaled, ...]:
+        """The terms."""
+        return self.terms
+
     def __call__(self, latents: Tensor, actions: Tensor, goal: Tensor | None) -> Tensor:
         """The weighted sum of the energies ``[B, S]`` of the terms."""
         first, *others = [term.weight * term.cost(latents, actions, goal) for term in self.terms]
@@ -62,7 +72,3 @@ class Total(Summable):
 
     def __repr__(self) -> str:
         return " + ".join(map(repr, self.terms))
-
-
-def _terms(cost: Summable) -> tuple[Scaled, ...]:
-    return cost.terms if isinstance(cost, Total) else (Scaled(1.0, cost),)

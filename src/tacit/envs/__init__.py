@@ -1,10 +1,9 @@
 """Worlds to act in; each file is one environment or one adapter."""
 
-import json
 from inspect import signature
-from typing import Any
 
 from tacit._check import require_goals
+from tacit._config import named_value
 from tacit._registry import registry, suggest
 from tacit.errors import ConfigError
 from tacit.types import Environment, GoalEnvironment
@@ -28,7 +27,7 @@ def make(name: str, num_envs: int = 1) -> Environment:
     kind, _, words = name.partition(":")
     factory = load(kind)
     adapted = [word for word in words.split(",") if word and "=" not in word]
-    options = dict(_option(word) for word in words.split(",") if "=" in word)
+    options = dict(named_value(word) for word in words.split(",") if "=" in word)
     known = signature(factory).parameters
     for option in options:
         if option not in known:
@@ -44,11 +43,3 @@ def make_goal(name: str, num_envs: int = 1) -> GoalEnvironment:
         ConfigError: if the environment has no goals.
     """
     return require_goals(make(name, num_envs), name)
-
-
-def _option(word: str) -> tuple[str, Any]:
-    name, _, value = word.partition("=")
-    try:
-        return name, json.loads(value)
-    except json.JSONDecodeError:
-        return name, value

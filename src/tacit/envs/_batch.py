@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TypeVar
+from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
 from tacit.errors import SpecError
 from tacit.types import Array
 
-__all__ = ["check_actions", "per_world", "stack"]
-
-T = TypeVar("T", bound=np.generic)
+__all__ = ["check_actions", "per_world"]
 
 
 def check_actions(action: Array, num_envs: int, size: int) -> None:
@@ -33,8 +29,3 @@ def per_world(seed: int | Sequence[int], num_envs: int) -> list[int]:
             raise SpecError(f"reset expected one seed, or one for each of {num_envs} worlds; got {len(seed)} seeds.")
         return list(seed)
     return [int(one) for one in np.random.SeedSequence(seed).generate_state(num_envs)]
-
-
-def stack(states: Sequence[Mapping[str, npt.NDArray[T]]]) -> dict[str, npt.NDArray[T]]:
-    """Batches of states ``[b, ...]`` as one batch."""
-    return {name: np.concatenate([state[name] for state in states]) for name in states[0]}

@@ -14,15 +14,15 @@ is within 0.1 of the goal, at whatever speed, after the last of 40 steps.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import numpy.typing as npt
 
-from tacit.envs._batch import check_actions, per_world, stack
 from tacit.envs._discs import Discs
+from tacit.envs._worlds import Floats, StateWorlds
 from tacit.errors import ConfigError
-from tacit.types import Array, Box, Modality, Observation, Spec, State, TaskRules, Tasks, Transition
+from tacit.types import Array, Box, Modality, Observation, Spec, State, TaskRules, Tasks
 
 __all__ = ["PointMass"]
 
@@ -30,8 +30,11 @@ VIEW = 1.6
 DISC = 0.12
 
 
-class PointMass:
-    """A batch of point masses.
+class PointMass(StateWorlds):
+    """A batch of point masses, which begin at rest and uniform in ``[-1, 1]^2``.
+
+    A state is ``position [B, 2]`` and ``velocity [B, 2]``; what is seen of it are vectors ``[B, 4]`` and, where asked
+    for, pictures ``[B, 3, size, size]``.
 
     Args:
         num_envs: Worlds in the batch.
@@ -55,27 +58,6 @@ class PointMass:
         self.spec = Spec(modalities, Box((-1.0, -1.0), (1.0, 1.0)), fps=10.0)
         self._state = _at_rest(np.zeros((num_envs, 2)))
 
-    @property
-    def num_envs(self) -> int:
-        """Worlds in the batch."""
-        return len(self._state["position"])
-
-    def reset(self, seed: int | Sequence[int]) -> Observation:
-        """At rest, uniform in ``[-1, 1]^2``; see :class:`tacit.types.Environment`."""
-        return self.begin(stack([_draw(np.random.default_rng(one), 1) for one in per_world(seed, self.num_envs)]))
-
-    def begin(self, state: State) -> Observation:
-        """Start in the given states; see :class:`tacit.types.GoalEnvironment`."""
-        self._state = {name: np.array(value, np.float64) for name, value in state.items()}
-        return self.observe(self._state)
-
-    def step(self, action: npt.NDArray[np.float32]) -> Transition:
-        """Push every mass; actions outside the box are clipped to it."""
-        check_actions(action, self.num_envs, 2)
-        self._state = self._push(self._state, action)
-        never = np.zeros(self.num_envs, dtype=np.bool_)
-        return Transition(self.observe(self._state), terminated=never, truncated=never)
-
     def labels(self) -> Mapping[str, Array]:
         """``position [B, 2]`` and ``velocity [B, 2]``."""
         return {name: value.astype(np.float32) for name, value in self._state.items()}
@@ -83,19 +65,15 @@ class PointMass:
     def close(self) -> None:
         """Nothing to free."""
 
-    def state(self) -> State:
-        """``position [B, 2]`` and ``velocity [B, 2]``."""
-        return {name: value.copy() for name, value in self._state.items()}
-
     def observe(self, state: State) -> Observation:
-        """Vectors ``[B, 4]`` and, where asked for, pictures ``[B, 3, size, size]`` of the given states."""
+        """What given states show."""
         vector = np.concatenate([state["position"], state["velocity"]], axis=1).astype(np.float32)
         return {"state": vector} if self._size is None else {"state": vector, "pixels": self._frames(state)}
 
     def tasks(self, count: int, seed: int) -> Tasks:
         """``count`` pairs of states at rest, none solved at the start."""
         rng = np.random.default_rng(seed)
-        start, goal = _draw(rng, count), _draw(rng, count)
+        start, goal = self._draw(rng, count), self._draw(rng, count)
         while (solved := self.distance(start, goal) <= self.rules.radius).any():
             goal["position"][solved] = rng.uniform(-1.0, 1.0, (int(solved.sum()), 2))
         return Tasks(start, goal)
@@ -104,14 +82,6 @@ class PointMass:
         """Euclidean distance ``[B]`` between the two positions."""
         difference = np.asarray(state["position"], np.float64) - np.asarray(goal["position"], np.float64)
         return np.asarray(np.linalg.norm(difference, axis=-1))
-
-    def simulate(self, state: State, actions: npt.NDArray[np.float32]) -> State:
-        """The true dynamics: states ``[B, H, ...]`` after each of the actions ``[B, H, 2]``."""
-        steps, now = [], state
-        for index in range(actions.shape[1]):
-            now = self._push(now, actions[:, index])
-            steps.append(now)
-        return {name: np.stack([step[name] for step in steps], axis=1) for name in state}
 
     def expert(self, state: State, goal: State) -> npt.NDArray[np.float32]:
         """The push that makes the mass coast to a stop on the goal, or the nearest to it in the box."""
@@ -135,7 +105,10 @@ class PointMass:
         push = np.clip(wanted / self.gains(horizon).sum(), -1.0, 1.0).astype(np.float32)
         return np.repeat(push[:, None], horizon, axis=1)
 
-    def _push(self, state: State, action: npt.NDArray[np.float32]) -> dict[str, npt.NDArray[np.float64]]:
+    def _draw(self, rng: np.random.Generator, count: int) -> Floats:
+        return _at_rest(rng.uniform(-1.0, 1.0, (count, 2)))
+
+    def _push(self, state: State, action: npt.NDArray[np.float32]) -> Floats:
         push = np.clip(np.asarray(action, np.float64), -1.0, 1.0)
         velocity = self._damping * np.asarray(state["velocity"], np.float64) + self._force * push
         return {"position": np.asarray(state["position"], np.float64) + velocity, "velocity": velocity}
@@ -150,9 +123,5 @@ class PointMass:
         return discs.frames((np.asarray(state["position"], np.float64) + VIEW) / (2 * VIEW) * size)
 
 
-def _at_rest(position: npt.NDArray[np.float64]) -> dict[str, npt.NDArray[np.float64]]:
+def _at_rest(position: npt.NDArray[np.float64]) -> Floats:
     return {"position": position, "velocity": np.zeros_like(position)}
-
-
-def _draw(rng: np.random.Generator, count: int) -> dict[str, npt.NDArray[np.float64]]:
-    return _at_rest(rng.uniform(-1.0, 1.0, (count, 2)))

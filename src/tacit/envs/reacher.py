@@ -23,17 +23,17 @@ stable-worldmodel (``ReacherDMControl``, task ``qpos_match``, 25 steps to the go
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from tacit.envs._batch import check_actions, per_world, stack
 from tacit.envs._mujoco import Camera, load_mujoco
+from tacit.envs._worlds import Floats, StateWorlds
 from tacit.errors import ConfigError, MissingExtra
-from tacit.types import Array, Box, Modality, Observation, Spec, State, TaskRules, Tasks, Transition
+from tacit.types import Array, Box, Modality, Observation, Spec, State, TaskRules, Tasks
 
 __all__ = ["Reacher"]
 
@@ -43,8 +43,11 @@ GOAL_STEPS = 25
 WARM_UP = 100
 
 
-class Reacher:
-    """A batch of arms.
+class Reacher(StateWorlds):
+    """A batch of arms, which begin at rest in poses that are uniform over the joint ranges.
+
+    A state is ``angle [B, 2]`` (shoulder, wrist; turns are counted) and ``velocity [B, 2]``; a step applies a torque to
+    each joint for 0.04 s.
 
     Args:
         num_envs: Worlds in the batch.
@@ -73,27 +76,6 @@ class Reacher:
         )
         self._state = self._draw(np.random.default_rng(0), num_envs)
 
-    @property
-    def num_envs(self) -> int:
-        """Worlds in the batch."""
-        return len(self._state["angle"])
-
-    def reset(self, seed: int | Sequence[int]) -> Observation:
-        """Poses uniform over the joint ranges, at rest; see :class:`tacit.types.Environment`."""
-        return self.begin(stack([self._draw(np.random.default_rng(one), 1) for one in per_world(seed, self.num_envs)]))
-
-    def begin(self, state: State) -> Observation:
-        """Start in the given states; see :class:`tacit.types.GoalEnvironment`."""
-        self._state = {name: np.array(value, np.float64) for name, value in state.items()}
-        return self.observe(self._state)
-
-    def step(self, action: npt.NDArray[np.float32]) -> Transition:
-        """Apply a torque to each joint for 0.04 s; actions outside the box are clipped to it."""
-        check_actions(action, self.num_envs, 2)
-        self._state = self._push(self._state, action)
-        never = np.zeros(self.num_envs, dtype=np.bool_)
-        return Transition(self.observe(self._state), terminated=never, truncated=never)
-
     def labels(self) -> Mapping[str, Array]:
         """Joints and finger tip of each arm.
 
@@ -112,10 +94,6 @@ class Reacher:
         if self._camera is not None:
             self._camera.close()
             self._camera = None
-
-    def state(self) -> State:
-        """``angle [B, 2]`` (shoulder, wrist; turns are counted) and ``velocity [B, 2]``."""
-        return {name: value.copy() for name, value in self._state.items()}
 
     def observe(self, state: State) -> Observation:
         """Pictures ``[B, 3, size, size]`` of the given states."""
@@ -144,14 +122,6 @@ class Reacher:
         difference = np.asarray(state["angle"], np.float64) - np.asarray(goal["angle"], np.float64)
         return np.asarray(np.maximum(np.abs(_turn(difference[..., 0])), np.abs(difference[..., 1])))
 
-    def simulate(self, state: State, actions: npt.NDArray[np.float32]) -> State:
-        """The true dynamics, by MuJoCo: states ``[B, H, ...]`` after each of the actions ``[B, H, 2]``."""
-        steps, now = [], state
-        for index in range(actions.shape[1]):
-            now = self._push(now, actions[:, index])
-            steps.append(now)
-        return {name: np.stack([step[name] for step in steps], axis=1) for name in state}
-
     def expert(self, state: State, goal: State) -> npt.NDArray[np.float32]:
         """Computed torque: the arm's own equations turned round, towards the goal like a damped spring."""
         angle, velocity = np.asarray(state["angle"], np.float64), np.asarray(state["velocity"], np.float64)
@@ -167,14 +137,12 @@ class Reacher:
             torque[world] = inertia @ wanted[world] + self._data.qfrc_bias - self._data.qfrc_passive
         return np.asarray(np.clip(torque / self._model.actuator_gear[:, 0], -1.0, 1.0), np.float32)
 
-    def _draw(self, rng: np.random.Generator, count: int) -> dict[str, npt.NDArray[np.float64]]:
+    def _draw(self, rng: np.random.Generator, count: int) -> Floats:
         low, high = self._model.jnt_range[1]
         shoulder, wrist = rng.uniform(-np.pi, np.pi, count), rng.uniform(low, high, count)
         return {"angle": np.stack([shoulder, wrist], axis=1), "velocity": np.zeros((count, 2))}
 
-    def _pairs(
-        self, rng: np.random.Generator, count: int
-    ) -> tuple[dict[str, npt.NDArray[np.float64]], dict[str, npt.NDArray[np.float64]]]:
+    def _pairs(self, rng: np.random.Generator, count: int) -> tuple[Floats, Floats]:
         """Starts and goals, some of which may be the same."""
         state, warm_up = self._draw(rng, count), rng.integers(0, WARM_UP + 1, count)
         actions = rng.uniform(-1.0, 1.0, (count, WARM_UP + GOAL_STEPS, 2)).astype(np.float32)
@@ -183,7 +151,7 @@ class Reacher:
         start = {n: np.where((warm_up > 0)[:, None], path[n][world, warm_up - 1], state[n]) for n in state}
         return start, {name: np.array(path[name][world, warm_up + GOAL_STEPS - 1]) for name in state}
 
-    def _push(self, state: State, action: npt.NDArray[np.float32]) -> dict[str, npt.NDArray[np.float64]]:
+    def _push(self, state: State, action: npt.NDArray[np.float32]) -> Floats:
         """One step of every arm, a function of its state and action alone: nothing is warm-started."""
         from mujoco import rollout
 

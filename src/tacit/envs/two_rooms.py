@@ -24,7 +24,8 @@ import numpy as np
 import numpy.typing as npt
 
 from tacit._registry import suggest
-from tacit.envs._batch import check_actions, per_world, stack
+from tacit._states import concatenated
+from tacit.envs._batch import check_actions, per_world
 from tacit.envs._discs import Discs
 from tacit.errors import ConfigError
 from tacit.types import Array, Box, Modality, Observation, Spec, State, TaskRules, Tasks, Transition
@@ -120,7 +121,7 @@ class TwoRooms:
         """New layouts and positions, uniform over both rooms; see :class:`tacit.types.Environment`."""
         if isinstance(seed, Sequence):
             worlds = [self._draw(np.random.default_rng(one), 1) for one in per_world(seed, self.num_envs)]
-            return self.begin(stack(worlds))
+            return self.begin(concatenated(worlds))
         return self.begin(self._draw(np.random.default_rng(seed), self.num_envs))
 
     def begin(self, state: State) -> Observation:
@@ -152,9 +153,8 @@ class TwoRooms:
 
     def observe(self, state: State) -> Observation:
         """Pictures ``[B, 3, size, size]`` of the given states."""
-        other = object.__new__(TwoRooms)
-        other._size = self._size
-        return other.begin(state)
+        values = {name: np.array(value, np.float64) for name, value in state.items()}
+        return {"pixels": _discs(values, self._size).frames(values["position"] * (self._size / WORLD))}
 
     def tasks(self, count: int, seed: int) -> Tasks:
         """Start in one room, goal in the other, same layout; ``count`` pairs, none solved at the start."""
@@ -198,11 +198,15 @@ class TwoRooms:
         self._state = state
         self._position = state["position"]
         self._geometry = _Geometry(state)
-        scale = self._size / WORLD
-        self._discs = Discs(_rooms(state, self._size), state["agent_radius"] * scale, state["agent_color"])
+        self._discs = _discs(state, self._size)
 
     def _frames(self) -> npt.NDArray[np.uint8]:
         return self._discs.frames(self._position * (self._size / WORLD))
+
+
+def _discs(state: Mapping[str, npt.NDArray[np.float64]], size: int) -> Discs:
+    """The rooms, and the disc to draw in each."""
+    return Discs(_rooms(state, size), state["agent_radius"] * (size / WORLD), state["agent_color"])
 
 
 class _Geometry:

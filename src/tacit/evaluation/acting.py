@@ -17,9 +17,9 @@ from torch import Tensor
 
 from tacit._check import require_goals
 from tacit._progress import track
+from tacit._states import copied, rows_of
 from tacit.agent import Agent, AgentState
 from tacit.errors import ConfigError, SpecError
-from tacit.evaluation._states import copied, rows_of
 from tacit.evaluation.statistics import Rate, wilson
 from tacit.evaluation.tasks import held_out_tasks, require_open
 from tacit.types import Actor, Box, GoalEnvironment, Observation, State, TaskRules, Tasks

@@ -15,8 +15,7 @@ import torch
 from torch import Tensor
 
 from tacit.agent import Agent
-from tacit.costs import Goal
-from tacit.costs._base import Total
+from tacit.costs import Goal, Summable
 from tacit.errors import ConfigError
 from tacit.evaluation.acting import Privileged
 from tacit.types import GoalEnvironment, Planner, Spec, State, Verdict
@@ -85,8 +84,8 @@ class TrueDynamicsActor(Agent, Privileged):
 
         What else the agent's cost weighs, such as effort, is left out.
         """
-        terms = [term.cost for term in agent.cost.terms] if isinstance(agent.cost, Total) else [agent.cost]
-        goal = next((term for term in terms if isinstance(term, Goal)), None)
+        terms = agent.cost.parts if isinstance(agent.cost, Summable) else ()
+        goal = next((term.cost for term in terms if isinstance(term.cost, Goal)), None)
         return cls(
             env,
             agent.planner,

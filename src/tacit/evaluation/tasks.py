@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import numpy as np
 
+from tacit._states import concatenated, copied, rows_of
 from tacit.collection import Policy
 from tacit.errors import ConfigError
-from tacit.evaluation._states import concatenated, copied, rows_of
 from tacit.types import GoalEnvironment, Tasks
 
 __all__ = ["held_out_tasks", "reached_tasks"]

@@ -197,16 +197,14 @@ class Dynamics(Model):
         """As ``encode``, by the encoder of the targets."""
         return self.encode(observation)
 
-    def _known(
-        self, latents: Tensor, actions: Tensor, past_actions: Tensor | None, history: int
-    ) -> tuple[Tensor, Tensor]:
+    def _known(self, latents: Tensor, actions: Tensor, past_actions: Tensor | None) -> tuple[Tensor, Tensor]:
         """The latents that a rollout starts from, and the blocks between them.
 
         Raises:
             SpecError: if there is not one block less than latents.
         """
         if past_actions is None:
-            latents = latents[:, -1:] if history == 1 else latents
+            latents = latents[:, -1:] if self.config.history == 1 else latents
             past_actions = actions.new_empty(len(actions), 0, self.action_size)
         if past_actions.shape[1] != latents.shape[1] - 1:
             raise SpecError(

@@ -212,7 +212,7 @@ class ActionConditioned(Dynamics):
         if actions.ndim == 3:
             return self.rollout(latents, actions[:, None], past_actions)[:, 0]
         check_actions(self.config, latents, actions, "S, H")
-        latents, past_actions = self._known(latents, actions, past_actions, self.config.history)
+        latents, past_actions = self._known(latents, actions, past_actions)
         memories: Memories = ()
         if latents.shape[1] > 1:
             frames, poses = self._apart(latents[:, :-1])

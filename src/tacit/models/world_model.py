@@ -145,7 +145,7 @@ class WorldModel(Dynamics):
         if actions.ndim == 3:
             return self.rollout(latents, actions[:, None], past_actions)[:, 0]
         check_actions(self.config, latents, actions, "S, H")
-        latents, past_actions = self._known(latents, actions, past_actions, self.config.history)
+        latents, past_actions = self._known(latents, actions, past_actions)
         kernels = kernels_for(*(part for part in (self.predictor, self.action_encoder) if part is not None))
         worlds, parts = len(actions), 1
         if kernels is not PLAIN:

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tacit._check import has_goals
+from tacit._states import rows_of
 from tacit.errors import SpecError
 from tacit.types import Array, Box, Environment, GoalEnvironment, Observation, Spec, State, Transition
 
@@ -139,7 +140,7 @@ def _check_pictures(env: GoalEnvironment, states: State) -> None:
     _require(env.num_envs == 16, "begin takes the size of the states")
     _require(_same(env.state(), states), "state gives back what begin was given")
     for world in (0, 7, 15):
-        alone = env.observe(_pick(states, slice(world, world + 1)))
+        alone = env.observe(rows_of(states, slice(world, world + 1)))
         part = {name: values[world : world + 1] for name, values in batch.items()}
         _require(_same(alone, part), "a state looks the same alone and in a batch")
     _require(_same(env.state(), states), "observe leaves the running episodes alone")
@@ -166,10 +167,6 @@ def _inside(spec: Spec, action: npt.NDArray[np.float32]) -> bool:
         low, high = np.array([spec.action.low, spec.action.high], np.float32)
         return bool(((action >= low) & (action <= high)).all())
     return bool((action.sum(axis=-1) == 1).all())
-
-
-def _pick(state: State, index: slice) -> State:
-    return {name: values[index] for name, values in state.items()}
 
 
 def _same(one: Mapping[str, Array], two: Mapping[str, Array]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -61,10 +62,9 @@ class Dense(Probe):
         device: str | torch.device = "cpu",
     ) -> Reading:
         """As :meth:`Probe.__call__`; classes give a :class:`SegmentationReading`."""
-        parts = [None if part is None else self._by_token(part, target, seed) for part in (fit, test, choose_on)]
-        if parts[0] is None or parts[1] is None:
-            raise DataError("a dense probe needs features to fit on and held-out ones.")
-        reading = self.reader(parts[0], parts[1], target, choose_on=parts[2], seed=seed, device=device)
+        by_token = partial(self._by_token, target=target, seed=seed)
+        others = None if choose_on is None else by_token(choose_on)
+        reading = self.reader(by_token(fit), by_token(test), target, choose_on=others, seed=seed, device=device)
         named = replace(reading, probe=type(self).__name__)
         return segmentation_reading(named) if isinstance(named, ClassReading) else named
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +18,7 @@ def copied(state: State) -> State:
     return {name: np.array(values) for name, values in state.items()}
 
 
-def rows_of(state: State, rows: slice | npt.NDArray[np.bool_]) -> State:
+def rows_of(state: State, rows: slice | npt.NDArray[Any]) -> State:
     """Those of some worlds."""
     return {name: values[rows] for name, values in state.items()}
 
