@@ -70,12 +70,10 @@ def windows(work: Path, batches: int) -> None:
 
 def lewm(work: Path) -> object:
     """The other package's own weights; actions wide enough that none is clipped, for it clips none."""
-    from safetensors.torch import load_file
-
     import tacit as tc
 
     spec = tc.Spec({"pixels": tc.Modality("pixels", (3, SIZE, SIZE))}, tc.Box((-100.0,) * 2, (100.0,) * 2))
-    return tc.recipes.LeWM().from_weights(load_file(work / "lewm.safetensors"), spec)
+    return tc.checkpoint.convert(work / "lewm.safetensors", spec=spec, predictor_heads=16)
 
 
 def plan(work: Path) -> None:

@@ -307,13 +307,13 @@ def test_what_does_not_fit_is_refused() -> None:
 
 def test_health_is_that_of_what_varies_at_a_place() -> None:
     model, seen = conditioned(), clip(steps=4)
-    told = model.telling(seen, model.forecast(seen))
-    assert told.shape == (2 * 4, 4, 24)
+    found = model.monitored(seen, model.forecast(seen))
+    assert found.shape == (2 * 4, 4, 24)
     tokens = model.encode(seen.observation).view(2, 4, 4, 24)
-    torch.testing.assert_close(told.mean(dim=(0, 1)), tokens.mean(dim=(0, 1, 2)))
+    torch.testing.assert_close(found.mean(dim=(0, 1)), tokens.mean(dim=(0, 1, 2)))
     same = seen.observation["pixels"][:1, :1].expand(2, 4, -1, -1, -1)
     still = dataclasses.replace(seen, observation={"pixels": same})
-    assert model.telling(still, model.forecast(still)).std(dim=(0, 1)).max() < 1e-5
+    assert model.monitored(still, model.forecast(still)).std(dim=(0, 1)).max() < 1e-5
 
 
 @pytest.mark.filterwarnings("ignore::tacit.training.CollapseWarning")

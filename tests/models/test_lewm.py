@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 import torch
 
+from tacit.checkpoint import convert
+from tacit.checkpoint._filling import IMAGENET
 from tacit.checkpoint.layouts.lewm import renamed
 from tacit.errors import CheckpointError
 from tacit.models import WorldModel
 from tacit.nn.kernels import PLAIN
 from tacit.nn.vit import PooledVisionTransformer
-from tacit.recipes.lewm import _IMAGENET, LeWM
 from tacit.types import Box, Modality, Spec
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "lewm.npz"
@@ -25,31 +26,17 @@ def golden() -> dict[str, np.ndarray]:
         return dict(file)
 
 
-def build(golden: dict[str, np.ndarray], **changes: np.ndarray) -> WorldModel:
+def build(golden: dict[str, np.ndarray], path: Path, **changes: np.ndarray) -> WorldModel:
     config = json.loads(str(golden["config"]))
-    sizes = {
-        "frameskip": 5,
-        "inner_norm": True,
-        "history": config["history"],
-        "latent": config["input_dim"],
-        "action_width": 4 * config["input_dim"],
-        "projector_width": config["projector_hidden"],
-        "predictor_width": config["hidden_dim"],
-        "predictor_depth": config["depth"],
-        "predictor_heads": config["heads"],
-        "predictor_head_width": config["dim_head"],
-        "predictor_mlp": config["mlp_dim"],
-        "predictor_out": config["projector_hidden"],
-    }
-    lewm = LeWM(model=sizes)
     weights = {key.removeprefix("weight/"): value for key, value in golden.items() if key.startswith("weight/")}
+    torch.save({key: torch.from_numpy(value) for key, value in {**weights, **changes}.items()}, path / "weights.pt")
     spec = Spec({"features": Modality("vector", (config["hidden_dim"],))}, Box((-9.0,) * 2, (9.0,) * 2))
-    return lewm.from_weights({**weights, **changes}, spec)
+    return convert(path / "weights.pt", spec=spec, predictor_heads=config["heads"])
 
 
 @pytest.mark.parametrize("gradients", [True, False])
-def test_golden(golden: dict[str, np.ndarray], gradients: bool) -> None:
-    model = build(golden)
+def test_golden(golden: dict[str, np.ndarray], gradients: bool, tmp_path: Path) -> None:
+    model = build(golden, tmp_path)
     actions = torch.from_numpy(golden["actions"])
     with torch.set_grad_enabled(gradients):
         latents = model.encode({"features": golden["features"]}).unflatten(0, (4, 5))
@@ -62,11 +49,14 @@ def test_golden(golden: dict[str, np.ndarray], gradients: bool) -> None:
     assert np.abs(whole - golden["rollout"]).max() < LIMIT
 
 
-def test_a_wrong_checkpoint_names_the_weight(golden: dict[str, np.ndarray]) -> None:
+def test_a_wrong_checkpoint_names_the_weight(golden: dict[str, np.ndarray], tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="no parameter"):
-        build(golden, **{"predictor.extra.weight": np.zeros(3)})
-    with pytest.raises(CheckpointError, match=r"predictor\.position"):
-        build(golden, **{"predictor.pos_embedding": np.zeros((1, 9, 24), np.float32)})
+        build(golden, tmp_path, **{"predictor.extra.weight": np.zeros(3)})
+    with pytest.raises(CheckpointError, match=r"predictor\.norm\.bias"):
+        build(golden, tmp_path, **{"predictor.transformer.norm.bias": np.zeros(9, np.float32)})
+    narrow = {**golden, "config": np.array(json.dumps({**json.loads(str(golden["config"])), "hidden_dim": 5}))}
+    with pytest.raises(CheckpointError, match="has no encoder and sees one vector of"):
+        build(narrow, tmp_path)
 
 
 def first_names(name: str) -> str:
@@ -100,7 +90,7 @@ def test_golden_encoder(first: bool) -> None:
         config["num_attention_heads"],
     )
     vit.load_state_dict({key.removeprefix("vit."): value for key, value in renamed(weights).items()})
-    mean, std = (255.0 * torch.tensor(part) for part in _IMAGENET)
+    mean, std = (255.0 * torch.tensor(part) for part in IMAGENET.values())
     with torch.no_grad():
         output = vit(torch.from_numpy(golden["image"]), mean, std)
     assert np.abs(output.numpy() - golden["output"]).max() < LIMIT

@@ -230,7 +230,6 @@ def test_the_views_of_lejepa() -> None:
     assert viewed.crops.counts == (2, 6)
     assert viewed.crops.scales == ((0.3, 1.0), (0.05, 0.3))
     assert viewed.crops.sizes == ((32, 32), (16, 16))  # 98 of 224 px, in whole patches of 4
-    assert model.config.whole == 2
     shares = [part.p for part in viewed.crops.photometric.parts]
     assert shares == [0.5, 0.8, 0.2, 0.5, 0.2]  # flip, colours, grey, blur, solarise
 

@@ -54,7 +54,7 @@ __all__ = [
 ]
 
 FREE = {
-    *("spec", "modality", "modalities", "encoders", "frames", "frameskip", "side", "whole"),
+    *("spec", "modality", "modalities", "encoders", "frames", "frameskip", "side"),
     *("target", "normalised_pixels", "mask_tokens", "checkpointing", "dropout", "tune", "tune_last", "tune_rank"),
 }
 """Options in which a model may differ from the one whose weights it starts from, if its parameters are alike."""

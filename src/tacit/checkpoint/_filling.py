@@ -11,11 +11,11 @@ from torch import Tensor, nn
 from tacit.checkpoint._shell import shell
 from tacit.errors import CheckpointError
 
-__all__ = ["filled", "picture_statistics"]
+__all__ = ["IMAGENET", "filled", "picture_statistics"]
 
 M = TypeVar("M", bound=nn.Module)
 
-_IMAGENET = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
+IMAGENET = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
 _SHOWN = 5
 
 
@@ -46,5 +46,5 @@ def filled(build: Callable[[], M], weights: Mapping[str, Tensor], where: str) ->
 
 def picture_statistics(name: str, channels: int) -> dict[str, Tensor]:
     """The statistics of pictures in colour, under the names of a model's buffers."""
-    values = _IMAGENET if channels == 3 else {"mean": (0.5,) * channels, "std": (0.25,) * channels}
+    values = IMAGENET if channels == 3 else {"mean": (0.5,) * channels, "std": (0.25,) * channels}
     return {f"normalizers.{name}.{kind}": torch.tensor(value) for kind, value in values.items()}

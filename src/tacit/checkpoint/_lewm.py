@@ -33,8 +33,15 @@ def world_model(published: Published, spec: Spec | None, heads: int | None, pred
     weights = lewm.world_model({name: single((value,)) for name, value in published.mapped("world_model").items()})
     config = _config(weights, published, spec, heads, predictor_heads)
     name = config.seen[0]
-    weights = {key.replace("vit.", f"encoder.encoders.{name}."): value for key, value in weights.items()}
-    weights |= picture_statistics(name, spec.modalities[name].shape[0])
+    modality = spec.modalities[name]
+    if modality.kind == "pixels":
+        weights = {key.replace("vit.", f"encoder.encoders.{name}."): value for key, value in weights.items()}
+        weights |= picture_statistics(name, modality.shape[0])
+    else:  # what the encoder says comes from elsewhere, as it is
+        weights |= {
+            f"normalizers.{name}.mean": torch.zeros(modality.shape),
+            f"normalizers.{name}.std": torch.ones(modality.shape),
+        }
     weights |= {
         "action_normalizer.mean": torch.zeros(spec.action.size),
         "action_normalizer.std": torch.ones(spec.action.size),
@@ -46,14 +53,16 @@ def _config(
     weights: dict[str, Tensor], published: Published, spec: Spec, heads: int | None, predictor_heads: int | None
 ) -> WorldModelConfig:
     shapes = {name: tuple(value.shape) for name, value in weights.items()}
-    cameras = list(spec.cameras)
     block = shapes["action_encoder.layers.0.weight"][1]
-    if len(cameras) != 1 or not spec.action.size or block % spec.action.size:
+    features = shapes["encoder.projector.layers.0.weight"][1]
+    sees = "vit.patches.weight" in shapes
+    seen = spec.cameras if sees else tuple(name for name, one in spec.modalities.items() if one.shape == (features,))
+    if len(seen) != 1 or not spec.action.size or block % spec.action.size:
+        what = "sees one camera" if sees else f"has no encoder and sees one vector of {features} features"
         raise CheckpointError(
-            f"{published.where} sees one camera and takes blocks of {block} action components in all; got a Spec of "
-            f"the cameras {cameras} and actions of {spec.action.size}."
+            f"{published.where} {what} and takes blocks of {block} action components in all; got a Spec of "
+            f"{', '.join(spec.modalities)} and actions of {spec.action.size}."
         )
-    encoder_width, _, patch, _ = shapes["vit.patches.weight"]
     width = shapes["predictor.norm.weight"][0]
     said = published.config.get("predictor", {})
     attention = shapes["predictor.blocks.0.qkv.weight"][0] // 3
@@ -61,17 +70,11 @@ def _config(
         predictor_heads or said.get("heads"), attention, "predictor's attention", published.where, "predictor_heads"
     )
     options: dict[str, Any] = {
-        "modalities": (cameras[0],),
-        "encoders": {cameras[0]: "vit"},
+        "modalities": seen,
+        "encoders": {seen[0]: "identity"},
         "frameskip": block // spec.action.size,
         "history": shapes["predictor.position"][0],
         "latent": shapes["predictor.position"][1],
-        "patch": patch,
-        "encoder_width": encoder_width,
-        "encoder_depth": len([name for name in shapes if name.startswith("vit.") and name.endswith("qkv.weight")]),
-        "encoder_heads": heads_of(
-            heads or HEADS.get(encoder_width), encoder_width, "encoder", published.where, "heads"
-        ),
         "projector_width": shapes["encoder.projector.layers.0.weight"][0],
         "action_width": shapes["action_encoder.layers.0.weight"][0],
         "predictor": "transformer",
@@ -84,4 +87,15 @@ def _config(
         "dropout": said.get("dropout", 0.1),
         "inner_norm": True,
     }
+    if sees:
+        encoder_width, _, patch, _ = shapes["vit.patches.weight"]
+        options |= {
+            "encoders": {seen[0]: "vit"},
+            "patch": patch,
+            "encoder_width": encoder_width,
+            "encoder_depth": len([name for name in shapes if name.startswith("vit.") and name.endswith("qkv.weight")]),
+            "encoder_heads": heads_of(
+                heads or HEADS.get(encoder_width), encoder_width, "encoder", published.where, "heads"
+            ),
+        }
     return WorldModelConfig(spec, **options)

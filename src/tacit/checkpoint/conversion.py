@@ -55,7 +55,8 @@ def convert(
             network of the file alone, a :class:`tacit.nn.VisionTransformer`,
             :class:`tacit.nn.MaskedPredictor` or :class:`tacit.nn.BlockCausalPredictor`; no other is read then.
         spec: What the world shows and accepts; where not given, pictures as the encoder takes them. LeWorldModel
-            and V-JEPA 2-AC need it, for the bounds of actions; the latter with one camera and the robot's pose.
+            and V-JEPA 2-AC need it, for the bounds of actions; the latter with one camera and the robot's pose, the
+            former with one camera, or one vector of features where its file has no encoder.
         size: Extent of the pictures, ``(H, W)``, or films, ``(T, H, W)``, that the model is made for, where the
             file leaves it open.
         heads: Attention heads of the encoder; those published for its width where not given.

@@ -1,12 +1,13 @@
 """Worlds to act in; each file is one environment or one adapter."""
 
-import json
 from inspect import signature
-from typing import Any
 from tacit._check import require_goals
+from tacit._config import named_value
 from tacit._registry import registry, suggest
 from tacit.errors import ConfigError
 from tacit.types import Environment, GoalEnvironment
+from typing import Any
+
 from tacit.envs.dm_control import DMControlEnvironment as DMControlEnvironment
 from tacit.envs.gymnasium import GymnasiumEnvironment as GymnasiumEnvironment
 from tacit.envs.point_mass import PointMass as PointMass

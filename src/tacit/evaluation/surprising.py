@@ -119,8 +119,8 @@ def surprise(
     for rows in np.split(chosen, range(batch, len(chosen), batch)):
         clip = future(clips.cut(*clips.windows(rows)), seed=0, rank=0)
         with frozen(model):
-            told = model.forecast(clip)
-        parts.append(_energy(told.predictions[0], told.targets[0]))
+            predicted = model.forecast(clip)
+        parts.append(_energy(predicted.predictions[0], predicted.targets[0]))
     energy, episode, last = np.concatenate(parts), episode[chosen], last[chosen]
     if not np.isfinite(energy).all():
         worst = int(np.argmin(np.isfinite(energy)))
@@ -157,7 +157,7 @@ def detection(possible: Floats, impossible: Floats, seed: int = 0) -> Detection:
     return Detection(wilson(int((alarmed > calm).sum()), count), auroc)
 
 
-def _energy(told: Tensor, came: Tensor) -> npt.NDArray[Any]:
+def _energy(predicted: Tensor, came: Tensor) -> npt.NDArray[Any]:
     """Mean absolute error ``[B]`` of tokens ``[B, M, D]``."""
-    error: Tensor = (told - came).abs().mean(dim=(1, 2), dtype=torch.float64)
+    error: Tensor = (predicted - came).abs().mean(dim=(1, 2), dtype=torch.float64)
     return error.cpu().numpy()

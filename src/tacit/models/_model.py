@@ -114,7 +114,7 @@ class Model(nn.Module):
             part.fit(statistics.mean[name], statistics.std[name])
 
     @torch.no_grad()
-    def telling(self, _clip: Clip, outcome: Any, /) -> Tensor:
+    def monitored(self, _clip: Clip, outcome: Any, /) -> Tensor:
         """Latents ``[B, T, D]`` that vary only where the model tells observations apart; training watches their health.
 
         Args:

@@ -18,7 +18,7 @@ from tacit.models._eye import Eye, Perception, Tune, check_camera, check_frozen,
 from tacit.models._input import chosen
 from tacit.models._model import Dynamics, PerceptionModel, preset
 from tacit.models.frame_encoder import FrameEncoder, FrameEncoderConfig
-from tacit.models.masked import TOLD
+from tacit.models.masked import MONITORED
 from tacit.nn.block_causal import BlockCausalPredictor, Memories
 from tacit.nn.linear import keep_freed_memory
 from tacit.types import Array, Box, Clip, Forecast, Spec
@@ -204,8 +204,8 @@ class ActionConditioned(Dynamics):
         """Teacher-forced one-step forecasts, causal: see :meth:`tacit.models.WorldModel.predict`."""
         check_actions(self.config, latents, actions, "T")
         frames, poses = self._apart(latents)
-        told = self.predictor(frames, self._normalised(actions), poses).reshape(*latents.shape[:2], -1)
-        return told if poses is None else torch.cat([told, poses + self._moves(actions)], dim=-1)
+        predicted = self.predictor(frames, self._normalised(actions), poses).reshape(*latents.shape[:2], -1)
+        return predicted if poses is None else torch.cat([predicted, poses + self._moves(actions)], dim=-1)
 
     def rollout(self, latents: Tensor, actions: Tensor, past_actions: Tensor | None = None) -> Tensor:
         """Imagined latents under candidate actions; see :meth:`tacit.models.WorldModel.rollout`."""
@@ -230,8 +230,8 @@ class ActionConditioned(Dynamics):
             return self.predictor.rollout(frame, self._normalised(actions), memories=memories).flatten(3)
         after = pose[:, None] + self._moves(actions).cumsum(dim=2)
         before = torch.cat([pose[:, None].expand(-1, actions.shape[1], -1, -1), after[:, :, :-1]], dim=2)
-        told = self.predictor.rollout(frame, self._normalised(actions), before, memories=memories)
-        return torch.cat([told.flatten(3), after], dim=-1)
+        predicted = self.predictor.rollout(frame, self._normalised(actions), before, memories=memories)
+        return torch.cat([predicted.flatten(3), after], dim=-1)
 
     def forecast(self, clip: Clip, steps: int = 1, starts: Literal["every", "first", "mixed"] = "mixed") -> Forecast:
         """What the model makes of a clip, for objectives to judge.
@@ -263,7 +263,7 @@ class ActionConditioned(Dynamics):
             predictions += list(torch.split(rolled, 1, dim=1))[len(predictions) :]
         return Forecast(latents, latents, self._normalised(blocks), tuple(predictions))
 
-    def telling(self, _clip: Clip, outcome: Forecast, /) -> Tensor:
+    def monitored(self, _clip: Clip, outcome: Forecast, /) -> Tensor:
         """The tokens of frames, less what all frames have in common at a place; without the pose.
 
         A camera that stands still shows the same at most places, whose tokens would each look like a dead channel.
@@ -273,7 +273,7 @@ class ActionConditioned(Dynamics):
         """
         frames, _ = self._apart(outcome.latents)
         tokens = frames.float().reshape(*outcome.latents.shape[:2], -1, self.config.perception.width)
-        tokens = tokens[:, :, :: -(-tokens.shape[2] // TOLD)]
+        tokens = tokens[:, :, :: -(-tokens.shape[2] // MONITORED)]
         apart: Tensor = tokens - tokens.mean(dim=(0, 1)) + tokens.mean(dim=(0, 1, 2))
         return apart.transpose(1, 2).flatten(0, 1)
 

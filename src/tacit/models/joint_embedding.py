@@ -38,7 +38,6 @@ class JointEmbeddingConfig:
         norm_eps: What LayerNorms add to a variance.
         projector: Widths of the hidden layers of the projector, with BatchNorm.
         embedding: Size of what it puts out, on which views are compared.
-        whole: Views that show most of a picture, the first ones.
         checkpointing: Compute activations anew in backward, for memory.
 
     Raises:
@@ -58,7 +57,6 @@ class JointEmbeddingConfig:
     norm_eps: float = 1e-6
     projector: tuple[int, ...] = (2048, 2048)
     embedding: int = 128
-    whole: int = 2
     checkpointing: bool = False
 
     def __post_init__(self) -> None:
@@ -67,8 +65,6 @@ class JointEmbeddingConfig:
             raise ConfigError(
                 f"views are made of pictures; {self.modality!r} is no camera. Learn from it with ijepa or mae."
             )
-        if self.whole < 1:
-            raise ConfigError(f"at least one view shows the whole; got whole={self.whole}.")
 
     @property
     def frameskip(self) -> int:
@@ -132,7 +128,7 @@ class JointEmbedding(PerceptionModel):
         return self._tokens(values)[:, self._lead :] if tokens else self._embed(values)
 
     def forecast(self, clip: Clip) -> Views:
-        """Embeddings of the views of a clip, for objectives to judge.
+        """Embeddings of the views of a clip, of which the first group are the global ones, for objectives to judge.
 
         Raises:
             SpecError: if the clip has no views.
@@ -141,7 +137,7 @@ class JointEmbedding(PerceptionModel):
             raise SpecError("a joint embedding needs a clip with views; train it with transforms=[Viewed(...)].")
         parts = [self._embed(views.to(self.device).flatten(0, 1)).view(*views.shape[:2], -1) for views in clip.views]
         latents: Tensor = self.projector(torch.cat(parts, dim=1))
-        return Views(latents, self.config.whole)
+        return Views(latents, clip.views[0].shape[1])
 
     @property
     def _lead(self) -> int:

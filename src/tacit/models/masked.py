@@ -22,7 +22,7 @@ from tacit.types import Array, Clip, Completion, Mask, Spec
 
 __all__ = ["MaskedModel", "MaskedModelConfig"]
 
-TOLD = 64
+MONITORED = 64
 """Places of a window by which a training is watched."""
 
 
@@ -208,14 +208,14 @@ class MaskedModel(PerceptionModel):
                 predictions += self._predicted(context, mask, token)
                 continue
             for block in mask.targets:
-                told, found = self.predictor.complete(context, mask.context, block, token)
+                predicted, found = self.predictor.complete(context, mask.context, block, token)
                 predictions.append(found)
-                seen.append((told, _gathered(targets, mask.context), self._distances(mask.context, block)))
+                seen.append((predicted, _gathered(targets, mask.context), self._distances(mask.context, block)))
         dense = [tuple(part) for part in zip(*seen, strict=True)]
         return Completion(contexts[0], tuple(predictions), tuple(wanted), *dense)
 
     @torch.no_grad()
-    def telling(self, clip: Clip, _outcome: Completion, /) -> Tensor:
+    def monitored(self, clip: Clip, _outcome: Completion, /) -> Tensor:
         """Tokens of whole windows by the context encoder, less what all windows have in common at a place.
 
         Positions alone keep the tokens of different places apart, whatever an encoder sees, and the tokens of a masked
@@ -230,7 +230,7 @@ class MaskedModel(PerceptionModel):
         """
         statistics = self.statistics_of(self.config.modality)
         tokens: Tensor = self.encoder(self._values(clip.observation), *statistics)[:, self.config.cls :]
-        tokens = tokens[:, :: -(-tokens.shape[1] // TOLD)].float()
+        tokens = tokens[:, :: -(-tokens.shape[1] // MONITORED)].float()
         if len(tokens) == 1:
             return tokens
         return tokens - tokens.mean(dim=0) + tokens.mean(dim=(0, 1))

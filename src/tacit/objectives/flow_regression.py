@@ -1,4 +1,4 @@
-"""Latents of places that are told by where they came from: the predictive term of MC-JEPA."""
+"""Latents of places, predicted by those where they came from: the predictive term of MC-JEPA."""
 
 from __future__ import annotations
 

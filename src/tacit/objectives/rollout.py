@@ -47,5 +47,5 @@ class Rollout(Term):
                 f"term {self.name!r} needs predictions {self.steps} steps ahead; the forecast has "
                 f"{len(forecast.predictions)}. Ask the model for steps={self.steps}."
             )
-        told = torch.cat([predicted[:, :1] for predicted in forecast.predictions[: self.steps]], dim=1)
-        return DISTANCES[self.distance](told, forecast.targets[:, 1 : self.steps + 1])
+        predicted = torch.cat([ahead[:, :1] for ahead in forecast.predictions[: self.steps]], dim=1)
+        return DISTANCES[self.distance](predicted, forecast.targets[:, 1 : self.steps + 1])

@@ -44,5 +44,5 @@ class VisiblePrediction(Term):
     def loss(self, completion: Completion, _seed: int, /) -> Tensor:
         """Scalar, in units of the targets."""
         parts = zip(completion.visible, completion.visible_targets, completion.distances, strict=True)
-        errors = [((told - there).abs().mean(-1) / far.sqrt()).mean() for told, there, far in parts]
+        errors = [((predicted - there).abs().mean(-1) / far.sqrt()).mean() for predicted, there, far in parts]
         return torch.stack(errors).mean()

@@ -20,7 +20,7 @@ def pretrained(name: str, device: str = "cpu") -> Agent:
     Raises:
         ConfigError: if there is no such agent, with the nearest name.
     """
-    shelf = files("tacit.recipes") / "pretrained"
+    shelf = files("tacit.recipes") / "_pretrained"
     known = sorted(entry.name for entry in shelf.iterdir())
     if name not in known:
         raise ConfigError(f"no pretrained agent called {name!r}.{suggest(name, known)} There are: {', '.join(known)}.")

@@ -20,9 +20,10 @@ __all__ = ["LeJEPA"]
 class LeJEPA(PerceptionRecipe):
     """LeJEPA with the weights, views and schedules of its authors: no target copy, no stop of gradients, no predictor.
 
-    Each view is told by the mean of the global ones, with weight 0.95, and every view's embeddings are an isotropic
-    Gaussian, with weight 0.05, along 1024 directions drawn anew at each step. AdamW, 5e-4, a cosine to a thousandth.
-    The distance is a mean over channels, as in their minimal example; as a sum it would weigh as many times more.
+    Each view is predicted by the mean of the global ones, with weight 0.95, and every view's embeddings are an
+    isotropic Gaussian, with weight 0.05, along 1024 directions drawn anew at each step. AdamW, 5e-4, a cosine to a
+    thousandth. The distance is a mean over channels, as in their minimal example; as a sum it would weigh as many times
+    more.
 
     Args:
         global_views: Views of 30 to 100 % of a picture, as large as the model's pictures.
@@ -46,8 +47,7 @@ class LeJEPA(PerceptionRecipe):
 
     def options(self, spec: Spec) -> dict[str, Any]:
         """As :meth:`Recipe.options`, with a patch that fits the data."""
-        patch = patch_for(spec, str(self.model.get("modality", "")))
-        return {"patch": patch, "whole": self.global_views, **self.model}
+        return {"patch": patch_for(spec, str(self.model.get("modality", ""))), **self.model}
 
     def transforms(self, model: JointEmbedding) -> tuple[Transform, ...]:
         """Global and local views."""

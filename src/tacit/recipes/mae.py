@@ -15,9 +15,9 @@ __all__ = ["MAE"]
 
 @dataclass(frozen=True)
 class MAE(MaskedRecipe):
-    """A masked autoencoder on the encoder and the loop of the JEPAs; its decoder is their predictor, told pixels.
+    """A masked autoencoder on the encoder and the loop of the JEPAs; its decoder is their predictor, of pixels.
 
-    Three quarters of the patches are hidden, and their pixels, each patch normalised by itself, are told by mean
+    Three quarters of the patches are hidden, and their pixels, each patch normalised by itself, are predicted by mean
     squared error. AdamW with betas 0.9 and 0.95, weight decay 0.05, a cosine after a twentieth of the steps, crops of
     20 to 100 % with flips left out. For films: ``clip=16``, ``model.frameskip=4`` and
     ``masking.options={"ratio": 0.9, "tube": true}`` (VideoMAE, whose code, as recalled, normalises each channel of a

@@ -132,7 +132,7 @@ class TrainingConfig:
         first, last = self.ema
         return first + (last - first) * step / max(round(self.stretch * steps) - 1, 1)
 
-    def of_results(self) -> dict[str, Any]:
+    def result_options(self) -> dict[str, Any]:
         """The options that the weights depend on, as JSON values; a run resumes under the same."""
         free = {"log_every", "checkpoint_every", "keep", "resume", "threads", "prefetch", "tensorboard", "progress"}
         return {name: value for name, value in to_json(self).items() if name not in free}

@@ -168,7 +168,7 @@ class _Loop:
                     watched, failed = {}, error
                 if step % config.log_every == 0 or step + 1 == self.steps or watched:
                     seconds = log.spent + time.perf_counter() - started
-                    health = self.monitor.look(step, self.telling(clip, forecast))
+                    health = self.monitor.look(step, self.monitored(clip, forecast))
                     log.write(self.record(step, losses, norm, seconds) | health | watched)
                 if state.step in config.keep and rank() == 0:
                     checkpoint.save(_kept(to, state.step), state.model)
@@ -195,11 +195,11 @@ class _Loop:
         state.step = step + 1
         return losses, forecast, norm
 
-    def telling(self, clip: Clip, outcome: Outcome) -> Tensor:
+    def monitored(self, clip: Clip, outcome: Outcome) -> Tensor:
         """The latents whose health is watched."""
         model = self.state.model
         with torch.autocast(model.device.type, torch.bfloat16, enabled=self.config.precision == "bf16"):
-            return model.telling(clip, outcome)
+            return model.monitored(clip, outcome)
 
     def watched(self, step: int) -> dict[str, float]:
         """What the watch finds after ``step``, if it is time."""
@@ -319,7 +319,7 @@ def _identity(
         "steps": steps,
         "seed": seed,
         "processes": world_size(),
-        **config.of_results(),
+        **config.result_options(),
         **({"transforms": [repr(one) for one in transforms]} if transforms else {}),
     }
 
