@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "src" / "tacit"
-CORE = {"types", "errors", "_check", "_config", "_progress", "_registry", "_states"}
+CORE = {"types", "errors", "_check", "_config", "_part", "_progress", "_registry", "_states"}
 PARTS = {"data", "augmentation", "masking", "models", "objectives", "planners", "costs", "memory", "guard", "envs"}
 ASSEMBLIES = [
     "checkpoint",

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 import tacit as tc
 from tacit._config import from_json, to_json
@@ -257,17 +256,6 @@ def test_an_online_probe_takes_only_what_is_a_class(suiting: bool, tmp_path: Pat
     # A model whose windows are longer than the films in one of its parts has no probe.
     longer = tc.models.MaskedModel.for_spec(spec, "nano", frames=7, patch=4)
     assert online_probe(longer, films, every=1) is None
-
-
-@pytest.mark.parametrize("name", ["ijepa", "vjepa", "vjepa2"])
-def test_recipes_augment_as_their_published_presets_do(name: str, episodes: tc.data.Episodes) -> None:
-    recipe = tc.recipes.load(name)().with_options({"size": "nano"})
-    augmented, _ = recipe.transforms(recipe.build_model(episodes.spec, seed=0))
-    preset = tc.augmentation.ijepa if name == "ijepa" else tc.augmentation.vjepa
-    films = torch.from_numpy(episodes[0].observation["pixels"][:16])[None].repeat(8, 1, 1, 1, 1)
-    expected = preset((64, 64))(films, torch.Generator().manual_seed(3))
-    clip = tc.types.Clip({"pixels": films}, torch.empty(8, 15, 2), torch.zeros(8), torch.zeros(8))
-    assert augmented(clip, seed=3, rank=0).observation["pixels"].equal(expected)
 
 
 def test_flips_can_be_left_out(episodes: tc.data.Episodes) -> None:

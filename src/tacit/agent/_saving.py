@@ -6,7 +6,6 @@ Planners and costs are named as in their registries, so that a file can name not
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from torch import Tensor
 
 from tacit import checkpoint, costs, planners
 from tacit._config import from_json, to_json
+from tacit._part import Part
 from tacit.costs._base import Scaled, Summable, Total
 from tacit.errors import CheckpointError, ConfigError
 from tacit.models import Dynamics
@@ -50,20 +50,11 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class _Named:
-    """A planner, or a cost and its weight, by its name in the registry."""
-
-    name: str
-    options: Mapping[str, Any]
-    weight: float = 1.0
-
-
-@dataclass(frozen=True)
 class _Written:
     """The JSON of the part; options that are tensors lie beside it as ``<index of the cost>.<option>``."""
 
-    planner: _Named
-    cost: tuple[_Named, ...]
+    planner: Part
+    cost: tuple[Part, ...]
     horizon: int
     execute: int
     hold: bool
@@ -110,12 +101,12 @@ def read(path: Path, device: str | torch.device) -> tuple[Dynamics, Settings, Go
     part = parts[PART]
     try:
         written = from_json(_Written, part.config, where=PART)
-        planner = from_json(planners.load(written.planner.name), written.planner.options)
+        planner = written.planner.build(planners.load)
         terms = []
         for index, named in enumerate(written.cost):
             own = {key: value.to(device) for key, value in part.tensors.items() if key.startswith(f"{index}.")}
-            options = {**named.options, **{key.partition(".")[2]: value for key, value in own.items()}}
-            terms.append(Scaled(named.weight, from_json(costs.load(named.name), options)))
+            arrays = {key.partition(".")[2]: value for key, value in own.items()}
+            terms.append(Scaled(named.weight, named.build(costs.load, **arrays)))
     except ConfigError as error:
         raise CheckpointError(f"the agent in {path} cannot be built here: {error}") from error
     settings = Settings(planner, Total(tuple(terms)), written.horizon, written.execute, written.hold, written.deadline)
@@ -133,7 +124,7 @@ def _policy(part: checkpoint.Part | None, path: Path, device: str | torch.device
     return policy.to(device).eval()
 
 
-def _name(value: object, kind: Any) -> tuple[_Named, dict[str, Tensor]]:
+def _name(value: object, kind: Any) -> tuple[Part, dict[str, Tensor]]:
     """The registered name of an object and its options, those that are tensors apart."""
     name = next((name for name in kind.names() if kind.load(name) is type(value)), None)
     if name is None or not dataclasses.is_dataclass(value):
@@ -141,4 +132,4 @@ def _name(value: object, kind: Any) -> tuple[_Named, dict[str, Tensor]]:
         raise ConfigError(f"what can be saved are the dataclasses of {kind.__name__} ({known}); got {value!r}.")
     options = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
     tensors = {key: option for key, option in options.items() if isinstance(option, Tensor)}
-    return _Named(name, {key: to_json(option) for key, option in options.items() if key not in tensors}), tensors
+    return Part(name, {key: to_json(option) for key, option in options.items() if key not in tensors}), tensors

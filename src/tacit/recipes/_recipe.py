@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import operator
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, is_dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import reduce
-from inspect import signature
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -16,6 +15,7 @@ from torch import Tensor
 
 from tacit import checkpoint, costs, objectives, planners
 from tacit._config import from_json, to_json
+from tacit._part import Part
 from tacit._registry import suggest
 from tacit.agent import Agent, Proposal
 from tacit.data import Clips, Episodes
@@ -28,30 +28,6 @@ from tacit.training import GoalPolicyTraining, TrainingConfig, TrainingReport, t
 from tacit.types import Spec, Transform
 
 __all__ = ["Acting", "AgentRecipe", "Part", "Recipe"]
-
-
-@dataclass(frozen=True)
-class Part:
-    """An objective's term, a masking, a planner or a cost: its name in the registry, its options and its weight."""
-
-    name: str
-    options: Mapping[str, Any] = field(default_factory=dict)
-    weight: float = 1.0
-
-    def build(self, load: Callable[[str], Any]) -> Any:
-        """The part itself, without its weight.
-
-        Raises:
-            ConfigError: if there is no such part or it has no such option.
-        """
-        kind = load(self.name)
-        known = signature(kind).parameters
-        for option in self.options:
-            if option not in known:
-                raise ConfigError(f"{self.name!r} has no option {option!r}.{suggest(option, known)}")
-        if isinstance(kind, type) and is_dataclass(kind):
-            return from_json(kind, to_json(self.options), self.name)
-        return kind(**self.options)
 
 
 @dataclass(frozen=True)
