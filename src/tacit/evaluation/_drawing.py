@@ -52,6 +52,8 @@ STYLE: dict[Any, Any] = {
 }
 TIGHT: dict[str, Any] = {"w_pad": 0.02, "h_pad": 0.02, "wspace": 0.02, "hspace": 0.02}
 COLORS = (BLUE, ORANGE, GREEN, GREY, "#7a4fb5", "#b03a5b", "#3a8fa3", INK)
+DRAWN = 400
+"""Points of a line."""
 
 
 @contextmanager
@@ -65,11 +67,11 @@ def canvas(
         yield figure, list(np.ravel(figure.subplots(rows, columns, squeeze=False)))
 
 
-def thinned(points: npt.NDArray[np.float64], most: int = 400) -> npt.NDArray[np.float64]:
-    """At most ``most`` points, each the mean of its neighbours, so that noise does not hide the course."""
-    if len(points) <= most:
+def thinned(points: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """At most 400 points, each the mean of its neighbours, so that noise does not hide the course."""
+    if len(points) <= DRAWN:
         return points
-    return np.stack([part.mean(axis=0) for part in np.array_split(points, most)])
+    return np.stack([part.mean(axis=0) for part in np.array_split(points, DRAWN)])
 
 
 def image(frame: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:

@@ -131,7 +131,6 @@ def embed(
     *,
     tokens: bool = False,
     dtype: Literal["float32", "float16", "bfloat16"] = "float32",
-    length: int | None = None,
     split: Split | None = None,
     source: str = "model",
 ) -> Embedding:
@@ -143,7 +142,6 @@ def embed(
         to: The directory to make.
         tokens: Keep every token.
         dtype: How the values are stored.
-        length: Observations that the model sees at once, where None as many as it was made for.
         split: To note in the header, for probes to hold out what training did.
         source: To note in the header.
 
@@ -157,7 +155,7 @@ def embed(
     to = Path(to)
     if to.exists():
         raise DataError(f"{to} exists already. Choose another path, or delete it first.")
-    clips = windows(model, episodes, length)
+    clips = windows(model, episodes)
     index = np.arange(len(clips))
     shape = next(encoded(model, clips, index[:1], tokens)).shape[1:]
     plan = {

@@ -149,7 +149,6 @@ def features(
     frames: int | None = None,
     length: int | None = None,
     seed: int = 0,
-    batch: int = CHUNK,
 ) -> Features:
     """Encode observations of some episodes with a frozen model, and take their labels along as targets.
 
@@ -161,7 +160,6 @@ def features(
         length: Observations that the model sees at once, where None as many as it was made for; labels are those of
             the last one.
         seed: Of the draw.
-        batch: Observations to encode together.
 
     Returns:
         Rows in the order of episodes and steps, in float32 in memory; :func:`embed` writes them to disk instead.
@@ -172,7 +170,7 @@ def features(
     """
     clips = windows(model, episodes, length)
     index = draw(len(clips), frames, seed)
-    values = torch.cat([latents.float() for latents in encoded(model, clips, index, tokens, batch)])
+    values = torch.cat([latents.float() for latents in encoded(model, clips, index, tokens)])
     episode, step = places(clips, index)
     grid = grid_of(model, values.shape[1]) if tokens else None
     return Features(values, labels(episodes, episode, step), episode, episodes.digests(), grid)
@@ -203,11 +201,9 @@ def draw(count: int, most: int | None, seed: int) -> npt.NDArray[np.int64]:
     return np.sort(np.random.default_rng(seed).permutation(count)[:most])
 
 
-def encoded(
-    model: Encoder, clips: Clips, index: npt.NDArray[np.int64], tokens: bool, batch: int = CHUNK
-) -> Iterator[Tensor]:
+def encoded(model: Encoder, clips: Clips, index: npt.NDArray[np.int64], tokens: bool) -> Iterator[Tensor]:
     """Latents on the CPU of the windows ``index``, a batch at a time."""
-    for rows in np.split(index, range(batch, len(index), batch)):
+    for rows in np.split(index, range(CHUNK, len(index), CHUNK)):
         observation: dict[str, Tensor] = dict(clips.cut(*clips.windows(rows)).observation)
         if clips.length == 1:
             observation = {name: value[:, 0] for name, value in observation.items()}
