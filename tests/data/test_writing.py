@@ -186,18 +186,66 @@ def test_save_is_whole_or_not_at_all(tmp_path, monkeypatch):
     episodes = tc.data.from_episodes(recordings(3), SPEC)
     path = tmp_path / "data"
 
-    def stop(*_: object) -> None:
-        raise KeyboardInterrupt
+    def fail(*_: object) -> None:
+        raise DataError("cannot be written")
 
     with monkeypatch.context() as patch:
-        patch.setattr(tc.data.formats.LeRobot, "build", stop)
-        with pytest.raises(KeyboardInterrupt):
+        patch.setattr(tc.data.formats.LeRobot, "build", fail)
+        with pytest.raises(DataError, match="cannot be written"):
             tc.data.save(episodes, path)
     assert list(tmp_path.iterdir()) == []
     tc.data.save(episodes, path)
     with pytest.raises(DataError, match="exists already"):
         tc.data.save(episodes, path)
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("interrupted", ["stage", "build"])
+def test_save_goes_on_where_it_was_interrupted(interrupted, tmp_path, monkeypatch):
+    monkeypatch.setattr(writing, "GROUP", 2)
+    form, staged = tc.data.formats.LeRobot, []
+    stage, build = form.stage, form.build
+
+    def staging(self, folder, group, *rest):
+        staged.append(len(group))
+        if interrupted == "stage" and len(staged) == 3:
+            raise KeyboardInterrupt
+        stage(self, folder, group, *rest)
+
+    def building(self, *rest):
+        if interrupted == "build":
+            raise KeyboardInterrupt
+        build(self, *rest)
+
+    episodes = tc.data.from_episodes(recordings(7), SPEC)
+    path = tmp_path / "data"
+    with monkeypatch.context() as patch:
+        patch.setattr(form, "stage", staging)
+        patch.setattr(form, "build", building)
+        with pytest.raises(KeyboardInterrupt):
+            tc.data.save(episodes, path)
+    assert not path.exists()
+    done, again = sum(staged[:2] if interrupted == "stage" else staged), []
+    monkeypatch.setattr(
+        form, "stage", lambda self, folder, group, *rest: again.append(len(group)) or stage(self, folder, group, *rest)
+    )
+    tc.data.save(episodes, path)
+    assert sum(again) == 7 - done
+    assert tc.data.open(path).hash() == episodes.hash()
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_save_begins_anew_with_other_episodes(tmp_path, monkeypatch):
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tc.data.formats.LeRobot, "build", stop)
+        with pytest.raises(KeyboardInterrupt):
+            tc.data.save(tc.data.from_episodes(recordings(3), SPEC), tmp_path / "data")
+    others = tc.data.from_episodes(recordings(5)[3:], SPEC)
+    tc.data.save(others, tmp_path / "data")
+    assert tc.data.open(tmp_path / "data").hash() == others.hash()
 
 
 def test_writers_refuse_another_spec_format_or_nothing(tmp_path):

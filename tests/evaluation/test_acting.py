@@ -85,6 +85,8 @@ def test_goals_within_reach_are_where_the_policy_came():
 def test_an_episode_that_ends_on_the_way_gives_no_goal():
     tasks = reached_tasks(Line(end_at=5.0), striding, 30, steps=3, seed=1)
     assert len(tasks) == 30 and (tasks.goal["x"] < 5.0).all()
+    with pytest.raises(ConfigError, match="episodes ended before their goal was reached: ask for fewer steps"):
+        reached_tasks(Line(end_at=0.5), striding, 30, steps=3, seed=1)
 
 
 def test_tasks_of_ones_own_are_pursued_as_they_are():

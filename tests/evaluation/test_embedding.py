@@ -13,6 +13,8 @@ from evaluation.exact import Exact, recordings
 from tacit.data import from_episodes
 from tacit.errors import ConfigError, DataError, SpecError
 from tacit.evaluation import embedding
+from tacit.evaluation._latents import frozen
+from tacit.evaluation.probes.dense import per_token
 from tacit.models import JointEmbedding, MaskedModel, WorldModel
 from tacit.types import Episode, Modality, Spec
 
@@ -271,6 +273,56 @@ def test_an_interrupted_embedding_goes_on_where_it_stopped(tmp_path, monkeypatch
     assert torch.equal(found.features.values[torch.arange(30)], ev.features(again, episodes).values)
     with pytest.raises(DataError, match="exists already"):
         ev.embed(again, episodes, to)
+
+
+def test_an_embedding_that_was_interrupted_at_its_end_is_not_made_anew(tmp_path, monkeypatch):
+    episodes, to, sync = squares(30), tmp_path / "latents", embedding.sync
+
+    def stop(path):
+        if path.is_dir():
+            raise KeyboardInterrupt
+        sync(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(embedding, "sync", stop)
+        with pytest.raises(KeyboardInterrupt):
+            ev.embed(Patches(), episodes, to)
+    again = Patches()
+    ev.embed(again, episodes, to).verify()
+    assert again.encoded == 1  # to see its shape
+    assert {path.name for path in to.iterdir()} == {"embedding.json", "rows.safetensors", "values-00000.safetensors"}
+
+
+def test_what_an_interruption_loses_does_not_grow_with_the_rows(tmp_path, monkeypatch):
+    monkeypatch.setattr(embedding, "SHARD_ROWS", 8)
+    assert len(ev.embed(Patches(), squares(30), tmp_path / "latents").header.files) == 4 + 1
+
+
+def test_modes_of_parts_come_back():
+    model = nn.Sequential(nn.BatchNorm1d(2), nn.Dropout())
+    model[0].eval()
+    with frozen(model):
+        assert not model[1].training
+    assert model.training and model[1].training and not model[0].training
+
+
+def test_tokens_know_what_of_a_picture_they_lie_on(tmp_path):
+    spec = Spec({"pixels": Modality("pixels", (1, 20, 34))})
+    rng = np.random.default_rng(0)
+    made = [
+        Episode(
+            {"pixels": rng.integers(0, 256, (1, 1, 20, 34), dtype=np.uint8)},
+            np.empty((0, 0), np.float32),
+            labels={"map": np.tile(np.arange(34) // 8, (1, 20, 1))},
+        )
+        for _ in range(4)
+    ]
+    episodes = from_episodes(made, spec)
+    model = MaskedModel.for_spec(spec, "nano", patch=8)
+    stored = ev.embed(model, episodes, tmp_path / "latents", tokens=True)
+    for found in (ev.features(model, episodes, tokens=True), stored.features):
+        assert found.grid == (2, 4) and found.covered == (16 / 20, 32 / 34)
+        assert per_token(found.target("map"), 8, found.grid, found.covered)[0].tolist() == [0, 1, 2, 3] * 2
 
 
 def test_damage_is_noticed(tmp_path):

@@ -295,6 +295,11 @@ def test_a_map_becomes_the_commonest_class_of_each_cell():
     assert per_token(maps.astype(np.float32), 4).tolist() == [[1.5, 1.25, -1.0, 4.5]]
     tokens = np.zeros((2, 9, 2), np.float32)
     assert per_token(tokens, 9) is tokens
+    several = np.zeros((3, 16, 4), np.float32)  # four quantities of each of 4 x 4 tokens, and no map
+    assert per_token(several, 16) is several
+    assert per_token(np.zeros((3, 16, 16), np.float32), 16).shape == (3, 16)
+    striped = np.tile(np.arange(10) // 3, (1, 10, 1))  # the last column of pixels belongs to no patch of 3
+    assert per_token(striped, 9, (3, 3), (0.9, 0.9)).tolist() == [[0, 1, 2] * 3]
     assert per_token(np.zeros((2, 64, 64), np.float32), 64).shape == (2, 64)
     with pytest.raises(ConfigError, match="form no grid"):
         per_token(maps, 5)

@@ -170,6 +170,17 @@ def test_half_precision_is_close(positions: str) -> None:
         assert all(parameter.grad is None or parameter.grad.dtype == torch.float32 for parameter in vit.parameters())
 
 
+@pytest.mark.parametrize("keep", [None, torch.tensor([[0, 2], [1, 3]])])
+def test_a_signal_far_from_zero_is_told_apart_in_half_precision(keep: torch.Tensor | None) -> None:
+    torch.manual_seed(0)
+    vit = VisionTransformer(1, (16,), (4,), 24, 1, 2)
+    wave = torch.randn(2, 1, 16)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        plain = vit(wave, torch.zeros(1), torch.ones(1), keep)
+        lifted = vit(101_325 + 30 * wave, torch.tensor([101_325.0]), torch.tensor([30.0]), keep)
+    assert (lifted - plain).float().norm() / plain.float().norm() < 0.02
+
+
 def saved_bytes(module: nn.Module, compute: Callable[[], Tensor]) -> int:
     """What a forward pass keeps for backward, each piece of memory once, parameters left out."""
     own = {parameter.untyped_storage().data_ptr() for parameter in module.parameters()}

@@ -66,6 +66,8 @@ def convert(
 
     For example: tacit data convert holiday/photos data/photos --set size=64 --set on_error=skip
 
+    Interrupted, the same command goes on where it stopped.
+
     Args:
         source: A dataset in any format that Tacit reads, or a file or folder of pictures, films or signals.
         target: Where to write; nothing may be there.

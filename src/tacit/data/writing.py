@@ -53,7 +53,7 @@ class Writer:
 
     def __init__(self, path: str | os.PathLike[str], spec: Spec, format: str | Format = "lerobot") -> None:
         self.path, self.spec = Path(path), spec
-        self._format: Format = formats.load(format)() if isinstance(format, str) else format
+        self._format = _chosen(format)
         self._staging = unfinished(self.path)
         self._recover()
         self._labels: Labels | None = None
@@ -207,6 +207,8 @@ def save(
 ) -> None:
     """Write episodes to a new dataset, whole or not at all.
 
+    A call that was interrupted or killed goes on where it stopped, if it is made again with the same episodes.
+
     Args:
         episodes: What to write.
         path: Where; nothing may be there.
@@ -222,17 +224,37 @@ def save(
     for taken in (place, unfinished(place)):
         if taken.exists():
             raise DataError(f"{taken} exists already. Choose another path, or delete it first.")
+    form = _chosen(format)
     draft = place.parent / f".{place.name}.saving"
-    leftovers = (draft, unfinished(draft))
-    for leftover in leftovers:
-        shutil.rmtree(leftover, ignore_errors=True)
+    note = place.parent / f".{place.name}.saving.json"
+    asked = json.dumps({"episodes": episodes.hash(), "format": [type(form).__name__, to_json(form)]})
+    if not note.is_file() or note.read_text() != asked:
+        _discard(draft, note)
+        note.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(note, asked)
     try:
-        with Writer(draft, episodes.spec, format) as writer:
-            writer.extend(track(episodes, len(episodes), "episodes", show=progress))
+        with Writer(draft, episodes.spec, form) as writer:
+            rest = episodes[len(writer) :]
+            writer.extend(track(rest, len(rest), "episodes", show=progress))
         draft.rename(place)
-    finally:
-        for leftover in leftovers:
+    except Exception:  # what cannot be written is not kept; what was interrupted is
+        _discard(draft, note)
+        raise
+    note.unlink()
+
+
+def _chosen(format: str | Format) -> Format:
+    chosen: Format = formats.load(format)() if isinstance(format, str) else format
+    return chosen
+
+
+def _discard(draft: Path, note: Path) -> None:
+    """Remove what an attempt to save left."""
+    for leftover in (draft, unfinished(draft), note):
+        if leftover.is_dir():
             shutil.rmtree(leftover, ignore_errors=True)
+        else:
+            leftover.unlink(missing_ok=True)
 
 
 def convert(

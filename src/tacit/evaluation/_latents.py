@@ -23,14 +23,15 @@ CHUNK = 256
 
 @contextmanager
 def frozen(model: Model) -> Iterator[None]:
-    """Evaluation mode without gradients; the mode that the model was in comes back."""
-    training = model.training
+    """Evaluation mode without gradients; the mode that each part of the model was in comes back."""
+    training = [part for part in model.modules() if part.training]
     model.eval()
     try:
         with torch.inference_mode():
             yield
     finally:
-        model.train(training)
+        for part in training:
+            part.training = True
 
 
 def drawn(clips: Clips, count: int, seed: int) -> Iterator[Clip]:

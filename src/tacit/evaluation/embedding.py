@@ -34,14 +34,14 @@ from tacit.data import Episodes
 from tacit.data.files import seal, sync, unseal, write_atomically
 from tacit.errors import ConfigError, DataError
 from tacit.evaluation._rows import Shards
-from tacit.evaluation.extraction import Encoder, Features, encoded, grid_of, labels, places, windows
+from tacit.evaluation.extraction import Encoder, Features, covered_by, encoded, grid_of, labels, places, windows
 
 __all__ = ["Embedding", "EmbeddingHeader", "Split", "embed", "model_digest", "open_embedding"]
 
 FORMAT = 1
 HEADER, PLAN, ROWS = "embedding.json", "plan.json", "rows.safetensors"
-SHARD = 2**28
-"""Bytes of a shard, about."""
+SHARD, SHARD_ROWS = 2**28, 2**13
+"""Bytes and rows of a shard at the most, about: what an interruption loses is less than one."""
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 
 
@@ -77,6 +77,7 @@ class EmbeddingHeader:
         split: The split of the run that trained the model, where the dataset is the same.
         files: Size and SHA-256 of each file, the shards in order and last the rows.
         provenance: The versions and the git revision that wrote it.
+        covered: Share of a picture's height and width that the grid covers.
     """
 
     format: int
@@ -92,6 +93,7 @@ class EmbeddingHeader:
     split: Split | None
     files: Mapping[str, _File]
     provenance: Mapping[str, Any]
+    covered: tuple[float, float] = (1.0, 1.0)
 
 
 @dataclass(frozen=True)
@@ -158,6 +160,7 @@ def embed(
     clips = windows(model, episodes)
     index = np.arange(len(clips))
     shape = next(encoded(model, clips, index[:1], tokens)).shape[1:]
+    grid = grid_of(model, shape[0]) if tokens else None
     plan = {
         "format": FORMAT,
         "model": type(model).__name__,
@@ -168,11 +171,12 @@ def embed(
         "shape": list(shape),
         "dtype": dtype,
         "length": clips.length,
-        "grid": to_json(grid_of(model, shape[0]) if tokens else None),
+        "grid": to_json(grid),
+        "covered": to_json(covered_by(model, episodes.spec, grid)),
         "split": to_json(split),
     }
     staging = _staged(to, plan)
-    size = max(1, SHARD // (shape.numel() * DTYPES[dtype].itemsize))
+    size = max(1, min(SHARD // (shape.numel() * DTYPES[dtype].itemsize), SHARD_ROWS))
     shards = np.split(index, range(size, len(index), size))
     for number, rows in enumerate(shards):
         file = staging / _name(number)
@@ -189,9 +193,9 @@ def embed(
     files = {name: _described(staging / name) for name in (*map(_name, range(len(shards))), ROWS)}
     header = {**plan, "files": to_json(files), "provenance": provenance()}
     write_atomically(staging / HEADER, seal(header))
-    (staging / PLAN).unlink()
     sync(staging)
     staging.rename(to)
+    (to / PLAN).unlink()  # only now: without it nothing of what is unfinished is trusted
     sync(to.parent)
     return open_embedding(to)
 
@@ -227,7 +231,8 @@ def open_embedding(path: str | Path) -> Embedding:
         raise DataError(f"the shards of {path} are not of the shape or dtype that its header says. Embed again.")
     targets = {name.removeprefix("target."): value for name, value in table.items() if name.startswith("target.")}
     hashes = tuple(bytes(row).hex() for row in table["hashes"])
-    return Embedding(path, header, Features(Shards(parts), targets, table["episode"], hashes, header.grid))
+    features = Features(Shards(parts), targets, table["episode"], hashes, header.grid, header.covered)
+    return Embedding(path, header, features)
 
 
 def model_digest(model: Encoder) -> str:
@@ -254,7 +259,7 @@ def _staged(to: Path, plan: Mapping[str, Any]) -> Path:
     staging = _unfinished(to)
     try:
         found = unseal((staging / PLAN).read_bytes())
-    except (OSError, ValueError):
+    except (FileNotFoundError, ValueError):
         # Without a plan nothing in it can be trusted.
         shutil.rmtree(staging, ignore_errors=True)
         staging.mkdir(parents=True)

@@ -19,7 +19,7 @@ from tacit.evaluation._rows import Rows, select
 from tacit.models import FrameEncoder, MaskedModel, Model
 from tacit.nn.pyramid import PyramidEncoder
 from tacit.nn.vit import VisionTransformer
-from tacit.types import Array, Statistics
+from tacit.types import Array, Spec, Statistics
 
 if TYPE_CHECKING:
     from tacit.data import Clips, Episodes
@@ -73,6 +73,8 @@ class Features:
         hashes: A hash of the content of each episode by its number, where known: what was fitted on is not scored.
         grid: Extents of the grid of tokens in C order, ``(h, w)`` of pictures, ``(T, h, w)`` of films; a square where
             it is not said.
+        covered: Share of the height and of the width of a picture, from its upper left corner, that the grid covers:
+            an encoder leaves out what does not fill a patch.
     """
 
     values: Rows
@@ -80,6 +82,7 @@ class Features:
     episode: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     hashes: tuple[str, ...] = ()
     grid: tuple[int, ...] | None = None
+    covered: tuple[float, float] = (1.0, 1.0)
 
     def __post_init__(self) -> None:
         if isinstance(self.values, np.ndarray):
@@ -114,7 +117,7 @@ class Features:
         rows = np.flatnonzero(rows) if rows.dtype == np.bool_ else rows
         targets = {name: target[rows] for name, target in self.targets.items()}
         chosen = select(self.values, torch.from_numpy(np.asarray(rows, np.int64)))
-        return Features(chosen, targets, self.episode[rows], self.hashes, self.grid)
+        return Features(chosen, targets, self.episode[rows], self.hashes, self.grid, self.covered)
 
     def split(self, fraction: float, seed: int) -> tuple[Features, Features]:
         """Two parts by whole episodes: those that ``episodes.split(fraction, seed)`` of the same episodes draws.
@@ -173,7 +176,8 @@ def features(
     values = torch.cat([latents.float() for latents in encoded(model, clips, index, tokens)])
     episode, step = places(clips, index)
     grid = grid_of(model, values.shape[1]) if tokens else None
-    return Features(values, labels(episodes, episode, step), episode, episodes.digests(), grid)
+    covered = covered_by(model, episodes.spec, grid)
+    return Features(values, labels(episodes, episode, step), episode, episodes.digests(), grid, covered)
 
 
 def windows(model: Encoder, episodes: Episodes, length: int | None = None) -> Clips:
@@ -192,6 +196,16 @@ def grid_of(model: Encoder, count: int) -> tuple[int, ...] | None:
     grid = model.encoder.grid
     # Of an encoder of films that looks at single frames, as an eye does, the tokens are those of a picture.
     return next((some for some in (grid, grid[-2:]) if math.prod(some) == count), None)
+
+
+def covered_by(model: Encoder, spec: Spec, grid: tuple[int, ...] | None) -> tuple[float, float]:
+    """The share of a picture's height and width that the tokens of a model lie on."""
+    if grid is None or len(grid) < 2:
+        return 1.0, 1.0
+    sides = spec.modalities[model.config.seen[0]].shape[1:]
+    config = model.config.perception if isinstance(model, FrameEncoder) else model.config
+    height, width = (min(cells * config.patch / side, 1.0) for cells, side in zip(grid[-2:], sides, strict=True))
+    return height, width
 
 
 def draw(count: int, most: int | None, seed: int) -> npt.NDArray[np.int64]:

@@ -50,18 +50,20 @@ def reached_tasks(env: GoalEnvironment, policy: Policy, count: int, steps: int, 
 def _unsolved(env: GoalEnvironment, count: int, seed: int, draw: Callable[[int, int], Tasks]) -> tuple[Tasks, int]:
     """``count`` tasks that are not solved at their start, and how many drawn ones had to be replaced."""
     kept: list[Tasks] = []
-    missing, refused = count, 0
+    missing, refused, ended = count, 0, 0
     for attempt in range(20):
         again = int(np.random.SeedSequence([seed, attempt]).generate_state(1)[0])
         drawn = draw(missing, again if attempt else seed)
+        ended += missing - len(drawn)
         open_ = env.distance(drawn.start, drawn.goal) > env.rules.radius
         kept.append(Tasks(rows_of(drawn.start, open_), rows_of(drawn.goal, open_)))
         missing, refused = missing - int(open_.sum()), refused + int((~open_).sum())
         if not missing:
             return Tasks(concatenated([t.start for t in kept]), concatenated([t.goal for t in kept])), refused
+    early = f" and {ended} episodes ended before their goal was reached: ask for fewer steps" if ended else ""
     raise ConfigError(
         f"{count} tasks were asked for, but {refused} of those drawn are solved at their start "
-        f"(within {env.rules.radius} {env.rules.unit}); draw goals further away or make the radius smaller."
+        f"(within {env.rules.radius} {env.rules.unit}){early}; draw goals further away or make the radius smaller."
     )
 
 

@@ -105,7 +105,7 @@ class VectorEncoder(nn.Module):
 
 
 def patch_embed(conv: nn.Conv1d | nn.Conv2d, x: Tensor, mean: Tensor, std: Tensor) -> Tensor:
-    """``conv((x - mean) / std)`` for a convolution without padding, the normalisation in its weights.
+    """``conv((x - mean) / std)`` for a convolution without padding.
 
     Args:
         conv: The convolution, its stride equal to its kernel.
@@ -113,11 +113,25 @@ def patch_embed(conv: nn.Conv1d | nn.Conv2d, x: Tensor, mean: Tensor, std: Tenso
         mean: ``[C]`` in units of ``x``.
         std: ``[C]``.
     """
-    scale = (1.0 / std).view(1, -1, *[1] * (x.ndim - 2))
-    weight = conv.weight * scale
-    shift = (weight * mean.view_as(scale)).sum(dim=tuple(range(1, x.ndim)))
-    bias = -shift if conv.bias is None else conv.bias - shift
     if x.ndim == 3:
-        return F.conv1d(x.to(weight.dtype), weight, bias, conv.stride)
+        return F.conv1d(standardised(x, mean, std).to(conv.weight.dtype), conv.weight, conv.bias, conv.stride)
+    weight, bias = folded(conv, mean, std)
     x = x.to(weight.dtype, memory_format=torch.channels_last)
     return F.conv2d(x, weight, bias, conv.stride)
+
+
+def folded(conv: nn.modules.conv._ConvNd, mean: Tensor, std: Tensor) -> tuple[Tensor, Tensor]:
+    """Weight and bias of a convolution that takes raw pixels for ``conv((x - mean) / std)``: no picture is copied."""
+    scale = (1.0 / std).view(-1, *[1] * (conv.weight.ndim - 2))
+    weight = conv.weight * scale
+    shift = (weight * mean.view_as(scale)).flatten(1).sum(1)
+    return weight, -shift if conv.bias is None else conv.bias - shift
+
+
+def standardised(x: Tensor, mean: Tensor, std: Tensor) -> Tensor:
+    """``[N, C, R]`` with the ``[C]`` statistics of its values taken out, before anything is computed in fewer digits.
+
+    Pixels are small whole numbers, which bf16 holds exactly. A signal may lie a thousand times its spread from zero:
+    rounded as it is to bf16 or TF32, it would be a constant.
+    """
+    return (x - mean[:, None]) / std[:, None]

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from tacit.errors import ConfigError, SpecError
 from tacit.nn._block import initialise, run, stack
-from tacit.nn.encoders import patch_embed
+from tacit.nn.encoders import folded, patch_embed, standardised
 from tacit.nn.positions import Positions, Rotation, coordinates, resize_positions, rotations, sincos
 
 __all__ = ["VIT_SIZES", "PooledVisionTransformer", "VisionTransformer", "cells"]
@@ -154,15 +154,15 @@ class VisionTransformer(nn.Module):
         return grid
 
     def _embed(self, x: Tensor, mean: Tensor, std: Tensor, keep: Tensor | None, grid: tuple[int, ...]) -> Tensor:
-        """Tokens ``[B, K, width]`` of the patches to look at, read from the input as it is."""
+        """Tokens ``[B, K, width]`` of the patches to look at; pixels are read as they are."""
         conv = self.patches
         if keep is None and isinstance(conv, nn.Conv1d | nn.Conv2d):
             return patch_embed(conv, x, mean, std).flatten(2).transpose(1, 2)
         # A convolution whose stride is its kernel is a linear layer on the patches.
-        scale = (1.0 / std).view(-1, *[1] * len(grid))
-        weight = conv.weight * scale
-        shift = (weight * mean.view_as(scale)).flatten(1).sum(1)
-        bias = -shift if conv.bias is None else conv.bias - shift
+        if len(grid) == 1:
+            x, weight, bias = standardised(x, mean, std), conv.weight, conv.bias
+        else:
+            weight, bias = folded(conv, mean, std)
         values = cells(x, grid, self.patch)
         if keep is None:
             values = values.flatten(1, len(grid))

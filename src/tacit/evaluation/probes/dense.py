@@ -89,15 +89,23 @@ class Dense(Probe):
             # A map is of the last frame of a window, and so are the tokens that are to tell it.
             grid, count = grid[1:], math.prod(grid[1:])
             values = values[:, -count:]
-        found = per_token(features.target(target), count, grid)
+        found = per_token(features.target(target), count, grid, features.covered)
         found = found.reshape(-1, *found.shape[2:])
         values = values.flatten(0, 1)
         kept = Features(values, {target: found}, features.episode.repeat(count), features.hashes)
         return kept.select(np.flatnonzero(found.astype(np.int64) >= 0)) if is_class(found) else kept
 
 
-def per_token(target: Array, count: int, grid: tuple[int, ...] | None = None) -> Array:
+def per_token(
+    target: Array, count: int, grid: tuple[int, ...] | None = None, covered: tuple[float, float] = (1.0, 1.0)
+) -> Array:
     """A target of each of ``count`` tokens, ``[N, n]`` or ``[N, n, P]``.
+
+    Args:
+        target: Of each token, or maps.
+        count: Tokens ``n``.
+        grid: Their extents down and across.
+        covered: Share of the height and the width of a map that they lie on; the rest is left out.
 
     Raises:
         DataError: if the target is neither one of each token nor a map as fine as the grid.
@@ -105,11 +113,14 @@ def per_token(target: Array, count: int, grid: tuple[int, ...] | None = None) ->
     if target.ndim == 2 and target.shape[1] == count:
         return target
     height, width = token_grid(count, grid)
-    # Only a map is as fine as the grid along both axes: of quantities there are few.
-    if target.ndim == 3 and target.shape[1] >= height and target.shape[2] >= width:
-        return _cells(target, height, width)
-    if target.ndim == 3 and target.shape[1] == count and not is_class(target):
+    maps = target.ndim == 3 and target.shape[1] >= height and target.shape[2] >= width
+    quantities = target.ndim == 3 and target.shape[1] == count and not is_class(target)
+    # Where it could be either, a map has the proportions of the grid.
+    if quantities and not (maps and target.shape[1] * width == target.shape[2] * height):
         return target
+    if maps:
+        down, across = (round(extent * share) for extent, share in zip(target.shape[1:], covered, strict=True))
+        return _cells(target[:, :down, :across], height, width)
     raise DataError(
         f"a dense target is [N, {count}], [N, {count}, P] or a map [N, H, W] of at least {height} x {width}; got "
         f"{list(target.shape)}."
