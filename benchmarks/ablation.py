@@ -81,11 +81,12 @@ def run(without: str, seed: int, work: Path) -> dict[str, Any]:
     begin = time.process_time()
     agent = method.learn(fit_on, seed=seed, to=work / f"{without or 'whole'}{seed}")
     seconds = time.process_time() - begin
+    model: Any = agent.model
     probes = {
-        name: tc.evaluation.probe(agent.model, fit_on=fit_on, test_on=held_out, target=name)
+        name: tc.evaluation.probe(model, fit_on=fit_on, test_on=held_out, target=name)
         for name in ("position", "wall_x", "door_y")
     }
-    agents = {"last": agent, "sum": recipe(without, "sum").build_agent(agent.model)}
+    agents = {"last": agent, "sum": recipe(without, "sum").build_agent(model)}
     planning = {
         name: tc.evaluation.closed_loop(one, rooms(1), episodes=TASKS, seed=TASK_SEED).success
         for name, one in agents.items()

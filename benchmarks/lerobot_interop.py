@@ -20,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -123,6 +124,7 @@ def tacit_read(root: Path) -> dict[str, Any]:
     exact, own, pixels, decoder = True, True, [], []
     for index, episode in enumerate(episodes):
         arrays = recording(index)
+        assert episode.final_action is not None
         actions = np.concatenate([episode.action, episode.final_action[None]])
         exact &= np.array_equal(episode.observation["state"], arrays["state"]) and episode.task == task(index)
         exact &= np.array_equal(actions, arrays["action"])
@@ -132,11 +134,11 @@ def tacit_read(root: Path) -> dict[str, Any]:
                 pixels.append(difference(came, arrays[name]))
                 own &= all(is_own_frame(came[step], arrays[name], step) for step in range(len(came)))
                 decoder.append(difference(came, decoded[name])[1])
-    box = episodes.spec.action
+    box: Any = episodes.spec.action
     actions = np.concatenate([recording(index)["action"] for index in range(EPISODES)])
     clip = episodes.clips(4, frameskip=2).batch(seed=0, step=0, size=16)
     mean, worst = (float(value) for value in np.max(pixels, axis=0))
-    report = {
+    report: dict[str, Any] = {
         "episodes": len(episodes),
         "chunks": chunks(root),
         "states_actions_tasks_exact": bool(exact),
@@ -183,7 +185,7 @@ def lerobot_read(root: Path, lossless: bool) -> dict[str, Any]:
     """Read every frame, with windows that reach over the ends of the episodes, and compare."""
     from lerobot.datasets.lerobot_dataset import LeRobotDataset
 
-    steps = {"observation.images.front": (-1, 0), "observation.images.wrist": (0, 2)}
+    steps: dict[str, tuple[int, ...]] = {"observation.images.front": (-1, 0), "observation.images.wrist": (0, 2)}
     steps |= {"observation.state": (-2, 0), "action": (0, 1, 2)}
     windows = {key: [offset / FPS for offset in offsets] for key, offsets in steps.items()}
     data = LeRobotDataset("tacit/interop", root=root, video_backend="pyav", delta_timestamps=windows)
@@ -239,7 +241,7 @@ def lerobot_write(root: Path) -> dict[str, Any]:
     """Write every recording with lerobot, and what lerobot decodes of it next to the dataset."""
     from lerobot.datasets.lerobot_dataset import LeRobotDataset
 
-    features = {
+    features: dict[str, Any] = {
         f"observation.images.{name}": {"dtype": "video", "shape": (*size, 3), "names": ["height", "width", "channels"]}
         for name, size in CAMERAS.items()
     }
@@ -264,7 +266,8 @@ def lerobot_write(root: Path) -> dict[str, Any]:
             row += 1
             for name in CAMERAS:
                 frames[name].append(item[f"observation.images.{name}"].numpy())
-        np.savez(root.parent / "decoded" / f"{index}.npz", **{name: np.stack(value) for name, value in frames.items()})
+        decoded: dict[str, Any] = {name: np.stack(value) for name, value in frames.items()}
+        np.savez(root.parent / "decoded" / f"{index}.npz", **decoded)
     return {"codec": data.meta.features["observation.images.front"]["info"]["video.codec"]}
 
 
@@ -297,7 +300,7 @@ def main() -> int:
     parser.add_argument("--root", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.do:
-        actions = {
+        actions: dict[str, Callable[[], Any]] = {
             "read video": lambda: lerobot_read(options.root, lossless=False),
             "read lossless": lambda: lerobot_read(options.root, lossless=True),
             "write": lambda: lerobot_write(options.root),

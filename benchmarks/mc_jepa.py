@@ -167,8 +167,10 @@ def pairs(place: Path, count: int, held_out: bool, objects: float, seed: int) ->
         composed(pictures[at : at + CHUNK], classes[at : at + CHUNK], moves, alone[at : at + CHUNK], seed + at)
         for at in range(0, len(found), CHUNK)
     ]
-    names = ("frames", "vector", "moving", "known")
-    return Pairs(*(torch.cat([vars(part)[name] for part in parts]) for name in names), classes)
+    frames, vector, moving, known = (
+        torch.cat([vars(part)[name] for part in parts]) for name in ("frames", "vector", "moving", "known")
+    )
+    return Pairs(frames, vector, moving, known, classes)
 
 
 def films(made: Pairs, frames: int) -> tc.data.Episodes:
@@ -217,7 +219,7 @@ def train(variant: str, seed: int, episodes: tc.data.Episodes, options: argparse
 @torch.no_grad()
 def end_point_errors(model: MotionContent, made: Pairs) -> torch.Tensor:
     """``[N, SIDE, SIDE]`` pixels between the flow that is told and the true one."""
-    told = [model.flow({"pixels": part}) for part in made.frames.split(256)]
+    told = [model.flow({"pixels": part}) for part in torch.split(made.frames, 256)]
     return (torch.cat(told) - made.flow).square().sum(1).sqrt()
 
 
@@ -248,8 +250,7 @@ def phase_correlation(made: Pairs) -> torch.Tensor:
 
 def read(model: Any, fit: tc.data.Episodes, test: tc.data.Episodes) -> ClassReading:
     """The class, by a linear probe of single frames."""
-    parts = (tc.evaluation.features(model, episodes) for episodes in (fit, test))
-    reading = Linear()(*parts, "class")
+    reading = Linear()(tc.evaluation.features(model, fit), tc.evaluation.features(model, test), "class")
     assert isinstance(reading, ClassReading)
     return reading
 

@@ -14,6 +14,7 @@ import statistics
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from sides import call, environment
 from tacit.checkpoint import provenance
@@ -51,8 +52,8 @@ ROWS = {
 def compare(name: str, pythons: tuple[Path, Path], work: Path, repeats: int) -> dict[str, object]:
     """Run both sides of a row in turn and relate the medians."""
     row = ROWS[name]
-    ours: list[dict[str, object]] = []
-    theirs: dict[str, list[dict[str, object]]] = {words: [] for words in row.theirs}
+    ours: list[dict[str, Any]] = []
+    theirs: dict[str, list[dict[str, Any]]] = {words: [] for words in row.theirs}
     for _ in range(repeats):
         ours.append(call(pythons[0], "peers_tacit.py", row.ours, work))
         for words in row.theirs:

@@ -9,6 +9,7 @@ import json
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 START = time.process_time()
 SIZE, WINDOW, BATCH, BLOCK = 64, 4, 32, 5
@@ -86,7 +87,7 @@ def windows(folder: Path, form: str, batches: int) -> None:
     )
 
 
-def lewm() -> object:
+def lewm() -> Any:
     import torch
     from stable_pretraining.backbone.utils import vit_hf
     from stable_worldmodel.wm.lewm.lewm import LeWM
@@ -151,7 +152,7 @@ class Rounds:
     output_key = "rounds"
 
     def __init__(self) -> None:
-        self.kept: dict[str, list[object]] = {"candidates": [], "costs": [], "mean": []}
+        self.kept: dict[str, list[Any]] = {"candidates": [], "costs": [], "mean": []}
         self.history: list[object] = []
 
     def reset(self) -> None: ...

@@ -68,7 +68,7 @@ def windows(work: Path, batches: int) -> None:
     )
 
 
-def lewm(work: Path) -> object:
+def lewm(work: Path) -> Any:
     """The other package's own weights; actions wide enough that none is clipped, for it clips none."""
     import tacit as tc
 

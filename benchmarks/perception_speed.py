@@ -96,8 +96,8 @@ def ours(work: Path) -> Work:
     """The model to train and the loss of each piece of work, here."""
     import tacit as tc
 
-    model = tc.checkpoint.convert(work / "vjepa2").train()
-    encoder = tc.checkpoint.convert(work / "ijepa", part="encoder").train()
+    model: Any = tc.checkpoint.convert(work / "vjepa2").train()
+    encoder: Any = tc.checkpoint.convert(work / "ijepa", part="encoder").train()
     values, visible, hidden = films()
     none = torch.zeros(FILMS)
     clip = tc.Clip({"pixels": values}, none, none, none, masks=(tc.types.Mask(visible, (hidden,)),))
@@ -202,7 +202,7 @@ def once(model: nn.Module, loss: Callable[[], Tensor]) -> float:
     """One step from no gradients, and its loss."""
     model.zero_grad(set_to_none=True)
     value = loss()
-    value.backward()
+    value.backward()  # type: ignore[no-untyped-call]
     return value.item()
 
 
@@ -294,7 +294,7 @@ def floors(work: Path) -> dict[str, object]:
     values, visible, _ = films()
     raw, known = values.transpose(1, 2), model.statistics_of("pixels")
     kept = {
-        name: saved(model.encoder, lambda keep=keep: model.encoder(raw, *known, keep))
+        name: saved(model.encoder, partial(model.encoder, raw, *known, keep))
         for name, keep in (("dense", None), ("visible", visible))
     }
     return {"operations": counts, "rate": peak_rate(), "plain": plain, "saved": kept}

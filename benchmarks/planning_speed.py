@@ -25,6 +25,7 @@ import io
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -66,7 +67,7 @@ def seconds(run: Callable[[], object], repeats: int = REPEATS) -> float:
 def build() -> tc.models.WorldModel:
     torch.manual_seed(0)
     spec = tc.Spec({"pixels": tc.Modality("pixels", (3, 64, 64))}, tc.Box((-1.0, -1.0), (1.0, 1.0)))
-    model = LeWM().build_model(spec, seed=0).eval()
+    model: tc.models.WorldModel = LeWM().build_model(spec, seed=0).eval()
     for parameter in model.predictor.parameters():
         if parameter.ndim > 1:
             nn.init.normal_(parameter, std=0.03)
@@ -108,7 +109,9 @@ def onnx_predict(model: tc.models.WorldModel) -> Callable[[Tensor, Tensor], Tens
             torch.zeros(SAMPLES, steps, model.config.latent),
             torch.zeros(SAMPLES, steps, model.config.action_size),
         )
-        torch.onnx.export(_Predict(model), example, buffer, input_names=["latents", "actions"], dynamo=False)
+        torch.onnx.export(
+            _Predict(model), example, cast("Any", buffer), input_names=["latents", "actions"], dynamo=False
+        )
         sessions[steps] = onnxruntime.InferenceSession(buffer.getvalue(), options, ["CPUExecutionProvider"])
 
     def predict(latents: Tensor, actions: Tensor) -> Tensor:
@@ -122,10 +125,12 @@ def measure(plan: bool) -> dict[str, object]:
     model = build()
     latent, goal = torch.randn(1, 1, 192), torch.randn(1, 1, 192)
     actions = torch.randn(1, SAMPLES, HORIZON, model.config.action_size).clamp(-1, 1)
-    encoded = model.action_encoder(actions)
+    action_encoder: Any = model.action_encoder
+    predictor: Any = model.predictor
+    encoded = action_encoder(actions)
     slow, counting = step_by_step(model, model.predict), Counting()
-    model.predictor.rollout(latent, encoded[:, 0, :0], encoded, counting)
-    counting.mlp(model.action_encoder, actions)
+    predictor.rollout(latent, encoded[:, 0, :0], encoded, counting)
+    counting.mlp(action_encoder, actions)
 
     def energy(rollout: Tensor) -> Tensor:
         return (rollout[:, :, -1] - goal).square().sum(-1)
@@ -135,11 +140,11 @@ def measure(plan: bool) -> dict[str, object]:
     with plain_layers():
         rows = {
             "plain": seconds(lambda: slow(latent, actions), 5),
-            "cache": seconds(lambda: model.predictor.rollout(latent, encoded[:, 0, :0], encoded, PLAIN), 5),
+            "cache": seconds(lambda: predictor.rollout(latent, encoded[:, 0, :0], encoded, PLAIN), 5),
         }
     rows["linear"] = seconds(lambda: slow(latent, actions), 5)
     rows["public"] = seconds(lambda: model.rollout(latent, actions))
-    half = copy.deepcopy(model.predictor).bfloat16()
+    half = copy.deepcopy(predictor).bfloat16()
     packed, parts = Packed(half), [part.bfloat16() for part in (latent, encoded[:, 0, :0], encoded)]
 
     def bf16() -> Tensor:

@@ -51,7 +51,8 @@ class ReadPose(Summable):
 
 def limits(agent: tc.Agent, env: tc.envs.Reacher, fit_on: tc.data.Episodes, tasks: int) -> dict[str, Any]:
     """The same predictor and planner with another cost: how much of what is missed is the latents' way to measure."""
-    seen = tc.evaluation.features(agent.model, fit_on, frames=8192, seed=0)
+    model: Any = agent.model
+    seen = tc.evaluation.features(model, fit_on, frames=8192, seed=0)
     values = torch.as_tensor(seen.values)
     table = torch.cat([values, torch.ones(len(values), 1)], dim=1)
     solution = torch.linalg.lstsq(table.double(), torch.from_numpy(seen.target("pose")).double()).solution.float()
@@ -73,7 +74,7 @@ def limits(agent: tc.Agent, env: tc.envs.Reacher, fit_on: tc.data.Episodes, task
     return found
 
 
-def run(recipe: tc.recipes.Recipe, options: argparse.Namespace, seed: int) -> tuple[dict[str, Any], tc.Agent]:
+def run(recipe: tc.recipes.AgentRecipe, options: argparse.Namespace, seed: int) -> tuple[dict[str, Any], tc.Agent]:
     """Record, train and measure with one seed."""
     laps = Laps()
     wandering = tc.collection.Random(hold=options.hold)
@@ -91,7 +92,8 @@ def run(recipe: tc.recipes.Recipe, options: argparse.Namespace, seed: int) -> tu
     env = tc.envs.Reacher()
     planned = tc.evaluation.closed_loop(agent, env, options.tasks, TASK_SEED)
     laps.end("plan")
-    floors = {
+    assert agent.proposal is not None
+    floors: dict[str, tc.types.Actor] = {
         "amortised": tc.agent.PolicyActor(model, agent.proposal),
         "random": tc.agent.RandomActor(env.spec.action, hold=agent.frameskip),
     }

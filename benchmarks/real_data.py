@@ -20,6 +20,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -161,7 +162,8 @@ def _films(
         angle, room = rng.uniform(0, 2 * np.pi, 2), SIDE - 28
         start, velocity = rng.uniform(0, room, (2, 2)), SPEED * np.stack([np.cos(angle), np.sin(angle)], axis=1)
         frame, which = int(rng.integers(8, 15)), int(rng.integers(0, 2))
-        far = _far(*_bounce(start[which], velocity[which])[0][frame - 1 : frame + 1], room, rng)
+        before, at = _bounce(start[which], velocity[which])[0][frame - 1 : frame + 1]
+        far = _far(before, at, room, rng)
         for event in events:
             corner, moving = map(np.array, zip(*map(_bounce, start, velocity), strict=True))  # [2, FRAMES, 2]
             visible = np.ones((FRAMES, 2), np.bool_)
@@ -171,7 +173,7 @@ def _films(
                 corner[which, frame:], moving[which, frame:] = (
                     values[: FRAMES - frame] for values in _bounce(far, moving[which, frame])
                 )
-            labels = {
+            labels: dict[str, npt.NDArray[Any]] = {
                 "digits": np.tile(classes[chosen], (FRAMES, 1)),
                 "position": (corner.swapaxes(0, 1) + 14).astype(np.float32),
                 "velocity": moving.swapaxes(0, 1).astype(np.float32),

@@ -97,7 +97,7 @@ def measure(job: Job, seed: int, data: Path, work: Path) -> dict[str, Any]:
     seconds = time.monotonic() - begin
     model = tc.checkpoint.load_model(Path(words[-1]), kind=tc.models.Model)
     train, test = (tc.data.open(data / job.data / part) for part in ("train", "test"))
-    floors = {
+    floors: dict[str, Any] = {
         "trained": model,
         "untrained": tc.evaluation.untrained(model, seed),
         "raw": Raw(model.config, model.statistics),

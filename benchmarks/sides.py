@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).parent
 
@@ -27,7 +28,7 @@ def environment(folder: Path, packages: list[str], python: str = "3.11", pinned:
     return interpreter
 
 
-def call(python: Path, script: str, words: str, work: Path) -> dict[str, object]:
+def call(python: Path, script: str, words: str, work: Path) -> dict[str, Any]:
     """What one side prints after ``PEER``, in a fresh process on one thread."""
     environ = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "STABLEWM_HOME": str(work / "home")}
     command = [str(python), str(HERE / script), *words.format(work=work).split()]
@@ -35,5 +36,5 @@ def call(python: Path, script: str, words: str, work: Path) -> dict[str, object]
     lines = [line for line in done.stdout.splitlines() if line.startswith("PEER ")]
     if done.returncode or not lines:
         raise SystemExit(f"{' '.join(command)} failed:\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}")
-    figures: dict[str, object] = json.loads(lines[-1].removeprefix("PEER "))
+    figures: dict[str, Any] = json.loads(lines[-1].removeprefix("PEER "))
     return figures

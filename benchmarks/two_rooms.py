@@ -23,7 +23,7 @@ from tacit._config import to_json
 RESULTS = Path(__file__).parent / "results"
 
 
-def run(recipe: tc.recipes.Recipe, options: argparse.Namespace, seed: int) -> dict[str, Any]:
+def run(recipe: tc.recipes.AgentRecipe, options: argparse.Namespace, seed: int) -> dict[str, Any]:
     """Collect, train and measure with one seed."""
     laps = Laps()
     env, work = options.env, options.work
