@@ -25,7 +25,7 @@ from tacit.nn.masked_predictor import MaskedPredictor
 from tacit.nn.vit import VisionTransformer
 from tacit.planners import CEM
 from tacit.recipes import VJEPA2AC
-from tacit.types import Box, Modality, Spec
+from tacit.types import Box, Modality, Spec, Statistics
 
 STATISTICS = torch.zeros(3), torch.ones(3)
 HEADS = {"heads": 4, "predictor_heads": 4}
@@ -393,13 +393,19 @@ def lewm_weights() -> dict[str, Tensor]:
     return {**known, **{f"encoder.{name}": 0.2 * torch.randn(shape) for name, shape in shapes.items()}}
 
 
+LEWM_SPEC = Spec({"pixels": Modality("pixels", (3, 16, 16))}, Box((-9.0,) * 2, (9.0,) * 2))
+LEWM_STATISTICS = Statistics(
+    {"pixels": (0.1,) * 3, "action": (1.0, -2.0)}, {"pixels": (0.2,) * 3, "action": (2.0, 4.0)}
+)
+
+
 def test_lewm(tmp_path: Path) -> None:
     known = golden("lewm").config
     saved(lewm_weights(), tmp_path / "weights.pt")
     config = {"_target_": "not.to.be.called", "predictor": {"heads": known["heads"], "dropout": 0.1}}
     (tmp_path / "config.json").write_text(json.dumps(config))
-    spec = Spec({"pixels": Modality("pixels", (3, 16, 16))}, Box((-9.0,) * 2, (9.0,) * 2))
-    model = convert(tmp_path, spec=spec, heads=2)
+    spec = LEWM_SPEC
+    model = convert(tmp_path, spec=spec, heads=2, statistics=LEWM_STATISTICS)
     assert isinstance(model, WorldModel)
     sizes = {name: getattr(model.config, name) for name in ("frameskip", "history", "latent", "predictor_depth")}
     assert sizes == {"frameskip": 5, "history": 3, "latent": known["input_dim"], "predictor_depth": known["depth"]}
@@ -419,8 +425,37 @@ def test_lewm(tmp_path: Path) -> None:
         convert(tmp_path, spec=spec, heads=2)
     with pytest.raises(CheckpointError, match=r"encoder of .*Say it: heads=\.\.\."):
         convert(tmp_path, spec=spec, predictor_heads=known["heads"])
-    said = convert(tmp_path, spec=spec, heads=2, predictor_heads=known["heads"])
+    said = convert(tmp_path, spec=spec, heads=2, predictor_heads=known["heads"], statistics=LEWM_STATISTICS)
     assert said.config == model.config
+
+
+def test_lewm_standardises_actions_and_leaves_pictures_alone(tmp_path: Path) -> None:
+    path, options = (
+        saved(lewm_weights(), tmp_path / "weights.pt"),
+        {"spec": LEWM_SPEC, "heads": 2, "predictor_heads": 4},
+    )
+    model = convert(path, **options, statistics=LEWM_STATISTICS)
+    assert model.statistics.mean["action"] == (1.0, -2.0)
+    assert model.statistics.std["action"] == (2.0, 4.0)
+    assert model.statistics.mean["pixels"] == pytest.approx((0.485, 0.456, 0.406))
+    with pytest.warns(
+        UserWarning, match=r"expects standardised actions .*statistics=episodes\.statistics\(\)"
+    ) as caught:
+        raw = convert(path, **options)
+    assert [Path(warning.filename) for warning in caught] == [Path(__file__)]
+    latents, actions = torch.randn(2, 3, model.latent_size), torch.randn(2, 3, 10)
+    standardised = (actions - torch.tensor((1.0, -2.0) * 5)) / torch.tensor((2.0, 4.0) * 5)
+    with torch.no_grad():
+        torch.testing.assert_close(model.predict(latents, actions), raw.predict(latents, standardised))
+    for wrong in (Statistics({}, {}), Statistics({"action": (0.0,) * 2}, {"action": (1.0,) * 3})):
+        with pytest.raises(CheckpointError, match=r"mean and a standard deviation of 'action' with 2 components each"):
+            convert(path, **options, statistics=wrong)
+
+
+def test_statistics_are_refused_where_nothing_takes_them(tmp_path: Path) -> None:
+    path = saved(published("ijepa", "module.", "ijepa_predictor"), tmp_path / "x.pt")
+    with pytest.raises(ConfigError, match=r"only LeWorldModel takes statistics=.*the layout 'ijepa'"):
+        convert(path, **HEADS, statistics=LEWM_STATISTICS)
 
 
 def test_half_precision_becomes_single(tmp_path: Path) -> None:

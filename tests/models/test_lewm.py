@@ -14,7 +14,7 @@ from tacit.errors import CheckpointError
 from tacit.models import WorldModel
 from tacit.nn.kernels import PLAIN
 from tacit.nn.vit import PooledVisionTransformer
-from tacit.types import Box, Modality, Spec
+from tacit.types import Box, Modality, Spec, Statistics
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "lewm.npz"
 LIMIT = 1e-5
@@ -31,7 +31,8 @@ def build(golden: dict[str, np.ndarray], path: Path, **changes: np.ndarray) -> W
     weights = {key.removeprefix("weight/"): value for key, value in golden.items() if key.startswith("weight/")}
     torch.save({key: torch.from_numpy(value) for key, value in {**weights, **changes}.items()}, path / "weights.pt")
     spec = Spec({"features": Modality("vector", (config["hidden_dim"],))}, Box((-9.0,) * 2, (9.0,) * 2))
-    return convert(path / "weights.pt", spec=spec, predictor_heads=config["heads"])
+    raw = Statistics({"action": (0.0,) * 2}, {"action": (1.0,) * 2})  # the golden actions are not standardised
+    return convert(path / "weights.pt", spec=spec, predictor_heads=config["heads"], statistics=raw)
 
 
 @pytest.mark.parametrize("gradients", [True, False])

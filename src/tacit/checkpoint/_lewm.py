@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import torch
@@ -14,16 +15,25 @@ from tacit.checkpoint._published import Published
 from tacit.checkpoint.layouts import lewm
 from tacit.errors import CheckpointError
 from tacit.models.world_model import WorldModel, WorldModelConfig
-from tacit.types import Spec
+from tacit.types import Spec, Statistics
 
 __all__ = ["world_model"]
 
 
-def world_model(published: Published, spec: Spec | None, heads: int | None, predictor_heads: int | None) -> WorldModel:
+def world_model(
+    published: Published,
+    spec: Spec | None,
+    heads: int | None,
+    predictor_heads: int | None,
+    statistics: Statistics | None,
+) -> WorldModel:
     """The model in a file.
 
+    Warns:
+        UserWarning: if there are no statistics to standardise actions with.
+
     Raises:
-        CheckpointError: if there is no Spec, it does not fit, or heads are neither known nor said.
+        CheckpointError: if there is no Spec, it or the statistics do not fit, or heads are neither known nor said.
     """
     where = published.where
     if spec is None:
@@ -42,11 +52,29 @@ def world_model(published: Published, spec: Spec | None, heads: int | None, pred
             f"normalizers.{name}.mean": torch.zeros(modality.shape),
             f"normalizers.{name}.std": torch.ones(modality.shape),
         }
-    weights |= {
-        "action_normalizer.mean": torch.zeros(spec.action.size),
-        "action_normalizer.std": torch.ones(spec.action.size),
-    }
+    weights |= _action_statistics(statistics, spec.action.size, where)
     return filled(lambda: WorldModel(config), weights, where)
+
+
+def _action_statistics(statistics: Statistics | None, size: int, where: str) -> dict[str, Tensor]:
+    """What actions are standardised with, under the names of the model's buffers."""
+    if statistics is None:
+        warnings.warn(
+            f"{where} expects standardised actions and does not hold their mean and standard deviation: the model "
+            "takes raw actions as they are. Give the statistics of the episodes that the weights were trained on, "
+            "convert(..., statistics=episodes.statistics()), or a mean of 0 and a standard deviation of 1 if those "
+            "actions were raw.",
+            stacklevel=4,
+        )
+        return {"action_normalizer.mean": torch.zeros(size), "action_normalizer.std": torch.ones(size)}
+    parts = {"mean": statistics.mean, "std": statistics.std}
+    found = {kind: len(values.get("action", ())) for kind, values in parts.items()}
+    if set(found.values()) != {size}:
+        raise CheckpointError(
+            f"the statistics need a mean and a standard deviation of 'action' with {size} components each, as the Spec "
+            f"has; got {found['mean']} and {found['std']}. Take those of the episodes that {where} was trained on."
+        )
+    return {f"action_normalizer.{kind}": torch.tensor(values["action"]) for kind, values in parts.items()}
 
 
 def _config(

@@ -19,7 +19,7 @@ from tacit.models.masked import MaskedModel, MaskedModelConfig
 from tacit.nn.block_causal import BlockCausalPredictor
 from tacit.nn.masked_predictor import MaskedPredictor
 from tacit.nn.vit import VisionTransformer
-from tacit.types import Modality, Spec
+from tacit.types import Modality, Spec, Statistics
 
 __all__ = ["convert"]
 
@@ -35,6 +35,7 @@ def convert(
     size: tuple[int, ...] | None = None,
     heads: int | None = None,
     predictor_heads: int | None = None,
+    statistics: Statistics | None = None,
 ) -> nn.Module:
     """Read published weights: I-JEPA, V-JEPA, V-JEPA 2, V-JEPA 2-AC, LeWorldModel.
 
@@ -61,19 +62,21 @@ def convert(
             file leaves it open.
         heads: Attention heads of the encoder; those published for its width where not given.
         predictor_heads: Those of the predictor.
+        statistics: Of the episodes that LeWorldModel's weights were trained on, such as ``episodes.statistics()``:
+            the weights expect actions standardised with them. Only those of the action are taken.
 
     Returns:
         The model or network, in evaluation mode.
 
     Warns:
-        UserWarning: naming what else in the file has tensors, such as a classifier, and is not read; and where the
-            predictor is freshly drawn.
+        UserWarning: naming what else in the file has tensors, such as a classifier, and is not read; where the
+            predictor is freshly drawn; and where LeWorldModel's weights come without ``statistics``.
 
     Raises:
         CheckpointError: if the file is missing, damaged or holds pickled objects; if names are missing or unknown, or
             a tensor has another shape, naming it; if the file leaves something open that an option has to say; or if
             its config asks for what is not computed here.
-        ConfigError: for an unknown layout or part.
+        ConfigError: for an unknown layout or part, or ``statistics`` for weights that have no use for them.
     """
     for name, value, known in (("layout", layout, (*LAYOUTS, "lewm")), ("part", part, _PARTS)):
         if value is not None and value not in known:
@@ -85,7 +88,12 @@ def convert(
     if chosen == "lewm":
         if part != "model":
             raise ConfigError(f"LeWorldModel is read whole, with part='model'; got {part!r}.")
-        return world_model(published, spec, heads, predictor_heads)
+        return world_model(published, spec, heads, predictor_heads, statistics)
+    if statistics is not None:
+        raise ConfigError(
+            f"only LeWorldModel takes statistics=, for its actions; {published.where} has the layout {chosen!r}. "
+            "Leave statistics out."
+        )
     networks = Networks(published, chosen, size, heads, predictor_heads)
     if part == "predictor":
         return _predictor(networks)
