@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from tacit import checkpoint
 from tacit.checkpoint import Part
 from tacit.checkpoint._directory import write
 from tacit.errors import CheckpointError
-from tacit.models import WorldModel
+from tacit.models import ActionConditioned, JointEmbedding, MaskedModel, Model, WorldModel
 from tacit.types import Box, Discrete, Modality, Spec, Statistics
 
 SPEC = Spec(
@@ -117,7 +118,7 @@ import os, signal, sys
 from pathlib import Path
 import torch
 from tacit import checkpoint
-from tacit.models import WorldModel
+from tacit.models import ActionConditioned, JointEmbedding, MaskedModel, Model, WorldModel
 torch.manual_seed(1)
 model = checkpoint.load_model(sys.argv[1])
 for parameter in model.parameters():
@@ -186,6 +187,52 @@ def test_a_config_too_large_for_its_tensors_allocates_nothing(saved: Path) -> No
     rewrite_config(saved, latent=10**9)
     with pytest.raises(CheckpointError, match=r"expected .*1000000000"):
         checkpoint.load_model(saved)
+
+
+def perception() -> MaskedModel:
+    return MaskedModel.for_spec(SPEC, "nano", patch=8, depth=1, predictor_depth=1, modality="pixels")
+
+
+def looking() -> WorldModel:
+    return WorldModel.for_spec(
+        SPEC, perception=perception().config, latent=6, projector_width=8, modalities=("pixels",), target="ema"
+    )
+
+
+def acting() -> ActionConditioned:
+    return ActionConditioned.for_spec(SPEC, perception=perception().config, predictor_depth=1)
+
+
+def joint() -> JointEmbedding:
+    return JointEmbedding.for_spec(SPEC, "nano", patch=8, depth=1, projector=(8,), embedding=4, modality="pixels")
+
+
+@pytest.mark.parametrize("build", [looking, acting, joint])
+def test_starting_from_another_takes_its_statistics_too(build: Callable[[], Model], tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    trained, model = build().eval(), build().eval()
+    with torch.no_grad():
+        for name, value in trained.named_buffers():
+            if not name.endswith("position"):
+                value.add_(torch.rand(value.shape).add(1).to(value.dtype))
+    checkpoint.save(tmp_path / "model", trained)
+    checkpoint.start_from(model, tmp_path / "model")
+    state = model.state_dict()
+    assert [name for name, value in trained.state_dict().items() if not torch.equal(value, state[name])] == []
+    seen = {"pixels": torch.randint(0, 256, (2, 3, 16, 16), dtype=torch.uint8)}
+    assert torch.equal(model.encode(seen), trained.encode(seen))
+
+
+def test_statistics_of_another_modality_are_refused_before_anything_is_copied(tmp_path: Path) -> None:
+    checkpoint.save(tmp_path / "model", perception())
+    spec = Spec({"camera": SPEC.modalities["pixels"]})
+    model = MaskedModel.for_spec(spec, "nano", patch=8, depth=1, predictor_depth=1)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    with pytest.raises(
+        CheckpointError, match=r"missing: normalizers\.camera\.mean.*unknown: normalizers\.pixels\.mean"
+    ):
+        checkpoint.start_from(model, tmp_path / "model")
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
 
 
 def damage_truncate(path: Path) -> None:

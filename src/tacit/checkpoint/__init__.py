@@ -58,6 +58,8 @@ FREE = {
     *("target", "normalised_pixels", "mask_tokens", "checkpointing", "dropout", "tune", "tune_last", "tune_rank"),
 }
 """Options in which a model may differ from the one whose weights it starts from, if its parameters are alike."""
+TABLES = {"position"}
+"""Buffers that are computed from the size of the input; all others are statistics."""
 
 
 @dataclass(frozen=True)
@@ -157,7 +159,8 @@ def load_model(path: str | Path, device: str | torch.device = "cpu", *, kind: ty
 def start_from(model: Model, path: str | Path) -> None:
     """Give a model the weights of another one alike, which may have been made for longer windows or larger pictures.
 
-    Parameters and statistics are copied, tables that only depend on the size of the input stay. Options that change
+    Parameters and statistics are copied, those of inputs and the running ones of normalisation alike; tables that only
+    depend on the size of the input stay. Options that change
     what the weights mean, such as heads and positions, have to be the same; those of input and training may differ.
 
     Args:
@@ -165,8 +168,8 @@ def start_from(model: Model, path: str | Path) -> None:
         path: The checkpoint, or the run, to take them from.
 
     Raises:
-        CheckpointError: if an option that matters is another one, or a parameter is missing, unknown or of another
-            shape.
+        CheckpointError: if an option that matters is another one, or a parameter or a statistic is missing, unknown
+            or of another shape.
     """
     other = load_model(path, kind=type(model))
     different = list(_differences(model.config, other.config))
@@ -175,12 +178,17 @@ def start_from(model: Model, path: str | Path) -> None:
             f"the weights of {path} are of another model: {'; '.join(different)}. Build the model with the options of "
             "the checkpoint; only those of input and training, such as frames and side, may differ."
         )
-    mine, theirs = dict(model.named_parameters()), dict(other.named_parameters())
+    mine, theirs = _learnt(model), _learnt(other)
     compare(shapes(mine), shapes(theirs), str(path))
     with torch.no_grad():
         for name, value in mine.items():
             value.copy_(theirs[name])
-    model.fit(other.statistics)
+
+
+def _learnt(model: Model) -> dict[str, Tensor]:
+    """Parameters and statistics of a model, by name; all that its configuration alone does not decide."""
+    tables = {name for name, _ in model.named_buffers() if name.rpartition(".")[2] in TABLES}
+    return {name: value for name, value in model.state_dict().items() if name not in tables}
 
 
 def _differences(mine: Any, theirs: Any, prefix: str = "") -> Iterator[str]:
