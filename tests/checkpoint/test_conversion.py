@@ -452,6 +452,42 @@ def test_lewm_standardises_actions_and_leaves_pictures_alone(tmp_path: Path) -> 
             convert(path, **options, statistics=wrong)
 
 
+EMBED = "action_encoder.embed.0.weight"
+CONVOLUTION = "action_encoder.patch_embed.weight"
+PATCHES = "encoder.embeddings.patch_embeddings.projection.weight"
+KEY = "encoder.layers.0.attention.k_proj.weight"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("predictor.pos_embedding", None, "lack 'predictor.pos_embedding'"),
+        ("predictor.transformer.norm.weight", None, "lack 'predictor.transformer.norm.weight'"),
+        ("predictor.transformer.layers.0.attn.to_qkv.weight", None, "lack .*0.attn.to_qkv.weight'"),
+        ("predictor.transformer.layers.0.mlp.net.1.weight", None, "lack .*0.mlp.net.1.weight'"),
+        ("projector.net.0.weight", None, "lack 'projector.net.0.weight'"),
+        ("pred_proj.net.0.weight", None, "lack 'pred_proj.net.0.weight'"),
+        (PATCHES, None, f"lack '{PATCHES}'"),
+        (PATCHES, torch.zeros(32, 192), rf"{PATCHES} of .* 4 axes.* found torch.float32 \[32, 192\]"),
+        (PATCHES, torch.zeros(32, 3, 1, 8, 8), rf"{PATCHES} of .* 4 axes.* found torch.float32 \[32, 3, 1, 8, 8\]"),
+        (CONVOLUTION, torch.zeros(10, 10), rf"{CONVOLUTION} of LeWorldModel: .* 3 axes.* \[10, 10\]"),
+        (CONVOLUTION, torch.zeros(10, 10, 3), rf"{CONVOLUTION} of .*expected \[10, 10, 1\].* found \[10, 10, 3\]"),
+        (EMBED, torch.zeros(96, 7), rf"{EMBED} of LeWorldModel: expected \[96, 10\].* found \[96, 7\]"),
+        ("predictor.pos_embedding", torch.zeros(24), r"pos_embedding of .* 3 axes.* found torch.float32 \[24\]"),
+        ("predictor.pos_embedding", torch.zeros(2, 3, 24), r"expected \[1, 3, 24\].* found \[2, 3, 24\]"),
+        (KEY, torch.zeros(32, 1), rf"{KEY} of LeWorldModel: expected \[32, 32\].* found \[32, 1\]"),
+        (KEY, torch.zeros(32, 32, dtype=torch.int8), rf"{KEY} of .*floating-point.* found torch.int8"),
+    ],
+)
+def test_what_is_wrong_with_a_tensor_of_lewm_is_said(
+    tmp_path: Path, name: str, value: Tensor | None, message: str
+) -> None:
+    weights = {key: tensor for key, tensor in {**lewm_weights(), name: value}.items() if tensor is not None}
+    path = saved(weights, tmp_path / "weights.pt")
+    with pytest.raises(CheckpointError, match=message):
+        convert(path, spec=LEWM_SPEC, heads=2, predictor_heads=4, statistics=LEWM_STATISTICS)
+
+
 def test_statistics_are_refused_where_nothing_takes_them(tmp_path: Path) -> None:
     path = saved(published("ijepa", "module.", "ijepa_predictor"), tmp_path / "x.pt")
     with pytest.raises(ConfigError, match=r"only LeWorldModel takes statistics=.*the layout 'ijepa'"):
@@ -490,6 +526,72 @@ def test_what_is_wrong_with_a_tensor_is_said(tmp_path: Path, changes: dict[str, 
     path = saved(published("ijepa", "module.", changes=changes), tmp_path / "x.pth")
     with pytest.raises(CheckpointError, match=message):
         convert(path, part="encoder", heads=4)
+
+
+BROKEN = "expected floating-point numbers along .* found torch"
+
+
+@pytest.mark.parametrize(
+    ("layout", "name", "value", "message"),
+    [
+        ("ijepa", "mask_token", torch.zeros(48), rf"mask_token of an I-JEPA predictor: {BROKEN}.float32 \[48\]"),
+        ("ijepa", "mask_token", torch.zeros(()), rf"mask_token of an I-JEPA predictor: {BROKEN}.float32 \[\]"),
+        ("ijepa", "mask_token", torch.zeros(0, 1, 48), rf"mask_token of .*: {BROKEN}.float32 \[0, 1, 48\]"),
+        ("ijepa", "mask_token", torch.zeros(2, 1, 48), r"expected \[1, 1, 48\].* found \[2, 1, 48\]"),
+        ("ijepa", "predictor_embed.weight", torch.zeros(48 * 96), rf"predictor_embed.weight of .*: {BROKEN}"),
+        ("ijepa", "predictor_embed.weight", torch.zeros(0, 96), rf"predictor_embed.weight of .*: {BROKEN}"),
+        ("ijepa", "predictor_blocks.0.attn.qkv.weight", torch.zeros(144, 48, dtype=torch.int8), rf"{BROKEN}.int8"),
+        ("vjepa2", "mask_tokens.0", torch.zeros(48), rf"mask_tokens.0 of a V-JEPA 2 predictor: {BROKEN}"),
+        ("vjepa2", "mask_tokens.1", torch.zeros(1, 1, 48, dtype=torch.int8), rf"mask_tokens.1 of .*: {BROKEN}.int8"),
+        ("vjepa2", "mask_tokens.1", torch.zeros(1, 1, 1), r"mask_tokens.1 of .*expected \[1, 1, 48\]"),
+        ("vjepa2", "mask_tokens.0", torch.zeros(0, 1, 48), rf"mask_tokens.0 of .*: {BROKEN}"),
+        ("vjepa2", "mask_tokens.0", None, r"a V-JEPA 2 predictor\. missing: mask_tokens\.0"),
+        ("vjepa2", "predictor_embed.weight", torch.zeros(0, 96), rf"predictor_embed.weight of .*: {BROKEN}"),
+    ],
+)
+def test_what_is_wrong_with_a_tensor_of_a_predictor_is_said(
+    tmp_path: Path, layout: str, name: str, value: Tensor | None, message: str
+) -> None:
+    content = published(layout, "module.", f"{layout}_predictor")
+    content["predictor"][f"module.{name}"] = value
+    content["predictor"] = {key: tensor for key, tensor in content["predictor"].items() if tensor is not None}
+    options = {**HEADS, "size": (4, 64, 64)} if layout == "vjepa2" else HEADS
+    for part in ("model", "predictor"):
+        with pytest.raises(CheckpointError, match=message):
+            convert(saved(content, tmp_path / "x.pt"), **options, part=part)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("patch_embed.proj.weight", torch.zeros(96, 768)), ("pos_embed", torch.zeros(16 * 96))]
+)
+def test_an_encoder_that_tells_no_sizes_is_refused_where_the_predictor_alone_is_read(
+    tmp_path: Path, name: str, value: Tensor
+) -> None:
+    path = saved(published("ijepa", "module.", "ijepa_predictor", {name: value}), tmp_path / "x.pth")
+    with pytest.raises(CheckpointError, match=rf"{name} of the encoder of .*: {BROKEN}"):
+        convert(path, **HEADS, part="predictor", layout="ijepa")
+
+
+@pytest.mark.parametrize("value", [torch.zeros(96, 1), torch.zeros(96, 96, dtype=torch.int8), torch.zeros(())])
+def test_parts_of_one_tensor_have_to_be_alike(tmp_path: Path, value: Tensor) -> None:
+    weights = in_transformers(golden("ijepa_encoder").weights, {**IJEPA_NAMES, **NEW}, "attn.qkv", NEW_QUERY)
+    save_file({**weights, "layers.1.attention.k_proj.weight": value}, tmp_path / "model.safetensors")
+    with pytest.raises(
+        CheckpointError, match=r"layers\.1\.attention\.k_proj\.weight of an I-JEPA encoder of tr.*expected"
+    ):
+        convert(tmp_path, part="encoder", heads=4)
+
+
+def test_the_config_tells_how_many_mask_tokens_there_are(tmp_path: Path) -> None:
+    path = saved(published("vjepa2", "module.", "vjepa2_predictor"), tmp_path / "x.pt")
+    for said, fits in ((2, True), (3, False)):
+        (tmp_path / "config.json").write_text(json.dumps({"pred_num_mask_tokens": said}))
+        for part in ("model", "predictor"):
+            if fits:
+                convert(path, **HEADS, size=(4, 64, 64), part=part)
+                continue
+            with pytest.raises(CheckpointError, match="tells of 3 mask tokens; the predictor has 2"):
+                convert(path, **HEADS, size=(4, 64, 64), part=part)
 
 
 @pytest.mark.parametrize(

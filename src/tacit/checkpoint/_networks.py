@@ -13,6 +13,7 @@ from torch import Tensor
 
 from tacit.checkpoint._published import Published
 from tacit.checkpoint.layouts import ijepa, vjepa, vjepa2, vjepa2_ac
+from tacit.checkpoint.layouts._rename import axes_of, checked
 from tacit.errors import CheckpointError
 
 __all__ = ["HEADS", "LAYOUTS", "Networks", "detected", "heads_of"]
@@ -48,7 +49,7 @@ def detected(published: Published) -> str:
         raise CheckpointError(f"{where} is of V-JEPA 2.1, whose encoder ends in several norms; it is not read yet.")
     if "action_encoder.weight" in published.parts.get("predictor", {}):
         return "vjepa2_ac"
-    patches = _first(weights, _PATCHES)
+    patches = next((weights[name] for name in _PATCHES if name in weights), None)
     if patches is None or patches.ndim not in (4, 5):
         found = {part: sorted(tensors)[:_SHOWN] for part, tensors in published.parts.items()}
         raise CheckpointError(f"{where} is of no layout that is read: {', '.join((*LAYOUTS, 'lewm'))}. It has {found}.")
@@ -119,6 +120,12 @@ class Networks:
     def predictor(self, weights: Mapping[str, Tensor]) -> dict[str, Any]:
         """Options of the predictor that has these weights, of whichever kind, but for what only one kind has."""
         width, latent = weights["from_latent.weight"].shape
+        said = self.published.config.get("pred_num_mask_tokens")
+        if "mask" in weights and said not in (None, len(weights["mask"])):
+            raise CheckpointError(
+                f"the config of {self.published.where} tells of {said} mask tokens; the predictor has "
+                f"{len(weights['mask'])}. Check that the file is whole, and the config its own."
+            )
         return {
             "latent": latent,
             "width": width,
@@ -147,7 +154,7 @@ class Networks:
     @property
     def patch(self) -> tuple[int, ...]:
         """Extent of a patch."""
-        found = _first(self._raw("encoder"), _PATCHES)
+        found = self._tensor(_PATCHES, (5,) if self.layout == "vjepa2_ac" else axes_of("patches.weight"))
         if found is None:
             raise CheckpointError(f"{self.published.where} has no layer that embeds patches: {_PATCHES[0]!r}.")
         return tuple(found.shape[2:])
@@ -178,7 +185,7 @@ class Networks:
 
     def _from_table(self, patch: tuple[int, ...]) -> tuple[int, ...]:
         """The square pictures, or films of 16 frames, that a table of positions was made for."""
-        table = _first(self._raw("encoder"), _TABLES)
+        table = self._tensor(_TABLES, axes_of("position"))
         count = 0 if table is None else table.shape[1]
         frames = _VJEPA_TUBELETS if len(patch) == 3 else 1
         side = math.isqrt(count // frames)
@@ -189,8 +196,11 @@ class Networks:
             )
         return tuple(cells * extent for cells, extent in zip((frames, side, side)[-len(patch) :], patch, strict=True))
 
-    def _raw(self, part: str) -> Mapping[str, Tensor]:
-        return self.published.parts[self._name(part)]
+    def _tensor(self, names: tuple[str, ...], axes: tuple[int, ...]) -> Tensor | None:
+        """A tensor of the encoder as the file has it, under the first of these names that is there."""
+        weights = self.published.parts[self._name("encoder")]
+        name = next((name for name in names if name in weights), None)
+        return None if name is None else checked(name, weights[name], axes, f"the encoder of {self.published.where}")
 
     def _name(self, part: str) -> str:
         parts = self.published.parts
@@ -213,7 +223,8 @@ class Networks:
     def _heads_of_predictor(self, width: int) -> int:
         known = self.predictor_heads or self.published.config.get("pred_num_attention_heads")
         if known is None and self.layout in ("ijepa", "vjepa") and width == 384:
-            encoder = _first(self._raw("encoder"), _PATCHES)  # the authors gave the predictor as many as the encoder
+            # The authors gave the predictor as many as the encoder.
+            encoder = self._tensor(_PATCHES, axes_of("patches.weight"))
             known = None if encoder is None else self._encoder_heads(encoder.shape[0])
         known = known or _PREDICTOR_HEADS.get((self.layout, width))
         return heads_of(known, width, "predictor", self.published.where, "predictor_heads")
@@ -233,10 +244,6 @@ def heads_of(heads: int | None, width: int, which: str, where: str, option: str)
     if heads < 1 or width % heads:
         raise CheckpointError(f"the {which} of {where} is {width} wide, which {heads} heads cannot share equally.")
     return heads
-
-
-def _first(weights: Mapping[str, Tensor], names: tuple[str, ...]) -> Tensor | None:
-    return next((weights[name] for name in names if name in weights), None)
 
 
 def _depth(weights: Mapping[str, Tensor]) -> int:

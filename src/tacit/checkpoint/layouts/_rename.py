@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, MutableMapping
+from collections.abc import Collection, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -12,7 +12,7 @@ from torch import Tensor
 from tacit.checkpoint._mapped import single
 from tacit.errors import CheckpointError
 
-__all__ = ["BLOCK", "Layout", "check_names", "rename", "stack_masks"]
+__all__ = ["BLOCK", "Layout", "axes_of", "check_names", "check_shape", "checked", "rename", "stack_masks"]
 
 BLOCK: Mapping[str, tuple[str, ...]] = {
     "attention_norm": ("norm1",),
@@ -25,6 +25,7 @@ BLOCK: Mapping[str, tuple[str, ...]] = {
 """The modules of a block of :mod:`tacit.nn` as the repositories of the JEPAs name them, after timm."""
 
 _SHOWN = 5
+_AXES: Mapping[str, tuple[int, ...]] = {"patches.weight": (4, 5), "position": (3,), "cls": (3,), "mask": (2, 3, 4)}
 
 
 @dataclass(frozen=True)
@@ -70,14 +71,61 @@ def rename(weights: MutableMapping[str, Tensor], *layouts: Layout) -> dict[str, 
         layouts: How they may be named; the one that knows most of the names counts.
 
     Raises:
-        CheckpointError: if names are missing or unknown, listing them.
+        CheckpointError: if names are missing or unknown, listing them; if a tensor is not floating point, empty or of
+            other axes, naming it.
     """
     read = [(layout, layout.sources(weights)) for layout in layouts]
     known = [{name for names in sources.values() for name in names} for _, sources in read]
     best = max(range(len(read)), key=lambda index: len(known[index] & set(weights)))
     layout, sources = read[best]
     check_names(layout.what, known[best], [name for name in weights if name not in layout.unused])
-    return {name: single([weights.pop(part) for part in theirs]) for name, theirs in sources.items()}
+    return {name: single(_taken(weights, theirs, name, layout.what)) for name, theirs in sources.items()}
+
+
+def _taken(weights: MutableMapping[str, Tensor], theirs: Sequence[str], name: str, what: str) -> list[Tensor]:
+    """The tensors that one of ours is made of, taken out of the weights; several have to be alike."""
+    parts = [checked(part, weights.pop(part), axes_of(name), what) for part in theirs]
+    for part, value in zip(theirs, parts, strict=True):
+        check_shape(part, value, parts[0].shape, what)
+    return parts
+
+
+def axes_of(name: str) -> tuple[int, ...]:
+    """How many axes one of our parameters may have in a publication."""
+    for ending, axes in _AXES.items():
+        if name == ending or name.endswith(f".{ending}"):
+            return axes
+    return (2,) if name.endswith("weight") and not re.search(r"norm(s\.\d+)?\.weight$", name) else (1,)
+
+
+def checked(name: str, value: Tensor, axes: Sequence[int], what: str) -> Tensor:
+    """A tensor of a publication, if sizes can be read from it and its values mean what ours mean.
+
+    Args:
+        name: As the publication has it.
+        value: The tensor.
+        axes: How many it may have.
+        what: What errors call the weights.
+
+    Raises:
+        CheckpointError: if it has other axes, an empty one, or is not floating point.
+    """
+    if value.ndim in axes and value.numel() and value.is_floating_point():
+        return value
+    raise CheckpointError(
+        f"{name} of {what}: expected floating-point numbers along {' or '.join(map(str, axes))} axes, none of them "
+        f"empty, found {value.dtype} {list(value.shape)}. Check that the file is of this publication, whole and not "
+        "quantised."
+    )
+
+
+def check_shape(name: str, value: Tensor, expected: Sequence[int], what: str) -> None:
+    """Refuse a tensor of a publication that does not fit the others."""
+    if tuple(value.shape) != tuple(expected):
+        raise CheckpointError(
+            f"{name} of {what}: expected {list(expected)}, to fit the other tensors, found {list(value.shape)}. Check "
+            "that the file is of this publication, and whole."
+        )
 
 
 def check_names(what: str, known: Collection[str], found: Collection[str]) -> None:
@@ -98,10 +146,17 @@ def check_names(what: str, known: Collection[str], found: Collection[str]) -> No
         )
 
 
-def stack_masks(weights: MutableMapping[str, Tensor]) -> MutableMapping[str, Tensor]:
-    """The weights, in which ``mask_tokens.0``, ``mask_tokens.1`` and so on became ``mask_tokens [n, width]``."""
-    count = len([name for name in weights if re.fullmatch(r"mask_tokens\.\d+", name)])
-    names = [f"mask_tokens.{number}" for number in range(count)]
-    if count and all(name in weights for name in names):
-        weights["mask_tokens"] = torch.cat([weights.pop(name).flatten(0, -2) for name in names])
+def stack_masks(weights: MutableMapping[str, Tensor], what: str) -> MutableMapping[str, Tensor]:
+    """The weights, in which ``mask_tokens.0``, ``mask_tokens.1`` and so on became ``mask_tokens [n, width]``.
+
+    Raises:
+        CheckpointError: if one in between is missing, or one is not as wide as the first.
+    """
+    numbers = [int(name[12:]) for name in weights if re.fullmatch(r"mask_tokens\.\d+", name)]
+    names = [f"mask_tokens.{number}" for number in range(min(max(numbers, default=-1) + 1, len(weights)))]
+    check_names(what, names, [name for name in weights if name.startswith("mask_tokens.")])
+    if names:
+        rows = [row.flatten(0, -2) for row in _taken(weights, names, "mask", what)]
+        check_shape(names[0], rows[0], (1, rows[0].shape[-1]), what)
+        weights["mask_tokens"] = torch.cat(rows)
     return weights

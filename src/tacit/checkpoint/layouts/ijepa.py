@@ -6,7 +6,7 @@ from collections.abc import Mapping, MutableMapping
 
 from torch import Tensor
 
-from tacit.checkpoint.layouts._rename import Layout, rename
+from tacit.checkpoint.layouts._rename import Layout, check_shape, rename
 
 __all__ = ["encoder", "predictor"]
 
@@ -60,4 +60,5 @@ def encoder(weights: MutableMapping[str, Tensor]) -> dict[str, Tensor]:
 def predictor(weights: MutableMapping[str, Tensor]) -> dict[str, Tensor]:
     """Of a :class:`tacit.nn.masked_predictor.MaskedPredictor` with ``positions="sincos"``."""
     out = rename(weights, _PREDICTOR)
+    check_shape("mask_token", out["mask"], (1, 1, out["mask"].shape[-1]), _PREDICTOR.what)
     return {**out, "mask": out["mask"].flatten(0, -2)}

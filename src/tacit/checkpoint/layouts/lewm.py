@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from tacit.checkpoint.layouts._rename import axes_of, check_shape, checked
 from tacit.errors import CheckpointError
 
 __all__ = ["renamed", "world_model"]
@@ -58,12 +59,30 @@ _MODULES = {
 }
 
 
+_WHAT = "LeWorldModel"
+# Sizes are read from these, and from those that _fused takes.
+_SIZES = (
+    "predictor.pos_embedding",
+    "predictor.transformer.norm.weight",
+    "predictor.transformer.layers.0.attn.to_qkv.weight",
+    "predictor.transformer.layers.0.mlp.net.1.weight",
+    "projector.net.0.weight",
+    "pred_proj.net.0.weight",
+)
+_PATCHES = "encoder.embeddings.patch_embeddings.projection.weight"
+
+
 def world_model(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Of a :class:`tacit.models.WorldModel`; the names of its ViT begin with ``vit.``.
 
     Raises:
-        CheckpointError: if a name is unknown, or missing where two of theirs make one of ours.
+        CheckpointError: if a name is unknown, or missing where sizes are read from it or several of theirs make one of
+            ours; if a tensor is not floating point, empty or of other axes.
     """
+    for key in _SIZES:
+        _taken(weights, key)
+    if any(key.startswith("encoder.") for key in weights):
+        checked(_PATCHES, _taken(weights, _PATCHES), (4,), _WHAT)
     return renamed(_fused(weights))
 
 
@@ -75,29 +94,50 @@ def renamed(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
         block = re.fullmatch(
             r"(predictor\.transformer\.layers|encoder\.(?:encoder\.layer|layers))\.(\d+)\.(.+)", module
         )
+        parts = {key: value}
         if key in _WHOLE:
-            out[_WHOLE[key]] = value[0] if key.startswith("predictor") else value
+            name = _WHOLE[key]
         elif module in _MODULES:
-            out[f"{_MODULES[module]}.{kind}"] = value
+            name = f"{_MODULES[module]}.{kind}"
         elif block is None:
             raise CheckpointError(f"{key!r} is no parameter of LeWorldModel.")
         elif block[1].startswith("predictor"):
-            out[f"predictor.blocks.{block[2]}.{_named(_BLOCK, block[3], key)}.{kind}"] = value
+            name = f"predictor.blocks.{block[2]}.{_named(_BLOCK, block[3], key)}.{kind}"
         elif block[3] in _VIT_QUERY:
-            others = [f"{block[1]}.{block[2]}.{name}.{kind}" for name in _VIT_QUERY[block[3]]]
-            out[f"vit.blocks.{block[2]}.qkv.{kind}"] = torch.cat([value, *(_taken(weights, name) for name in others)])
-        elif not any(block[3] in names for names in _VIT_QUERY.values()):
-            out[f"vit.blocks.{block[2]}.{_named(_VIT_BLOCK, block[3], key)}.{kind}"] = value
+            name = f"vit.blocks.{block[2]}.qkv.{kind}"
+            others = [f"{block[1]}.{block[2]}.{other}.{kind}" for other in _VIT_QUERY[block[3]]]
+            parts |= {other: _taken(weights, other) for other in others}
+        elif any(block[3] in names for names in _VIT_QUERY.values()):
+            continue  # went with the query
+        else:
+            name = f"vit.blocks.{block[2]}.{_named(_VIT_BLOCK, block[3], key)}.{kind}"
+        out[name] = _joined(parts, name)
     return out
+
+
+def _joined(parts: Mapping[str, Tensor], name: str) -> Tensor:
+    """One of our parameters, from the rows of all parts, which have to be alike."""
+    (first, value), *others = parts.items()
+    if not name.endswith("num_batches_tracked"):
+        for key, part in parts.items():
+            checked(key, part, axes_of(name), _WHAT)
+            check_shape(key, part, value.shape, _WHAT)
+    if name == "predictor.position":
+        check_shape(first, value, (1, *value.shape[1:]), _WHAT)
+        return value[0]
+    return torch.cat([value, *(part for _, part in others)]) if others else value
 
 
 def _fused(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The action encoder's convolution of kernel 1 and the linear layer after it, as one linear layer."""
+    names = [f"action_encoder.{part}.{kind}" for part in ("patch_embed", "embed.0") for kind in ("weight", "bias")]
     mix, shift, linear, bias = (
-        _taken(weights, f"action_encoder.{part}.{kind}")
-        for part in ("patch_embed", "embed.0")
-        for kind in ("weight", "bias")
+        checked(name, _taken(weights, name), (axes,), _WHAT) for name, axes in zip(names, (3, 1, 2, 1), strict=True)
     )
+    inner, block = mix.shape[:2]
+    shapes = (inner, block, 1), (inner,), (len(linear), inner), (len(linear),)
+    for name, value, shape in zip(names, (mix, shift, linear, bias), shapes, strict=True):
+        check_shape(name, value, shape, _WHAT)
     one = {"action_encoder.embed.0.weight": linear @ mix[:, :, 0], "action_encoder.embed.0.bias": linear @ shift + bias}
     return {
         key: value for key, value in {**weights, **one}.items() if not key.startswith("action_encoder.patch_embed.")

@@ -28,4 +28,4 @@ def encoder(weights: MutableMapping[str, Tensor]) -> dict[str, Tensor]:
 
 def predictor(weights: MutableMapping[str, Tensor]) -> dict[str, Tensor]:
     """Of a :class:`tacit.nn.masked_predictor.MaskedPredictor` with ``positions="sincos"``."""
-    return rename(stack_masks(weights), _PREDICTOR)
+    return rename(stack_masks(weights, _PREDICTOR.what), _PREDICTOR)

@@ -48,5 +48,5 @@ def encoder(weights: MutableMapping[str, Tensor]) -> dict[str, Tensor]:
 
 def predictor(weights: MutableMapping[str, Tensor]) -> dict[str, Tensor]:
     """Of a :class:`tacit.nn.masked_predictor.MaskedPredictor` with ``positions="rope"``."""
-    out = rename(stack_masks(weights), _PREDICTOR, _PREDICTOR_IN_TRANSFORMERS)
+    out = rename(stack_masks(weights, _PREDICTOR.what), _PREDICTOR, _PREDICTOR_IN_TRANSFORMERS)
     return {**out, "mask": out["mask"].flatten(0, -2)}
