@@ -70,6 +70,19 @@ def test_ijepa(tmp_path: Path) -> None:
     assert model.encode({"pixels": torch.zeros(2, 3, 64, 64, dtype=torch.uint8)}).shape == (2, 96)
 
 
+@pytest.mark.parametrize("alike", ["all", "one"])
+def test_an_encoder_that_the_file_has_as_both_is_trained_as_one(tmp_path: Path, alike: str) -> None:
+    content = published("ijepa", "module.", "ijepa_predictor")
+    shared = content["encoder"] if alike == "all" else {"module.norm.bias": content["encoder"]["module.norm.bias"]}
+    content["target_encoder"] |= shared
+    model = convert(saved(content, tmp_path / "x.pt"), **HEADS)
+    before = {name: value.clone() for name, value in model.target_encoder.state_dict().items()}
+    with torch.no_grad():
+        for value in model.encoder.state_dict().values():
+            value.add_(1)
+    assert all(torch.equal(value, before[name]) for name, value in model.target_encoder.state_dict().items())
+
+
 @pytest.mark.parametrize("table", [False, True])
 def test_vjepa2(tmp_path: Path, table: bool) -> None:
     # The released files hold a table of positions that the released code does not read.

@@ -22,6 +22,9 @@ _SHOWN = 5
 def filled(build: Callable[[], M], weights: Mapping[str, Tensor], where: str) -> M:
     """A module with weights under our names, in evaluation mode; no memory is used beside theirs.
 
+    Weights that share memory, as those of two networks that a file holds as one, are parted: each will be changed by
+    itself.
+
     Raises:
         CheckpointError: if names or shapes are not those of the module, naming them.
     """
@@ -40,7 +43,13 @@ def filled(build: Callable[[], M], weights: Mapping[str, Tensor], where: str) ->
             f"the tensors of {where} do not fit each other or what was said of them. "
             f"{'; '.join(problems[:_SHOWN])}{more}."
         )
-    module.load_state_dict({name: weights[name].to(value.dtype) for name, value in state.items()}, assign=True)
+    filling = {name: weights[name].to(value.dtype) for name, value in state.items()}
+    taken: set[int] = set()
+    for name, value in filling.items():
+        if value.data_ptr() in taken:  # others stay mapped from their file
+            filling[name] = value.clone()
+        taken.add(value.data_ptr())
+    module.load_state_dict(filling, assign=True)
     return module.eval()
 
 

@@ -140,8 +140,8 @@ def _drawn_predictor(networks: Networks, encoder: dict[str, Tensor]) -> tuple[di
 def _masked(networks: Networks, spec: Spec | None, alone: bool) -> MaskedModel:
     target = networks.weights("target_encoder")
     both = {"encoder", "target_encoder"} <= networks.published.parts.keys()
-    # One encoder in the file starts as both, of which one will be trained.
-    encoder = networks.weights("encoder") if both else {name: value.clone() for name, value in target.items()}
+    # One encoder in the file starts as both, of which one will be trained: what fills the model parts them.
+    encoder = networks.weights("encoder") if both else target
     sizes = networks.encoder(encoder)
     if alone:
         predictor, narrow = _drawn_predictor(networks, encoder)

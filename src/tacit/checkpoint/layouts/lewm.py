@@ -57,8 +57,6 @@ _MODULES = {
     "action_encoder.embed.0": "action_encoder.layers.0",
     "action_encoder.embed.2": "action_encoder.layers.1",
 }
-
-
 _WHAT = "LeWorldModel"
 # Sizes are read from these, and from those that _fused takes.
 _SIZES = (
