@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from importlib.metadata import version
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ import torch
 from safetensors.torch import load_file
 
 from tacit import checkpoint
-from tacit.checkpoint import Part
+from tacit.checkpoint import Part, _directory
 from tacit.checkpoint._directory import write
 from tacit.errors import CheckpointError
 from tacit.models import ActionConditioned, JointEmbedding, MaskedModel, Model, WorldModel
@@ -146,6 +147,68 @@ def test_a_kill_while_writing_leaves_the_old_or_the_new(saved: Path, model: Worl
     checkpoint.save(saved, model)
     assert [path.name for path in saved.parent.iterdir()] == ["model"]
     checkpoint.load_model(saved)
+
+
+def replace_whole(path: Path, model: WorldModel, step: int = 4) -> None:
+    checkpoint.save(path, model, {"more": Part({"step": step}, {"a": torch.arange(4.0) + step - 3})})
+
+
+def replace_halfway(path: Path, model: WorldModel) -> None:
+    path.rename(path.with_name(f".{path.name}.old"))
+
+
+@pytest.mark.parametrize("replace", [replace_whole, replace_halfway])
+@pytest.mark.parametrize("moment", ["_read_json", "read_config", "_verified", "safe_open"])
+def test_a_reader_beside_a_saver_gets_one_checkpoint_whole(
+    saved: Path, model: WorldModel, monkeypatch: pytest.MonkeyPatch, moment: str, replace: Callable[..., None]
+) -> None:
+    original, replaced = getattr(_directory, moment), []
+
+    def disturbed(*arguments: object, **options: object) -> object:
+        if not replaced:
+            replaced.append(moment)
+            replace(saved, model)
+        return original(*arguments, **options)
+
+    monkeypatch.setattr(_directory, moment, disturbed)
+    more = checkpoint.load(saved, ["more"]).parts["more"]
+    assert replaced
+    assert more.config["step"] == (4 if replace is replace_whole else 3)
+    assert torch.equal(more.tensors["a"], torch.arange(4.0) + more.config["step"] - 3)
+    if replace is replace_halfway:
+        saved.with_name(".model.old").rename(saved)
+    replaced.clear()
+    assert checkpoint.load_model(saved).config == model.config
+    assert replaced
+
+
+def test_a_checkpoint_exists_while_a_new_one_takes_its_place(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    aside, looked = saved.with_name(".model.old"), Path.exists
+    saved.rename(aside)
+
+    def exchanged(path: Path) -> bool:
+        found = looked(path)
+        if path == saved / "checkpoint.json" and not found:
+            aside.rename(saved)
+        return found
+
+    monkeypatch.setattr(Path, "exists", exchanged)
+    assert checkpoint.exists(saved)
+
+
+def test_a_reader_gives_up_on_a_checkpoint_that_never_rests(
+    saved: Path, model: WorldModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original, steps = _directory.read_config, count(4)
+
+    def disturbed(*arguments: object) -> object:
+        replace_whole(saved, model, next(steps))
+        return original(*arguments)
+
+    monkeypatch.setattr(_directory, "TRIES", 3)
+    monkeypatch.setattr(_directory, "read_config", disturbed)
+    with pytest.raises(CheckpointError, match="was replaced each of the 3 times that it was read"):
+        checkpoint.load(saved)
 
 
 def rewrite(path: Path, change: dict[str, torch.Tensor], drop: str = "") -> None:
@@ -305,10 +368,15 @@ def damage_config_gone(path: Path) -> None:
         (damage_config_unknown, "no option 'latnet'. Did you mean 'latent'"),
     ],
 )
-def test_damage_is_refused(saved: Path, damage: object, message: str) -> None:
+def test_damage_is_refused_at_once(
+    saved: Path, damage: Callable[[Path], None], message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     damage(saved)
+    tries, original = [], _directory._read_manifest
+    monkeypatch.setattr(_directory, "_read_manifest", lambda path: tries.append(path) or original(path))
     with pytest.raises(CheckpointError, match=message):
         checkpoint.load_model(saved)
+    assert len(tries) == 1
 
 
 def test_damage_to_the_values_of_a_further_part_is_refused(saved: Path) -> None:

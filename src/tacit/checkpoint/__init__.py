@@ -25,13 +25,14 @@ from torch import Tensor, nn
 from tacit import models
 from tacit._config import from_json, to_json
 from tacit.checkpoint._directory import (
+    Manifest,
     Part,
     compare,
     exists,
     provenance,
     read_config,
-    read_manifest,
     read_part,
+    read_whole,
     shapes,
     write,
 )
@@ -108,9 +109,12 @@ def load(path: str | Path, names: Collection[str] | None = None) -> Checkpoint:
     Raises:
         CheckpointError: if it is missing, incomplete, damaged or of another format, or lacks one of ``names``.
     """
-    path, manifest = read_manifest(path)
-    parts = {name: read_part(path, name, manifest) for name in (manifest.parts if names is None else names)}
-    return Checkpoint(path, manifest.provenance, parts)
+
+    def read(place: Path, manifest: Manifest) -> Checkpoint:
+        parts = {name: read_part(place, name, manifest) for name in (manifest.parts if names is None else names)}
+        return Checkpoint(place, manifest.provenance, parts)
+
+    return read_whole(path, read)
 
 
 Kind = TypeVar("Kind", bound=Model)
@@ -136,7 +140,11 @@ def load_model(path: str | Path, device: str | torch.device = "cpu", *, kind: ty
         CheckpointError: if the checkpoint is missing, incomplete or damaged, its tensors do not fit its config, or
             it holds another kind of model.
     """
-    path, manifest = read_manifest(path)
+    return read_whole(path, lambda place, manifest: _model_in(place, manifest, kind)).to(device).eval()
+
+
+def _model_in(path: Path, manifest: Manifest, kind: type[Model]) -> Model:
+    """The model of the checkpoint in a directory."""
     try:
         described = read_config(path, "model", manifest)
         found = models.load(str(described.get("model")))
@@ -153,7 +161,7 @@ def load_model(path: str | Path, device: str | torch.device = "cpu", *, kind: ty
     # Copied into memory laid out as the model wants it: channels last is faster, and rounds differently.
     laid_out = {name: torch.empty_like(value, device="cpu").copy_(tensors[name]) for name, value in state.items()}
     model.load_state_dict(laid_out, assign=True)
-    return model.to(device).eval()
+    return model
 
 
 def start_from(model: Model, path: str | Path) -> None:

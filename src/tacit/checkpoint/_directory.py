@@ -9,12 +9,13 @@ import platform
 import re
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, TypeVar
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as serialize
@@ -31,8 +32,8 @@ __all__ = [
     "exists",
     "provenance",
     "read_config",
-    "read_manifest",
     "read_part",
+    "read_whole",
     "shapes",
     "write",
 ]
@@ -40,6 +41,9 @@ __all__ = [
 FORMAT = 3
 MANIFEST = "checkpoint.json"
 SHOWN = 5
+TRIES = 20
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -117,27 +121,62 @@ def compare(expected: Mapping[str, Shape], found: Mapping[str, Shape], where: st
         )
 
 
-def read_manifest(path: str | Path) -> tuple[Path, Manifest]:
-    """The directory that holds the manifest, and the manifest."""
+def read_whole(path: str | Path, read: Callable[[Path, Manifest], T]) -> T:
+    """What ``read`` makes of a checkpoint, all of it from one save, though others may save there meanwhile.
+
+    Args:
+        path: A checkpoint, or the directory of a run, which holds one.
+        read: Takes the directory that holds the manifest, and the manifest.
+
+    Raises:
+        CheckpointError: whatever ``read`` refuses, if the checkpoint did not change meanwhile.
+    """
     path = Path(path)
     if not exists(path) and exists(path / "checkpoint"):
         path = path / "checkpoint"
-    if not path.exists() and exists(path):
-        path = _aside(path)
-    value = _read_json(path / MANIFEST)
+    for _ in range(TRIES):
+        before = _stamp(path)
+        try:
+            return read(*_read_manifest(path))
+        except CheckpointError:
+            if _stamp(path) == before:
+                raise
+    raise CheckpointError(
+        f"checkpoint {path} was replaced each of the {TRIES} times that it was read. Read it when nothing saves to it."
+    )
+
+
+def _stamp(path: Path) -> list[tuple[int, int] | None]:
+    """What tells the checkpoint at a path, and the one aside, from those before and after them."""
+    found: list[tuple[int, int] | None] = []
+    for place in (path, _aside(path)):
+        try:
+            status = (place / MANIFEST).stat()
+            found.append((status.st_ino, status.st_mtime_ns))
+        except OSError:
+            found.append(None)
+    return found
+
+
+def _read_manifest(path: Path) -> tuple[Path, Manifest]:
+    """The directory that holds the manifest, and the manifest."""
+    place = path if path.exists() or not exists(path) else _aside(path)
+    value = _read_json(place / MANIFEST)
     if value.get("format") != FORMAT:
         raise CheckpointError(
-            f"checkpoint {path} has format {value.get('format')!r}; this version of Tacit reads format {FORMAT}."
+            f"checkpoint {place} has format {value.get('format')!r}; this version of Tacit reads format {FORMAT}."
         )
     try:
-        return path, from_json(Manifest, value, str(path / MANIFEST))
+        return place, from_json(Manifest, value, str(place / MANIFEST))
     except ConfigError as error:
         raise CheckpointError(f"{error} The checkpoint is damaged.") from error
 
 
 def exists(path: str | Path) -> bool:
     """Whether there is a checkpoint at ``path``, also one whose replacement was interrupted."""
-    return any((place / MANIFEST).exists() for place in (Path(path), _aside(Path(path))))
+    path = Path(path)
+    # Once more at the end: while the old one was looked for aside, the new one may have taken its place.
+    return any((place / MANIFEST).exists() for place in (path, _aside(path), path))
 
 
 def _aside(path: Path) -> Path:
@@ -145,10 +184,10 @@ def _aside(path: Path) -> Path:
     return path.with_name(f".{path.name}.old")
 
 
-def _read_json(path: Path) -> dict[str, Any]:
-    """A JSON object of a checkpoint."""
+def _read_json(path: Path, stream: BinaryIO | None = None) -> dict[str, Any]:
+    """A JSON object of a checkpoint, from a file that is open already or not yet."""
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value = json.loads((path.read_bytes() if stream is None else stream.read()).decode())
     except FileNotFoundError:
         raise CheckpointError(
             f"expected a checkpoint, or a run that has one; {path} does not exist. Name the directory that a training "
@@ -163,34 +202,46 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 def read_config(path: Path, name: str, manifest: Manifest) -> dict[str, Any]:
     """Read the JSON of a part, once verified."""
-    return _read_json(_verified(path / f"{_safe(name)}.json", manifest.part(path, name).config))
+    file = path / f"{_safe(name)}.json"
+    with _verified(file, manifest.part(path, name).config) as stream:
+        return _read_json(file, stream)
 
 
 def read_part(path: Path, name: str, manifest: Manifest) -> Part:
     """Read a part, its files once verified."""
     entry, config = manifest.part(path, name), read_config(path, name, manifest)
-    file = _verified(path / f"{_safe(name)}.safetensors", entry.weights)
-    try:
-        with safe_open(file, framework="pt") as opened:
-            tensors = {key: opened.get_tensor(key) for key in opened.keys()}  # noqa: SIM118
-    except SafetensorError as error:
-        raise CheckpointError(f"{file} is not a safetensors file ({error}).") from error
+    file = path / f"{_safe(name)}.safetensors"
+    with _verified(file, entry.weights) as stream:
+        try:
+            with safe_open(file, framework="pt") as opened:
+                tensors = {key: opened.get_tensor(key) for key in opened.keys()}  # noqa: SIM118
+            # It was opened by name once more: what was verified must still be what has the name.
+            same = os.path.samestat(os.fstat(stream.fileno()), file.stat())
+        except FileNotFoundError:
+            same = False
+        except SafetensorError as error:
+            raise CheckpointError(f"{file} is not a safetensors file ({error}).") from error
+    if not same:
+        raise CheckpointError(f"{file} was replaced while it was read. Read it again.")
     compare(entry.tensors, shapes(tensors), str(file))
     return Part(config, tensors)
 
 
-def _verified(file: Path, expected: _File) -> Path:
-    """A file of a checkpoint that proved to be as long, and to hold the bytes, that the manifest says."""
-    if not file.exists():
-        raise CheckpointError(f"checkpoint {file.parent} is incomplete: {file.name} is missing.")
-    size = file.stat().st_size
-    if size != expected.bytes:
-        raise CheckpointError(f"{file} is damaged: expected {expected.bytes} bytes, found {size}.")
-    with file.open("rb") as stream:
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()
-    if digest != expected.sha256:
-        raise CheckpointError(f"{file} is damaged or of another checkpoint: its digest is not the one recorded.")
-    return file
+@contextmanager
+def _verified(file: Path, expected: _File) -> Iterator[BinaryIO]:
+    """A file of a checkpoint that proved to be as long, and to hold the bytes, that the manifest says; opened."""
+    try:
+        stream = file.open("rb")
+    except FileNotFoundError:
+        raise CheckpointError(f"checkpoint {file.parent} is incomplete: {file.name} is missing.") from None
+    with stream:
+        size = os.fstat(stream.fileno()).st_size
+        if size != expected.bytes:
+            raise CheckpointError(f"{file} is damaged: expected {expected.bytes} bytes, found {size}.")
+        if hashlib.file_digest(stream, "sha256").hexdigest() != expected.sha256:
+            raise CheckpointError(f"{file} is damaged or of another checkpoint: its digest is not the one recorded.")
+        stream.seek(0)
+        yield stream
 
 
 def write(path: Path, parts: Mapping[str, Part]) -> None:
