@@ -269,6 +269,37 @@ def test_a_changed_record_is_another_dataset(tmp_path):
     assert not np.array_equal(after.clips(1).batch(0, 0, 400).observation["signal"], clip)
 
 
+def twins(folder: Path, first: str, second: str) -> tuple[Path, np.ndarray]:
+    """A record of two signals with these names, and their samples."""
+    samples = np.stack([np.arange(20), 100 - np.arange(20)], axis=1)
+    samples.astype("<i2").tofile(folder / "r.dat")
+    lines = [
+        f"r.dat 16 1/mV 12 0 {samples[0, place]} {samples[:, place].sum()} 0 {name}"
+        for place, name in enumerate((first, second))
+    ]
+    (folder / "r.hea").write_text("\n".join(["# made up", "r 2 250 20", *lines, "#the end"]))
+    return folder / "r.hea", samples
+
+
+def test_two_signals_of_one_name_are_two_channels(tmp_path):
+    path, samples = twins(tmp_path, "ECG", "ECG")
+    np.testing.assert_array_equal(tc.data.open(path)[0].observation["signal"], samples)
+    with pytest.raises(DataError, match=r"r.hea, field 'ECG': 2 signals have that name. Rename them"):
+        tc.data.open(path, columns=("ECG",))
+    samples[3, 0] = -(2**15)  # the sample that stands for none
+    samples.astype("<i2").tofile(tmp_path / "r.dat")
+    path.write_text(path.read_text().replace(" 190 0 ECG", f" {samples[:, 0].sum()} 0 ECG"))
+    with pytest.raises(DataError, match=r"field 'ECG': row 3 \(from 0\) holds no finite number"):
+        tc.data.open(path)
+
+
+def test_the_name_of_a_signal_may_hold_a_number_sign(tmp_path):
+    path, samples = twins(tmp_path, "lead #1", "lead #2")
+    np.testing.assert_array_equal(tc.data.open(path)[0].observation["signal"], samples)
+    second = tc.data.open(path, columns=("lead #2",))
+    np.testing.assert_array_equal(second[0].observation["signal"], samples[:, 1:])
+
+
 def header(text: str):
     """Replace the header of the record."""
     return lambda folder: (folder / "gains.hea").write_text(text)

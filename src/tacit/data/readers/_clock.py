@@ -88,9 +88,9 @@ def _good(file: Path, sheet: Sheet, split: bool) -> npt.NDArray[np.bool_]:
     """``[N]`` the rows that have every number."""
     with np.errstate(over="ignore"):  # a number too large for float32 is infinite, and so is refused below
         stored = sheet.values.astype(np.float32)
-    columns: dict[str, Array] = dict(zip(sheet.names, stored.T, strict=True)) | sheet.labels
+    channels: list[tuple[str, Array]] = list(zip(sheet.names, stored.T, strict=True))  # two may have the same name
     good = np.ones(len(sheet.values), np.bool_)
-    for name, values in columns.items():
+    for name, values in (*channels, *sheet.labels.items()):
         finite = np.isfinite(values)
         if not (split or finite.all()):
             raise Defect(

@@ -85,10 +85,16 @@ def _record(file: Path, columns: Sequence[str] | None, labels: Sequence[str]) ->
         raise Defect(file, None, "record", str(error)) from error
     if labels:
         raise Defect(file, None, labels[0], "a WFDB record has no columns that can be labels.")
-    for name in columns or ():
+    if not columns:
+        return Sheet(record.names, record.values, {}, rate=record.rate)
+    for name in columns:
         _known(file, name, record.names)
-    chosen = tuple(columns or record.names)
-    return Sheet(chosen, record.values[:, [record.names.index(name) for name in chosen]], {}, rate=record.rate)
+        if (alike := record.names.count(name)) > 1:
+            raise Defect(
+                file, None, name, f"{alike} signals have that name. Rename them in the header, or leave out columns=..."
+            )
+    places = [record.names.index(name) for name in columns]
+    return Sheet(tuple(columns), record.values[:, places], {}, rate=record.rate)
 
 
 def _known(file: Path, name: str, names: Sequence[str]) -> None:

@@ -78,8 +78,8 @@ def wfdb_files(header: Path) -> list[Path]:
 
 
 def _header(header: Path) -> _Header:
-    lines = [line.split("#")[0].strip() for line in header.read_text("utf-8", "replace").splitlines()]
-    lines = [line for line in lines if line]
+    lines = [line.strip() for line in header.read_text("utf-8", "replace").splitlines()]
+    lines = [line for line in lines if line and not line.startswith("#")]  # further on, # is part of a name
     first = lines[0].split() if lines else []
     if len(first) < 2 or not first[1].isdigit():
         raise ValueError("expected a WFDB header that begins with a name and the number of signals.")
