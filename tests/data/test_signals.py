@@ -1,5 +1,6 @@
 """Files of signals as a dataset: clocks, gaps, labels, and what is no signal."""
 
+import json
 import shutil
 import struct
 from collections.abc import Sequence
@@ -72,6 +73,33 @@ def test_parquet_and_csv_of_any_delimiter_say_the_same(tmp_path):
         episodes = tc.data.open(path, **options)
         assert episodes.spec.fps == 8.0
         np.testing.assert_array_equal(episodes[0].observation["signal"], [row[1:] for row in rows])
+
+
+def test_a_column_without_a_name_is_refused(tmp_path):
+    csv(tmp_path / "a.csv", ",time,x", [(row, row / 10, 2 * row) for row in range(5)])
+    with pytest.raises(DataError, match=r"a.csv, field 'columns': expected a name for each column; there are \['', 't"):
+        tc.data.open(tmp_path)
+    chosen = tc.data.open(tmp_path, columns=("x",))
+    np.testing.assert_array_equal(chosen[0].observation["signal"][:, 0], 2 * np.arange(5))
+    csv(tmp_path / "a.csv", ",x", [(f"2026-01-31 12:00:0{row}", row) for row in range(5)])
+    dated = tc.data.open(tmp_path)  # the column of dates is the time, whatever it is called
+    assert (dated.spec.fps, dated.spec.modalities["signal"].shape) == (1.0, (1,))
+
+
+def test_the_index_that_pandas_writes_is_no_channel(tmp_path):
+    rows = np.arange(5)
+    table = pa.table({"time": rows / 10, "x": 2 * rows, "__index_level_0__": rows, "patient": rows})
+    pq.write_table(table, tmp_path / "a.parquet")
+    assert tc.data.open(tmp_path).spec.modalities["signal"].shape == (2,)
+    said = {"index_columns": ["patient", "time", {"kind": "range", "start": 0, "stop": 5, "step": 1}]}
+    pq.write_table(table.replace_schema_metadata({"pandas": json.dumps(said)}), tmp_path / "a.parquet")
+    episodes = tc.data.open(tmp_path, labels=("patient",))
+    np.testing.assert_array_equal(episodes[0].observation["signal"], 2 * rows[:, None])
+    assert (episodes.spec.fps, episodes.labels) == (10.0, ("patient",))
+    assert tc.data.open(tmp_path, columns=("patient",)).spec.modalities["signal"].shape == (1,)
+    pq.write_table(table.replace_schema_metadata({"pandas": "{"}), tmp_path / "a.parquet")
+    with pytest.raises(DataError, match=r"a.parquet, field 'rows': what pandas says of the columns cannot be read"):
+        tc.data.open(tmp_path)
 
 
 def test_dates_are_times(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,6 +23,7 @@ from tacit.types import Array
 __all__ = ["SUFFIXES", "Sheet", "read_sheet"]
 
 SUFFIXES = frozenset({".csv", ".tsv", ".parquet", ".hea"})
+INDEX = re.compile(r"__index_level_\d+__")
 TIMES = ("time", "times", "t", "timestamp", "timestamps", "seconds", "sec", "date", "datetime")
 
 
@@ -52,7 +54,7 @@ def read_sheet(file: Path, time: str | None, columns: Sequence[str] | None, labe
     Args:
         file: CSV, TSV, Parquet, or the header of a WFDB record.
         time: The column of the times; where None, one that is called like that.
-        columns: The channels; where None, every other column.
+        columns: The channels; where None, every other column but the index that pandas wrote to Parquet.
         labels: Columns that are labels.
 
     Raises:
@@ -67,14 +69,24 @@ def read_sheet(file: Path, time: str | None, columns: Sequence[str] | None, labe
     if not len(table):
         raise Defect(file, None, "rows", "expected samples; there are none.")
     clock = _time_column(file, table, time)
-    for name in (*([clock] if clock else []), *(columns or ()), *labels):
+    for name in (*([] if clock is None else [clock]), *(columns or ()), *labels):
         _known(file, name, table.column_names)
-    chosen = tuple(columns or (name for name in table.column_names if name != clock and name not in labels))
+    aside = {clock, *labels, *_index(file, table)}
+    chosen = tuple(columns or (name for name in table.column_names if name not in aside))
+    if not (columns or all(name.strip() for name in chosen)):
+        raise Defect(
+            file,
+            None,
+            "columns",
+            f"expected a name for each column; there are {table.column_names}. A column without one may be the index "
+            "that pandas writes: leave it out when you write the file (index=False), or say which columns are the "
+            "signal: columns=('a', 'b').",
+        )
     if not chosen:
         raise Defect(file, None, "columns", f"expected a column beside the time; there are {table.column_names}.")
     values = np.stack([_numbers(file, name, table[name], columns is None) for name in chosen], axis=1)
     marks = {name: _label(file, name, table[name]) for name in labels}
-    seconds = _seconds(file, clock, table[clock]) if clock else None
+    seconds = None if clock is None else _seconds(file, clock, table[clock])
     return Sheet(chosen, values, marks, clock or "", seconds)
 
 
@@ -118,6 +130,16 @@ def _table(file: Path) -> pa.Table:
         )
     except (OSError, UnicodeDecodeError, pa.ArrowException) as error:
         raise Defect(file, None, "rows", f"cannot be read ({error}).") from error
+
+
+def _index(file: Path, table: pa.Table) -> list[str]:
+    """The columns that pandas wrote as the index of the rows."""
+    try:
+        said = (table.schema.pandas_metadata or {}).get("index_columns", [])
+    except ValueError as error:
+        raise Defect(file, None, "rows", f"what pandas says of the columns cannot be read ({error}).") from error
+    # A range of numbers is no column, but a mapping of its bounds.
+    return [name for name in table.column_names if name in said or INDEX.fullmatch(name)]
 
 
 def _is_number(text: str) -> bool:

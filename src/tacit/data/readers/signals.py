@@ -38,7 +38,8 @@ class Signals:
             observation for each sample. Samples after the last whole observation are left out.
         time: The column of the times; by default the one called ``time``, ``t``, ``timestamp``, ``date`` or alike, or
             the one of dates.
-        columns: The channels, in this order; by default every other column.
+        columns: The channels, in this order; by default every other column, but not the index that pandas wrote to
+            Parquet.
         labels: Columns that are labels, at each observation that of the latest sample; no part of the signal.
         gaps: ``refuse`` a missing sample or number with a DataError, or ``split`` the signal there: each unbroken
             stretch is an episode.
