@@ -115,6 +115,33 @@ def test_dates_are_times(tmp_path):
     assert tc.data.open(tmp_path / "a.parquet").spec.fps == 2.0
 
 
+@pytest.mark.parametrize(("unit", "step"), [(1, 1), (1e3, 10), (1e6, 10**4), (1e9, 10**7)])
+@pytest.mark.parametrize("kind", [pa.int64(), pa.uint64(), pa.float64()])
+def test_times_since_1970_are_known_by_their_size(tmp_path, unit, step, kind):
+    ticks = 1_700_000_000 * int(unit) + 1 + step * np.arange(9)
+    pq.write_table(
+        pa.table({"time": pa.array(ticks).cast(kind, safe=False), "x": ticks - ticks[0]}), tmp_path / "a.parquet"
+    )
+    episodes = tc.data.open(tmp_path)
+    assert episodes.spec.fps == (1.0 if unit == 1 else 100.0)
+    assert episodes.lengths.tolist() == [9]
+
+
+def test_large_whole_numbers_are_kept_as_labels_and_refused_as_channels(tmp_path):
+    large = 2**53 + 1
+    csv(tmp_path / "a.csv", "time,x,frame", [(row / 10, row, large + row) for row in range(5)])
+    (episode,) = tc.data.open(tmp_path, labels=("frame",))
+    assert episode.labels["frame"].tolist() == [large + row for row in range(5)]
+    with pytest.raises(
+        DataError, match=r"a.csv, field 'frame': expected numbers .*row 0 \(from 0\) holds 9007199254740993"
+    ):
+        tc.data.open(tmp_path)
+    table = pa.table({"time": [0.0, 0.1], "x": [1, 2], "frame": pa.array([1, 2**63], pa.uint64())})
+    pq.write_table(table, tmp_path / "a.parquet")
+    with pytest.raises(DataError, match=r"a.parquet, field 'frame': expected whole numbers below 2\^63"):
+        tc.data.open(tmp_path / "a.parquet", labels=("frame",))
+
+
 def test_rounded_times_are_an_even_clock(tmp_path):
     csv(tmp_path / "a.csv", "time,x", [(round(row / 360, 3), row) for row in range(2000)])
     assert tc.data.open(tmp_path).spec.fps == 360.0

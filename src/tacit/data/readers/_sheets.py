@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 
 from tacit._registry import suggest
 from tacit.data.findings import Defect
+from tacit.data.readers._files import option
 from tacit.data.readers._wfdb import read_wfdb
 from tacit.types import Array
 
@@ -24,6 +25,8 @@ __all__ = ["SUFFIXES", "Sheet", "read_sheet"]
 
 SUFFIXES = frozenset({".csv", ".tsv", ".parquet", ".hea"})
 INDEX = re.compile(r"__index_level_\d+__")
+SINCE_1970 = ((1e17, 1e-9), (1e14, 1e-6), (1e11, 1e-3))
+"""From which number on a time is in nano-, micro- or milliseconds: seconds since 1970 get there in the year 5138."""
 TIMES = ("time", "times", "t", "timestamp", "timestamps", "seconds", "sec", "date", "datetime")
 
 
@@ -177,7 +180,19 @@ def _numbers(file: Path, name: str, column: pa.ChunkedArray, guessed: bool) -> n
     if pa.types.is_null(kind):
         return np.full(len(column), np.nan)
     if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind):
-        return np.asarray(pc.cast(column, pa.float64()).to_numpy(), np.float64)
+        try:
+            return np.asarray(pc.cast(column, pa.float64()).to_numpy(), np.float64)
+        except pa.ArrowInvalid as error:
+            cells = column.to_pylist()
+            row = next(row for row, cell in enumerate(cells) if cell is not None and abs(cell) > 2**53)
+            raise Defect(
+                file,
+                None,
+                name,
+                f"expected numbers that a float holds, up to 2^53; row {row} (from 0) holds {cells[row]}. If it is "
+                f"the time, say {option('time', name)}. Else write smaller numbers, or say which columns are the "
+                "signal: columns=('a', 'b').",
+            ) from error
     cells = column.to_pylist()
     row = next((row for row, cell in enumerate(cells) if cell is not None and not _is_number(str(cell))), 0)
     advice = " If it is no part of the signal, say which columns are: columns=('a', 'b')." if guessed else ""
@@ -187,8 +202,17 @@ def _numbers(file: Path, name: str, column: pa.ChunkedArray, guessed: bool) -> n
 def _label(file: Path, name: str, column: pa.ChunkedArray) -> Array:
     if pa.types.is_boolean(column.type) and not column.null_count:
         return np.asarray(column.to_numpy())
-    numbers = _numbers(file, name, column, guessed=False)
-    return numbers.astype(np.int64) if pa.types.is_integer(column.type) and not column.null_count else numbers
+    if pa.types.is_integer(column.type) and not column.null_count:
+        return _whole(file, name, column)
+    return _numbers(file, name, column, guessed=False)
+
+
+def _whole(file: Path, name: str, column: pa.ChunkedArray) -> npt.NDArray[np.int64]:
+    """A column of whole numbers, to the last digit."""
+    try:
+        return np.asarray(pc.cast(column, pa.int64()).to_numpy(), np.int64)
+    except pa.ArrowInvalid as error:
+        raise Defect(file, None, name, f"expected whole numbers below 2^63 ({error}). Write smaller ones.") from error
 
 
 def _seconds(file: Path, name: str, column: pa.ChunkedArray) -> npt.NDArray[np.float64]:
@@ -204,8 +228,11 @@ def _seconds(file: Path, name: str, column: pa.ChunkedArray) -> npt.NDArray[np.f
         ticks = np.asarray(pc.cast(column, pa.int32() if pa.types.is_time32(kind) else pa.int64()).to_numpy())
         return np.asarray((ticks - ticks[:1]) * each, np.float64)
     if pa.types.is_integer(kind) or pa.types.is_floating(kind):
-        numbers = _numbers(file, name, column, guessed=False)
-        return numbers - numbers[:1]
+        # Whole numbers are subtracted as such, for a float holds nanoseconds since 1970 to some hundred of them.
+        whole = pa.types.is_integer(kind)
+        numbers = _whole(file, name, column) if whole else _numbers(file, name, column, guessed=False)
+        each = next((unit for least, unit in SINCE_1970 if numbers[0] >= least), 1.0)
+        return np.asarray((numbers - numbers[:1]) * each, np.float64)
     text = column[0].as_py()
     raise Defect(
         file, None, name, f"expected seconds, or times like 2026-01-31 12:30:00.5; got {text!r}. Rewrite the column."

@@ -28,7 +28,8 @@ class Signals:
     """CSV, TSV and Parquet files and WFDB records (``.hea``) as the series ``signal``, one episode each.
 
     A WFDB record (formats 16 and 212) says its rate. In the other files a column of times does, seconds or dates:
-    it may be rounded, but no sample may be half a period away from an even clock. Numbers are stored as float32;
+    it may be rounded, but no sample may be half a period away from an even clock. Times from 1e11, 1e14 or 1e17 on
+    are milli-, micro- or nanoseconds since 1970. Numbers are stored as float32;
     rows in messages count from 0, the line of names left out. A file in a subfolder has the label ``class``, the
     number of that subfolder among all, in the order of their names, and the name as its ``task``.
 
