@@ -4,6 +4,7 @@ import json
 import shutil
 import struct
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -189,6 +190,15 @@ GAPS = {
 }
 
 
+def told(missing: int, rows: int) -> AbstractContextManager[object]:
+    """Expects the warning that a number is missing in so many rows, where there are any."""
+    if not missing:
+        return nullcontext()
+    return pytest.warns(
+        UserWarning, match=rf"left out {missing} of {rows} rows in .*: a number is missing in {missing}"
+    )
+
+
 @pytest.mark.parametrize("name", GAPS)
 def test_a_gap_is_named_or_splits_the_signal(tmp_path, name):
     column, row, rows, lengths = GAPS[name]
@@ -197,7 +207,8 @@ def test_a_gap_is_named_or_splits_the_signal(tmp_path, name):
     with pytest.raises(DataError, match=rf"b.csv, field '{column}': .*row {row} \(from 0\).*gaps='split'"):
         tc.data.open(tmp_path)
     assert tc.data.check(tmp_path)[0].field == column
-    episodes = tc.data.open(tmp_path, gaps="split")
+    with told(len(rows) - sum(lengths), 2 + len(rows)):
+        episodes = tc.data.open(tmp_path, gaps="split")
     assert episodes.lengths.tolist() == [2, *lengths]
     assert episodes.spec.fps == 10.0
     whole = [value for _, value in rows if value not in ("", "nan", "NaN", "inf", "1e300")]
@@ -208,7 +219,8 @@ def test_a_gap_is_named_or_splits_the_signal(tmp_path, name):
 
 def test_labels_stay_with_their_stretch(tmp_path):
     csv(tmp_path / "a.csv", "time,x,beat", [(row / 10, "" if row == 3 else row, 100 + row) for row in range(9)])
-    first, second = tc.data.open(tmp_path, gaps="split", labels=("beat",))
+    with told(1, 9):
+        first, second = tc.data.open(tmp_path, gaps="split", labels=("beat",))
     assert first.labels["beat"].tolist() == [100, 101, 102]
     assert second.labels["beat"].tolist() == [104, 105, 106, 107, 108]
 
@@ -221,9 +233,20 @@ def test_other_columns_are_another_dataset(tmp_path):
     np.testing.assert_array_equal(twos, 2 * ones)
 
 
+def test_rows_that_are_left_out_are_counted_once_and_files_without_any_named(tmp_path):
+    for name, kept in (("a", range(10)), ("b", ()), ("c", (0, 1, 2, 8, 9))):
+        csv(tmp_path / f"{name}.csv", "time,x", [(row / 10, row if row in kept else "") for row in range(10)])
+    message = r"left out 15 of 30 rows in .*: a number is missing in 15. Episodes of the other rows: 3. Files "
+    with pytest.warns(UserWarning, match=message + r"that gave none: 1 \(.*b.csv\)\.$") as caught:
+        episodes = tc.data.open(tmp_path, gaps="split")
+    assert len(caught) == 1
+    assert episodes.lengths.tolist() == [10, 3, 2]
+
+
 def test_short_stretches_are_left_out_aloud(tmp_path):
     csv(tmp_path / "a.csv", "time,x", [(row / 10, "" if row == 3 else row) for row in range(20)])
-    with pytest.warns(UserWarning, match=r"left out 1 of 2 stretches in .* shorter than one observation at fps=2"):
+    why = r"a number is missing in 1; 3 lie in stretches shorter than one observation at fps=2 \(1 of 2 stretches\)"
+    with pytest.warns(UserWarning, match=f"left out 4 of 20 rows in .*: {why}. Episodes of the other rows: 1.$"):
         episodes = tc.data.open(tmp_path, gaps="split", fps=2)
     assert episodes.lengths.tolist() == [3]
     np.testing.assert_array_equal(episodes[0].observation["signal"][:, 0], np.arange(4, 19))
@@ -302,7 +325,8 @@ def test_records_are_as_the_wfdb_package_reads_them(tmp_path, name):
     if holes.any():
         with pytest.raises(DataError, match=r"hea, field 'lead 0': row 7 \(from 0\)"):
             tc.data.open(tmp_path)
-    episodes = tc.data.open(tmp_path, gaps="split")
+    with told(int(holes.sum()), len(right)):
+        episodes = tc.data.open(tmp_path, gaps="split")
     assert episodes.spec.fps == (250.0 if name == "gains" else 100.0)
     found = np.concatenate([episode.observation["signal"] for episode in episodes])
     np.testing.assert_array_equal(found, right[~holes].astype(np.float32))

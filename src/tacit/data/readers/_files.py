@@ -23,10 +23,10 @@ from tacit.data.threads import ahead
 from tacit.errors import DataError
 from tacit.types import Array, Episode, Spec
 
-__all__ = ["ADVICE", "FileStorage", "Found", "find", "listed", "option", "sound", "unacted"]
+__all__ = ["ADVICE", "NAMED", "FileStorage", "Found", "find", "listed", "option", "sound", "unacted"]
 
 NAMED = 5
-"""How many broken files are named."""
+"""How many files a warning names at most."""
 
 
 def option(name: str, value: object) -> str:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from tacit.data.findings import Defect, Labels
 from tacit.data.readers._clock import pooled, stretches
-from tacit.data.readers._files import FileStorage, Found, find, listed, unacted
+from tacit.data.readers._files import NAMED, FileStorage, Found, find, listed, unacted
 from tacit.data.readers._sheets import SUFFIXES, Sheet, read_sheet
 from tacit.data.readers._wfdb import wfdb_files
 from tacit.data.storage import Storage
@@ -21,6 +21,9 @@ from tacit.errors import ConfigError, DataError
 from tacit.types import Episode, Modality, Spec
 
 __all__ = ["Signals"]
+
+Part = tuple[int, int, int]
+"""The number of a file, first and end row of a stretch of it."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ class Signals:
             Parquet.
         labels: Columns that are labels, at each observation that of the latest sample; no part of the signal.
         gaps: ``refuse`` a missing sample or number with a DataError, or ``split`` the signal there: each unbroken
-            stretch is an episode.
+            stretch is an episode, and a warning counts the rows that are left out and names files that are none.
     """
 
     rate: float | None = None
@@ -74,7 +77,7 @@ class Signals:
     def open(self, path: Path) -> Storage:
         """Read all files to find their rate and gaps. Raises DataError naming file, column and row of what is wrong."""
         found = find(path, SUFFIXES, "signals")
-        parts, clocks = [], []
+        parts, clocks, rows = [], [], 0
         first: Sheet | None = None
         for number, file in enumerate(found.files):
             sheet = self.read(file)
@@ -91,10 +94,11 @@ class Signals:
             found_here, clock = stretches(file, sheet, self.rate, self.gaps == "split")
             parts += [(number, start, stop) for start, stop in found_here]
             clocks.append(clock)
+            rows += len(sheet.values)
         assert first is not None
         rate = self.rate or pooled(found.files, clocks)
         spec = self._spec(len(first.names), rate)
-        return _Stretches(found, self, spec, self._long_enough(found, parts, spec), _schema(first))
+        return _Stretches(found, self, spec, self._long_enough(found, rows, parts, spec), _schema(first))
 
     def read(self, file: Path) -> Sheet:
         """One file."""
@@ -106,17 +110,12 @@ class Signals:
             raise ConfigError(f"fps is at most the rate of the signal, {rate:g}; got {fps:g}.")
         return Spec({"signal": Modality("series", (channels,), rate)}, fps=fps)
 
-    def _long_enough(self, found: Found, parts: list[tuple[int, int, int]], spec: Spec) -> npt.NDArray[np.int64]:
+    def _long_enough(self, found: Found, rows: int, parts: Sequence[Part], spec: Spec) -> npt.NDArray[np.int64]:
         """``[episodes, 3]`` file, first and end row of the stretches that have an observation."""
         kept = [part for part in parts if part[2] - part[1] >= spec.samples("signal", 1)]
         if not kept:
             raise DataError(f"no signal in {found.path} is as long as one observation at fps={spec.fps:g}.")
-        if len(kept) < len(parts):
-            warnings.warn(
-                f"left out {len(parts) - len(kept)} of {len(parts)} stretches in {found.path}: shorter than one "
-                f"observation at fps={spec.fps:g}.",
-                stacklevel=4,
-            )
+        _warn_of_the_rest(found, rows, parts, kept, spec.fps)
         return np.array(kept, dtype=np.int64)
 
 
@@ -157,3 +156,22 @@ class _Stretches(FileStorage):
 
 def _schema(sheet: Sheet) -> Labels:
     return {name: (str(values.dtype), values.shape[1:]) for name, values in sheet.labels.items()}
+
+
+def _warn_of_the_rest(found: Found, rows: int, parts: Sequence[Part], kept: Sequence[Part], fps: float) -> None:
+    """Count the rows that are in no episode and name the files that gave none."""
+    whole, left = (sum(stop - start for _, start, stop in some) for some in (parts, kept))
+    if left == rows:
+        return
+    why = [f"a number is missing in {rows - whole}"] if whole < rows else []
+    if left < whole:
+        short = f"{len(parts) - len(kept)} of {len(parts)} stretches"
+        why.append(f"{whole - left} lie in stretches shorter than one observation at fps={fps:g} ({short})")
+    used = {number for number, _, _ in kept}
+    lost = [str(file) for number, file in enumerate(found.files) if number not in used]
+    named = ", ".join(lost[:NAMED]) + (", ..." if len(lost) > NAMED else "")
+    warnings.warn(
+        f"left out {rows - left} of {rows} rows in {found.path}: {'; '.join(why)}. Episodes of the other rows: "
+        f"{len(kept)}." + (f" Files that gave none: {len(lost)} ({named})." if lost else ""),
+        stacklevel=5,
+    )
