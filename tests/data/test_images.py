@@ -1,12 +1,13 @@
 """A folder of pictures as a dataset: sizes, kinds, classes, and what is no picture."""
 
 import os
+import struct
 import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, TiffImagePlugin
 
 import tacit as tc
 from data.recordings import assert_same
@@ -135,12 +136,43 @@ def test_of_16_bits_the_upper_8_are_kept(tmp_path, kind):
     np.testing.assert_array_equal(pixels(tmp_path)[..., 0], deep >> 8)
 
 
+def test_of_12_bits_the_upper_8_are_kept(tmp_path):
+    deep = np.arange(256).reshape(16, 16) * 16 + 5
+    left, right = deep.reshape(-1, 2).T
+    data = np.stack([left >> 4, (left & 15) << 4 | right >> 8, right & 255], axis=1).astype(np.uint8).tobytes()
+    tags = {256: 16, 257: 16, 258: 12, 259: 1, 262: 1, 273: 8, 277: 1, 278: 16, 279: len(data)}
+    listed = b"".join(struct.pack("<HHII", tag, 3, 1, value) for tag, value in tags.items())
+    begin = struct.pack("<2sHI", b"II", 42, 8 + len(data))
+    (tmp_path / "a.tif").write_bytes(begin + data + struct.pack("<H", len(tags)) + listed + bytes(4))
+    np.testing.assert_array_equal(pixels(tmp_path)[..., 0], deep >> 4)
+
+
+def test_whole_numbers_of_32_bits_are_grey_levels(tmp_path):
+    levels = np.arange(256, dtype=np.int32).reshape(16, 16)
+    put(tmp_path / "a.tif", levels)
+    np.testing.assert_array_equal(pixels(tmp_path)[..., 0], levels)
+    for wrong, message in ((levels * 256, "from 0 to 65280"), (levels - 1, "from -1 to 254")):
+        put(tmp_path / "a.tif", wrong)
+        with pytest.raises(DataError, match=rf"a.tif.*it holds whole numbers {message}, .*save it with 8 bits"):
+            tc.data.open(tmp_path)
+
+
+def test_a_tiff_may_hold_a_small_copy_of_its_picture(tmp_path):
+    small, whole = (Image.fromarray(colours(side, side)) for side in (4, 12))
+    for first, second in ((small, whole), (whole, small)):
+        tags = [TiffImagePlugin.ImageFileDirectory_v2() for _ in range(2)]
+        tags[first is whole][254] = 1  # this one is the copy
+        second.encoderinfo = {"tiffinfo": tags[1]}
+        first.save(tmp_path / "a.tif", save_all=True, append_images=[second], tiffinfo=tags[0])
+        np.testing.assert_array_equal(pixels(tmp_path), colours(12, 12))
+
+
 def test_numbers_that_are_no_pixels_are_refused(tmp_path):
     put(tmp_path / "a.tif", np.ones((4, 4), np.float32))
     with pytest.raises(DataError, match=r"a.tif.*floating-point numbers; scale them to 0..255"):
         tc.data.open(tmp_path)
     put(tmp_path / "a.tif", np.full((4, 4), 70000, np.int32))
-    with pytest.raises(DataError, match=r"a.tif.*32-bit numbers"):
+    with pytest.raises(DataError, match=r"a.tif.*it holds whole numbers from 70000 to 70000"):
         tc.data.open(tmp_path)
 
 
@@ -204,11 +236,15 @@ def truncate(path: Path) -> None:
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 
 
+SEVERAL = {"save_all": True, "append_images": [Image.fromarray(colours(5, 5, seed)) for seed in (1, 2)]}
 BROKEN = {
     "a truncated JPEG": lambda path: truncate(put(path / "cat/z.jpg", colours(40, 40), quality=95)),
     "a truncated PNG": lambda path: truncate(put(path / "cat/z.png", colours(40, 40))),
     "text": lambda path: (path / "cat/z.png").write_text("no picture"),
     "an empty file": lambda path: (path / "cat/z.bmp").write_bytes(b""),
+    "pages": lambda path: put(path / "cat/z.tif", colours(5, 5), **SEVERAL),
+    "an animated WebP": lambda path: put(path / "cat/z.webp", colours(5, 5), **SEVERAL),
+    "an animated PNG": lambda path: put(path / "cat/z.png", colours(5, 5), **SEVERAL),
     "an animation in disguise": lambda path: put(path / "cat/z.gif", colours(5, 5)).rename(path / "cat/z.png"),
 }
 
@@ -225,6 +261,18 @@ def test_what_is_no_picture_is_named_or_skipped_aloud(photos, name):
         episodes = tc.data.open(photos, size=8, on_error="skip")
     assert [Path(episodes.file(index)).name for index in range(5)] == ["a.png", "b.JPG", "c.bmp", "e.tif", "d.webp"]
     assert [int(episode.labels["class"][0]) for episode in episodes] == [0, 0, 1, 1, 2]
+
+
+@pytest.mark.parametrize("kind", ["tif", "webp", "png"])
+def test_a_file_of_several_pictures_says_how_many(tmp_path, kind):
+    put(tmp_path / f"a.{kind}", colours(5, 5), **SEVERAL)
+    with pytest.raises(DataError, match=r"a.\w+, episode 0, .*it holds 3 pictures; save each as a file of its own"):
+        tc.data.open(tmp_path)
+
+
+def test_a_jpeg_shows_its_first_picture(tmp_path):
+    put(tmp_path / "a.jpg", colours(64, 80), format="MPO", quality=95, **SEVERAL)
+    assert abs(pixels(tmp_path).astype(int) - colours(64, 80)).mean() < 3
 
 
 def test_skipping_nothing_is_silent_and_everything_is_refused(tmp_path):

@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL.TiffImagePlugin import TiffImageFile
 
 from tacit.data.findings import Defect
 from tacit.data.readers._files import ADVICE, FileStorage, Found, find, listed, option, sound, unacted
@@ -22,6 +23,9 @@ __all__ = ["Images"]
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff"})
 KINDS = ("PNG", "JPEG", "BMP", "WEBP", "TIFF")  # Pillow knows more, some of which run programs
+SEVERAL = ("PNG", "WEBP", "TIFF")  # that may hold several pictures; in a JPEG, those after the first belong to it
+ROLE, BITS = 254, 258  # tags of TIFF: what a picture is to the others of the file, and the bits of its numbers
+COPY = 0b101  # the bits of ROLE that say that it is a small copy or a mask
 
 
 @dataclass(frozen=True)
@@ -30,7 +34,9 @@ class Images:
 
     A picture in a subfolder has the label ``class``, the number of that subfolder among all, in the order of their
     names, and the name as its ``task``. Pictures are turned as their EXIF says; what is transparent shows white; of
-    16 bits the upper 8 are kept; a grey picture has three equal channels, unless ``channels`` is 1.
+    12 or 16 bits the upper 8 are kept, and whole numbers of another kind (32 bits, or with a sign) must be 0 to 255; a
+    grey picture has three equal channels, unless ``channels`` is 1. A file of several pictures (the pages of a TIFF,
+    an animated WebP or PNG) cannot be read, but a TIFF may hold small copies and masks beside its picture.
 
     Args:
         size: Height and width, or one number for both: each picture is cut to that shape around its centre, as
@@ -110,26 +116,55 @@ def decode(file: Path, size: tuple[int, int] | None, channels: int) -> npt.NDArr
         with Image.open(file, formats=KINDS) as opened:
             if size is not None:  # a JPEG is decoded at half its size or less where that is twice what is asked for
                 opened.draft(opened.mode, (2 * max(size), 2 * max(size)))
-            picture = _plain(ImageOps.exif_transpose(opened))
+            pages = _pages(opened)
+            if len(pages) > 1:
+                raise ValueError(
+                    f"it holds {len(pages)} pictures; save each as a file of its own, or all of them as a film"
+                )
+            opened.seek(pages[0])
+            picture = _plain(ImageOps.exif_transpose(opened), _surplus(opened))
             if size is not None:
                 picture = fitted(picture, size)
             pixels = np.asarray(picture)
     except UnidentifiedImageError as error:
         raise ValueError(f"expected a {', '.join(KINDS)} picture; the file begins like none of them.") from error
     except Exception as error:  # whatever a damaged file makes Pillow trip over
-        raise ValueError(f"expected a picture; it cannot be decoded: {error}.") from error
+        raise ValueError(f"expected a picture; it cannot be used: {error}.") from error
     if pixels.ndim == 2:
         return np.repeat(pixels[None], channels, axis=0)
     return grey(pixels) if channels == 1 else np.ascontiguousarray(np.moveaxis(pixels, -1, 0))
 
 
-def _plain(picture: Image.Image) -> Image.Image:
+def _pages(opened: Image.Image) -> list[int]:
+    """Where in a file its pictures are; small copies and masks of them in a TIFF do not count."""
+    if opened.format not in SEVERAL:
+        return [0]
+    pages = list(range(getattr(opened, "n_frames", 1)))
+    if isinstance(opened, TiffImageFile):
+        for page in pages[:]:
+            opened.seek(page)
+            if opened.tag_v2.get(ROLE, 0) & COPY:
+                pages.remove(page)
+    return pages or [0]
+
+
+def _surplus(opened: Image.Image) -> int:
+    """How many bits more than 8 the whole numbers of a grey picture have, as far as the file says so."""
+    if isinstance(opened, TiffImageFile):
+        return int(opened.tag_v2[BITS][0]) - 8 if opened.mode.startswith("I;16") else 0
+    return 8  # in PNG, whose 16 bits some versions of Pillow open as 32
+
+
+def _plain(picture: Image.Image, surplus: int) -> Image.Image:
     """The picture in 8 bits, colour or grey, on white where it is transparent."""
     if picture.mode.startswith("I"):
-        values = np.asarray(picture)
-        if values.min() < 0 or values.max() > 65535:
-            raise ValueError("its 32-bit numbers are not between 0 and 65535; save it with 8 or 16 bits")
-        return Image.fromarray((values.astype(np.uint16) >> 8).astype(np.uint8))
+        values = np.asarray(picture) >> surplus
+        if values.min() < 0 or values.max() > 255:
+            raise ValueError(
+                f"it holds whole numbers from {values.min()} to {values.max()}, and does not say how bright they are; "
+                "save it with 8 bits, or with 16 bits without a sign"
+            )
+        return Image.fromarray(values.astype(np.uint8))
     if picture.mode == "F":
         raise ValueError("it holds floating-point numbers; scale them to 0..255 and save it with 8 bits")
     if picture.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in picture.info:
