@@ -116,7 +116,6 @@ def test_a_converted_film_is_the_same_dataset(tmp_path):
     assert tc.data.open(tmp_path / "data").spec.fps == 5
 
 
-@pytest.mark.skipif(not videos.TURNED, reason="PyAV does not say how a film is turned")
 @pytest.mark.parametrize("turned", [90, 180, -90])
 def test_films_are_turned_as_their_camera_says(tmp_path, turned):
     film(tmp_path / "a.mp4", frames=3, turned=turned)

@@ -24,7 +24,6 @@ from tacit.types import Episode, Modality, Spec
 __all__ = ["Videos"]
 
 SUFFIXES = frozenset({".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".ts", ".ogv", ".wmv", ".flv"})
-TURNED = "rotation" in dir(av.VideoFrame)  # from PyAV 14.1 on
 ALIKE = 1e-3  # by which part the rates of films may differ
 LEAST = 0.9  # part of the frames that must decode; some codecs have a few that are never shown
 
@@ -223,7 +222,7 @@ def shown(file: Path, film: Timed, fps: float, size: tuple[int, int] | None) -> 
 
 def _picture(frame: av.VideoFrame, size: tuple[int, int] | None) -> npt.NDArray[np.uint8]:
     pixels = np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
-    pixels = np.rot90(pixels, round(frame.rotation / 90)) if TURNED else pixels
+    pixels = np.rot90(pixels, round(frame.rotation / 90))
     return pixels if size is None else np.asarray(fitted(Image.fromarray(pixels), size))
 
 
