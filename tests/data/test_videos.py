@@ -1,5 +1,6 @@
 """A folder of films as a dataset: clocks, sizes, classes, and what is no film."""
 
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
@@ -23,13 +24,17 @@ def film(
     size: tuple[int, int] = (48, 64),
     milliseconds: list[int] | None = None,
     turned: int = 0,
+    codec: str = "",
+    gop: int = 0,
 ) -> Path:
     """Frame ``k`` has grey level ``10 + 8 k``; the left half of each is darker by 8."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with av.open(str(path), "w") as container:
-        stream = container.add_stream(CODECS[path.suffix[1:]], rate=fps)
+        stream = container.add_stream(codec or CODECS[path.suffix[1:]], rate=fps)
         stream.height, stream.width = size
-        stream.pix_fmt = "yuv420p"
+        stream.pix_fmt = "yuv420p" if codec != "mjpeg" else "yuvj420p"
+        if gop:
+            stream.gop_size, stream.codec_context.max_b_frames = gop, 0
         stream.codec_context.bit_rate = 2_000_000
         if milliseconds:
             stream.codec_context.time_base = Fraction(1, 1000)
@@ -60,6 +65,11 @@ def test_a_film_is_read_frame_by_frame(tmp_path, kind):
     assert numbers(episodes[0]) == list(range(20))
     assert episodes[0].action.shape == (19, 0)
     assert tc.data.check(tmp_path) == []
+
+
+def test_a_film_in_which_frames_are_stored_out_of_order_is_read_in_order(tmp_path):
+    film(tmp_path / "a.avi", codec="libx264")
+    assert numbers(tc.data.open(tmp_path)[0]) == list(range(20))
 
 
 @pytest.mark.parametrize(("fps", "right"), [(5, [0, 5, 10, 15]), (10, [0, 2, 5, 7, 10, 12, 15, 17]), (25, range(20))])
@@ -155,6 +165,90 @@ def blank(path: Path) -> None:
 def cut(path: Path, part: float) -> None:
     film(path, frames=30)
     path.write_bytes(path.read_bytes()[: int(path.stat().st_size * part)])
+
+
+def with_sound(path: Path, seconds: float) -> Path:
+    """A film of 20 frames with sound of that length."""
+    with av.open(str(film(path.with_stem("silent")))) as source, av.open(str(path), "w") as target:
+        stream = target.add_stream_from_template(source.streams.video[0])
+        sound = target.add_stream("libopus", rate=48000)
+        for packet in source.demux(video=0):
+            if packet.size:
+                packet.stream = stream
+                target.mux(packet)
+        for start in range(0, int(48000 * seconds), 960):
+            frame = av.AudioFrame.from_ndarray(np.zeros((1, 960), np.float32), format="flt", layout="mono")
+            frame.sample_rate, frame.pts = 48000, start
+            target.mux(sound.encode(frame))
+        target.mux(sound.encode(None))
+    path.with_stem("silent").unlink()
+    return path
+
+
+def copied(source: Path, target: Path, keep: Callable[[int, av.Packet], bool], **options: str) -> Path:
+    """The packets of a film in another file, but for some; they may be changed on the way."""
+    with av.open(str(source)) as old, av.open(str(target), "w", options=options) as new:
+        stream = new.add_stream_from_template(old.streams.video[0])
+        for number, packet in enumerate(packet for packet in old.demux(video=0) if packet.size):
+            packet.stream = stream
+            if keep(number, packet):
+                new.mux(packet)
+    source.unlink()
+    return target
+
+
+def held_at_the_end(number: int, packet: av.Packet) -> bool:
+    if number == 19:
+        packet.duration = 3000
+    return True
+
+
+UNEVEN = [*range(0, 160, 40), *range(900, 1200, 20), 3000]
+MATROSKA = {
+    "even": film,
+    "uneven": lambda path: film(path, milliseconds=UNEVEN),
+    "longer sound": lambda path: with_sound(path, 3.0),
+    "a last frame that is held": lambda path: copied(film(path.with_stem("b")), path, held_at_the_end),
+    "never finished": lambda path: copied(film(path.with_stem("b")), path, lambda *_: True, live="1"),
+}
+
+
+@pytest.mark.parametrize("kind", ["mkv", "webm"])
+@pytest.mark.parametrize("name", MATROSKA)
+def test_matroska_films_are_whole_or_refused(tmp_path, name, kind):
+    path = MATROSKA[name](tmp_path / f"a.{kind}")
+    assert numbers(tc.data.open(path, fps=25)[0])[-1] == 19
+    whole = path.read_bytes()
+    for lacking in (1, len(whole) // 3, len(whole) // 2):
+        path.write_bytes(whole[:-lacking])
+        if name == "never finished":
+            continue  # nothing says how long such a film is
+        with pytest.raises(DataError, match=rf"a.{kind}, .*expected {lacking} bytes more; .*so it is cut short"):
+            tc.data.open(path, fps=25)
+
+
+def test_a_damaged_frame_is_refused_where_the_decoder_sees_it(tmp_path):
+    film(tmp_path / "a.avi", codec="mjpeg")
+    assert numbers(tc.data.open(tmp_path)[0]) == list(range(20))
+    with av.open(str(tmp_path / "a.avi")) as container:
+        place = [packet.pos for packet in container.demux(video=0) if packet.size][5]
+    data = bytearray((tmp_path / "a.avi").read_bytes())
+    place = data.index(b"\xff\xda", place) + 14  # where the pixels of the JPEG begin
+    data[place : place + 2] = b"\xff\xd9"  # its end
+    (tmp_path / "a.avi").write_bytes(data)
+    with pytest.raises(DataError, match=r"a.avi, episode 0, field 'pixels': expected a film; it cannot be decoded"):
+        list(tc.data.open(tmp_path))
+
+
+def test_frames_that_cannot_be_decoded_are_replaced_and_counted_once(tmp_path):
+    for name in "ab":  # without frame 0, nothing can be made of 1 and 2
+        film(tmp_path / "whole.mkv", frames=30, gop=3)
+        copied(tmp_path / "whole.mkv", tmp_path / f"{name}.mkv", lambda number, _: number > 0)
+    episodes = tc.data.open(tmp_path)
+    with pytest.warns(UserWarning, match=r"2 of 29 observations in .*a.mkv show a frame beside theirs") as caught:
+        seen = [numbers(episode) for episode in episodes]
+    assert seen == [[3, 3, *range(3, 30)]] * 2
+    assert len(caught) == 1
 
 
 def moved_up_front(path: Path, without: int) -> None:

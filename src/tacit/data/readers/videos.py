@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ __all__ = ["Videos"]
 SUFFIXES = frozenset({".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".ts", ".ogv", ".wmv", ".flv"})
 ALIKE = 1e-3  # by which part the rates of films may differ
 LEAST = 0.9  # part of the frames that must decode; some codecs have a few that are never shown
+SEGMENT = 0x18538067  # the element of a Matroska file that holds all but a short header
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,11 @@ class Videos:
     before. So a film of constant rate is read frame by frame at its own ``fps``; at another one, or where the rate
     varies, frames are left out or repeated. A film in a subfolder has the label ``class``, the number of that
     subfolder among all, in the order of their names, and the name as its ``task``.
+
+    A film that cannot be decoded is refused, and one that was cut short where its file says how long it is, as mp4,
+    mkv and webm do. Damage inside a frame shows only where the decoder reports it. Of a film of which nine frames in
+    ten can be decoded, the others are replaced by the frame before, or at the start by the first; a warning counts
+    them at the first such film that is read.
 
     Args:
         size: Height and width, or one number for both: each frame is cut to that shape around its centre, as large
@@ -81,7 +88,7 @@ class Videos:
         size = wanted_size(self.size)
         if size is None:
             try:
-                size = next(shown(found.files[0], films[0], fps, None)).shape[:2]
+                size = next(shown(found.files[0], films[0], fps, None))[1].shape[:2]
             except ValueError as error:
                 raise Defect(found.files[0], 0, "pixels", f"{error} {ADVICE}") from error
         spec = Spec({"pixels": Modality("pixels", (self.channels, *size))}, fps=fps)
@@ -136,15 +143,17 @@ class _Films(FileStorage):
     def __init__(self, found: Found, options: Videos, spec: Spec, films: list[Timed]) -> None:
         lengths = np.array([len(film.chosen(spec.fps)) for film in films], dtype=np.int64)
         super().__init__(found, options, spec, lengths)
-        self._size, self._films = wanted_size(options.size), films
+        self._size, self._films, self._told = wanted_size(options.size), films, False
 
     def read(self, index: int, modalities: Collection[str]) -> Episode:
         """The film at ``index``."""
         file, film = self.found.files[index], self._films[index]
         channels, height, width = self.spec.modalities["pixels"].shape
         pixels = np.empty((int(self.lengths[index]), channels, height, width), np.uint8)
+        wanted, replaced = film.times[film.chosen(self.spec.fps)], 0
         try:
-            for place, picture in zip(pixels, shown(file, film, self.spec.fps, self._size), strict=True):
+            frames = shown(file, film, self.spec.fps, self._size)
+            for place, right, (time, picture) in zip(pixels, wanted, frames, strict=True):
                 if picture.shape[:2] != (height, width):
                     raise Defect(
                         file,
@@ -154,10 +163,18 @@ class _Films(FileStorage):
                         f"{picture.shape[0]}. Say how large all are to be, for example {option('size', 64)}.",
                     )
                 place[:] = grey(picture) if channels == 1 else np.moveaxis(picture, -1, 0)
+                replaced += time != right
         except Defect:
             raise
         except ValueError as error:
             raise Defect(file, index, "pixels", f"{error} {ADVICE}") from error
+        if replaced and not self._told:
+            self._told = True
+            warnings.warn(
+                f"{replaced} of {len(pixels)} observations in {file} show a frame beside theirs, for theirs cannot be "
+                "decoded. Other films may have such frames too.",
+                stacklevel=3,
+            )
         return Episode(
             observation=dict.fromkeys(modalities, pixels),
             action=unacted(len(pixels)),
@@ -174,6 +191,8 @@ def timed(file: Path) -> Timed:
         ValueError: if there is none, or the file is damaged or cut short.
     """
     with _opened(file) as (container, stream):
+        if "matroska" in container.format.name and (lacking := _lacking(file)):
+            raise ValueError(f"expected {lacking} bytes more; the file ends before them, so it is cut short.")
         base = float(stream.time_base or 1 / 90_000)
         count, partial, stamps = 0, False, []
         for packet in container.demux(stream):
@@ -195,29 +214,56 @@ def timed(file: Path) -> Timed:
         return Timed(times, rate, base)
 
 
-def shown(file: Path, film: Timed, fps: float, size: tuple[int, int] | None) -> Iterator[npt.NDArray[np.uint8]]:
-    """What each observation shows, ``[H, W, 3]``.
+def _lacking(file: Path) -> int:
+    """How many bytes are missing at the end of a Matroska or WebM file, as far as it says how many there are."""
+    with file.open("rb") as data:
+        head, place = data.read(4096), 0
+    while place + 12 <= len(head):
+        name, place = _number(head, place)
+        size, begin = _number(head, place)
+        mark = 1 << 7 * (begin - place)  # the bit that ends those leading zeros is no part of a size
+        place = begin + size - mark
+        if name == SEGMENT:
+            return 0 if size == 2 * mark - 1 else max(0, place - file.stat().st_size)  # all ones: it does not say
+    return 0
+
+
+def _number(head: bytes, place: int) -> tuple[int, int]:
+    """A number of EBML and where it ends; its first byte says by leading zeros how many bytes it has."""
+    end = place + 9 - head[place].bit_length()
+    return int.from_bytes(head[place:end]), end
+
+
+def shown(
+    file: Path, film: Timed, fps: float, size: tuple[int, int] | None
+) -> Iterator[tuple[float, npt.NDArray[np.uint8]]]:
+    """The time and the picture ``[H, W, 3]`` of the frame that each observation shows.
+
+    Where a frame cannot be decoded, that is the one before, or at the start the first that can.
 
     Raises:
         ValueError: if the film cannot be decoded.
     """
     wanted, given, decoded = film.chosen(fps), 0, 0
     held: av.VideoFrame | None = None
+    time = 0.0  # of the held frame
     with _opened(file) as (container, stream):
         stream.thread_type = "AUTO"
+        stream.codec_context.options = {"err_detect": "explode"}  # else some decoders pass over what is damaged
         for frame in container.decode(stream):
             if frame.is_corrupt:
                 raise ValueError(f"the frame at {(frame.time or 0.0) - film.times[0]:.2f} s is damaged.")
-            held, decoded = held or frame, decoded + 1
-            number = decoded - 1 if frame.time is None else int(np.searchsorted(film.times, frame.time - 1e-6))
-            until = int(np.searchsorted(wanted, number))
+            stamped = frame.time is not None and container.format.name != "avi"  # which knows only their order
+            number = int(np.searchsorted(film.times, frame.time - 1e-6)) if stamped else decoded
+            until, now = int(np.searchsorted(wanted, number)), float(film.times[min(number, len(film.times) - 1)])
+            held, time, decoded = held or frame, time if held else now, decoded + 1
             if until > given:
-                yield from repeat(_picture(held, size), until - given)
+                yield from repeat((time, _picture(held, size)), until - given)
                 given = until
-            held = frame
+            held, time = frame, now
         if held is None or decoded < LEAST * len(film.times):
             raise ValueError(f"expected {len(film.times)} frames; only {decoded} can be decoded, so it is damaged.")
-        yield from repeat(_picture(held, size), len(wanted) - given)
+        yield from repeat((time, _picture(held, size)), len(wanted) - given)
 
 
 def _picture(frame: av.VideoFrame, size: tuple[int, int] | None) -> npt.NDArray[np.uint8]:
