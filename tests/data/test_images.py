@@ -11,7 +11,7 @@ from PIL import Image, TiffImagePlugin
 
 import tacit as tc
 from data.recordings import assert_same
-from tacit.data.readers import Images
+from tacit.data.readers import Images, _files, images
 from tacit.errors import ConfigError, DataError
 
 WHITE = 255
@@ -327,6 +327,13 @@ def test_a_changed_picture_or_option_is_another_dataset(photos):
     second = tc.data.open(photos, size=8)
     assert second.hash() != first.hash()
     assert not np.array_equal(second.clips(1).batch(0, 0, 5).observation["pixels"], before)
+
+
+def test_what_was_read_otherwise_is_not_taken_from_the_cache(photos, monkeypatch):
+    tc.data.open(photos, size=8).clips(1).batch(0, 0, 5)
+    monkeypatch.setattr(_files, "READING", -1)
+    monkeypatch.setattr(images, "_plain", lambda picture, _: Image.new("RGB", picture.size))
+    assert not tc.data.open(photos, size=8).clips(1).batch(0, 0, 5).observation["pixels"].any()
 
 
 def test_copies_are_found_whatever_they_are_called(tmp_path):
