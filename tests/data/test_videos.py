@@ -1,6 +1,7 @@
 """A folder of films as a dataset: clocks, sizes, classes, and what is no film."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from fractions import Fraction
 from pathlib import Path
 
@@ -217,7 +218,11 @@ MATROSKA = {
 @pytest.mark.parametrize("name", MATROSKA)
 def test_matroska_films_are_whole_or_refused(tmp_path, name, kind):
     path = MATROSKA[name](tmp_path / f"a.{kind}")
-    assert numbers(tc.data.open(path, fps=25)[0])[-1] == 19
+    early = name == "a last frame that is held" and kind == "webm"  # mkv says how long
+    message = r"1 of 1 films in .* end before their files say, by up to 2.96 s: .*\(.*a.\w+\)"
+    with pytest.warns(UserWarning, match=message) if early else nullcontext():
+        episodes = tc.data.open(path, fps=25)
+    assert numbers(episodes[0])[-1] == 19
     whole = path.read_bytes()
     for lacking in (1, len(whole) // 3, len(whole) // 2):
         path.write_bytes(whole[:-lacking])

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from tacit.data.findings import Defect
-from tacit.data.readers._files import ADVICE, FileStorage, Found, find, listed, option, sound, unacted
+from tacit.data.readers._files import ADVICE, NAMED, FileStorage, Found, find, listed, option, sound, unacted
 from tacit.data.readers._frames import check_frames, fitted, grey, wanted_size
 from tacit.data.storage import Storage
 from tacit.errors import ConfigError
@@ -40,9 +40,10 @@ class Videos:
     subfolder among all, in the order of their names, and the name as its ``task``.
 
     A film that cannot be decoded is refused, and one that was cut short where its file says how long it is, as mp4,
-    mkv and webm do. Damage inside a frame shows only where the decoder reports it. Of a film of which nine frames in
-    ten can be decoded, the others are replaced by the frame before, or at the start by the first; a warning counts
-    them at the first such film that is read.
+    mkv and webm do; a warning names mkv and webm films that have all their bytes and yet end before they say. Damage
+    inside a frame shows only where the decoder reports it. Of a film of which nine frames in ten can be decoded, the
+    others are replaced by the frame before, or at the start by the first; a warning counts them at the first such film
+    that is read.
 
     Args:
         size: Height and width, or one number for both: each frame is cut to that shape around its centre, as large
@@ -84,6 +85,15 @@ class Videos:
                 films.append(timed(file))
             except ValueError as error:
                 raise Defect(file, index, "pixels", f"{error} {ADVICE}") from error
+        early = [(str(file), film.early) for file, film in zip(found.files, films, strict=True) if film.early]
+        if early:
+            named = ", ".join(file for file, _ in early[:NAMED]) + (", ..." if len(early) > NAMED else "")
+            warnings.warn(
+                f"{len(early)} of {len(films)} films in {path} end before their files say, by up to "
+                f"{max(seconds for _, seconds in early):.2f} s: frames are missing, or the last one is shown so long "
+                f"({named}).",
+                stacklevel=3,
+            )
         fps = self.fps or self._rate(found, films)
         size = wanted_size(self.size)
         if size is None:
@@ -123,11 +133,13 @@ class Timed:
         times: ``[frames]`` seconds, ascending.
         rate: Frames a second, on average.
         slack: By how many seconds a time may be off, as it is stored.
+        early: How many seconds before the end that the file says the last frame ends; 0 where it is about there.
     """
 
     times: npt.NDArray[np.float64]
     rate: float
     slack: float
+    early: float = 0.0
 
     def chosen(self, fps: float) -> npt.NDArray[np.int64]:
         """``[T]`` the frame that each observation shows."""
@@ -194,13 +206,14 @@ def timed(file: Path) -> Timed:
         if "matroska" in container.format.name and (lacking := _lacking(file)):
             raise ValueError(f"expected {lacking} bytes more; the file ends before them, so it is cut short.")
         base = float(stream.time_base or 1 / 90_000)
-        count, partial, stamps = 0, False, []
+        count, partial, stamps, last = 0, False, [], 0.0
         for packet in container.demux(stream):
             if not packet.size:  # the one that asks for what the decoder holds back
                 continue
             count, partial = count + 1, partial or packet.is_corrupt
             if not packet.is_discard:
                 stamps.append(packet.dts if packet.pts is None else packet.pts)
+                last = max(last, ((stamps[-1] or 0) + (packet.duration or 0)) * base)
         if "mp4" in container.format.name and count < stream.frames:
             raise ValueError(f"expected {stream.frames} frames; the file ends after {count}, so it is cut short.")
         if partial:
@@ -211,7 +224,20 @@ def timed(file: Path) -> Timed:
         rate, even = float(stream.average_rate or stream.guessed_rate or 0), np.arange(len(times))
         if rate <= 0 or (abs(times - times[0] - even / rate) > base).any():  # not what it says, or it says nothing
             rate = (len(times) - 1) / (times[-1] - times[0]) if times[-1] > times[0] else 1.0
-        return Timed(times, rate, base)
+        early = _said(container, stream) - max(last, times[-1] + 1 / rate)
+        return Timed(times, rate, base, float(early) if early > 2 / rate else 0.0)
+
+
+def _said(container: av.container.InputContainer, stream: av.VideoStream) -> float:
+    """When the pictures of a Matroska or WebM file end, in seconds, as far as it says; else 0."""
+    if "matroska" not in container.format.name:
+        return 0.0
+    try:
+        hours, minutes, seconds = map(float, stream.metadata.get("DURATION", "").split(":"))
+        return 3600 * hours + 60 * minutes + seconds
+    except ValueError:  # only the end of all streams is said, and if not that, ffmpeg guesses one for the stream
+        alone = len(container.streams) == 1 and stream.duration is None
+        return (container.duration or 0) / av.time_base if alone else 0.0
 
 
 def _lacking(file: Path) -> int:
