@@ -26,7 +26,7 @@ class Part:
         """The part itself, without its weight.
 
         Args:
-            load: Of the registry.
+            load: The ``load`` of its registry, such as ``tacit.planners.load``.
             arrays: Further options, which are no plain values.
 
         Raises:

@@ -119,7 +119,6 @@ import os, signal, sys
 from pathlib import Path
 import torch
 from tacit import checkpoint
-from tacit.models import ActionConditioned, JointEmbedding, MaskedModel, Model, WorldModel
 torch.manual_seed(1)
 model = checkpoint.load_model(sys.argv[1])
 for parameter in model.parameters():

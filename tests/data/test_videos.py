@@ -224,10 +224,12 @@ def test_matroska_films_are_whole_or_refused(tmp_path, name, kind):
         episodes = tc.data.open(path, fps=25)
     assert numbers(episodes[0])[-1] == 19
     whole = path.read_bytes()
+    if name == "never finished":  # nothing says how long such a film is: what is there of it is read
+        path.write_bytes(whole[: -(len(whole) // 8)])
+        assert 0 < numbers(tc.data.open(path, fps=25)[0])[-1] < 19
+        return
     for lacking in (1, len(whole) // 3, len(whole) // 2):
         path.write_bytes(whole[:-lacking])
-        if name == "never finished":
-            continue  # nothing says how long such a film is
         with pytest.raises(DataError, match=rf"a.{kind}, .*expected {lacking} bytes more; .*so it is cut short"):
             tc.data.open(path, fps=25)
 
@@ -250,7 +252,9 @@ def test_frames_that_cannot_be_decoded_are_replaced_and_counted_once(tmp_path):
         film(tmp_path / "whole.mkv", frames=30, gop=3)
         copied(tmp_path / "whole.mkv", tmp_path / f"{name}.mkv", lambda number, _: number > 0)
     episodes = tc.data.open(tmp_path)
-    with pytest.warns(UserWarning, match=r"2 of 29 observations in .*a.mkv show a frame beside theirs") as caught:
+    with pytest.warns(
+        UserWarning, match=r"2 of 29 observations in .*a.mkv show the frame before or after theirs"
+    ) as caught:
         seen = [numbers(episode) for episode in episodes]
     assert seen == [[3, 3, *range(3, 30)]] * 2
     assert len(caught) == 1

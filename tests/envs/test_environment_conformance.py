@@ -56,6 +56,10 @@ def test_one_word_carries_options() -> None:
     assert env.reset(0)["pixels"].shape == (2, 3, 32, 32)
     assert len(np.unique(env.labels()["wall_x"])) == 2
     assert envs.make("gymnasium:Pendulum-v1,fps=30").spec.fps == 30
+    varied = envs.make('two_rooms:variation=["speed","wall_x"],size=32', num_envs=4)
+    varied.reset(0)
+    assert varied.spec.modalities["pixels"].shape == (3, 32, 32)
+    assert len(np.unique(varied.state()["speed"])) == len(np.unique(varied.state()["wall_x"])) == 4
 
 
 class _Mood(PointMass):

@@ -325,6 +325,21 @@ def test_tokens_know_what_of_a_picture_they_lie_on(tmp_path):
         assert per_token(found.target("map"), 8, found.grid, found.covered)[0].tolist() == [0, 1, 2, 3] * 2
 
 
+def test_raw_patches_are_of_the_part_that_tokens_lie_on():
+    """A brightness of each pixel, which raw patches tell exactly where they are cut from the same places."""
+    spec = Spec({"pixels": Modality("pixels", (1, 15, 31))})
+    rng = np.random.default_rng(0)
+    made = []
+    for _ in range(60):
+        picture = rng.integers(0, 256, (1, 1, 15, 31), dtype=np.uint8)
+        labels = {"bright": picture[:, 0] / 255.0}
+        made.append(Episode({"pixels": picture}, np.empty((0, 0), np.float32), labels=labels))
+    fit_on, test_on = from_episodes(made, spec).split(0.8, seed=0)
+    model = MaskedModel.for_spec(spec, "nano", patch=8)
+    found = ev.sources(model, fit_on=fit_on, test_on=test_on, tokens=True)
+    assert ev.probes.Dense()(*found["raw"], "bright").r2 > 0.98
+
+
 def test_damage_is_noticed(tmp_path):
     ev.embed(Patches(), squares(10), tmp_path / "latents")
     shard, header = tmp_path / "latents" / "values-00000.safetensors", tmp_path / "latents" / "embedding.json"

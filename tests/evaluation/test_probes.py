@@ -298,6 +298,7 @@ def test_a_map_becomes_the_commonest_class_of_each_cell():
     several = np.zeros((3, 16, 4), np.float32)  # four quantities of each of 4 x 4 tokens, and no map
     assert per_token(several, 16) is several
     assert per_token(np.zeros((3, 16, 16), np.float32), 16).shape == (3, 16)
+    assert per_token(np.arange(20)[None, None], 20, (1, 20), (1.0, 0.95)).tolist() == [list(range(20))]
     striped = np.tile(np.arange(10) // 3, (1, 10, 1))  # the last column of pixels belongs to no patch of 3
     assert per_token(striped, 9, (3, 3), (0.9, 0.9)).tolist() == [[0, 1, 2] * 3]
     assert per_token(np.zeros((2, 64, 64), np.float32), 64).shape == (2, 64)

@@ -10,7 +10,7 @@ import tacit as tc
 from tacit.masking import RandomPatches
 from tacit.models import MaskedModel
 from tacit.nn import collectives
-from tacit.objectives import Asked, MaskedPrediction, Prediction, SIGReg, TimeSimilarity
+from tacit.objectives import MaskedPrediction, Prediction, SIGReg, Spread, TimeSimilarity
 from tacit.objectives.sigreg import collapsed, epps_pulley, floor
 from tacit.training import CollapseWarning, Masked, effective_rank
 from tacit.training.monitor import Monitor, measure
@@ -60,7 +60,7 @@ def test_what_stands_still_has_no_motion() -> None:
         (normal(16, 4, 8) * 20, "gaussian", ""),
     ],
 )
-def test_collapse_is_put_into_words(latents: torch.Tensor, asked: Asked, complaint: str) -> None:
+def test_collapse_is_put_into_words(latents: torch.Tensor, asked: Spread, complaint: str) -> None:
     found = measure(latents).complaint(asked)
     assert complaint in found
     assert bool(found) == bool(complaint)

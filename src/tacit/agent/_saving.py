@@ -15,7 +15,7 @@ from torch import Tensor
 
 from tacit import checkpoint, costs, planners
 from tacit._config import from_json, to_json
-from tacit._part import Part
+from tacit._part import Part as Named
 from tacit.costs._base import Scaled, Summable, Total
 from tacit.errors import CheckpointError, ConfigError
 from tacit.models import Dynamics
@@ -53,8 +53,8 @@ class Settings:
 class _Written:
     """The JSON of the part; options that are tensors lie beside it as ``<index of the cost>.<option>``."""
 
-    planner: Part
-    cost: tuple[Part, ...]
+    planner: Named
+    cost: tuple[Named, ...]
     horizon: int
     execute: int
     hold: bool
@@ -95,7 +95,8 @@ def read(path: Path, device: str | torch.device) -> tuple[Dynamics, Settings, Go
     Raises:
         CheckpointError: if it is missing, incomplete or damaged, or names a planner or a cost that is not installed.
     """
-    parts = checkpoint.load(path).parts
+    model, others = checkpoint.load_with_model(path, device, Dynamics)
+    parts = others.parts
     if PART not in parts:
         raise CheckpointError(f"{path} holds a model but no agent; make one with tc.Agent(model, ...).save(path).")
     part = parts[PART]
@@ -110,7 +111,7 @@ def read(path: Path, device: str | torch.device) -> tuple[Dynamics, Settings, Go
     except ConfigError as error:
         raise CheckpointError(f"the agent in {path} cannot be built here: {error}") from error
     settings = Settings(planner, Total(tuple(terms)), written.horizon, written.execute, written.hold, written.deadline)
-    return checkpoint.load_model(path, device, kind=Dynamics), settings, _policy(parts.get(PROPOSAL), path, device)
+    return model, settings, _policy(parts.get(PROPOSAL), path, device)
 
 
 def _policy(part: checkpoint.Part | None, path: Path, device: str | torch.device) -> GoalPolicy | None:
@@ -124,7 +125,7 @@ def _policy(part: checkpoint.Part | None, path: Path, device: str | torch.device
     return policy.to(device).eval()
 
 
-def _name(value: object, kind: Any) -> tuple[Part, dict[str, Tensor]]:
+def _name(value: object, kind: Any) -> tuple[Named, dict[str, Tensor]]:
     """The registered name of an object and its options, those that are tensors apart."""
     name = next((name for name in kind.names() if kind.load(name) is type(value)), None)
     if name is None or not dataclasses.is_dataclass(value):
@@ -132,4 +133,4 @@ def _name(value: object, kind: Any) -> tuple[Part, dict[str, Tensor]]:
         raise ConfigError(f"what can be saved are the dataclasses of {kind.__name__} ({known}); got {value!r}.")
     options = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
     tensors = {key: option for key, option in options.items() if isinstance(option, Tensor)}
-    return Part(name, {key: to_json(option) for key, option in options.items() if key not in tensors}), tensors
+    return Named(name, {key: to_json(option) for key, option in options.items() if key not in tensors}), tensors

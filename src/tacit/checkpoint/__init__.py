@@ -143,7 +143,27 @@ def load_model(path: str | Path, device: str | torch.device = "cpu", *, kind: ty
     return read_whole(path, lambda place, manifest: _model_in(place, manifest, kind)).to(device).eval()
 
 
-def _model_in(path: Path, manifest: Manifest, kind: type[Model]) -> Model:
+def load_with_model(path: str | Path, device: str | torch.device, kind: type[Kind]) -> tuple[Kind, Checkpoint]:
+    """The model of a checkpoint, as :func:`load_model` gives it, and all other parts, of one and the same save.
+
+    Args:
+        path: A checkpoint, or the directory of a run, which holds one.
+        device: Where the model is to compute.
+        kind: The class of the model.
+
+    Raises:
+        CheckpointError: as :func:`load_model` and :func:`load`.
+    """
+
+    def read(place: Path, manifest: Manifest) -> tuple[Kind, Checkpoint]:
+        parts = {name: read_part(place, name, manifest) for name in manifest.parts if name != "model"}
+        return _model_in(place, manifest, kind), Checkpoint(place, manifest.provenance, parts)
+
+    model, others = read_whole(path, read)
+    return model.to(device).eval(), others
+
+
+def _model_in(path: Path, manifest: Manifest, kind: type[Kind]) -> Kind:
     """The model of the checkpoint in a directory."""
     try:
         described = read_config(path, "model", manifest)
@@ -154,7 +174,7 @@ def _model_in(path: Path, manifest: Manifest, kind: type[Model]) -> Model:
     except ConfigError as error:
         raise CheckpointError(f"{error} The checkpoint is damaged or of another version of Tacit.") from error
     # Names and shapes are compared on a model without memory, before any is allocated or drawn at random.
-    model: Model = shell(lambda: found(config))
+    model: Kind = shell(lambda: found(config))
     state = model.state_dict()
     compare(shapes(state), manifest.part(path, "model").tensors, str(path))
     tensors = read_part(path, "model", manifest).tensors
@@ -168,8 +188,8 @@ def start_from(model: Model, path: str | Path) -> None:
     """Give a model the weights of another one alike, which may have been made for longer windows or larger pictures.
 
     Parameters and statistics are copied, those of inputs and the running ones of normalisation alike; tables that only
-    depend on the size of the input stay. Options that change
-    what the weights mean, such as heads and positions, have to be the same; those of input and training may differ.
+    depend on the size of the input stay. Options that change what the weights mean, such as heads and positions, have
+    to be the same; those of input and training may differ.
 
     Args:
         model: The model to change.

@@ -13,7 +13,7 @@ from tacit.checkpoint._mapped import single
 from tacit.checkpoint._networks import HEADS, heads_of
 from tacit.checkpoint._published import Published
 from tacit.checkpoint.layouts import lewm
-from tacit.errors import CheckpointError
+from tacit.errors import CheckpointError, ConfigError
 from tacit.models.world_model import WorldModel, WorldModelConfig
 from tacit.types import Spec, Statistics
 
@@ -115,6 +115,8 @@ def _config(
         "dropout": said.get("dropout", 0.1),
         "inner_norm": True,
     }
+    if heads and not sees:
+        raise ConfigError(f"{published.where} has no encoder, so heads={heads} says nothing. Leave it out.")
     if sees:
         encoder_width, _, patch, _ = shapes["vit.patches.weight"]
         options |= {

@@ -66,7 +66,7 @@ def convert(
 
     For example: tacit data convert holiday/photos data/photos --set size=64 --set on_error=skip
 
-    Interrupted, the same command goes on where it stopped.
+    Interrupted, the same command goes on where it stopped; what it has done is hidden beside TARGET until then.
 
     Args:
         source: A dataset in any format that Tacit reads, or a file or folder of pictures, films or signals.

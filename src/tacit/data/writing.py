@@ -207,7 +207,9 @@ def save(
 ) -> None:
     """Write episodes to a new dataset, whole or not at all.
 
-    A call that was interrupted or killed goes on where it stopped, if it is made again with the same episodes.
+    A call that was interrupted or killed goes on where it stopped, if it is made again with the same episodes. Until
+    then what it has done is hidden beside ``path``, in ``.NAME.saving`` and ``..NAME.saving.unfinished``; delete these
+    to give up.
 
     Args:
         episodes: What to write.
@@ -240,7 +242,7 @@ def save(
     except Exception:  # what cannot be written is not kept; what was interrupted is
         _discard(draft, note)
         raise
-    note.unlink()
+    _discard(draft, note)
 
 
 def _chosen(format: str | Format) -> Format:

@@ -1,5 +1,6 @@
 """Worlds to act in; each file is one environment or one adapter."""
 
+import re
 from inspect import signature
 
 from tacit._check import require_goals
@@ -10,6 +11,9 @@ from tacit.types import Environment, GoalEnvironment
 
 __getattr__, __dir__, __all__, load, names = registry(__name__)
 __all__ = [*__all__, "make", "make_goal"]
+
+COMMA = re.compile(r",(?![^\[{]*[\]}])")
+"""A comma outside of brackets."""
 
 
 def make(name: str, num_envs: int = 1) -> Environment:
@@ -26,8 +30,9 @@ def make(name: str, num_envs: int = 1) -> Environment:
     """
     kind, _, words = name.partition(":")
     factory = load(kind)
-    adapted = [word for word in words.split(",") if word and "=" not in word]
-    options = dict(named_value(word) for word in words.split(",") if "=" in word)
+    parts = COMMA.split(words)
+    adapted = [word for word in parts if word and "=" not in word]
+    options = dict(named_value(word) for word in parts if "=" in word)
     known = signature(factory).parameters
     for option in options:
         if option not in known:

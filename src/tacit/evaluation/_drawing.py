@@ -53,7 +53,7 @@ STYLE: dict[Any, Any] = {
 TIGHT: dict[str, Any] = {"w_pad": 0.02, "h_pad": 0.02, "wspace": 0.02, "hspace": 0.02}
 COLORS = (BLUE, ORANGE, GREEN, GREY, "#7a4fb5", "#b03a5b", "#3a8fa3", INK)
 DRAWN = 400
-"""Points of a line."""
+"""Points of a line, at the most."""
 
 
 @contextmanager

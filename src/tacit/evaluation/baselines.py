@@ -25,11 +25,19 @@ class Raw(nn.Module):
         statistics: What to standardise with, fitted on training episodes.
         grid: Patches down and across, the tokens of a picture.
         patch: Side of a patch in pixels, after averaging.
+        covered: Share of the height and the width of a picture, from its upper left corner, that patches are cut from.
     """
 
-    def __init__(self, config: Any, statistics: Statistics, grid: tuple[int, int] = (4, 4), patch: int = 4) -> None:
+    def __init__(
+        self,
+        config: Any,
+        statistics: Statistics,
+        grid: tuple[int, int] = (4, 4),
+        patch: int = 4,
+        covered: tuple[float, float] = (1.0, 1.0),
+    ) -> None:
         super().__init__()
-        self.config, self.grid, self.patch = config, grid, patch
+        self.config, self.grid, self.patch, self.covered = config, grid, patch, covered
         self.modalities: dict[str, Modality] = {name: config.spec.modalities[name] for name in config.seen}
         self.normalizers = nn.ModuleDict({name: Normalizer(m.shape[0]) for name, m in self.modalities.items()})
         for name in self.modalities:
@@ -55,6 +63,8 @@ class Raw(nn.Module):
         if not tokens:
             fewer = min(down, frames.shape[-2]), min(across, frames.shape[-1])
             return F.adaptive_avg_pool2d(frames, fewer).reshape(batch, -1)
+        height, width = (round(side * share) for side, share in zip(frames.shape[-2:], self.covered, strict=True))
+        frames = frames[..., :height, :width]
         patches = F.unfold(F.adaptive_avg_pool2d(frames, (down, across)), self.patch, stride=self.patch).transpose(1, 2)
         return patches.reshape(batch, -1, patches.shape[-1])
 
@@ -73,7 +83,12 @@ def untrained(model: Trainable, seed: int = 0) -> Trainable:
 
 
 def floors(
-    model: Trainable, seed: int = 0, *, tokens: bool = False, grid: tuple[int, int] | None = None
+    model: Trainable,
+    seed: int = 0,
+    *,
+    tokens: bool = False,
+    grid: tuple[int, int] | None = None,
+    covered: tuple[float, float] = (1.0, 1.0),
 ) -> dict[str, Encoder]:
     """What a representation is read beside: ``untrained``, its twin without training, and ``raw``, its input.
 
@@ -82,9 +97,10 @@ def floors(
         seed: Of the weights of the twin.
         tokens: Tokens are compared; ``raw`` is left out then where not all of the input is pictures.
         grid: Of the tokens of ``raw``, 4 x 4 where it is not said.
+        covered: Share of a picture's height and width that they lie on.
     """
     kinds = {model.config.spec.modalities[name].kind for name in model.config.seen}
     found: dict[str, Encoder] = {"untrained": untrained(model, seed)}
     if not tokens or kinds == {"pixels"}:
-        found["raw"] = Raw(model.config, model.statistics, grid or (4, 4))
+        found["raw"] = Raw(model.config, model.statistics, grid or (4, 4), covered=covered)
     return found

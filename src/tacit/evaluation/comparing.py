@@ -190,7 +190,7 @@ def sources(
     found = {"model": (fit, test)}
     known = fit.grid or square
     plane = (known[-2], known[-1]) if tokens and known is not None and len(known) > 1 else None
-    for name, floor in floors(model, seed, tokens=tokens, grid=plane).items():
+    for name, floor in floors(model, seed, tokens=tokens, grid=plane, covered=fit.covered).items():
         values = [_values(floor, windows(model, part), tokens, frames, seed) for part in (fit_on, test_on)]
         grid = fit.grid
         if name == "raw" and plane is not None and grid is not None and len(grid) == 3:

@@ -60,11 +60,13 @@ def _unsolved(env: GoalEnvironment, count: int, seed: int, draw: Callable[[int, 
         missing, refused = missing - int(open_.sum()), refused + int((~open_).sum())
         if not missing:
             return Tasks(concatenated([t.start for t in kept]), concatenated([t.goal for t in kept])), refused
-    early = f" and {ended} episodes ended before their goal was reached: ask for fewer steps" if ended else ""
-    raise ConfigError(
-        f"{count} tasks were asked for, but {refused} of those drawn are solved at their start "
-        f"(within {env.rules.radius} {env.rules.unit}){early}; draw goals further away or make the radius smaller."
-    )
+    rules, why = env.rules, ""
+    if refused:
+        near = f"within {rules.radius} {rules.unit}"
+        why += f" {refused} were solved at their start ({near}): draw goals further away or make the radius smaller."
+    if ended:
+        why += f" {ended} episodes ended before their goal: ask for fewer steps."
+    raise ConfigError(f"{count} tasks were asked for and {count - missing} found.{why}")
 
 
 def require_open(env: GoalEnvironment, tasks: Tasks) -> None:

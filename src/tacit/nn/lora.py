@@ -66,9 +66,9 @@ def add_lora(module: M, rank: int, alpha: float) -> M:
     """
     if rank < 1:
         raise ConfigError(f"the rank of an addition is at least 1; got {rank}.")
-    layers = _layers(module, nn.Linear)
+    layers = _layers(module)
     if any(isinstance(layer, LoRALinear) for _, _, layer in layers):
-        raise ConfigError("the module has additions of low rank already.")
+        raise ConfigError("the module has additions of low rank already; add them to one without any.")
     if not layers:
         raise ConfigError(f"{type(module).__name__} has no linear layer inside it to add to.")
     module.requires_grad_(False)
@@ -78,7 +78,7 @@ def add_lora(module: M, rank: int, alpha: float) -> M:
 
 
 def original_parameters(module: nn.Module) -> dict[str, nn.Parameter]:
-    """The parameters of a module by the names that they had before :func:`add_lora`, without the additions."""
+    """The parameters of what :func:`add_lora` was given, by the names that they had before, without the additions."""
     added = {path for path, part in module.named_modules() if isinstance(part, LoRALinear)}
     found: dict[str, nn.Parameter] = {}
     for path, part in module.named_modules():
@@ -88,15 +88,12 @@ def original_parameters(module: nn.Module) -> dict[str, nn.Parameter]:
     return found
 
 
-L = TypeVar("L", bound=nn.Linear)
-
-
-def _layers(module: nn.Module, kind: type[L]) -> list[tuple[nn.Module, str, L]]:
-    """The layers of a kind with who holds them and under which name, the outermost only."""
+def _layers(module: nn.Module) -> list[tuple[nn.Module, str, nn.Linear]]:
+    """The linear layers with who holds them and under which name, the outermost only."""
     found = []
     for name, child in module.named_children():
-        if isinstance(child, kind):
+        if isinstance(child, nn.Linear):
             found.append((module, name, child))
         else:
-            found += _layers(child, kind)
+            found += _layers(child)
     return found

@@ -13,10 +13,10 @@ from torch import Tensor, nn
 from tacit.errors import ConfigError
 from tacit.types import Completion, Forecast, Motion, Views
 
-__all__ = ["Asked", "Loss", "Losses", "Objective", "Outcome", "Starts", "Term"]
+__all__ = ["Loss", "Losses", "Objective", "Outcome", "Spread", "Starts", "Term"]
 
 Starts: TypeAlias = Literal["every", "first", "mixed"]
-Asked: TypeAlias = Literal["", "unit", "gaussian"]
+Spread: TypeAlias = Literal["", "unit", "gaussian"]
 Outcome: TypeAlias = Forecast | Completion | Views | Motion
 """What models make of a clip, one kind for each family of them."""
 
@@ -129,14 +129,14 @@ class Term(Objective):
     Attributes:
         reads: The kinds of forecast that it can judge.
         holds_apart: Whether it keeps latents from becoming all alike.
-        asks_for: How it wants latents to be spread, by which training judges them: ``unit`` variance in each
+        spread: How it wants latents to be spread, by which training judges them: ``unit`` variance in each
             component, an isotropic ``gaussian``, or nothing.
         warmup: Share of the training over which its weight rises in a straight line from 0.
     """
 
     reads: ClassVar[tuple[type, ...]] = (Forecast,)
     holds_apart: ClassVar[bool] = False
-    asks_for: ClassVar[Asked] = ""
+    spread: ClassVar[Spread] = ""
     warmup: float = 0.0
 
     def __init__(self, name: str) -> None:

@@ -32,6 +32,7 @@ class PyramidVariance(Term):
     """
 
     reads = (Motion,)
+    holds_apart = True
 
     def __init__(
         self,

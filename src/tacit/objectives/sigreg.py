@@ -50,7 +50,7 @@ class SIGReg(Term):
 
     reads = (Forecast, Views)
     holds_apart = True
-    asks_for = "gaussian"
+    spread = "gaussian"
 
     def __init__(
         self,

@@ -91,7 +91,7 @@ class Variance(_Moments):
     """
 
     holds_apart = True
-    asks_for = "unit"
+    spread = "unit"
 
     def __init__(
         self, over: Over = "batch", frames: tuple[int, int | None] = (0, None), name: str = "variance"

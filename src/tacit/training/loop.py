@@ -18,7 +18,7 @@ from tacit.data.clips import Clips
 from tacit.errors import ConfigError, TrainingError
 from tacit.models import Model
 from tacit.nn.collectives import all_mean, broadcast, everywhere, world_size
-from tacit.objectives import Asked, Losses, Objective, Outcome
+from tacit.objectives import Losses, Objective, Outcome, Spread
 from tacit.training.config import TrainingConfig, configured
 from tacit.training.log import Log, Record, read_log
 from tacit.training.monitor import FOLLOW, REGULARISE, SLOW, Monitor
@@ -141,8 +141,8 @@ class _Loop:
         self.state, self.clips, self.config, self.place = state, clips, config, place
         self.transforms, self.watch = transforms, watch
         self.steps, self.seed = steps, seed
-        asks = {term.asks_for for term, weight in state.objective.terms() if weight > 0}
-        asked: Asked = "gaussian" if "gaussian" in asks else "unit" if "unit" in asks else ""
+        asks = {term.spread for term, weight in state.objective.terms() if weight > 0}
+        asked: Spread = "gaussian" if "gaussian" in asks else "unit" if "unit" in asks else ""
         advice = REGULARISE
         if not asked and state.model.gives is Completion:
             advice = SLOW if state.model.target_encoder is None else FOLLOW

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from tacit.nn.collectives import world_size
-from tacit.objectives import Asked
+from tacit.objectives import Spread
 from tacit.objectives.sigreg import collapsed, directions, epps_pulley, floor
 
 __all__ = ["CollapseWarning", "Health", "Monitor", "effective_rank", "measure"]
@@ -58,7 +58,7 @@ class Health:
     sigreg: float
     samples: int
 
-    def complaint(self, asked: Asked) -> str:
+    def complaint(self, asked: Spread) -> str:
         """What is wrong, in words; empty if nothing is.
 
         Args:
@@ -88,7 +88,7 @@ class Monitor:
         advice: What to do about a collapse: ``REGULARISE``, ``FOLLOW`` or ``SLOW``.
     """
 
-    def __init__(self, asked: Asked, patience: int, advice: str = REGULARISE) -> None:
+    def __init__(self, asked: Spread, patience: int, advice: str = REGULARISE) -> None:
         self._asked, self._patience, self._advice, self._count = asked, patience, advice, 0
 
     def look(self, step: int, latents: Tensor) -> dict[str, float | str]:

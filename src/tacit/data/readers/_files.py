@@ -25,7 +25,7 @@ from tacit.types import Array, Episode, Spec
 
 __all__ = ["ADVICE", "NAMED", "FileStorage", "Found", "find", "listed", "option", "sound", "unacted"]
 
-READING = 2  # another number whenever files are read otherwise than before, for caches hold what was read
+READING = 2  # another number whenever files are read otherwise than before: then they are other episodes
 NAMED = 5
 """How many files a warning names at most."""
 
@@ -176,7 +176,7 @@ class FileStorage(ABC):
         self.found, self.spec, self.lengths = found, spec, lengths
         self.labels: Labels = {**found.labels, **(labels or {})}
         self.sources = np.arange(len(found.files)) if sources is None else sources
-        self._options = json.dumps([type(options).__name__, to_json(options)])
+        self._options = json.dumps([READING, type(options).__name__, to_json(options)])
         self._sums: dict[int, str] = {}
 
     @abstractmethod
@@ -210,5 +210,5 @@ class FileStorage(ABC):
         parts = [part for file in files for part in self.parts(file)]
         home = path / ".cache" if path.is_dir() else path.parent / f".{path.name}.cache"
         names = [file.relative_to(path).as_posix() for file in files] if path.is_dir() else []
-        whole = json.dumps([READING, self._options, names, self.lengths.tolist()])
+        whole = json.dumps([self._options, names, self.lengths.tolist()])
         return filled(self, home, hashlib.sha256(whole.encode()).hexdigest(), parts, indices, tuple(modalities))

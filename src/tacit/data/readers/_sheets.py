@@ -106,7 +106,11 @@ def _record(file: Path, columns: Sequence[str] | None, labels: Sequence[str]) ->
         _known(file, name, record.names)
         if (alike := record.names.count(name)) > 1:
             raise Defect(
-                file, None, name, f"{alike} signals have that name. Rename them in the header, or leave out columns=..."
+                file,
+                None,
+                name,
+                f"{alike} signals have that name. Rename them in the header, or open the record without "
+                "columns=, which takes every signal.",
             )
     places = [record.names.index(name) for name in columns]
     return Sheet(tuple(columns), record.values[:, places], {}, rate=record.rate)

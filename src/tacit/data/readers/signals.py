@@ -46,7 +46,8 @@ class Signals:
             Parquet.
         labels: Columns that are labels, at each observation that of the latest sample; no part of the signal.
         gaps: ``refuse`` a missing sample or number with a DataError, or ``split`` the signal there: each unbroken
-            stretch is an episode, and a warning counts the rows that are left out and names files that are none.
+            stretch is an episode, and a warning counts the rows that are left out and names the files that gave no
+            episode.
     """
 
     rate: float | None = None
@@ -163,7 +164,7 @@ def _warn_of_the_rest(found: Found, rows: int, parts: Sequence[Part], kept: Sequ
     whole, left = (sum(stop - start for _, start, stop in some) for some in (parts, kept))
     if left == rows:
         return
-    why = [f"a number is missing in {rows - whole}"] if whole < rows else []
+    why = [f"{rows - whole} lack a finite number"] if whole < rows else []
     if left < whole:
         short = f"{len(parts) - len(kept)} of {len(parts)} stretches"
         why.append(f"{whole - left} lie in stretches shorter than one observation at fps={fps:g} ({short})")
@@ -171,7 +172,7 @@ def _warn_of_the_rest(found: Found, rows: int, parts: Sequence[Part], kept: Sequ
     lost = [str(file) for number, file in enumerate(found.files) if number not in used]
     named = ", ".join(lost[:NAMED]) + (", ..." if len(lost) > NAMED else "")
     warnings.warn(
-        f"left out {rows - left} of {rows} rows in {found.path}: {'; '.join(why)}. Episodes of the other rows: "
-        f"{len(kept)}." + (f" Files that gave none: {len(lost)} ({named})." if lost else ""),
+        f"left out {rows - left} of {rows} rows in {found.path}: {'; '.join(why)}. The other rows make "
+        f"{len(kept)} episodes." + (f" Files that gave no episode: {len(lost)} ({named})." if lost else ""),
         stacklevel=5,
     )

@@ -41,9 +41,9 @@ class Videos:
 
     A film that cannot be decoded is refused, and one that was cut short where its file says how long it is, as mp4,
     mkv and webm do; a warning names mkv and webm films that have all their bytes and yet end before they say. Damage
-    inside a frame shows only where the decoder reports it. Of a film of which nine frames in ten can be decoded, the
-    others are replaced by the frame before, or at the start by the first; a warning counts them at the first such film
-    that is read.
+    inside a frame shows only where the decoder reports it. Where it gives no picture for a frame and reports nothing,
+    up to one frame in ten, the frame before is shown instead, or at the start the first; a warning counts them at the
+    first such film that is read.
 
     Args:
         size: Height and width, or one number for both: each frame is cut to that shape around its centre, as large
@@ -90,8 +90,8 @@ class Videos:
             named = ", ".join(file for file, _ in early[:NAMED]) + (", ..." if len(early) > NAMED else "")
             warnings.warn(
                 f"{len(early)} of {len(films)} films in {path} end before their files say, by up to "
-                f"{max(seconds for _, seconds in early):.2f} s: frames are missing, or the last one is shown so long "
-                f"({named}).",
+                f"{max(seconds for _, seconds in early):.2f} s: frames are missing, or the last one is shown "
+                f"for that long ({named}).",
                 stacklevel=3,
             )
         fps = self.fps or self._rate(found, films)
@@ -183,8 +183,8 @@ class _Films(FileStorage):
         if replaced and not self._told:
             self._told = True
             warnings.warn(
-                f"{replaced} of {len(pixels)} observations in {file} show a frame beside theirs, for theirs cannot be "
-                "decoded. Other films may have such frames too.",
+                f"{replaced} of {len(pixels)} observations in {file} show the frame before or after theirs, because "
+                "theirs cannot be decoded. Other films may have such frames too.",
                 stacklevel=3,
             )
         return Episode(

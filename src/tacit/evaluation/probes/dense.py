@@ -26,8 +26,8 @@ class Dense(Probe):
     """The same read-out, a linear layer, on each token ``[N, n, D]``: maps of classes or of quantities.
 
     A target is ``[N, n]`` or ``[N, n, P]``, or a map ``[N, H, W]`` at least as fine as the grid, of which each token
-    takes its commonest class, the lowest among equals, or its mean. Tokens whose class is negative are left out. The
-    reading has a row for each token.
+    takes its commonest class, the lowest among equals, or its mean; pixels at the right and the lower edge that fill no
+    patch are left out. Tokens whose class is negative are left out. The reading has a row for each token.
 
     Args:
         reader: What is fitted to the tokens as rows; ``Constant()`` is the floor.
@@ -119,7 +119,12 @@ def per_token(
     if quantities and not (maps and target.shape[1] * width == target.shape[2] * height):
         return target
     if maps:
-        down, across = (round(extent * share) for extent, share in zip(target.shape[1:], covered, strict=True))
+        if target.shape[1:] == (height, width):
+            return target.reshape(len(target), -1)
+        down, across = (
+            max(round(extent * share), cells)
+            for extent, share, cells in zip(target.shape[1:], covered, (height, width), strict=True)
+        )
         return _cells(target[:, :down, :across], height, width)
     raise DataError(
         f"a dense target is [N, {count}], [N, {count}, P] or a map [N, H, W] of at least {height} x {width}; got "
