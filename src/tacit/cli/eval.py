@@ -38,8 +38,7 @@ def eval_(
     from tacit.cli._run import device as chosen
 
     record = Run.load(run)
-    place = chosen(device)
-    agent = agent_of(run, place)
+    agent = agent_of(run, chosen(device))
     world = tc.envs.make_goal(env)
     if warning := other_world(run, env):
         print(warning, file=sys.stderr)
@@ -47,7 +46,7 @@ def eval_(
         agent, world, episodes=episodes, seed=seed, film=6, on_result=show_success, progress=True
     )
     ranking = tc.evaluation.energy_rank_correlation(
-        tc.checkpoint.load_model(run / "agent", place, kind=tc.models.Dynamics),
+        agent.model,
         agent.cost,
         world,
         horizon=agent.horizon,
