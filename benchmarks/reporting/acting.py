@@ -189,6 +189,7 @@ def action_data(env: str, title: str) -> str:
     settings = found["settings"]["tasks"]
     spent = [one["seconds"] for one in found["encoders"].values()]
     said = {"drawn": "drawn by the environment", "reached": f"reached by a wandering {settings['within']} steps later"}
+    gl = "MUJOCO_GL=egl " if env == "reacher" else ""
     random = "; ".join(f"{rate(floor)} of those {said[kind]}" for kind, floor in found["floors"].items())
     header = (
         "method",
@@ -200,7 +201,7 @@ def action_data(env: str, title: str) -> str:
         "planning, s",
     )
     return (
-        f"## How many minutes of actions: {title}\n\n`OMP_NUM_THREADS=1 uv run benchmarks/action_data.py {env}`: an "
+        f"## How many minutes of actions: {title}\n\n`{gl}OMP_NUM_THREADS=1 uv run benchmarks/action_data.py {env}`: an "
         f"encoder of films (V-JEPA 2 with the dense loss of V-JEPA 2.1, 96 wide, 6 deep) from {found['films_minutes']:.0f} minutes without actions in "
         f"{sum(spent) / len(spent):.0f} s. The environment's own recipe learns its latents from pixels, on the "
         "labelled minutes alone (`end_to_end`), from all tokens of that encoder, frozen (`frozen`), or of the same encoder "
