@@ -18,6 +18,7 @@ from PIL import Image
 from tacit.data.findings import Defect
 from tacit.data.readers._files import ADVICE, NAMED, FileStorage, Found, find, listed, option, sound, unacted
 from tacit.data.readers._frames import check_frames, fitted, grey, wanted_size
+from tacit.data.readers._matroska import lacking_bytes, said_end
 from tacit.data.storage import Storage
 from tacit.errors import ConfigError
 from tacit.types import Episode, Modality, Spec
@@ -27,7 +28,6 @@ __all__ = ["Videos"]
 SUFFIXES = frozenset({".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".ts", ".ogv", ".wmv", ".flv"})
 ALIKE = 1e-3  # by which part the rates of films may differ
 LEAST = 0.9  # part of the frames that must decode; some codecs have a few that are never shown
-SEGMENT = 0x18538067  # the element of a Matroska file that holds all but a short header
 
 
 @dataclass(frozen=True)
@@ -203,7 +203,7 @@ def timed(file: Path) -> Timed:
         ValueError: if there is none, or the file is damaged or cut short.
     """
     with _opened(file) as (container, stream):
-        if "matroska" in container.format.name and (lacking := _lacking(file)):
+        if "matroska" in container.format.name and (lacking := lacking_bytes(file)):
             raise ValueError(f"expected {lacking} bytes more; the file ends before them, so it is cut short.")
         base = float(stream.time_base or 1 / 90_000)
         count, partial, stamps, last = 0, False, [], 0.0
@@ -224,40 +224,8 @@ def timed(file: Path) -> Timed:
         rate, even = float(stream.average_rate or stream.guessed_rate or 0), np.arange(len(times))
         if rate <= 0 or (abs(times - times[0] - even / rate) > base).any():  # not what it says, or it says nothing
             rate = (len(times) - 1) / (times[-1] - times[0]) if times[-1] > times[0] else 1.0
-        early = _said(container, stream) - max(last, times[-1] + 1 / rate)
+        early = said_end(container, stream) - max(last, times[-1] + 1 / rate)
         return Timed(times, rate, base, float(early) if early > 2 / rate else 0.0)
-
-
-def _said(container: av.container.InputContainer, stream: av.VideoStream) -> float:
-    """When the pictures of a Matroska or WebM file end, in seconds, as far as it says; else 0."""
-    if "matroska" not in container.format.name:
-        return 0.0
-    try:
-        hours, minutes, seconds = map(float, stream.metadata.get("DURATION", "").split(":"))
-        return 3600 * hours + 60 * minutes + seconds
-    except ValueError:  # only the end of all streams is said, and if not that, ffmpeg guesses one for the stream
-        alone = len(container.streams) == 1 and stream.duration is None
-        return (container.duration or 0) / av.time_base if alone else 0.0
-
-
-def _lacking(file: Path) -> int:
-    """How many bytes are missing at the end of a Matroska or WebM file, as far as it says how many there are."""
-    with file.open("rb") as data:
-        head, place = data.read(4096), 0
-    while place + 12 <= len(head):
-        name, place = _number(head, place)
-        size, begin = _number(head, place)
-        mark = 1 << 7 * (begin - place)  # the bit that ends those leading zeros is no part of a size
-        place = begin + size - mark
-        if name == SEGMENT:
-            return 0 if size == 2 * mark - 1 else max(0, place - file.stat().st_size)  # all ones: it does not say
-    return 0
-
-
-def _number(head: bytes, place: int) -> tuple[int, int]:
-    """A number of EBML and where it ends; its first byte says by leading zeros how many bytes it has."""
-    end = place + 9 - head[place].bit_length()
-    return int.from_bytes(head[place:end]), end
 
 
 def shown(
