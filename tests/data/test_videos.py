@@ -12,6 +12,7 @@ import pytest
 import tacit as tc
 from data.recordings import assert_same
 from tacit.data.readers import videos
+from tacit.data.readers._matroska import lacking_bytes
 from tacit.errors import ConfigError, DataError
 
 STEP = 8  # grey levels from one frame to the next
@@ -232,6 +233,13 @@ def test_matroska_films_are_whole_or_refused(tmp_path, name, kind):
         path.write_bytes(whole[:-lacking])
         with pytest.raises(DataError, match=rf"a.{kind}, .*expected {lacking} bytes more; .*so it is cut short"):
             tc.data.open(path, fps=25)
+
+
+def test_a_matroska_header_of_nonsense_says_nothing(tmp_path):
+    header = bytes.fromhex("1a45dfa3")
+    for rest in (b"\x80" + bytes(40), bytes(40), b"\x80\xa3" + bytes(40)):
+        (tmp_path / "a.mkv").write_bytes(header + rest)
+        assert lacking_bytes(tmp_path / "a.mkv") == 0
 
 
 def test_a_damaged_frame_is_refused_where_the_decoder_sees_it(tmp_path):

@@ -97,7 +97,7 @@ def _embedding(
         split = first.header.split or ev.Split(0.9, 0)
         name = other.header.source if other.header.source not in found else path.name
         found[name] = _apart(other.features.split(split.fraction, split.seed))
-    few = _few(found, target, probe, shots, seed, device) if shots else {}  # may want more than there is
+    few = _few(found, target, probe, shots, seed, device) if shots else {}  # first: it may refuse
     results = _read(found, target, probe, seed, device)
     entries = {name: {**_entry(readings), **few.get(name, {})} for name, readings in results.items()}
     record = ev.new_record(

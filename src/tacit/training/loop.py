@@ -13,19 +13,18 @@ import torch
 from torch import Tensor
 
 from tacit import checkpoint
-from tacit._config import to_json
 from tacit.data.clips import Clips
 from tacit.errors import ConfigError, TrainingError
 from tacit.models import Model
-from tacit.nn.collectives import all_mean, broadcast, everywhere, world_size
+from tacit.nn.collectives import all_mean, broadcast, everywhere
 from tacit.objectives import Losses, Objective, Outcome, Spread
 from tacit.training.config import TrainingConfig, configured
+from tacit.training.job import Job
 from tacit.training.log import Log, Record, read_log
 from tacit.training.monitor import FOLLOW, REGULARISE, SLOW, Monitor
 from tacit.training.optimizer import descend
 from tacit.training.processes import meet, rank, share
 from tacit.training.state import State, derived
-from tacit.training.transforms import ChecksClips
 from tacit.training.watch import Watch
 from tacit.types import Clip, Completion, Transform
 
@@ -93,13 +92,14 @@ def train(
     """
     started, to = time.perf_counter(), Path(to)
     config = configured(config or TrainingConfig(), options)
-    _check(model, objective, clips, transforms, steps, seed, config)
+    job = Job(model, objective, clips, tuple(transforms), steps, seed, config)
+    job.check()
     if config.threads is not None:
         torch.set_num_threads(config.threads)
     with _reproducible(model, derived(seed, 0)):
         objective.prepare(model.latent_size, model.action_size)
         objective.to(model.device)
-        state = State(model, objective, config, _identity(model, objective, clips, transforms, steps, seed, config))
+        state = State(model, objective, config, job.identity())
         place = to / "checkpoint"
         resumes = config.resume and checkpoint.exists(place)
         meet()
@@ -119,7 +119,7 @@ def train(
             broadcast(objective)
             _save(state, place)
         if state.step < steps:
-            _Loop(state, clips, tuple(transforms), watch, config, steps, seed, place).run(to)
+            _Loop(job, state, watch, place).run(to)
     model.eval()
     return TrainingReport(to, steps, time.perf_counter() - started, tuple(read_log(to)))
 
@@ -127,20 +127,10 @@ def train(
 class _Loop:
     """Steps from where the state stands to the last."""
 
-    def __init__(
-        self,
-        state: State,
-        clips: Clips,
-        transforms: tuple[Transform, ...],
-        watch: Watch | None,
-        config: TrainingConfig,
-        steps: int,
-        seed: int,
-        place: Path,
-    ) -> None:
-        self.state, self.clips, self.config, self.place = state, clips, config, place
-        self.transforms, self.watch = transforms, watch
-        self.steps, self.seed = steps, seed
+    def __init__(self, job: Job, state: State, watch: Watch | None, place: Path) -> None:
+        self.state, self.watch, self.place = state, watch, place
+        self.clips, self.transforms, self.config = job.clips, job.transforms, job.config
+        self.steps, self.seed = job.steps, job.seed
         asks = {term.spread for term, weight in state.objective.terms() if weight > 0}
         asked: Spread = "gaussian" if "gaussian" in asks else "unit" if "unit" in asks else ""
         advice = REGULARISE
@@ -148,7 +138,7 @@ class _Loop:
             advice = SLOW if state.model.target_encoder is None else FOLLOW
         learns = any(parameter.requires_grad for parameter in state.model.encoder.parameters())
         # What is frozen cannot collapse: its health is logged, and nothing is said of it.
-        self.monitor = Monitor(asked, max(100, round(config.warmup * steps)) if learns else steps, advice)
+        self.monitor = Monitor(asked, max(100, round(job.config.warmup * job.steps)) if learns else job.steps, advice)
 
     def run(self, to: Path) -> None:
         """Train to the end."""
@@ -266,62 +256,6 @@ class _Loop:
                             f"step {step}: the gradient of term {name!r} by {parameter} is not finite; {kept}."
                         )
         raise TrainingError(f"step {step}: the gradient of the whole objective is not finite; {kept}.")
-
-
-def _check(
-    model: Model,
-    objective: Objective,
-    clips: Clips,
-    transforms: Sequence[Transform],
-    steps: int,
-    seed: int,
-    config: TrainingConfig,
-) -> None:
-    if seed < 0:
-        raise ConfigError(f"a training needs seed >= 0; got {seed}.")
-    config.check(steps)
-    if not isinstance(clips, Clips):
-        raise ConfigError(f"train takes clips, episodes.clips(length); got {type(clips).__name__}.")
-    objective.check(model.gives)
-    ahead = objective.needs().get("steps", 0)
-    if clips.length <= ahead:
-        raise ConfigError(
-            f"the objective predicts {ahead} steps ahead, so clips need at least {ahead + 1} "
-            f"observations; they have {clips.length}. Use episodes.clips({ahead + 1}) or a lower steps=."
-        )
-    if clips.frameskip != model.frameskip:
-        raise ConfigError(
-            f"the model takes frameskip={model.frameskip}, the clips have frameskip={clips.frameskip}. "
-            "Make them alike: episodes.clips(length, frameskip=model.frameskip)."
-        )
-    if config.batch_size % world_size():
-        raise ConfigError(f"batch_size={config.batch_size} does not divide over {world_size()} processes.")
-    for transform in transforms:
-        if isinstance(transform, ChecksClips):
-            transform.check(clips)
-
-
-def _identity(
-    model: Model,
-    objective: Objective,
-    clips: Clips,
-    transforms: Sequence[Transform],
-    steps: int,
-    seed: int,
-    config: TrainingConfig,
-) -> dict[str, Any]:
-    """What has to be the same for a run to resume."""
-    return {
-        "model": to_json(model.config),
-        "objective": to_json(objective.describe()),
-        "length": clips.length,
-        "episodes": clips.episodes.hash(),
-        "steps": steps,
-        "seed": seed,
-        "processes": world_size(),
-        **config.result_options(),
-        **({"transforms": [repr(one) for one in transforms]} if transforms else {}),
-    }
 
 
 @contextmanager

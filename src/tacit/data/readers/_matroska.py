@@ -28,8 +28,10 @@ def lacking_bytes(file: Path) -> int:
     """How many bytes are missing at the end of a Matroska or WebM file, as far as it says how many there are."""
     with file.open("rb") as data:
         head, place = data.read(4096), 0
-    while place + 12 <= len(head):
+    while place + 12 <= len(head) and head[place]:  # a number that begins with 0 is none that is in use
         name, place = _number(head, place)
+        if not head[place]:
+            break
         size, begin = _number(head, place)
         mark = 1 << 7 * (begin - place)  # the bit that ends those leading zeros is no part of a size
         place = begin + size - mark

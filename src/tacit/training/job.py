@@ -1,0 +1,75 @@
+"""What a training is asked to do: all that decides what comes of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from tacit._config import to_json
+from tacit.data.clips import Clips
+from tacit.errors import ConfigError
+from tacit.models import Model
+from tacit.nn.collectives import world_size
+from tacit.objectives import Objective
+from tacit.training.config import TrainingConfig
+from tacit.training.transforms import ChecksClips
+from tacit.types import Transform
+
+__all__ = ["Job"]
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """What is trained, on what, for how long and how; see :func:`tacit.train`."""
+
+    model: Model
+    objective: Objective
+    clips: Clips
+    transforms: tuple[Transform, ...]
+    steps: int
+    seed: int
+    config: TrainingConfig
+
+    def check(self) -> None:
+        """Refuse parts that do not fit together.
+
+        Raises:
+            ConfigError: saying what to change.
+        """
+        model, clips = self.model, self.clips
+        if self.seed < 0:
+            raise ConfigError(f"a training needs seed >= 0; got {self.seed}.")
+        self.config.check(self.steps)
+        if not isinstance(clips, Clips):
+            raise ConfigError(f"train takes clips, episodes.clips(length); got {type(clips).__name__}.")
+        self.objective.check(model.gives)
+        ahead = self.objective.needs().get("steps", 0)
+        if clips.length <= ahead:
+            raise ConfigError(
+                f"the objective predicts {ahead} steps ahead, so clips need at least {ahead + 1} "
+                f"observations; they have {clips.length}. Use episodes.clips({ahead + 1}) or a lower steps=."
+            )
+        if clips.frameskip != model.frameskip:
+            raise ConfigError(
+                f"the model takes frameskip={model.frameskip}, the clips have frameskip={clips.frameskip}. "
+                "Make them alike: episodes.clips(length, frameskip=model.frameskip)."
+            )
+        if self.config.batch_size % world_size():
+            raise ConfigError(f"batch_size={self.config.batch_size} does not divide over {world_size()} processes.")
+        for transform in self.transforms:
+            if isinstance(transform, ChecksClips):
+                transform.check(clips)
+
+    def identity(self) -> dict[str, Any]:
+        """What has to be the same for a run to resume, once the objective is prepared."""
+        return {
+            "model": to_json(self.model.config),
+            "objective": to_json(self.objective.describe()),
+            "length": self.clips.length,
+            "episodes": self.clips.episodes.hash(),
+            "steps": self.steps,
+            "seed": self.seed,
+            "processes": world_size(),
+            **self.config.result_options(),
+            **({"transforms": [repr(one) for one in self.transforms]} if self.transforms else {}),
+        }
