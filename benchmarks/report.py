@@ -1,4 +1,4 @@
-"""Write RESULTS.md from the files in results/: `uv run benchmarks/report.py`.
+"""Write RESULTS.md, and the picture of it in docs/, from the files in results/: `uv run benchmarks/report.py`.
 
 Every figure there comes from a command named beside it.
 """
@@ -11,10 +11,11 @@ import images
 import mc_jepa
 import recipes
 import videos
-from reporting import acting, interoperation, seeing, speed
+from reporting import acting, interoperation, minutes, seeing, speed
 from reporting.text import load
 
 PAGE = Path(__file__).parent / "RESULTS.md"
+DOCS = PAGE.parents[1] / "docs"
 HEAD = """# Results
 
 Written by `uv run benchmarks/report.py` from the files in `benchmarks/results/`, which hold seeds, settings, versions
@@ -26,7 +27,7 @@ RANDOM = (
     "uv run benchmarks/two_rooms.py --recipe random_rooms --env two_rooms:layout=random --episodes 3000 --task-seed 2"
 )
 SEEDS = 3
-ACTING = [f"{method}/{minutes:g}" for method in action_data.METHODS for minutes in action_data.MINUTES]
+ACTING = [f"{method}/{some:g}" for method in action_data.METHODS for some in action_data.MINUTES]
 STUDIES = {
     "images": ("pictures", [*images.METHODS, "supervised", "from_few"]),
     "videos": ("films", [*videos.METHODS]),
@@ -74,8 +75,7 @@ def main() -> None:
         seeing.videos(),
         seeing.motion(),
         seeing.recipes(),
-        acting.action_data("two_rooms", "Two Rooms"),
-        acting.action_data("reacher", "Reacher"),
+        *(minutes.action_data(env) for env in minutes.WORLDS),
         speed.peers(),
         speed.planning(),
         speed.floors(),
@@ -84,6 +84,8 @@ def main() -> None:
         missing(),
     ]
     PAGE.write_text("\n".join(part for part in parts if part))
+    if (drawn := minutes.picture()) is not None:
+        (DOCS / minutes.PICTURE).write_bytes(drawn)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,8 @@
 """Agents: the demo, Two Rooms, Reacher and what each term of a loss is worth."""
 
 import statistics
-from typing import Any
 
-from reporting.text import Rows, load, mean, rate, table
+from reporting.text import Rows, load, rate, table
 
 
 def demo() -> str:
@@ -144,71 +143,4 @@ def reacher() -> str:
         "goal they do worse, for the probe errs by as much as the radius, which cancels where both sides are read alike. "
         "What is left are predictions that miss by little: at the nearest, 99 % of the tasks came within "
         f"{nearest:.3f} rad (median over seeds; the radius is 0.05).\n"
-    )
-
-
-def action_data(env: str, title: str) -> str:
-    """Planning by minutes of labelled actions."""
-    found = load(f"action_data_{env}")
-    if found is None:
-        return ""
-    runs: dict[tuple[str, float], list[dict[str, Any]]] = {}
-    for name, run in found["runs"].items():
-        method, minutes, _ = name.split("/")
-        runs.setdefault((method, float(minutes)), []).append(run)
-    kinds = tuple(found["floors"])
-    rows: Rows = []
-    for method, minutes in sorted(runs):
-        some = runs[method, minutes]
-        cells = []
-        for kind in kinds:
-            over = found["summary"][f"{method}/{minutes:g}/{kind}"]["mean"]
-            tasks = [run["tasks"][kind] for run in some]
-            cells += [
-                f"**{rate({**over, 'rate': over['mean']})}**",
-                ", ".join(f"{100 * part['success']['rate']:.1f}" for part in tasks),
-                ", ".join(f"{100 * part['amortised']['rate']:.1f}" for part in tasks),
-            ]
-        rows.append(
-            (
-                method,
-                f"{minutes:g}",
-                *cells,
-                *(f"{sum(run['slope'][where] for run in some) / len(some):.2f}" for where in ("near", "far")),
-                *(f"{sum(run['seconds'][part] for run in some) / len(some):.0f}" for part in ("training", "planning")),
-            )
-        )
-    eyes: Rows = [
-        (
-            f"{name}, seed {seed}",
-            *(mean(value[kind], 3) if kind in value else "" for kind in ("linear", "flat", "attentive")),
-        )
-        for seed, one in found["encoders"].items()
-        for name, value in one["r2"].items()
-    ]
-    settings = found["settings"]["tasks"]
-    spent = [one["seconds"] for one in found["encoders"].values()]
-    said = {"drawn": "drawn by the environment", "reached": f"reached by a wandering {settings['within']} steps later"}
-    gl = "MUJOCO_GL=egl " if env == "reacher" else ""
-    random = "; ".join(f"{rate(floor)} of those {said[kind]}" for kind, floor in found["floors"].items())
-    header = (
-        "method",
-        "labelled minutes",
-        *(name for kind in kinds for name in (f"goals {said[kind]}: solved", "each seed, %", "policy alone, %")),
-        "slope, near",
-        "far",
-        "training, s",
-        "planning, s",
-    )
-    return (
-        f"## How many minutes of actions: {title}\n\n`{gl}OMP_NUM_THREADS=1 uv run benchmarks/action_data.py {env}`: an "
-        f"encoder of films (V-JEPA 2 with the dense loss of V-JEPA 2.1, 96 wide, 6 deep) from {found['films_minutes']:.0f} minutes without actions in "
-        f"{sum(spent) / len(spent):.0f} s. The environment's own recipe learns its latents from pixels, on the "
-        "labelled minutes alone (`end_to_end`), from all tokens of that encoder, frozen (`frozen`), or of the same encoder "
-        "untrained (`frozen_untrained`); V-JEPA 2-AC predicts and plans in the frozen tokens themselves (`tokens`), one "
-        f"block ahead. {settings['count']} held-out tasks of each kind (task seed {settings['seed']}), the same for every "
-        f"run; intervals resample seeds and tasks. Random actions solve {random}.\n\n"
-        f"{table(header, rows)}\n\nSlope: rank correlation between the energy that an agent minimises and the distance of "
-        "two frames, in the nearest quarter of the pairs and in the others. Training is that of the world model. How well "
-        f"single frames of held-out films show the state, R²:\n\n{table(('encoder', 'linear, mean token', 'linear, all tokens', 'attentive'), eyes)}\n"
     )

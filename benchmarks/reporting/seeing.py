@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from reporting.text import Rows, load, mean, rate, table
 from tacit.evaluation import Curve, cost_ratio
 
@@ -27,6 +29,15 @@ FILMS = {
 ENCODERS = ("trained", "untrained", "raw")
 MOTIONS = (("scene", "all"), ("object", "moving"))
 VIDEO_TARGETS = ("smaller", "larger", "position", "velocity", "middle", "drift")
+SUMMARY = {
+    "smaller digit": ("probes", "linear", "smaller"),
+    "larger digit": ("probes", "linear", "larger"),
+    "positions, R²": ("probes", "flat", "position"),
+    "velocities, R²": ("probes", "flat", "velocity"),
+    "a digit vanishes: surprises more": ("surprise", "vanish", "0 after", "paired"),
+    "a digit jumps: surprises more": ("surprise", "teleport", "0 after", "paired"),
+}
+"""What is told of films first: a name to show, and where the figure lies in a run."""
 SEEDS = 3
 
 
@@ -149,16 +160,44 @@ def videos() -> str:
         for name, one in encoders.items()
         for event, measures in one["surprise"].items()
     ]
+    over: Rows = [
+        (f"{name}, {len(some)} seed(s)", *(_over_seeds(some, *where) for where in SUMMARY.values()))
+        for name, some in _methods(found)
+    ]
     header = ("encoder; probe", "smaller digit, share right", "larger digit", "positions, R²", "velocities, R²")
     return (
         "## Films: latents against pixels, Moving MNIST\n\n`OMP_NUM_THREADS=1 uv run benchmarks/videos.py DATA --budget "
         f"{found['settings']['budget']:.0e}`: the same encoder, films and operations for each method, all with rotary positions: "
         f"{'; '.join(FILMS[name] for name in FILMS if any(run.startswith(f'{name}/') for run in found['runs']))}. Probes of held-out films of held-out digits, on the mean token (`linear`), all "
-        "tokens end to end (`flat`) and attentive, with bootstrap intervals over films:\n\n"
+        "tokens end to end (`flat`) and attentive, with bootstrap intervals over films. Means over seeds first, with the "
+        "lowest and the highest; a digit's by the mean token, the others by all tokens, surprise in the window that ends at "
+        f"the event:\n\n{table(('encoder', *SUMMARY), over)}\n\nEach run:\n\n"
         f"{table((*header, 'mean of the positions', 'mean of the velocities'), read)}\n\nSurprise: share of pairs in which "
         "the impossible film surprises more, and AUROC; of a film's largest window, and of the windows that end at the "
         f"event and one frame later:\n\n{table(('model', 'event', 'largest', 'at it', 'one later'), surprised)}\n"
     )
+
+
+def _methods(found: dict[str, Any]) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """The floors, and the runs of each method over its seeds."""
+    yield "raw pixels, or pixels that stay", [found["floors"]["0"]["raw"]]
+    yield "untrained", [some["untrained"] for _, some in sorted(found["floors"].items())]
+    for method in FILMS:
+        runs = [run for name, run in sorted(found["runs"].items()) if name.split("/")[0] == method]
+        if runs:
+            yield method, runs
+
+
+def _over_seeds(runs: list[dict[str, Any]], *where: str) -> str:
+    """The mean of a figure over runs, with the lowest and the highest where there are several."""
+    values = []
+    for run in runs:
+        one: Any = run
+        for key in where:
+            # the raw floor is all tokens as it stands
+            one = one.get(key, one.get("linear")) if key == "flat" else one[key]
+        values.append(one["rate" if "paired" in where else "mean"])
+    return f"{np.mean(values):.3f}" + (f" ({min(values):.3f} to {max(values):.3f})" if len(values) > 1 else "")
 
 
 def motion() -> str:
