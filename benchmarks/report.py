@@ -1,4 +1,4 @@
-"""Write RESULTS.md, and the picture of it in docs/, from the files in results/: `uv run benchmarks/report.py`.
+"""Write RESULTS.md, and its pictures in docs/, from the files in results/: `uv run benchmarks/report.py`.
 
 Every figure there comes from a command named beside it.
 """
@@ -84,8 +84,9 @@ def main() -> None:
         missing(),
     ]
     PAGE.write_text("\n".join(part for part in parts if part))
-    if (drawn := minutes.picture()) is not None:
-        (DOCS / minutes.PICTURE).write_bytes(drawn)
+    for name, drawn in {minutes.PICTURE: minutes.picture(), seeing.PICTURE: seeing.images_picture()}.items():
+        if drawn is not None:
+            (DOCS / name).write_bytes(drawn)
 
 
 if __name__ == "__main__":

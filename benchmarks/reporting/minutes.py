@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from reporting.drawing import Panel, scores
 from reporting.text import Rows, load, mean, rate, table
 from tacit.evaluation import Curve, cost_ratio, crossed_bootstrap
-from tacit.evaluation._drawing import COLORS, canvas, svg
 
 WORLDS = {"two_rooms": "Two Rooms", "reacher": "Reacher"}
 METHODS = {
@@ -61,34 +61,20 @@ def action_data(env: str) -> str:
 
 
 def picture() -> bytes | None:
-    """Tasks solved over labelled minutes, a panel for each kind of task."""
+    """Tasks solved over labelled minutes, a panel for each kind of task; None where nothing was measured."""
     panels = []
     for env, world in WORLDS.items():
         found = load(f"action_data_{env}")
         for kind in found["floors"] if found else ():
-            what = (
-                f"{world}, goals {'in the other room' if env == 'two_rooms' and kind == 'drawn' else '25 steps away'}"
-            )
-            panels.append((what, found["summary"], _by_minutes(found), kind))
+            away = "in the other room" if env == "two_rooms" and kind == "drawn" else "25 steps away"
+            lines = {}
+            for method, label in METHODS.items():
+                minutes = sorted(some for name, some in _by_minutes(found) if name == method)
+                lines[label] = minutes, [found["summary"][f"{method}/{some:g}/{kind}"]["mean"] for some in minutes]
+            panels.append(Panel(f"{world}, goals {away}", lines))
     if not panels:
         return None
-    with canvas(3.3 * len(panels), 3.2, 1, len(panels)) as (figure, axes):
-        for axis, (title, summary, runs, kind) in zip(axes, panels, strict=True):
-            for color, (method, label) in zip(COLORS, METHODS.items(), strict=False):
-                minutes = sorted(some for name, some in runs if name == method)
-                over = [summary[f"{method}/{some:g}/{kind}"]["mean"] for some in minutes]
-                middle, low, high = (100 * np.array([one[end] for one in over]) for end in ("mean", "low", "high"))
-                axis.plot(minutes, middle, "o-", color=color, markersize=3.5, linewidth=1.4, label=label)
-                axis.fill_between(minutes, low, high, color=color, alpha=0.13, linewidth=0)
-            ticks = sorted({some for _, some in runs})
-            axis.set_xscale("log")
-            axis.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
-            axis.minorticks_off()
-            axis.set(title=title, xlabel="minutes with actions", ylim=(0, 102))
-            axis.grid(axis="y")
-        axes[0].set_ylabel("held-out tasks solved, %")
-        figure.legend(*axes[0].get_legend_handles_labels(), ncols=len(METHODS), loc="outside lower center", fontsize=8)
-        return svg(figure)
+    return scores(panels, "minutes with actions", "held-out tasks solved, %", "{:g}".format, (0, 102))
 
 
 def _by_minutes(found: dict[str, Any]) -> Runs:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from reporting.drawing import Panel, scores
 from reporting.text import Rows, load, mean, rate, table
 from tacit.evaluation import Curve, cost_ratio
 
@@ -18,6 +19,14 @@ READINGS = {
     "mean_few_labels": ("12 labels a class, mean token or class token", "mean", (0.5, 0.55, 0.6, 0.65, 0.7)),
 }
 """What is read of an encoder: a name to show, the key of the figure, and accuracies to compare costs at."""
+LEGEND = {
+    "ijepa": "I-JEPA",
+    "mae": "masked autoencoder",
+    "lejepa": "LeJEPA",
+    "mae_blocks": "masked autoencoder at I-JEPA's masks",
+    "supervised": "supervised",
+}
+PICTURE = "images_operations.svg"
 FILMS = {
     "vjepa": "`vjepa`, V-JEPA with its published loss",
     "vjepa_dense": "`vjepa_dense`, V-JEPA with the dense loss of V-JEPA 2.1",
@@ -71,12 +80,33 @@ def images() -> str:
         "budget of floating-point operations, read frozen on the 10,000 test pictures: all tokens end to end, as raw pixels "
         "are, and their mean, or for LeJEPA the class token, which is what it trains. `from_few` is an encoder and a head on its "
         "mean token trained from nothing on 12 labels a class. The last point of each run:\n\n"
-        f"{table(header, rows)}\n\nOn the way, means over seeds:\n\n{_on_the_way(found)}\n\n"
+        f"{table(header, rows)}\n\nOn the way, means over seeds:\n\n{_on_the_way(found)}\n\n![Accuracy over operations](../docs/{PICTURE})\n\n"
         "How many times the operations of the first the second needs for an accuracy, between means over seeds with "
         "bootstrap intervals over seeds (V-JEPA claims 1.5 to 6 against pixels). Points on the way are of one long cosine, "
         "not of runs of their own:\n\n"
         f"{_ratios(found)}\n"
     )
+
+
+def images_picture() -> bytes | None:
+    """Accuracy over operations on Fashion-MNIST, a panel for each way to read; None where nothing was measured."""
+    found = load("images")
+    if found is None:
+        return None
+    panels = []
+    for kind in ("linear", "mean_linear", "mean_few_labels"):
+        title, key, _ = READINGS[kind]
+        curves = _curves(found, kind)
+        lines = {LEGEND[name]: (curves[name].cost, _bands(curves[name])) for name in LEGEND if name in curves}
+        floor = _reading(found["floors"]["0"]["raw"], kind).get(key)
+        panels.append(Panel(title.replace(" or class token", ""), lines, floor))
+    return scores(panels, "floating-point operations", "test pictures right, %", "{:.1e}".format)
+
+
+def _bands(curve: Curve) -> list[dict[str, float]]:
+    """Mean, lowest and highest over the seeds."""
+    every = np.array(curve.scores)
+    return [{"mean": some.mean(), "low": some.min(), "high": some.max()} for some in every.T]
 
 
 def _accuracies(point: dict[str, Any]) -> tuple[str, ...]:

@@ -1,0 +1,64 @@
+"""Scores over what they cost, as pictures."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from tacit.evaluation._drawing import COLORS, canvas, svg
+
+Points = Sequence[Mapping[str, float]]
+
+
+@dataclass(frozen=True)
+class Panel:
+    """What is scored under one title.
+
+    Attributes:
+        title: What the scores are of.
+        lines: Costs, and for each the score with ``mean``, ``low`` and ``high``, by what stands in the legend.
+        level: A floor that costs nothing; None for none.
+    """
+
+    title: str
+    lines: Mapping[str, tuple[Sequence[float], Points]]
+    level: float | None = None
+
+
+def scores(
+    panels: Sequence[Panel],
+    cost: str,
+    score: str,
+    tick: Callable[[float], str],
+    ends: tuple[float, float] | None = None,
+) -> bytes:
+    """Panels side by side as SVG: scores in percent over costs on a logarithmic axis, and bands from low to high.
+
+    The costs of the first line are marked on the axis.
+
+    Args:
+        panels: At least one; the lines of the first are those of the others.
+        cost: What the axis of costs says.
+        score: What the other axis says.
+        tick: How a cost is written.
+        ends: Of the axis of scores, in percent; where not given, what each panel needs.
+    """
+    with canvas(max(3.3 * len(panels), 6.6), 3.2, 1, len(panels)) as (figure, axes):
+        for axis, panel in zip(axes, panels, strict=True):
+            for color, (name, (costs, points)) in zip(COLORS, panel.lines.items(), strict=False):
+                middle, low, high = (100 * np.array([one[end] for one in points]) for end in ("mean", "low", "high"))
+                axis.plot(costs, middle, "o-", color=color, markersize=3.5, linewidth=1.4, label=name)
+                axis.fill_between(costs, low, high, color=color, alpha=0.13, linewidth=0)
+            if panel.level is not None:
+                axis.axhline(100 * panel.level, color="#8a93a3", linewidth=1, linestyle=":")
+            ticks, _ = next(iter(panel.lines.values()))
+            axis.set_xscale("log")
+            axis.set_xticks(ticks, [tick(one) for one in ticks])
+            axis.minorticks_off()
+            axis.set(title=panel.title, xlabel=cost)
+            axis.set_ylim(ends)
+            axis.grid(axis="y")
+        axes[0].set_ylabel(score)
+        handles = axes[0].get_legend_handles_labels()
+        figure.legend(*handles, ncols=len(handles[0]), loc="outside lower center", fontsize=8)
+        return svg(figure)
