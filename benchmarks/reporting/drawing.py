@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tacit.evaluation._drawing import COLORS, canvas, svg
+from tacit.evaluation._drawing import COLORS, GREY, canvas, svg
 
 Points = Sequence[Mapping[str, float]]
 
@@ -50,7 +50,7 @@ def scores(
                 axis.plot(costs, middle, "o-", color=color, markersize=3.5, linewidth=1.4, label=name)
                 axis.fill_between(costs, low, high, color=color, alpha=0.13, linewidth=0)
             if panel.level is not None:
-                axis.axhline(100 * panel.level, color="#8a93a3", linewidth=1, linestyle=":")
+                axis.axhline(100 * panel.level, color=GREY, linewidth=1, linestyle=":")
             ticks, _ = next(iter(panel.lines.values()))
             axis.set_xscale("log")
             axis.set_xticks(ticks, [tick(one) for one in ticks])

@@ -20,7 +20,8 @@ METHODS = {
 GAINS = (("frozen", "end_to_end"), ("frozen", "frozen_untrained"), ("tokens", "end_to_end"))
 TARGETS = (0.25, 0.5, 0.75)
 PICTURE = "action_minutes.svg"
-Runs = dict[tuple[str, float], list[dict[str, Any]]]
+Runs = dict[tuple[str, float], dict[str, dict[str, Any]]]
+"""By method and minutes, then by seed."""
 
 
 def action_data(env: str) -> str:
@@ -54,8 +55,8 @@ def action_data(env: str) -> str:
         f"{random}.\n\n{table(header, _solved(found, runs, kinds))}\n\nWhat the first solves beyond the second, in points, of "
         f"the same tasks:\n\n{_gains(runs, kinds, said)}\n\nHow many times as many labelled minutes a training from pixels "
         "needs as one with eyes from films, to solve as many tasks; means over seeds, bootstrap intervals over seeds:\n\n"
-        f"{_ratios(runs, kinds, said)}\n\n![Tasks solved over labelled minutes](../docs/{PICTURE})\n\nSlope: rank correlation between the energy that an agent minimises and the distance "
-        "of two frames, in the nearest quarter of the pairs and in the others. Training is that of the world model. How well "
+        f"{_ratios(runs, kinds, said)}\n\n![Tasks solved over labelled minutes](../docs/{PICTURE})\n\nSlope: rank correlation "
+        "between the energy that an agent minimises and the distance of two frames, in the nearest quarter of the pairs and in the others. Training is that of the world model. How well "
         f"single frames of held-out films show the state, R²:\n\n{_eyes(found)}\n"
     )
 
@@ -78,18 +79,17 @@ def picture() -> bytes | None:
 
 
 def _by_minutes(found: dict[str, Any]) -> Runs:
-    """The runs of every seed, in order, by method and minutes."""
     runs: Runs = {}
     for name, run in sorted(found["runs"].items()):
-        method, minutes, _ = name.split("/")
-        runs.setdefault((method, float(minutes)), []).append(run)
+        method, minutes, seed = name.split("/")
+        runs.setdefault((method, float(minutes)), {})[seed] = run
     return runs
 
 
 def _solved(found: dict[str, Any], runs: Runs, kinds: tuple[str, ...]) -> Rows:
     rows: Rows = []
     for method, minutes in sorted(runs):
-        some = runs[method, minutes]
+        some = [*runs[method, minutes].values()]
         cells = []
         for kind in kinds:
             over = found["summary"][f"{method}/{minutes:g}/{kind}"]["mean"]
@@ -119,38 +119,41 @@ def _gains(runs: Runs, kinds: tuple[str, ...], said: dict[str, str]) -> str:
         for pair in GAINS:
             cells = []
             for some in minutes:
-                first, second = (_marks(runs.get((method, some), []), kind) for method in pair)
-                apart = [one - other for one, other in zip(first, second, strict=False)]
+                first, second = (runs.get((method, some), {}) for method in pair)
+                apart = [_marks(first[seed], kind) - _marks(second[seed], kind) for seed in first if seed in second]
                 over = crossed_bootstrap(np.stack(apart)) if apart else None
                 cells.append(f"{100 * over.mean:+.1f} [{100 * over.low:+.1f}, {100 * over.high:+.1f}]" if over else "")
             rows.append((f"goals {said[kind]}", f"`{pair[0]}` beyond `{pair[1]}`", *cells))
     return table(("", "", *(f"{some:g} min" for some in minutes)), rows)
 
 
-def _marks(runs: list[dict[str, Any]], kind: str) -> list[npt.NDArray[np.float64]]:
-    """Which tasks each run solved, ``[tasks]`` of 0 and 1."""
-    return [np.array([float(mark) for mark in run["tasks"][kind]["solved"]]) for run in runs]
+def _marks(run: dict[str, Any], kind: str) -> npt.NDArray[np.float64]:
+    """Which tasks a run solved, ``[tasks]`` of 0 and 1."""
+    return np.array([float(mark) for mark in run["tasks"][kind]["solved"]])
 
 
 def _ratios(runs: Runs, kinds: tuple[str, ...], said: dict[str, str]) -> str:
     minutes = sorted({some for _, some in runs})
     rows: Rows = []
     for kind in kinds:
-        first, second = (_curve(runs, method, kind, minutes) for method in ("frozen", "end_to_end"))
-        cells = (
-            "before the first point"
-            if any(curve.mean()[0] >= target for curve in (first, second))
-            else str(cost_ratio(first, second, target))
-            for target in TARGETS
-        )
-        rows.append((f"goals {said[kind]}", *cells))
+        solved = [_over_minutes(runs, method, kind, minutes) for method in ("frozen", "end_to_end")]
+        if all(solved):
+            first, second = (Curve(minutes, one) for one in solved)
+            cells = (
+                "before the first point"
+                if any(curve.mean()[0] >= target for curve in (first, second))
+                else str(cost_ratio(first, second, target))
+                for target in TARGETS
+            )
+            rows.append((f"goals {said[kind]}", *cells))
     return table(("", *(f"{100 * target:g} %" for target in TARGETS)), rows)
 
 
-def _curve(runs: Runs, method: str, kind: str, minutes: list[float]) -> Curve:
-    """The share of tasks solved over minutes, of the seeds that have all of them."""
-    seeds = zip(*(runs[method, some] for some in minutes), strict=False)
-    return Curve(minutes, [[run["tasks"][kind]["success"]["rate"] for run in seed] for seed in seeds])
+def _over_minutes(runs: Runs, method: str, kind: str, minutes: list[float]) -> list[list[float]]:
+    """The share of tasks solved, ``[seeds, minutes]``, of the seeds that were measured with all minutes."""
+    over = [runs.get((method, some), {}) for some in minutes]
+    seeds = [seed for seed in over[0] if all(seed in one for one in over)]
+    return [[one[seed]["tasks"][kind]["success"]["rate"] for one in over] for seed in seeds]
 
 
 def _eyes(found: dict[str, Any]) -> str:
