@@ -1,10 +1,11 @@
 """Methods that no other study trains, on real data: `OMP_NUM_THREADS=1 uv run benchmarks/recipes.py DATA`.
 
-DATA is a folder in which benchmarks/real_data.py made `moving_mnist` and `heart`; images.py and videos.py train the
-other methods, in the same way. Each recipe is trained by `tacit train` on the part `train` with three seeds. A linear
-probe of the frozen encoder, fitted on that part, reads labels of the part `test`: of the mean token, or where it says
-`flat` of all tokens end to end. Beside it the untrained encoder of the same seed and the raw values (frames of films
-averaged to 16 x 16). Intervals are bootstrapped over held-out episodes.
+DATA is a folder in which benchmarks/real_data.py made `moving_mnist`, `heart` and `vtest`; images.py and videos.py
+train the other methods, in the same way. Each recipe is trained by `tacit train` on the part `train` with three seeds.
+A linear probe of the frozen encoder, fitted on that part, reads labels of the part `test`: of the mean token, where it
+says `flat` of all tokens end to end, and where it is `Dense` of each token what is in its place. Beside it the
+untrained encoder of the same seed and the raw values (frames of films averaged to 16 x 16, or to 4 x 4 of each place).
+Intervals are bootstrapped over held-out episodes. The film of a street is trained on as videos.py trains on its films.
 
 Writes benchmarks/results/recipes.json after every run, goes on where it stopped, and resumes a training.
 """
@@ -23,12 +24,14 @@ import torch
 import tacit as tc
 from record import Record
 from tacit.evaluation import Features, Raw, extraction
-from tacit.evaluation.probes import Linear
+from tacit.evaluation.probes import Dense, Linear
 from trained import command
+from videos import METHODS
 
 RESULTS = Path(__file__).parent / "results" / "recipes.json"
 PROBED = 10_000
 Target = Callable[[Features], Any]
+Parts = tuple[Features, Features]
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ class Job:
         targets: What is read, by name.
         steps: Updates.
         options: In place of the recipe's.
-        flat: Read all tokens end to end, not their mean.
+        probe: What reads: the mean of the tokens, all of them end to end, or each.
     """
 
     recipe: str
@@ -49,7 +52,7 @@ class Job:
     targets: dict[str, Target]
     steps: int
     options: dict[str, Any] = field(default_factory=dict)
-    flat: bool = False
+    probe: Linear | Dense = field(default_factory=Linear)
 
 
 FRAME: dict[str, Target] = {
@@ -60,6 +63,7 @@ HEART: dict[str, Target] = {
     "heart rate": lambda found: found.target("heart_rate"),
     "place in the beat": lambda found: found.target("cycle"),
 }
+STREET: dict[str, Target] = {"people, each place": lambda found: found.target("people")}
 STEADY = {"training.ema": [0.998, 0.998]}  # see images.py
 JOBS = {
     "mc_jepa": Job("mc_jepa", "moving_mnist", FRAME, 1000, {"training.batch_size": 32}),
@@ -69,7 +73,10 @@ JOBS = {
         HEART,
         2000,
         {**STEADY, "masking": {"name": "spans"}, "model.frameskip": 40, "model.patch": 10},
-        flat=True,
+        Linear(pool="flat"),
+    ),
+    "vjepa2, street": Job(
+        "vjepa2", "vtest", STREET, 1000, {**METHODS["vjepa2_dense"][1], "training.batch_size": 8}, Dense()
     ),
 }
 
@@ -81,13 +88,34 @@ def words_of(job: Job, seed: int, data: Path, work: Path) -> list[str]:
     return command(job.recipe, options, data / job.data / "train", place, job.steps, seed)
 
 
-def read(job: Job, parts: tuple[Features, Features]) -> dict[str, Any]:
-    """What a linear probe tells of each target."""
+def read(job: Job, parts: Parts) -> dict[str, Any]:
+    """What the probe tells of each target."""
     found = {}
     for name, target in job.targets.items():
         fit, test = (replace(part, targets={name: target(part)}) for part in parts)
-        found[name] = tc.evaluation.plain(Linear(pool="flat" if job.flat else "mean")(fit, test, name).estimate)
+        found[name] = tc.evaluation.plain(job.probe(fit, test, name).estimate)
     return found
+
+
+def seen(job: Job, model: Any, train: tc.data.Episodes, test: tc.data.Episodes, seed: int) -> dict[str, Parts]:
+    """What the encoder and its floors make of the windows of both parts."""
+    if isinstance(job.probe, Dense):
+        found = tc.evaluation.sources(model, fit_on=train, test_on=test, tokens=True, frames=None, seed=seed)
+        return {"trained": found.pop("model"), **found}
+    encoders: dict[str, Any] = {
+        "trained": model,
+        "untrained": tc.evaluation.untrained(model, seed),
+        "raw": Raw(model.config, model.statistics),
+    }
+    parts, length = {}, extraction.windows(model, train).length
+    for name, one in encoders.items():
+        tokens = job.probe.pool == "flat" and name != "raw"
+        fit, held_out = (
+            tc.evaluation.features(one, part, tokens=tokens, frames=count, length=length, seed=0)
+            for part, count in ((train, PROBED), (test, PROBED // 2))
+        )
+        parts[name] = fit, held_out.without(fit)
+    return parts
 
 
 def measure(job: Job, seed: int, data: Path, work: Path) -> dict[str, Any]:
@@ -97,18 +125,7 @@ def measure(job: Job, seed: int, data: Path, work: Path) -> dict[str, Any]:
     seconds = time.monotonic() - begin
     model = tc.checkpoint.load_model(Path(words[-1]), kind=tc.models.Model)
     train, test = (tc.data.open(data / job.data / part) for part in ("train", "test"))
-    floors: dict[str, Any] = {
-        "trained": model,
-        "untrained": tc.evaluation.untrained(model, seed),
-        "raw": Raw(model.config, model.statistics),
-    }
-    scores, length = {}, extraction.windows(model, train).length
-    for name, one in floors.items():
-        fit, held_out = (
-            tc.evaluation.features(one, part, tokens=job.flat and name != "raw", frames=count, length=length, seed=0)
-            for part, count in ((train, PROBED), (test, PROBED // 2))
-        )
-        scores[name] = read(job, (fit, held_out.without(fit)))
+    scores = {name: read(job, parts) for name, parts in seen(job, model, train, test, seed).items()}
     shown = [word.replace(str(data), "DATA").replace(str(work), "runs") for word in words]
     return {"command": shlex.join(shown), "scores": scores, "seconds": round(seconds)}
 
