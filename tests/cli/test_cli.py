@@ -14,6 +14,7 @@ import tacit as tc
 from tacit.cli import commands, main, verbs
 from tacit.cli._run import Run, device, options, other_world
 from tacit.errors import CheckpointError, ConfigError
+from tacit.training.processes import sole
 
 
 def run(*words: str) -> int:
@@ -160,6 +161,23 @@ def test_a_refused_training_keeps_no_place(
     assert "holds another run: its seed is 0, not 1." in capsys.readouterr().err
     assert run(*words, "--set", "model.latent=7") == 1
     assert "its model.latent is 16, not 7" in capsys.readouterr().err
+
+
+@pytest.mark.filterwarnings("ignore::tacit.training.CollapseWarning")
+def test_a_run_that_trains_is_left_alone(rooms: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("train", str(rooms), "--to", str(tmp_path), *LIGHT)
+    assert run(*words) == 0
+    place = tmp_path / "checkpoint"
+    saved = tc.checkpoint.load(place).parts["training"]
+    tc.checkpoint.save(  # a run that has not made its first update could be replaced
+        place,
+        tc.checkpoint.load_model(place),
+        {"training": tc.checkpoint.Part({**saved.config, "step": 0}, saved.tensors)},
+    )
+    with sole(tmp_path):
+        assert run(*words, "--seed", "1") == 1
+    assert "another process is training in" in capsys.readouterr().err
+    assert place.exists() and Run.load(tmp_path).seed == 0
 
 
 @pytest.mark.filterwarnings("ignore::tacit.training.CollapseWarning")

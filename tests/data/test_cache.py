@@ -13,6 +13,7 @@ import pytest
 import tacit as tc
 from data.recordings import SPEC, recordings
 from tacit.data import cache
+from tacit.data.files import locked
 
 
 @pytest.fixture
@@ -79,7 +80,7 @@ def open_clips(dataset: Path) -> None:
 
 def test_another_process_waits(dataset: Path) -> None:
     other = get_context("spawn").Process(target=open_clips, args=(dataset,))
-    with cache._locked(dataset / ".cache"):
+    with locked(dataset / ".cache" / "lock"):
         other.start()
         while other.is_alive() and not (dataset.parent / "ready").exists():
             time.sleep(0.01)

@@ -18,6 +18,7 @@ from tacit.checkpoint import Part
 from tacit.errors import CheckpointError, ConfigError, TrainingError
 from tacit.objectives import Prediction, SIGReg, Term
 from tacit.training import ResumeWarning, TrainingConfig, Watch, read_log
+from tacit.training.processes import sole
 from tacit.types import Clip, Completion, Forecast
 from training import masked, small
 
@@ -86,6 +87,14 @@ def test_another_run_in_the_same_place_is_refused(whole: tuple) -> None:
     ):
         with pytest.raises(CheckpointError, match=rf"of a run with {key}=.*resume=False"):
             small.run(whole[2], **options)
+
+
+def test_a_place_in_which_another_process_trains_is_refused(tmp_path: Path) -> None:
+    with sole(tmp_path / "run"), pytest.raises(CheckpointError, match="another process is training in"):
+        small.run(tmp_path / "run", steps=2)
+    assert not checkpoint.exists(tmp_path / "run" / "checkpoint")
+    for _ in range(2):  # it is free again once a training has ended
+        small.run(tmp_path / "run", steps=2)
 
 
 def test_other_threads_are_warned_about(tmp_path: Path) -> None:

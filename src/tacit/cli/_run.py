@@ -50,21 +50,24 @@ class Run:
         hash: where it lies may have changed since.
 
         Raises:
-            CheckpointError: if the directory holds another run or something else, which is left as it is.
+            CheckpointError: if the directory holds another run or something else, which is left as it is, or another
+                process is training in it.
         """
         from tacit.data.files import write_atomically
+        from tacit.training.processes import LOCK, sole
 
         places = [to / name for name in ("checkpoint", ".checkpoint.old") if (to / name).exists()]
         noted = (to / "run.json").exists()
-        if to.exists() and not (places or noted) and (not to.is_dir() or any(to.iterdir())):
+        if to.exists() and not (places or noted) and (not to.is_dir() or {item.name for item in to.iterdir()} - {LOCK}):
             raise CheckpointError(f"{to} is no run, and it is not empty. Choose another place for this one.")
-        if places and noted and (found := _difference(self, replace(Run.load(to), data=self.data))):
-            if _updates(to) > 0:
-                raise CheckpointError(f"{to} holds another run: {found}. Choose another place, or remove that run.")
-            for place in places:
-                shutil.rmtree(place)
-        to.mkdir(parents=True, exist_ok=True)
-        write_atomically(to / "run.json", json.dumps(to_json(self), indent=2) + "\n")
+        with sole(to):
+            if places and noted and (found := _difference(self, replace(Run.load(to), data=self.data))):
+                if _updates(to) > 0:
+                    raise CheckpointError(f"{to} holds another run: {found}. Choose another place, or remove that run.")
+                for place in places:
+                    shutil.rmtree(place)
+            to.mkdir(parents=True, exist_ok=True)
+            write_atomically(to / "run.json", json.dumps(to_json(self), indent=2) + "\n")
 
     @classmethod
     def load(cls, path: Path) -> Run:

@@ -9,19 +9,17 @@ Whoever fills holds a lock, so of several processes that need the same episodes 
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from tacit.data.episodes import Episodes
-from tacit.data.files import sync, write_atomically
+from tacit.data.files import locked, sync, write_atomically
 from tacit.data.storage import Arena, Storage, rows
 from tacit.errors import DataError
 from tacit.types import Array
@@ -59,7 +57,7 @@ def filled(
     counts = {name: rows(storage.spec, name, storage.lengths) for name in names}
     first = {name: np.cumsum(counts[name]) - counts[name] for name in names}
     try:
-        with _locked(home):
+        with locked(home / "lock"):
             have = _present(folder, {name: _size(storage, name, counts[name]) for name in names})
             missing = [int(index) for index in np.unique(indices) if index not in have]
             if missing:
@@ -74,15 +72,6 @@ def filled(
         ) from error
     action = arrays.pop("action")
     return Arena(arrays, action.view(np.float32), first)
-
-
-@contextmanager
-def _locked(home: Path) -> Iterator[None]:
-    """Alone at work on the caches under ``home``; the lock of a process that is killed goes with it."""
-    home.mkdir(parents=True, exist_ok=True)
-    with (home / "lock").open("a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def _row(storage: Storage, name: str) -> tuple[tuple[int, ...], np.dtype[np.generic]]:

@@ -1,14 +1,17 @@
-"""Files that are there whole or not at all, and records that notice a change."""
+"""Files that are there whole or not at all, records that notice a change, and locks."""
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-__all__ = ["seal", "sync", "unseal", "write_atomically"]
+__all__ = ["locked", "seal", "sync", "unseal", "write_atomically"]
 
 
 def seal(content: Any) -> str:
@@ -45,6 +48,23 @@ def write_atomically(path: Path, text: str) -> None:
         fresh.replace(path)
     finally:
         fresh.unlink(missing_ok=True)
+
+
+@contextmanager
+def locked(file: Path, *, wait: bool = True) -> Iterator[None]:
+    """Alone at work on what ``file`` stands for; the lock of a process that is killed goes with it.
+
+    Args:
+        file: Made where it is not there, and left there.
+        wait: For whoever holds it.
+
+    Raises:
+        BlockingIOError: without ``wait``, if it is held.
+    """
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("a") as held:
+        fcntl.flock(held, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
 
 
 def sync(path: Path) -> None:

@@ -23,7 +23,7 @@ from tacit.training.job import Job
 from tacit.training.log import Log, Record, read_log
 from tacit.training.monitor import FOLLOW, REGULARISE, SLOW, Monitor
 from tacit.training.optimizer import descend
-from tacit.training.processes import meet, rank, share
+from tacit.training.processes import meet, rank, share, sole
 from tacit.training.state import State, derived
 from tacit.training.watch import Watch
 from tacit.types import Clip, Completion, Transform
@@ -86,7 +86,7 @@ def train(
 
     Raises:
         ConfigError: if an option is unknown or out of range, or model, objective and clips do not fit together.
-        CheckpointError: if ``to`` holds another run.
+        CheckpointError: if ``to`` holds another run, or another process is training in it.
         TrainingError: if a loss or a gradient is not finite; it names the step, the term and the last
             good checkpoint, which is kept.
     """
@@ -96,7 +96,7 @@ def train(
     job.check()
     if config.threads is not None:
         torch.set_num_threads(config.threads)
-    with _reproducible(model, derived(seed, 0)):
+    with sole(to), _reproducible(model, derived(seed, 0)):
         objective.prepare(model.latent_size, model.action_size)
         objective.to(model.device)
         state = State(model, objective, config, job.identity())
