@@ -11,7 +11,7 @@ import images
 import mc_jepa
 import recipes
 import videos
-from reporting import acting, interoperation, minutes, seeing, speed
+from reporting import acting, interoperation, minutes, seeing, speed, targets
 from reporting.text import load
 
 PAGE = Path(__file__).parent / "RESULTS.md"
@@ -66,6 +66,7 @@ def main() -> None:
     rooms = acting.rooms
     parts = [
         HEAD,
+        targets.targets(),
         acting.demo(),
         rooms("two_rooms", "Two Rooms, fixed wall", FIXED, "median >= 95 %, worst >= 92 %, trained in <= 5 minutes"),
         rooms("random_rooms", "Two Rooms, random wall and door", RANDOM, ">= 90 % within 60 CPU-minutes"),

@@ -1,6 +1,6 @@
 """Speed: beside other libraries, and against floors."""
 
-from reporting.text import Rows, load, table
+from reporting.text import Rows, load, met, table
 
 
 def peers() -> str:
@@ -15,7 +15,7 @@ def peers() -> str:
             f"{row['theirs_cpu_seconds']:.3g}",
             f"**{row['ratio']:.1f}x**",
             f"{row['target']}x",
-            "met" if row["met"] else "missed",
+            met(row["met"]),
         )
         for row in found.values()
     ]
@@ -87,7 +87,7 @@ def perception_speed() -> str:
             f"{row['theirs_cpu_seconds']:.3f}",
             f"**{row['ratio']:.2f}x** [{row['ratio_of_rounds'][0]:.2f}, {row['ratio_of_rounds'][1]:.2f}]",
             f"{row['target']}x",
-            "met" if row["met"] else "missed",
+            met(row["met"]),
             "equal" if row["same_function"] else "another function",
             f"{row['ours_over_floor']:.1f}x",
             f"{row['ours_with_layers_of_torch']:.3f}",
@@ -126,7 +126,7 @@ def perception_speed() -> str:
         f"{table(('work', *parts), shares)}\n\nMemory: the context encoder keeps {saved['visible'] / 1e6:.0f} MB for "
         f"backward at 90 % hidden and {saved['dense'] / 1e6:.0f} MB with every token, "
         f"{memory['visible_over_dense']:.2f}x (target <= {memory['target']}x, "
-        f"{'met' if memory['met'] else 'missed'}). Peak of a step beyond what was resident: "
+        f"{met(memory['met'])}). Peak of a step beyond what was resident: "
         f"{peak['ours_step'] / 1e6:.0f} MB, {peak['ours_dense'] / 1e6:.0f} MB with every token, transformers "
         f"{peak['theirs_step'] / 1e6:.0f} MB.\n"
     )

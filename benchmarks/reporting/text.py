@@ -24,6 +24,11 @@ def mean(value: dict[str, float], digits: int = 2) -> str:
     return f"{value['mean']:.{digits}f} [{value['low']:.{digits}f}, {value['high']:.{digits}f}]"
 
 
+def met(is_met: bool) -> str:
+    """The verdict on a target."""
+    return "met" if is_met else "missed"
+
+
 def table(header: tuple[str, ...], rows: Rows) -> str:
     """A Markdown table."""
     lines = [header, tuple("---" for _ in header), *rows]
