@@ -203,6 +203,45 @@ def test_info_and_convert(tmp_path):
     assert a.bytes == sum(file.stat().st_size for file in (tmp_path / "a").rglob("*") if file.is_file())
 
 
+def test_info_is_said_line_by_line():
+    modalities = {"pixels": Modality("pixels", (3, 8, 9)), "ecg": Modality("series", (2,), rate=12.5)}
+    info = tc.data.Info(
+        path="data",
+        format="lerobot",
+        episodes=2,
+        observations=3000,
+        shortest=1000,
+        longest=2000,
+        seconds=300.0,
+        bytes=1_250_000,
+        spec=tc.Spec(modalities, tc.Box((-1, -2), (1, 1)), fps=10.0),
+        labels={"class": ("int64", ()), "map": ("float32", (4, 5))},
+        hash="abc",
+    )
+    lines = [
+        "data",
+        "  format        lerobot, 1.2 MB",
+        "  episodes      2, of 1000 to 2000 observations",
+        "  observations  3000, 5.0 min at 10 a second",
+        "  pixels        pixels, 3 x 8 x 9",
+        "  ecg           series, 2 at 12.5 samples a second",
+        "  action        2 numbers from (-1, -2) to 1",
+        "  labels        class (int64), map (float32, 4 x 5)",
+        "  hash          abc",
+    ]
+    assert str(info).splitlines() == lines
+    pictures = replace(info, spec=tc.Spec(modalities), shortest=1, longest=1, labels={}, bytes=999)
+    for line in (
+        "  format        lerobot, 999 bytes",
+        "  episodes      2, of 1 observation",
+        "  observations  3000",  # pictures have no rate
+        "  action        none",
+        "  labels        none",
+    ):
+        assert line in str(pictures).splitlines()
+    assert "one of 4" in str(replace(info, spec=tc.Spec(modalities, tc.Discrete(4))))
+
+
 def test_the_cache_follows_the_dataset(tmp_path):
     path = tmp_path / "data"
     tc.data.save(tc.data.from_episodes(recordings(4), SPEC), path)

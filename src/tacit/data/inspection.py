@@ -13,7 +13,7 @@ from tacit.data.findings import Defect, Finding, Labels, problems
 from tacit.data.reading import reader_of
 from tacit.data.storage import Audited, ByFile, Reader, Storage
 from tacit.errors import DataError
-from tacit.types import Spec
+from tacit.types import ActionSpace, Discrete, Modality, Spec
 
 __all__ = ["Info", "check", "info"]
 
@@ -47,6 +47,21 @@ class Info:
     spec: Spec
     labels: Labels
     hash: str
+
+    def __str__(self) -> str:
+        each = f"{self.shortest}" if self.shortest == self.longest else f"{self.shortest} to {self.longest}"
+        time = f", {_duration(self.seconds)} at {self.spec.fps:g} a second" if self.longest > 1 else ""
+        rows = [
+            ("format", f"{self.format}, {_size(self.bytes)}"),
+            ("episodes", f"{self.episodes}, of {each} observation{'s' * (self.longest > 1)}"),
+            ("observations", f"{self.observations}{time}"),
+            *((name, _modality(modality)) for name, modality in self.spec.modalities.items()),
+            ("action", _action(self.spec.action)),
+            ("labels", ", ".join(f"{name} ({_label(*label)})" for name, label in self.labels.items()) or "none"),
+            ("hash", self.hash),
+        ]
+        width = max(len(name) for name, _ in rows)
+        return "\n".join([self.path, *(f"  {name:<{width}}  {said}" for name, said in rows)])
 
 
 def info(path: str | os.PathLike[str], reader: str | Reader | None = None, **options: Any) -> Info:
@@ -127,3 +142,45 @@ def _episode(storage: Storage, index: int) -> list[Finding]:
         for field, problem in problems(episode, storage.spec, storage.labels):
             findings.append(Finding(storage.file(index, field), index, field, problem))
     return findings
+
+
+def _duration(seconds: float) -> str:
+    for unit, length in (("h", 3600.0), ("min", 60.0)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.1f} {unit}"
+    return f"{seconds:.1f} s"
+
+
+def _size(count: int) -> str:
+    for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if count >= size:
+            return f"{count / size:.1f} {unit}"
+    return f"{count} bytes"
+
+
+def _modality(modality: Modality) -> str:
+    if modality.rate is None:
+        return f"{modality.kind}, {_shape(modality.shape)}"
+    return f"{modality.kind}, {modality.shape[0]} at {modality.rate:g} samples a second"
+
+
+def _action(space: ActionSpace) -> str:
+    if isinstance(space, Discrete):
+        return f"one of {space.n}"
+    if not space.size:
+        return "none"
+    numbers = "1 number" if space.size == 1 else f"{space.size} numbers"
+    return f"{numbers} from {_bounds(space.low)} to {_bounds(space.high)}"
+
+
+def _bounds(values: tuple[float, ...]) -> str:
+    same = len(set(values)) == 1
+    return f"{values[0]:g}" if same else f"({', '.join(f'{value:g}' for value in values)})"
+
+
+def _label(dtype: str, shape: tuple[int, ...]) -> str:
+    return f"{dtype}, {_shape(shape)}" if shape else dtype
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    return " x ".join(map(str, shape))
