@@ -2,9 +2,9 @@
 
 DATA is a folder in which benchmarks/real_data.py made `moving_mnist`, `heart` and `vtest`; images.py and videos.py
 train the other methods, in the same way. Each recipe is trained by `tacit train` on the part `train` with three seeds.
-A linear probe of the frozen encoder, fitted on that part, reads labels of the part `test`: of the mean token, where it
-says `flat` of all tokens end to end, and where it is `Dense` of each token what is in its place. Beside it the
-untrained encoder of the same seed and the raw values (frames of films averaged to 16 x 16, or to 4 x 4 of each place).
+A linear probe of the frozen encoder, fitted on that part, reads labels of the part `test`: of the mean token, of all
+tokens end to end, or of each token what is in its place. Beside it the untrained encoder of the same seed and the raw
+values (frames of films averaged to 16 x 16, or to 4 x 4 of each place).
 Intervals are bootstrapped over held-out episodes. The film of a street is trained on as videos.py trains on its films.
 
 Writes benchmarks/results/recipes.json after every run, goes on where it stopped, and resumes a training.
@@ -14,7 +14,7 @@ import argparse
 import shlex
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -44,7 +44,7 @@ class Job:
         targets: What is read, by name.
         steps: Updates.
         options: In place of the recipe's.
-        probe: What reads: the mean of the tokens, all of them end to end, or each.
+        probes: What reads the mean of the tokens, all of them end to end, or each, by what is said of it.
     """
 
     recipe: str
@@ -52,7 +52,7 @@ class Job:
     targets: dict[str, Target]
     steps: int
     options: dict[str, Any] = field(default_factory=dict)
-    probe: Linear | Dense = field(default_factory=Linear)
+    probes: Mapping[str, Linear | Dense] = field(default_factory=lambda: {"": Linear()})
 
 
 FRAME: dict[str, Target] = {
@@ -63,7 +63,7 @@ HEART: dict[str, Target] = {
     "heart rate": lambda found: found.target("heart_rate"),
     "place in the beat": lambda found: found.target("cycle"),
 }
-STREET: dict[str, Target] = {"people, each place": lambda found: found.target("people")}
+STREET: dict[str, Target] = {"people": lambda found: found.target("people")}
 STEADY = {"training.ema": [0.998, 0.998]}  # see images.py
 JOBS = {
     "mc_jepa": Job("mc_jepa", "moving_mnist", FRAME, 1000, {"training.batch_size": 32}),
@@ -73,10 +73,15 @@ JOBS = {
         HEART,
         2000,
         {**STEADY, "masking": {"name": "spans"}, "model.frameskip": 40, "model.patch": 10},
-        Linear(pool="flat"),
+        {", mean token": Linear(), ", all tokens": Linear(pool="flat")},
     ),
     "vjepa2, street": Job(
-        "vjepa2", "vtest", STREET, 1000, {**METHODS["vjepa2_dense"][1], "training.batch_size": 8}, Dense()
+        "vjepa2",
+        "vtest",
+        STREET,
+        1000,
+        {**METHODS["vjepa2_dense"][1], "training.batch_size": 8},
+        {", each token": Dense()},
     ),
 }
 
@@ -89,17 +94,19 @@ def words_of(job: Job, seed: int, data: Path, work: Path) -> list[str]:
 
 
 def read(job: Job, parts: Parts) -> dict[str, Any]:
-    """What the probe tells of each target."""
+    """What the probes tell of each target."""
     found = {}
     for name, target in job.targets.items():
         fit, test = (replace(part, targets={name: target(part)}) for part in parts)
-        found[name] = tc.evaluation.plain(job.probe(fit, test, name).estimate)
+        for way, probe in job.probes.items():
+            found[name + way] = tc.evaluation.plain(probe(fit, test, name).estimate)
     return found
 
 
 def seen(job: Job, model: Any, train: tc.data.Episodes, test: tc.data.Episodes, seed: int) -> dict[str, Parts]:
     """What the encoder and its floors make of the windows of both parts."""
-    if isinstance(job.probe, Dense):
+    pools = {probe.pool for probe in job.probes.values() if isinstance(probe, Linear)}
+    if not pools:
         found = tc.evaluation.sources(model, fit_on=train, test_on=test, tokens=True, frames=None, seed=seed)
         return {"trained": found.pop("model"), **found}
     encoders: dict[str, Any] = {
@@ -109,7 +116,7 @@ def seen(job: Job, model: Any, train: tc.data.Episodes, test: tc.data.Episodes, 
     }
     parts, length = {}, extraction.windows(model, train).length
     for name, one in encoders.items():
-        tokens = job.probe.pool == "flat" and name != "raw"
+        tokens = "flat" in pools and name != "raw"
         fit, held_out = (
             tc.evaluation.features(one, part, tokens=tokens, frames=count, length=length, seed=0)
             for part, count in ((train, PROBED), (test, PROBED // 2))
