@@ -19,8 +19,9 @@ DOCS = PAGE.parents[1] / "docs"
 HEAD = """# Results
 
 Written by `uv run benchmarks/report.py` from the files in `benchmarks/results/`, which hold seeds, settings, versions
-and the revision that was run. Rates are of held-out tasks with 95 % Wilson intervals. The machine: 2 cores of an
-AMD EPYC, shared with other work while it measured, so read ratios before seconds.
+and the revision that was run. Rates are of held-out tasks with 95 % Wilson intervals. Machines: 2 cores of
+AMD EPYCs of more than one generation, shared with other work, so seconds of two runs are not to be compared; ratios are
+of one run.
 """
 FIXED = "uv run benchmarks/two_rooms.py --recipe two_rooms"
 RANDOM = (
