@@ -5,9 +5,11 @@ import pytest
 import torch
 
 from evaluation.exact import Exact, recordings
+from tacit.data import from_episodes
 from tacit.errors import ConfigError, DataError
-from tacit.evaluation import probe, straightness
-from tacit.models import WorldModel
+from tacit.evaluation import health, probe, straightness
+from tacit.models import MaskedModel, WorldModel
+from tacit.types import Episode, Modality, Spec
 
 
 def quantities(vector, rng):
@@ -116,3 +118,16 @@ def test_straightness_of_lines_and_zigzags():
     assert straightness(line) == pytest.approx(1.0)
     assert straightness(zigzag) == pytest.approx(-1.0)
     assert straightness(corner) == pytest.approx(0.0)
+
+
+@pytest.mark.parametrize(("length", "known"), [(12, False), (13, True)])
+def test_a_series_has_a_straightness_where_three_windows_fit(length, known):
+    # Three observations 4 steps apart are 9 steps, and the samples of the first one begin 4 before it.
+    spec = Spec({"ecg": Modality("series", (1,), rate=40.0)}, fps=10.0)
+    rng = np.random.default_rng(0)
+    waves = [rng.normal(size=(4 * length, 1)).astype(np.float32) for _ in range(3)]
+    episodes = from_episodes([Episode({"ecg": wave}, np.zeros((length - 1, 0), np.float32)) for wave in waves], spec)
+    model = MaskedModel.for_spec(spec, "nano", frames=1, frameskip=4, patch=4)
+    model.fit(episodes.statistics())
+    found = health(model, episodes)
+    assert found.frames > 0 and np.isfinite(found.straightness) == known

@@ -185,10 +185,13 @@ def straightness(latents: Tensor) -> float:
 
 def _straightness(model: Trainable, episodes: Episodes, seed: int) -> float:
     """Of some windows of three observations; NaN where no episode is so long, or a latent is of several."""
-    skip = model.config.frameskip
-    if int(episodes.lengths.max()) <= 2 * skip or windows(model, episodes).length > 1:
+    if windows(model, episodes).length > 1:
         return float("nan")
-    clip = next(drawn(episodes.clips(3, skip, model.config.seen), 256, seed))
+    try:
+        three = episodes.clips(3, model.config.frameskip, model.config.seen)
+    except DataError:  # too short, where also the samples before the first observation count
+        return float("nan")
+    clip = next(drawn(three, 256, seed))
     with frozen(cast("Model", model)):
         latents = model.encode({name: value.flatten(0, 1) for name, value in clip.observation.items()})
     return straightness(latents.float().cpu().reshape(-1, 3, latents.shape[-1]))
