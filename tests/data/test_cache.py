@@ -12,8 +12,8 @@ import pytest
 
 import tacit as tc
 from data.recordings import SPEC, recordings
+from tacit._files import locked
 from tacit.data import cache
-from tacit.data.files import locked
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ import pytest
 
 import tacit as tc
 from data.recordings import SPEC, assert_same, recording
-from tacit.data.files import seal, unseal
+from tacit._files import seal, unseal
 from tacit.data.formats import LeRobot
 from tacit.data.formats._video import encode_video
 from tacit.errors import DataError

@@ -14,8 +14,8 @@ import pytest
 
 import tacit as tc
 from data.recordings import SPEC, assert_same, recording, recordings
+from tacit._files import write_atomically
 from tacit.data import writing
-from tacit.data.files import write_atomically
 from tacit.data.reading import unfinished
 from tacit.errors import DataError, SpecError
 

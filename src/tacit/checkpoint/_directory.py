@@ -7,7 +7,6 @@ import json
 import os
 import platform
 import re
-import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -22,6 +21,7 @@ from safetensors.torch import save as serialize
 from torch import Tensor
 
 from tacit._config import from_json, to_json
+from tacit._files import aside, parse_json, read_bytes, staged_directory
 from tacit.errors import CheckpointError, ConfigError
 
 __all__ = [
@@ -149,7 +149,7 @@ def read_whole(path: str | Path, read: Callable[[Path, Manifest], T]) -> T:
 def _stamp(path: Path) -> list[tuple[int, int] | None]:
     """What tells the checkpoint at a path, and the one aside, from those before and after them."""
     found: list[tuple[int, int] | None] = []
-    for place in (path, _aside(path)):
+    for place in (path, aside(path)):
         try:
             status = (place / MANIFEST).stat()
             found.append((status.st_ino, status.st_mtime_ns))
@@ -160,7 +160,7 @@ def _stamp(path: Path) -> list[tuple[int, int] | None]:
 
 def _read_manifest(path: Path) -> tuple[Path, Manifest]:
     """The directory that holds the manifest, and the manifest."""
-    place = path if path.exists() or not exists(path) else _aside(path)
+    place = path if path.exists() or not exists(path) else aside(path)
     value = _read_json(place / MANIFEST)
     if value.get("format") != FORMAT:
         raise CheckpointError(
@@ -176,24 +176,19 @@ def exists(path: str | Path) -> bool:
     """Whether there is a checkpoint at ``path``, also one whose replacement was interrupted."""
     path = Path(path)
     # Once more at the end: while the old one was looked for aside, the new one may have taken its place.
-    return any((place / MANIFEST).exists() for place in (path, _aside(path), path))
-
-
-def _aside(path: Path) -> Path:
-    """Where the old checkpoint stays while the new one takes its place."""
-    return path.with_name(f".{path.name}.old")
+    return any((place / MANIFEST).exists() for place in (path, aside(path), path))
 
 
 def _read_json(path: Path, stream: BinaryIO | None = None) -> dict[str, Any]:
     """A JSON object of a checkpoint, from a file that is open already or not yet."""
     try:
-        value = json.loads((path.read_bytes() if stream is None else stream.read()).decode())
+        value = parse_json(read_bytes(path) if stream is None else stream.read())
     except FileNotFoundError:
         raise CheckpointError(
             f"expected a checkpoint, or a run that has one; {path} does not exist. Name the directory that a training "
             "made."
         ) from None
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise CheckpointError(f"{path} is not readable JSON ({error}); the checkpoint is damaged.") from error
     if not isinstance(value, dict):
         raise CheckpointError(f"{path} must hold a JSON object; got {type(value).__name__}.")
@@ -245,25 +240,12 @@ def _verified(file: Path, expected: _File) -> Iterator[BinaryIO]:
 
 
 def write(path: Path, parts: Mapping[str, Part]) -> None:
-    """Make or replace a checkpoint: in a directory beside it, which then takes its name."""
-    path = path.absolute()
-    aside, fresh = _aside(path), path.with_name(f".{path.name}.new")
+    """Make or replace a checkpoint, whole or not at all."""
     if path.exists() and not (path / MANIFEST).exists() and (not path.is_dir() or any(path.iterdir())):
         raise CheckpointError(f"{path} exists and is no checkpoint; it is left alone. Save to another place.")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if not path.exists() and aside.exists():
-        aside.rename(path)
-    shutil.rmtree(fresh, ignore_errors=True)
-    fresh.mkdir()
-    entries = {name: _write_part(fresh, name, part) for name, part in parts.items()}
-    _write_json(fresh / MANIFEST, to_json(Manifest(FORMAT, provenance(), entries)))
-    _sync(fresh)
-    shutil.rmtree(aside, ignore_errors=True)
-    if path.exists():
-        path.rename(aside)
-    fresh.rename(path)
-    _sync(path.parent)
-    shutil.rmtree(aside, ignore_errors=True)
+    with staged_directory(path) as fresh:
+        entries = {name: _write_part(fresh, name, part) for name, part in parts.items()}
+        _write_json(fresh / MANIFEST, to_json(Manifest(FORMAT, provenance(), entries)))
 
 
 def _write_part(directory: Path, name: str, part: Part) -> _Entry:
@@ -285,17 +267,7 @@ def _write_json(path: Path, value: Mapping[str, Any]) -> _File:
 
 def _write(path: Path, data: bytes) -> _File:
     path.write_bytes(data)
-    _sync(path)
     return _File(len(data), hashlib.sha256(data).hexdigest())
-
-
-def _sync(path: Path) -> None:
-    """Wait until a file or the entries of a directory are on the disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 @cache

@@ -53,7 +53,7 @@ class Run:
             CheckpointError: if the directory holds another run or something else, which is left as it is, or another
                 process is training in it.
         """
-        from tacit.data.files import write_atomically
+        from tacit._files import write_atomically
         from tacit.training.processes import LOCK, sole
 
         places = [to / name for name in ("checkpoint", ".checkpoint.old") if (to / name).exists()]

@@ -26,10 +26,10 @@ import numpy as np
 import numpy.typing as npt
 
 from tacit import data, envs
+from tacit._files import write_atomically
 from tacit._progress import track
 from tacit.collection.policies import Each, Expert, Policy, Random, Steps, policy_called
 from tacit.data import Episodes
-from tacit.data.files import write_atomically
 from tacit.data.reading import collection_note
 from tacit.data.storage import Format, digest
 from tacit.errors import ConfigError, DataError

@@ -18,8 +18,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from tacit._files import locked, sync, write_atomically
 from tacit.data.episodes import Episodes
-from tacit.data.files import locked, sync, write_atomically
 from tacit.data.storage import Arena, Storage, rows
 from tacit.errors import DataError
 from tacit.types import Array

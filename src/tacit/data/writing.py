@@ -11,10 +11,10 @@ from types import TracebackType
 from typing import Any
 
 from tacit._config import to_json
+from tacit._files import sync, write_atomically
 from tacit._progress import track
 from tacit.data import formats
 from tacit.data.episodes import Episodes
-from tacit.data.files import sync, write_atomically
 from tacit.data.findings import Labels, label_schema
 from tacit.data.memory import require
 from tacit.data.reading import reader_of, staged_name, unfinished, waiting

@@ -29,9 +29,9 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from tacit._config import from_json, to_json
+from tacit._files import seal, sync, unseal, write_atomically
 from tacit.checkpoint import provenance
 from tacit.data import Episodes
-from tacit.data.files import seal, sync, unseal, write_atomically
 from tacit.errors import ConfigError, DataError
 from tacit.evaluation._rows import Shards
 from tacit.evaluation.extraction import Encoder, Features, covered_by, encoded, grid_of, labels, places, windows

@@ -13,7 +13,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from tacit.data.files import write_atomically
+from tacit._files import write_atomically
 from tacit.evaluation.pictures import Picture
 from tacit.evaluation.record import validate
 

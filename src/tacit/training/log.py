@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, TypeAlias
 
-from tacit.data.files import write_atomically
+from tacit._files import write_atomically
 from tacit.errors import DataError, MissingExtra
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch.distributed as dist
 
-from tacit.data.files import locked
+from tacit._files import locked
 from tacit.errors import CheckpointError
 from tacit.nn.collectives import world_size
 from tacit.types import Clip
@@ -58,5 +58,5 @@ def sole(run: Path) -> Iterator[None]:
                     f"another process is training in {run}. Let it end, stop it, or choose another place for this run."
                 ) from error
             except OSError:
-                pass  # the file system has no locks, or no room for us, which the first checkpoint says better
+                pass  # no room for the file, which the first checkpoint says better
         yield

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from tacit._config import from_json
-from tacit.data.files import unseal
+from tacit._files import unseal
 from tacit.data.findings import Defect, Labels
 from tacit.errors import ConfigError, SpecError
 from tacit.types import Box, Modality, Spec

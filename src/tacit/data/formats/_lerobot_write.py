@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tacit._config import to_json
-from tacit.data.files import seal
+from tacit._files import seal
 from tacit.data.formats import _lerobot_layout as layouts
 from tacit.data.formats._images import encode_png
 from tacit.data.formats._lerobot_layout import Layout

@@ -19,8 +19,8 @@ import numpy as np
 import numpy.typing as npt
 
 from tacit._config import from_json, to_json
+from tacit._files import seal, unseal
 from tacit.data.cache import filled
-from tacit.data.files import seal, unseal
 from tacit.data.findings import Defect, Labels
 from tacit.data.storage import Arena, Storage, combine, digest
 from tacit.errors import ConfigError, DataError, MissingExtra
