@@ -29,6 +29,7 @@ class Job:
     steps: int
     seed: int
     config: TrainingConfig
+    start: str = ""
 
     def check(self) -> None:
         """Refuse parts that do not fit together.
@@ -71,5 +72,6 @@ class Job:
             "seed": self.seed,
             "processes": world_size(),
             **self.config.result_options(),
+            **({"start": self.start} if self.start else {}),
             **({"transforms": [repr(one) for one in self.transforms]} if self.transforms else {}),
         }
