@@ -17,6 +17,7 @@ CORE = {
     "_registry",
     "_scales",
     "_states",
+    "_threads",
     "_workers",
 }
 PARTS = {

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tacit.errors import ConfigError
 from tacit.objectives import SIGReg
 from tacit.objectives.sigreg import directions, epps_pulley, floor
-from tacit.types import Forecast
+from tacit.types import Forecast, Views
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "sigreg.npz"
 ONE = torch.ones(1, 1, dtype=torch.float64)

@@ -47,14 +47,12 @@ def train(
     episodes = tc.data.open(data)
     model = method.build_model(episodes.spec, seed)
     method.check(model)  # before the recordings are read through, and before anything is written
-    if start is not None:
-        tc.checkpoint.start_from(model, start)
     model.to(chosen(device))
     run = Run(recipe, str(data), episodes.hash(), seed, options=to_json(method), start=str(start or ""))
     fit_on, held_out = episodes.split(run.fraction, seed=run.split_seed)
-    run.begin(to)
     print(f"{len(fit_on)} episodes to train on, {len(held_out)} held out")
-    method.train(model, fit_on, seed=seed, to=to, progress=True)
+    with run.begun(to):
+        method.train(model, fit_on, seed=seed, to=to, start=start)
     if isinstance(method, tc.recipes.AgentRecipe):
         policy = method.train_policy(model, fit_on, seed=seed)
         method.build_agent(model, policy).save(to / "agent")

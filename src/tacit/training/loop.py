@@ -112,13 +112,15 @@ def train(
     config = configured(config or TrainingConfig(), options)
     job = Job(model, objective, clips, tuple(transforms), steps, seed, config, "" if start is None else str(start))
     job.check()
+    place = to / "checkpoint"
+    resumes = config.resume and checkpoint.exists(place)
+    if start is not None and not resumes:
+        checkpoint.start_from(model, resolve(start))
     threads = config.threads or suited_threads(model, objective)
     with sole(to), computing(threads), _reproducible(model, derived(seed, 0)):
         objective.prepare(model.latent_size, model.action_size)
         objective.to(model.device)
         state = State(model, objective, config, job.identity())
-        place = to / "checkpoint"
-        resumes = config.resume and checkpoint.exists(place)
         meet()
         if resumes:
             state.resume(place)
@@ -129,8 +131,6 @@ def train(
                     "train to another directory."
                 )
         else:
-            if start is not None:
-                checkpoint.start_from(model, resolve(start))
             if config.fit_statistics:
                 model.fit(clips.episodes.statistics())
             # Data-parallel training averages gradients, so it has to begin at the same weights everywhere.
