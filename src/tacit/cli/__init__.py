@@ -14,6 +14,7 @@ from typing import Any
 
 from tacit import __version__
 from tacit._registry import exports, suggest
+from tacit._threads import wait_passively
 from tacit.errors import TacitError
 
 __all__ = ["main"]
@@ -53,6 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Args:
         arguments: The words after ``tacit``; those of the process where None.
     """
+    wait_passively()
     words = list(sys.argv[1:] if arguments is None else arguments)
     verb, rest = (words[0], words[1:]) if words else ("--help", [])
     if verb in ("-h", "--help", "help"):
