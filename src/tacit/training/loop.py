@@ -165,7 +165,8 @@ class _Loop:
             advice = SLOW if state.model.target_encoder is None else FOLLOW
         learns = any(parameter.requires_grad for parameter in state.model.encoder.parameters())
         # What is frozen cannot collapse: its health is logged, and nothing is said of it.
-        self.monitor = Monitor(asked, max(100, round(job.config.warmup * job.steps)) if learns else job.steps, advice)
+        patience = max(100, round(job.config.warmup * job.steps)) if learns else job.steps
+        self.monitor = Monitor(asked, patience, job.steps, advice)
 
     def run(self, to: Path) -> None:
         """Train to the end."""
