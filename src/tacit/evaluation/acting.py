@@ -85,6 +85,14 @@ class ClosedLoop:
     goal_frames: npt.NDArray[np.uint8] | None = field(default=None, repr=False)
     plans: tuple[tuple[int, Floats], ...] = field(default=(), repr=False)
 
+    def __str__(self) -> str:
+        rules = self.rules
+        when = "after the last step" if rules.success_at == "last" else "at some step"
+        return (
+            f"{self.success} solved: within {rules.radius:g} {rules.unit} {when}, {rules.budget} steps at most\n"
+            f"  act takes {self.latency_p50:.1f} ms (p99 {self.latency_p99:.1f} ms) for {self.batch} worlds at once"
+        )
+
 
 @dataclass
 class _Run:

@@ -244,16 +244,25 @@ def places(clips: Clips, index: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.i
     return episode, start + (clips.length - 1) * clips.frameskip
 
 
+def target_names(episodes: Episodes) -> tuple[str, ...]:
+    """Return what can be read of episodes: their labels, and the vectors that they observe."""
+    vectors = (name for name, modality in episodes.spec.modalities.items() if modality.kind == "vector")
+    return tuple(dict.fromkeys((*episodes.labels, *vectors)))
+
+
 def labels(episodes: Episodes, episode: npt.NDArray[np.int64], step: npt.NDArray[np.int64]) -> dict[str, Array]:
-    """Every label ``[N, ...]`` at some steps, given in the order of their episodes."""
-    if not episodes.labels:
+    """Return every target ``[N, ...]`` at some steps, given in the order of their episodes."""
+    names = target_names(episodes)
+    if not names:
         return {}
     # Labels cannot be read alone; the lightest modality comes with them.
     sizes = {name: np.prod(modality.shape) for name, modality in episodes.spec.modalities.items()}
-    light = min(sizes, key=lambda name: sizes[name])
-    parts: dict[str, list[Array]] = {name: [] for name in episodes.labels}
+    vectors = tuple(name for name in names if name not in episodes.labels)
+    read_along = vectors or (min(sizes, key=lambda name: sizes[name]),)
+    parts: dict[str, list[Array]] = {name: [] for name in names}
     for number in np.unique(episode):
-        read = episodes.read(int(number), (light,)).labels
+        read = episodes.read(int(number), read_along)
         for name, found in parts.items():
-            found.append(read[name][step[episode == number]])
+            values = read.labels[name] if name in read.labels else read.observation[name]
+            found.append(values[step[episode == number]])
     return {name: np.concatenate(found) for name, found in parts.items()}
