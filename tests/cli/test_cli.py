@@ -1,6 +1,7 @@
 """The command line: exit codes, suggestions, help with an example, and the verbs that need no training."""
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -298,6 +299,19 @@ def test_another_world_of_the_same_shapes_is_told(
         error = capsys.readouterr().err
         assert ("trained on recordings of two_rooms, and reacher is another world" in error) is told
         assert bool(other_world(to, env)) is told
+
+
+def test_the_package_runs_as_a_module() -> None:
+    done = subprocess.run([sys.executable, "-m", "tacit", "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout == f"tacit {tc.__version__}\n"
+
+
+def test_a_reader_that_stops_early_is_no_error(rooms: Path) -> None:
+    words = [sys.executable, "-u", "-m", "tacit", "data", "info", str(rooms)]
+    command = " ".join(map(shlex.quote, words)) + " | head -n 1; exit ${PIPESTATUS[0]}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
+    assert done.returncode == 0
+    assert done.stderr == ""
 
 
 def test_an_interrupt_is_no_traceback() -> None:

@@ -320,6 +320,49 @@ def test_what_does_not_fit_together_is_refused(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # what torch.compile imports
+def test_compiled_modules_are_refused_before_anything_is_written(tmp_path: Path) -> None:
+    clips, how = small.episodes().clips(3), {"steps": 1, "seed": 0}
+    whole = torch.compile(small.model())
+    with pytest.raises(ConfigError, match=r"the model is the result of torch\.compile"):
+        tc.train(whole, small.objective(), clips, to=tmp_path / "run", **how)
+    part = small.model()
+    part.predictor = torch.compile(part.predictor)
+    with pytest.raises(ConfigError, match=r"predictor is the result of torch\.compile"):
+        tc.train(part, small.objective(), clips, to=tmp_path / "run", **how)
+    with pytest.raises(ConfigError, match=r"takes a model of tacit\.models.*got Linear"):
+        tc.train(torch.nn.Linear(2, 2), small.objective(), clips, to=tmp_path / "run", **how)
+    assert not (tmp_path / "run").exists()
+
+
+def test_epochs_and_bare_functions_are_refused_with_what_to_do(tmp_path: Path) -> None:
+    clips, how = small.episodes().clips(3), {"steps": 1, "seed": 0, "to": tmp_path / "run"}
+    with pytest.raises(ConfigError, match=rf"give steps=.*{len(clips)} windows"):
+        tc.train(small.model(), small.objective(), clips, epochs=3, **how)
+    with pytest.raises(ConfigError, match=r"Watch.*got function"):
+        tc.train(small.model(), small.objective(), clips, watch=lambda model: {}, **how)
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_same_script_gives_the_same_loss(tmp_path: Path) -> None:
+    losses = []
+    for name in ("a", "b"):
+        torch.rand(len(losses) + 1)  # whatever drew random numbers before
+        model = tc.models.WorldModel.for_spec(small.STATE, latent=6)
+        report = tc.train(model, small.objective(), small.episodes().clips(3), steps=2, seed=0, to=tmp_path / name)
+        losses.append([row["loss"] for row in report.log])
+    assert losses[0] == losses[1]
+    other = tc.models.WorldModel.for_spec(small.STATE, latent=6, seed=1)
+    assert not torch.equal(
+        next(other.parameters()), next(tc.models.WorldModel.for_spec(small.STATE, latent=6).parameters())
+    )
+    before = torch.get_rng_state()
+    tc.models.WorldModel.for_spec(small.STATE)
+    assert torch.equal(before, torch.get_rng_state())
+    with pytest.raises(ConfigError, match="seed of the weights"):
+        tc.models.WorldModel.for_spec(small.STATE, seed=-1)
+
+
 def test_vectors_are_not_decayed() -> None:
     from tacit.training.state import State
 

@@ -70,6 +70,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     sys.path.insert(0, "")  # so that module:function is found in the folder one stands in, as `python -m` does
     try:
         run(verb, rest)
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever read the output, such as head, has seen enough
+        sys.stdout = None
+        sys.exit(0)
     except (TacitError, OSError) as error:
         print(f"tacit {verb}: {error}", file=sys.stderr)
         sys.exit(1)

@@ -109,6 +109,15 @@ def train(
             good checkpoint, which is kept.
     """
     started, to = time.perf_counter(), resolve(to)
+    if "epochs" in options:
+        raise ConfigError(
+            "a training is measured in steps, one batch each: give steps=, in place of epochs=. Windows overlap, so "
+            f"that passes over the data mean little; these clips have {len(clips)} windows."
+        )
+    if watch is not None and not isinstance(watch, Watch):
+        raise ConfigError(
+            f"watch is a tacit.training.Watch(look, every=100); got {type(watch).__name__}. Wrap your function in one."
+        )
     config = configured(config or TrainingConfig(), options)
     job = Job(model, objective, clips, tuple(transforms), steps, seed, config, "" if start is None else str(start))
     job.check()
