@@ -23,11 +23,15 @@ class Transition:
         observation: Per modality ``[B, ...]``.
         terminated: ``[B]`` the world ended the episode.
         truncated: ``[B]`` a time limit ended it.
+        reward: ``[B]`` what the step was worth, where the environment says so; 0 for a world that had ended before.
+        success: ``[B]`` the task is solved now, where the environment says so.
     """
 
     observation: Observation
     terminated: npt.NDArray[np.bool_]
     truncated: npt.NDArray[np.bool_]
+    reward: npt.NDArray[np.float64] | None = None
+    success: npt.NDArray[np.bool_] | None = None
 
 
 class Environment(Protocol):
