@@ -7,7 +7,11 @@ from typing import Annotated
 
 import tyro
 
+from tacit._registry import listed
+
 __all__ = ["train"]
+
+RECIPES = f"A method of tacit.recipes: {', '.join(listed('tacit.recipes'))}. Chosen from the data where none is named."
 
 
 def train(
@@ -15,7 +19,7 @@ def train(
     /,
     *,
     to: Path,
-    recipe: str = "two_rooms",
+    recipe: Annotated[str, tyro.conf.arg(help=RECIPES)] = "",
     steps: int | None = None,
     seed: int = 0,
     device: str = "auto",
@@ -29,7 +33,7 @@ def train(
     Args:
         data: A dataset.
         to: The directory of the run.
-        recipe: A method of tacit.recipes.
+        recipe: A method of tacit.recipes; chosen from the data where none is named.
         steps: Updates, if not those of the recipe.
         seed: Of the weights, the batches and everything else.
         device: cpu, cuda, cuda:1, mps or auto.
@@ -42,9 +46,15 @@ def train(
     from tacit.cli._run import device as chosen
 
     changed = {**options(set), **({} if steps is None else {"steps": steps})}
-    method = tc.recipes.load(recipe)().with_options(changed)
+    if recipe:
+        plain = tc.recipes.load(recipe)().with_options(changed)  # refused before the data are read
+        episodes = tc.data.open(data)
+    else:
+        episodes = tc.data.open(data)
+        recipe, plain = tc.recipes.suited(episodes)
+        print(f"recipe {recipe}, chosen from the data; --recipe names another")
+    method = plain.with_options(changed)
     method.training.check(method.steps)
-    episodes = tc.data.open(data)
     model = method.build_model(episodes.spec, seed)
     method.check(model)  # before the recordings are read through, and before anything is written
     model.to(chosen(device))

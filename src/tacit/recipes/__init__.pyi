@@ -3,13 +3,16 @@
 from importlib.resources import as_file, files
 from tacit._registry import registry, suggest
 from tacit.agent import Agent
+from tacit.data import Episodes
 from tacit.errors import ConfigError
+from tacit.recipes._recipe import Recipe
 from typing import Any
 
 from tacit.recipes._recipe import Acting as Acting
 from tacit.recipes._recipe import AgentRecipe as AgentRecipe
 from tacit.recipes._recipe import Part as Part
 from tacit.recipes._recipe import Recipe as Recipe
+from tacit.recipes.general import General as General
 from tacit.recipes.ijepa import IJEPA as IJEPA
 from tacit.recipes.lejepa import LeJEPA as LeJEPA
 from tacit.recipes.lewm import LeWM as LeWM
@@ -27,4 +30,5 @@ __all__: list[str]
 
 def load(name: str) -> Any: ...
 def names() -> tuple[str, ...]: ...
+def suited(episodes: Episodes) -> tuple[str, Recipe]: ...
 def pretrained(name: str, device: str='cpu') -> Agent: ...
