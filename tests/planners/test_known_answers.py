@@ -1,14 +1,11 @@
 """Each planner finds the answer where there is one, and each formula agrees with a naive one."""
 
-from itertools import pairwise
-
 import numpy as np
 import pytest
 import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tacit.errors import PlanningError
 from tacit.planners import CEM, ICEM, MPPI, Gradient, RandomShooting
 from tacit.testing.planners import bandit, bowl, point_mass, two_valleys
 from tacit.types import Box
@@ -43,20 +40,6 @@ def test_optimum_on_the_bounds(planner):
 def test_deeper_of_two_valleys(planner):
     problem = two_valleys()
     assert (problem.solve(planner).actions > 0).all()
-
-
-def test_gradient_needs_several_starts_where_there_are_two_valleys():
-    problem = two_valleys()
-    decoy = -0.4 * torch.ones_like(problem.optimum)
-
-    def solve(starts):
-        generator = torch.Generator().manual_seed(0)
-        return Gradient(starts=starts)(
-            problem.score, problem.space, horizon=2, batch=3, generator=generator, warm_start=decoy
-        )
-
-    assert (solve(1).actions < 0).all()
-    assert (solve(32).actions > 0).all()
 
 
 @pytest.mark.parametrize("planner", [CEM(), RandomShooting(samples=4000)])
@@ -225,64 +208,6 @@ def test_mppi_lives_with_energies_at_the_end_of_the_range(normalize):
 def test_mppi_survives_equal_energies():
     plan, candidates = one_round(MPPI(iterations=2), lambda actions: torch.ones(actions.shape[:2]), BOX)
     assert torch.allclose(plan.trace[0].elite, candidates.mean(dim=1), atol=1e-5)
-
-
-@pytest.mark.parametrize("betas", [(0.9, 0.999), (0.5, 0.7)])
-def test_gradient_equals_the_adam_of_torch(betas):
-    """One step at a time, each from where the planner was: rounding of earlier steps plays no part."""
-    planner = Gradient(starts=2, iterations=25, learning_rate=0.07, betas=betas)
-    problem = bowl(horizon=3)
-    seen = []
-
-    def watched(actions):
-        seen.append(actions.detach().clone())
-        return problem.score(actions)
-
-    planner(watched, problem.space, horizon=3, batch=3, generator=torch.Generator().manual_seed(0))
-    low, high = torch.tensor([problem.space.low, problem.space.high]).double()
-    center, half = (high + low) / 2, (high - low) / 2
-    point = torch.zeros(seen[0].shape, dtype=torch.float64, requires_grad=True)
-    adam = torch.optim.Adam([point], lr=0.07, betas=betas)
-    for actions, after in pairwise(seen):
-        with torch.no_grad():
-            point.copy_((actions - center) / half)
-        adam.zero_grad()
-        problem.score(center + half * point).sum().backward()
-        adam.step()
-        assert torch.allclose(center + half * point.detach().clamp(-1, 1), after.double(), atol=1e-5)
-    assert (seen[-1] - seen[0]).abs().max() > 0.3
-
-
-def test_gradient_says_when_it_cannot_differentiate():
-    problem = bowl()
-    with pytest.raises(PlanningError, match="differentiate"):
-        Gradient()(
-            lambda actions: problem.score(actions.detach()),
-            problem.space,
-            horizon=2,
-            batch=3,
-            generator=torch.Generator(),
-        )
-
-
-@pytest.mark.parametrize("context", [torch.no_grad, torch.inference_mode])
-def test_gradient_works_where_gradients_are_off(context):
-    problem = bowl()
-    with context():
-        plan = problem.solve(Gradient())
-    assert (problem.regret(plan) < 0.01).all()
-
-
-def test_gradient_leaves_the_model_alone():
-    weight = torch.nn.Parameter(torch.ones(()))
-    Gradient(starts=2, iterations=3)(
-        lambda actions: weight * actions.square().sum(dim=(2, 3)),
-        Box((-1.0,), (1.0,)),
-        horizon=2,
-        batch=1,
-        generator=torch.Generator(),
-    )
-    assert weight.grad is None
 
 
 def drawn_in_round_one(beta, shape):

@@ -1,4 +1,4 @@
-"""Conformance suite for planners, and planning problems whose answer is known.
+"""Conformance suite for planners, and the planning problems of :mod:`tacit.testing.problems`.
 
 In the tests of an extension::
 
