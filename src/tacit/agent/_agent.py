@@ -12,6 +12,7 @@ from tacit.agent._blocks import BlockActor, Model, Proposal
 from tacit.agent._saving import Settings, read, write
 from tacit.agent._state import AgentState, numbered
 from tacit.errors import CheckpointError, ConfigError, PlanningError
+from tacit.planners import as_energies
 from tacit.types import Cost, Planner, Score
 
 __all__ = ["Agent"]
@@ -179,9 +180,7 @@ class _WorldByWorld:
         self._judged = False
 
     def __call__(self, actions: Tensor, /) -> Tensor:
-        energies = self._score(actions)
-        if energies.shape != actions.shape[:2]:
-            return energies
+        energies = as_energies(self._score(actions), actions)
         if not self._judged:
             hopeless = ~energies.isfinite().any(dim=1)
             self.failed, self._judged = hopeless & ~hopeless.all(), True

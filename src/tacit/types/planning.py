@@ -57,7 +57,10 @@ class Score(Protocol):
     """The energy of candidate actions; the only thing a planner knows about a world."""
 
     def __call__(self, actions: Tensor, /) -> Tensor:
-        """``[B, S, H, A]`` raw actions to energies ``[B, S]``, low is good."""
+        """``[B, S, H, A]`` raw actions to energies ``[B, S]``, low is good.
+
+        A NumPy array of real numbers is taken as well, except by planners that differentiate.
+        """
 
 
 class Planner(Protocol):
@@ -76,6 +79,9 @@ class Planner(Protocol):
     ) -> Plan:
         """Plan for ``batch`` worlds at once.
 
+        The plan is the best candidate that was rated. Doing nothing is rated in the first round, where that has two
+        candidates or more.
+
         Args:
             score: Energy of candidates.
             space: The space of one row of a plan.
@@ -87,6 +93,7 @@ class Planner(Protocol):
 
         Raises:
             PlanningError: if no candidate of some world has a finite energy.
+            SpecError: if the score returns something else than energies ``[B, S]``, or the hints do not fit.
         """
 
 
