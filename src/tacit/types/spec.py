@@ -83,15 +83,13 @@ def _kinds(kind: Any, size: int) -> ActionKind | tuple[ActionKind | None, ...] |
     known = get_args(ActionKind)
     if not (kind is None or isinstance(kind, (str, tuple, list))):
         raise SpecError(f"the kind of a Box is a name or a tuple of names; got {kind!r}.")
-    kinds = (kind,) * size if kind is None or isinstance(kind, str) else tuple(kind)
+    kinds: tuple[Any, ...] = (kind,) * size if kind is None or isinstance(kind, str) else tuple(kind)
     if len(kinds) != size:
         raise SpecError(f"Box needs one kind for each of its {size} components, or one for all; got {kind!r}.")
     for one in (*kinds, kind if isinstance(kind, str) else None):
         if one is not None and one not in known:
             raise SpecError(f"the kind of an action component is one of {', '.join(known)} or None; got {one!r}.")
-    if len(set(kinds)) <= 1:
-        return kinds[0] if kinds else None
-    return kinds
+    return next(iter(kinds), None) if len(set(kinds)) <= 1 else kinds
 
 
 @dataclass(frozen=True)
