@@ -15,6 +15,7 @@ from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv, Vecto
 
 from tacit._registry import suggest
 from tacit.envs._batch import check_actions, per_world
+from tacit.envs._gymnasium_kinds import with_kinds
 from tacit.envs._mujoco import choose_opengl, lower_quality
 from tacit.envs._spaces import action_space, resize, streams
 from tacit.errors import ConfigError, TacitError
@@ -80,7 +81,9 @@ class GymnasiumEnvironment:
                 raise ConfigError(f"the environment has no modality {name!r}.{suggest(name, kinds)}")
         shown = {name: kinds[name] for name in modalities or kinds}
         rate = fps or float(self._vector.metadata.get("render_fps") or 10.0)
-        self.spec = Spec(shown, action_space(self._vector.single_action_space), fps=rate)
+        self.spec = Spec(
+            shown, with_kinds(action_space(self._vector.single_action_space), env, options or {}), fps=rate
+        )
         self._terminated = self._truncated = np.zeros(self.num_envs, np.bool_)
         self._all: dict[str, Array] = {}
 
