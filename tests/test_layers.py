@@ -17,11 +17,23 @@ CORE = {
     "_part",
     "_progress",
     "_registry",
+    "_scales",
     "_states",
     "_workers",
 }
-PARTS = {"data", "augmentation", "masking", "models", "objectives", "planners", "costs"}
-PARTS |= {"constraints", "memory", "guard", "envs"}
+PARTS = {
+    "data",
+    "augmentation",
+    "masking",
+    "models",
+    "objectives",
+    "planners",
+    "costs",
+    "constraints",
+    "memory",
+    "guard",
+    "envs",
+}
 ASSEMBLIES = [
     "checkpoint",
     "agent",
