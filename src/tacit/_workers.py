@@ -177,6 +177,9 @@ def serve(handle: int, parent: int) -> None:
             channel.send_bytes(reply)
     if hasattr(held, "close"):
         held.close()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)  # as multiprocessing's do: libraries' own ends can take seconds, or fail without a display
 
 
 def _packed(make: Callable[[], Any], what: str) -> Any:

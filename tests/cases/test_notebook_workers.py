@@ -17,5 +17,5 @@ print(len(tc.collect("point_mass", "__main__:circle", episodes=40, steps=5, work
 
 @pytest.mark.parametrize("arguments", [["-c", CELL], ["-"]])
 def test_a_policy_of_a_notebook_records_in_workers(arguments: list[str]) -> None:
-    done = subprocess.run([sys.executable, *arguments], input=CELL, capture_output=True, text=True, timeout=120)
+    done = subprocess.run([sys.executable, *arguments], input=CELL, capture_output=True, text=True, timeout=240)
     assert (done.stdout, done.stderr) == ("40 episodes\n", "")

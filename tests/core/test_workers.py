@@ -129,7 +129,7 @@ def test_an_object_that_cannot_be_made_or_sent_is_named() -> None:
 
 def run(code: str, *arguments: str, **options: Any) -> str:
     done = subprocess.run(
-        [sys.executable, *arguments], input=code, capture_output=True, text=True, timeout=90, **options
+        [sys.executable, *arguments], input=code, capture_output=True, text=True, timeout=240, **options
     )
     assert "Traceback" not in done.stderr, done.stderr
     return done.stdout

@@ -175,6 +175,8 @@ class _Recipe:
         for step in range(self.steps):
             actions.append(_inside(env.spec.action, act(step, observation)))
             now = env.step(actions[-1])
+            if now.action is not None:
+                actions[-1] = now.action
             observation = now.observation
             observations.append(observation)
             labels.append(env.labels())
