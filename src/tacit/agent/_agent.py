@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from torch import Generator, Tensor
 
+from tacit._files import resolve
 from tacit.agent._blocks import BlockActor, Model, Proposal
 from tacit.agent._saving import Settings, read, write
 from tacit.agent._state import AgentState, numbered
@@ -137,7 +138,7 @@ class Agent(BlockActor):
             CheckpointError: if something else is at ``path``.
         """
         settings = Settings(self.planner, self.cost, self.horizon, self.execute, self.hold, self.deadline)
-        write(Path(path), self.model, settings, self.proposal)
+        write(resolve(path), self.model, settings, self.proposal)
 
     @classmethod
     def load(cls, path: str | Path, device: str | torch.device = "cpu") -> Agent:
@@ -150,7 +151,7 @@ class Agent(BlockActor):
         Raises:
             CheckpointError: if it is missing, incomplete or damaged, or names what is not installed.
         """
-        model, found, proposal = read(Path(path), device)
+        model, found, proposal = read(resolve(path), device)
         try:
             return cls(
                 model,
