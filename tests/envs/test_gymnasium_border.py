@@ -263,6 +263,14 @@ class Forgetful(SyncVectorEnv):
         return *found, {}
 
 
+class Misshapen(SyncVectorEnv):
+    """Shows more than it declares."""
+
+    def reset(self, **options: Any) -> Any:
+        observation, info = super().reset(**options)
+        return np.concatenate([observation, observation], axis=1), info
+
+
 class Batched(SyncVectorEnv):
     """Gives the last observations as one array."""
 
@@ -284,6 +292,8 @@ def test_final_observations_come_in_any_form_or_are_missed() -> None:
 def test_vector_environments_are_named_too() -> None:
     with pytest.raises(TacitError, match="vector environment 'SyncVectorEnv': step raised ZeroDivisionError"):
         run(GymnasiumEnvironment(SyncVectorEnv([functools.partial(Odd, "step")] * 2)))
+    with pytest.raises(SpecError, match=r"'Misshapen': entry 'state' has shape \(2, 4\), .* declares \(2, 2\)"):
+        run(GymnasiumEnvironment(Misshapen([Odd, Odd])))
     vector = SyncVectorEnv([Odd, Odd])
     vector.metadata["autoreset_mode"] = "never"
     with pytest.raises(ConfigError, match="SyncVectorEnv': 'never' is not a valid AutoresetMode"):

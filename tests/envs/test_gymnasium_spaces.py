@@ -50,7 +50,7 @@ def test_observation_spaces_become_modalities() -> None:
     batch = gymnasium.vector.utils.batch_space(space, 5)
     batch.seed(0)
     sample: Any = batch.sample()
-    read = {name: stream.batch(np.asarray(stream.of(sample)), True) for name, stream in found.items()}
+    read = {name: stream.batch(sample, 5, True) for name, stream in found.items()}
     for name, stream in found.items():
         assert read[name].shape == (5, *stream.modality.shape) and read[name].dtype == stream.modality.dtype, name
         assert not np.shares_memory(read[name], stream.of(sample)), name
@@ -91,9 +91,9 @@ def test_images_have_channels_first_and_stacks_are_channels(space: Box, axes: st
     levels = np.random.default_rng(0).integers(0, 256, (2, *space.shape))
     batch = (levels if space.high.max() == 255 else levels / 255).astype(space.dtype)
     wanted = np.moveaxis(levels, [1 + axes.index("h"), 1 + axes.index("w")], [-2, -1])
-    assert np.array_equal(stream.batch(batch, True), wanted.reshape(2, *stream.modality.shape))
+    assert np.array_equal(stream.batch(batch, len(batch), True), wanted.reshape(2, *stream.modality.shape))
     assert stream.modality.shape[-2:] == (space.shape[axes.index("h")], space.shape[axes.index("w")])
-    assert stream.batch(batch, True).dtype == np.uint8
+    assert stream.batch(batch, len(batch), True).dtype == np.uint8
     assert ("256 levels" in stream.note) == (space.dtype.kind == "f")
 
 
@@ -133,7 +133,7 @@ def test_what_is_no_image_is_an_exact_vector(space: Box) -> None:
     space.seed(0)
     batch = np.stack([space.sample() for _ in range(3)])
     assert stream.modality.kind == "vector" and not stream.note
-    assert np.array_equal(stream.batch(batch, True), batch.reshape(3, -1).astype(np.float32))
+    assert np.array_equal(stream.batch(batch, len(batch), True), batch.reshape(3, -1).astype(np.float32))
 
 
 def test_names_that_collide_are_refused() -> None:
@@ -193,6 +193,7 @@ FLOATS = Box(-np.inf, np.inf, (2,), np.float32)
         (FLOATS, np.zeros((1, 2), np.float32), r"'state' has shape \(1, 2\), and its space declares \(2,\)"),
         (FLOATS, np.array([0, 2**24 + 1]), "'state' holds numbers that do not fit the float32"),
         (FLOATS, ["a", "b"], "'state' has dtype <U1"),
+        (FLOATS, [[1.0], [1.0, 2.0]], "its observation is no array: ValueError"),
         (FLOATS, None, r"'state' has shape \(\)"),
         (Box(0, 255, (2,), np.uint8), np.array([0, 256]), "'state' holds numbers that do not fit the uint8"),
         (Box(0, 255, (2,), np.uint8), np.zeros(2), "'state' has dtype float64, and its space declares uint8"),

@@ -1,9 +1,8 @@
-"""Batches of Gymnasium environments: in this process, in processes of their own, or a vector environment."""
+"""Batches of Gymnasium environments, in this process or in processes of their own."""
 
 from __future__ import annotations
 
 import functools
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -11,16 +10,14 @@ from typing import Any, Protocol
 import gymnasium
 import numpy as np
 import numpy.typing as npt
-from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
 
-from tacit._foreign import foreign
 from tacit._workers import Workers
-from tacit.envs._gymnasium_world import Maker, World, drawn_at, frame_of
+from tacit.envs._gymnasium_world import Maker, World, drawn_at
 from tacit.envs._spaces import Stream, resize, streams
-from tacit.errors import ConfigError, SpecError
+from tacit.errors import SpecError
 from tacit.types import Array
 
-__all__ = ["Batch", "Facts", "LocalBatch", "ProcessBatch", "VectorBatch"]
+__all__ = ["Batch", "Entries", "Facts", "Flags", "LocalBatch", "Outcome", "ProcessBatch", "scaled"]
 
 Flags = npt.NDArray[np.bool_]
 Outcome = tuple[dict[str, Array], Flags, Flags]
@@ -56,7 +53,7 @@ class Batch(Protocol):
         """Close every world."""
 
 
-class _Entries:
+class Entries:
     """The entries of an observation that are read."""
 
     def __init__(self, space: gymnasium.Space[Any], shown: Sequence[str], pixels: int | None, name: str) -> None:
@@ -69,13 +66,10 @@ class _Entries:
         with _named(self._name):
             return {name: stream.gather(observations, shown) for name, (stream, shown) in self._streams.items()}
 
-    def batch(self, observation: Any) -> dict[str, Array]:
-        """Read a batched observation."""
+    def batch(self, observation: Any, count: int) -> dict[str, Array]:
+        """Read an observation of several worlds."""
         with _named(self._name):
-            return {
-                name: stream.batch(np.asarray(stream.of(observation)), shown)
-                for name, (stream, shown) in self._streams.items()
-            }
+            return {name: one.batch(observation, count, shown) for name, (one, shown) in self._streams.items()}
 
 
 class LocalBatch:
@@ -105,7 +99,7 @@ class LocalBatch:
 
     def show(self, shown: Sequence[str], pixels: int | None) -> None:
         """See :class:`Batch`."""
-        self._entries = _Entries(self.facts.observation_space, shown, pixels, self.facts.name)
+        self._entries = Entries(self.facts.observation_space, shown, pixels, self.facts.name)
 
     def reset(self, seeds: Sequence[int]) -> dict[str, Array]:
         """See :class:`Batch`."""
@@ -132,7 +126,7 @@ class LocalBatch:
         if self._entries.pixels is not None:
             for index in changed:
                 self._frames[index] = self._worlds[index].render()
-            entries["pixels"] = _scaled(self._frames, self._entries.pixels)
+            entries["pixels"] = scaled(self._frames, self._entries.pixels)
         return entries
 
 
@@ -180,122 +174,8 @@ class _Hosted:
         return self._batch.facts
 
 
-class VectorBatch:
-    """A vector environment of the user's.
-
-    It resets worlds that have ended in its own way; the last observation of an episode is kept until the next reset.
-    """
-
-    def __init__(self, vector: VectorEnv[Any, Any, Any]) -> None:
-        self._vector = vector
-        name = vector.spec.id if vector.spec is not None else type(vector.unwrapped).__name__
-        self._reset, self._step, self._render, self._close = (
-            foreign(f"vector environment {name!r}: {verb}") for verb in ("reset", "step", "render", "close")
-        )
-        metadata = vector.metadata or {}
-        if "autoreset_mode" not in metadata:
-            warnings.warn(
-                f"vector environment {name!r} has no metadata['autoreset_mode']; NEXT_STEP is assumed.", stacklevel=3
-            )
-        try:
-            self._mode = AutoresetMode(metadata.get("autoreset_mode", AutoresetMode.NEXT_STEP))
-        except ValueError as error:
-            raise ConfigError(f"vector environment {name!r}: {error}. Gymnasium has the class AutoresetMode.") from None
-        self.facts = Facts(
-            name,
-            vector.single_observation_space,
-            vector.single_action_space,
-            vector.render_mode,
-            metadata.get("render_fps"),
-        )
-        if self._mode is AutoresetMode.SAME_STEP and isinstance(vector.unwrapped, SyncVectorEnv):
-            self._require_fresh_arrays(vector.unwrapped)
-
-    def show(self, shown: Sequence[str], pixels: int | None) -> None:
-        """See :class:`Batch`."""
-        if pixels is not None and self._mode is AutoresetMode.SAME_STEP:
-            raise ConfigError("pixels cannot show the last frame under AutoresetMode.SAME_STEP; use NEXT_STEP.")
-        self._entries = _Entries(self.facts.observation_space, shown, pixels, self.facts.name)
-
-    def reset(self, seeds: Sequence[int]) -> dict[str, Array]:
-        """See :class:`Batch`."""
-        with self._reset:
-            observation, _ = self._vector.reset(seed=list(seeds))  # type: ignore[arg-type]
-        return self._read(observation)
-
-    def step(self, actions: Any, going: Flags) -> Outcome:
-        """See :class:`Batch`."""
-        with self._step:
-            if self._mode is AutoresetMode.DISABLED and not going.all():
-                self._vector.reset(options={"reset_mask": ~going})
-            observation, _, terminated, truncated, info = self._vector.step(actions)
-        entries = self._read(observation)
-        terminated, truncated = self._flags("terminated", terminated), self._flags("truncated", truncated)
-        if self._mode is AutoresetMode.SAME_STEP:
-            self._restore_last(entries, info, (terminated | truncated) & going)
-        return entries, terminated, truncated
-
-    def close(self) -> None:
-        """See :class:`Batch`."""
-        with self._close:
-            self._vector.close()
-
-    def _read(self, observation: Any) -> dict[str, Array]:
-        entries = self._entries.batch(observation)
-        if self._entries.pixels is not None:
-            with self._render:
-                frames = self._vector.render()
-            count = self._vector.num_envs
-            if not isinstance(frames, (tuple, list)) or len(frames) != count:
-                raise SpecError(
-                    f"vector environment {self.facts.name!r}: pixels need a render() that returns a frame for each of "
-                    f"{count} worlds; got {type(frames).__name__}."
-                )
-            entries["pixels"] = _scaled([frame_of(frame, self.facts.name) for frame in frames], self._entries.pixels)
-        return entries
-
-    def _flags(self, name: str, values: Any) -> Flags:
-        flags = np.asarray(values)
-        if flags.shape != (self._vector.num_envs,):
-            raise SpecError(
-                f"vector environment {self.facts.name!r}: step's {name} has shape {flags.shape}; expected one for each "
-                f"of {self._vector.num_envs} worlds."
-            )
-        return flags.astype(np.bool_)
-
-    def _restore_last(self, entries: dict[str, Array], info: Mapping[str, Any], ended: Flags) -> None:
-        """Put the last observation of each episode that ended where the first of the next one stands."""
-        for world in np.flatnonzero(ended).tolist():
-            last = info.get("final_obs")
-            if isinstance(last, np.ndarray):
-                last = last[world]
-            elif isinstance(last, Mapping):
-                last = _row(last, world)
-            if last is None:
-                raise SpecError(
-                    f"vector environment {self.facts.name!r} resets in the same step, but its info has no final_obs of "
-                    f"world {world}, so the last observation is lost. Use AutoresetMode.NEXT_STEP."
-                )
-            for name, batch in self._entries.gather([last]).items():
-                entries[name][world] = batch[0]
-
-    def _require_fresh_arrays(self, vector: SyncVectorEnv) -> None:
-        """Refuse environments that write the first observation of an episode over the last one of the one before."""
-        for env in vector.envs:
-            with self._reset:
-                one, two = env.reset(seed=0)[0], env.reset(seed=0)[0]
-            found, _ = streams(self.facts.observation_space)
-            for name, stream in found.items():
-                if np.shares_memory(stream.of(one), stream.of(two)):
-                    raise SpecError(
-                        f"vector environment {self.facts.name!r} resets in the same step, and its environments return "
-                        f"the entry {name!r} in one array that they write anew, so the last observation of an episode "
-                        "is overwritten. Return a copy, or use AutoresetMode.NEXT_STEP."
-                    )
-
-
 class _named:  # noqa: N801  # a context manager, written like one
-    """Name the environment in the SpecErrors of its entries."""
+    """Name the environment whose observation cannot be read."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -307,6 +187,9 @@ class _named:  # noqa: N801  # a context manager, written like one
         """Name the environment."""
         if isinstance(error, SpecError):
             raise SpecError(f"environment {self._name!r}: {error}") from error.__cause__
+        if isinstance(error, Exception):
+            reason = f"{type(error).__name__}: {error}"
+            raise SpecError(f"environment {self._name!r}: its observation is no array: {reason}") from error
 
 
 def _same_spaces(one: gymnasium.Env[Any, Any], two: gymnasium.Env[Any, Any], name: str) -> None:
@@ -321,12 +204,7 @@ def _concatenated(parts: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
-def _row(batch: Any, world: int) -> Any:
-    """Return one world's part of batched dictionaries."""
-    return {key: _row(value, world) for key, value in batch.items()} if isinstance(batch, Mapping) else batch[world]
-
-
-def _scaled(frames: Sequence[npt.NDArray[np.uint8]], size: int) -> Array:
+def scaled(frames: Sequence[npt.NDArray[np.uint8]], size: int) -> Array:
     """Return a batch of frames, each scaled to a size; they may differ in theirs."""
     if len({frame.shape for frame in frames}) == 1:
         return resize(np.stack(frames), size)

@@ -77,18 +77,36 @@ class Stream:
         Raises:
             SpecError: if a value does not fit the space.
         """
-        return self.batch(np.stack([_fitted(self.of(one), self.space, self.name) for one in observations]), shown)
+        shape = self.space.shape or ()
+        return self._converted(np.stack([self._fitted(self.of(one), shape) for one in observations]), shown)
 
-    def batch(self, values: Array, shown: bool) -> Array:
-        """Return a batch of the modality; memory is never shared with ``values``.
+    def batch(self, observation: Any, count: int, shown: bool) -> Array:
+        """Return a batch of this entry of an observation of ``count`` worlds; no memory is shared with it.
 
         Raises:
-            SpecError: if a value cannot be represented.
+            SpecError: if a value does not fit the space.
         """
+        return self._converted(self._fitted(self.of(observation), (count, *(self.space.shape or ()))), shown)
+
+    def _converted(self, values: Array, shown: bool) -> Array:
         try:
             return self.convert(values) if shown else self.label(values)
         except SpecError as error:
             raise SpecError(f"entry {self.name!r}: {error}") from error.__cause__
+
+    def _fitted(self, value: Any, shape: tuple[int, ...]) -> Array:
+        """Return a value as an array of a shape whose numbers fit the space; floats keep their width."""
+        array, dtype = np.asarray(value), np.dtype(self.space.dtype)
+        if array.shape != shape:
+            raise SpecError(f"entry {self.name!r} has shape {array.shape}, and its space declares {shape}.")
+        if array.dtype == dtype or (array.dtype.kind == "f" and dtype.kind == "f"):
+            return array
+        if array.dtype.kind in "biu":
+            cast = array.astype(dtype)
+            if bool((cast == array).all()):
+                return cast
+            raise SpecError(f"entry {self.name!r} holds numbers that do not fit the {dtype} that its space declares.")
+        raise SpecError(f"entry {self.name!r} has dtype {array.dtype}, and its space declares {dtype}.")
 
 
 def streams(space: gymnasium.Space[Any], path: tuple[Any, ...] = ()) -> tuple[dict[str, Stream], dict[str, str]]:
@@ -229,21 +247,6 @@ def _one_hot(sizes: npt.NDArray[Any], starts: npt.NDArray[Any]) -> tuple[Modalit
         return rows
 
     return Modality("vector", (width,)), convert, None, ""
-
-
-def _fitted(value: Any, space: gymnasium.Space[Any], name: str) -> Array:
-    """Return a value as an array that fits its space; floats keep their width."""
-    array, dtype = np.asarray(value), np.dtype(space.dtype)
-    if array.shape != space.shape:
-        raise SpecError(f"entry {name!r} has shape {array.shape}, and its space declares {space.shape}.")
-    if array.dtype == dtype or (array.dtype.kind == "f" and dtype.kind == "f"):
-        return array
-    if array.dtype.kind in "biu":
-        cast = array.astype(dtype)
-        if bool((cast == array).all()):
-            return cast
-        raise SpecError(f"entry {name!r} holds numbers that do not fit the {dtype} that its space declares.")
-    raise SpecError(f"entry {name!r} has dtype {array.dtype}, and its space declares {dtype}.")
 
 
 def _outside(values: npt.NDArray[Any], low: float, high: float) -> Any:

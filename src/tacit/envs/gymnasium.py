@@ -13,7 +13,8 @@ from gymnasium.vector import VectorEnv
 from tacit._registry import suggest
 from tacit.envs._actions import Actions, actions
 from tacit.envs._batch import check_actions, check_finite, check_options, per_world
-from tacit.envs._gymnasium_batches import Batch, LocalBatch, ProcessBatch, VectorBatch
+from tacit.envs._gymnasium_batches import Batch, LocalBatch, ProcessBatch
+from tacit.envs._gymnasium_vector import VectorBatch
 from tacit.envs._gymnasium_world import Factory
 from tacit.envs._spaces import Stream, streams
 from tacit.errors import ConfigError, SpecError
