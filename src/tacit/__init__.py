@@ -5,7 +5,10 @@ Everything public hangs off this module and is imported on first use::
     import tacit as tc
 """
 
+from tacit._install import refuse_other_tacit
 from tacit._registry import lazy
+
+refuse_other_tacit()
 
 __version__ = "0.1.0"
 

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
+from tacit._files import resolve
 from tacit.agent._blocks import BlockActor
 from tacit.agent._fallback import NamedFallback
 from tacit.agent._parts import Model, Proposal
@@ -186,7 +187,7 @@ class Agent(BlockActor):
             self.fallback,
             self.constraints,
         )
-        write(Path(path), self.model, settings, self.proposal)
+        write(resolve(path), self.model, settings, self.proposal)
 
     @classmethod
     def load(
@@ -207,7 +208,7 @@ class Agent(BlockActor):
             CheckpointError: if it is missing, incomplete or damaged, or names what is not installed.
             ConfigError: if ``fallback`` does not fit it.
         """
-        model, found, proposal = read(Path(path), device)
+        model, found, proposal = read(resolve(path), device)
         build = partial(
             cls,
             model,

@@ -121,7 +121,7 @@ class TwoRooms:
 
     def reset(self, seed: int | Sequence[int]) -> Observation:
         """New layouts and positions, uniform over both rooms; see :class:`tacit.types.Environment`."""
-        if isinstance(seed, Sequence):
+        if isinstance(seed, (Sequence, np.ndarray)):
             worlds = [self._draw(np.random.default_rng(one), 1) for one in per_world(seed, self.num_envs)]
             return self.begin(concatenated(worlds))
         return self.begin(self._draw(np.random.default_rng(seed), self.num_envs))
