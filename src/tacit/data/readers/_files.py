@@ -9,6 +9,7 @@ import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -179,6 +180,12 @@ class FileStorage(ABC):
         self._options = json.dumps([READING, type(options).__name__, to_json(options)])
         self._sums: dict[int, str] = {}
 
+    @cached_property
+    def groups(self) -> Sequence[str]:
+        """The group of each episode: a hash of its file where several are read from one, so that copies share it."""
+        counts = np.bincount(self.sources, minlength=len(self.found.files))
+        return [self._sum(int(source))[:16] if counts[source] > 1 else "" for source in self.sources]
+
     @abstractmethod
     def read(self, index: int, modalities: Collection[str]) -> Episode:
         """Episode ``index``."""
@@ -198,11 +205,15 @@ class FileStorage(ABC):
         episodes, as everywhere else, where labels are part of what an episode holds.
         """
         source = int(self.sources[index])
+        place = index - int(np.searchsorted(self.sources, source))
+        facts = [self._options, self.found.task(source), place, self._sum(source)]
+        return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+
+    def _sum(self, source: int) -> str:
+        """Return a hash of the bytes of a file."""
         if source not in self._sums:
             self._sums[source] = content_digest(self.parts(self.found.files[source]))
-        place = index - int(np.searchsorted(self.sources, source))
-        facts = [self._options, self.found.task(source), place, self._sums[source]]
-        return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+        return self._sums[source]
 
     def arena(self, indices: npt.NDArray[np.int64], modalities: Collection[str]) -> Arena:
         """Of a cache beside the files."""

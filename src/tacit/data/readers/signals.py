@@ -152,6 +152,7 @@ class _Stretches(FileStorage):
             labels={**self.found.label(number, steps), **labels},
             index=index,
             task=self.found.task(number),
+            group=self.groups[index],
         )
 
 

@@ -139,8 +139,8 @@ class Probe(ABC):
         }
         predicted = answer.cpu().numpy()
         if classes is None:
-            return quantity_reading(common, actual.astype(np.float64), predicted.astype(np.float64), test.episode)
-        return class_reading(common, classes, actual[:, 0].astype(np.int64), classes[predicted], test.episode)
+            return quantity_reading(common, actual.astype(np.float64), predicted.astype(np.float64), test.units)
+        return class_reading(common, classes, actual[:, 0].astype(np.int64), classes[predicted], test.units)
 
     @abstractmethod
     def read(self, task: Task) -> Answer:
@@ -160,7 +160,7 @@ class Probe(ABC):
         if choose_on is not None:
             aside = Part(choose_on.values, numbered(readable(choose_on.target(target), target), classes))
         elif self.chooses:
-            chosen = set_aside(fit.episode, seed)
+            chosen = set_aside(fit.units, seed)
             inner, aside = whole.select(np.flatnonzero(~chosen)), whole.select(np.flatnonzero(chosen))
         count = None if classes is None else len(classes)
         return Task(inner, aside, whole, test.values, count, seed, device), classes
@@ -191,16 +191,19 @@ def is_class(target: Array) -> bool:
     return target.dtype.kind in "iub"
 
 
-def set_aside(episode: npt.NDArray[np.int64], seed: int) -> npt.NDArray[np.bool_]:
-    """Rows ``[N]`` of the fifth of the episodes that chooses settings.
+def set_aside(unit: npt.NDArray[np.int64], seed: int) -> npt.NDArray[np.bool_]:
+    """Return ``[N]`` which rows choose settings: those of a fifth of the episodes, by whole groups.
 
     Raises:
-        DataError: if there is only one episode.
+        DataError: if there is only one group.
     """
-    there = np.unique(episode)
+    there = np.unique(unit)
     if len(there) < 2:
-        raise DataError(f"a probe needs two episodes to fit on, one to set aside; got {len(there)}.")
-    return np.isin(episode, np.random.default_rng(seed).permutation(there)[: max(1, len(there) // 5)])
+        raise DataError(
+            f"a probe needs two episodes to fit on, one to set aside, that are no pieces of one recording; got "
+            f"{len(there)}. Give more recordings, or features to choose on: choose_on=..."
+        )
+    return np.isin(unit, np.random.default_rng(seed).permutation(there)[: max(1, len(there) // 5)])
 
 
 def apart(parts: Mapping[str, Features]) -> None:
@@ -212,8 +215,9 @@ def apart(parts: Mapping[str, Features]) -> None:
             if shared:
                 raise DataError(
                     f"{len(shared)} of {len(np.unique(parts[second].episode))} episodes of {second!r} are also in "
-                    f"{first!r} (the first is number {shared[0]}), so the score would not be of held-out data. Split "
-                    f"by episode, or leave them out: {second}.without({first})."
+                    f"{first!r}, or pieces of a recording of which it has others (the first is number {shared[0]}), so "
+                    "the score would not be of held-out data. Split with episodes.split(0.9, seed=0), or leave them "
+                    f"out: {second}.without({first})."
                 )
 
 
