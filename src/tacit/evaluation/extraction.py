@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Encoder", "Features", "Trainable", "features"]
 
+CLASS = "class"
+
 
 class Encoder(Protocol):
     """What probes need of a model, which is a torch module; one with tokens takes ``tokens=True`` as well.
@@ -78,6 +80,7 @@ class Features:
         covered: Share of the height and of the width of a picture, from its upper left corner, that the grid covers:
             an encoder leaves out what does not fill a patch.
         groups: The group of each episode by its number, where there are any; see :attr:`tacit.types.Episode.group`.
+        classes: By target the names of its numbers, where episodes tell: numbers of two datasets may differ.
     """
 
     values: Rows
@@ -87,6 +90,7 @@ class Features:
     grid: tuple[int, ...] | None = None
     covered: tuple[float, float] = (1.0, 1.0)
     groups: tuple[str, ...] = ()
+    classes: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if isinstance(self.values, np.ndarray):
@@ -147,6 +151,27 @@ class Features:
         """Return the rows of episodes that ``other`` has none of, by their content and group."""
         return self.select(~np.isin(self.episode, self.shared(other)))
 
+    def renumbered(self, other: Features, target: str) -> Features:
+        """Return these features with the classes of a target numbered as in ``other``, where both know their names.
+
+        A class that ``other`` does not have gets a number that none of its classes has.
+        """
+        names, known = self.classes.get(target), other.classes.get(target)
+        if not names or not known:
+            return self
+        numbers = {name: number for number, name in known.items()}
+        fresh = max(*numbers.values(), int(np.max(other.target(target)))) + 1
+        for name in sorted(set(names.values()) - set(numbers)):
+            numbers[name] = fresh
+            fresh += 1
+        if all(numbers[name] == number for number, name in names.items()):
+            return self
+        old, where = np.unique(self.target(target), return_inverse=True)
+        new = np.array([numbers[names[int(number)]] for number in old], np.int64)
+        targets = {**self.targets, target: new[where].reshape(self.target(target).shape)}
+        classes = {**self.classes, target: {numbers[name]: name for name in names.values()}}
+        return replace(self, targets=targets, classes=classes)
+
     def shared(self, other: Features) -> list[int]:
         """Return the numbers of the episodes whose content or group is also in ``other``."""
         found: set[int] = set()
@@ -190,8 +215,8 @@ def features(
     episode, step = places(clips, index)
     grid = grid_of(model, values.shape[1]) if tokens else None
     covered = covered_by(model, episodes.spec, grid)
-    found = labels(episodes, episode, step)
-    return Features(values, found, episode, episodes.digests(), grid, covered, episodes.groups)
+    found, classes = labels(episodes, episode, step)
+    return Features(values, found, episode, episodes.digests(), grid, covered, episodes.groups, classes)
 
 
 def windows(model: Encoder, episodes: Episodes, length: int | None = None) -> Clips:
@@ -258,14 +283,28 @@ def places(clips: Clips, index: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.i
     return episode, start + (clips.length - 1) * clips.frameskip
 
 
-def labels(episodes: Episodes, episode: npt.NDArray[np.int64], step: npt.NDArray[np.int64]) -> dict[str, Array]:
-    """Every label ``[N, ...]`` at some steps, given in the order of their episodes."""
+def labels(
+    episodes: Episodes, episode: npt.NDArray[np.int64], step: npt.NDArray[np.int64]
+) -> tuple[dict[str, Array], dict[str, dict[int, str]]]:
+    """Return every label ``[N, ...]`` at some steps, given in the order of their episodes, and the names of classes.
+
+    The label ``class`` of what the readers of other programs' files read numbers subfolders, whose names are the tasks.
+    """
     if not episodes.labels:
-        return {}
+        return {}, {}
     light = lightest(episodes.spec)
     parts: dict[str, list[Array]] = {name: [] for name in episodes.labels}
+    pairs: set[tuple[int, str]] = set()
     for number in np.unique(episode):
-        read = episodes.read(int(number), (light,)).labels
+        read = episodes.read(int(number), (light,))
         for name, found in parts.items():
-            found.append(read[name][step[episode == number]])
-    return {name: np.concatenate(found) for name, found in parts.items()}
+            found.append(read.labels[name][step[episode == number]])
+        values = read.labels.get(CLASS, step[:0])
+        pairs |= {(int(value), read.task) for value in np.unique(values)} if values.dtype.kind in "iu" else set()
+    return {name: np.concatenate(found) for name, found in parts.items()}, _named(pairs)
+
+
+def _named(pairs: set[tuple[int, str]]) -> dict[str, dict[int, str]]:
+    """Return the name of each class number; nothing where numbers and tasks do not belong together one by one."""
+    numbers, names = {number for number, _ in pairs}, {name for _, name in pairs}
+    return {CLASS: dict(pairs)} if pairs and len(numbers) == len(names) == len(pairs) and "" not in names else {}

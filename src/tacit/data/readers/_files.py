@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tacit._config import to_json
+from tacit._registry import suggest
 from tacit.data.cache import filled
 from tacit.data.findings import Labels
 from tacit.data.storage import Arena, content_digest
@@ -94,18 +95,24 @@ def listed(path: Path, suffixes: Collection[str]) -> list[Path]:
     return sorted(found)
 
 
-def find(path: Path, suffixes: Collection[str], kind: str) -> Found:
-    """The files of a kind under ``path`` and their classes.
+def find(path: Path, files: Sequence[Path], suffixes: Collection[str], kind: str, named: Sequence[str] | None) -> Found:
+    """Return the files of a kind under ``path`` and their classes.
+
+    Args:
+        path: Where they were looked for.
+        files: What there is.
+        suffixes: What their names end in, for messages.
+        kind: What they are, in the plural.
+        named: The classes by number, where they are not to be those of the subfolders.
 
     Raises:
-        DataError: if there is none, or if some lie in subfolders and some do not.
+        DataError: if there is none, if some lie in subfolders and some do not, or if a subfolder is no class.
     """
-    files = listed(path, suffixes)
     if not files:
         raise DataError(f"{path} holds no {kind}: expected files that end in {', '.join(sorted(suffixes))}.")
     folders = [file.parent.relative_to(path).as_posix() if path.is_dir() else "." for file in files]
     classes = tuple(sorted(set(folders)))
-    if classes == (".",):
+    if classes == (".",) and named is None:
         return Found(path, tuple(files), (), np.full(len(files), -1))
     if "." in classes:
         loose = files[folders.index(".")]
@@ -113,6 +120,13 @@ def find(path: Path, suffixes: Collection[str], kind: str) -> Found:
             f"the subfolders of {path} are classes, but {loose} lies in none of them. Move such {kind} into a "
             "subfolder of their class, or out of the folder."
         )
+    if named is not None:
+        if unknown := sorted(set(classes) - set(named)):
+            raise DataError(
+                f"{path / unknown[0]} is none of the classes {', '.join(named)}.{suggest(unknown[0], named)} Add it to "
+                "classes=..., or leave the folder out."
+            )
+        classes = tuple(named)
     where = {name: number for number, name in enumerate(classes)}
     return Found(path, tuple(files), classes, np.array([where[folder] for folder in folders], dtype=np.int64))
 
@@ -177,7 +191,12 @@ class FileStorage(ABC):
         self.found, self.spec, self.lengths = found, spec, lengths
         self.labels: Labels = {**found.labels, **(labels or {})}
         self.sources = np.arange(len(found.files)) if sources is None else sources
-        self._options = json.dumps([READING, type(options).__name__, to_json(options)])
+        chosen = {
+            name: value
+            for name, value in to_json(options).items()
+            if name not in options.added or getattr(options, name) != getattr(type(options)(), name)
+        }
+        self._options = json.dumps([READING, type(options).__name__, chosen])
         self._sums: dict[int, str] = {}
 
     @cached_property

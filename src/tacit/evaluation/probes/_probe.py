@@ -111,6 +111,8 @@ class Probe(ABC):
         """Read ``target`` from held-out features.
 
         Whole numbers are classes and give a :class:`ClassReading`, others quantities and a :class:`QuantityReading`.
+        Where both features know the names of classes, such as subfolders of images, classes are the same that have the
+        same name, with the numbers that they have in ``fit``.
 
         Args:
             fit: What to fit on; nothing of ``test`` is used but to score.
@@ -126,6 +128,8 @@ class Probe(ABC):
             DataError: if an episode is in two of the three, the target does not vary, or is no class or quantity.
         """
         apart({"fit": fit, "test": test, **({} if choose_on is None else {"choose_on": choose_on})})
+        test = test.renumbered(fit, target)
+        choose_on = None if choose_on is None else choose_on.renumbered(fit, target)
         actual = readable(test.target(target), target)
         task, classes = self._task(fit, test, target, choose_on, seed, torch.device(device))
         answer, settings = self.read(task)
