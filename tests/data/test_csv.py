@@ -1,5 +1,6 @@
 """CSV files as loggers and spreadsheets write them, and files that are no table."""
 
+import os
 import time
 from pathlib import Path
 
@@ -280,8 +281,9 @@ def test_a_very_long_line_is_refused_quickly(tmp_path):
 
 
 def test_a_fifo_is_not_read(tmp_path):
-    import os
-
-    os.mkfifo(tmp_path / "a.csv")
-    with pytest.raises(DataError, match="a device, a FIFO or a socket"):
-        tc.data.open(tmp_path)
+    for name in ("a.csv", "a.parquet", "a.png", "a.mp4", "a.hea"):
+        folder = tmp_path / name.rpartition(".")[2]
+        folder.mkdir()
+        os.mkfifo(folder / name)
+        with pytest.raises(DataError, match="a device, a FIFO or a socket"):
+            tc.data.open(folder)

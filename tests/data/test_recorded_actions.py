@@ -77,7 +77,7 @@ def test_several_samples_between_observations_need_a_rule(tmp_path):
     assert episode.final_action is None and len(episode.observation["signal"]) == 120
     refused = tc.data.open(changing, **options)
     with pytest.raises(
-        DataError, match=r"field 'action': line 3, row 1 \(from 0\) changes an action between .*between='mean'"
+        DataError, match=r"field 'valve': line 3, row 1 \(from 0\) changes the action between .*between='mean'"
     ):
         refused[0]
     table = np.loadtxt(changing, delimiter=",", skiprows=1)

@@ -128,14 +128,15 @@ def actions_between(
         return (sums / counts[:, None]).astype(np.float32), None
     if between == "last":
         return actions[starts + counts - 1].astype(np.float32), None
-    changed = (actions != np.repeat(actions[starts], counts, axis=0)).any(axis=1)
-    if changed.any():
-        row = int(edges[0]) + int(np.argmax(changed))
+    changed = np.argwhere(actions != np.repeat(actions[starts], counts, axis=0))
+    if len(changed):
+        row, column = changed[0]
         raise Defect(
             file,
             None,
-            "action",
-            f"{sheet.where(row)} changes an action between two observations. Say what stands for the interval: "
-            f"{option('between', 'mean')}, or between='last'; or read an observation for each sample, without fps=.",
+            sheet.commands[column],
+            f"{sheet.where(int(edges[0] + row))} changes the action between two observations. Say what stands "
+            f"for the interval: {option('between', 'mean')}, or between='last'; or read an observation for each "
+            "sample, without fps=.",
         )
     return actions[starts].astype(np.float32), None

@@ -90,7 +90,7 @@ def _good(file: Path, sheet: Sheet, split: bool) -> npt.NDArray[np.bool_]:
         stored = sheet.values.astype(np.float32)
         actions = sheet.actions.astype(np.float32)
     channels: list[tuple[str, Array]] = list(zip(sheet.names, stored.T, strict=True))  # two may have the same name
-    channels += [("action", column) for column in actions.T]
+    channels += zip(sheet.commands, actions.T, strict=True)
     good = np.ones(len(sheet.values), np.bool_)
     for name, values in (*channels, *sheet.labels.items()):
         finite = np.isfinite(values)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import stat
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Sequence
@@ -25,7 +26,7 @@ from tacit.data.threads import ahead
 from tacit.errors import DataError
 from tacit.types import Array, Episode, Spec
 
-__all__ = ["ADVICE", "NAMED", "FileStorage", "Found", "find", "listed", "option", "sound", "unacted"]
+__all__ = ["ADVICE", "NAMED", "FileStorage", "Found", "find", "listed", "option", "regular", "sound", "unacted"]
 
 READING = 2  # another number whenever files are read otherwise than before: then they are other episodes
 NAMED = 5
@@ -95,6 +96,16 @@ def listed(path: Path, suffixes: Collection[str]) -> list[Path]:
     return sorted(found)
 
 
+def regular(file: Path) -> None:
+    """Raise DataError at a device, FIFO or socket, whose reading could block or never end."""
+    try:
+        mode = file.stat().st_mode
+    except OSError:  # named when it is read
+        return
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise DataError(f"expected a regular file; {file} is a device, a FIFO or a socket. Move it away.")
+
+
 def find(path: Path, files: Sequence[Path], suffixes: Collection[str], kind: str, named: Sequence[str] | None) -> Found:
     """Return the files of a kind under ``path`` and their classes.
 
@@ -108,6 +119,8 @@ def find(path: Path, files: Sequence[Path], suffixes: Collection[str], kind: str
     Raises:
         DataError: if there is none, if some lie in subfolders and some do not, or if a subfolder is no class.
     """
+    for file in files:
+        regular(file)
     if not files:
         raise DataError(f"{path} holds no {kind}: expected files that end in {', '.join(sorted(suffixes))}.")
     folders = [file.parent.relative_to(path).as_posix() if path.is_dir() else "." for file in files]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tacit.data.findings import Defect
-from tacit.data.readers._files import ADVICE, NAMED, FileStorage, Found, find, listed, option, sound, unacted
+from tacit.data.readers._files import ADVICE, NAMED, FileStorage, Found, find, listed, option, regular, sound, unacted
 from tacit.data.readers._frames import wanted_size
 from tacit.data.readers.images import SUFFIXES, decode
 from tacit.data.storage import Storage
@@ -124,6 +124,8 @@ def _frames(folder: Path) -> list[Path]:
         DataError: if a name has no number, or differs from the others in more than its numbers.
     """
     files = sorted((file for file in listed(folder, SUFFIXES) if file.parent == folder), key=lambda f: _natural(f.name))
+    for file in files:
+        regular(file)
     kinds = {NUMBER.sub("#", file.name.lower()): file for file in reversed(files)}
     if len(kinds) > 1:
         one, other = sorted(file.name for file in kinds.values())[:2]

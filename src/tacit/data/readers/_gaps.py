@@ -56,7 +56,7 @@ def bridged(
     for place, name in enumerate(sheet.names):
         values[:, place] = bridge.fill(name, values[:, place], held=how == "previous")
     actions = sheet.actions.copy()
-    for place, name in enumerate(wanted.actions):
+    for place, name in enumerate(sheet.commands):
         actions[:, place] = bridge.fill(name, actions[:, place], held=True)
     labels: dict[str, Array] = {
         name: bridge.fill(name, label, held=True) if label.dtype.kind == "f" else label  # type: ignore[arg-type]
@@ -128,7 +128,7 @@ def _inserted(file: Path, sheet: Sheet, wanted: Wanted, max_gap: float | None) -
     new = after > 0
     seconds = sheet.seconds[origin] + after * np.append(steps, 0.0)[origin] / repeats[origin]
     values, actions = sheet.values[origin], sheet.actions[origin]
-    for names, columns in ((sheet.names, values), (tuple(wanted.actions), actions)):
+    for names, columns in ((sheet.names, values), (sheet.commands, actions)):
         columns[new] = [wanted.fill.get(name, np.nan) for name in names]
     labels = {name: label[origin] for name, label in sheet.labels.items()}
     counts = {name: sheet.filled.get(name, 0) + int(new.sum()) for name in wanted.fill if name not in labels}

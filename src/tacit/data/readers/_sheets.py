@@ -59,6 +59,7 @@ class Sheet:
         values: ``[N, C]``, NaN where nothing was recorded.
         labels: ``[N]`` each.
         actions: ``[N, A]``.
+        commands: The names of the actions.
         time: The column of the times, where there is one.
         seconds: ``[N]`` since the first row, where there are times.
         rate: Samples a second, where the file says so.
@@ -74,6 +75,7 @@ class Sheet:
     values: npt.NDArray[np.float64]
     labels: dict[str, Array]
     actions: npt.NDArray[np.float64]
+    commands: tuple[str, ...] = ()
     time: str = ""
     seconds: npt.NDArray[np.float64] | None = None
     rate: float | None = None
@@ -122,6 +124,7 @@ def read_sheet(file: Path, wanted: Wanted) -> Sheet:
         values=np.stack([reading.numbers(name, guessed=wanted.columns is None) for name in chosen], axis=1),
         labels={name: reading.label(name) for name in wanted.labels},
         actions=np.stack(actions, axis=1) if actions else np.zeros((len(table), 0)),
+        commands=tuple(wanted.actions),
         time=clock or "",
         seconds=times,
         lines=content.lines,
