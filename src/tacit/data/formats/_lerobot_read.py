@@ -39,6 +39,7 @@ class LeRobotStorage:
         self._rows = _load_rows(root, self._info, self._layout)
         self._tasks = _load_tasks(root)
         self.lengths = np.array([row["length"] for row in self._rows], dtype=np.int64)
+        self.groups = [str(row.get("tacit/group") or "") for row in self._rows]
         self._offsets = self._place()
         self._open: DataFile | None = None
         self._last: tuple[tuple[Path, int, int, tuple[str, ...]], Group] | None = None
@@ -99,6 +100,7 @@ class LeRobotStorage:
             index=index,
             seed=row.get("tacit/seed"),
             task=self._task(index, rows),
+            group=self.groups[index],
         )
 
     def _is_image(self, name: str) -> bool:

@@ -91,6 +91,7 @@ class Hdf5:
             "seed": episode.seed,
             "task": episode.task,
             "length": len(episode),
+            **({"group": episode.group} if episode.group else {}),
             "digest": digest(episode),
             "crc32": {name: _crc(value) for name, value in _arrays(episode).items()},
         }
@@ -116,6 +117,7 @@ class _Hdf5Storage:
             self._names = sorted(file["episodes"])
             self._facts = [unseal(file["episodes"][name].attrs["facts"]) for name in self._names]
         self.lengths = np.array([facts["length"] for facts in self._facts], dtype=np.int64)
+        self.groups = [str(facts.get("group", "")) for facts in self._facts]
         if self._names != [f"{index:06d}" for index in range(len(self._names))] or not self._names:
             raise Defect(path, None, "episodes", "expected groups numbered from 000000 on without a gap.")
         if self.lengths.min() < 1:
@@ -155,6 +157,7 @@ class _Hdf5Storage:
             index=index,
             seed=facts["seed"],
             task=str(facts["task"]),
+            group=self.groups[index],
         )
 
     def _array(self, group: h5py.Group, index: int, name: str, field: str, length: int | None = None) -> Array:
