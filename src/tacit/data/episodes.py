@@ -138,7 +138,7 @@ class Episodes(Sequence[Episode]):
 
     def statistics(self) -> Statistics:
         """Mean and standard deviation over exactly these episodes, in one pass."""
-        return fit(self, self.spec)
+        return fit(self._storage, self._indices.tolist())
 
     def hash(self) -> str:
         """A hash of the spec and the content of these episodes, whatever file or format holds them."""
