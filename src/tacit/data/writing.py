@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any
 
 from tacit._config import to_json
-from tacit._files import sync, write_atomically
+from tacit._files import resolve, sync, write_atomically
 from tacit._progress import track
 from tacit.data import formats
 from tacit.data.episodes import Episodes
@@ -269,5 +269,5 @@ def convert(
     **options: Any,
 ) -> None:
     """Write what is at ``source`` to ``target`` as a dataset; see :func:`tacit.data.open` and :func:`save`."""
-    place = Path(source)
+    place = resolve(source)
     save(Episodes(reader_of(place, reader, options)[1].open(place)), target, format, progress=progress)

@@ -9,6 +9,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from tacit._config import OPTIONAL
 from tacit.errors import SpecError
 
 __all__ = ["ActionSpace", "Array", "Box", "Discrete", "Modality", "Observation", "Spec", "State"]
@@ -95,7 +96,7 @@ class Modality:
     kind: Literal["pixels", "vector", "series"]
     shape: tuple[int, ...]
     rate: float | None = None
-    source: tuple[int, int] | None = field(default=None, metadata={"optional": True})  # tacit._config
+    source: tuple[int, int] | None = field(default=None, metadata=OPTIONAL)
 
     def __post_init__(self) -> None:
         axes = {"pixels": 3, "vector": 1, "series": 1}.get(self.kind)
