@@ -4,25 +4,10 @@ from importlib.resources import as_file, files
 
 from tacit._registry import registry, suggest
 from tacit.agent import Agent
-from tacit.data import Episodes
 from tacit.errors import ConfigError
-from tacit.recipes._recipe import Recipe
 
-__getattr__, __dir__, __all__, load, names = registry(__name__, also=("_recipe",))
-__all__ = [*__all__, "pretrained", "suited"]
-
-
-def suited(episodes: Episodes) -> tuple[str, Recipe]:
-    """Return the name of a recipe that can learn from some recordings, and the recipe with options for them.
-
-    ``general`` where there are actions. Without actions ``ijepa`` for images, series and vectors, and ``vjepa2`` for
-    videos.
-    """
-    spec = episodes.spec
-    if spec.action.size:
-        return "general", load("general").for_data(spec, episodes.lengths)
-    name = "vjepa2" if spec.cameras and int(max(episodes.lengths)) > 1 else "ijepa"
-    return name, load(name)()
+__getattr__, __dir__, __all__, load, names = registry(__name__, also=("_choice", "_recipe"))
+__all__ = [*__all__, "pretrained"]
 
 
 def pretrained(name: str, device: str = "cpu") -> Agent:

@@ -3,11 +3,10 @@
 from importlib.resources import as_file, files
 from tacit._registry import registry, suggest
 from tacit.agent import Agent
-from tacit.data import Episodes
 from tacit.errors import ConfigError
-from tacit.recipes._recipe import Recipe
 from typing import Any
 
+from tacit.recipes._choice import suited as suited
 from tacit.recipes._recipe import Acting as Acting
 from tacit.recipes._recipe import AgentRecipe as AgentRecipe
 from tacit.recipes._recipe import Part as Part
@@ -30,5 +29,4 @@ __all__: list[str]
 
 def load(name: str) -> Any: ...
 def names() -> tuple[str, ...]: ...
-def suited(episodes: Episodes) -> tuple[str, Recipe]: ...
 def pretrained(name: str, device: str='cpu') -> Agent: ...

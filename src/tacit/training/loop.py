@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -19,11 +19,12 @@ from tacit._threads import computing, suited_threads
 from tacit.data.clips import Clips
 from tacit.errors import ConfigError, TrainingError
 from tacit.models import Model
-from tacit.nn.collectives import all_mean, broadcast, everywhere
+from tacit.nn.collectives import all_mean, broadcast, everywhere, world_size
 from tacit.objectives import Losses, Objective, Outcome, Spread
 from tacit.training.config import TrainingConfig, configured
 from tacit.training.job import Job
 from tacit.training.log import Log, Record, read_log
+from tacit.training.memory import check_memory
 from tacit.training.monitor import FOLLOW, REGULARISE, SLOW, Monitor
 from tacit.training.optimizer import descend
 from tacit.training.processes import meet, rank, share, sole
@@ -109,15 +110,7 @@ def train(
             good checkpoint, which is kept.
     """
     started, to = time.perf_counter(), resolve(to)
-    if "epochs" in options:
-        raise ConfigError(
-            "a training is measured in steps, one batch each: give steps=, in place of epochs=. Windows overlap, so "
-            f"that passes over the data mean little; these clips have {len(clips)} windows."
-        )
-    if watch is not None and not isinstance(watch, Watch):
-        raise ConfigError(
-            f"watch is a tacit.training.Watch(look, every=100); got {type(watch).__name__}. Wrap your function in one."
-        )
+    _check_call(options, watch, clips)
     config = configured(config or TrainingConfig(), options)
     job = Job(model, objective, clips, tuple(transforms), steps, seed, config, "" if start is None else str(start))
     job.check()
@@ -130,6 +123,8 @@ def train(
         objective.prepare(model.latent_size, model.action_size)
         objective.to(model.device)
         state = State(model, objective, config, job.identity())
+        loop = _Loop(job, state, watch, place)
+        check_memory(job, (model, objective), loop.sample, world_size())
         meet()
         if resumes:
             state.resume(place)
@@ -151,9 +146,26 @@ def train(
             done = "is complete" if first == steps else "resumes"
             say(f"{to} {done} at step {first} of {steps}", config.progress)
         if first < steps:
-            _Loop(job, state, watch, place).run(to)
+            loop.run(to)
     model.eval()
     return TrainingReport(to, steps, time.perf_counter() - started, tuple(read_log(to)), first)
+
+
+def _check_call(options: Mapping[str, Any], watch: object, clips: Clips) -> None:
+    """Refuse what other libraries take and this one does not.
+
+    Raises:
+        ConfigError: saying what to give in its place.
+    """
+    if "epochs" in options:
+        raise ConfigError(
+            "a training is measured in steps, one batch each: give steps=, in place of epochs=. Windows overlap, so "
+            f"that passes over the data mean little; these clips have {len(clips)} windows."
+        )
+    if watch is not None and not isinstance(watch, Watch):
+        raise ConfigError(
+            f"watch is a tacit.training.Watch(look, every=100); got {type(watch).__name__}. Wrap your function in one."
+        )
 
 
 def _number(row: Record, name: str) -> str:
@@ -266,6 +278,12 @@ class _Loop:
             forecast = _float(forecast)
         losses: Losses = objective(forecast, derived(self.seed, 2, step), (step + 1) / self.steps)
         return losses, forecast
+
+    def sample(self, size: int) -> Losses:
+        """Return the losses of a few clips, to see what they take of memory; nothing is learned."""
+        self.state.model.train()
+        clip = self.transformed(0, self.clips.batch(self.seed, 0, size))
+        return self.judge(0, clip)[0]
 
     def record(self, step: int, losses: Losses, norm: Tensor, seconds: float) -> dict[str, float | str]:
         """The line of the log for ``step``, without the health of the latents."""
