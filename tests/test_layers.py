@@ -12,6 +12,8 @@ CORE = {
     "_check",
     "_config",
     "_files",
+    "_foreign",
+    "_install",
     "_part",
     "_progress",
     "_registry",

@@ -14,6 +14,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from tacit._files import resolve
 from tacit.checkpoint._mapped import Mapped
 from tacit.checkpoint._numbers import NUMBERS
 from tacit.errors import CheckpointError
@@ -59,7 +60,7 @@ def read(path: str | Path) -> Published:
     Raises:
         CheckpointError: if there is none, it is damaged, or it holds anything but tensors and plain values.
     """
-    path = Path(path)
+    path = resolve(path)
     files = _files(path)
     parts, left = _parts(files)
     return Published(str(path), parts, left, lambda: _parts(files)[0], _config(files[0].with_name("config.json")))

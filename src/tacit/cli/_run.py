@@ -21,6 +21,7 @@ from tacit._config import from_json, named_value, to_json
 from tacit.errors import CheckpointError, ConfigError, DataError
 
 if TYPE_CHECKING:
+    from tacit.agent import NamedFallback
     from tacit.data import Episodes
     from tacit.evaluation import ClosedLoop
 
@@ -164,17 +165,31 @@ def other_world(run: Path, env: str) -> str:
     )
 
 
-def agent_of(run: Path, device: str) -> Any:
-    """The agent of a run.
+def agent_of(run: Path, device: str, fallback: NamedFallback | None = None) -> Any:
+    """Return the agent of a run, which is to act in a simulator.
+
+    Args:
+        run: The directory of the run.
+        device: Where it is to compute.
+        fallback: ``noop`` or ``last_action`` in place of what was saved with it.
 
     Raises:
         CheckpointError: if the run has none, saying what to do.
+        ConfigError: if it is not known what to do when planning fails, or the fallback is not possible.
     """
     from tacit import recipes
     from tacit.agent import Agent
 
     if (run / "agent").exists():
-        return Agent.load(run / "agent", device)
+        try:
+            agent = Agent.load(run / "agent", device, fallback=fallback)
+            agent.require_fallback()
+        except ConfigError as error:
+            raise ConfigError(
+                f"{error} On the command line: --fallback last_action or --fallback noop, for this command, or "
+                "--set acting.fallback=... when training."
+            ) from error
+        return agent
     recipe = Run.load(run).recipe
     if issubclass(recipes.load(recipe), recipes.AgentRecipe):
         raise CheckpointError(f"{run} has no agent yet: its training was interrupted. Its command goes on from there.")

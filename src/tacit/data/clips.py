@@ -6,7 +6,6 @@ import queue
 import threading
 import weakref
 from collections.abc import Collection, Generator
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -45,7 +44,7 @@ class Clips:
         if length < 1 or frameskip < 1:
             raise ConfigError(f"clips need length >= 1 and frameskip >= 1; got {length} and {frameskip}.")
         self.episodes, self.length, self.frameskip = episodes, length, frameskip
-        self.spec = replace(episodes.spec, modalities={name: episodes.spec.modalities[name] for name in modalities})
+        self.spec = episodes.spec.only(modalities)
         self._earliest = max(self._first_full(name) for name in self.spec.modalities)
         span = (length - 1) * frameskip + 1
         windows = np.maximum(episodes.lengths - span + 1 - self._earliest, 0)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from tacit._files import resolve
 from tacit.data.episodes import Episodes
 from tacit.data.findings import Defect, Finding, Labels, problems
 from tacit.data.reading import reader_of
@@ -70,7 +71,7 @@ def info(path: str | os.PathLike[str], reader: str | Reader | None = None, **opt
     Raises:
         DataError: if there is none, or its index is damaged.
     """
-    place = Path(path)
+    place = resolve(path)
     name, form = reader_of(place, reader, options)
     storage = form.open(place)
     files = [place] if place.is_file() else [item for item in place.rglob("*") if ".cache" not in item.parts]
@@ -100,7 +101,7 @@ def check(path: str | os.PathLike[str], reader: str | Reader | None = None, **op
     Raises:
         ConfigError: if the reader has no such option; see :func:`tacit.data.open`.
     """
-    place = Path(path)
+    place = resolve(path)
     form = reader_of(place, reader, options)[1]
     try:
         storage = form.open(place)

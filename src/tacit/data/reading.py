@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tacit._config import from_json
+from tacit._files import resolve
 from tacit._registry import suggest
 from tacit.data import formats, readers
 from tacit.data.episodes import Episodes
@@ -40,7 +41,7 @@ def open(path: str | os.PathLike[str], reader: str | Reader | None = None, **opt
         ConfigError: if the reader has no such option.
         MissingExtra: if its format needs a package that is not installed.
     """
-    place = Path(path)
+    place = resolve(path)
     return Episodes(reader_of(place, reader, options)[1].open(place))
 
 

@@ -29,7 +29,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from tacit._config import from_json, to_json
-from tacit._files import seal, sync, unseal, write_atomically
+from tacit._files import resolve, seal, sync, unseal, write_atomically
 from tacit.checkpoint import provenance
 from tacit.data import Episodes
 from tacit.errors import ConfigError, DataError
@@ -154,7 +154,7 @@ def embed(
     """
     if dtype not in DTYPES:
         raise ConfigError(f"latents are stored as {', '.join(DTYPES)}; got {dtype!r}.")
-    to = Path(to)
+    to = resolve(to)
     if to.exists():
         raise DataError(f"{to} exists already. Choose another path, or delete it first.")
     clips = windows(model, episodes)
@@ -209,7 +209,7 @@ def open_embedding(path: str | Path) -> Embedding:
     Raises:
         DataError: if there are none, or a file is missing, damaged or of another format.
     """
-    path = Path(path)
+    path = resolve(path)
     if not (path / HEADER).is_file():
         hint = f" {_unfinished(path)} was never finished; embed again to go on." if _unfinished(path).exists() else ""
         raise DataError(f"{path} is no embedding: it has no {HEADER}.{hint}")

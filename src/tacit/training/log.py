@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, TypeAlias
 
-from tacit._files import write_atomically
+from tacit._files import resolve, write_atomically
 from tacit.errors import DataError, MissingExtra
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def read_log(path: str | Path) -> list[dict[str, float | str]]:
     Raises:
         DataError: if a line is not a JSON object.
     """
-    path = Path(path)
+    path = resolve(path)
     path = path / "log.jsonl" if path.is_dir() else path
     lines = path.read_text(encoding="utf-8").split("\n")
     rows = []

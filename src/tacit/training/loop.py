@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from tacit import checkpoint
+from tacit._files import resolve
 from tacit.data.clips import Clips
 from tacit.errors import ConfigError, TrainingError
 from tacit.models import Model
@@ -90,7 +91,7 @@ def train(
         TrainingError: if a loss or a gradient is not finite; it names the step, the term and the last
             good checkpoint, which is kept.
     """
-    started, to = time.perf_counter(), Path(to)
+    started, to = time.perf_counter(), resolve(to)
     config = configured(config or TrainingConfig(), options)
     job = Job(model, objective, clips, tuple(transforms), steps, seed, config)
     job.check()

@@ -36,7 +36,7 @@ MAGIC = b"\x89HDF\r\n\x1a\n"
 
 @dataclass(frozen=True)
 class Hdf5:
-    """One HDF5 file with everything in it; needs the extra ``tacit[hdf5]``.
+    """One HDF5 file with everything in it; needs the extra ``hdf5``.
 
     Args:
         compression: ``gzip``, ``lzf`` or none.
