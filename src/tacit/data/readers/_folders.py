@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tacit._resize import wanted_size
 from tacit.data.findings import Defect
 from tacit.data.readers._files import ADVICE, NAMED, FileStorage, Found, find, listed, option, regular, sound, unacted
-from tacit.data.readers._frames import wanted_size
 from tacit.data.readers.images import SUFFIXES, decode
 from tacit.data.storage import Storage
 from tacit.errors import ConfigError, DataError
