@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
+from inspect import signature
 from pathlib import Path
 
 import numpy as np
@@ -77,6 +78,11 @@ class Agent(BlockActor):
         if deadline is not None and deadline < 1:
             raise ConfigError(f"a deadline is a number of steps after the start, at least 1; got {deadline}.")
         super().__init__(model, fallback, constraints)
+        known = signature(planner).parameters.values()
+        if self._limits.sequential and not any(one.name == "project" or one.kind is one.VAR_KEYWORD for one in known):
+            raise ConfigError(
+                f"constraints need a planner that takes project=..., see tacit.types.Planner; {planner!r} does not."
+            )
         self.planner = planner
         self.cost = cost
         self.horizon = horizon
@@ -107,11 +113,17 @@ class Agent(BlockActor):
             generator=generator,
             warm_start=None if state.warm_start is None else state.warm_start[:, :length],
             proposals=self._proposals(state, horizon, generator),
+            **self._restricted(state),
         )
         broken = ~(found.energy.isfinite() & found.actions.isfinite().flatten(1).all(dim=1))
         failed = score.failed.to(broken.device) | broken
         reason = score.reason or (f"planning failed: {numbered(broken.cpu())}: the plan is not finite." * broken.any())
         return self._carry_out(state, found, failed, reason)
+
+    def _restricted(self, state: AgentState) -> dict[str, Callable[[Tensor], Tensor]]:
+        """Return the restriction of a search, for a planner that need not know of any where there is none."""
+        project = self._limits.after(self._previous(state))
+        return {} if project is None else {"project": project}
 
     def _fail(self, state: AgentState, reason: str) -> AgentState:
         failed = torch.ones(state.batch, dtype=torch.bool, device=self.model.device)
