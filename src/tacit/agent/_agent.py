@@ -9,6 +9,7 @@ from inspect import signature
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Generator, Tensor
 
@@ -78,8 +79,7 @@ class Agent(BlockActor):
         if deadline is not None and deadline < 1:
             raise ConfigError(f"a deadline is a number of steps after the start, at least 1; got {deadline}.")
         super().__init__(model, fallback, constraints)
-        known = signature(planner).parameters.values()
-        if self._limits.sequential and not any(one.name == "project" or one.kind is one.VAR_KEYWORD for one in known):
+        if self._limits.sequential and not _takes_project(planner):
             raise ConfigError(
                 f"constraints need a planner that takes project=..., see tacit.types.Planner; {planner!r} does not."
             )
@@ -135,12 +135,12 @@ class Agent(BlockActor):
         length, taken = horizon * self._rows, min(self.execute, horizon) * self._rows
         worlds = failed.cpu().numpy()
         falls = worlds[:, None] & (np.arange(length) >= state.left[:, None])
-        actions = self._stand_in(state)[:, None].expand(-1, length, -1)
-        if state.warm_start is not None:
-            going_on = torch.from_numpy(~falls).to(actions.device)[:, :, None]
-            actions = torch.where(going_on, state.warm_start[:, :length].to(actions.device), actions)
-        if found is not None:
-            actions = torch.where(failed[:, None, None], actions.to(found.actions.device), found.actions)
+        if found is not None and not worlds.any():
+            actions = found.actions
+        else:
+            actions = self._instead(state, falls)
+            if found is not None:
+                actions = torch.where(failed[:, None, None], actions.to(found.actions.device), found.actions)
         actions = self._limits.project(actions, self._previous(state))
         if found is not None:
             plan = replace(found, actions=actions, energy=found.energy.masked_fill(failed, torch.nan))
@@ -156,6 +156,15 @@ class Agent(BlockActor):
             reason=reason,
             warm_start=warm_start,
         )
+
+    def _instead(self, state: AgentState, falls: npt.NDArray[np.bool_]) -> Tensor:
+        """Return the rest of the last plan ``[B, rows, A]``, and about what the fallback will do where it ``falls``."""
+        length = falls.shape[1]
+        actions = self._stand_in(state)[:, None].expand(-1, length, -1)
+        if state.warm_start is None:
+            return actions
+        going_on = torch.from_numpy(~falls).to(actions.device)[:, :, None]
+        return torch.where(going_on, state.warm_start[:, :length].to(actions.device), actions)
 
     def _ahead(self, step: int) -> int:
         """Blocks to look ahead at a step: the horizon, but not beyond the deadline; at least one."""
@@ -238,6 +247,11 @@ class Agent(BlockActor):
         except ConfigError as error:
             raise CheckpointError(f"the agent in {path} cannot be built here: {error}") from error
         return agent if fallback is None else build(fallback=fallback)
+
+
+def _takes_project(planner: Planner) -> bool:
+    options = signature(planner).parameters.values()
+    return any(option.name == "project" or option.kind is option.VAR_KEYWORD for option in options)
 
 
 class _WorldByWorld:
