@@ -17,8 +17,11 @@ CORE = {
     "_part",
     "_progress",
     "_registry",
+    "_resize",
+    "_resources",
     "_scales",
     "_states",
+    "_threads",
     "_workers",
 }
 PARTS = {

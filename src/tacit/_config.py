@@ -27,7 +27,11 @@ OMIT_DEFAULT: Mapping[str, Any] = {"omit_default": True}
 
 
 def to_json(value: Any) -> Any:
-    """Return dataclasses, mappings and sequences as plain JSON values."""
+    """Return dataclasses, mappings and sequences as plain JSON values.
+
+    A field with ``metadata=OMIT_DEFAULT`` is left out where it has its default, so that a new field changes neither
+    the JSON nor the hash of what does not use it.
+    """
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {f.name: to_json(getattr(value, f.name)) for f in dataclasses.fields(value) if not _omitted(f, value)}
     if isinstance(value, Mapping):

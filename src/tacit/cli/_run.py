@@ -12,20 +12,21 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tacit._config import from_json, named_value, to_json
-from tacit.errors import CheckpointError, ConfigError, DataError
+from tacit.errors import CheckpointError, ConfigError, DataError, TacitError
 
 if TYPE_CHECKING:
     from tacit.agent import NamedFallback
     from tacit.data import Episodes
     from tacit.evaluation import ClosedLoop
 
-__all__ = ["Run", "agent_of", "device", "options", "other_world", "show_success"]
+__all__ = ["Run", "agent_of", "device", "options", "other_world", "reading", "show_success"]
 
 DIFFERENCES = 5
 """How many options that differ are named."""
@@ -33,7 +34,20 @@ DIFFERENCES = 5
 
 @dataclass(frozen=True)
 class Run:
-    """The content of ``run.json``: ``options`` is the whole recipe as it was used, ``start`` whose weights began it."""
+    """The content of ``run.json``.
+
+    Attributes:
+        recipe: The method.
+        data: Where the dataset is.
+        dataset_hash: Of its episodes as they were read.
+        seed: Of the run.
+        fraction: Of the episodes that it trained on.
+        split_seed: Of their choice.
+        options: The whole recipe as it was used.
+        start: The run whose weights began it.
+        reading: Options that the dataset is opened with.
+        cache: The folder for decoded episodes, if not the usual one.
+    """
 
     recipe: str
     data: str
@@ -43,32 +57,70 @@ class Run:
     split_seed: int = 0
     options: Mapping[str, Any] = field(default_factory=dict)
     start: str = ""
+    reading: Mapping[str, Any] = field(default_factory=dict)
+    cache: str = ""
 
-    def begin(self, to: Path) -> None:
-        """Write it into the directory of the run, before anything is trained there.
+    @contextmanager
+    def begun(self, to: Path) -> Iterator[None]:
+        """Write ``run.json`` before the training in the block, and remove it if the training is refused.
 
         What an attempt left that ended before its first update is no run and is replaced. The dataset is known by its
-        hash: where it lies may have changed since.
+        hash. Options that the weights do not depend on may change, and a complete run may go on for more steps.
 
         Raises:
             CheckpointError: if the directory holds another run or something else, which is left as it is, or another
                 process is training in it.
         """
+        from tacit.training.processes import LOCK
+
+        new_directory, new = not to.exists(), not (to / "run.json").exists()
+        self._claim(to)
+        try:
+            yield
+        except TacitError:
+            if new and not _checkpoints(to):
+                (to / "run.json").unlink(missing_ok=True)
+            if new_directory and {item.name for item in to.iterdir()} <= {LOCK}:
+                shutil.rmtree(to)
+            raise
+
+    def _claim(self, to: Path) -> None:
+        """Refuse a directory that holds something else, and write ``run.json`` into it."""
         from tacit._files import write_atomically
         from tacit.training.processes import LOCK, sole
 
-        places = [to / name for name in ("checkpoint", ".checkpoint.old") if (to / name).exists()]
+        places = _checkpoints(to)
         noted = (to / "run.json").exists()
         if to.exists() and not (places or noted) and (not to.is_dir() or {item.name for item in to.iterdir()} - {LOCK}):
             raise CheckpointError(f"{to} is no run, and it is not empty. Choose another place for this one.")
         with sole(to):
-            if places and noted and (found := _difference(self, replace(Run.load(to), data=self.data))):
+            if places and noted and (found := self._differs(Run.load(to), _updates(to))):
                 if _updates(to) > 0:
                     raise CheckpointError(f"{to} holds another run: {found}. Choose another place, or remove that run.")
                 for place in places:
                     shutil.rmtree(place)
             to.mkdir(parents=True, exist_ok=True)
             write_atomically(to / "run.json", json.dumps(to_json(self), indent=2) + "\n")
+
+    def _differs(self, other: Run, done: int) -> str:
+        """Name what another run was asked for that this one is not; empty if it can go on as this one.
+
+        Args:
+            other: The run on disk.
+            done: Its updates.
+        """
+        from tacit.training.config import FREE_OPTIONS
+
+        known, asked = ({**run.options} for run in (other, self))
+        for options in (known, asked):
+            training = options.get("training")
+            if isinstance(training, Mapping):
+                options["training"] = {name: value for name, value in training.items() if name not in FREE_OPTIONS}
+        if known.get("steps") == done < asked.get("steps", 0):
+            known["steps"] = asked["steps"]  # it was complete and goes on
+        return _difference(
+            replace(self, options=asked), replace(other, options=known, data=self.data, cache=self.cache)
+        )
 
     @classmethod
     def load(cls, path: Path) -> Run:
@@ -90,15 +142,19 @@ class Run:
                 "it and give the command again that trained this run, which goes on from its checkpoint."
             ) from error
 
+    def episodes(self, data: str | Path) -> Episodes:
+        """Open a dataset as that of the run was."""
+        import tacit as tc
+
+        return tc.data.open(data, cache=self.cache or None, **self.reading)
+
     def split(self, data: Path | None) -> tuple[Episodes, Episodes]:
         """The training and the held-out episodes of the run; held-out copies of training episodes are left out.
 
         Raises:
             DataError: if the dataset is not the one that the run was trained on.
         """
-        import tacit as tc
-
-        episodes: Episodes = tc.data.open(data or self.data)
+        episodes = self.episodes(data or self.data)
         if episodes.hash() != self.dataset_hash:
             raise DataError(
                 f"{data or self.data} is not the dataset that this run was trained on (another hash), so which of its "
@@ -112,6 +168,11 @@ class Run:
                 "trained on, and are left out"
             )
         return fit_on, apart
+
+
+def _checkpoints(run: Path) -> list[Path]:
+    """Return the checkpoints that are there, also one whose replacement was interrupted."""
+    return [run / name for name in ("checkpoint", ".checkpoint.old") if (run / name).exists()]
 
 
 def _difference(mine: Run, theirs: Run) -> str:
@@ -209,6 +270,18 @@ def _world(env: str) -> str:
 def options(words: tuple[str, ...]) -> dict[str, Any]:
     """``training.lr=3e-4`` and the like; see :func:`tacit._config.named_value`."""
     return dict(map(named_value, words))
+
+
+def reading(words: tuple[str, ...]) -> tuple[dict[str, Any], str]:
+    """Return the options that a dataset is opened with, and the folder of its cache.
+
+    Raises:
+        ConfigError: for an option that is not one of reading.
+    """
+    found = options(words)
+    if "path" in found:
+        raise ConfigError("no reader has the option 'path'; give the path as the first word.")
+    return found, str(found.pop("cache", ""))
 
 
 def device(name: str) -> str:

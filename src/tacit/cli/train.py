@@ -7,7 +7,11 @@ from typing import Annotated
 
 import tyro
 
+from tacit._registry import listed
+
 __all__ = ["train"]
+
+RECIPES = f"A method of tacit.recipes: {', '.join(listed('tacit.recipes'))}. Chosen from the data where none is named."
 
 
 def train(
@@ -15,46 +19,65 @@ def train(
     /,
     *,
     to: Path,
-    recipe: str = "two_rooms",
+    recipe: Annotated[str, tyro.conf.arg(help=RECIPES)] = "",
     steps: int | None = None,
     seed: int = 0,
     device: str = "auto",
     start: Path | None = None,
     set: tyro.conf.UseAppendAction[tuple[str, ...]] = (),
+    read: tyro.conf.UseAppendAction[tuple[str, ...]] = (),
 ) -> None:
     """Train on nine tenths of the episodes and keep the rest for probes; run it again to go on after a kill.
 
     For example: tacit train data/two_rooms --recipe two_rooms --set training.lr=5e-4 --to runs/two_rooms
 
+    For example: tacit train data/aloha --read size=64 --read skip=observation.images.depth --to runs/aloha
+
     Args:
         data: A dataset.
         to: The directory of the run.
-        recipe: A method of tacit.recipes.
+        recipe: A method of tacit.recipes; chosen from the data where none is named.
         steps: Updates, if not those of the recipe.
         seed: Of the weights, the batches and everything else.
         device: cpu, cuda, cuda:1, mps or auto.
         start: A run whose weights to start from, such as the one before a cool-down on longer clips.
         set: An option of the recipe to replace, NAME=VALUE with a dotted name; as often as there are options.
+        read: How to read the dataset, NAME=VALUE, as often as there are options: those of tacit.data.open, which the
+            run remembers.
     """
     import tacit as tc
     from tacit._config import to_json
-    from tacit.cli._run import Run, options
+    from tacit.cli._run import Run, options, reading
     from tacit.cli._run import device as chosen
 
     changed = {**options(set), **({} if steps is None else {"steps": steps})}
-    method = tc.recipes.load(recipe)().with_options(changed)
+    how, cache = reading(read)
+    if recipe:
+        plain = tc.recipes.load(recipe)().with_options(changed)  # refused before the data are read
+        episodes = tc.data.open(data, cache=cache or None, **how)
+    else:
+        episodes = tc.data.open(data, cache=cache or None, **how)
+        recipe, plain = tc.recipes.suited(episodes)
+        print(f"recipe {recipe}, chosen from the data; --recipe names another")
+    method = plain.with_options(changed)
     method.training.check(method.steps)
-    episodes = tc.data.open(data)
     model = method.build_model(episodes.spec, seed)
     method.check(model)  # before the recordings are read through, and before anything is written
-    if start is not None:
-        tc.checkpoint.start_from(model, start)
     model.to(chosen(device))
-    run = Run(recipe, str(data), episodes.hash(), seed, options=to_json(method), start=str(start or ""))
+    run = Run(
+        recipe,
+        str(data),
+        episodes.hash(),
+        seed,
+        options=to_json(method),
+        start=str(start or ""),
+        reading=how,
+        cache=cache,
+    )
     fit_on, held_out = episodes.split(run.fraction, seed=run.split_seed)
-    run.begin(to)
     print(f"{len(fit_on)} episodes to train on, {len(held_out)} held out")
-    method.train(model, fit_on, seed=seed, to=to, progress=True)
+    with run.begun(to):
+        method.train(model, fit_on, seed=seed, to=to, start=start)
     if isinstance(method, tc.recipes.AgentRecipe):
         policy = method.train_policy(model, fit_on, seed=seed)
         method.build_agent(model, policy).save(to / "agent")

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from tacit.data.groups import units
 from tacit.errors import ConfigError
 from tacit.evaluation._latents import clip_latents, drawn, frozen
 from tacit.evaluation.statistics import Estimate, bootstrap, rank_correlation
@@ -51,6 +52,12 @@ class OpenLoop:
         """Imagined steps."""
         return len(self.error)
 
+    def __str__(self) -> str:
+        rows = [f"error of imagined latents over {self.windows} held-out windows", "  step   model   copy of the last"]
+        pairs = zip(self.error, self.copy_last, strict=True)
+        rows += [f"  {step:>4} {mine.mean:7.4f}  {copy.mean:7.4f}" for step, (mine, copy) in enumerate(pairs, 1)]
+        return "\n".join(rows)
+
 
 def open_loop(model: Dynamics, held_out: Episodes, horizon: int = 8, *, windows: int = 512, seed: int = 0) -> OpenLoop:
     """Roll the model out along the recorded actions of held-out windows, and compare with what was recorded.
@@ -86,7 +93,7 @@ def open_loop(model: Dynamics, held_out: Episodes, horizon: int = 8, *, windows:
         target[:, :1].expand(-1, horizon, -1),
         _imagined(model, latents, past, future.roll(1, dims=0)),
     )
-    group = torch.cat(episode).numpy()
+    group = units(held_out.groups)[torch.cat(episode).numpy()]
     error, copy_last, shuffled = (_by_episode(guess, target[:, 1:], group, seed) for guess in guesses)
     return OpenLoop(error, copy_last, shuffled, context, len(latents), seed)
 

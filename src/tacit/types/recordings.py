@@ -31,6 +31,7 @@ class Episode:
         index: The episode's number in its dataset.
         seed: The seed that made it, where there was one.
         task: What was being done, in words.
+        group: The recording that this is a piece of; pieces of one are never separated by a split. Empty: a whole one.
     """
 
     observation: Observation
@@ -41,10 +42,18 @@ class Episode:
     index: int = 0
     seed: int | None = None
     task: str = ""
+    group: str = ""
 
     def __len__(self) -> int:
         """The number of observations ``T``."""
         return len(self.action) + 1
+
+    def __str__(self) -> str:
+        parts = [f"{name} {list(value.shape)}" for name, value in self.observation.items()]
+        parts += [f"action {list(self.action.shape)}"] if self.action.shape[-1:] != (0,) else []
+        labels = f"; labels {', '.join(self.labels)}" if self.labels else ""
+        task = f"; task {self.task!r}" if self.task else ""
+        return f"episode {self.index} of {len(self)} observations: {', '.join(parts)}{labels}{task}"
 
     @property
     def truncated(self) -> bool:
