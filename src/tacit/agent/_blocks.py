@@ -131,7 +131,8 @@ class BlockActor(ABC):
         """
         began = perf_counter()
         boundary, decide = state.step % self.frameskip == 0, state.queue.shape[1] == 0
-        state = replace(state, position=self._position(state, observation))
+        if state.position is None or self._fallback.reads:
+            state = replace(state, position=self._position(state, observation))
         if boundary:
             with torch.no_grad():
                 state, problem = self._look(state, observation)
@@ -149,7 +150,7 @@ class BlockActor(ABC):
     def _next(self, state: AgentState, observation: Observation) -> FallbackActions:
         """Return the actions ``[B, A]`` of this step, and the fallback that each is."""
         action, falling, note = state.queue[:, 0].copy(), state.falls[:, 0], ""
-        names = tuple("last_plan" if failed else "" for failed in state.failed)
+        names = tuple("last_plan" if failed else "" for failed in state.failed.tolist())
         if falling.any():
             position = self._known_position(state)
             chosen = self._fallback.choose(falling, self._shown(observation), position, state.last_action)
