@@ -21,6 +21,7 @@ __getattr__, __dir__, __all__ = lazy(
                 "augmentation",
                 "checkpoint",
                 "collection",
+                "constraints",
                 "costs",
                 "data",
                 "envs",

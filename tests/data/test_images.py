@@ -310,11 +310,12 @@ def test_options_are_checked(photos):
         Images(on_error="ignore")
 
 
-def test_a_dataset_takes_no_options(photos, tmp_path):
+def test_a_dataset_takes_the_options_of_its_format(photos, tmp_path):
     target = tmp_path.parent / f"{tmp_path.name}-set"
     tc.data.convert(photos, target, "lerobot", size=8)
-    with pytest.raises(ConfigError, match="dataset in format lerobot, which is read as it is; got the option 'size'"):
-        tc.data.open(target, size=8)
+    with pytest.raises(ConfigError, match="LeRobotReader has no option 'channels'"):
+        tc.data.open(target, channels=1)
+    assert tc.data.open(target, size=4)[0].observation["pixels"].shape == (1, 3, 4, 4)
 
 
 def test_a_changed_picture_or_option_is_another_dataset(photos):
@@ -362,5 +363,5 @@ def test_files_of_several_kinds_need_a_word(photos):
     with pytest.raises(DataError, match=r"files for several readers: images, signals. .*reader='images'"):
         tc.data.open(photos, size=8)
     assert len(tc.data.open(photos, reader="images", size=8)) == 5
-    with pytest.raises(DataError, match="holds no films"):
+    with pytest.raises(ConfigError, match="folders of frames, which do not say how many frames a second"):
         tc.data.open(photos, reader="videos")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -53,6 +54,7 @@ class _Memory:
     def __init__(self, episodes: Sequence[Episode], spec: Spec, labels: Labels) -> None:
         self.spec, self.labels = spec, labels
         self.lengths = np.array([len(episode) for episode in episodes], dtype=np.int64)
+        self.groups = [episode.group for episode in episodes]
         first = {}
         for name in (*spec.modalities, "action"):
             counts = rows(spec, name, self.lengths)
@@ -81,5 +83,5 @@ class _Memory:
             self._digests[index] = digest(self.read(index, tuple(self.spec.modalities)))
         return self._digests[index]
 
-    def arena(self, _indices: npt.NDArray[np.int64], _modalities: Collection[str]) -> Arena:
+    def arena(self, _indices: npt.NDArray[np.int64], _modalities: Collection[str], _cache: Path | None) -> Arena:
         return self._arena

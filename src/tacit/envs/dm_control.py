@@ -11,7 +11,7 @@ import numpy.typing as npt
 from tacit._foreign import foreign
 from tacit._registry import suggest
 from tacit.envs._batch import check_actions, check_finite, check_options, per_world
-from tacit.envs._mujoco import Camera, close_first_at_exit, load_mujoco
+from tacit.envs._mujoco import Camera, actuator_kinds, close_first_at_exit, load_mujoco
 from tacit.errors import ConfigError, MissingExtra, SpecError
 from tacit.types import Array, Box, Modality, Observation, Spec, Transition
 
@@ -72,9 +72,9 @@ class DMControlEnvironment:
         low, high = (tuple(map(float, bound.ravel())) for bound in bounds)
         if not low:
             raise SpecError(f"{task} takes no actions.")
-        self.spec = Spec(
-            {name: kinds[name] for name in modalities or kinds}, Box(low, high), 1 / first.control_timestep()
-        )
+        commanded = actuator_kinds(first.physics.model)
+        box = Box(low, high, commanded if len(commanded) == len(low) else None)
+        self.spec = Spec({name: kinds[name] for name in modalities or kinds}, box, 1 / first.control_timestep())
         self._last: list[Any] = [None] * num_envs
         self._all: dict[str, Array] = {}
 

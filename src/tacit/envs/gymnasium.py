@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from tacit._registry import suggest
 from tacit.envs._actions import Actions, actions
 from tacit.envs._batch import check_actions, check_finite, check_options, per_world
 from tacit.envs._gymnasium_batches import Batch, LocalBatch, ProcessBatch
+from tacit.envs._gymnasium_kinds import with_kinds
 from tacit.envs._gymnasium_vector import VectorBatch
 from tacit.envs._gymnasium_world import Factory
 from tacit.envs._spaces import Stream, streams
@@ -78,6 +80,7 @@ class GymnasiumEnvironment:
         except BaseException:
             self._batch.close()
             raise
+        self.spec = replace(self.spec, action=with_kinds(self.spec.action, env, options or {}))
         self._terminated = self._truncated = np.zeros(self._num_envs, np.bool_)
         self._all: dict[str, Array] = {}
 

@@ -57,7 +57,7 @@ class PointMass(StateWorlds):
         modalities = {"state": Modality("vector", (4,))}
         if size is not None:
             modalities["pixels"] = Modality("pixels", (3, size, size))
-        self.spec = Spec(modalities, Box((-1.0, -1.0), (1.0, 1.0)), fps=10.0)
+        self.spec = Spec(modalities, Box((-1.0, -1.0), (1.0, 1.0), kind="force"), fps=10.0)
         self._state = _at_rest(np.zeros((num_envs, 2)))
 
     def labels(self) -> Mapping[str, Array]:

@@ -73,7 +73,7 @@ class Reacher(StateWorlds):
         self._camera: Camera | None = None
         self.spec = Spec(
             {"pixels": Modality("pixels", (3, size, size))},
-            Box((-1.0, -1.0), (1.0, 1.0)),
+            Box((-1.0, -1.0), (1.0, 1.0), kind="force"),
             fps=1 / (CONTROL_STEPS * CONTROL_SECONDS),
         )
         self._state = self._draw(np.random.default_rng(0), num_envs)

@@ -109,7 +109,9 @@ class TwoRooms:
         self._fixed = {**DEFAULTS, **{name: _as_tuple(name, value) for name, value in (factors or {}).items()}}
         _require_room(self._fixed, self._varied)
         self._size = size
-        self.spec = Spec({"pixels": Modality("pixels", (3, size, size))}, Box((-1.0, -1.0), (1.0, 1.0)), fps=10.0)
+        self.spec = Spec(
+            {"pixels": Modality("pixels", (3, size, size))}, Box((-1.0, -1.0), (1.0, 1.0), kind="delta"), fps=10.0
+        )
         self._enter(self._draw(np.random.default_rng(0), num_envs))
 
     @property

@@ -186,9 +186,12 @@ def embed(
                 raise DataError(f"latents as large as these do not fit {dtype}; store them as float32 or bfloat16.")
             _save(file, {"values": values})
     episode, step = places(clips, index)
-    found = labels(episodes, episode, step)
+    found, classes = labels(episodes, episode, step)
     hashes = np.frombuffer(bytes.fromhex("".join(episodes.digests())), np.uint8).reshape(len(episodes), -1)
     table = {"episode": episode, "step": step, "hashes": hashes, **{f"target.{n}": v for n, v in found.items()}}
+    if any(episodes.groups) or classes:
+        groups = episodes.groups if any(episodes.groups) else ()
+        table["about"] = np.frombuffer(json.dumps({"groups": groups, "classes": classes}).encode(), np.uint8)
     _save(staging / ROWS, {name: torch.from_numpy(np.array(value)) for name, value in table.items()})
     files = {name: _described(staging / name) for name in (*map(_name, range(len(shards))), ROWS)}
     header = {**plan, "files": to_json(files), "provenance": provenance()}
@@ -221,6 +224,9 @@ def open_embedding(path: str | Path) -> Embedding:
                 raise DataError(f"{path / name} is damaged: it is not as long as the header says. Embed again.")
         parts = [_read(path / name)["values"] for name in names]
         table = {name: value.numpy() for name, value in _read(path / ROWS).items()}
+        about = json.loads(table["about"].tobytes()) if "about" in table else {"groups": (), "classes": {}}
+        groups = tuple(map(str, about["groups"]))
+        classes = {name: {int(n): str(word) for n, word in of.items()} for name, of in about["classes"].items()}
     except (OSError, ValueError, KeyError, AttributeError, SafetensorError) as error:
         if isinstance(error, DataError):
             raise
@@ -231,7 +237,7 @@ def open_embedding(path: str | Path) -> Embedding:
         raise DataError(f"the shards of {path} are not of the shape or dtype that its header says. Embed again.")
     targets = {name.removeprefix("target."): value for name, value in table.items() if name.startswith("target.")}
     hashes = tuple(bytes(row).hex() for row in table["hashes"])
-    features = Features(Shards(parts), targets, table["episode"], hashes, header.grid, header.covered)
+    features = Features(Shards(parts), targets, table["episode"], hashes, header.grid, header.covered, groups, classes)
     return Embedding(path, header, features)
 
 

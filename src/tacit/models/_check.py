@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from tacit.errors import SpecError
+from tacit.models._source import as_tensor, source_hint
 from tacit.types import Array, Spec
 
 __all__ = ["batched", "check_actions"]
@@ -84,13 +84,13 @@ def check_actions(config: Config, latents: Tensor, actions: Tensor, axes: str) -
 def _checked(config: Seeing, name: str, value: Tensor | Array) -> tuple[Tensor, int]:
     """The value as a tensor, and how many axes of it belong to one step."""
     modality = config.spec.modalities[name]
-    tensor = torch.from_numpy(np.require(value, requirements=("C", "W"))) if isinstance(value, np.ndarray) else value
+    tensor = as_tensor(value, modality)
     shape = modality.shape
     if modality.kind == "series":
         shape = (config.spec.samples(name, config.frameskip), *shape)
     if tensor.ndim == len(shape) or tuple(tensor.shape[-len(shape) :]) != shape:
         axes = ", ".join(map(str, shape))
-        hint = " Add a batch axis: value[None]." if tuple(tensor.shape) == shape else ""
+        hint = " Add a batch axis: value[None]." if tuple(tensor.shape) == shape else source_hint(modality)
         raise SpecError(f"{name!r} must have shape [B, {axes}] or [B, T, {axes}]; got {list(tensor.shape)}.{hint}")
     if modality.kind == "pixels" and tensor.dtype != torch.uint8:
         raise SpecError(f"{name!r} must be uint8 in 0..255, which the model normalises itself; got {tensor.dtype}.")
