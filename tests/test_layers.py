@@ -21,6 +21,7 @@ CORE = {
     "_resources",
     "_scales",
     "_states",
+    "_threads",
     "_workers",
 }
 PARTS = {

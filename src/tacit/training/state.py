@@ -78,14 +78,14 @@ class State:
         checkpoint.save(path, self.model, {PART: checkpoint.Part(described, tensors)})
 
     def resume(self, path: Path) -> None:
-        """Take everything from a checkpoint of the same run.
+        """Take everything from a checkpoint of the same run, or of one that was complete after fewer steps.
 
         Raises:
             CheckpointError: if it is damaged, or of a run with other options.
         """
         found = checkpoint.load(path, ["model", PART])
         part = found.parts[PART]
-        _same(self.run, part.config["run"], path)
+        self.run = _continued(self.run, part.config["run"], int(part.config["step"]), path)
         self._warn_of(part.config["surroundings"])
         checkpoint.restore(self.model, found.parts["model"].tensors, str(path))
         checkpoint.restore(self.objective, _below("objective.", part.tensors), str(path))
@@ -124,7 +124,19 @@ def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
 
 
-def _same(now: Mapping[str, Any], before: Mapping[str, Any], path: Path) -> None:
+def _continued(now: Mapping[str, Any], before: Mapping[str, Any], done: int, path: Path) -> dict[str, Any]:
+    """Return the description of the run that goes on.
+
+    A complete run may go on for more steps. ``extended`` lists the numbers of steps after which it was complete.
+
+    Raises:
+        CheckpointError: if the checkpoint is of another run.
+    """
+    extended = list(before.get("extended", ()))
+    if before.get("steps") == done < now["steps"]:
+        before, extended = {**before, "steps": now["steps"]}, [*extended, done]
+    now = {**now, **({"extended": extended} if extended else {})}
+    before = {**before, **({"extended": extended} if extended else {})}
     different = [key for key in {**now, **before} if now.get(key) != before.get(key)]
     if different:
         key = different[0]
@@ -132,3 +144,4 @@ def _same(now: Mapping[str, Any], before: Mapping[str, Any], path: Path) -> None
             f"{path} is of a run with {key}={before.get(key)!r}; this one has {key}={now.get(key)!r}. "
             "Train to another directory, or pass resume=False to start this one anew."
         )
+    return now
