@@ -154,6 +154,13 @@ class Grid(gymnasium.Env[Any, Any]):
         return frame
 
 
+class Dots(Grid):
+    """A grid drawn at one pixel a cell."""
+
+    def __init__(self, width: int = 90, height: int = 90, render_mode: str | None = None) -> None:
+        super().__init__(width, height, 1, render_mode)
+
+
 class Canvas(Grid):
     """Three cells in a row, whatever the size of the drawing."""
 
@@ -169,7 +176,7 @@ class Canvas(Grid):
 
 @pytest.fixture
 def registered() -> Any:
-    names = {"Grid": Grid, "Dots": functools.partial(Grid, width=90, height=90, zoom=1), "Canvas": Canvas}
+    names = {"Grid": Grid, "Dots": Dots, "Canvas": Canvas}
     for name, kind in names.items():
         gymnasium.register(f"tacit-tests/{name}-v0", kind)
     yield
