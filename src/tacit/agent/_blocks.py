@@ -12,6 +12,7 @@ import numpy.typing as npt
 import torch
 from torch import Generator, Tensor, nn
 
+from tacit._threads import computing, suited_threads
 from tacit.agent._fallback import Fallback, FallbackActions, NamedFallback, inside, numbers
 from tacit.agent._limits import ActionLimits
 from tacit.agent._parts import Model, Proposal
@@ -46,6 +47,7 @@ class BlockActor(ABC):
         constraints: Sequence[ActionConstraint] = (),
     ) -> None:
         self.model = model
+        self._threads = suited_threads(model) if isinstance(model, nn.Module) else None
         self.constraints = tuple(constraints)
         self._limits = ActionLimits(self.space, self.constraints)
         self._fallback = Fallback(fallback, model.config.spec, self._limits.space)
@@ -134,7 +136,7 @@ class BlockActor(ABC):
         if state.position is None or self._fallback.reads:
             state = replace(state, position=self._position(state, observation))
         if boundary:
-            with torch.no_grad():
+            with computing(self._threads), torch.no_grad():
                 state, problem = self._look(state, observation)
                 if decide:
                     state = self._decide_or_fail(state, problem)
@@ -176,7 +178,7 @@ class BlockActor(ABC):
         )
 
     def _encode(self, observation: Observation, batch: int) -> Tensor:
-        with torch.no_grad():
+        with computing(self._threads), torch.no_grad():
             latents = self.model.encode(observation)
         if latents.ndim != 2 or len(latents) != batch:
             raise SpecError(
