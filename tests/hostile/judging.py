@@ -1,0 +1,133 @@
+"""A reused worker process with limits on memory and time, and the rule that every outcome is judged by."""
+
+import json
+import os
+import select
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["Outcome", "Worker", "broken_rules"]
+
+TESTS = Path(__file__).parents[1]
+STALL = 10.0
+"""Seconds of computing after which a file counts as a stall."""
+BLOCKED = 45.0
+"""Seconds without an answer after which a file counts as one that blocks."""
+PEAK = 2**30
+"""Bytes of memory that a file may take beyond the size of the data."""
+MESSAGE = 5_000
+"""Characters of an error message at most."""
+START = 300.0
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a file.
+
+    Attributes:
+        outcome: ``value``, the class of an error of Tacit, ``raw`` and the class of another one, ``memory`` where an
+            allocation failed, ``stall``, or ``crash`` and the signal.
+        message: Of the error, its beginning.
+        length: Of the whole message.
+        where: The last line of Tacit that a raw error came through.
+        peak: Bytes of memory beyond those before.
+        seconds: Until the answer.
+    """
+
+    outcome: str
+    message: str = ""
+    length: int = 0
+    where: str = ""
+    peak: int = 0
+    seconds: float = 0.0
+
+
+def broken_rules(found: Outcome, size: int) -> list[str]:
+    """What is wrong with the outcome of ``size`` bytes of files: nothing, for a value or an error of Tacit in time.
+
+    Args:
+        found: The outcome.
+        size: Bytes that the files hold, or that they rightly hold once unpacked.
+    """
+    broken = []
+    kind = found.outcome
+    if kind.startswith(("raw", "crash", "stall", "memory")):
+        broken.append(f"{kind} {found.where}: {found.message[:300]}")
+    if found.seconds > BLOCKED or kind == "stall":
+        broken.append(f"{found.seconds:.0f} s")
+    if found.peak > PEAK + size:
+        broken.append(f"peak of {found.peak / 2**20:.0f} MB")
+    if found.length > MESSAGE:
+        broken.append(f"message of {found.length} characters: {found.message[:200]}")
+    return broken
+
+
+class Worker:
+    """One process of :mod:`hostile.worker`, begun anew after a crash or a stall."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[str] | None = None
+        self.started = 0
+
+    def open(self, kind: str, folder: Path) -> Outcome:
+        """Open the folder of a specimen in the process."""
+        process = self._running()
+        began, busy = time.perf_counter(), _computed(process.pid)
+        process.stdin.write(json.dumps([kind, str(folder)]) + "\n")
+        process.stdin.flush()
+        while True:
+            answer = self._answer(process, 0.5)
+            spent = time.perf_counter() - began
+            if answer is not None:
+                return Outcome(**answer)
+            if process.poll() is not None:
+                self.close()
+                return Outcome(f"crash {-process.returncode}", seconds=spent)
+            if _computed(process.pid) - busy > STALL or spent > BLOCKED:
+                self.close()
+                return Outcome("stall", seconds=spent)
+
+    def close(self) -> None:
+        """End the process."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            for stream in (self._process.stdin, self._process.stdout):
+                stream.close()
+            self._process = None
+
+    def _running(self) -> "subprocess.Popen[str]":
+        if self._process is None:
+            environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(TESTS)}
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "hostile.worker"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                text=True,
+                env=environment,
+                cwd=TESTS,
+            )
+            self.started += 1
+            if self._answer(self._process, START) != "ready":
+                self.close()
+                raise RuntimeError("the worker did not start; run python -m hostile.worker in tests/ to see why.")
+        return self._process
+
+    def _answer(self, process: "subprocess.Popen[str]", seconds: float) -> object:
+        ready, _, _ = select.select([process.stdout], [], [], seconds)
+        line = process.stdout.readline() if ready else ""
+        return json.loads(line) if line.endswith("\n") else None
+
+
+def _computed(pid: int) -> float:
+    """Seconds of computing that a process has used."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / TICKS
