@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "src" / "tacit"
-CORE = {"types", "errors", "_check", "_config", "_files", "_part", "_progress", "_registry", "_states", "_workers"}
+CORE = {"types", "errors", "_check", "_config", "_files", "_limits", "_part", "_progress", "_registry", "_states", "_workers"}
 PARTS = {"data", "augmentation", "masking", "models", "objectives", "planners", "costs"}
 PARTS |= {"constraints", "memory", "guard", "envs"}
 ASSEMBLIES = [

@@ -8,18 +8,22 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import json
+import reprlib
 import types
 import typing
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
+from tacit._files import parse_json
 from tacit._registry import suggest
 from tacit.errors import ConfigError
 
 __all__ = ["from_json", "named_value", "to_json"]
 
 T = TypeVar("T")
+
+_SHORT = reprlib.Repr()
+_SHORT.maxlevel, _SHORT.maxstring, _SHORT.maxother = 3, 100, 100
 
 
 def to_json(value: Any) -> Any:
@@ -48,7 +52,7 @@ def from_json(cls: type[T], data: Mapping[str, Any], where: str = "") -> T:
     for key in data:
         if key not in fields:
             near = suggest(key, fields) or f" It has {', '.join(fields) or 'none'}."
-            raise ConfigError(f"{where or cls.__name__} has no option {key!r}.{near}")
+            raise ConfigError(f"{where or cls.__name__} has no option {_shown(key)}.{near}")
     for name, field in fields.items():
         required = field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
         if required and name not in data:
@@ -66,8 +70,8 @@ def named_value(word: str) -> tuple[str, Any]:
     if not equals or not name:
         raise ConfigError(f"an option is NAME=VALUE, for example training.lr=3e-4; got {word!r}.")
     try:
-        return name, json.loads(value)
-    except json.JSONDecodeError:
+        return name, parse_json(value)
+    except ValueError:
         if value[:1] in ("(", "[", "{"):
             raise ConfigError(
                 f'lists and mappings are written as JSON, for example size=[48,64] or columns=["a","b"]; got '
@@ -95,7 +99,7 @@ def _convert(kind: Any, value: Any, where: str) -> Any:
     elif origin is typing.Literal:
         if value in arguments:
             return value
-        raise ConfigError(f"{where} is one of {', '.join(map(repr, arguments))}; got {value!r}.")
+        raise ConfigError(f"{where} is one of {', '.join(map(repr, arguments))}; got {_shown(value)}.")
     elif dataclasses.is_dataclass(kind) and isinstance(kind, type):
         return from_json(kind, value, where)
     elif origin is tuple and isinstance(value, (list, tuple)):
@@ -105,10 +109,18 @@ def _convert(kind: Any, value: Any, where: str) -> Any:
     elif isinstance(origin, type) and issubclass(origin, Mapping) and isinstance(value, Mapping):
         return {str(key): _convert(arguments[1], item, f"{where}.{key}") for key, item in value.items()}
     elif kind is float and isinstance(value, (int, float)) and not isinstance(value, bool):
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError:
+            raise ConfigError(f"{where} must be a number that a float holds; got {_shown(value)}.") from None
     elif isinstance(kind, type) and isinstance(value, kind) and not (isinstance(value, bool) and kind is int):
         return value
     elif kind is type(None) and value is None:
         return None
     expected = getattr(kind, "__name__", str(kind))
-    raise ConfigError(f"{where} must be {expected}; got {value!r}.")
+    raise ConfigError(f"{where} must be {expected}; got {_shown(value)}.")
+
+
+def _shown(value: Any) -> str:
+    """Return the beginning of what a value looks like, whatever its size."""
+    return _SHORT.repr(value)

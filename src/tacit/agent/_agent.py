@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from torch import Generator, Tensor
 
+from tacit._limits import HORIZON, limited
 from tacit.agent._blocks import BlockActor, Model, Proposal
 from tacit.agent._saving import Settings, read, write
 from tacit.agent._state import AgentState, numbered
@@ -56,6 +57,7 @@ class Agent(BlockActor):
         hold: bool = False,
         proposal: Proposal | None = None,
     ) -> None:
+        limited("Agent", HORIZON, horizon=horizon)
         if not 1 <= execute <= horizon:
             raise ConfigError(f"Agent needs 1 <= execute <= horizon; got execute={execute}, horizon={horizon}.")
         if deadline is not None and deadline < 1:

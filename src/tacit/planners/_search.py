@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -12,13 +13,16 @@ from torch import Generator, Tensor
 from tacit.errors import ConfigError, PlanningError, SpecError
 from tacit.types import ActionSpace, Box
 
-__all__ = ["Bounds", "Categorical", "Gaussian", "Noise", "begin", "begin_box", "finite", "white"]
+__all__ = ["Bounds", "Categorical", "Gaussian", "Noise", "begin", "begin_box", "check_round", "finite", "white"]
 
 Noise: TypeAlias = Callable[[tuple[int, int, int, int], Generator], Tensor]
 """Standard normal numbers of the shape ``(B, S, H, A)``."""
 
 WARM = 0.5
 """The share of probability that a warm start gets in a discrete space; the rest is uniform."""
+
+ROUND = 2**30
+"""Numbers in the candidates of one round, of all worlds together, at the most: 4 GB."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,25 @@ class Bounds:
         return torch.clamp(actions, self.low, self.high)
 
 
+def check_round(count: int, shape: Sequence[int]) -> None:
+    """Refuse a round of more candidates than memory holds.
+
+    Args:
+        count: Candidates of each world.
+        shape: ``(B, H, A)``.
+
+    Raises:
+        ConfigError: naming what the round is made of and the limit.
+    """
+    if count * math.prod(shape) > ROUND:
+        batch, horizon, size = shape
+        raise ConfigError(
+            f"a round of candidates has at most {ROUND} numbers; {count} samples of {horizon} steps with {size} "
+            f"action components in {batch} worlds are {count * math.prod(shape)}. Lower the samples, the horizon or "
+            "the batch."
+        )
+
+
 def white(shape: tuple[int, int, int, int], generator: Generator) -> Tensor:
     """Independent noise."""
     return torch.randn(shape, generator=generator, device=generator.device)
@@ -84,6 +107,7 @@ class Gaussian:
 
     def sample(self, count: int, generator: Generator, noise: Noise = white) -> Tensor:
         """Candidates ``[B, count, H, A]``."""
+        check_round(count, self.mean.shape)
         batch, horizon, size = self.mean.shape
         candidates = noise((batch, count, horizon, size), generator)
         candidates.mul_(self.spread[:, None]).add_(self.mean[:, None])
@@ -138,6 +162,7 @@ class Categorical:
 
     def sample(self, count: int, generator: Generator) -> Tensor:
         """One-hot candidates ``[B, count, H, A]``."""
+        check_round(count, self.mean.shape)
         batch, horizon, size = self.mean.shape
         clocks = torch.empty(batch, count, horizon, size, device=generator.device).exponential_(generator=generator)
         return self.legal(self.mean[:, None] / clocks)
@@ -167,6 +192,7 @@ def begin(
     shape = (batch, horizon, space.size)
     if min(batch, horizon) < 1:
         raise ConfigError(f"a plan needs batch >= 1 and horizon >= 1; got {batch} and {horizon}.")
+    check_round(1, shape)
     if warm_start is not None and warm_start.shape != shape:
         raise SpecError(f"warm_start must be [B, H, A] = {list(shape)}; got {list(warm_start.shape)}.")
     if warm_start is not None:

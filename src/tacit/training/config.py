@@ -8,10 +8,14 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
 from tacit._config import from_json, to_json
+from tacit._limits import BATCH, LENGTH
 from tacit.errors import ConfigError
 from tacit.training.optimizer import rate
 
 __all__ = ["GoalPolicyTraining", "TrainingConfig", "configured"]
+
+AHEAD = 1024
+"""Batches that are read ahead at the most."""
 
 Options = TypeVar("Options", "TrainingConfig", "GoalPolicyTraining")
 
@@ -77,7 +81,9 @@ class TrainingConfig:
     progress: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("batch_size", "log_every", "checkpoint_every", "prefetch"):
+        _within("batch_size", self.batch_size, 1, BATCH)
+        _within("prefetch", self.prefetch, 1, AHEAD)
+        for name in ("log_every", "checkpoint_every"):
             _within(name, vars(self)[name], 1, math.inf)
         _within("lr", self.lr, 0, math.inf)
         _within("weight_decay", self.weight_decay, 0, math.inf)
@@ -158,8 +164,8 @@ class GoalPolicyTraining:
     weight_decay: float = 1e-4
 
     def __post_init__(self) -> None:
-        _within("ahead", self.ahead, 1, math.inf)
-        _within("batch_size", self.batch_size, 1, math.inf)
+        _within("ahead", self.ahead, 1, LENGTH)
+        _within("batch_size", self.batch_size, 1, BATCH)
         _within("lr", self.lr, 0, math.inf)
         _within("weight_decay", self.weight_decay, 0, math.inf)
 
