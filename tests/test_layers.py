@@ -6,9 +6,33 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "src" / "tacit"
-CORE = {"types", "errors", "_check", "_config", "_files", "_limits", "_part", "_progress", "_registry", "_states", "_workers"}
-PARTS = {"data", "augmentation", "masking", "models", "objectives", "planners", "costs"}
-PARTS |= {"constraints", "memory", "guard", "envs"}
+CORE = {
+    "types",
+    "errors",
+    "_check",
+    "_config",
+    "_files",
+    "_limits",
+    "_part",
+    "_progress",
+    "_registry",
+    "_scales",
+    "_states",
+    "_workers",
+}
+PARTS = {
+    "data",
+    "augmentation",
+    "masking",
+    "models",
+    "objectives",
+    "planners",
+    "costs",
+    "constraints",
+    "memory",
+    "guard",
+    "envs",
+}
 ASSEMBLIES = [
     "checkpoint",
     "agent",

@@ -320,6 +320,7 @@ def test_health_is_that_of_what_varies_at_a_place() -> None:
 @pytest.mark.parametrize(("tune", "warned"), [("frozen", False), ("all", True)])
 def test_only_an_encoder_that_learns_is_said_to_collapse(tune: str, warned: bool, tmp_path: Path) -> None:
     same = np.zeros((6, 3, 16, 16), np.uint8)
+    same[0] = 1  # not constant, which would be a warning of another kind
     actions = np.random.default_rng(0).uniform(-1, 1, (5, 2)).astype(np.float32)
     episodes = tc.data.from_episodes([tc.Episode({"pixels": same}, actions)] * 2, WORLD)
     clips, how = episodes.clips(3), {"steps": 103, "seed": 0, "batch_size": 2, "log_every": 1}

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import warnings
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import numpy.typing as npt
 
+from tacit._scales import varies
 from tacit.types import Array, Episode, Spec, Statistics
 
 __all__ = ["fit"]
 
-FLOOR = 1e-6
+NAMED = 5
 
 
 def fit(episodes: Iterable[Episode], spec: Spec) -> Statistics:
-    """Statistics of every modality and of the actions; see :class:`tacit.types.Statistics`."""
+    """Compute the statistics of every modality and of the actions; see :class:`tacit.types.Statistics`.
+
+    A component that does not vary has standard deviation 1, and a warning names it.
+    """
     sums = {name: _Sums(modality.shape[0]) for name, modality in spec.modalities.items()}
     sums["action"] = _Sums(spec.action.size)
     for episode in episodes:
@@ -25,9 +30,30 @@ def fit(episodes: Iterable[Episode], spec: Spec) -> Statistics:
     scale = {
         name: 255.0 if name in spec.modalities and spec.modalities[name].kind == "pixels" else 1.0 for name in sums
     }
+    constant = {name: np.flatnonzero(~varies(part.std(), part.size)) for name, part in sums.items() if part.count}
+    _warn_of_constants({name: found for name, found in constant.items() if len(found)}, sums)
+    std = {name: part.std() / scale[name] for name, part in sums.items()}
+    for name, found in constant.items():
+        std[name][found] = 1.0
     return Statistics(
         mean={name: tuple(float(x) for x in part.mean / scale[name]) for name, part in sums.items()},
-        std={name: tuple(float(x) for x in np.maximum(part.std() / scale[name], FLOOR)) for name, part in sums.items()},
+        std={name: tuple(float(x) for x in values) for name, values in std.items()},
+    )
+
+
+def _warn_of_constants(constant: Mapping[str, npt.NDArray[np.int64]], sums: Mapping[str, _Sums]) -> None:
+    """Name the components that do not vary, with their values."""
+    if not constant:
+        return
+    named = []
+    for name, components in constant.items():
+        values = [f"{index} (always {sums[name].mean[index]:.6g})" for index in components[:NAMED]]
+        more = f" and {len(components) - NAMED} more" if len(components) > NAMED else ""
+        named.append(f"{name!r} component {', '.join(values)}{more}")
+    warnings.warn(
+        f"constant in these episodes: {'; '.join(named)}. They are not scaled, and a model cannot learn from them. "
+        "Record episodes in which they vary, or leave them out.",
+        stacklevel=3,
     )
 
 
@@ -38,12 +64,14 @@ class _Sums:
         self.count = 0
         self.mean = np.zeros(size)
         self.squares = np.zeros(size)
+        self.size = np.zeros(size)  # the largest magnitude
 
     def add(self, values: Array) -> None:
         """Merge ``values [n, size]``."""
         if not values.size:
             return
         count, mean, squares = _block(values)
+        self.size = np.maximum(self.size, np.abs(values).max(axis=0))
         total = self.count + count
         shift = mean - self.mean
         self.mean = self.mean + shift * (count / total)

@@ -59,7 +59,7 @@ class Statistics:
     Attributes:
         mean: Per modality (pixels: per channel, in ``[0, 1]``; series: per channel) and, under
             ``action``, per component of a raw action.
-        std: The same, never below 1e-6, so that it can divide.
+        std: The same; 1 for a component that does not vary, so that it can divide.
     """
 
     mean: Mapping[str, tuple[float, ...]]

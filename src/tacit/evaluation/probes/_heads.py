@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim import Optimizer
 
+from tacit._scales import varies
 from tacit.errors import ConfigError, TrainingError
 from tacit.evaluation._rows import Rows
 from tacit.evaluation.probes._probe import Answer, Task, badness
@@ -202,7 +203,7 @@ def _spread(y: Tensor) -> tuple[Tensor, Tensor]:
     if not y.is_floating_point():
         return torch.zeros(()), torch.ones(())
     std, mean = torch.std_mean(y, dim=0, correction=0)
-    return mean, torch.where(std > 0, std, 1.0)
+    return mean, torch.where(varies(std, y.abs().amax(dim=0)), std, 1.0)
 
 
 def _losses(outputs: Tensor, y: Tensor) -> Tensor:

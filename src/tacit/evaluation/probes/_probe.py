@@ -12,6 +12,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from tacit._scales import varies
 from tacit.errors import DataError
 from tacit.evaluation._rows import Rows, pooled, select
 from tacit.evaluation.extraction import Features
@@ -152,9 +153,9 @@ class Probe(ABC):
         truth = readable(fit.target(target), target)
         classes = np.unique(truth).astype(np.int64) if is_class(truth) else None
         whole = Part(fit.values, numbered(truth, classes))
-        if (classes is not None and len(classes) < 2) or (classes is None and not truth.std(axis=0).any()):
+        if (classes is not None and len(classes) < 2) or (classes is None and not _vary(truth)):
             raise Unvarying(f"the target {target!r} does not vary over the rows to fit on; nothing can be learnt.")
-        if classes is None and not readable(test.target(target), target).std(axis=0).any():
+        if classes is None and not _vary(readable(test.target(target), target)):
             raise Unvarying(f"the target {target!r} does not vary over the held-out rows; nothing can be scored.")
         inner, aside = whole, whole.select(np.empty(0, np.int64))
         if choose_on is not None:
@@ -228,6 +229,11 @@ def readable(target: Array, name: str) -> npt.NDArray[Any]:
             "with the probe 'dense'; store quantities as floating-point numbers."
         )
     return flat
+
+
+def _vary(target: npt.NDArray[Any]) -> bool:
+    """Return whether a quantity ``[N, P]`` varies in some component by more than rounding."""
+    return bool(varies(target.std(axis=0), np.abs(target).max(axis=0)).any())
 
 
 def numbered(truth: npt.NDArray[Any], classes: npt.NDArray[np.int64] | None) -> Tensor:

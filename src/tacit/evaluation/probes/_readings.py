@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tacit._scales import varies
 from tacit.evaluation.statistics import Estimate, Rate, wilson
 from tacit.types import Array
 
@@ -179,10 +180,10 @@ def _components(actual: Floats, predicted: Floats) -> tuple[tuple[float, ...], t
     r2, pearson = [], []
     for truth, guess in zip(actual.T, predicted.T, strict=True):
         a, b = truth - truth.mean(), guess - guess.mean()
-        varies = truth.std() > 0
-        r2.append(float(1 - ((truth - guess) ** 2).sum() / (a @ a)) if varies else float("nan"))
+        moves = bool(varies(truth.std(keepdims=True), np.abs(truth).max(keepdims=True)).all())
+        r2.append(float(1 - ((truth - guess) ** 2).sum() / (a @ a)) if moves else float("nan"))
         scale = np.sqrt((a @ a) * (b @ b))
-        pearson.append(float("nan") if not varies else float(a @ b / scale) if scale > 0 else 0.0)
+        pearson.append(float("nan") if not moves else float(a @ b / scale) if scale > 0 else 0.0)
     return tuple(r2), tuple(pearson)
 
 
