@@ -75,7 +75,7 @@ def main() -> None:
     from tacit.checkpoint._shell import shell
 
     torch.set_num_threads(1)
-    shell(masked_model)  # the first time imports much of torch
+    shell(masked_model, 1000, "a model")  # the first time imports much of torch
     limit = status("VmSize") + ROOM
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
