@@ -16,6 +16,8 @@ CORE = {
     "_part",
     "_progress",
     "_registry",
+    "_resize",
+    "_resources",
     "_scales",
     "_states",
     "_workers",

@@ -18,18 +18,28 @@ from tacit._files import parse_json
 from tacit._registry import suggest
 from tacit.errors import ConfigError
 
-__all__ = ["from_json", "named_value", "to_json"]
+__all__ = ["OPTIONAL", "from_json", "named_value", "to_json"]
 
 T = TypeVar("T")
+OPTIONAL: Mapping[str, bool] = {"optional": True}
+"""The ``metadata`` of a dataclass field that JSON leaves out where it has its default."""
 
 _SHORT = reprlib.Repr()
 _SHORT.maxlevel, _SHORT.maxstring, _SHORT.maxother = 3, 100, 100
 
 
 def to_json(value: Any) -> Any:
-    """Dataclasses, mappings and sequences as plain JSON values."""
+    """Return dataclasses, mappings and sequences as plain JSON values.
+
+    A field with ``metadata=OPTIONAL`` is left out where it has its default, so that a new field changes neither the
+    JSON nor the hash of what does not use it.
+    """
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: to_json(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        return {
+            f.name: to_json(getattr(value, f.name))
+            for f in dataclasses.fields(value)
+            if not (f.metadata.get("optional") and getattr(value, f.name) == f.default)
+        }
     if isinstance(value, Mapping):
         return {str(key): to_json(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):

@@ -10,7 +10,7 @@ import pytest
 
 import tacit as tc
 from data.recordings import assert_same
-from tacit.data import writing
+from tacit.data import cache, writing
 from tacit.data.reading import unfinished
 from tacit.errors import DataError, SpecError
 from tacit.types import Modality
@@ -189,8 +189,8 @@ def test_the_cache_of_pictures_holds_no_actions(tmp_path: Path):
     tc.data.save(tc.data.from_episodes(pictures(5), PICTURES), tmp_path / "data")
     episodes = tc.data.open(tmp_path / "data")
     episodes[:2].clips(1)
-    (index,) = tmp_path.glob("data/.cache/*/index.json")
-    assert json.loads(index.read_text()) == [0, 1]
+    (index,) = cache.home(tmp_path / "data", None).glob("*/index.npz")
+    assert np.load(index)["episodes"].tolist() == [0, 1]
     clip = episodes.clips(1).batch(0, 0, 50)
-    assert json.loads(index.read_text()) == [0, 1, 2, 3, 4]
+    assert np.load(index)["episodes"].tolist() == [0, 1, 2, 3, 4]
     assert set(clip.episode.tolist()) == {0, 1, 2, 3, 4}

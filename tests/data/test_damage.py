@@ -15,7 +15,7 @@ import pytest
 import tacit as tc
 from data.recordings import SPEC, assert_same, recording
 from tacit._files import seal, unseal
-from tacit.data.formats import LeRobot
+from tacit.data.formats import LeRobotReader
 from tacit.data.formats._video import encode_video
 from tacit.errors import DataError
 from tacit.types import Modality
@@ -274,7 +274,7 @@ def test_another_hdf5_layout_is_told_how_to_come_in(tmp_path):
 
 def test_lossy_pictures_are_told_apart_from_damaged_ones(path):
     assert tc.data.check(path) == []
-    assert LeRobot().recognises(path)
+    assert LeRobotReader().recognises(path)
 
 
 @pytest.mark.parametrize("name", tc.data.formats.names())

@@ -310,11 +310,12 @@ def test_options_are_checked(photos):
         Images(on_error="ignore")
 
 
-def test_a_dataset_takes_no_options(photos, tmp_path):
+def test_a_dataset_takes_the_options_of_its_format(photos, tmp_path):
     target = tmp_path.parent / f"{tmp_path.name}-set"
     tc.data.convert(photos, target, "lerobot", size=8)
-    with pytest.raises(ConfigError, match="dataset in format lerobot, which is read as it is; got the option 'size'"):
-        tc.data.open(target, size=8)
+    with pytest.raises(ConfigError, match="LeRobotReader has no option 'channels'"):
+        tc.data.open(target, channels=1)
+    assert tc.data.open(target, size=4)[0].observation["pixels"].shape == (1, 3, 4, 4)
 
 
 def test_a_changed_picture_or_option_is_another_dataset(photos):

@@ -258,7 +258,7 @@ def test_writers_refuse_another_spec_format_or_nothing(tmp_path):
     with pytest.raises(SpecError, match="keeps episodes of another spec"):
         tc.data.Writer(path, other)
     writer.close()
-    with pytest.raises(SpecError, match="holds episodes in format LeRobot"):
+    with pytest.raises(SpecError, match="holds episodes in format lerobot"):
         tc.data.Writer(path, other)
     with pytest.raises(SpecError, match="expected Hdf5"):
         tc.data.Writer(path, SPEC, "hdf5")

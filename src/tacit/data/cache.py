@@ -1,9 +1,12 @@
 """Decoded episodes as raw arrays on disk: what clips of a recorded dataset are cut from.
 
-A cache is derived: deleting it loses nothing. It is a folder ``<dataset>/.cache/<key>`` with one flat
-file for each modality, as large as the whole dataset but filled only with the episodes that were asked
-for, and an ``index.json`` that names those. The key covers what the dataset's index says, hashes of its
-episodes included, the names, sizes and times of its files, and the modalities: a changed dataset gets a new cache.
+A cache is derived: deleting it loses nothing. It is a folder ``<root>/<dataset>-<hash of its path>/<key>`` with one
+flat file for each modality, as large as the whole dataset but filled only with the episodes that were asked for, and an
+``index.npz`` that names those with the checksum of each. The root is ``cache=`` of :func:`tacit.data.open`, else
+``$TACIT_CACHE``, else ``tacit`` in ``$XDG_CACHE_HOME`` or ``~/.cache``: never a folder in the dataset. The key covers
+the path of the dataset, what its index says, hashes of its episodes included, the names, sizes and times of its files,
+how it is read, and the modalities: a changed, moved or differently read dataset gets a new cache.
+
 Whoever fills holds a lock, so of several processes that need the same episodes one decodes them and the others wait.
 """
 
@@ -11,131 +14,296 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from tacit._files import locked, sync, write_atomically
+from tacit._files import locked, resolve, sync, write_atomically
+from tacit._resources import amount, available_memory
+from tacit.data._blocks import Blocks, Index, Writer, raw_file
 from tacit.data.episodes import Episodes
-from tacit.data.storage import Arena, Storage, rows
+from tacit.data.findings import Defect, Finding
+from tacit.data.storage import Arena, Storage, Streamed, checked, rows
+from tacit.data.threads import MOST_AHEAD
 from tacit.errors import DataError
-from tacit.types import Array
+from tacit.types import Array, Episode
 
-__all__ = ["filled"]
+__all__ = ["Source", "cached_bytes", "damaged", "filled", "home"]
 
-LAYOUT = 1
+LAYOUT = 2
+SMALL = 64
+"""The image size that is suggested."""
+COPIES = 2
+"""How often an episode is in memory while it is decoded."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A dataset that a cache is made of.
+
+    Attributes:
+        path: Where it is.
+        identity: A hash of what its index says and of how it is read.
+        files: All its files.
+    """
+
+    path: Path
+    identity: str
+    files: Sequence[Path]
+
+    def key(self, modalities: Sequence[str]) -> str:
+        """Return a hash of everything that the decoded episodes depend on."""
+        base = self.path if self.path.is_dir() else self.path.parent
+        stats = [(os.path.relpath(path, base), path.stat()) for path in self.files]
+        stamp = [[name, stat.st_size, stat.st_mtime_ns] for name, stat in stats]
+        whole = [LAYOUT, str(self.path.resolve()), self.identity, stamp, sorted(modalities)]
+        return hashlib.sha256(json.dumps(whole).encode()).hexdigest()[:32]
+
+
+def home(path: Path, cache: Path | None) -> Path:
+    """Return the folder of all caches of the dataset at ``path``.
+
+    Args:
+        path: Of the dataset.
+        cache: The root of the caches of all datasets, if not the usual one.
+    """
+    place = path.resolve()
+    name = f"{place.name[:64]}-{hashlib.sha256(str(place).encode()).hexdigest()[:12]}"
+    return (_root() if cache is None else resolve(cache)) / name
+
+
+def _root() -> Path:
+    chosen, caches = os.environ.get("TACIT_CACHE"), os.environ.get("XDG_CACHE_HOME")
+    return resolve(chosen) if chosen else resolve(caches or "~/.cache") / "tacit"
 
 
 def filled(
-    storage: Storage,
-    home: Path,
-    identity: str,
-    files: Sequence[Path],
-    indices: npt.NDArray[np.int64],
-    modalities: tuple[str, ...],
+    storage: Storage, source: Source, indices: npt.NDArray[np.int64], modalities: tuple[str, ...], cache: Path | None
 ) -> Arena:
-    """The cache of ``storage`` under ``home``, with the episodes at ``indices`` in it.
+    """Return the cached episodes of ``storage``, with those at ``indices`` decoded.
 
     Args:
         storage: The recorded episodes.
-        home: The folder of all caches of the dataset.
-        identity: A hash of what the dataset's index says.
-        files: Every file of the dataset.
+        source: What they are recorded in.
         indices: The episodes that are needed.
         modalities: The modalities that are needed.
+        cache: See :func:`home`.
 
     Raises:
-        DataError: if the folder cannot be written, or an episode cannot be read.
+        DataError: if the cache cannot be written or does not fit the disk, or an episode cannot be read or does not fit
+            the memory.
     """
-    stamp = [[path.name, path.stat().st_size, path.stat().st_mtime_ns] for path in files]
-    key = hashlib.sha256(json.dumps([LAYOUT, identity, stamp, sorted(modalities)]).encode()).hexdigest()[:32]
-    folder = home / key
-    names = (*modalities, "action")
-    counts = {name: rows(storage.spec, name, storage.lengths) for name in names}
-    first = {name: np.cumsum(counts[name]) - counts[name] for name in names}
+    base = home(source.path, cache)
+    folder, plan = base / source.key(modalities), Plan.of(storage, modalities)
     try:
-        with locked(home / "lock"):
-            have = _present(folder, {name: _size(storage, name, counts[name]) for name in names})
-            missing = [int(index) for index in np.unique(indices) if index not in have]
-            if missing:
-                _fill(storage, folder, modalities, first, missing)
+        with locked(base / "lock"):
+            if not (base / "dataset.txt").exists():
+                write_atomically(base / "dataset.txt", f"{source.path.resolve()}\n")
+            index, seen = _present(folder, plan)
+            missing = np.setdiff1d(indices, index.episodes)
+            if len(missing):
+                _check_room(storage, plan, missing, folder)
+                index = index.merge(_fill(storage, folder, plan, missing))
                 sync(folder)  # before the index says that the episodes are there
-                write_atomically(folder / "index.json", json.dumps(sorted({*have, *missing})))
-            arrays = {name: _map(folder, storage, name, counts[name]) for name in names}
+                index.save(folder)
+            arrays = {name: _map(folder, plan, name) for name in plan.names}
     except OSError as error:
         raise DataError(
-            f"the cache of decoded episodes in {folder} cannot be written ({error}). "
-            "Make room, or copy the dataset to a folder that can be written."
+            f"the cache of decoded episodes in {folder} cannot be written ({error}). Say where it can be: "
+            "tacit.data.open(..., cache=FOLDER), or the environment variable TACIT_CACHE."
         ) from error
     action = arrays.pop("action")
-    return Arena(arrays, action.view(np.float32), first)
+    blocks = Blocks(folder, index, len(storage.lengths), np.union1d(missing, index.episodes if seen else missing))
+    return Arena(arrays, action.view(np.float32), plan.first, blocks.require)
 
 
-def _row(storage: Storage, name: str) -> tuple[tuple[int, ...], np.dtype[np.generic]]:
-    """Shape and dtype of one row of a file."""
-    if name == "action":
-        return (storage.spec.action.size,), np.dtype(np.float32)
-    modality = storage.spec.modalities[name]
-    return modality.shape, modality.dtype
+@dataclass(frozen=True)
+class Plan:
+    """Where each episode is in the files of a cache.
 
+    Attributes:
+        names: The modalities, and ``action``.
+        shapes: Of one row.
+        dtypes: Of one row.
+        first: ``[episodes]`` the first row of each.
+        used: ``[episodes]`` the rows of each that hold something: the last row of an action has no meaning.
+        rows: Of the whole file.
+    """
 
-def _size(storage: Storage, name: str, counts: npt.NDArray[np.int64]) -> int:
-    shape, dtype = _row(storage, name)
-    return int(counts.sum()) * int(np.prod(shape)) * dtype.itemsize
+    names: tuple[str, ...]
+    shapes: dict[str, tuple[int, ...]]
+    dtypes: dict[str, np.dtype[np.generic]]
+    first: dict[str, npt.NDArray[np.int64]]
+    used: dict[str, npt.NDArray[np.int64]]
+    rows: dict[str, int]
 
-
-def _present(folder: Path, sizes: dict[str, int]) -> set[int]:
-    """The episodes in the cache, after it was made ready to be filled; a damaged one is begun anew."""
-    index, present = folder / "index.json", set()
-    if folder.exists():
-        whole = all(
-            _file(folder, name).exists() and _file(folder, name).stat().st_size == sizes[name] for name in sizes
+    @classmethod
+    def of(cls, storage: Storage, modalities: tuple[str, ...]) -> Plan:
+        """Return the plan of some modalities."""
+        spec = storage.spec
+        counts = {name: rows(spec, name, storage.lengths) for name in (*modalities, "action")}
+        return cls(
+            names=tuple(counts),
+            shapes={"action": (spec.action.size,)} | {name: spec.modalities[name].shape for name in modalities},
+            dtypes={"action": np.dtype(np.float32)} | {name: spec.modalities[name].dtype for name in modalities},
+            first={name: np.cumsum(count) - count for name, count in counts.items()},
+            used={name: count - (name == "action") for name, count in counts.items()},
+            rows={name: int(count.sum()) for name, count in counts.items()},
         )
-        try:
-            present = set(json.loads(index.read_bytes())) if whole and index.exists() else set()
-        except (ValueError, TypeError):
-            whole = False
-        if not whole:
-            shutil.rmtree(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, size in sizes.items():
-        with _file(folder, name).open("ab") as file:
-            file.truncate(size)
-    return present
+
+    def row(self, name: str) -> int:
+        """Return the bytes of a row."""
+        return int(np.prod(self.shapes[name])) * self.dtypes[name].itemsize
+
+    def spans(self, name: str, episodes: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Return ``[n, 2]`` where in its file each of some episodes begins, and how long it is, in bytes."""
+        return np.stack([self.first[name][episodes], self.used[name][episodes]], axis=1) * self.row(name)
+
+    def size(self, episodes: npt.NDArray[np.int64], names: Sequence[str]) -> npt.NDArray[np.int64]:
+        """Return the bytes that each of some episodes takes."""
+        total = np.zeros(len(episodes), np.int64)
+        for name in names:
+            total += self.spans(name, episodes)[:, 1]
+        return total
 
 
-def _fill(
-    storage: Storage,
-    folder: Path,
-    modalities: tuple[str, ...],
-    first: dict[str, npt.NDArray[np.int64]],
-    indices: Sequence[int],
-) -> None:
+def _present(folder: Path, plan: Plan) -> tuple[Index, bool]:
+    """Return what is in the cache, made ready to be filled, and whether all of it was compared with its checksums.
+
+    It is compared where a file was written after its index; what is damaged is decoded again.
+    """
+    sizes = {name: plan.rows[name] * plan.row(name) for name in plan.names}
+    index = Index.load(folder, plan.names)
+    if index is not None and not all(
+        np.array_equal(index.spans[name], plan.spans(name, index.episodes))
+        if index.episodes.max(initial=0) < len(plan.first[name])
+        else False
+        for name in plan.names
+    ):
+        index = None
+    if folder.exists() and (index is None or index.state(folder) is None or index.sizes != sizes):
+        if index is not None and len(index.episodes):
+            _warn(folder, len(index.episodes))
+        shutil.rmtree(folder)
+        index = None
+    if index is None:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, size in sizes.items():
+            with raw_file(folder, name).open("wb") as file:
+                file.truncate(size)
+        return Index.empty(plan.names), True
+    if index.state(folder) == index.stamp:
+        return index, False
+    bad = np.unique(np.concatenate([index.damaged(folder, name) for name in plan.names]))
+    if len(bad):
+        _warn(folder, len(bad))
+    index = index.without(bad)
+    index.save(folder)
+    return index, True
+
+
+def _warn(folder: Path, count: int) -> None:
+    warnings.warn(
+        f"{count} decoded episodes in the cache {folder} were changed since they were written; they are decoded again.",
+        stacklevel=2,
+    )
+
+
+def _check_room(storage: Storage, plan: Plan, missing: npt.NDArray[np.int64], folder: Path) -> None:
+    """Refuse episodes that do not fit the disk once they are decoded, or the memory while they are."""
+    total, free = int(plan.size(missing, plan.names).sum()), shutil.disk_usage(folder).free
+    smaller = _smaller(plan, missing)
+    if total > free:
+        raise DataError(
+            f"{len(missing)} decoded episodes take {amount(total)} in the cache {folder}, and {amount(free)} are free "
+            f"there. {smaller}, or put the cache on another disk: "
+            "tacit.data.open(..., cache=FOLDER), or the environment variable TACIT_CACHE."
+        )
+    streamed = _streamed(storage, plan)
+    whole = plan.size(missing, [name for name in plan.names if name not in streamed])
+    worst, memory = int(whole.argmax()), available_memory()
+    needed = int(whole[worst]) * (MOST_AHEAD if storage.parallel else COPIES)
+    if memory is not None and needed > memory:
+        name = storage.file(int(missing[worst]), next(iter(storage.spec.modalities)))
+        raise DataError(
+            f"decoding {name} takes about {amount(needed)} of memory, and {amount(memory)} are available. "
+            f"{smaller}, or split the recording into shorter ones."
+        )
+
+
+def _smaller(plan: Plan, missing: npt.NDArray[np.int64]) -> str:
+    """Return the advice to read less: images at a smaller size where they are large, and what that saves."""
+    shapes = {name: plan.shapes[name] for name in plan.names if name != "action"}
+    large = [name for name, shape in shapes.items() if len(shape) == 3 and shape[1] * shape[2] > SMALL**2]
+    if not large:
+        return "Read fewer modalities"
+    least = int(plan.size(missing, [name for name in plan.names if name not in large]).sum())
+    least += sum(int(plan.used[name][missing].sum()) * shapes[name][0] * SMALL**2 for name in large)
+    return f"Read the images at a smaller size (size={SMALL} makes {amount(least)} of all), or fewer modalities"
+
+
+def _streamed(storage: Storage, plan: Plan) -> list[str]:
+    """Return the modalities that are decoded frame by frame."""
+    if not isinstance(storage, Streamed):
+        return []
+    return [name for name in plan.names if name != "action" and storage.spec.modalities[name].kind == "pixels"]
+
+
+def _fill(storage: Storage, folder: Path, plan: Plan, missing: npt.NDArray[np.int64]) -> Index:
     """Decode episodes into their places; plain writes, so that a full disk is an error and not a crash."""
-    episodes = Episodes(storage, np.asarray(indices))
-    files = {name: _file(folder, name).open("r+b") for name in first}
+    streamed = _streamed(storage, plan)
+    whole = tuple(name for name in plan.names if name not in ("action", *streamed))
+    episodes: Iterator[Episode] = (checked(storage, int(index), whole) for index in missing)
+    if not isinstance(storage, Streamed):
+        episodes = Episodes(storage, missing).stream(whole)
+    spans = {name: plan.spans(name, missing) for name in plan.names}
+    sums = {name: np.zeros(len(missing), np.uint32) for name in plan.names}
+    writers = {name: Writer(raw_file(folder, name)) for name in plan.names}
     try:
-        for index, episode in zip(indices, episodes.stream(modalities), strict=True):
-            for name, file in files.items():
-                values = episode.action if name == "action" else episode.observation[name]
-                shape, dtype = _row(storage, name)
-                file.seek(int(first[name][index]) * int(np.prod(shape)) * dtype.itemsize)
-                file.write(np.ascontiguousarray(values).data)
+        for number, (index, episode) in enumerate(zip(missing.tolist(), episodes, strict=True)):
+            for name, writer in writers.items():
+                start, size = spans[name][number].tolist()
+                if name in streamed:
+                    values: Iterator[Array] = storage.frames(index, name)  # type: ignore[attr-defined]
+                else:
+                    values = iter((episode.action if name == "action" else episode.observation[name],))
+                written, sums[name][number] = writer.write(start, values)
+                if written != size:
+                    raise Defect(storage.file(index, name), index, name, f"expected {size} bytes; got {written}.")
     finally:
-        for file in files.values():
-            file.close()
+        for writer in writers.values():
+            writer.close()
+    return Index(missing, spans, sums, {})
 
 
-def _map(folder: Path, storage: Storage, name: str, counts: npt.NDArray[np.int64]) -> Array:
-    shape, dtype = _row(storage, name)
-    whole = (int(counts.sum()), *shape)
+def _map(folder: Path, plan: Plan, name: str) -> Array:
+    whole = (plan.rows[name], *plan.shapes[name])
     if not np.prod(whole):  # nobody acts, and an empty file cannot be mapped
-        return np.zeros(whole, dtype)
-    return np.memmap(_file(folder, name), dtype, mode="r", shape=whole)
+        return np.zeros(whole, plan.dtypes[name])
+    return np.memmap(raw_file(folder, name), plan.dtypes[name], mode="r", shape=whole)
 
 
-def _file(folder: Path, name: str) -> Path:
-    return folder / f"{name}.raw"
+def damaged(path: Path, cache: Path | None) -> Iterator[Finding]:
+    """Yield every decoded episode in the caches of the dataset at ``path`` that was changed after it was written."""
+    for folder in sorted(home(path, cache).glob("*/")):
+        index = Index.load(folder)
+        for name in index.spans if index is not None else ():
+            for episode in index.damaged(folder, name) if index is not None else ():
+                yield Finding(
+                    str(raw_file(folder, name)),
+                    int(episode),
+                    name,
+                    f"its bytes are not those that were written (CRC-32). Delete {folder}: it is made again.",
+                )
+
+
+def cached_bytes(path: Path, cache: Path | None) -> int:
+    """Return the size on disk of all caches of the dataset at ``path``."""
+    files = [file.stat() for file in home(path, cache).rglob("*") if file.is_file()]
+    return sum(getattr(file, "st_blocks", file.st_size // 512) * 512 for file in files)

@@ -105,6 +105,8 @@ class Clips:
         if not inside.all():
             worst = int(np.argmin(inside))
             raise DataError(f"the clip at step {start[worst]} leaves episode {episode[worst]} of these episodes.")
+        if self._arena.require is not None:
+            self._arena.require(self._numbers[episode])
         observation = {name: self._observation(name, episode, start) for name in self.spec.modalities}
         moves = self._first("action", episode)[:, None] + start[:, None] + self._moves
         action = self._buffers.gather(self._arena.action, moves).view(

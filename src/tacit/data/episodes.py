@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, overload
 
 import numpy as np
 import numpy.typing as npt
 
 from tacit._registry import suggest
-from tacit.data.findings import Defect, problems
 from tacit.data.statistics import fit
-from tacit.data.storage import Arena, Storage, combine
+from tacit.data.storage import Arena, Storage, checked, combine
 from tacit.data.threads import ahead
 from tacit.errors import ConfigError, SpecError
 from tacit.types import Episode, Spec, Statistics
@@ -33,10 +33,13 @@ class Episodes(Sequence[Episode]):
     Args:
         storage: Where the episodes lie.
         indices: Which of its episodes these are, all by default.
+        cache: The folder for decoded episodes; see :func:`tacit.data.open`.
     """
 
-    def __init__(self, storage: Storage, indices: npt.NDArray[np.int64] | None = None) -> None:
-        self._storage = storage
+    def __init__(
+        self, storage: Storage, indices: npt.NDArray[np.int64] | None = None, cache: Path | None = None
+    ) -> None:
+        self._storage, self._cache = storage, cache
         self._indices = np.arange(len(storage.lengths)) if indices is None else indices
 
     @property
@@ -62,7 +65,7 @@ class Episodes(Sequence[Episode]):
     @overload
     def __getitem__(self, index: slice) -> Episodes: ...
     def __getitem__(self, index: int | slice) -> Episode | Episodes:
-        return Episodes(self._storage, self._indices[index]) if isinstance(index, slice) else self.read(index)
+        return self._part(self._indices[index]) if isinstance(index, slice) else self.read(index)
 
     def __iter__(self) -> Iterator[Episode]:
         return self.stream()
@@ -76,11 +79,7 @@ class Episodes(Sequence[Episode]):
         Raises:
             DataError: if it cannot be decoded or breaks the spec, naming file, episode and field.
         """
-        number = int(self._indices[index])
-        episode = self._storage.read(number, known(modalities, self.spec))
-        for field, problem in problems(episode, self.spec, self._storage.labels):
-            raise Defect(self._storage.file(number, field), number, field, problem)
-        return episode
+        return checked(self._storage, int(self._indices[index]), known(modalities, self.spec))
 
     def file(self, index: int) -> str:
         """The file that holds the episode at ``index``: which picture, film or signal it is."""
@@ -99,7 +98,11 @@ class Episodes(Sequence[Episode]):
         chosen = np.asarray(list(indices), dtype=np.int64)
         if len(chosen) and not (-len(self) <= chosen.min() and chosen.max() < len(self)):
             raise ConfigError(f"select takes indices below {len(self)}; got {chosen.min()} to {chosen.max()}.")
-        return Episodes(self._storage, self._indices[chosen])
+        return self._part(self._indices[chosen])
+
+    def _part(self, indices: npt.NDArray[np.int64]) -> Episodes:
+        """Return the episodes of the storage with these numbers."""
+        return Episodes(self._storage, indices, self._cache)
 
     def split(self, fraction: float, seed: int) -> tuple[Episodes, Episodes]:
         """Two disjoint parts, by whole episodes drawn at random; the first holds ``fraction`` of them.
@@ -123,7 +126,7 @@ class Episodes(Sequence[Episode]):
     def clips(self, length: int, frameskip: int = 1, modalities: Collection[str] | None = None) -> Clips:
         """Random windows of ``length`` observations, ``frameskip`` steps apart; see :class:`Clips`.
 
-        The first use of a dataset on disk decodes it once into a cache of raw arrays beside it.
+        The first use of a dataset on disk decodes it once into a cache of raw arrays; see :func:`tacit.data.open`.
         """
         from tacit.data.clips import Clips  # here, so that torch is loaded only for tensors
 
@@ -131,7 +134,7 @@ class Episodes(Sequence[Episode]):
 
     def arena(self, modalities: tuple[str, ...]) -> tuple[Arena, npt.NDArray[np.int64]]:
         """The raw arrays that clips are cut from, and the number in them of each episode."""
-        return self._storage.arena(self._indices, modalities), self._indices
+        return self._storage.arena(self._indices, modalities, self._cache), self._indices
 
     def statistics(self) -> Statistics:
         """Mean and standard deviation over exactly these episodes, in one pass."""

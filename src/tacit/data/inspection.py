@@ -8,6 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from tacit._files import resolve
+from tacit._resources import amount
+from tacit.data.cache import cached_bytes, damaged, home
 from tacit.data.episodes import Episodes
 from tacit.data.findings import Defect, Finding, Labels, problems
 from tacit.data.reading import reader_of
@@ -34,6 +37,8 @@ class Info:
         spec: What the episodes hold.
         labels: Dtype and shape of one step of each label.
         hash: Of the content.
+        cache: The folder of its decoded episodes, which may be deleted.
+        cache_bytes: Size on disk of that folder.
     """
 
     path: str
@@ -47,33 +52,43 @@ class Info:
     spec: Spec
     labels: Labels
     hash: str
+    cache: str = ""
+    cache_bytes: int = 0
 
     def __str__(self) -> str:
         each = f"{self.shortest}" if self.shortest == self.longest else f"{self.shortest} to {self.longest}"
         time = f", {_duration(self.seconds)} at {self.spec.fps:g} a second" if self.longest > 1 else ""
         rows = [
-            ("format", f"{self.format}, {_size(self.bytes)}"),
+            ("format", f"{self.format}, {amount(self.bytes)}"),
             ("episodes", f"{self.episodes}, of {each} observation{'s' * (self.longest > 1)}"),
             ("observations", f"{self.observations}{time}"),
             *((name, _modality(modality)) for name, modality in self.spec.modalities.items()),
             ("action", _action(self.spec.action)),
             ("labels", ", ".join(f"{name} ({_label(*label)})" for name, label in self.labels.items()) or "none"),
             ("hash", self.hash),
+            *([("cache", f"{self.cache}, {amount(self.cache_bytes)}")] if self.cache_bytes else []),
         ]
         width = max(len(name) for name, _ in rows)
         return "\n".join([self.path, *(f"  {name:<{width}}  {said}" for name, said in rows)])
 
 
-def info(path: str | os.PathLike[str], reader: str | Reader | None = None, **options: Any) -> Info:
-    """What the dataset at ``path`` holds, from its index alone; of other files, what :func:`tacit.data.open` makes.
+def info(
+    path: str | os.PathLike[str],
+    reader: str | Reader | None = None,
+    *,
+    cache: str | os.PathLike[str] | None = None,
+    **options: Any,
+) -> Info:
+    """Describe the dataset at ``path`` from its index alone; of other files, what :func:`tacit.data.open` makes.
 
     Raises:
         DataError: if there is none, or its index is damaged.
     """
-    place = Path(path)
+    place = resolve(path)
     name, form = reader_of(place, reader, options)
     storage = form.open(place)
     files = [place] if place.is_file() else [item for item in place.rglob("*") if ".cache" not in item.parts]
+    decoded = None if cache is None else resolve(cache)
     return Info(
         path=str(place),
         format=name,
@@ -86,13 +101,22 @@ def info(path: str | os.PathLike[str], reader: str | Reader | None = None, **opt
         spec=storage.spec,
         labels=storage.labels,
         hash=Episodes(storage).hash(),
+        cache=str(home(place, decoded)),
+        cache_bytes=cached_bytes(place, decoded),
     )
 
 
-def check(path: str | os.PathLike[str], reader: str | Reader | None = None, **options: Any) -> list[Finding]:
-    """Everything that is wrong with the dataset at ``path``: every byte is read and every episode checked.
+def check(
+    path: str | os.PathLike[str],
+    reader: str | Reader | None = None,
+    *,
+    cache: str | os.PathLike[str] | None = None,
+    **options: Any,
+) -> list[Finding]:
+    """Find everything that is wrong with the dataset at ``path``: every byte is read and every episode checked.
 
-    Statistics that are kept beside the episodes are compared with them.
+    Statistics that are kept beside the episodes are compared with them, and decoded episodes in the cache with their
+    checksums.
 
     Returns:
         The findings, none for a sound dataset.
@@ -100,7 +124,7 @@ def check(path: str | os.PathLike[str], reader: str | Reader | None = None, **op
     Raises:
         ConfigError: if the reader has no such option; see :func:`tacit.data.open`.
     """
-    place = Path(path)
+    place = resolve(path)
     form = reader_of(place, reader, options)[1]
     try:
         storage = form.open(place)
@@ -113,6 +137,7 @@ def check(path: str | os.PathLike[str], reader: str | Reader | None = None, **op
         findings |= dict.fromkeys(_episode(storage, index))
     if isinstance(storage, Audited):
         findings |= dict.fromkeys(storage.audit())
+    findings |= dict.fromkeys(damaged(place, None if cache is None else resolve(cache)))
     return list(findings)
 
 
@@ -149,13 +174,6 @@ def _duration(seconds: float) -> str:
         if seconds >= 2 * length:
             return f"{seconds / length:.1f} {unit}"
     return f"{seconds:.1f} s"
-
-
-def _size(count: int) -> str:
-    for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if count >= size:
-            return f"{count / size:.1f} {unit}"
-    return f"{count} bytes"
 
 
 def _modality(modality: Modality) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -81,5 +82,5 @@ class _Memory:
             self._digests[index] = digest(self.read(index, tuple(self.spec.modalities)))
         return self._digests[index]
 
-    def arena(self, _indices: npt.NDArray[np.int64], _modalities: Collection[str]) -> Arena:
+    def arena(self, _indices: npt.NDArray[np.int64], _modalities: Collection[str], _cache: Path | None) -> Arena:
         return self._arena

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tacit._config import from_json
+from tacit._files import resolve
 from tacit._registry import suggest
 from tacit.data import formats, readers
 from tacit.data.episodes import Episodes
@@ -19,35 +20,47 @@ if TYPE_CHECKING:
 
 __all__ = ["collection_note", "open", "reader_of", "staged_name", "unfinished", "waiting"]
 
+ZARR = (".zgroup", ".zarray", ".zmetadata", "zarr.json")
+"""The files of which the root of a zarr store has one."""
 
-def open(path: str | os.PathLike[str], reader: str | Reader | None = None, **options: Any) -> Episodes:
-    """The recorded episodes at ``path``; nothing but their index is read yet.
+
+def open(
+    path: str | os.PathLike[str],
+    reader: str | Reader | None = None,
+    *,
+    cache: str | os.PathLike[str] | None = None,
+    **options: Any,
+) -> Episodes:
+    """Open the recorded episodes at ``path``; nothing but their index is read yet.
 
     ::
 
         tc.data.open("data/two_rooms")
+        tc.data.open("data/aloha", size=64, skip="observation.images.depth")
         tc.data.open("holiday/photos", size=64)
         tc.data.open("ecg", reader="signals", columns=("ii",), gaps="split")
 
     Args:
         path: A dataset, or a file or folder of pictures, films or signals.
-        reader: How to read what is no dataset: a name of ``tacit.data.readers``, or a reader with its options. By
-            default the files say so by their names.
-        options: Those of the reader.
+        reader: How to read it: a name of ``tacit.data.formats`` or ``tacit.data.readers``, or a reader with its
+            options. By default the files say so by their names.
+        cache: The folder in which decoded episodes are kept, for all datasets. None: ``$TACIT_CACHE``, or else
+            ``tacit`` in ``$XDG_CACHE_HOME`` or ``~/.cache``.
+        options: Those of the reader, such as :class:`tacit.data.formats.LeRobotReader`.
 
     Raises:
         DataError: if there is no dataset, or its index is missing, damaged or inconsistent.
         ConfigError: if the reader has no such option.
         MissingExtra: if its format needs a package that is not installed.
     """
-    place = Path(path)
-    return Episodes(reader_of(place, reader, options)[1].open(place))
+    place = resolve(path)
+    return Episodes(reader_of(place, reader, options)[1].open(place), cache=None if cache is None else resolve(cache))
 
 
 def reader_of(
     path: Path, reader: str | Reader | None = None, options: Mapping[str, Any] | None = None
 ) -> tuple[str, Reader]:
-    """What reads ``path``, and its name: a format of Tacit, or a reader with ``options``."""
+    """Return what reads ``path``, and its name: that of a format or of a reader of other programs' files."""
     options = options or {}
     if not path.exists():
         raise _absent(path)
@@ -56,20 +69,30 @@ def reader_of(
             raise ConfigError(
                 f"give the option {next(iter(options))!r} to {type(reader).__name__} itself, not beside it."
             )
-        return type(reader).__name__.lower(), reader
+        return _name(reader), reader
     if reader is None:
-        for name in formats.names():
-            form: Reader = formats.load(name)()
-            if form.recognises(path):
-                if options:
-                    raise ConfigError(
-                        f"{path} is a dataset in format {name}, which is read as it is; got the option "
-                        f"{next(iter(options))!r}. Options are for pictures, films and signals of other programs."
-                    )
-                return name, form
-        reader = _recognised(path)
-    chosen: Reader = from_json(readers.load(reader), options)
+        _check_zarr(path)
+        reader = next((name for name in formats.names() if formats.load(name).reader().recognises(path)), None)
+        reader = reader or _recognised(path)
+    kind = formats.load(reader).reader if reader in formats.names() else readers.load(reader)
+    chosen: Reader = from_json(kind, options)
     return reader, chosen
+
+
+def _name(reader: Reader) -> str:
+    """Return the name of the format that has this reader, or else of the reader."""
+    own = (name for name in formats.names() if formats.load(name).reader is type(reader))
+    return next(own, type(reader).__name__.lower())
+
+
+def _check_zarr(path: Path) -> None:
+    """Refuse a zarr store, whose groups may be called like the folders of a dataset."""
+    mark = next((name for name in ZARR if (path / name).is_file()), None)
+    if mark is not None:
+        raise DataError(
+            f"{path} is a zarr store (it has {mark}), which Tacit does not read. Open it with the package zarr and "
+            "bring its arrays with tacit.data.from_episodes or tacit.data.Writer."
+        )
 
 
 def _recognised(path: Path) -> str:

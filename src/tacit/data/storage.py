@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
 from tacit._config import from_json, to_json
-from tacit.data.findings import Finding, Labels
+from tacit.data.findings import Defect, Finding, Labels, problems
 from tacit.types import Array, Episode, Spec
 
 __all__ = [
@@ -22,6 +22,8 @@ __all__ = [
     "Format",
     "Reader",
     "Storage",
+    "Streamed",
+    "checked",
     "combine",
     "content_digest",
     "digest",
@@ -62,8 +64,23 @@ class Storage(Protocol):
     def digest(self, index: int) -> str:
         """A hash of the content of episode ``index``."""
 
-    def arena(self, indices: npt.NDArray[np.int64], modalities: Collection[str], /) -> Arena:
-        """The episodes end to end; those at ``indices`` are filled in for certain."""
+    def arena(self, indices: npt.NDArray[np.int64], modalities: Collection[str], cache: Path | None, /) -> Arena:
+        """Return the episodes end to end, those at ``indices`` filled in for certain.
+
+        ``cache`` is the folder for the caches of all datasets, None for the usual one.
+        """
+
+
+@runtime_checkable
+class Streamed(Protocol):
+    """A storage that decodes images one at a time, so that an episode need not fit the memory."""
+
+    def frames(self, index: int, name: str, /) -> Iterator[Array]:
+        """Yield the images ``[C, H, W]`` of the pixels ``name`` of episode ``index``.
+
+        Raises:
+            DataError: if they cannot be decoded, which may be known after the last one only.
+        """
 
 
 @runtime_checkable
@@ -96,8 +113,14 @@ class ByFile(Protocol):
         """Those at or under ``path``."""
 
 
-class Format(Reader, Protocol):
-    """A way to store episodes and to read them: a frozen dataclass of options, a file of ``tacit.data.formats``."""
+class Format(Protocol):
+    """A way to store episodes: a frozen dataclass of options, a file of ``tacit.data.formats``.
+
+    Attributes:
+        reader: A way to read them again, a frozen dataclass of options too.
+    """
+
+    reader: ClassVar[type[Reader]]
 
     def prepare(self, spec: Spec, labels: Labels, base: Path | None, /) -> None:
         """Refuse what cannot be written, before anything is.
@@ -122,11 +145,25 @@ class Arena:
         observation: Per modality ``[rows, ...]``.
         action: ``[steps, A]``; the row of an episode's last observation is of no meaning.
         first: Per modality, and ``action``, ``[episodes]`` the first row of each episode.
+        require: Refuses episodes, by their numbers, that are damaged; to be called before their rows are used.
     """
 
     observation: Mapping[str, Array]
     action: npt.NDArray[np.float32]
     first: Mapping[str, npt.NDArray[np.int64]]
+    require: Callable[[npt.NDArray[np.int64]], None] | None = None
+
+
+def checked(storage: Storage, index: int, modalities: Collection[str]) -> Episode:
+    """Return episode ``index`` of a storage with some of its modalities, compared with the spec.
+
+    Raises:
+        DataError: if it cannot be decoded or breaks the spec, naming file, episode and field.
+    """
+    episode = storage.read(index, modalities)
+    for field, problem in problems(episode, storage.spec, storage.labels):
+        raise Defect(storage.file(index, field), index, field, problem)
+    return episode
 
 
 def rows(spec: Spec, name: str, lengths: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

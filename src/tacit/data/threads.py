@@ -8,11 +8,14 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
-__all__ = ["ahead"]
+__all__ = ["MOST_AHEAD", "ahead"]
 
 A = TypeVar("A")
 B = TypeVar("B")
 MOST = 8
+EACH = 4
+MOST_AHEAD = EACH * MOST
+"""How many results may wait to be used, at the most."""
 
 
 def ahead(work: Callable[[A], B], items: Iterable[A]) -> Iterator[B]:
@@ -26,7 +29,7 @@ def ahead(work: Callable[[A], B], items: Iterable[A]) -> Iterator[B]:
         try:
             for item in items:
                 waiting.append(pool.submit(work, item))
-                if len(waiting) >= 4 * threads:
+                if len(waiting) >= EACH * threads:
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()

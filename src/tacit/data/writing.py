@@ -160,11 +160,11 @@ class Writer:
 
     def _existing(self) -> int:
         """The episodes of the dataset that is there."""
-        form = reader_of(self.path)[1]
-        storage = form.open(self.path)
-        if storage.spec != self.spec or type(form) is not type(self._format):
+        name, reader = reader_of(self.path)
+        storage = reader.open(self.path)
+        if storage.spec != self.spec or type(reader) is not type(self._format).reader:
             raise SpecError(
-                f"{self.path} holds episodes in format {type(form).__name__} of {storage.spec}; "
+                f"{self.path} holds episodes in format {name} of {storage.spec}; "
                 f"expected {type(self._format).__name__} of {self.spec}. Choose another path."
             )
         self._format.prepare(self.spec, storage.labels, self.path)

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any, Protocol
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from tacit._limits import DEPTH, LENGTH, WIDTH, limited
 from tacit.errors import ConfigError, SpecError
+from tacit.models._source import as_tensor, source_hint
 from tacit.types import Array, Spec
 
 __all__ = ["batched", "check_actions", "check_sizes"]
@@ -108,13 +108,13 @@ def check_actions(config: Config, latents: Tensor, actions: Tensor, axes: str) -
 def _checked(config: Seeing, name: str, value: Tensor | Array) -> tuple[Tensor, int]:
     """The value as a tensor, and how many axes of it belong to one step."""
     modality = config.spec.modalities[name]
-    tensor = torch.from_numpy(np.require(value, requirements=("C", "W"))) if isinstance(value, np.ndarray) else value
+    tensor = as_tensor(value, modality)
     shape = modality.shape
     if modality.kind == "series":
         shape = (config.spec.samples(name, config.frameskip), *shape)
     if tensor.ndim == len(shape) or tuple(tensor.shape[-len(shape) :]) != shape:
         axes = ", ".join(map(str, shape))
-        hint = " Add a batch axis: value[None]." if tuple(tensor.shape) == shape else ""
+        hint = " Add a batch axis: value[None]." if tuple(tensor.shape) == shape else source_hint(modality)
         raise SpecError(f"{name!r} must have shape [B, {axes}] or [B, T, {axes}]; got {list(tensor.shape)}.{hint}")
     if modality.kind == "pixels" and tensor.dtype != torch.uint8:
         raise SpecError(f"{name!r} must be uint8 in 0..255, which the model normalises itself; got {tensor.dtype}.")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from tacit.errors import ConfigError, SpecError
+from tacit.models._source import as_tensor
 from tacit.types import Array, Modality, Spec
 
 __all__ = ["channels_first", "chosen", "grid_size"]
@@ -85,7 +85,7 @@ def channels_first(
     if name not in observation:
         raise SpecError(f"the model sees {name!r}; the observation has {', '.join(observation)}.")
     value = observation[name]
-    tensor = torch.from_numpy(np.require(value, requirements=("C", "W"))) if isinstance(value, np.ndarray) else value
+    tensor = as_tensor(value, modality)
     axes = {"pixels": 3, "series": 2, "vector": 1}[modality.kind]
     if frames == 1 and tensor.ndim == axes + 1:
         tensor = tensor.unsqueeze(1)

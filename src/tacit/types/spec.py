@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -93,14 +93,17 @@ class Modality:
             (float32 ``[C]`` a sample, sampled at its own ``rate``).
         shape: The shape of one step or, for a series, of one sample.
         rate: Samples a second, for a series only; every other kind ticks with the actions.
+        source: Height and width of the recorded frames, for pixels that were resized to ``shape`` when they were
+            read. A model resizes frames of that size in the same way before it encodes them.
 
     Raises:
-        SpecError: if the shape or the rate does not fit the kind.
+        SpecError: if the shape, the rate or the source does not fit the kind.
     """
 
     kind: Literal["pixels", "vector", "series"]
     shape: tuple[int, ...]
     rate: float | None = None
+    source: tuple[int, int] | None = field(default=None, metadata={"optional": True})  # tacit._config
 
     def __post_init__(self) -> None:
         axes = {"pixels": 3, "vector": 1, "series": 1}.get(self.kind)
@@ -118,6 +121,10 @@ class Modality:
             raise SpecError(
                 f"a series needs a rate in samples a second between {1 / RATES:g} and {RATES:g}; got {self.rate}."
             )
+        if self.source is not None:
+            if self.kind != "pixels" or len(self.source) != 2 or min(self.source) < 1:
+                raise SpecError(f"source is (height, width) of recorded frames, for pixels only; got {self.source}.")
+            object.__setattr__(self, "source", (int(self.source[0]), int(self.source[1])))
 
     @property
     def dtype(self) -> np.dtype[np.generic]:

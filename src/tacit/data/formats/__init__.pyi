@@ -3,7 +3,9 @@
 from typing import Any
 
 from tacit.data.formats.hdf5 import Hdf5 as Hdf5
+from tacit.data.formats.hdf5 import Hdf5Reader as Hdf5Reader
 from tacit.data.formats.lerobot import LeRobot as LeRobot
+from tacit.data.formats.lerobot import LeRobotReader as LeRobotReader
 
 __all__: list[str]
 

@@ -10,7 +10,7 @@ import av
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["decode_image", "encode_png"]
+__all__ = ["LAYOUTS", "check_bits", "decode_image", "encode_png"]
 
 LAYOUTS = {1: "gray", 3: "rgb24"}
 CODECS: dict[bytes, Literal["png", "mjpeg"]] = {b"\x89PNG": "png", b"\xff\xd8\xff": "mjpeg"}
@@ -50,5 +50,20 @@ def decode_image(data: bytes, shape: Sequence[int]) -> npt.NDArray[np.uint8]:
     if len(frames) != 1 or (frames[0].height, frames[0].width) != (height, width):
         came = f"{frames[0].width} x {frames[0].height}" if frames else "nothing"
         raise ValueError(f"expected a picture of {width} x {height}; got {came}.")
+    check_bits(frames[0], channels)
     picture = np.asarray(frames[0].to_ndarray(format=LAYOUTS[channels]), np.uint8)
     return picture[None] if channels == 1 else np.ascontiguousarray(np.moveaxis(picture, -1, 0))
+
+
+def check_bits(frame: av.VideoFrame, channels: int) -> None:
+    """Refuse depths and other grey images of more than 8 bits, whose steps would be lost in 8.
+
+    Raises:
+        ValueError: if the frame is one.
+    """
+    bits = max(component.bits for component in frame.format.components)
+    if bits > 8 and (channels == 1 or frame.format.name.startswith("gray")):
+        raise ValueError(
+            f"expected images of 8 bits; got grey of {bits} bits ({frame.format.name}), such as depths, whose steps "
+            "would be lost. Leave this feature out with skip=."
+        )

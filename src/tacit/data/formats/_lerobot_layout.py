@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from tacit._config import from_json
-from tacit._files import unseal
+from tacit._files import read_json, unseal
 from tacit.data.findings import Defect, Labels
 from tacit.errors import ConfigError, SpecError
-from tacit.types import Box, Modality, Spec
+from tacit.types import Spec
 
 __all__ = [
     "DATA",
@@ -25,10 +24,11 @@ __all__ = [
     "TASKS",
     "VIDEO",
     "Layout",
+    "check_saved",
     "columns",
     "features",
-    "load_layout",
     "plan",
+    "read_stats",
     "saved",
 ]
 
@@ -138,58 +138,15 @@ def saved(root: Path) -> Layout | None:
     return layout
 
 
-def load_layout(root: Path, info: Mapping[str, Any]) -> Layout:
-    """The layout that Tacit saved, or what ``info`` says where lerobot wrote the dataset."""
-    layout = saved(root)
-    if layout is None:
-        return _infer(root, info)
+def check_saved(root: Path, info: Mapping[str, Any], layout: Layout) -> None:
+    """Raise Defect unless ``info`` has the features of the layout that Tacit saved."""
     came = info["features"]
     for key, feature in features(layout).items():
-        if key not in came or any(came[key].get(part) != feature[part] for part in ("dtype", "shape")):
-            raise Defect(
-                root / INFO, None, key, f"expected the feature {feature} of meta/tacit.json; got {came.get(key)}."
-            )
-    return layout
+        there = came.get(key)
+        if not isinstance(there, Mapping) or any(there.get(part) != feature[part] for part in ("dtype", "shape")):
+            raise Defect(root / INFO, None, key, f"expected the feature {feature} of meta/tacit.json; got {there}.")
 
 
-def _infer(root: Path, info: Mapping[str, Any]) -> Layout:
-    """The layout of a dataset that Tacit did not write: cameras, vectors, an action within its recorded range."""
-    modalities, keys, labels, label_keys, videos = {}, {}, {}, {}, []
-    for key, feature in info["features"].items():
-        dtype, shape = feature["dtype"], tuple(int(size) for size in feature["shape"])
-        name = key.removeprefix("observation.images.").removeprefix("observation.")
-        if dtype in ("video", "image"):
-            height, width, channels = _picture(shape, feature)
-            name = "pixels" if key == "observation.image" else name
-            modalities[name], keys[name] = Modality("pixels", (channels, height, width)), key
-            videos += [name] if dtype == "video" else []
-        elif key in BOOKKEEPING or key == "action" or dtype not in NUMBERS:
-            continue
-        elif key.startswith("observation."):
-            modalities[name], keys[name] = Modality("vector", (int(np.prod(shape)),)), key
-        else:
-            labels[key], label_keys[key] = (dtype, () if shape == (1,) else shape), key
-    action = _range(root) if "action" in info["features"] else Box((), ())
-    spec = Spec(modalities, action, float(info["fps"]))
-    return Layout(spec, keys, labels, label_keys, tuple(videos))
-
-
-def _picture(shape: tuple[int, ...], feature: Mapping[str, Any]) -> tuple[int, int, int]:
-    """Height, width and channels of a camera, whichever way round its feature names them."""
-    names = feature.get("names") or ()
-    if len(shape) == 3 and (names[:1] in (["channel"], ["channels"]) or (not names and shape[0] in (1, 3))):
-        return shape[1], shape[2], shape[0]
-    return shape  # type: ignore[return-value]
-
-
-def _range(root: Path) -> Box:
-    """The range of the recorded actions as a box."""
-    path = root / STATS
-    try:
-        action = json.loads(path.read_bytes())["action"]
-        low, high = (np.asarray(action[key], np.float32).ravel().tolist() for key in ("min", "max"))
-        return Box(tuple(low), tuple(high))
-    except (OSError, KeyError, TypeError, ValueError) as error:
-        raise Defect(
-            path, None, "action", f"expected the range of the actions under action.min and action.max: {error!r}."
-        ) from error
+def read_stats(root: Path) -> Any:
+    """Return the statistics of the whole dataset in ``meta/stats.json``."""
+    return read_json(root / STATS)

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-import json
+import hashlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tacit.data.cache import filled
+from tacit._resize import resized
+from tacit.data.cache import Source, filled
 from tacit.data.findings import Defect, Finding, Labels
 from tacit.data.formats import _lerobot_layout as layouts
+from tacit.data.formats._choice import gathered
 from tacit.data.formats._images import decode_image
 from tacit.data.formats._lerobot_audit import statistics_findings
-from tacit.data.formats._lerobot_layout import Layout, columns
+from tacit.data.formats._lerobot_index import load_info, load_rows, load_tasks
+from tacit.data.formats._lerobot_layout import Layout
+from tacit.data.formats._lerobot_options import Options
 from tacit.data.formats._lerobot_rows import DataFile, Group, Rows, flat, plain
+from tacit.data.formats._lerobot_selection import select
 from tacit.data.formats._series import unpack
-from tacit.data.formats._video import decode_video
+from tacit.data.formats._video import video_frames
 from tacit.data.storage import Arena, files_digest
 from tacit.types import Array, Episode, Spec
 
@@ -32,24 +36,25 @@ class LeRobotStorage:
 
     parallel = False
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        self._info = _load_info(root)
-        self._layout: Layout = layouts.load_layout(root, self._info)
-        self._rows = _load_rows(root, self._info, self._layout)
-        self._tasks = _load_tasks(root)
+    def __init__(self, root: Path, options: Options) -> None:
+        self.root, self._options = root, options
+        self._info = load_info(root)
+        self._selection = select(root, self._info, options)
+        self._layout: Layout = self._selection.layout
+        self._rows = load_rows(root, self._info, self._layout)
+        self._tasks = load_tasks(root)
         self.lengths = np.array([row["length"] for row in self._rows], dtype=np.int64)
         self._offsets = self._place()
         self._open: DataFile | None = None
-        self._last: tuple[tuple[Path, int, int, tuple[str, ...]], Group] | None = None
+        self._last: dict[tuple[str, ...], tuple[tuple[Path, int, int], Group]] = {}
         self._files_digest = ""
 
-    def __reduce__(self) -> tuple[type[LeRobotStorage], tuple[Path]]:
-        return type(self), (self.root,)
+    def __reduce__(self) -> tuple[type[LeRobotStorage], tuple[Path, Options]]:
+        return type(self), (self.root, self._options)
 
     @property
     def spec(self) -> Spec:
-        return self._layout.spec
+        return self._selection.spec
 
     @property
     def labels(self) -> Labels:
@@ -61,10 +66,11 @@ class LeRobotStorage:
 
     def digest(self, index: int) -> str:
         recorded = self._rows[index].get("tacit/digest")
-        if recorded is not None:
-            return str(recorded)
-        self._files_digest = self._files_digest or files_digest(self.root, self._all_files())
-        return f"{self._files_digest} {index}"
+        if recorded is None:
+            self._files_digest = self._files_digest or files_digest(self.root, self._all_files())
+            recorded = f"{self._files_digest} {index}"
+        options = self._options.identity
+        return hashlib.sha256(f"{recorded} {options}".encode()).hexdigest() if options else str(recorded)
 
     def audit(self) -> Iterator[Finding]:
         """See :class:`tacit.data.storage.Audited`."""
@@ -74,27 +80,28 @@ class LeRobotStorage:
         names = ("meta/*.*", "meta/episodes/*/*.parquet", "data/*/*.parquet", "videos/*/*/*.mp4")
         return sorted(path for name in names for path in self.root.glob(name))
 
-    def arena(self, indices: npt.NDArray[np.int64], modalities: Collection[str]) -> Arena:
+    def arena(self, indices: npt.NDArray[np.int64], modalities: Collection[str], cache: Path | None) -> Arena:
         files = self._all_files()
-        identity = files_digest(self.root, [path for path in files if "meta" in path.relative_to(self.root).parts])
-        return filled(self, self.root / ".cache", identity, files, indices, tuple(modalities))
+        meta = files_digest(self.root, [path for path in files if "meta" in path.relative_to(self.root).parts])
+        identity = f"{meta} {self._options.identity}"
+        return filled(self, Source(self.root, identity, files), indices, tuple(modalities), cache)
 
     def read(self, index: int, modalities: Collection[str]) -> Episode:
         layout, row = self._layout, self._rows[index]
-        numbers = {key: kind for key, kind in columns(layout).items() if key in self._wanted(modalities)}
+        wanted = self._wanted(modalities)
+        numbers = {key: kind for key, kind in self._selection.columns.items() if key in wanted}
         pictures = [layout.keys[name] for name in modalities if self._is_image(name)]
         rows = self._table(index, [*numbers, *pictures, *layouts.BOOKKEEPING])
         self._check_rows(index, rows)
         values = {key: self._numbers(index, rows, key, *kind) for key, kind in numbers.items()}
-        action = np.zeros((rows.length, 0), np.float32)
-        if "action" in values:
-            action = values["action"].astype(np.float32, copy=False)
+        parts = [values[key].astype(np.float32, copy=False) for key in self._selection.actions]
+        action = np.concatenate([np.zeros((rows.length, 0), np.float32), *parts], axis=1)
         observation = {name: self._observation(index, name, rows, values) for name in modalities}
         return Episode(
             observation=observation,
             action=action[:-1],
             terminated=bool(row.get("tacit/terminated", False)),
-            final_action=action[-1] if row.get("tacit/final_action", "action" in values) else None,
+            final_action=action[-1] if row.get("tacit/final_action", bool(parts)) else None,
             labels={name: self._label(name, values[key]) for name, key in layout.label_keys.items()},
             index=index,
             seed=row.get("tacit/seed"),
@@ -105,7 +112,11 @@ class LeRobotStorage:
         return self.spec.modalities[name].kind == "pixels" and name not in self._layout.videos
 
     def _wanted(self, modalities: Collection[str]) -> set[str]:
-        return {"action", *(self._layout.keys[name] for name in modalities), *self._layout.label_keys.values()}
+        return {
+            *self._selection.actions,
+            *(self._layout.keys[name] for name in modalities),
+            *self._layout.label_keys.values(),
+        }
 
     def _data(self, index: int) -> Path:
         row = self._rows[index]
@@ -139,11 +150,13 @@ class LeRobotStorage:
                 have = int(ends[-1]) if len(ends) else 0
                 raise Defect(path, index, "length", f"expected rows {start} to {start + length}; the file has {have}.")
             groups = range(int(np.searchsorted(ends, start, "right")), int(np.searchsorted(ends, start + length)) + 1)
-            key = path, groups.start, groups.stop, tuple(names)
-            if self._last is None or self._last[0] != key:
-                self._last = key, Group(self._groups(index, file, list(groups), names), {})
+            key = path, groups.start, groups.stop
+            last = self._last.get(tuple(names))
+            if last is None or last[0] != key:
+                last = key, Group(self._groups(index, file, list(groups), names), {})
+                self._last[tuple(names)] = last
             before = int(ends[groups.start - 1]) if groups.start else 0
-            return Rows(self._last[1], start - before, length)
+            return Rows(last[1], start - before, length)
         except (OSError, pa.ArrowException) as error:
             raise Defect(path, index, "rows", f"cannot be read ({error}); restore or rewrite the file.") from error
 
@@ -171,8 +184,22 @@ class LeRobotStorage:
                 )
         times = self._numbers(index, rows, "timestamp", "float64", 1)[:, 0].astype(np.float64, copy=False)
         right = steps / self.spec.fps
-        if not (np.abs(times - right) <= 0.1 / self.spec.fps + 1e-5 * right).all():
-            raise Defect(self._data(index), index, "timestamp", f"expected steps of 1 / {self.spec.fps:g} s from 0.")
+        allowed = self._options.tolerance or 0.1 / self.spec.fps
+        late = np.abs(times - right) - 1e-5 * right
+        if not (late <= allowed).all():
+            raise Defect(self._data(index), index, "timestamp", self._time_problem(times, right, allowed))
+
+    def _time_problem(self, times: npt.NDArray[np.float64], right: npt.NDArray[np.float64], allowed: float) -> str:
+        """Return what to say of recorded times that leave the clock."""
+        late = np.abs(times - right)
+        step, worst = int(np.argmax(~(late - 1e-5 * right <= allowed))), float(late.max())
+        advice = "Steps are missing, repeated or at another rate: record the episode anew, or correct its fps."
+        if worst < 0.5 / self.spec.fps:  # not NaN
+            advice = f"The largest difference is {worst:.4f} s; allow it with tolerance={1.1 * worst:.2g}."
+        return (
+            f"expected steps of 1 / {self.spec.fps:g} s from 0, and so {right[step]:.4f} s in row {step}, give or take "
+            f"{allowed:.4f}; got {times[step]:.4f}. {advice}"
+        )
 
     def _numbers(self, index: int, rows: Rows, key: str, dtype: str, width: int) -> Array:
         """A column as ``[T, width]``."""
@@ -203,18 +230,31 @@ class LeRobotStorage:
             return unpack(values[key].astype(np.float32), self.spec, name)
         if modality.kind == "vector":
             return values[key]
-        shape = (rows.length, *modality.shape)
+        where = f"{self.file(index, name)}, episode {index}, field {name!r}"
+        return gathered(self._frames(index, name, rows), rows.length, where)
+
+    def frames(self, index: int, name: str) -> Iterator[npt.NDArray[np.uint8]]:
+        """See :class:`tacit.data.storage.Streamed`."""
+        return self._frames(
+            index, name, self._table(index, [self._layout.keys[name]]) if self._is_image(name) else None
+        )
+
+    def _frames(self, index: int, name: str, rows: Rows | None) -> Iterator[npt.NDArray[np.uint8]]:
+        """Decode the images of a modality, each brought to its size before the next one is decoded."""
+        key, shape = self._layout.keys[name], self._layout.spec.modalities[name].shape
+        size = self.spec.modalities[name].shape[1:]
         try:
-            if name in self._layout.videos:
-                start, crc = (
-                    self._rows[index][f"videos/{key}/from_timestamp"],
-                    self._rows[index].get(f"tacit/crc32/{key}"),
-                )
-                return decode_video(self._video(index, key), shape, start, self.spec.fps, crc)
-            pictures = rows.column(key).field("bytes").to_pylist()
-            if None in pictures:
-                raise ValueError(f"the picture of step {pictures.index(None)} is missing.")
-            return np.stack([decode_image(data, modality.shape) for data in pictures])
+            if rows is None or name in self._layout.videos:
+                row, stored = self._rows[index], (int(self.lengths[index]), *shape)
+                start, crc = row[f"videos/{key}/from_timestamp"], row.get(f"tacit/crc32/{key}")
+                decoded = video_frames(self._video(index, key), stored, start, self.spec.fps, crc)
+            else:
+                pictures = rows.column(key).field("bytes").to_pylist()
+                if None in pictures:
+                    raise ValueError(f"the picture of step {pictures.index(None)} is missing.")
+                decoded = (decode_image(data, shape) for data in pictures)
+            for frame in decoded:
+                yield frame if shape[1:] == size else resized(frame, size)
         except (ValueError, pa.ArrowException) as error:
             raise Defect(self.file(index, name), index, name, str(error)) from error
 
@@ -233,84 +273,3 @@ class LeRobotStorage:
                 self._data(index), index, "task_index", f"expected one of {listed}; got {self._tasks[task]!r}."
             )
         return self._tasks[task]
-
-
-def _load_info(root: Path) -> dict[str, Any]:
-    path = root / layouts.INFO
-    try:
-        info: dict[str, Any] = json.loads(path.read_bytes())
-        version, features = str(info["codebase_version"]), info["features"]
-        numbers = [float(info[key]) for key in ("fps", "total_episodes", "total_frames")]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise Defect(path, None, "info.json", f"cannot be read: {error!r}.") from error
-    if not version.startswith("v3."):
-        raise Defect(
-            path,
-            None,
-            "codebase_version",
-            f"expected v3.x; got {version}. Convert it: python -m lerobot.scripts.convert_dataset_v21_to_v30.",
-        )
-    if min(numbers) <= 0 or not isinstance(features, dict):
-        raise Defect(path, None, "total_episodes", "expected at least one episode and one frame; the dataset is empty.")
-    for key, standard in {"data_path": layouts.DATA, "video_path": layouts.VIDEO}.items():
-        if info.get(key) not in (standard, None):
-            raise Defect(path, None, key, f"expected {standard!r}; got {info[key]!r}.")
-    return info
-
-
-def _load_rows(root: Path, info: Mapping[str, Any], layout: Layout) -> list[dict[str, Any]]:
-    """The rows of ``meta/episodes``, in order, with every index that the files are found by checked."""
-    paths = sorted(root.glob("meta/episodes/*/*.parquet"))
-    rows: list[dict[str, Any]] = []
-    for path in paths:
-        try:
-            names = [name for name in pq.read_schema(path).names if not name.startswith("stats/")]
-            rows += pq.ParquetFile(path, page_checksum_verification=True).read(columns=names).to_pylist()
-        except (OSError, ValueError, pa.ArrowException) as error:
-            raise Defect(path, None, "episodes", f"cannot be read ({error}); restore the file.") from error
-    where, frames = root / "meta/episodes", 0
-    needed = [
-        "episode_index",
-        "length",
-        "dataset_from_index",
-        "dataset_to_index",
-        "data/chunk_index",
-        "data/file_index",
-    ]
-    for key in (layout.keys[name] for name in layout.videos):
-        needed += [f"videos/{key}/{part}" for part in ("chunk_index", "file_index", "from_timestamp")]
-    if (root / layouts.TACIT).exists():
-        needed += ["tacit/terminated", "tacit/final_action", *(f"tacit/crc32/{layout.keys[n]}" for n in layout.videos)]
-        if any("tacit/seed" not in row or not row.get("tacit/digest") for row in rows):
-            raise Defect(where, None, "tacit/digest", "the columns tacit/seed and tacit/digest are missing or empty.")
-    if len(rows) != info["total_episodes"]:
-        raise Defect(
-            where, None, "total_episodes", f"meta/info.json counts {info['total_episodes']}; there are {len(rows)}."
-        )
-    for number, row in enumerate(rows):
-        for key in needed:
-            if not isinstance(row.get(key), (int, float)) or row[key] != row[key]:  # NaN is a float too
-                raise Defect(where, number, key, f"expected a number; got {row.get(key)!r}.")
-            row[key] = row[key] if key.endswith("timestamp") else int(row[key])
-    rows.sort(key=lambda row: int(row["episode_index"]))
-    for number, row in enumerate(rows):
-        if row["episode_index"] != number:
-            raise Defect(where, number, "episode_index", f"expected {number}; got {row['episode_index']}.")
-        if row["length"] < 1:
-            raise Defect(where, number, "length", "the episode is empty. Delete it with lerobot's dataset tools.")
-        if (row["dataset_from_index"], row["dataset_to_index"]) != (frames, frames + row["length"]):
-            raise Defect(where, number, "dataset_from_index", f"expected {frames} to {frames + row['length']}.")
-        frames += row["length"]
-    if frames != info["total_frames"]:
-        raise Defect(where, None, "total_frames", f"meta/info.json counts {info['total_frames']}; there are {frames}.")
-    return rows
-
-
-def _load_tasks(root: Path) -> list[str]:
-    path = root / layouts.TASKS
-    try:
-        table = pq.read_table(path, page_checksum_verification=True).sort_by("task_index")
-        name = next(name for name in table.column_names if name != "task_index")
-        return [str(task) for task in table[name].to_pylist()]
-    except (OSError, ValueError, StopIteration, pa.ArrowException) as error:
-        raise Defect(path, None, "tasks.parquet", f"cannot be read: {error!r}.") from error

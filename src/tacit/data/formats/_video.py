@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -11,7 +11,9 @@ import av
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["decode_video", "encode_video", "join_videos", "same_stream"]
+from tacit.data.formats._images import LAYOUTS, check_bits
+
+__all__ = ["encode_video", "join_videos", "same_stream", "video_frames"]
 
 
 def encode_video(path: Path, frames: npt.NDArray[np.uint8], fps: float, crf: int) -> None:
@@ -41,7 +43,7 @@ def join_videos(sources: Sequence[Path], target: Path, lengths: Sequence[int], f
     """Append videos of ``lengths`` frames one after the other.
 
     Returns:
-        The CRC-32 of the packets of each source, as :func:`decode_video` will see them.
+        The CRC-32 of the packets of each source, as :func:`video_frames` will see them.
     """
     sums, before = [], 0
     rate = Fraction(fps).limit_denominator(1001)
@@ -62,11 +64,14 @@ def join_videos(sources: Sequence[Path], target: Path, lengths: Sequence[int], f
     return sums
 
 
-def decode_video(path: Path, shape: Sequence[int], start: float, fps: float, crc: int | None) -> npt.NDArray[np.uint8]:
-    """The frames ``shape = [T, C, H, W]`` of the video at ``path`` from ``start`` seconds on.
+def video_frames(
+    path: Path, shape: Sequence[int], start: float, fps: float, crc: int | None
+) -> Iterator[npt.NDArray[np.uint8]]:
+    """Decode the frames ``shape = [T, C, H, W]`` of the video at ``path`` from ``start`` seconds on, one at a time.
 
     Raises:
-        ValueError: if the file is damaged, of another size or lacks a frame, or its packets have another CRC-32.
+        ValueError: if the file is damaged, of another size or lacks a frame, or its packets have another CRC-32, which
+            is known at the end only.
     """
     length, _, height, width = shape
     try:
@@ -80,7 +85,7 @@ def decode_video(path: Path, shape: Sequence[int], start: float, fps: float, crc
                 raise ValueError(f"expected frames of {width} x {height}; got {stream.width} x {stream.height}.")
             if stream.frames and stream.frames < length:
                 raise ValueError(f"expected {length} frames; the file has {stream.frames}.")
-            return _decode(container, stream, shape, start, fps, crc)
+            yield from _decode(container, stream, shape, start, fps, crc)
     except (av.FFmpegError, OSError) as error:
         raise ValueError(f"cannot be decoded ({error.strerror}); the file is truncated or damaged.") from error
 
@@ -92,12 +97,11 @@ def _decode(
     start: float,
     fps: float,
     crc: int | None,
-) -> npt.NDArray[np.uint8]:
+) -> Iterator[npt.NDArray[np.uint8]]:
     length, channels = shape[:2]
     base = stream.time_base or Fraction(1, 90_000)
-    layout = {1: "gray", 3: "rgb24"}[channels]
-    frames = np.empty(tuple(shape), np.uint8)
-    found, total = np.zeros(length, np.bool_), 0
+    held: av.VideoFrame | None = None  # the latest frame, of number done; another of the same number replaces it
+    done, total = -1, 0
     container.seek(max(round(start / base), 0), stream=stream, backward=True)
     for packet in container.demux(stream):
         late = packet.dts is None or round((float(packet.dts * base) - start) * fps) >= length
@@ -105,16 +109,27 @@ def _decode(
             total = zlib.crc32(bytes(packet), total)
         for frame in stream.decode(None if late else packet):
             index = round((float((frame.pts or 0) * base) - start) * fps)
-            if 0 <= index < length:
-                if frame.is_corrupt:
-                    raise ValueError(f"frame {index} is damaged.")
-                picture = frame.to_ndarray(format=layout)
-                frames[index] = picture[None] if channels == 1 else np.moveaxis(picture, -1, 0)
-                found[index] = True
+            if not 0 <= index < length:
+                continue
+            if frame.is_corrupt:
+                raise ValueError(f"frame {index} is damaged.")
+            if index != done:
+                if held is not None:
+                    yield _image(held, channels)
+                if index != done + 1:
+                    raise ValueError(f"expected {length} frames; number {done + 1} is missing.")
+            held, done = frame, index
         if late:
             break
     if crc is not None and total != crc:
         raise ValueError("its bytes are not those that were written (CRC-32); restore the file.")
-    if not found.all():
-        raise ValueError(f"expected {length} frames; number {int(np.argmin(found))} is missing.")
-    return frames
+    if done != length - 1 or held is None:
+        raise ValueError(f"expected {length} frames; number {done + 1} is missing.")
+    yield _image(held, channels)
+
+
+def _image(frame: av.VideoFrame, channels: int) -> npt.NDArray[np.uint8]:
+    """Return a frame as ``[C, H, W]``."""
+    check_bits(frame, channels)
+    image = np.asarray(frame.to_ndarray(format=LAYOUTS[channels]), np.uint8)
+    return image[None] if channels == 1 else np.moveaxis(image, -1, 0)

@@ -7,46 +7,54 @@ group, with a CRC-32 of each array; the spec and the labels are an attribute of 
 
 from __future__ import annotations
 
+import hashlib
+import json
 import shutil
 import zlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from tacit._config import from_json, to_json
 from tacit._files import seal, unseal
-from tacit.data.cache import filled
+from tacit._resize import check_size, resized
+from tacit.data.cache import Source, filled
 from tacit.data.findings import Defect, Labels
-from tacit.data.storage import Arena, Storage, combine, digest
+from tacit.data.formats._choice import at_size, gathered, matched
+from tacit.data.storage import Arena, Reader, Storage, combine, digest
 from tacit.errors import ConfigError, DataError, MissingExtra
 from tacit.types import Array, Episode, Spec
 
 if TYPE_CHECKING:
     import h5py
 
-__all__ = ["Hdf5"]
+__all__ = ["Hdf5", "Hdf5Reader"]
 
+PIECE = 2**22
+"""Bytes of images that are read at a time."""
 MAGIC = b"\x89HDF\r\n\x1a\n"
 
 
 @dataclass(frozen=True)
-class Hdf5:
-    """One HDF5 file with everything in it; needs the extra ``tacit[hdf5]``.
+class Hdf5Reader:
+    """Options of reading a file that :class:`Hdf5` wrote.
 
     Args:
-        compression: ``gzip``, ``lzf`` or none.
+        skip: Modalities that are not read, and labels as ``label.NAME``: a name, a pattern or several of them.
+        size: Height and width of all images, or one number for both; see :class:`LeRobotReader`.
     """
 
-    compression: str | None = None
+    skip: str | tuple[str, ...] = ()
+    size: int | tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
-        if self.compression not in (None, "gzip", "lzf"):
-            raise ConfigError(f"compression is 'gzip', 'lzf' or None; got {self.compression!r}.")
+        object.__setattr__(self, "skip", (self.skip,) if isinstance(self.skip, str) else tuple(self.skip))
+        check_size(self.size)
 
     def recognises(self, path: Path) -> bool:
         """Whether ``path`` is such a file, whole or damaged."""
@@ -57,7 +65,23 @@ class Hdf5:
 
     def open(self, path: Path) -> Storage:
         """Read it. Raises DataError where it is damaged or of another layout."""
-        return _Hdf5Storage(path)
+        return _Hdf5Storage(path, self)
+
+
+@dataclass(frozen=True)
+class Hdf5:
+    """One HDF5 file with everything in it; needs the extra ``tacit[hdf5]``; :class:`Hdf5Reader` reads it.
+
+    Args:
+        compression: ``gzip``, ``lzf`` or none.
+    """
+
+    reader: ClassVar[type[Reader]] = Hdf5Reader
+    compression: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.compression not in (None, "gzip", "lzf"):
+            raise ConfigError(f"compression is 'gzip', 'lzf' or None; got {self.compression!r}.")
 
     def prepare(self, _spec: Spec, _labels: Labels, _base: Path | None) -> None:
         """Raise MissingExtra without h5py; such a file can hold any spec."""
@@ -102,8 +126,8 @@ class _Hdf5Storage:
 
     parallel = False
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, options: Hdf5Reader) -> None:
+        self.path, self._options = path, options
         with _reading(path, None, "tacit"), _library().File(path, "r") as file:
             if "tacit" not in file.attrs or "episodes" not in file:
                 raise DataError(
@@ -111,26 +135,40 @@ class _Hdf5Storage:
                     "'episodes'. Read it with h5py and bring it with tacit.data.from_episodes."
                 )
             about = unseal(file.attrs["tacit"])
-            self.spec = from_json(Spec, about["spec"], "spec")
+            self._stored = from_json(Spec, about["spec"], "spec")
             self.labels: Labels = {name: (dtype, tuple(shape)) for name, (dtype, shape) in about["labels"].items()}
             self._names = sorted(file["episodes"])
             self._facts = [unseal(file["episodes"][name].attrs["facts"]) for name in self._names]
+        self._leave_out(options)
         self.lengths = np.array([facts["length"] for facts in self._facts], dtype=np.int64)
         if self._names != [f"{index:06d}" for index in range(len(self._names))] or not self._names:
             raise Defect(path, None, "episodes", "expected groups numbered from 000000 on without a gap.")
         if self.lengths.min() < 1:
             raise Defect(path, int(self.lengths.argmin()), "length", "the episode is empty.")
 
+    def _leave_out(self, options: Hdf5Reader) -> None:
+        """Take from the spec and the labels what is skipped, and bring images to their size."""
+        names = {*self._stored.modalities, *(f"label.{name}" for name in self.labels)}
+        skipped = set(matched(options.skip, sorted(names), "skip"))
+        kept = {name: modality for name, modality in self._stored.modalities.items() if name not in skipped}
+        if not kept:
+            raise ConfigError(f"skip= leaves no modality; the file has {', '.join(self._stored.modalities)}.")
+        self._stored = replace(self._stored, modalities=kept)
+        self.labels = {name: label for name, label in self.labels.items() if f"label.{name}" not in skipped}
+        self.spec = at_size(self._stored, options.size)
+
     def file(self, _index: int, _field: str) -> str:
         return str(self.path)
 
     def digest(self, index: int) -> str:
-        return str(self._facts[index]["digest"])
+        recorded = str(self._facts[index]["digest"])
+        if self._options == Hdf5Reader():
+            return recorded
+        return hashlib.sha256(f"{recorded} {json.dumps(to_json(self._options))}".encode()).hexdigest()
 
-    def arena(self, indices: npt.NDArray[np.int64], modalities: Collection[str]) -> Arena:
-        home = self.path.parent / f".{self.path.name}.cache"
-        identity = combine(self.spec, [str(facts["digest"]) for facts in self._facts])
-        return filled(self, home, identity, [self.path], indices, tuple(modalities))
+    def arena(self, indices: npt.NDArray[np.int64], modalities: Collection[str], cache: Path | None) -> Arena:
+        identity = combine(self.spec, [self.digest(index) for index in range(len(self._facts))])
+        return filled(self, Source(self.path, identity, [self.path]), indices, tuple(modalities), cache)
 
     def read(self, index: int, modalities: Collection[str]) -> Episode:
         facts = self._facts[index]
@@ -138,7 +176,9 @@ class _Hdf5Storage:
         with _reading(self.path, index, "episode"), _library().File(self.path, "r") as file:
             group = file[f"episodes/{self._names[index]}"]
             observation = {
-                name: self._array(group, index, f"observation/{name}", name, spec.samples(name, steps))
+                name: self._images(group, index, name)
+                if spec.modalities[name].source
+                else self._array(group, index, f"observation/{name}", name, spec.samples(name, steps))
                 for name in modalities
             }
             labels = {name: self._array(group, index, f"label/{name}", f"label.{name}", steps) for name in self.labels}
@@ -156,6 +196,35 @@ class _Hdf5Storage:
             seed=facts["seed"],
             task=str(facts["task"]),
         )
+
+    def frames(self, index: int, name: str) -> Iterator[npt.NDArray[np.uint8]]:
+        """See :class:`tacit.data.storage.Streamed`."""
+        with _reading(self.path, index, "episode"), _library().File(self.path, "r") as file:
+            yield from self._frames(file[f"episodes/{self._names[index]}"], index, name)
+
+    def _images(self, group: h5py.Group, index: int, name: str) -> Array:
+        """Return images brought to their size."""
+        where = f"{self.path}, episode {index}, field {name!r}"
+        return gathered(self._frames(group, index, name), int(self.lengths[index]), where)
+
+    def _frames(self, group: h5py.Group, index: int, name: str) -> Iterator[npt.NDArray[np.uint8]]:
+        """Yield images at their size, one at a time; the checksum of all is compared at the end."""
+        field, stored, length = f"observation/{name}", self._stored.modalities[name], int(self.lengths[index])
+        size = self.spec.modalities[name].shape[1:]
+        with _reading(self.path, index, name):
+            if field not in group:
+                raise Defect(self.path, index, name, "it is missing.")
+            data, total = group[field], 0
+            if data.shape != (length, *stored.shape) or data.dtype != stored.dtype:
+                expected = f"{(length, *stored.shape)} of {stored.dtype}"
+                raise Defect(self.path, index, name, f"expected shape {expected}; got {data.shape} of {data.dtype}.")
+            rows = max(1, PIECE // int(np.prod(stored.shape)))
+            for start in range(0, length, rows):
+                piece = data[start : start + rows]
+                total = zlib.crc32(piece.data, total)
+                yield from piece if stored.shape[1:] == size else resized(piece, size)
+            if total != self._facts[index]["crc32"][field]:
+                raise Defect(self.path, index, name, "its bytes are not those that were written (CRC-32).")
 
     def _array(self, group: h5py.Group, index: int, name: str, field: str, length: int | None = None) -> Array:
         """One array; its length is compared before memory is taken for it, then its checksum."""

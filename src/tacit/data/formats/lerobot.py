@@ -12,24 +12,65 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from tacit.data.findings import Labels
 from tacit.data.formats import _lerobot_layout as layouts
 from tacit.data.formats._lerobot_layout import Layout
+from tacit.data.formats._lerobot_options import Options
 from tacit.data.formats._lerobot_read import LeRobotStorage
 from tacit.data.formats._lerobot_write import Limits, build, stage
-from tacit.data.storage import Storage
+from tacit.data.storage import Reader, Storage
 from tacit.errors import ConfigError, DataError
 from tacit.types import Episode, Spec
 
-__all__ = ["LeRobot"]
+__all__ = ["LeRobot", "LeRobotReader"]
 
 SMALL = 128 * 128
+MARKS = (layouts.INFO, layouts.TACIT, layouts.TASKS, layouts.STATS, "meta/tasks.jsonl", "meta/episodes.jsonl")
+"""The files of which such a dataset, damaged or of an older version, has at least one."""
+
+
+@dataclass(frozen=True)
+class LeRobotReader(Options):
+    """Options of reading a folder in LeRobot's layout v3.0.
+
+    Each feature of a dataset is the action or a part of it, an observation, a label, or skipped. Their names say which
+    where they follow a convention: ``action`` or ``actions`` is the action, and else ``action.*`` or ``actions.*`` are
+    its parts; cameras and ``observation.*``, ``observations.*``, ``obs.*`` or else ``state`` are observations; other
+    numbers are labels. One warning names what was decided without such a name and what is not read. A depth camera is
+    refused unless it is skipped: images have 8 bits.
+
+    Args:
+        action: The feature that is the action, or several that are its parts in this order. An empty tuple: nobody
+            acts. None: by name.
+        observation: Exactly these features are observations. None: by name.
+        label: These features are labels.
+        skip: These features are not read. Like the options above it takes names, patterns such as
+            ``observation.images.*``, or several of them. In a dataset that Tacit wrote it takes names of modalities
+            too, and ``label.NAME``.
+        strip: Prefixes that are cut off the names of features to make the names of modalities; every ``.`` that is
+            left becomes ``_``. None: ``observation.images.``, ``observation.`` and their like, and less where two
+            features would have the same name.
+        size: Height and width of all images, or one number for both: each frame is cut to that shape around its centre,
+            as large as it can be, and resized (bicubic, antialiased) when it is decoded. The spec keeps the recorded
+            size, and a model resizes the frames of that size that it acts on in the same way.
+        tolerance: By how many seconds a recorded time may be off the even clock on which the steps are read. None: a
+            tenth of a step.
+    """
+
+    def recognises(self, path: Path) -> bool:
+        """Whether ``path`` holds such a dataset, whole or damaged."""
+        return any((path / name).is_file() for name in MARKS) or (path / "meta/episodes").is_dir()
+
+    def open(self, path: Path) -> Storage:
+        """Read it. Raises DataError naming the file that is missing or damaged."""
+        return LeRobotStorage(path, self)
 
 
 @dataclass(frozen=True)
 class LeRobot:
-    """A folder in LeRobot's layout v3.0.
+    """A folder in LeRobot's layout v3.0; :class:`LeRobotReader` has the options of reading one.
 
     Args:
         lossless: Store pixels exactly, as PNG. By default pictures of up to 128 x 128 are stored exactly
@@ -40,6 +81,7 @@ class LeRobot:
         video_mb: Size at which a video file is full.
     """
 
+    reader: ClassVar[type[Reader]] = LeRobotReader
     lossless: bool | None = None
     crf: int = 20
     files_per_chunk: int = 1000
@@ -49,14 +91,6 @@ class LeRobot:
     def __post_init__(self) -> None:
         if not 0 <= self.crf <= 51 or self.files_per_chunk < 1 or self.data_mb <= 0 or self.video_mb <= 0:
             raise ConfigError(f"LeRobot needs crf in 0 to 51 and positive sizes; got {self}.")
-
-    def recognises(self, path: Path) -> bool:
-        """Whether ``path`` holds such a dataset, whole or damaged."""
-        return (path / "meta").is_dir()
-
-    def open(self, path: Path) -> Storage:
-        """Read it. Raises DataError naming the file that is missing or damaged."""
-        return LeRobotStorage(path)
 
     def prepare(self, spec: Spec, labels: Labels, base: Path | None) -> None:
         """Raise SpecError if such a dataset cannot hold ``spec``, DataError if ``base`` cannot be added to."""

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tacit._config import to_json
-from tacit.data.cache import filled
+from tacit.data.cache import Source, filled
 from tacit.data.findings import Labels
 from tacit.data.storage import Arena, content_digest
 from tacit.data.threads import ahead
@@ -204,11 +204,11 @@ class FileStorage(ABC):
         facts = [self._options, self.found.task(source), place, self._sums[source]]
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
-    def arena(self, indices: npt.NDArray[np.int64], modalities: Collection[str]) -> Arena:
-        """Of a cache beside the files."""
+    def arena(self, indices: npt.NDArray[np.int64], modalities: Collection[str], cache: Path | None) -> Arena:
+        """See :class:`tacit.data.storage.Storage`."""
         path, files = self.found.path, self.found.files
         parts = [part for file in files for part in self.parts(file)]
-        home = path / ".cache" if path.is_dir() else path.parent / f".{path.name}.cache"
         names = [file.relative_to(path).as_posix() for file in files] if path.is_dir() else []
         whole = json.dumps([self._options, names, self.lengths.tolist()])
-        return filled(self, home, hashlib.sha256(whole.encode()).hexdigest(), parts, indices, tuple(modalities))
+        source = Source(path, hashlib.sha256(whole.encode()).hexdigest(), parts)
+        return filled(self, source, indices, tuple(modalities), cache)

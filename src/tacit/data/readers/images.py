@@ -12,9 +12,10 @@ import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 from PIL.TiffImagePlugin import TiffImageFile
 
+from tacit._resize import fitted, wanted_size
 from tacit.data.findings import Defect
 from tacit.data.readers._files import ADVICE, FileStorage, Found, find, listed, option, sound, unacted
-from tacit.data.readers._frames import check_frames, fitted, grey, wanted_size
+from tacit.data.readers._frames import check_frames, grey
 from tacit.data.storage import Storage
 from tacit.errors import ConfigError
 from tacit.types import Episode, Modality, Spec

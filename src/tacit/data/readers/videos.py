@@ -15,9 +15,10 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from tacit._resize import fitted, wanted_size
 from tacit.data.findings import Defect
 from tacit.data.readers._files import ADVICE, NAMED, FileStorage, Found, find, listed, option, sound, unacted
-from tacit.data.readers._frames import check_frames, fitted, grey, wanted_size
+from tacit.data.readers._frames import check_frames, grey
 from tacit.data.readers._matroska import lacking_bytes, said_end
 from tacit.data.storage import Storage
 from tacit.errors import ConfigError

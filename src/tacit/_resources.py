@@ -1,0 +1,47 @@
+"""The memory and the disk that are free, to refuse what cannot fit before it begins."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+__all__ = ["amount", "available_memory"]
+
+CGROUPS = Path("/sys/fs/cgroup")
+
+
+def available_memory() -> int | None:
+    """Return the bytes of memory that can still be taken, of the machine and of its container; None if unknown."""
+    known = [size for size in (_machine(), _container()) if size is not None]
+    return min(known, default=None)
+
+
+def _machine() -> int | None:
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
+    except (OSError, ValueError, IndexError, StopIteration):
+        return None
+
+
+def _container() -> int | None:
+    """Return what the limit of a control group leaves, counting the files in memory as free."""
+    for limit, used, files in (
+        ("memory.max", "memory.current", "inactive_file"),
+        ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes", "total_inactive_file"),
+    ):
+        try:
+            most, taken = (int((CGROUPS / name).read_text()) for name in (limit, used))  # "max": no limit
+            stat = (CGROUPS / used).with_name("memory.stat").read_text().splitlines()
+            cached = sum(int(line.split()[1]) for line in stat if line.split()[0] == files)
+        except (OSError, ValueError, IndexError):
+            continue
+        return max(most - taken + cached, 0)
+    return None
+
+
+def amount(size: float) -> str:
+    """Return a number of bytes as it is written in messages."""
+    for unit, scale in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if size >= scale:
+            return f"{size / scale:.1f} {unit}"
+    return f"{int(size)} bytes"

@@ -1,0 +1,118 @@
+"""The index of a LeRobot dataset: what its ``meta`` folder says, checked before anything else is read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tacit._files import read_json
+from tacit.data.findings import Defect
+from tacit.data.formats import _lerobot_layout as layouts
+from tacit.data.formats._lerobot_layout import Layout
+
+__all__ = ["load_info", "load_rows", "load_tasks"]
+
+CONVERTER = "convert_dataset_v21_to_v30"
+
+
+def load_info(root: Path) -> dict[str, Any]:
+    """Return the content of ``meta/info.json``.
+
+    Raises:
+        Defect: if it is missing or damaged, of another version of the layout, or of no dataset of lerobot.
+    """
+    path = root / layouts.INFO
+    try:
+        info: dict[str, Any] = read_json(path)
+        if "codebase_version" not in info:
+            raise ValueError("expected the key 'codebase_version', which every dataset of lerobot has")
+        version, features = str(info["codebase_version"]), info["features"]
+        if not version.startswith("v3."):
+            raise Defect(path, None, "codebase_version", f"expected v3.x; got {version}. {_upgrade(version)}")
+        numbers = [float(info[key]) for key in ("fps", "total_episodes", "total_frames")]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        if isinstance(error, Defect):
+            raise
+        raise Defect(path, None, "info.json", f"cannot be read: {error!r}.") from error
+    if not min(numbers) > 0 or not isinstance(features, dict):
+        raise Defect(path, None, "total_episodes", "expected at least one episode and one frame; the dataset is empty.")
+    for key, standard in {"data_path": layouts.DATA, "video_path": layouts.VIDEO}.items():
+        if info.get(key) not in (standard, None):
+            raise Defect(path, None, key, f"expected {standard!r}; got {info[key]!r}.")
+    return info
+
+
+def _upgrade(version: str) -> str:
+    """Return how a dataset of an older version of the layout becomes one that can be read."""
+    way = (
+        f"Convert a copy of the dataset, in place, with lerobot 0.5 or later: python -m lerobot.scripts.{CONVERTER} "
+        "--repo-id=you/name --root=FOLDER --push-to-hub=false (with lerobot 0.4: python -m "
+        f"lerobot.datasets.v30.{CONVERTER})"
+    )
+    if version.startswith("v2.1"):
+        return f"{way}."
+    if version.startswith(("v1.", "v2.")):
+        return f"Bring it to v2.1 first, with lerobot 0.3. {way}."
+    return "Install a newer Tacit."
+
+
+def load_rows(root: Path, info: Mapping[str, Any], layout: Layout) -> list[dict[str, Any]]:
+    """The rows of ``meta/episodes``, in order, with every index that the files are found by checked."""
+    paths = sorted(root.glob("meta/episodes/*/*.parquet"))
+    rows: list[dict[str, Any]] = []
+    for path in paths:
+        try:
+            names = [name for name in pq.read_schema(path).names if not name.startswith("stats/")]
+            rows += pq.ParquetFile(path, page_checksum_verification=True).read(columns=names).to_pylist()
+        except (OSError, ValueError, pa.ArrowException) as error:
+            raise Defect(path, None, "episodes", f"cannot be read ({error}); restore the file.") from error
+    where, frames = root / "meta/episodes", 0
+    needed = [
+        "episode_index",
+        "length",
+        "dataset_from_index",
+        "dataset_to_index",
+        "data/chunk_index",
+        "data/file_index",
+    ]
+    for key in (layout.keys[name] for name in layout.videos):
+        needed += [f"videos/{key}/{part}" for part in ("chunk_index", "file_index", "from_timestamp")]
+    if (root / layouts.TACIT).exists():
+        needed += ["tacit/terminated", "tacit/final_action", *(f"tacit/crc32/{layout.keys[n]}" for n in layout.videos)]
+        if any("tacit/seed" not in row or not row.get("tacit/digest") for row in rows):
+            raise Defect(where, None, "tacit/digest", "the columns tacit/seed and tacit/digest are missing or empty.")
+    if len(rows) != info["total_episodes"]:
+        raise Defect(
+            where, None, "total_episodes", f"meta/info.json counts {info['total_episodes']}; there are {len(rows)}."
+        )
+    for number, row in enumerate(rows):
+        for key in needed:
+            if not isinstance(row.get(key), (int, float)) or row[key] != row[key]:  # NaN is a float too
+                raise Defect(where, number, key, f"expected a number; got {row.get(key)!r}.")
+            row[key] = row[key] if key.endswith("timestamp") else int(row[key])
+    rows.sort(key=lambda row: int(row["episode_index"]))
+    for number, row in enumerate(rows):
+        if row["episode_index"] != number:
+            raise Defect(where, number, "episode_index", f"expected {number}; got {row['episode_index']}.")
+        if row["length"] < 1:
+            raise Defect(where, number, "length", "the episode is empty. Delete it with lerobot's dataset tools.")
+        if (row["dataset_from_index"], row["dataset_to_index"]) != (frames, frames + row["length"]):
+            raise Defect(where, number, "dataset_from_index", f"expected {frames} to {frames + row['length']}.")
+        frames += row["length"]
+    if frames != info["total_frames"]:
+        raise Defect(where, None, "total_frames", f"meta/info.json counts {info['total_frames']}; there are {frames}.")
+    return rows
+
+
+def load_tasks(root: Path) -> list[str]:
+    path = root / layouts.TASKS
+    try:
+        table = pq.read_table(path, page_checksum_verification=True).sort_by("task_index")
+        name = next(name for name in table.column_names if name != "task_index")
+        return [str(task) for task in table[name].to_pylist()]
+    except (OSError, ValueError, StopIteration, pa.ArrowException) as error:
+        raise Defect(path, None, "tasks.parquet", f"cannot be read: {error!r}.") from error

@@ -1,0 +1,169 @@
+"""What is read of a LeRobot dataset, under which names and at which image size."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tacit.data.findings import Defect
+from tacit.data.formats import _lerobot_layout as layouts
+from tacit.data.formats._choice import at_size, matched
+from tacit.data.formats._lerobot_features import OBSERVED, Feature, assign, parse
+from tacit.data.formats._lerobot_layout import Layout
+from tacit.data.formats._lerobot_options import Options
+from tacit.errors import ConfigError, DataError
+from tacit.types import Box, Modality, Spec
+
+__all__ = ["Selection", "select"]
+
+CAMERAS = tuple(f"{prefix}{word}." for prefix in OBSERVED for word in ("images", "image"))
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What is read of a dataset.
+
+    Attributes:
+        layout: The features, with images as they are stored.
+        spec: What the episodes hold, with images as they are read.
+        actions: The feature and the width of each part of the action, in order.
+        columns: Dtype and width of every column of numbers that is read.
+    """
+
+    layout: Layout
+    spec: Spec
+    actions: Mapping[str, int]
+    columns: Mapping[str, tuple[str, int]]
+
+    @classmethod
+    def of(cls, layout: Layout, actions: Mapping[str, int], size: int | tuple[int, int] | None) -> Selection:
+        """Return the selection of everything in ``layout``."""
+        unacted = replace(layout, spec=replace(layout.spec, action=Box((), ())))
+        columns = {**{key: ("float32", width) for key, width in actions.items()}, **layouts.columns(unacted)}
+        return cls(layout, at_size(layout.spec, size), actions, columns)
+
+
+def select(root: Path, info: Mapping[str, Any], options: Options) -> Selection:
+    """Return what is read of the dataset at ``root``.
+
+    Raises:
+        ConfigError: if the options do not fit the dataset.
+        DataError: if the dataset holds what cannot be read and is not left out.
+    """
+    layout = layouts.saved(root)
+    if layout is not None:
+        layouts.check_saved(root, info, layout)
+        return _of_saved(layout, options)
+    features = parse(root, info["features"])
+    roles = assign(root, features, options)
+    names = _names(roles.observation, options.names("strip"))
+    modalities = {}
+    for key, name in names.items():
+        picture, shape = features[key].picture, features[key].shape
+        modalities[name] = Modality("pixels", picture) if picture else Modality("vector", (int(np.prod(shape)),))
+    actions = {feature.key: int(np.prod(feature.shape)) for feature in roles.action}
+    labels = {_label_name(f.key): (f.dtype, () if f.shape == (1,) else f.shape) for f in roles.label}
+    chosen = Layout(
+        Spec(modalities, _range(root, actions), float(info["fps"])),
+        {name: key for key, name in names.items()},
+        labels,
+        {_label_name(feature.key): feature.key for feature in roles.label},
+        tuple(name for key, name in names.items() if features[key].dtype == "video"),
+    )
+    roles.warn(root)
+    return Selection.of(chosen, actions, options.size)
+
+
+def _of_saved(layout: Layout, options: Options) -> Selection:
+    """Return what is read of a dataset that Tacit wrote, whose record says what each feature is."""
+    for option in ("action", "observation", "label", "strip"):
+        if options.names(option):
+            raise ConfigError(
+                f"Tacit wrote this dataset, and its own record says what each feature is; got {option}=. "
+                "It can be read with skip=, size= and tolerance=."
+            )
+    spec, keys, label_keys = layout.spec, layout.keys, layout.label_keys
+    both = {**keys, **{f"label.{name}": key for name, key in label_keys.items()}}
+    known = [*both, *both.values(), *(["action"] if spec.action.size else [])]
+    skipped = set(matched(options.names("skip"), dict.fromkeys(known), "skip"))
+    kept = {name: key for name, key in keys.items() if not {name, key} & skipped}
+    label_keys = {name: key for name, key in label_keys.items() if not {f"label.{name}", key} & skipped}
+    if not kept:
+        raise DataError(f"no observation is left; the dataset has {', '.join(keys)}. Name fewer of them in skip=.")
+    action = Box((), ()) if "action" in skipped else spec.action
+    reduced = Layout(
+        replace(spec, modalities={name: spec.modalities[name] for name in kept}, action=action),
+        kept,
+        {name: layout.labels[name] for name in label_keys},
+        label_keys,
+        tuple(name for name in layout.videos if name in kept),
+    )
+    return Selection.of(reduced, {"action": action.size} if action.size else {}, options.size)
+
+
+def _names(features: Sequence[Feature], strip: Sequence[str]) -> dict[str, str]:
+    """Return the name of the modality of each feature: its last part where only one has it, and else more of it.
+
+    Raises:
+        ConfigError: if two features have the same name however much of it is taken.
+    """
+    prefixes = tuple(strip) or (*CAMERAS, *OBSERVED)
+    full = {feature.key: _plain(feature.key) for feature in features}
+    short = {key: _plain(_without(key, prefixes)) for key in full}
+    if not strip:
+        short |= {key: "pixels" for key in full if key == "observation.image"}
+    names = short
+    for longer in ({key: _plain(_without(key, OBSERVED)) for key in full}, full):
+        names = {key: name if list(names.values()).count(name) == 1 else longer[key] for key, name in names.items()}
+    for key, name in names.items():
+        double = [other for other in names if names[other] == name and other != key]
+        if double:
+            raise ConfigError(
+                f"the features {key!r} and {double[0]!r} would both be called {name!r}. Leave one out: skip={key!r}."
+            )
+    return names
+
+
+def _without(key: str, prefixes: Sequence[str]) -> str:
+    """Return a key without the longest prefix that it has, if more than the prefix is there."""
+    fitting = [prefix for prefix in prefixes if key.startswith(prefix) and len(key) > len(prefix)]
+    return key[len(max(fitting, key=len)) :] if fitting else key
+
+
+def _plain(key: str) -> str:
+    """Return a key as a name of a modality: letters, digits and ``_``, as the modules of a model need it."""
+    name = re.sub(r"\W", "_", key)
+    return f"{name}_" if name == "action" else name
+
+
+def _label_name(key: str) -> str:
+    name = re.sub(r"[^\w.-]", "_", key)
+    return f"{name}_" if name == "action" else name
+
+
+def _range(root: Path, actions: Mapping[str, int]) -> Box:
+    """Return the range of the recorded actions as a box."""
+    if not actions:
+        return Box((), ())
+    path = root / layouts.STATS
+    low: list[float] = []
+    high: list[float] = []
+    for key, width in actions.items():
+        try:
+            stats = layouts.read_stats(root)[key]
+            for bounds, side in ((low, "min"), (high, "max")):
+                values = np.asarray(stats[side], np.float32).ravel().tolist()
+                if len(values) != width:
+                    raise ValueError(f"expected {width} numbers under {side}; got {len(values)}")
+                bounds += values
+            Box(tuple(low), tuple(high))
+        except (OSError, KeyError, TypeError, ValueError) as error:
+            raise Defect(
+                path, None, key, f"expected the range of the actions under {key}.min and {key}.max: {error!r}."
+            ) from error
+    return Box(tuple(low), tuple(high))
