@@ -177,25 +177,25 @@ def staged_facts_that_are_no_list(folder: Path) -> None:
 
 @craft("lerobot_cached")
 def cache_whose_index_names_what_is_not_there(folder: Path) -> None:
-    for index in (folder / "data/.cache").glob("*/index.json"):
+    for index in (folder / "caches").rglob("index.npz"):
         index.write_text(json.dumps([0, 1, 2, 10**9, -5]))
 
 
 @craft("lerobot_cached")
 def cache_whose_index_is_deep(folder: Path) -> None:
-    for index in (folder / "data/.cache").glob("*/index.json"):
+    for index in (folder / "caches").rglob("index.npz"):
         index.write_text(TEXTS["deep_lists"])
 
 
 @craft("lerobot_cached")
 def cache_whose_block_is_a_fifo(folder: Path) -> None:
-    for block in (folder / "data/.cache").glob("*/*.raw"):
+    for block in (folder / "caches").rglob("*.raw"):
         block.unlink()
         os.mkfifo(block)
 
 
 @craft("lerobot_cached")
 def cache_whose_lock_is_a_folder(folder: Path) -> None:
-    lock = folder / "data/.cache/lock"
-    lock.unlink(missing_ok=True)
-    lock.mkdir()
+    for lock in (folder / "caches").rglob("lock"):
+        lock.unlink()
+        lock.mkdir()

@@ -269,7 +269,7 @@ def resign(folder: Path) -> None:
             for name, entry in value["files"].items():
                 entry.update(_described(record.parent / name))
             record.write_text(seal(value))
-        except (ValueError, KeyError, TypeError, AttributeError, OSError):
+        except (ValueError, KeyError, TypeError, AttributeError, OSError, RecursionError):
             continue
 
 

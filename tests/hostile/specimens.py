@@ -26,7 +26,7 @@ from tacit.nn.vit import VisionTransformer
 from tacit.planners import CEM
 from tacit.types import Box, Episode, Modality, Spec
 
-__all__ = ["ACTION", "SPECIMENS", "VECTOR", "make"]
+__all__ = ["ACTION", "CACHE", "SPECIMENS", "VECTOR", "make"]
 
 ACTION = Box((-1.0, -2.0), (1.0, 2.0))
 VECTOR = Spec({"state": Modality("vector", (3,))}, ACTION)
@@ -40,6 +40,8 @@ WORLD = Spec(
     fps=10.0,
 )
 CAMERA = Spec({"pixels": Modality("pixels", (3, 16, 16))})
+CACHE = "caches"
+"""Where in the folder of a specimen its caches are."""
 SPECIMENS: dict[str, Callable[[Path], None]] = {}
 """What makes the specimen of each kind at a path; the path is a folder that exists."""
 
@@ -97,7 +99,6 @@ def lerobot_foreign(folder: Path) -> None:
 def lerobot_cached(folder: Path) -> None:
     """A dataset whose cache of decoded episodes is filled."""
     tc.data.save(episodes(VECTOR), folder / "data")
-    tc.data.open(folder / "data").clips(3).batch(0, 0, 4)
 
 
 @specimen
@@ -274,8 +275,10 @@ def published_hub(folder: Path) -> None:
     (folder / "config.json").write_text(json.dumps(config))
 
 
-def copy(source: Path, target: Path) -> Path:
-    """A fresh copy of a specimen."""
+def copy(kind: str, source: Path, target: Path) -> Path:
+    """A fresh copy of a specimen, with the cache that belongs to its place if it has one."""
     shutil.rmtree(target, ignore_errors=True)
     shutil.copytree(source, target, symlinks=True)
+    if kind == "lerobot_cached":
+        tc.data.open(target / "data", cache=target / CACHE).clips(3).batch(0, 0, 4)
     return target

@@ -39,6 +39,7 @@ def opened(kind: str, folder: Path) -> dict[str, object]:
     from hostile.openers import OPENERS
     from tacit.errors import TacitError
 
+    os.environ["TACIT_CACHE"] = str(folder / "caches")
     Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
     before, began = status("VmRSS"), time.perf_counter()
     outcome, message, where = "value", "", ""

@@ -1,4 +1,4 @@
-"""Parquet files of others, opened with limits: a few bytes of them can stand for gigabytes of rows."""
+"""Tables of others, opened with limits: a few bytes of a file can stand for gigabytes of rows."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from tacit._files import check_file
 
-__all__ = ["open_parquet", "read_parquet"]
+__all__ = ["check_unpacked", "open_parquet", "read_parquet"]
 
 FREE = 2**28
 """Bytes of a table that need no explanation by the size of its file."""
@@ -35,7 +35,7 @@ def open_parquet(path: Path) -> pq.ParquetFile:
         raise ValueError(f"expected at most {COLUMNS} columns; it has {about.num_columns}")
     groups = (about.row_group(number) for number in range(about.num_row_groups))
     numbers = sum(group.column(place).num_values for group in groups for place in range(group.num_columns))
-    _check(8 * numbers, size, f"{about.num_rows} rows with {numbers} numbers and texts")
+    check_unpacked(8 * numbers, size, f"{about.num_rows} rows with {numbers} numbers and texts")
     return file
 
 
@@ -51,7 +51,7 @@ def read_parquet(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
     open_ended = any(file.schema.column(number).physical_type == "BYTE_ARRAY" for number in range(len(file.schema)))
     for batch in file.iter_batches(BATCHES[open_ended], columns=None if columns is None else list(columns)):
         held += batch.nbytes
-        _check(held, size, f"{held} bytes of the first rows")
+        check_unpacked(held, size, f"{held} bytes of the first rows")
         batches.append(batch)
     schema = file.schema_arrow
     if columns is not None:
@@ -59,9 +59,20 @@ def read_parquet(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
     return pa.Table.from_batches(batches, batches[0].schema if batches else schema)
 
 
-def _check(needed: int, size: int, what: str) -> None:
-    if needed > FREE and needed > DENSER * size:
+def check_unpacked(needed: int, size: int, what: str, denser: int = DENSER) -> None:
+    """Refuse what takes far more memory than the bytes on disk explain.
+
+    Args:
+        needed: Bytes of memory.
+        size: Bytes on disk.
+        what: What needs them, in the plural.
+        denser: How many times more are right.
+
+    Raises:
+        ValueError: saying so.
+    """
+    if needed > FREE and needed > denser * size:
         raise ValueError(
-            f"{what} need {needed} bytes of memory, and the file has {size}: more than {DENSER} times as much. It is "
-            "damaged or made to do harm; if it is sound, write it without compression"
+            f"{what} need {needed} bytes of memory, and the file has {size} for them: more than {denser} times as much. "
+            "It is damaged or made to do harm; if it is sound, write it without compression"
         )

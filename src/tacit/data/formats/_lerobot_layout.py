@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tacit._config import from_json
-from tacit._files import read_json, unseal
+from tacit._files import read_bytes, read_json, unseal
 from tacit.data.findings import Defect, Labels
 from tacit.errors import ConfigError, SpecError
 from tacit.types import Spec
@@ -130,8 +130,8 @@ def saved(root: Path) -> Layout | None:
     if not path.exists():
         return None
     try:
-        layout = from_json(Layout, unseal(path.read_bytes()))
-    except (ValueError, ConfigError) as error:
+        layout = from_json(Layout, unseal(read_bytes(path)))
+    except (OSError, ValueError, ConfigError) as error:
         raise Defect(path, None, "tacit.json", f"cannot be read: {error}") from error
     if layout.version != 1:
         raise Defect(path, None, "version", f"expected 1; got {layout.version}. Install a newer Tacit.")

@@ -157,7 +157,9 @@ class LeRobotStorage:
                 self._last[tuple(names)] = last
             before = int(ends[groups.start - 1]) if groups.start else 0
             return Rows(last[1], start - before, length)
-        except (OSError, pa.ArrowException) as error:
+        except (OSError, ValueError, pa.ArrowException) as error:
+            if isinstance(error, Defect):
+                raise
             raise Defect(path, index, "rows", f"cannot be read ({error}); restore or rewrite the file.") from error
 
     def _groups(self, index: int, file: pq.ParquetFile, groups: list[int], names: Sequence[str]) -> pa.Table:

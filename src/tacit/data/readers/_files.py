@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tacit._config import to_json
+from tacit._files import check_file
 from tacit.data.cache import Source, filled
 from tacit.data.findings import Labels
 from tacit.data.storage import Arena, content_digest
@@ -102,6 +103,11 @@ def find(path: Path, suffixes: Collection[str], kind: str) -> Found:
     files = listed(path, suffixes)
     if not files:
         raise DataError(f"{path} holds no {kind}: expected files that end in {', '.join(sorted(suffixes))}.")
+    for file in files:
+        try:
+            check_file(file)
+        except (OSError, ValueError) as error:
+            raise DataError(f"{file} cannot be read: {error}. Take it away.") from error
     folders = [file.parent.relative_to(path).as_posix() if path.is_dir() else "." for file in files]
     classes = tuple(sorted(set(folders)))
     if classes == (".",):
