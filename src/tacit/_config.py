@@ -115,6 +115,8 @@ def _convert(kind: Any, value: Any, where: str) -> Any:
     elif origin is tuple and isinstance(value, (list, tuple)):
         items = [arguments[0]] * len(value) if len(arguments) == 2 and arguments[1] is Ellipsis else list(arguments)
         if len(items) == len(value):
+            if len(arguments) == 2 and arguments[0] is float and set(map(type, value)) <= {float}:
+                return tuple(value)  # many numbers, such as the bounds of actions
             return tuple(_convert(item, entry, where) for item, entry in zip(items, value, strict=True))
     elif isinstance(origin, type) and issubclass(origin, Mapping) and isinstance(value, Mapping):
         return {str(key): _convert(arguments[1], item, f"{where}.{key}") for key, item in value.items()}

@@ -14,7 +14,7 @@ DEPTH = 1000
 """Layers of a network."""
 LENGTH = 10**5
 """Steps of a window."""
-HORIZON = 10**4
+HORIZON = 1000
 """Blocks of a plan."""
 BATCH = 2**20
 """Items of a batch."""

@@ -58,12 +58,12 @@ several(
         "a_version_in_a_list": {"codebase_version": ["v3.0"]},
         "a_name_of_dots": {"features": {"../../x": {"dtype": "float32", "shape": [3]}}},
     },
-    says="meta",
+    says="meta|fps|observation",
 )
 
 
 @craft("lerobot_foreign", says="total_episodes|episodes|features|observation")
-def a_million_features(folder: Path) -> None:
+def twenty_thousand_features(folder: Path) -> None:
     info = json.loads((folder / INFO).read_bytes())
     info["features"] |= {f"observation.x{n}": {"dtype": "float32", "shape": [1]} for n in range(20_000)}
     (folder / INFO).write_text(json.dumps(info))

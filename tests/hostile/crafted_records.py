@@ -142,7 +142,7 @@ def embedding_of_files_in_a_list(folder: Path) -> None:
     changed(folder, "latents/embedding.json", files=[1, 2])
 
 
-@craft("embedding", says="rows|shards")
+@craft("embedding", says="rows|shards|episode")
 def embedding_of_more_rows(folder: Path) -> None:
     changed(folder, "latents/embedding.json", rows=10**12)
 

@@ -108,11 +108,11 @@ def run(folder: Path) -> None:
     tried(
         begin,
         split,
-        lambda: agent_of(place, "cpu"),
         lambda: other_world(place, "two_rooms"),
         lambda: checkpoint.load_model(place),
         lambda: read_log(place),
         resume,
+        lambda: agent_of(place, "cpu"),
     )
 
 

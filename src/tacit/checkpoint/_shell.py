@@ -13,7 +13,7 @@ from tacit.errors import CheckpointError, TacitError
 
 __all__ = ["shell"]
 
-CALLS, MORE = 64, 10_000
+CALLS, MORE = 16, 2000
 """Calls of torch to make one tensor, at the most, and beyond those; our models need about five."""
 
 M = TypeVar("M", bound=nn.Module)

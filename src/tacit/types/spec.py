@@ -40,12 +40,13 @@ class Box:
     high: tuple[float, ...]
 
     def __post_init__(self) -> None:
+        longest = max(len(self.low), len(self.high))
+        if longest > COMPONENTS:
+            raise SpecError(f"an action has at most {COMPONENTS} components; got a Box of {longest}.")
         for name in ("low", "high"):  # an array or a list is taken as well
             object.__setattr__(self, name, tuple(float(bound) for bound in vars(self)[name]))
         if len(self.low) != len(self.high):
             raise SpecError(f"Box needs as many low as high bounds; got {len(self.low)} and {len(self.high)}.")
-        if len(self.low) > COMPONENTS:
-            raise SpecError(f"an action has at most {COMPONENTS} components; got a Box of {len(self.low)}.")
         for index, (low, high) in enumerate(zip(self.low, self.high, strict=True)):
             if not (np.isfinite(low) and np.isfinite(high) and low <= high):
                 raise SpecError(

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from tacit._files import unseal
 from tacit.data.tables import check_unpacked
+from tacit.errors import ConfigError
 from tacit.types import Spec
 
 __all__ = ["About", "Facts", "check_stored", "inside", "sealed"]
@@ -35,6 +36,10 @@ class Facts:
     length: int
     digest: str
     crc32: Mapping[str, int]
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.length < 2**53:
+            raise ConfigError(f"an episode has a length of 0 or more, below 2^53; got {self.length}.")
 
 
 def sealed(holder: Any, name: str) -> Any:

@@ -16,6 +16,8 @@ from tacit.data.tables import open_parquet, read_parquet
 
 __all__ = ["load_info", "load_rows", "load_tasks"]
 
+FEATURES = 2000
+"""Features of a dataset at the most."""
 CONVERTER = "convert_dataset_v21_to_v30"
 
 
@@ -40,6 +42,8 @@ def load_info(root: Path) -> dict[str, Any]:
         raise Defect(path, None, "info.json", f"cannot be read: {error!r}.") from error
     if not min(numbers) > 0 or not isinstance(features, dict):
         raise Defect(path, None, "total_episodes", "expected at least one episode and one frame; the dataset is empty.")
+    if len(features) > FEATURES:
+        raise Defect(path, None, "features", f"expected at most {FEATURES} features; got {len(features)}.")
     for key, standard in {"data_path": layouts.DATA, "video_path": layouts.VIDEO}.items():
         if info.get(key) not in (standard, None):
             raise Defect(path, None, key, f"expected {standard!r}; got {info[key]!r}.")

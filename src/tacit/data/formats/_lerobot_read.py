@@ -251,7 +251,10 @@ class LeRobotStorage:
                 start, crc = row[f"videos/{key}/from_timestamp"], row.get(f"tacit/crc32/{key}")
                 decoded = video_frames(self._video(index, key), stored, start, self.spec.fps, crc)
             else:
-                pictures = rows.column(key).field("bytes").to_pylist()
+                column = rows.column(key)
+                if not pa.types.is_struct(column.type) or column.type.get_field_index("bytes") < 0:
+                    raise ValueError(f"expected pictures as records of 'bytes' and 'path'; got {column.type}.")
+                pictures = column.field("bytes").to_pylist()
                 if None in pictures:
                     raise ValueError(f"the picture of step {pictures.index(None)} is missing.")
                 decoded = (decode_image(data, shape) for data in pictures)
