@@ -59,7 +59,7 @@ def recipe(without: str, reduce: str = "last") -> AgentRecipe:
         training=TrainingConfig(lr=2e-3, weight_decay=1e-5, warmup=0.1, threads=1),
         policy_steps=0,
         acting=Acting(
-            planner=Part("icem", {"samples": 96, "iterations": 4, "elites": 8, "std": 0.8}),
+            planner=Part("icem", {"samples": 96, "iterations": 4, "elites": 8, "std": 0.8, "beta": 2.0}),
             cost=(Part("goal", {"reduce": reduce}),),
             horizon=16,
             deadline=100 if reduce == "last" else None,

@@ -114,7 +114,7 @@ def acting(env: str, method: str, steps: int) -> AgentRecipe:
             policy_steps=800,
             policy=replace(own.policy, batch_size=128),
             acting=Acting(
-                planner=Part("icem", {"samples": 32, "iterations": 3, "elites": 6, "std": 0.7}),
+                planner=Part("icem", {"samples": 32, "iterations": 3, "elites": 6, "std": 0.7, "beta": 2.0}),
                 cost=(Part("goal", {"metric": "l1"}),),
                 horizon=1,
                 execute=1,

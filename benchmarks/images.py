@@ -219,7 +219,8 @@ class Classifier:
 
 def _classes(episodes: Any) -> Any:
     """``[N]`` of pictures."""
-    return extraction.labels(episodes, np.arange(len(episodes)), np.zeros(len(episodes), int))["class"].reshape(-1)
+    found, _ = extraction.labels(episodes, np.arange(len(episodes)), np.zeros(len(episodes), int))
+    return found["class"].reshape(-1)
 
 
 def floors(seed: int, data: Path) -> dict[str, Any]:

@@ -326,7 +326,7 @@ def main() -> int:
             "command": "uv run benchmarks/lerobot_interop.py",
             "cameras": {camera: list(size) for camera, size in CAMERAS.items()},
             "versions": {
-                "tacit": versions(("tacit", "torch", "av", "pyarrow", "numpy")),
+                "tacit": versions(("tacit-world", "torch", "av", "pyarrow", "numpy")),
                 "lerobot": other(python, "versions", folder),
             },
             "tacit_writes_video_lerobot_reads": other(python, "read video", folder / "video"),

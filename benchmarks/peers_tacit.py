@@ -72,7 +72,7 @@ def lewm(work: Path) -> Any:
     """The other package's own weights; actions wide enough that none is clipped, for it clips none, and raw."""
     import tacit as tc
 
-    spec = tc.Spec({"pixels": tc.Modality("pixels", (3, SIZE, SIZE))}, tc.Box((-100.0,) * 2, (100.0,) * 2))
+    spec = tc.Spec({"pixels": tc.Modality("pixels", (3, SIZE, SIZE))}, tc.Box((-100.0,) * 2, (100.0,) * 2, "delta"))
     raw = tc.types.Statistics({"action": (0.0,) * 2}, {"action": (1.0,) * 2})
     return tc.checkpoint.convert(work / "lewm.safetensors", spec=spec, predictor_heads=16, statistics=raw)
 

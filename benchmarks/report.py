@@ -83,6 +83,7 @@ def main() -> None:
         speed.floors(),
         speed.perception_speed(),
         interoperation.interop(),
+        interoperation.memory(),
         missing(),
     ]
     PAGE.write_text("\n".join(part for part in parts if part))

@@ -12,6 +12,8 @@ CORE = {
     "_check",
     "_config",
     "_files",
+    "_foreign",
+    "_install",
     "_limits",
     "_part",
     "_progress",

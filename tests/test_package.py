@@ -10,7 +10,7 @@ import pytest
 import tacit
 
 ROOT = Path(__file__).parents[1]
-REGISTRIES = ("augmentation", "costs", "envs", "masking", "models", "objectives", "planners", "recipes")
+REGISTRIES = ("augmentation", "constraints", "costs", "envs", "masking", "models", "objectives", "planners", "recipes")
 
 
 def run(code: str) -> str:

@@ -5,7 +5,10 @@ Everything public hangs off this module and is imported on first use::
     import tacit as tc
 """
 
+from tacit._install import refuse_other_tacit
 from tacit._registry import lazy
+
+refuse_other_tacit()
 
 __version__ = "0.1.0"
 
@@ -18,6 +21,7 @@ __getattr__, __dir__, __all__ = lazy(
                 "augmentation",
                 "checkpoint",
                 "collection",
+                "constraints",
                 "costs",
                 "data",
                 "envs",

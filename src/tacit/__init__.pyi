@@ -9,6 +9,7 @@ from tacit import augmentation as augmentation
 from tacit import checkpoint as checkpoint
 from tacit.collection import collect as collect
 from tacit import collection as collection
+from tacit import constraints as constraints
 from tacit import costs as costs
 from tacit import data as data
 from tacit import envs as envs

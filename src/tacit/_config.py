@@ -18,11 +18,13 @@ from tacit._files import parse_json
 from tacit._registry import suggest
 from tacit.errors import ConfigError
 
-__all__ = ["OPTIONAL", "from_json", "named_value", "to_json"]
+__all__ = ["OMIT_DEFAULT", "from_json", "named_value", "to_json"]
 
 T = TypeVar("T")
-OPTIONAL: Mapping[str, bool] = {"optional": True}
-"""The ``metadata`` of a dataclass field that JSON leaves out where it has its default."""
+
+
+OMIT_DEFAULT: Mapping[str, Any] = {"omit_default": True}
+"""Metadata of a field that is left out of the JSON at its default, so that files and hashes stay as they were."""
 
 _SHORT = reprlib.Repr()
 _SHORT.maxlevel, _SHORT.maxstring, _SHORT.maxother = 3, 100, 100
@@ -31,15 +33,11 @@ _SHORT.maxlevel, _SHORT.maxstring, _SHORT.maxother = 3, 100, 100
 def to_json(value: Any) -> Any:
     """Return dataclasses, mappings and sequences as plain JSON values.
 
-    A field with ``metadata=OPTIONAL`` is left out where it has its default, so that a new field changes neither the
-    JSON nor the hash of what does not use it.
+    A field with ``metadata=OMIT_DEFAULT`` is left out where it has its default, so that a new field changes neither
+    the JSON nor the hash of what does not use it.
     """
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {
-            f.name: to_json(getattr(value, f.name))
-            for f in dataclasses.fields(value)
-            if not (f.metadata.get("optional") and getattr(value, f.name) == f.default)
-        }
+        return {f.name: to_json(getattr(value, f.name)) for f in dataclasses.fields(value) if not _omitted(f, value)}
     if isinstance(value, Mapping):
         return {str(key): to_json(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
@@ -47,6 +45,10 @@ def to_json(value: Any) -> Any:
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     raise ConfigError(f"a configuration holds numbers, strings, sequences and mappings; got {type(value).__name__}.")
+
+
+def _omitted(field: dataclasses.Field[Any], value: Any) -> bool:
+    return "omit_default" in field.metadata and bool(getattr(value, field.name) == field.default)
 
 
 def from_json(cls: type[T], data: Mapping[str, Any], where: str = "") -> T:

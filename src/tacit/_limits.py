@@ -32,4 +32,6 @@ def limited(owner: str, limit: int, **options: float) -> None:
     """
     for name, value in options.items():
         if value > limit:
-            raise ConfigError(f"{owner} takes {name} of at most {limit}; got {reprlib.repr(value)}. Choose a smaller {name}.")
+            raise ConfigError(
+                f"{owner} takes {name} of at most {limit}; got {reprlib.repr(value)}. Choose a smaller {name}."
+            )

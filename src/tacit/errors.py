@@ -16,6 +16,8 @@ Each message says what was expected, what came, and what to do.
 
 from __future__ import annotations
 
+from tacit._install import install_command
+
 __all__ = [
     "CheckpointError",
     "ConfigError",
@@ -57,10 +59,20 @@ class PlanningError(TacitError):
 
 
 class MissingExtra(TacitError, ImportError):
-    """An optional dependency is not installed."""
+    """An optional dependency is not installed.
+
+    Args:
+        package: The package that is missing.
+        extra: The extra of Tacit that holds it.
+        purpose: What needs it.
+    """
 
     def __init__(self, package: str, extra: str, purpose: str) -> None:
         super().__init__(
             f"{purpose} needs the package '{package}', which is not installed. "
-            f"Install it with: pip install 'tacit[{extra}]'"
+            f"Install it with: {install_command(extra)}"
         )
+        self._arguments = package, extra, purpose
+
+    def __reduce__(self) -> tuple[type[MissingExtra], tuple[str, str, str]]:
+        return MissingExtra, self._arguments

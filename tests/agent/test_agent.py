@@ -30,7 +30,7 @@ def test_agent_reaches_its_goals(planner, frameskip, hold):
 
 @pytest.mark.parametrize("planner", [CEM(samples=64, elites=8), RandomShooting(samples=900)])
 def test_discrete_actions(planner):
-    world = Walk(frameskip=2, space=Discrete(3))
+    world = Walk(frameskip=2, space=Discrete(3, noop=2))
     agent = Agent(world, planner, Goal(), horizon=2, execute=2)
     start, goal = np.zeros((2, 3), np.float32), np.array([[4.0, 0, 0], [1, 2, 1]], np.float32)
     positions, actions, _, _ = world.live(agent, start, goal, steps=4)
@@ -166,11 +166,13 @@ def test_failed_planning_is_said_and_the_old_plan_goes_on():
 
 
 def test_without_a_plan_the_agent_idles_inside_its_space():
-    for space, expected in [(Box((-1.0, 0.5), (1.0, 2.0)), [0, 0.5]), (Discrete(2), [1, 0])]:
+    for space, expected in [(Box((-1.0, 0.5), (1.0, 2.0)), [0, 0.5]), (Discrete(2, noop=1), [0, 1])]:
         world = Walk(space=space)
-        _, actions, verdicts, _ = world.live(Agent(world, Failing(1), Goal(), horizon=3), START, GOAL, steps=2)
+        agent = Agent(world, Failing(1), Goal(), horizon=3, fallback="noop")
+        _, actions, verdicts, _ = world.live(agent, START, GOAL, steps=2)
         assert (actions == np.array(expected)).all()
         assert not verdicts[0].ok
+        assert verdicts[0].fallback == ("noop",) * 3
 
 
 def test_nan_in_an_observation_is_a_failed_decision():
@@ -294,7 +296,7 @@ def test_goal_policy_acts_and_proposes():
     assert np.abs(positions[-1] - GOAL).max() < 0.6
 
 
-@pytest.mark.parametrize("space", [Box((-1.0, -1.0), (1.0, 1.0)), Discrete(2)])
+@pytest.mark.parametrize("space", [Box((-1.0, -1.0), (1.0, 1.0), "delta"), Discrete(2, noop=0)])
 def test_policy_actor_idles_in_the_world_that_fails(space):
     world = Walk(space=space)
     torch.manual_seed(0)
@@ -325,7 +327,7 @@ def test_a_policy_gets_the_history():
 
 
 def test_policy_actor_with_choices():
-    world = Walk(space=Discrete(2))
+    world = Walk(space=Discrete(2, noop=0))
     _, actions, _, _ = world.live(PolicyActor(world, Hints([0.2, 0.7])), START, GOAL, steps=1)
     np.testing.assert_array_equal(actions[0], [[0, 1]] * 3)
 

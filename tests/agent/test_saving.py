@@ -1,5 +1,6 @@
 """A saved agent acts like the one that was saved, and a file names nothing but what is installed."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from agent.worlds import Walk
 from tacit import checkpoint
 from tacit.agent import Agent
 from tacit.checkpoint import Part, load_model
+from tacit.constraints import Limits, MaxChange
 from tacit.costs import Effort, Goal
 from tacit.errors import CheckpointError, ConfigError
 from tacit.models import GoalPolicy, WorldModel
@@ -17,7 +19,7 @@ from tacit.models.goal_policy import GoalPolicyConfig
 from tacit.planners import CEM, Gradient
 from tacit.types import Box, Modality, Spec
 
-SPEC = Spec({"state": Modality("vector", (3,))}, Box((-1.0, -2.0), (1.0, 2.0)))
+SPEC = Spec({"state": Modality("vector", (3,))}, Box((-1.0, -2.0), (1.0, 2.0), "force"))
 
 
 @pytest.fixture
@@ -60,6 +62,45 @@ def test_a_policy_that_proposes_is_saved_too(model, tmp_path):
     assert not np.array_equal(lived(agent), lived(without))
 
 
+@pytest.mark.parametrize("fallback", [None, "noop", "last_action"])
+def test_fallback_and_constraints_are_saved_too(fallback, model, tmp_path):
+    narrow = [Limits(-0.5, (0.5, 1.0)), MaxChange(0.25)]
+    planner = CEM(samples=30, elites=5, iterations=1)
+    agent = Agent(model, planner, Goal(), horizon=3, fallback=fallback, constraints=narrow)
+    agent.save(tmp_path / "agent")
+    again = Agent.load(tmp_path / "agent")
+    assert again.fallback == fallback
+    assert again.constraints == tuple(narrow)
+    np.testing.assert_array_equal(lived(agent), lived(again))
+    assert Agent.load(tmp_path / "agent", fallback="last_action").fallback == "last_action"
+
+
+def test_a_fallback_that_is_a_function_is_given_again(model, tmp_path):
+    agent = Agent(model, CEM(), Goal(), horizon=3, fallback=lambda observation: observation["state"])
+    with pytest.raises(ConfigError, match=r"a function cannot be saved.*load"):
+        agent.save(tmp_path / "agent")
+    assert not (tmp_path / "agent").exists()
+    Agent(model, CEM(), Goal(), horizon=3).save(tmp_path / "agent")
+    assert callable(Agent.load(tmp_path / "agent", fallback=agent.fallback).fallback)
+    with pytest.raises(ConfigError, match="fallback is 'noop'"):
+        Agent.load(tmp_path / "agent", fallback="nothing")
+
+
+def test_an_agent_of_before_is_read(model, tmp_path):
+    """Its file names neither a fallback nor constraints, and its Spec no kinds."""
+    Agent(model, CEM(), Goal(), horizon=3, fallback="noop").save(tmp_path / "agent")
+    part = checkpoint.load(tmp_path / "agent").parts["agent"]
+    old = {key: value for key, value in part.config.items() if key not in ("fallback", "constraints")}
+    torch.manual_seed(0)
+    plain = replace(SPEC, action=Box(SPEC.action.low, SPEC.action.high))
+    before = WorldModel.for_spec(plain, frameskip=2, latent=8)
+    checkpoint.save(tmp_path / "agent", before, {"agent": Part(old, part.tensors)})
+    assert '"kind"' not in (tmp_path / "agent/model.json").read_text().split('"action"')[1].split("}")[0]
+    with pytest.raises(ConfigError, match="action component 0, 1 has no kind"):
+        lived(Agent.load(tmp_path / "agent"))
+    lived(Agent.load(tmp_path / "agent", fallback="last_action"))
+
+
 def test_an_agent_is_also_a_checkpoint_of_its_model(model, tmp_path):
     Agent(model, CEM(), Goal(), horizon=3).save(tmp_path / "agent")
     assert load_model(tmp_path / "agent").config == model.config
@@ -74,11 +115,19 @@ class Mine:
         raise NotImplementedError
 
 
+class Own(Limits):
+    """A constraint that is not of the registry."""
+
+    def __init__(self):
+        super().__init__(-1.0, 1.0)
+
+
 def test_what_cannot_be_saved_is_refused(model, tmp_path):
     for agent, message in [
         (Agent(model, Mine(), Goal(), horizon=3), "cem, gradient"),
         (Agent(model, CEM(), Mine(), horizon=3), "effort, goal"),
         (Agent(Walk(), CEM(), Goal(), horizon=3), "tacit.models; this one has a Walk"),
+        (Agent(model, CEM(), Goal(), horizon=3, constraints=[Own()]), "limits, max_change"),
     ]:
         with pytest.raises(ConfigError, match=message):
             agent.save(tmp_path / "agent")
@@ -105,6 +154,15 @@ def change(path: Path, key: str, value: object) -> None:
         ("planner.options", {"samples": "3"}, "must be int"),
         ("horizon", 2.5, "must be int"),
         ("surprise", 1, "no option 'surprise'"),
+        ("fallback", "os.system", "agent.fallback must be"),
+        ("fallback", 3, "agent.fallback must be"),
+        ("constraints", [{"name": "shutil"}], "no constraints called 'shutil'"),
+        ("constraints", [{"name": "limits", "options": {"low": 0, "high": "x"}}], "limits.high must be"),
+        ("constraints", [{"name": "limits", "options": {"low": 0}}], "needs the option 'high'"),
+        ("constraints", [{"name": "limits", "options": {"low": 5, "high": 9}}], "leave nothing of its range"),
+        ("constraints", [{"name": "max_change", "options": {"change": -1}}], "at least 0"),
+        ("constraints", [{"name": "max_change", "options": {"change": [1, 2, 3]}}], "needs one number, or 2"),
+        ("constraints", "max_change", "agent.constraints must be"),
     ],
 )
 def test_a_file_cannot_name_what_is_not_installed(key, value, message, model, tmp_path):

@@ -21,7 +21,7 @@ class Walk:
     """
 
     def __init__(self, frameskip=1, history=1, space=None, drift=0.0):
-        space = space or Box((-1.0, -1.0), (1.0, 1.0))
+        space = space or Box((-1.0, -1.0), (1.0, 1.0), "delta")
         self.size = space.size
         self.config = Config(Spec({"position": Modality("vector", (self.size,))}, space), frameskip, history)
         self.device = torch.device("cpu")

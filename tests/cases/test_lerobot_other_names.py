@@ -84,6 +84,16 @@ def test_every_feature_is_used_or_named_in_one_warning(tmp_path):
     assert chosen.spec.action.low == tuple(episodes.spec.action.low[i] for i in (2, 0, 1))
 
 
+def test_whole_numbers_as_actions_are_named(tmp_path):
+    rng = np.random.default_rng(0)
+    features = {"observation.state": vector(2), "action": vector(1, "int64")}
+    episode = {"observation.state": rng.normal(size=(STEPS, 2)), "action": rng.integers(0, 4, (STEPS, 1))}
+    write_lerobot(tmp_path / "set", features, [episode])
+    with pytest.warns(UserWarning, match="whole numbers of action are read as a continuous action"):
+        episodes = tc.data.open(tmp_path / "set")
+    assert tc.data.open(tmp_path / "set", action="action").spec == episodes.spec
+
+
 def test_options_that_fit_no_feature_or_each_other_are_refused(tmp_path):
     write(tmp_path / "set", observation__state=3, action=2, observation__note="string")
     path = tmp_path / "set"

@@ -108,7 +108,8 @@ def test_vjepa2(tmp_path: Path, table: bool) -> None:
 
 
 ROBOT = Spec(
-    {"camera": Modality("pixels", (3, 64, 64)), "pose": Modality("vector", (7,))}, Box((-0.05,) * 7, (0.05,) * 7)
+    {"camera": Modality("pixels", (3, 64, 64)), "pose": Modality("vector", (7,))},
+    Box((-0.05,) * 7, (0.05,) * 7, "delta"),
 )
 
 

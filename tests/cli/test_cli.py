@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -263,7 +264,10 @@ def test_a_planner_that_cannot_choose_is_refused_before_training(
     assert "searches a Box" in said and """--set 'acting.planner={"name": "cem"}'""" in said
     assert not to.exists()
     assert run(*words, "--set", 'acting.planner={"name": "cem"}') == 0
-    agent, shown = tc.Agent.load(to / "agent"), {"state": np.zeros((1, 4), np.float32)}
+    with pytest.raises(tc.errors.ConfigError, match=r"Discrete\(2\) names no choice that does nothing"):
+        tc.Agent.load(to / "agent").start(seed=0)
+    agent = tc.Agent.load(to / "agent", fallback="last_action")
+    shown = {"state": np.zeros((1, 4), np.float32)}
     action, verdict, _ = agent.act(agent.start(seed=0, goal=shown), shown)
     assert verdict.ok and action.sum() == 1
 
@@ -276,13 +280,39 @@ def test_another_world_of_the_same_shapes_is_told(
     assert run("train", str(rooms), "--to", str(to), *LIGHT) == 0
     search = tc.planners.RandomShooting(samples=8)
     agent = tc.Agent.load(to / "agent")
-    monkeypatch.setattr(tc.Agent, "load", lambda *_: tc.Agent(agent.model, search, agent.cost, horizon=1, hold=True))
+    monkeypatch.setattr(
+        tc.Agent, "load", lambda *_, **__: tc.Agent(agent.model, search, agent.cost, horizon=1, hold=True)
+    )
     monkeypatch.setattr(tc.envs, "make_goal", lambda *_: tc.envs.TwoRooms())
     for env, told in (("reacher", True), ("two_rooms", False), ("two_rooms:layout=random", False)):
         assert run("plan", str(to), "--env", env, "--device", "cpu") == 0
         error = capsys.readouterr().err
         assert ("trained on recordings of two_rooms, and reacher is another world" in error) is told
         assert bool(other_world(to, env)) is told
+
+
+@pytest.mark.filterwarnings("ignore::tacit.training.CollapseWarning")
+def test_an_agent_that_knows_no_noop_needs_a_fallback(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Undeclared(tc.envs.TwoRooms):
+        def __init__(self, *arguments: object, **options: object) -> None:
+            super().__init__(*arguments, **options)  # type: ignore[arg-type]
+            self.spec = replace(self.spec, action=tc.Box((-1.0, -1.0), (1.0, 1.0)))
+
+    data, to = tmp_path / "data", tmp_path / "run"
+    tc.collect(Undeclared, episodes=4, steps=30, to=data)
+    small = (*LIGHT, "--set", 'acting.planner={"name": "random_shooting", "options": {"samples": 8}}')
+    assert run("train", str(data), "--to", str(to), *small) == 0
+    monkeypatch.setattr(tc.envs, "make_goal", lambda *_: Undeclared())
+    for verb in ("plan", "eval"):
+        words = (verb, str(to), "--env", "two_rooms", "--device", "cpu")
+        assert run(*words) == 1
+        said = " ".join(capsys.readouterr().err.split())
+        assert "action component 0, 1 has no kind" in said and "--fallback last_action or --fallback noop" in said
+        assert run(*words, "--fallback", "noop", *(("--episodes", "2") if verb == "eval" else ())) == 0
+    assert run("train", str(data), "--to", str(tmp_path / "other"), *small, "--set", "acting.fallback=last_action") == 0
+    assert tc.Agent.load(tmp_path / "other/agent").fallback == "last_action"
 
 
 def test_an_interrupt_is_no_traceback() -> None:

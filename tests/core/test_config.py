@@ -1,4 +1,4 @@
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import pytest
@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tacit._config import from_json, to_json
+from tacit.data.storage import combine
 from tacit.errors import ConfigError
 from tacit.types import Box, Discrete, Modality, Spec
 
@@ -37,10 +38,32 @@ def test_round_trip(config: Outer) -> None:
     assert from_json(Outer, to_json(config)) == config
 
 
-@pytest.mark.parametrize("action", [Box((-1.0,), (1.0,)), Discrete(3)])
+@pytest.mark.parametrize(
+    "action",
+    [Box((-1.0,), (1.0,)), Discrete(3), Box((-1.0,) * 2, (1.0,) * 2, kind=("delta", None)), Discrete(3, noop=0)],
+)
 def test_a_spec_round_trips(action: Box | Discrete) -> None:
     spec = Spec({"pixels": Modality("pixels", (3, 8, 8)), "ecg": Modality("series", (2,), rate=250.0)}, action)
     assert from_json(Spec, to_json(spec)) == spec
+
+
+def test_a_position_round_trips() -> None:
+    box = Box((-1.0,) * 2, (1.0,) * 2, kind="position")
+    spec = Spec({"joints": Modality("vector", (3,))}, box, position="joints", position_index=(2, 0))
+    assert from_json(Spec, to_json(spec)) == spec
+
+
+def test_a_spec_without_kinds_is_written_as_it_always_was() -> None:
+    before = {
+        "modalities": {"state": {"kind": "vector", "shape": [3], "rate": None}},
+        "action": {"low": [-1.0], "high": [1.0]},
+        "fps": 10.0,
+    }
+    spec = Spec({"state": Modality("vector", (3,))}, Box((-1.0,), (1.0,)))
+    assert to_json(spec) == before
+    assert from_json(Spec, before) == spec
+    assert combine(spec, ["a"]) == "3f2c814541d64abbe56b454c94f1fff0716c058c85942185884ba55aea83e499"
+    assert to_json(replace(spec, action=Discrete(3)))["action"] == {"n": 3}
 
 
 @pytest.mark.parametrize(

@@ -55,4 +55,4 @@ def assert_same(a: Episode, b: Episode, skip: tuple[str, ...] = ()) -> None:
     assert (a.final_action is None) == (b.final_action is None)
     if a.final_action is not None:
         np.testing.assert_array_equal(a.final_action, b.final_action)
-    assert (a.terminated, a.seed, a.task) == (b.terminated, b.seed, b.task)
+    assert (a.terminated, a.seed, a.task, a.group) == (b.terminated, b.seed, b.task, b.group)

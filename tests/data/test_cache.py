@@ -5,6 +5,7 @@ import shutil
 import time
 import tracemalloc
 import warnings
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -17,7 +18,7 @@ import pytest
 import tacit as tc
 from data.recordings import SPEC, recordings
 from tacit._files import locked
-from tacit.data import cache
+from tacit.data import cache, statistics
 from tacit.data._blocks import Index
 from tacit.errors import DataError
 
@@ -228,3 +229,27 @@ def test_images_are_never_all_in_memory(tmp_path: Path, form: str) -> None:
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 30e6
+
+
+@pytest.mark.parametrize("form", ["lerobot", "hdf5"])
+def test_statistics_of_large_episodes_are_those_of_small_ones(
+    dataset: Path, tmp_path: Path, form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tc.data.convert(dataset, tmp_path / "other", form)
+    episodes = tc.data.open(tmp_path / "other")
+    whole = episodes.statistics()
+    monkeypatch.setattr(statistics, "LARGE", 1000)
+    monkeypatch.setattr(statistics, "ROWS", 300)
+    monkeypatch.setattr(type(episodes._storage), "read", only_without_pixels(type(episodes._storage).read))
+    parts = episodes.statistics()
+    for name in (*SPEC.modalities, "action"):
+        np.testing.assert_allclose(parts.mean[name], whole.mean[name], rtol=1e-12)
+        np.testing.assert_allclose(parts.std[name], whole.std[name], rtol=1e-12)
+
+
+def only_without_pixels(read: Callable[..., tc.Episode]) -> Callable[..., tc.Episode]:
+    def reading(storage: object, index: int, names: Sequence[str]) -> tc.Episode:
+        assert "pixels" not in names
+        return read(storage, index, names)
+
+    return reading

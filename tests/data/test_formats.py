@@ -181,7 +181,7 @@ def test_formats_refuse_what_they_cannot_hold(tmp_path):
 
 def test_hdf5_without_h5py_names_the_extra(tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "h5py", None)
-    with pytest.raises(MissingExtra, match=r"tacit\[hdf5\]"):
+    with pytest.raises(MissingExtra, match=r"h5py.*Install it with: .*hdf5"):
         tc.data.save(tc.data.from_episodes(recordings(1), SPEC), tmp_path / "data.h5", "hdf5")
 
 

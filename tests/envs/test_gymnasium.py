@@ -5,14 +5,14 @@ from typing import Any
 import gymnasium
 import numpy as np
 import pytest
-from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete, Text, Tuple
+from gymnasium.spaces import Box, Dict, Discrete
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
 from envs._gl import require_gl
 from tacit.envs import GymnasiumEnvironment
-from tacit.envs._spaces import action_space, resize, streams
-from tacit.errors import ConfigError, SpecError, TacitError
-from tacit.types import Box as OurBox
+from tacit.envs._gymnasium_batches import LocalBatch
+from tacit.envs._spaces import resize
+from tacit.errors import ConfigError, TacitError
 from tacit.types import Discrete as OurDiscrete
 
 
@@ -112,57 +112,14 @@ def test_processes_make_the_same_episodes() -> None:
 def test_mujoco_is_drawn_at_the_size_asked_for() -> None:
     require_gl()
     env = GymnasiumEnvironment("InvertedPendulum-v5", 1, pixels=48)
-    model = env._vector.envs[0].unwrapped.model  # type: ignore[attr-defined]
+    assert isinstance(env._batch, LocalBatch)
+    made: Any = env._batch._worlds[0].env
+    model = made.unwrapped.model
     assert (model.vis.quality.shadowsize, model.vis.quality.offsamples, model.light_castshadow.any()) == (0, 0, False)
     pixels = env.reset(0)["pixels"]
-    frame = env._vector.render()
-    assert frame is not None and frame[0].shape == (48, 48, 3)
+    assert made.render().shape == (48, 48, 3)
     assert pixels.shape == (1, 3, 48, 48) and pixels.std() > 5
     env.close()
-
-
-def test_observation_spaces_become_modalities() -> None:
-    space = Dict(
-        {
-            "camera": Box(0, 255, (6, 8, 3), np.uint8),
-            "stack": Box(0, 255, (4, 6, 8), np.uint8),
-            "grey": Box(0, 255, (6, 8), np.uint8),
-            "arm": Dict({"joints": Box(-1, 1, (2, 3), np.float64), "gripper": MultiBinary(2)}),
-            "pair": Tuple([Discrete(3, start=-1), Box(-np.inf, np.inf, (), np.float32)]),
-        }
-    )
-    found = streams(space)
-    shapes = {name: (stream.modality.kind, stream.modality.shape) for name, stream in found.items()}
-    assert shapes == {
-        "camera": ("pixels", (3, 6, 8)),
-        "stack": ("pixels", (4, 6, 8)),
-        "grey": ("pixels", (1, 6, 8)),
-        "arm.joints": ("vector", (6,)),
-        "arm.gripper": ("vector", (2,)),
-        "pair.0": ("vector", (3,)),
-        "pair.1": ("vector", (1,)),
-    }
-    batch = gymnasium.vector.utils.batch_space(space, 5)
-    batch.seed(0)
-    sample: Any = batch.sample()
-    for name, stream in found.items():
-        array = stream.read(sample)
-        assert array.shape == (5, *stream.modality.shape) and array.dtype == stream.modality.dtype, name
-    assert np.array_equal(found["camera"].read(sample)[2, 1], sample["camera"][2, :, :, 1])
-    assert np.array_equal(found["arm.joints"].read(sample), sample["arm"]["joints"].reshape(5, 6).astype(np.float32))
-    assert np.array_equal(found["pair.0"].read(sample).argmax(axis=1) - 1, sample["pair"][0])
-    assert set(streams(Box(0, 255, (6, 8, 3), np.uint8))) == {"pixels"} and set(streams(Discrete(2))) == {"state"}
-
-
-def test_action_spaces() -> None:
-    assert action_space(Box(np.float32([[-1], [-2]]), np.float32([[1], [2]]))) == OurBox((-1.0, -2.0), (1.0, 2.0))
-    assert action_space(Discrete(4, start=2)) == OurDiscrete(4)
-    with pytest.raises(SpecError, match=r"finite bounds.*RescaleAction"):
-        action_space(Box(-np.inf, 1, (2,)))
-    with pytest.raises(SpecError, match="Box or a Discrete"):
-        action_space(MultiDiscrete([2, 2]))
-    with pytest.raises(SpecError, match="got Text"):
-        streams(Dict({"words": Text(5)}))
 
 
 class Unpainted(Counter):
@@ -178,9 +135,9 @@ def unbuilt() -> Counter:
 
 def test_a_package_that_is_not_installed_is_named() -> None:
     env = GymnasiumEnvironment(Unpainted, 2, pixels=16)
-    with pytest.raises(TacitError, match=r'picture.*easel is not installed, run `pip install "easel"`'):
+    with pytest.raises(TacitError, match=r"environment 'Unpainted': render raised .*easel is not installed"):
         env.reset(0)
-    with pytest.raises(TacitError, match="cannot make the environment: easel is not installed"):
+    with pytest.raises(TacitError, match=r"environment that unbuilt makes raised .*easel is not installed"):
         GymnasiumEnvironment(unbuilt)
 
 
@@ -196,6 +153,18 @@ def test_pictures_are_averaged_by_area() -> None:
 def test_options_are_checked() -> None:
     with pytest.raises(ConfigError, match="Did you mean 'state'"):
         GymnasiumEnvironment("Pendulum-v1", modalities=["stat"])
+    for odd in (
+        {"num_envs": 0},
+        {"pixels": "64"},
+        {"modalities": "state"},
+        {"modalities": []},
+        {"fps": 0},
+        {"options": 3},
+    ):
+        with pytest.raises(ConfigError, match=r"got (0|'64'|'state'|\[\]|3)"):
+            GymnasiumEnvironment("Pendulum-v1", **odd)  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="comes after reset"):
+        GymnasiumEnvironment("Pendulum-v1").step(np.zeros((1, 1), np.float32))
     with pytest.raises(ConfigError, match="brings its own"):
         GymnasiumEnvironment(SyncVectorEnv([Counter]), num_envs=2)
     with pytest.raises(ConfigError, match="rgb_array"):

@@ -34,7 +34,7 @@ class Exact(nn.Module):
 def recordings(count=12, length=30, seed=0, labels=None):
     """Random walks in the plane: the observation is the position and one number of noise."""
     rng = np.random.default_rng(seed)
-    spec = Spec({"vector": Modality("vector", (3,))}, Box((-1.0, -1.0), (1.0, 1.0)))
+    spec = Spec({"vector": Modality("vector", (3,))}, Box((-1.0, -1.0), (1.0, 1.0), "delta"))
     episodes = []
     for _ in range(count):
         action = rng.uniform(-1, 1, (length - 1, 2)).astype(np.float32)

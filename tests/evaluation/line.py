@@ -9,7 +9,7 @@ class Line:
     """``x`` moves by the action in [-1, 1]; its picture is a 2-vector, and it offers one that leaks the state."""
 
     def __init__(self, budget=12, success_at="last", solved_share=0.0, end_at=None):
-        self.spec = Spec({"vector": Modality("vector", (2,))}, Box((-1.0,), (1.0,)))
+        self.spec = Spec({"vector": Modality("vector", (2,))}, Box((-1.0,), (1.0,), "delta"))
         self.rules = TaskRules(radius=0.5, budget=budget, success_at=success_at, unit="m")
         self._solved_share, self._end_at = solved_share, end_at
         self._x = np.zeros((1, 1))

@@ -76,7 +76,7 @@ def test_episodes_that_were_fitted_on_are_refused_wherever_they_lie(parts):
     train, held_out = parts
     with pytest.raises(DataError, match="1 of 3 test episodes are also fitted on"):
         probe(Exact(), fit_on=train, test_on=recordings(40, labels=quantities).select([int_of(train), *two(held_out)]))
-    with pytest.raises(DataError, match="Split by episode"):
+    with pytest.raises(DataError, match=r"Split with episodes.split"):
         probe(Exact(), fit_on=train, test_on=train)
 
 

@@ -51,10 +51,16 @@ several(
 )
 SPECS = {
     "a_million_actions": {"spec__action__low": [-1.0] * 10**6, "spec__action__high": [1.0] * 10**6},
-    "ten_thousand_modalities": {"spec__modalities": {f"m{n}": {"kind": "vector", "shape": [3], "rate": None} for n in range(10**4)}},
-    "999_modalities": {"spec__modalities": {f"m{n}": {"kind": "vector", "shape": [3], "rate": None} for n in range(999)}},
+    "ten_thousand_modalities": {
+        "spec__modalities": {f"m{n}": {"kind": "vector", "shape": [3], "rate": None} for n in range(10**4)}
+    },
+    "999_modalities": {
+        "spec__modalities": {f"m{n}": {"kind": "vector", "shape": [3], "rate": None} for n in range(999)}
+    },
     "a_vector_of_1e12": {"spec__modalities__state__shape": [10**12]},
-    "pixels_of_1e5_squared": {"spec__modalities": {"state": {"kind": "pixels", "shape": [3, 10**5, 10**5], "rate": None}}},
+    "pixels_of_1e5_squared": {
+        "spec__modalities": {"state": {"kind": "pixels", "shape": [3, 10**5, 10**5], "rate": None}}
+    },
     "fps_of_1e300": {"spec__fps": 1e300},
     "fps_of_0": {"spec__fps": 0},
     "series_of_1e300": {"spec__modalities": {"state": {"kind": "series", "shape": [3], "rate": 1e300}}},

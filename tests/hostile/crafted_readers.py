@@ -55,13 +55,17 @@ def parquet(folder: Path, argument: object) -> None:
 
 
 PARQUET = {
-    "a_table_of_3e7_rows": lambda: pa.table({n: pa.array(np.zeros(30_000_000, np.int8)).cast(pa.float64()) for n in "abc"}),
+    "a_table_of_3e7_rows": lambda: pa.table(
+        {n: pa.array(np.zeros(30_000_000, np.int8)).cast(pa.float64()) for n in "abc"}
+    ),
     "a_table_of_nulls": lambda: pa.table({"time": pa.nulls(50), "a": pa.nulls(50)}),
     "a_table_of_lists": lambda: pa.table({"time": list(range(9)), "a": [[1.0, 2.0]] * 9}),
     "a_table_of_texts": lambda: pa.table({"time": list(range(9)), "a": ["x"] * 9}),
     "a_table_of_bytes": lambda: pa.table({"time": list(range(9)), "a": [b"\xff"] * 9}),
     "a_table_of_records": lambda: pa.table({"time": list(range(9)), "a": [{"b": 1}] * 9}),
-    "a_table_of_decimals": lambda: pa.table({"time": list(range(9)), "a": pa.array([1] * 9).cast(pa.decimal128(38, 9))}),
+    "a_table_of_decimals": lambda: pa.table(
+        {"time": list(range(9)), "a": pa.array([1] * 9).cast(pa.decimal128(38, 9))}
+    ),
     "a_table_of_large_numbers": lambda: pa.table({"time": list(range(9)), "a": [2**63 - 1] * 9}),
     "a_table_without_columns": lambda: pa.table({}),
     "a_table_without_rows": lambda: pa.table({"time": pa.array([], pa.float64()), "a": pa.array([], pa.float64())}),
@@ -69,13 +73,15 @@ PARQUET = {
     "a_table_of_large_texts": lambda: pa.table(
         {"a": pa.DictionaryArray.from_arrays(pa.array(np.zeros(400, np.int32)), pa.array(["x" * 2**23]))}
     ),
-    "a_table_that_pandas_describes_with_lists": lambda: pa.table({"time": list(range(9)), "a": [1.0] * 9}).replace_schema_metadata(
-        {"pandas": '{"index_columns": 7}'}
+    "a_table_that_pandas_describes_with_lists": lambda: pa.table(
+        {"time": list(range(9)), "a": [1.0] * 9}
+    ).replace_schema_metadata({"pandas": '{"index_columns": 7}'}),
+    "a_table_that_pandas_describes_deeply": lambda: pa.table(
+        {"time": list(range(9)), "a": [1.0] * 9}
+    ).replace_schema_metadata({"pandas": "[" * 50_000}),
+    "times_that_overflow": lambda: pa.table(
+        {"time": pa.array([-(2**63), 2**63 - 1], pa.timestamp("s")), "a": [1.0, 2.0]}
     ),
-    "a_table_that_pandas_describes_deeply": lambda: pa.table({"time": list(range(9)), "a": [1.0] * 9}).replace_schema_metadata(
-        {"pandas": "[" * 50_000}
-    ),
-    "times_that_overflow": lambda: pa.table({"time": pa.array([-(2**63), 2**63 - 1], pa.timestamp("s")), "a": [1.0, 2.0]}),
     "times_of_durations": lambda: pa.table({"time": pa.array([0, 2**62, -(2**62)], pa.duration("ns")), "a": [1.0] * 3}),
 }
 several("parquet", parquet, PARQUET)

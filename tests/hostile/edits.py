@@ -131,7 +131,7 @@ def _changed(value: Any, rng: Random) -> tuple[Any, str]:
         holder[key] = [None, True, [], {}, [[]], {"a": 1}, [1, "a"], "text"][rng.integers(8)]
     else:
         holder[key] = NUMBERS[rng.integers(len(NUMBERS))]
-    said = f"{kind} {key!r}: {str(old)[:30]!r} -> {str(holder[key] if key in holder or isinstance(holder, list) and key < len(holder) else 'gone')[:30]!r}"
+    said = f"{kind} {key!r}: {str(old)[:30]!r} -> {str(holder[key] if key in holder or (isinstance(holder, list) and key < len(holder)) else 'gone')[:30]!r}"
     if sealed:
         return json.loads(seal(whole[""])), said
     return whole[""], said
@@ -158,7 +158,9 @@ def _parquet(file: Path, rng: Random) -> str:
     table = pq.read_table(file)
     number = int(rng.integers(table.num_columns))
     name, column = table.column_names[number], table.column(number)
-    kind = str(rng.choice(["drop", "text", "null", "huge", "nan", "list", "rename", "rows", "bool", "none", "bytes", "time"]))
+    kind = str(
+        rng.choice(["drop", "text", "null", "huge", "nan", "list", "rename", "rows", "bool", "none", "bytes", "time"])
+    )
     changed: Any = None
     if kind == "drop":
         table = table.remove_column(number)
@@ -205,7 +207,9 @@ def _hdf5(file: Path, rng: Random) -> str:
                 holder = opened
             key = list(holder.attrs)[0]
             value, said = _changed(json.loads(holder.attrs[key]), rng)
-            holder.attrs[key] = [json.dumps(value), 3, np.zeros((2, 2)), "text"][0 if rng.random() < 0.7 else rng.integers(1, 4)]
+            holder.attrs[key] = [json.dumps(value), 3, np.zeros((2, 2)), "text"][
+                0 if rng.random() < 0.7 else rng.integers(1, 4)
+            ]
             return f"attribute of {name}: {said}"
         del opened[name]
         if kind == "text":

@@ -150,7 +150,13 @@ def images(folder: Path) -> None:
 @specimen
 def videos(folder: Path) -> None:
     rng = np.random.default_rng(0)
-    for suffix, codec in (("mp4", "libx264"), ("mkv", "libx264"), ("avi", "mpeg4"), ("webm", "libvpx"), ("ts", "mpeg2video")):
+    for suffix, codec in (
+        ("mp4", "libx264"),
+        ("mkv", "libx264"),
+        ("avi", "mpeg4"),
+        ("webm", "libvpx"),
+        ("ts", "mpeg2video"),
+    ):
         with av.open(str(folder / f"film.{suffix}"), "w") as container:
             stream = container.add_stream(codec, rate=10)
             stream.width, stream.height, stream.pix_fmt = 32, 32, "yuv420p"
@@ -196,13 +202,21 @@ def run(folder: Path) -> None:
     objective = tc.objectives.Prediction() + 0.1 * tc.objectives.SIGReg()
     note = Run("two_rooms", "data", data.hash(), 0, options={"training": {"lr": 1e-3}})
     note.begin(folder / "run")
-    tc.train(model, objective, data.clips(4, frameskip=2), steps=3, seed=0, to=folder / "run", batch_size=4, log_every=1)
+    tc.train(
+        model, objective, data.clips(4, frameskip=2), steps=3, seed=0, to=folder / "run", batch_size=4, log_every=1
+    )
 
 
 @specimen
 def embedding(folder: Path) -> None:
     model = masked_model()
-    data = tc.data.from_episodes([Episode({"pixels": np.full((1, 3, 16, 16), n, np.uint8)}, np.zeros((0, 0), np.float32), index=n) for n in range(8)], CAMERA)
+    data = tc.data.from_episodes(
+        [
+            Episode({"pixels": np.full((1, 3, 16, 16), n, np.uint8)}, np.zeros((0, 0), np.float32), index=n)
+            for n in range(8)
+        ],
+        CAMERA,
+    )
     tc.evaluation.embed(model, data, folder / "latents", tokens=True)
 
 
@@ -224,7 +238,14 @@ def staged(folder: Path) -> None:
 
 def ijepa_weights() -> dict[str, dict[str, torch.Tensor]]:
     """The weights of a small I-JEPA, under the names of its authors."""
-    block = {"attention_norm": "norm1", "qkv": "attn.qkv", "merge": "attn.proj", "mlp_norm": "norm2", "up": "mlp.fc1", "down": "mlp.fc2"}
+    block = {
+        "attention_norm": "norm1",
+        "qkv": "attn.qkv",
+        "merge": "attn.proj",
+        "mlp_norm": "norm2",
+        "up": "mlp.fc1",
+        "down": "mlp.fc2",
+    }
     encoder = VisionTransformer(channels=3, size=(16, 16), patch=(8, 8), width=16, depth=1, heads=2, positions="sincos")
     predictor = MaskedPredictor((2, 2), 16, width=16, depth=1, heads=2, positions="sincos")
 

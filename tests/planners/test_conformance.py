@@ -5,7 +5,7 @@ import torch
 
 from tacit import planners
 from tacit.errors import ConfigError, PlanningError, SpecError
-from tacit.planners import CEM, RandomShooting
+from tacit.planners import CEM, MPPI, RandomShooting
 from tacit.testing.planners import bandit, bowl, check_planner
 from tacit.types import Box, Discrete, Plan
 
@@ -46,6 +46,12 @@ class Broken:
             warm_start=warm_start,
             proposals=proposals,
         )
+        if self.breakage == "mean":
+            mode = planners.legal(space, plan.trace[-1].elite)
+            energy = score(mode[:, None])[:, 0]
+            good = energy.isfinite()
+            actions = torch.where(good[:, None, None], mode, plan.actions)
+            return Plan(actions, energy.where(good, plan.energy), plan.trace, plan.evaluations + 1)
         actions = plan.actions
         if self.breakage == "bounds":
             actions = actions * 1.001
@@ -81,6 +87,28 @@ class Broken:
 def test_suite_notices(breakage):
     with pytest.raises(AssertionError):
         check_planner(Broken(breakage))
+
+
+def test_suite_notices_a_mean_that_was_not_compared():
+    with pytest.raises(AssertionError, match="never worse than the best candidate"):
+        check_planner(Broken("mean"))
+
+
+class Standardized(MPPI):
+    """MPPI whose temperature is set by the standard deviation of all finite energies."""
+
+    def _weights(self, energies):
+        finite = energies.isfinite()
+        known = energies.masked_fill(~finite, 0.0)
+        count = finite.sum(dim=1, keepdim=True)
+        mean = known.sum(dim=1, keepdim=True) / count
+        std = ((finite * (known - mean).square()).sum(dim=1, keepdim=True) / count).sqrt()
+        return torch.softmax((energies.amin(dim=1, keepdim=True) - energies) / (0.1 * std + 1e-20), dim=1)
+
+
+def test_suite_notices_a_scale_that_penalties_set():
+    with pytest.raises(AssertionError, match="penalty on other candidates"):
+        check_planner(Standardized())
 
 
 @pytest.mark.parametrize("name", planners.names())

@@ -21,7 +21,7 @@ LIGHT = {"acting.planner": SHOOTING, "acting.horizon": 2, "acting.execute": 1, "
 @pytest.fixture(scope="module")
 def episodes() -> tc.data.Episodes:
     rng = np.random.default_rng(0)
-    spec = tc.Spec({"pixels": tc.Modality("pixels", (3, 64, 64))}, tc.Box((-1.0, -1.0), (1.0, 1.0)))
+    spec = tc.Spec({"pixels": tc.Modality("pixels", (3, 64, 64))}, tc.Box((-1.0, -1.0), (1.0, 1.0), "delta"))
     recorded = [
         tc.Episode(
             {"pixels": rng.integers(0, 256, (91, 3, 64, 64), dtype=np.uint8)},

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Generator, Tensor
 
+from tacit._files import resolve
 from tacit._limits import HORIZON, limited
 from tacit.agent._blocks import BlockActor, Model, Proposal
+from tacit.agent._fallback import NamedFallback
+from tacit.agent._parts import Model, Proposal
 from tacit.agent._saving import Settings, read, write
 from tacit.agent._state import AgentState, numbered
-from tacit.errors import CheckpointError, ConfigError, PlanningError
-from tacit.types import Cost, Planner, Score
+from tacit.errors import CheckpointError, ConfigError
+from tacit.planners import as_energies
+from tacit.types import ActionConstraint, Cost, FallbackPolicy, Plan, Planner, Score
 
 __all__ = ["Agent"]
 
@@ -25,8 +32,8 @@ class Agent(BlockActor):
     """Plans in latent space, carries out the first blocks of the plan, looks, plans again.
 
     An agent holds no state: :meth:`start` makes one and :meth:`act` returns the next. Every world of a batch
-    is planned for at once. Where planning fails, that world goes on with its last plan, or stays idle if there
-    is none, and the verdict of these acts is not ok; the other worlds act as they would without it.
+    is planned for at once. Where planning fails, that world goes on with the rest of its last valid plan and then with
+    the fallback, and the verdict of these acts is not ok; the other worlds act as they would without it.
 
     Args:
         model: A :class:`tacit.models.WorldModel` or anything like it.
@@ -40,9 +47,16 @@ class Agent(BlockActor):
         hold: The planner searches one raw action a block, which is repeated ``frameskip`` times; otherwise
             every raw action is free, and a plan has ``horizon * frameskip`` rows.
         proposal: Suggests candidates for the first round of each search.
+        fallback: Actions of a world that has no plan. ``noop``: what does nothing by the kind of each component, which
+            is its current position for a ``position`` and zero otherwise; ``last_action``: the last executed action
+            again; or a :class:`tacit.types.FallbackPolicy`, in whose place one of the others acts where it fails.
+            None: ``noop``, but :meth:`start` refuses where the Spec does not say which action does nothing.
+        constraints: Restrictions that every candidate of a search and every action keep to, such as those of
+            :mod:`tacit.constraints`; for a :class:`tacit.types.Box`.
 
     Raises:
-        ConfigError: unless ``1 <= execute <= horizon`` and the deadline is above 0.
+        ConfigError: unless ``1 <= execute <= horizon`` and the deadline is above 0, or if the fallback or a constraint
+            does not fit the action space.
     """
 
     def __init__(
@@ -56,13 +70,15 @@ class Agent(BlockActor):
         deadline: int | None = None,
         hold: bool = False,
         proposal: Proposal | None = None,
+        fallback: NamedFallback | FallbackPolicy | None = None,
+        constraints: Sequence[ActionConstraint] = (),
     ) -> None:
         limited("Agent", HORIZON, horizon=horizon)
         if not 1 <= execute <= horizon:
             raise ConfigError(f"Agent needs 1 <= execute <= horizon; got execute={execute}, horizon={horizon}.")
         if deadline is not None and deadline < 1:
             raise ConfigError(f"a deadline is a number of steps after the start, at least 1; got {deadline}.")
-        super().__init__(model)
+        super().__init__(model, fallback, constraints)
         self.planner = planner
         self.cost = cost
         self.horizon = horizon
@@ -71,41 +87,65 @@ class Agent(BlockActor):
         self.hold = hold
         self.proposal = proposal
 
-    def _decide(self, state: AgentState, generator: Generator) -> AgentState:
-        rows = 1 if self.hold else self.frameskip
-        horizon = self._ahead(state.step)
-        warm_start = None if state.warm_start is None else state.warm_start[:, : horizon * rows]
+    @property
+    def _rows(self) -> int:
+        """Rows of a plan for each block."""
+        return 1 if self.hold else self.frameskip
 
-        fallback = self._idle(state.batch, horizon * rows) if warm_start is None else warm_start
+    def _decide(self, state: AgentState, generator: Generator) -> AgentState:
+        horizon = self._ahead(state.step)
+        length = horizon * self._rows
 
         def energy(actions: Tensor) -> Tensor:
             blocks = self._blocks(actions)
             return self.cost(self._rollout(state, blocks), blocks, state.goal)
 
         score = _WorldByWorld(energy)
-        try:
-            found = self.planner(
-                score,
-                self.space,
-                horizon=horizon * rows,
-                batch=state.batch,
-                generator=generator,
-                warm_start=warm_start,
-                proposals=self._proposals(state, horizon, generator),
-            )
-        except PlanningError as error:
-            actions = fallback
-            state = replace(state, reason=f"planning failed: {error}")
-        else:
-            failed = score.failed.to(found.actions.device)
-            actions = torch.where(failed[:, None, None], fallback, found.actions)
+        found = self.planner(
+            score,
+            self._limits.space,
+            horizon=length,
+            batch=state.batch,
+            generator=generator,
+            warm_start=None if state.warm_start is None else state.warm_start[:, :length],
+            proposals=self._proposals(state, horizon, generator),
+        )
+        broken = ~(found.energy.isfinite() & found.actions.isfinite().flatten(1).all(dim=1))
+        failed = score.failed.to(broken.device) | broken
+        reason = score.reason or (f"planning failed: {numbered(broken.cpu())}: the plan is not finite." * broken.any())
+        return self._carry_out(state, found, failed, reason)
+
+    def _fail(self, state: AgentState, reason: str) -> AgentState:
+        failed = torch.ones(state.batch, dtype=torch.bool, device=self.model.device)
+        return self._carry_out(state, None, failed, reason)
+
+    def _carry_out(self, state: AgentState, found: Plan | None, failed: Tensor, reason: str) -> AgentState:
+        """Return the state with a plan to carry out, and in the worlds that failed what is done instead."""
+        horizon = self._ahead(state.step)
+        length, taken = horizon * self._rows, min(self.execute, horizon) * self._rows
+        worlds = failed.cpu().numpy()
+        falls = worlds[:, None] & (np.arange(length) >= state.left[:, None])
+        actions = self._stand_in(state)[:, None].expand(-1, length, -1)
+        if state.warm_start is not None:
+            going_on = torch.from_numpy(~falls).to(actions.device)[:, :, None]
+            actions = torch.where(going_on, state.warm_start[:, :length].to(actions.device), actions)
+        if found is not None:
+            actions = torch.where(failed[:, None, None], actions.to(found.actions.device), found.actions)
+        actions = self._limits.project(actions, self._previous(state))
+        if found is not None:
             plan = replace(found, actions=actions, energy=found.energy.masked_fill(failed, torch.nan))
-            state = replace(state, plan=plan, reason=score.reason)
-        taken = min(self.execute, horizon) * rows
-        queue = self.raw(actions[:, :taken])
+            state = replace(state, plan=plan)
         # The row that the shift leaves open repeats the last one.
         warm_start = torch.cat([actions[:, taken:], actions[:, -1:].expand(-1, taken, -1)], dim=1)
-        return replace(state, queue=queue.cpu().numpy(), warm_start=warm_start)
+        return replace(
+            state,
+            queue=self.raw(actions[:, :taken]).cpu().numpy(),
+            falls=np.repeat(falls[:, :taken], self.frameskip if self.hold else 1, axis=1),
+            failed=worlds,
+            left=np.where(worlds, np.maximum(state.left - taken, 0), length - taken),
+            reason=reason,
+            warm_start=warm_start,
+        )
 
     def _ahead(self, step: int) -> int:
         """Blocks to look ahead at a step: the horizon, but not beyond the deadline; at least one."""
@@ -135,37 +175,59 @@ class Agent(BlockActor):
 
         Raises:
             ConfigError: if the model is none of :mod:`tacit.models` that imagines, the proposal no
-                :class:`tacit.models.GoalPolicy`, or the planner or a cost no dataclass of its registry.
+                :class:`tacit.models.GoalPolicy`, the fallback a policy, or the planner, a cost or a constraint no
+                dataclass of its registry.
             CheckpointError: if something else is at ``path``.
         """
-        settings = Settings(self.planner, self.cost, self.horizon, self.execute, self.hold, self.deadline)
-        write(Path(path), self.model, settings, self.proposal)
+        settings = Settings(
+            self.planner,
+            self.cost,
+            self.horizon,
+            self.execute,
+            self.hold,
+            self.deadline,
+            self.fallback,
+            self.constraints,
+        )
+        write(resolve(path), self.model, settings, self.proposal)
 
     @classmethod
-    def load(cls, path: str | Path, device: str | torch.device = "cpu") -> Agent:
+    def load(
+        cls,
+        path: str | Path,
+        device: str | torch.device = "cpu",
+        *,
+        fallback: NamedFallback | FallbackPolicy | None = None,
+    ) -> Agent:
         """Read an agent that :meth:`save` wrote.
 
         Args:
             path: Where it is.
             device: Where it is to compute.
+            fallback: In place of the saved one; None: the saved one.
 
         Raises:
             CheckpointError: if it is missing, incomplete or damaged, or names what is not installed.
+            ConfigError: if ``fallback`` does not fit it.
         """
-        model, found, proposal = read(Path(path), device)
+        model, found, proposal = read(resolve(path), device)
+        build = partial(
+            cls,
+            model,
+            found.planner,
+            found.cost,
+            horizon=found.horizon,
+            execute=found.execute,
+            deadline=found.deadline,
+            hold=found.hold,
+            proposal=proposal,
+            constraints=found.constraints,
+        )
         try:
-            return cls(
-                model,
-                found.planner,
-                found.cost,
-                horizon=found.horizon,
-                execute=found.execute,
-                deadline=found.deadline,
-                hold=found.hold,
-                proposal=proposal,
-            )
+            agent = build(fallback=found.fallback)
         except ConfigError as error:
             raise CheckpointError(f"the agent in {path} cannot be built here: {error}") from error
+        return agent if fallback is None else build(fallback=fallback)
 
 
 class _WorldByWorld:
@@ -181,9 +243,7 @@ class _WorldByWorld:
         self._judged = False
 
     def __call__(self, actions: Tensor, /) -> Tensor:
-        energies = self._score(actions)
-        if energies.shape != actions.shape[:2]:
-            return energies
+        energies = as_energies(self._score(actions), actions)
         if not self._judged:
             hopeless = ~energies.isfinite().any(dim=1)
             self.failed, self._judged = hopeless & ~hopeless.all(), True
@@ -195,6 +255,6 @@ class _WorldByWorld:
         if not bool(self.failed.any()):
             return ""
         return (
-            f"planning failed: {numbered(self.failed)}: none of the first candidates has a finite energy. "
+            f"planning failed: {numbered(self.failed.cpu())}: none of the first candidates has a finite energy. "
             "Look for NaN in the observation, and for overflow in the model or the cost."
         )

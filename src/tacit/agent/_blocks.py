@@ -3,90 +3,65 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import replace
 from time import perf_counter
-from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Generator, Tensor, nn
 
-from tacit.agent._state import AgentState
-from tacit.errors import ConfigError, SpecError
+from tacit.agent._fallback import Fallback, FallbackActions, NamedFallback, inside, numbers
+from tacit.agent._limits import ActionLimits
+from tacit.agent._parts import Model, Proposal
+from tacit.agent._state import AgentState, numbered
+from tacit.errors import ConfigError, PlanningError, SpecError
 from tacit.planners import legal
-from tacit.types import ActionSpace, Observation, Spec, Verdict
+from tacit.types import ActionConstraint, ActionSpace, Box, FallbackPolicy, Observation, Verdict
 
-__all__ = ["BlockActor", "Model", "Proposal"]
-
-
-class ModelConfig(Protocol):
-    """What an agent reads of the configuration of a world model."""
-
-    @property
-    def spec(self) -> Spec:
-        """The world that it was made for."""
-
-    @property
-    def frameskip(self) -> int:
-        """Raw actions of one block."""
-
-    @property
-    def history(self) -> int:
-        """Latents that the predictor looks back on, at least one."""
-
-
-class Model(Protocol):
-    """What an agent asks of a world model."""
-
-    @property
-    def config(self) -> ModelConfig:
-        """What it was made for."""
-
-    @property
-    def device(self) -> torch.device:
-        """Where it computes."""
-
-    def encode(self, observation: Mapping[str, Any]) -> Tensor:
-        """Observations ``[B, ...]`` to latents ``[B, D]``."""
-
-    def rollout(self, latents: Tensor, actions: Tensor, past_actions: Tensor | None = None) -> Tensor:
-        """What follows the latents ``[B, T, D]`` under action blocks ``[B, H, A']`` or ``[B, S, H, A']``.
-
-        Latents ``[B, H, D]`` or ``[B, S, H, D]``; ``past_actions [B, T - 1, A']`` lie between the given ones.
-        """
-
-
-class Proposal(Protocol):
-    """A policy that suggests plans, for example a :class:`tacit.models.GoalPolicy`."""
-
-    def propose(
-        self,
-        latents: Tensor,
-        goal: Tensor,
-        horizon: int,
-        count: int,
-        generator: Generator,
-        model: Model,
-        past_actions: Tensor | None = None,
-    ) -> Tensor:
-        """``count`` plans of raw action blocks, ``[B, count, horizon, A']``.
-
-        For observed latents ``[B, T, D]``, the last one current, with the blocks ``past_actions [B, T - 1, A']``
-        between them, and goals ``[B, D]``.
-        """
+__all__ = ["BlockActor"]
 
 
 class BlockActor(ABC):
     """An actor that decides one or more action blocks ahead; see :class:`tacit.types.Actor`.
 
+    Where a decision fails in a world, that world goes on with its last valid plan and then with the fallback. Once an
+    action was executed, nothing but a wrong batch of the state raises in :meth:`act`: whatever fails is a failed
+    decision, and the verdict says why.
+
     Args:
         model: Gives latents and predictions.
+        fallback: See :class:`tacit.Agent`.
+        constraints: See :class:`tacit.Agent`.
+
+    Raises:
+        ConfigError: if the fallback or a constraint does not fit the action space.
     """
 
-    def __init__(self, model: Model) -> None:
+    def __init__(
+        self,
+        model: Model,
+        fallback: NamedFallback | FallbackPolicy | None = None,
+        constraints: Sequence[ActionConstraint] = (),
+    ) -> None:
         self.model = model
+        self.constraints = tuple(constraints)
+        self._limits = ActionLimits(self.space, self.constraints)
+        self._fallback = Fallback(fallback, model.config.spec, self._limits.space)
+
+    @property
+    def fallback(self) -> NamedFallback | FallbackPolicy | None:
+        """What a world does that has no plan; None: what does nothing by the kinds of its actions."""
+        return self._fallback.choice
+
+    def require_fallback(self) -> None:
+        """Refuse to act without knowing what to do when planning fails.
+
+        Raises:
+            ConfigError: if no fallback was chosen and the Spec does not say which action does nothing.
+        """
+        self._fallback.require()
 
     @property
     def space(self) -> ActionSpace:
@@ -100,48 +75,104 @@ class BlockActor(ABC):
 
     @abstractmethod
     def _decide(self, state: AgentState, generator: Generator) -> AgentState:
-        """The state with a queue of one or more blocks, and with the reason if that is a mere fallback."""
+        """Return the state with a queue of one or more blocks, and with the worlds that failed and why."""
 
-    def start(self, *, seed: int, batch: int = 1, goal: Observation | None = None) -> AgentState:
-        """The state of ``batch`` new episodes; a model that is a torch module is put in evaluation mode.
+    @abstractmethod
+    def _fail(self, state: AgentState, reason: str) -> AgentState:
+        """Return the state after a decision that failed in every world."""
+
+    def start(
+        self,
+        *,
+        seed: int,
+        batch: int = 1,
+        goal: Observation | None = None,
+        last_action: npt.NDArray[np.float32] | None = None,
+    ) -> AgentState:
+        """Return the state of ``batch`` new episodes; a model that is a torch module is put in evaluation mode.
 
         Args:
             seed: Not negative; the only source of randomness.
             batch: Worlds ``B``.
             goal: An observation ``[B, ...]`` of each goal.
+            last_action: ``[B, A]`` the action that is being executed, for constraints and the fallback. None: the
+                worlds are at rest.
 
         Raises:
-            ConfigError: if the seed or the batch is out of range.
-            SpecError: if the goal is of another batch.
+            ConfigError: if the seed or the batch is out of range, or it is not known what to do when planning fails.
+            SpecError: if the goal is of another batch, or the last action is not in the space.
         """
         if seed < 0 or batch < 1:
             raise ConfigError(f"an episode needs seed >= 0 and batch >= 1; got {seed} and {batch}.")
+        self.require_fallback()
         if isinstance(self.model, nn.Module):
             self.model.eval()
-        queue = np.zeros((batch, 0, self.space.size), np.float32)
-        latent = None if goal is None else self._encode(goal, batch)
-        return AgentState(seed, batch, queue, np.full(batch, np.nan, np.float32), goal=latent)
+        return AgentState(
+            seed,
+            batch,
+            queue=np.zeros((batch, 0, self.space.size), np.float32),
+            surprise=np.full(batch, np.nan, np.float32),
+            falls=np.zeros((batch, 0), np.bool_),
+            failed=np.zeros(batch, np.bool_),
+            left=np.zeros(batch, np.int64),
+            last_action=None if last_action is None else self._given(last_action, batch),
+            goal=None if goal is None else self._encode(goal, batch),
+        )
 
     def act(self, state: AgentState, observation: Observation) -> tuple[npt.NDArray[np.float32], Verdict, AgentState]:
         """Raw actions ``[B, A]`` for observations ``[B, ...]``, what to think of them, and the next state.
 
-        The observation is looked at only at the boundary of two blocks, every ``frameskip`` steps; between
-        them the actions come from the queue and the verdict stays.
+        The model looks at the observation only at the boundary of two blocks, every ``frameskip`` steps; between
+        them the actions come from the queue and the verdict stays. A fallback looks at it whenever it acts.
 
         Raises:
-            SpecError: if the observation is of another batch.
+            SpecError: before the first action, if the observation does not fit.
+            PlanningError: before the first action, if planning fails and no fallback is possible.
         """
         began = perf_counter()
         boundary, decide = state.step % self.frameskip == 0, state.queue.shape[1] == 0
+        state = replace(state, position=self._position(state, observation))
         if boundary:
             with torch.no_grad():
-                state = self._look(state, observation)
-                state = self._decide(state, self._generator(state)) if decide else state
+                state, problem = self._look(state, observation)
+                if decide:
+                    state = self._decide_or_fail(state, problem)
+                elif problem:
+                    state = replace(state, reason=problem)
                 state = self._expect(state)
-        action = state.queue[:, 0].copy()
-        verdict = Verdict(ok=not state.reason, surprise=state.surprise.copy(), reason=state.reason)
-        state = replace(state, step=state.step + 1, queue=state.queue[:, 1:])
-        return action, verdict, state.timed(perf_counter() - began, decide)
+        now = self._next(state, observation)
+        reason = _explained(state.reason, now.names, now.note)
+        verdict = Verdict(ok=not state.reason, surprise=state.surprise.copy(), reason=reason, fallback=now.names)
+        state = self._executed(state, now.actions)
+        return now.actions.copy(), verdict, state.timed(perf_counter() - began, decide)
+
+    def _next(self, state: AgentState, observation: Observation) -> FallbackActions:
+        """Return the actions ``[B, A]`` of this step, and the fallback that each is."""
+        action, falling, note = state.queue[:, 0].copy(), state.falls[:, 0], ""
+        names = tuple("last_plan" if failed else "" for failed in state.failed)
+        if falling.any():
+            position = self._known_position(state)
+            chosen = self._fallback.choose(falling, self._shown(observation), position, state.last_action)
+            action = np.where(falling[:, None], chosen.actions, action)
+            names = tuple(new if falls else old for falls, new, old in zip(falling, chosen.names, names, strict=True))
+            note = chosen.note
+        if falling.any() or self._limits.sequential:
+            rows = self._limits.project(torch.from_numpy(action)[:, None], self._previous(state))
+            action = rows[:, 0].numpy()
+        return FallbackActions(action, names, note)
+
+    def _executed(self, state: AgentState, action: npt.NDArray[np.float32]) -> AgentState:
+        """Return the state after a step."""
+        row = action[:, None]
+        return replace(
+            state,
+            step=state.step + 1,
+            deviated=state.deviated or not np.array_equal(action, state.queue[:, 0]),
+            executed=row if state.executed is None else np.concatenate([state.executed, row], axis=1),
+            last_action=action,
+            queue=state.queue[:, 1:],
+            falls=state.falls[:, 1:],
+        )
 
     def _encode(self, observation: Observation, batch: int) -> Tensor:
         with torch.no_grad():
@@ -153,22 +184,65 @@ class BlockActor(ABC):
             )
         return latents
 
-    def _look(self, state: AgentState, observation: Observation) -> AgentState:
-        latent = self._encode(observation, state.batch)
-        if state.latents is None or state.actions is None or state.block is None or state.predicted is None:
+    def _look(self, state: AgentState, observation: Observation) -> tuple[AgentState, str]:
+        """Return the state with the latents of an observation, and what was wrong with it."""
+        problem = ""
+        try:
+            latent = self._encode(observation, state.batch)
+        except Exception as error:
+            if state.last_action is None:
+                raise
+            problem = f"the observation cannot be encoded: {type(error).__name__}: {error}"
+            if state.latents is None:
+                return replace(state, executed=None, deviated=False), problem
+            latent = torch.full_like(state.latents[:, -1], torch.nan)
+        if state.latents is None or state.actions is None or state.block is None:
             width = self.frameskip * self.space.size
-            return replace(state, latents=latent[:, None], actions=latent.new_zeros(state.batch, 0, width))
-        surprise = (latent - state.predicted).square().mean(dim=-1).float().cpu().numpy()
-        latents = torch.cat([state.latents, latent[:, None]], dim=1)[:, -self.model.config.history :]
-        actions = torch.cat([state.actions, state.block[:, None]], dim=1)
+            state = replace(state, latents=latent[:, None], actions=latent.new_zeros(state.batch, 0, width))
+            return replace(state, executed=None, deviated=False), problem
+        state = self._corrected(state)
+        surprise = np.full(state.batch, np.nan, np.float32)
+        if state.predicted is not None:
+            surprise = (latent - state.predicted).square().mean(dim=-1).float().cpu().numpy()
+        latents = torch.cat([state.latents, latent[:, None]], dim=1)[:, -self.model.config.history :]  # type: ignore[list-item]
+        actions = torch.cat([state.actions, state.block[:, None]], dim=1)  # type: ignore[index, list-item]
         actions = actions[:, actions.shape[1] - latents.shape[1] + 1 :]
-        return replace(state, latents=latents, actions=actions, surprise=surprise)
+        return replace(state, latents=latents, actions=actions, surprise=surprise, executed=None), problem
+
+    def _corrected(self, state: AgentState) -> AgentState:
+        """Return the state with the block that was carried out, where a fallback or a constraint changed it."""
+        if not state.deviated or state.executed is None:
+            return state
+        return self._predict(replace(state, deviated=False), state.executed)
 
     def _expect(self, state: AgentState) -> AgentState:
-        """With the next block of the queue and what the model expects of it."""
-        rows = state.queue[:, : self.frameskip]
+        """Return the state with the next block of the queue and what the model expects of it."""
+        return self._predict(state, state.queue[:, : self.frameskip])
+
+    def _predict(self, state: AgentState, rows: npt.NDArray[np.float32]) -> AgentState:
+        """Return the state with a block of raw actions ``[B, frameskip, A]`` and what the model expects of it."""
         block = torch.from_numpy(rows.reshape(len(rows), -1).copy()).to(self.model.device)
-        return replace(state, block=block, predicted=self._rollout(state, block[:, None])[:, 0])
+        if state.latents is None:
+            return replace(state, block=block, predicted=None)
+        try:
+            return replace(state, block=block, predicted=self._rollout(state, block[:, None])[:, 0])
+        except Exception:
+            if state.last_action is None:
+                raise
+            return replace(state, block=block, predicted=None)
+
+    def _decide_or_fail(self, state: AgentState, problem: str) -> AgentState:
+        """Return the state with a decision, or with what is done where there is none."""
+        if problem:
+            return self._fail(state, problem)
+        try:
+            return self._decide(replace(state, reason=""), self._generator(state))
+        except PlanningError as error:
+            return self._fail(state, f"planning failed: {error}")
+        except Exception as error:
+            if state.last_action is None:
+                raise
+            return self._fail(state, f"planning failed: {type(error).__name__}: {error}")
 
     def _rollout(self, state: AgentState, blocks: Tensor) -> Tensor:
         """Imagined latents after ``blocks [B, H, A']`` or ``[B, S, H, A']`` from where the state is."""
@@ -190,6 +264,49 @@ class BlockActor(ABC):
         seed = int(np.random.SeedSequence([state.seed, state.step]).generate_state(1, np.uint64)[0] >> 1)
         return Generator(self.model.device).manual_seed(seed)
 
-    def _idle(self, batch: int, rows: int) -> Tensor:
-        """``[B, rows, A]`` of doing nothing: zero, brought into the box, or the first choice."""
-        return legal(self.space, torch.zeros(batch, rows, self.space.size, device=self.model.device))
+    def _shown(self, observation: Observation) -> Observation:
+        """Return what a world shows, for an actor that is given something else."""
+        return observation
+
+    def _position(self, state: AgentState, observation: Observation) -> npt.NDArray[np.float32]:
+        """Return the current position of each component ``[B, A]``; NaN where there is none."""
+        shown = self._shown(observation) if self._fallback.reads else observation
+        return self._fallback.positions(shown, state.position, state.batch, state.last_action is not None)
+
+    def _stand_in(self, state: AgentState) -> Tensor:
+        """Return about what the fallback will do, ``[B, A]``."""
+        rows = torch.from_numpy(self._fallback.estimate(self._known_position(state), state.last_action))
+        return legal(self.space, rows).to(self.model.device)
+
+    def _known_position(self, state: AgentState) -> npt.NDArray[np.float32]:
+        if state.position is None:
+            raise SpecError("the state has seen no observation yet.")
+        return state.position
+
+    def _previous(self, state: AgentState) -> Tensor:
+        """Return the action before the next one ``[B, A]``, NaN where it is unknown.
+
+        Before the first action that is the current position, in the components that command one.
+        """
+        if state.last_action is not None:
+            return torch.from_numpy(state.last_action)
+        position = torch.from_numpy(self._known_position(state))
+        return legal(self.space, position) if isinstance(self.space, Box) else position
+
+    def _given(self, action: npt.NDArray[np.float32], batch: int) -> npt.NDArray[np.float32]:
+        """Return the action that is being executed ``[B, A]``, once it is known to be one."""
+        rows = numbers(action, (batch, self.space.size))
+        if rows is None or not inside(self.space, rows).all():
+            raise SpecError(
+                f"last_action holds one action of {self.space} for each of the {batch} worlds, "
+                f"{[batch, self.space.size]}; got {action!r}."
+            )
+        return legal(self.space, torch.from_numpy(rows)).numpy()
+
+
+def _explained(reason: str, names: tuple[str, ...], note: str) -> str:
+    """Return why a decision failed, with what each world does instead."""
+    parts = [f"{name} in {numbered(np.array(names) == name)}" for name in dict.fromkeys(names) if name]
+    if not reason or not parts:
+        return reason
+    return f"{reason.rstrip('.')}. Instead: {', '.join(parts)}{f' ({note})' if note else ''}."

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Generator
+from torch import Generator, Tensor
 
-from tacit.agent._blocks import BlockActor, Model, Proposal
+from tacit.agent._blocks import BlockActor
+from tacit.agent._fallback import NamedFallback
+from tacit.agent._parts import Model, Proposal
 from tacit.agent._state import AgentState, numbered
 from tacit.errors import ConfigError, SpecError
-from tacit.planners import legal
-from tacit.types import ActionSpace, Box, Observation, Verdict
+from tacit.types import ActionConstraint, ActionSpace, Box, FallbackPolicy, Observation, Verdict
 
 __all__ = ["PolicyActor", "RandomActor"]
 
@@ -24,11 +26,19 @@ class PolicyActor(BlockActor):
     Args:
         model: Gives the latents.
         policy: Its first proposal of one block is carried out, brought into the space; where latent, goal or
-            proposal are not finite the actor idles, and the verdict of the act is not ok.
+            proposal are not finite the fallback acts, and the verdict of the act is not ok.
+        fallback: See :class:`tacit.Agent`.
+        constraints: See :class:`tacit.Agent`.
     """
 
-    def __init__(self, model: Model, policy: Proposal) -> None:
-        super().__init__(model)
+    def __init__(
+        self,
+        model: Model,
+        policy: Proposal,
+        fallback: NamedFallback | FallbackPolicy | None = None,
+        constraints: Sequence[ActionConstraint] = (),
+    ) -> None:
+        super().__init__(model, fallback, constraints)
         self.policy = policy
 
     def _decide(self, state: AgentState, generator: Generator) -> AgentState:
@@ -37,10 +47,21 @@ class PolicyActor(BlockActor):
         actions = self._propose(self.policy, state, 1, 1, generator)[:, 0, 0].float()
         known = torch.cat([state.latents[:, -1], state.goal, actions.flatten(1)], dim=1)
         failed = ~known.isfinite().all(dim=1)
-        idle = self._idle(state.batch, self.frameskip)
-        actions = torch.where(failed[:, None, None], idle, legal(self.space, actions))
-        reason = f"{numbered(failed)}: latent, goal or proposal are not finite" if bool(failed.any()) else ""
-        return replace(state, queue=actions.cpu().numpy(), reason=reason)
+        reason = f"{numbered(failed.cpu())}: latent, goal or proposal are not finite" if bool(failed.any()) else ""
+        return self._carry_out(state, actions, failed, reason)
+
+    def _fail(self, state: AgentState, reason: str) -> AgentState:
+        failed = torch.ones(state.batch, dtype=torch.bool, device=self.model.device)
+        actions = self._stand_in(state)[:, None].expand(-1, self.frameskip, -1)
+        return self._carry_out(state, actions, failed, reason)
+
+    def _carry_out(self, state: AgentState, actions: Tensor, failed: Tensor, reason: str) -> AgentState:
+        """Return the state with a block ``[B, frameskip, A]`` to carry out, except in the worlds that failed."""
+        actions = torch.where(failed[:, None, None], self._stand_in(state)[:, None], actions)
+        actions = self._limits.project(actions, self._previous(state))
+        worlds = failed.cpu().numpy()
+        falls = np.repeat(worlds[:, None], self.frameskip, axis=1)
+        return replace(state, queue=actions.cpu().numpy(), falls=falls, failed=worlds, reason=reason)
 
 
 @dataclass(frozen=True)

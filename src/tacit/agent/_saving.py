@@ -1,6 +1,6 @@
 """An agent on disk: the checkpoint of its model with more parts: how it plans, and its policy where it has one.
 
-Planners and costs are named as in their registries, so that a file can name nothing but what is installed.
+Planners, costs and constraints are named as in their registries, so that a file can name nothing but what is installed.
 """
 
 from __future__ import annotations
@@ -13,14 +13,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tacit import checkpoint, costs, planners
+from tacit import checkpoint, constraints, costs, planners
 from tacit._config import from_json, to_json
 from tacit._part import Part as Named
+from tacit.agent._fallback import NamedFallback
 from tacit.costs._base import Scaled, Summable, Total
 from tacit.errors import CheckpointError, ConfigError, SpecError
 from tacit.models import Dynamics
 from tacit.models.goal_policy import GoalPolicy, GoalPolicyConfig
-from tacit.types import Cost, Planner
+from tacit.types import ActionConstraint, Cost, FallbackPolicy, Planner
 
 __all__ = ["Settings", "read", "write"]
 
@@ -39,6 +40,8 @@ class Settings:
         execute: Blocks to carry out.
         hold: One raw action a block.
         deadline: Step not to look beyond.
+        fallback: What to do without a plan, by name.
+        constraints: Of the registry.
     """
 
     planner: Planner
@@ -47,6 +50,8 @@ class Settings:
     execute: int
     hold: bool
     deadline: int | None = None
+    fallback: NamedFallback | FallbackPolicy | None = None
+    constraints: tuple[ActionConstraint, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -59,6 +64,8 @@ class _Written:
     execute: int
     hold: bool
     deadline: int | None = None
+    fallback: NamedFallback | None = None
+    constraints: tuple[Named, ...] = ()
 
 
 def write(path: Path, model: object, settings: Settings, proposal: object = None) -> None:
@@ -66,7 +73,8 @@ def write(path: Path, model: object, settings: Settings, proposal: object = None
 
     Raises:
         ConfigError: if the model is none of :mod:`tacit.models` that imagines, the proposal no
-            :class:`tacit.models.GoalPolicy`, or the planner or a cost no dataclass of its registry.
+            :class:`tacit.models.GoalPolicy`, the fallback a policy, or the planner, a cost or a constraint no dataclass
+            of its registry.
         CheckpointError: if something else is at ``path``.
     """
     if not isinstance(model, Dynamics):
@@ -80,7 +88,21 @@ def write(path: Path, model: object, settings: Settings, proposal: object = None
         named.append(dataclasses.replace(part, weight=term.weight))
         tensors.update({f"{index}.{name}": value for name, value in arrays.items()})
     planner, _ = _name(settings.planner, planners)
-    written = _Written(planner, tuple(named), settings.horizon, settings.execute, settings.hold, settings.deadline)
+    if not (settings.fallback is None or isinstance(settings.fallback, str)):
+        raise ConfigError(
+            "an agent is saved with fallback='noop', 'last_action' or None; a function cannot be saved. Save it "
+            "without, and give the function again: Agent.load(path, fallback=...)."
+        )
+    written = _Written(
+        planner,
+        tuple(named),
+        settings.horizon,
+        settings.execute,
+        settings.hold,
+        settings.deadline,
+        settings.fallback,
+        tuple(_name(constraint, constraints)[0] for constraint in settings.constraints),
+    )
     parts = {PART: checkpoint.Part(to_json(written), tensors)}
     if proposal is not None:
         if not isinstance(proposal, GoalPolicy):
@@ -93,7 +115,8 @@ def read(path: Path, device: str | torch.device) -> tuple[Dynamics, Settings, Go
     """Read what :func:`write` wrote.
 
     Raises:
-        CheckpointError: if it is missing, incomplete or damaged, or names a planner or a cost that is not installed.
+        CheckpointError: if it is missing, incomplete or damaged, or names a planner, a cost or a constraint that is
+            not installed.
     """
     model, others = checkpoint.load_with_model(path, device, Dynamics)
     parts = others.parts
@@ -108,9 +131,19 @@ def read(path: Path, device: str | torch.device) -> tuple[Dynamics, Settings, Go
             own = {key: value.to(device) for key, value in part.tensors.items() if key.startswith(f"{index}.")}
             arrays = {key.partition(".")[2]: value for key, value in own.items()}
             terms.append(Scaled(named.weight, named.build(costs.load, **arrays)))
+        restrictions = tuple(named.build(constraints.load) for named in written.constraints)
     except (ConfigError, SpecError) as error:
         raise CheckpointError(f"the agent in {path} cannot be built here: {error}") from error
-    settings = Settings(planner, Total(tuple(terms)), written.horizon, written.execute, written.hold, written.deadline)
+    settings = Settings(
+        planner,
+        Total(tuple(terms)),
+        written.horizon,
+        written.execute,
+        written.hold,
+        written.deadline,
+        written.fallback,
+        restrictions,
+    )
     return model, settings, _policy(parts.get(PROPOSAL), path, device)
 
 

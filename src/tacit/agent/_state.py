@@ -15,9 +15,9 @@ __all__ = ["AgentState", "Latency", "numbered"]
 KEPT = 1000
 
 
-def numbered(worlds: Tensor) -> str:
-    """The true ones of ``[B]`` in words: ``world 1, 4``."""
-    return f"world {', '.join(str(index) for index in worlds.nonzero().flatten().tolist())}"
+def numbered(worlds: Tensor | npt.NDArray[np.bool_]) -> str:
+    """Return the true ones of ``[B]`` in words: ``world 1, 4``."""
+    return f"world {', '.join(str(index) for index in np.flatnonzero(np.asarray(worlds)))}"
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,14 @@ class AgentState:
         latents: ``[B, T, D]`` what was observed at the last block boundaries, at most the model's history.
         actions: ``[B, T - 1, A']`` the blocks between them.
         queue: ``[B, N, A]`` raw actions that are decided and not yet handed out.
-        block: ``[B, A']`` the block that is being carried out.
+        falls: ``[B, N]`` where the fallback chooses the action when its step comes; the queue then holds an estimate.
+        failed: ``[B]`` worlds in which the last decision failed.
+        left: ``[B]`` rows of the last valid plan that are not carried out yet.
+        last_action: ``[B, A]`` the last executed action; None before the first, unless it was given at the start.
+        position: ``[B, A]`` the last finite current position of each component; NaN where none is known.
+        executed: ``[B, n, A]`` the actions of the current block that were handed out.
+        deviated: One of them was not the one of the block.
+        block: ``[B, A']`` the block that is being carried out, as it was decided.
         predicted: ``[B, D]`` the latent that the model expects at the end of it.
         surprise: ``[B]`` mean squared error of the last such prediction; NaN before the first.
         reason: Why the last decision failed, in which worlds; empty if it did not.
@@ -63,6 +70,13 @@ class AgentState:
     batch: int
     queue: npt.NDArray[np.float32] = field(repr=False)
     surprise: npt.NDArray[np.float32] = field(repr=False)
+    falls: npt.NDArray[np.bool_] = field(repr=False)
+    failed: npt.NDArray[np.bool_] = field(repr=False)
+    left: npt.NDArray[np.int64] = field(repr=False)
+    last_action: npt.NDArray[np.float32] | None = field(default=None, repr=False)
+    position: npt.NDArray[np.float32] | None = field(default=None, repr=False)
+    executed: npt.NDArray[np.float32] | None = field(default=None, repr=False)
+    deviated: bool = False
     step: int = 0
     goal: Tensor | None = field(default=None, repr=False)
     latents: Tensor | None = field(default=None, repr=False)

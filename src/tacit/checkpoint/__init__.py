@@ -24,6 +24,7 @@ from torch import Tensor, nn
 
 from tacit import models
 from tacit._config import from_json, to_json
+from tacit._files import resolve
 from tacit.checkpoint._directory import (
     Manifest,
     Part,
@@ -90,7 +91,7 @@ def save(path: str | Path, model: Model, parts: Mapping[str, Part] | None = None
     Raises:
         CheckpointError: if ``path`` holds anything but a checkpoint, which is left alone, or ``model`` is no model.
     """
-    path = Path(path)
+    path = resolve(path)
     if not isinstance(model, Model):
         raise CheckpointError(
             f"a checkpoint holds a model of tacit.models and its configuration; got a {type(model).__name__}. Networks "

@@ -20,8 +20,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as serialize
 from torch import Tensor
 
+from tacit import __version__
 from tacit._config import from_json, to_json
-from tacit._files import MAX_BYTES, aside, check_file, parse_json, read_bytes, staged_directory
+from tacit._files import MAX_BYTES, aside, check_file, parse_json, read_bytes, resolve, staged_directory
 from tacit.errors import CheckpointError, ConfigError
 
 __all__ = [
@@ -131,7 +132,7 @@ def read_whole(path: str | Path, read: Callable[[Path, Manifest], T]) -> T:
     Raises:
         CheckpointError: whatever ``read`` refuses, if the checkpoint did not change meanwhile.
     """
-    path = Path(path)
+    path = resolve(path)
     if not exists(path) and exists(path / "checkpoint"):
         path = path / "checkpoint"
     for _ in range(TRIES):
@@ -174,7 +175,7 @@ def _read_manifest(path: Path) -> tuple[Path, Manifest]:
 
 def exists(path: str | Path) -> bool:
     """Whether there is a checkpoint at ``path``, also one whose replacement was interrupted."""
-    path = Path(path)
+    path = resolve(path)
     # Once more at the end: while the old one was looked for aside, the new one may have taken its place.
     return any((place / MANIFEST).exists() for place in (path, aside(path), path))
 
@@ -276,8 +277,9 @@ def _write(path: Path, data: bytes) -> _File:
 @cache
 def provenance() -> dict[str, Any]:
     """Versions of what computes, and the git revision of the working directory (None outside a repository)."""
-    packages = ("tacit", "torch", "numpy", "safetensors")
-    versions = {"python": platform.python_version(), **{name: version(name) for name in packages}}
+    packages = ("torch", "numpy", "safetensors")
+    own = {"python": platform.python_version(), "tacit": __version__}
+    versions = {**own, **{name: version(name) for name in packages}}
     return {"versions": versions, "git": _git("rev-parse", "HEAD"), "modified": bool(_git("status", "--porcelain"))}
 
 

@@ -95,7 +95,11 @@ def _config(
     said = Published(published.where, {}, (), published.again, published.told("predictor", dict) or {})
     attention, dropout = shapes["predictor.blocks.0.qkv.weight"][0] // 3, said.told("dropout", float)
     predictor_heads = heads_of(
-        predictor_heads or said.told("heads", int), attention, "predictor's attention", published.where, "predictor_heads"
+        predictor_heads or said.told("heads", int),
+        attention,
+        "predictor's attention",
+        published.where,
+        "predictor_heads",
     )
     options: dict[str, Any] = {
         "modalities": seen,

@@ -14,7 +14,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 from torch.nn import Parameter
 
-from tacit._files import check_file, read_json
+from tacit._files import check_file, read_json, resolve
 from tacit.checkpoint._mapped import Mapped
 from tacit.checkpoint._numbers import NUMBERS
 from tacit.errors import CheckpointError
@@ -85,7 +85,7 @@ def read(path: str | Path) -> Published:
     Raises:
         CheckpointError: if there is none, it is damaged, or it holds anything but tensors and plain values.
     """
-    path = Path(path)
+    path = resolve(path)
     files = _files(path)
     parts, left = _parts(files)
     return Published(str(path), parts, left, lambda: _parts(files)[0], _config(files[0].with_name("config.json")))
@@ -146,10 +146,14 @@ def _shards(index: Path) -> list[str]:
             f"{index} needs the entry 'weight_map', which maps names of tensors to names of files; got {_short(named)}."
         )
     shards = sorted(set(named.values()))
-    missing = [name for name in shards if Path(name).name != name or "\0" in name or not (index.parent / name).is_file()]
+    missing = [
+        name for name in shards if Path(name).name != name or "\0" in name or not (index.parent / name).is_file()
+    ]
     if missing or not shards:
         which = ", ".join(_short(name) for name in missing[:_SHOWN]) or "no file"
-        raise CheckpointError(f"{index.parent} is incomplete: {index.name} names shards that are not next to it: {which}.")
+        raise CheckpointError(
+            f"{index.parent} is incomplete: {index.name} names shards that are not next to it: {which}."
+        )
     wrong = [name for name in shards if not name.endswith(".safetensors")]
     if wrong:
         raise CheckpointError(f"{index} names shards in safetensors; got {_short(wrong[0])}.")

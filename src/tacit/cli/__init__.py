@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import re
 import sys
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from tacit import __version__
+from tacit._files import resolve
 from tacit._registry import exports, suggest
 from tacit.errors import TacitError
 
@@ -67,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     warnings.showwarning = lambda message, *_: print(f"tacit {verb}: warning: {message}", file=sys.stderr)
     sys.path.insert(0, "")  # so that module:function is found in the folder one stands in, as `python -m` does
     try:
-        run(verb, rest)
+        run(verb, [with_home(word) for word in rest])
     except (TacitError, OSError) as error:
         print(f"tacit {verb}: {error}", file=sys.stderr)
         sys.exit(1)
@@ -75,6 +77,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         again = " The same command goes on from there." if verb in ("collect", "train", "embed") else ""
         print(f"tacit {verb}: interrupted.{again}", file=sys.stderr)
         sys.exit(130)
+
+
+def with_home(word: str) -> str:
+    """Return a word with ``~`` expanded where it begins a path: shells leave it in ``--to=~/runs``."""
+    name, equals, value = word.partition("=") if re.match(r"[\w.-]+=~", word) else ("", "", word)
+    return f"{name}{equals}{resolve(value)}" if value.startswith("~") else word
 
 
 def run(verb: str, words: list[str]) -> None:

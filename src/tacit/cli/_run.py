@@ -22,10 +22,11 @@ from tacit._files import read_json, resolve
 from tacit.errors import CheckpointError, ConfigError, DataError
 
 if TYPE_CHECKING:
+    from tacit.agent import NamedFallback
     from tacit.data import Episodes
     from tacit.evaluation import ClosedLoop
 
-__all__ = ["Run", "agent_of", "device", "options", "other_world", "show_success"]
+__all__ = ["Run", "agent_of", "device", "options", "other_world", "reading", "show_success"]
 
 DIFFERENCES = 5
 """How many options that differ are named."""
@@ -33,7 +34,20 @@ DIFFERENCES = 5
 
 @dataclass(frozen=True)
 class Run:
-    """The content of ``run.json``: ``options`` is the whole recipe as it was used, ``start`` whose weights began it."""
+    """The content of ``run.json``.
+
+    Attributes:
+        recipe: The method.
+        data: Where the dataset is.
+        dataset_hash: Of its episodes as they were read.
+        seed: Of the run.
+        fraction: Of the episodes that it trained on.
+        split_seed: Of their choice.
+        options: The whole recipe as it was used.
+        start: The run whose weights began it.
+        reading: Options that the dataset is opened with.
+        cache: The folder for decoded episodes, if not the usual one.
+    """
 
     recipe: str
     data: str
@@ -43,12 +57,14 @@ class Run:
     split_seed: int = 0
     options: Mapping[str, Any] = field(default_factory=dict)
     start: str = ""
+    reading: Mapping[str, Any] = field(default_factory=dict)
+    cache: str = ""
 
     def begin(self, to: Path) -> None:
         """Write it into the directory of the run, before anything is trained there.
 
         What an attempt left that ended before its first update is no run and is replaced. The dataset is known by its
-        hash: where it lies may have changed since.
+        hash.
 
         Raises:
             CheckpointError: if the directory holds another run or something else, which is left as it is, or another
@@ -62,7 +78,8 @@ class Run:
         if to.exists() and not (places or noted) and (not to.is_dir() or {item.name for item in to.iterdir()} - {LOCK}):
             raise CheckpointError(f"{to} is no run, and it is not empty. Choose another place for this one.")
         with sole(to):
-            if places and noted and (found := _difference(self, replace(Run.load(to), data=self.data))):
+            before = replace(Run.load(to), data=self.data, cache=self.cache) if places and noted else self
+            if found := _difference(self, before):
                 if _updates(to) > 0:
                     raise CheckpointError(f"{to} holds another run: {found}. Choose another place, or remove that run.")
                 for place in places:
@@ -90,15 +107,19 @@ class Run:
                 "it and give the command again that trained this run, which goes on from its checkpoint."
             ) from error
 
+    def episodes(self, data: str | Path) -> Episodes:
+        """Open a dataset as that of the run was."""
+        import tacit as tc
+
+        return tc.data.open(data, cache=self.cache or None, **self.reading)
+
     def split(self, data: Path | None) -> tuple[Episodes, Episodes]:
         """The training and the held-out episodes of the run; held-out copies of training episodes are left out.
 
         Raises:
             DataError: if the dataset is not the one that the run was trained on.
         """
-        import tacit as tc
-
-        episodes: Episodes = tc.data.open(data or self.data)
+        episodes = self.episodes(data or self.data)
         if episodes.hash() != self.dataset_hash:
             raise DataError(
                 f"{data or self.data} is not the dataset that this run was trained on (another hash), so which of its "
@@ -166,17 +187,31 @@ def other_world(run: Path, env: str) -> str:
     )
 
 
-def agent_of(run: Path, device: str) -> Any:
-    """The agent of a run.
+def agent_of(run: Path, device: str, fallback: NamedFallback | None = None) -> Any:
+    """Return the agent of a run, which is to act in a simulator.
+
+    Args:
+        run: The directory of the run.
+        device: Where it is to compute.
+        fallback: ``noop`` or ``last_action`` in place of what was saved with it.
 
     Raises:
         CheckpointError: if the run has none, saying what to do.
+        ConfigError: if it is not known what to do when planning fails, or the fallback is not possible.
     """
     from tacit import recipes
     from tacit.agent import Agent
 
     if (run / "agent").exists():
-        return Agent.load(run / "agent", device)
+        try:
+            agent = Agent.load(run / "agent", device, fallback=fallback)
+            agent.require_fallback()
+        except ConfigError as error:
+            raise ConfigError(
+                f"{error} On the command line: --fallback last_action or --fallback noop, for this command, or "
+                "--set acting.fallback=... when training."
+            ) from error
+        return agent
     recipe = Run.load(run).recipe
     if issubclass(recipes.load(recipe), recipes.AgentRecipe):
         raise CheckpointError(f"{run} has no agent yet: its training was interrupted. Its command goes on from there.")
@@ -196,6 +231,18 @@ def _world(env: str) -> str:
 def options(words: tuple[str, ...]) -> dict[str, Any]:
     """``training.lr=3e-4`` and the like; see :func:`tacit._config.named_value`."""
     return dict(map(named_value, words))
+
+
+def reading(words: tuple[str, ...]) -> tuple[dict[str, Any], str]:
+    """Return the options that a dataset is opened with, and the folder of its cache.
+
+    Raises:
+        ConfigError: for an option that is not one of reading.
+    """
+    found = options(words)
+    if "path" in found:
+        raise ConfigError("no reader has the option 'path'; give the path as the first word.")
+    return found, str(found.pop("cache", ""))
 
 
 def device(name: str) -> str:

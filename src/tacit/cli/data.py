@@ -8,8 +8,6 @@ from typing import Annotated, Any, TypeAlias
 
 import tyro
 
-from tacit.errors import ConfigError
-
 __all__ = ["info", "check", "convert"]  # noqa: RUF022 - the order of --help
 
 Dataset: TypeAlias = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="DATASET")]
@@ -21,12 +19,11 @@ def info(path: Dataset, /, *, set: Options = ()) -> None:
 
     For example: tacit data info data/two_rooms
 
-    For example: tacit data info holiday/photos --set size=64
+    For example: tacit data info data/aloha --set size=64 --set skip=observation.images.depth
 
     Args:
         path: A dataset, or a file or folder of pictures, films or signals.
-        set: How to read what is no dataset, NAME=VALUE, as often as there are options: those of its reader in
-            tacit.data.readers.
+        set: How to read it, NAME=VALUE, as often as there are options: those of tacit.data.open and of its reader.
     """
     import tacit as tc
 
@@ -40,8 +37,7 @@ def check(path: Dataset, /, *, set: Options = ()) -> None:
 
     Args:
         path: A dataset, or a file or folder of pictures, films or signals.
-        set: How to read what is no dataset, NAME=VALUE, as often as there are options: those of its reader in
-            tacit.data.readers.
+        set: How to read it, NAME=VALUE, as often as there are options: those of tacit.data.open and of its reader.
     """
     import tacit as tc
 
@@ -72,8 +68,7 @@ def convert(
         source: A dataset in any format that Tacit reads, or a file or folder of pictures, films or signals.
         target: Where to write; nothing may be there.
         format: The format to write.
-        set: How to read what is no dataset, NAME=VALUE, as often as there are options: those of its reader in
-            tacit.data.readers.
+        set: How to read it, NAME=VALUE, as often as there are options: those of tacit.data.open and of its reader.
     """
     import tacit as tc
 
@@ -82,9 +77,7 @@ def convert(
 
 
 def _options(words: tuple[str, ...]) -> dict[str, Any]:
-    from tacit.cli._run import options
+    from tacit.cli._run import reading
 
-    found = options(words)
-    if "path" in found:
-        raise ConfigError("no reader has the option 'path'; give the path as the first word.")
-    return found
+    found, cache = reading(words)
+    return {**found, "cache": cache or None}

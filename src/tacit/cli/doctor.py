@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from tacit._install import DISTRIBUTION, EXTRAS, install_command
 
 __all__ = ["doctor"]
-
-EXTRAS = {
-    "hdf5": ("h5py", "HDF5 datasets"),
-    "tensorboard": ("tensorboard", "TensorBoard logs"),
-    "mujoco": ("dm_control", "MuJoCo Reacher and dm_control"),
-}
 
 
 def doctor() -> None:
@@ -26,20 +22,26 @@ def doctor() -> None:
     from tacit import __version__
     from tacit.nn.linear import available
 
-    print(f"tacit    {__version__}")
+    print(f"tacit    {__version__} (distribution {DISTRIBUTION}), in {Path(__file__).parents[1]}")
     print(f"python   {platform.python_version()} on {platform.system()} {platform.machine()}")
     print(f"torch    {torch.__version__}, {torch.get_num_threads()} threads of {os.cpu_count()} cores")
     devices = [f"cuda: {torch.cuda.get_device_name(i)}" for i in range(torch.cuda.device_count())]
     devices += ["mps"] if torch.backends.mps.is_available() else []
     print(f"devices  cpu{''.join(f', {device}' for device in devices)}")
     print(f"packed   {'yes' if available() else 'no: planning uses the plain path'}")
-    for extra, (package, purpose) in EXTRAS.items():
-        print(f"{'yes' if importlib.util.find_spec(package) else 'no ':<4}     {purpose}: {found(package, extra)}")
+    for extra, (packages, purpose) in EXTRAS.items():
+        found = {package: _version(package) for package in packages}
+        missing = [package for package, number in found.items() if number is None]
+        print(f"{'no ' if missing else 'yes':<4}     {purpose} (extra {extra}): ", end="")
+        if missing:
+            print(f"{', '.join(missing)} missing; add with: {install_command(extra)}")
+        else:
+            print(", ".join(f"{package} {number}" for package, number in found.items()))
 
 
-def found(package: str, extra: str) -> str:
-    """The version of a package, or how to install it."""
+def _version(package: str) -> str | None:
+    """Return the version of an installed package."""
     try:
-        return f"{package} {version(package.replace('_', '-'))}"
+        return version(package)
     except PackageNotFoundError:
-        return f"pip install 'tacit[{extra}]'"
+        return None

@@ -22,6 +22,7 @@ def embed(
     source: Literal["model", "untrained", "raw"] = "model",
     seed: int = 0,
     device: str = "auto",
+    read: tyro.conf.UseAppendAction[tuple[str, ...]] = (),
 ) -> None:
     """Encode every observation of a dataset with the model of a run, or with what it is compared with.
 
@@ -44,16 +45,21 @@ def embed(
         source: The model, the same model untrained, or its input without a network.
         seed: Of the weights of the untrained model.
         device: cpu, cuda, cuda:1, mps or auto.
+        read: How to read the dataset, NAME=VALUE, as often as there are options: those of tacit.data.open. If there
+            are none and the dataset is that of the run, it is read as the run read it.
     """
     import tacit as tc
-    from tacit.cli._run import Run
+    from tacit.cli._run import Run, reading
     from tacit.cli._run import device as chosen
     from tacit.errors import ConfigError
 
     if frames and source != "model":
         raise ConfigError(f"--frames is what a trained model sees; got --source {source}. Leave one of them out.")
     record = Run.load(run) if (run / "run.json").is_file() else None  # a bare checkpoint was trained on other data
-    episodes = tc.data.open(dataset)
+    how, cache = reading(read)
+    if record is not None and not read and dataset.resolve() == Path(record.data).resolve():
+        how, cache = dict(record.reading), record.cache
+    episodes = tc.data.open(dataset, cache=cache or None, **how)
     model: tc.evaluation.Encoder
     if frames:
         seeing = tc.checkpoint.load_model(run, chosen(device), kind=tc.models.PerceptionModel)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 
@@ -19,6 +19,7 @@ def eval_(
     episodes: int = 200,
     seed: int = 1,
     device: str = "auto",
+    fallback: Literal["last_action", "noop"] | None = None,
     to: Path | None = None,
 ) -> None:
     """Let the agent of a run pursue held-out goals; beside it random actions, its policy alone and its ceiling.
@@ -31,6 +32,8 @@ def eval_(
         episodes: Tasks.
         seed: Of the tasks.
         device: cpu, cuda, cuda:1, mps or auto.
+        fallback: What the agent does where planning fails, in place of what was saved with it: repeat its last action,
+            or do nothing, which is zero in a simulator whose actions are of no declared kind.
         to: Where to write report.json and index.html; RUN/eval where it is not said.
     """
     import tacit as tc
@@ -38,7 +41,7 @@ def eval_(
     from tacit.cli._run import device as chosen
 
     record = Run.load(run)
-    agent = agent_of(run, chosen(device))
+    agent = agent_of(run, chosen(device), fallback)
     world = tc.envs.make_goal(env)
     if warning := other_world(run, env):
         print(warning, file=sys.stderr)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 
@@ -18,6 +18,7 @@ def plan(
     env: str,
     seed: int = 1,
     device: str = "auto",
+    fallback: Literal["last_action", "noop"] | None = None,
     to: Path | None = None,
 ) -> None:
     """Decide once at the start of a held-out task, and show the search and where its plan would lead.
@@ -29,13 +30,15 @@ def plan(
         env: The environment, for example two_rooms or two_rooms:layout=random.
         seed: Of the task.
         device: cpu, cuda, cuda:1, mps or auto.
+        fallback: What the agent does where planning fails, in place of what was saved with it: repeat its last action,
+            or do nothing, which is zero in a simulator whose actions are of no declared kind.
         to: A picture to write; RUN/plan.png where it is not said.
     """
     import tacit as tc
     from tacit.cli._run import agent_of, other_world
     from tacit.cli._run import device as chosen
 
-    agent, world = agent_of(run, chosen(device)), tc.envs.make_goal(env)
+    agent, world = agent_of(run, chosen(device), fallback), tc.envs.make_goal(env)
     if warning := other_world(run, env):
         print(warning, file=sys.stderr)
     decision = tc.evaluation.decide(agent, world, seed)

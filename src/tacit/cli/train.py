@@ -21,10 +21,13 @@ def train(
     device: str = "auto",
     start: Path | None = None,
     set: tyro.conf.UseAppendAction[tuple[str, ...]] = (),
+    read: tyro.conf.UseAppendAction[tuple[str, ...]] = (),
 ) -> None:
     """Train on nine tenths of the episodes and keep the rest for probes; run it again to go on after a kill.
 
     For example: tacit train data/two_rooms --recipe two_rooms --set training.lr=5e-4 --to runs/two_rooms
+
+    For example: tacit train data/aloha --read size=64 --read skip=observation.images.depth --to runs/aloha
 
     Args:
         data: A dataset.
@@ -35,22 +38,34 @@ def train(
         device: cpu, cuda, cuda:1, mps or auto.
         start: A run whose weights to start from, such as the one before a cool-down on longer clips.
         set: An option of the recipe to replace, NAME=VALUE with a dotted name; as often as there are options.
+        read: How to read the dataset, NAME=VALUE, as often as there are options: those of tacit.data.open, which the
+            run remembers.
     """
     import tacit as tc
     from tacit._config import to_json
-    from tacit.cli._run import Run, options
+    from tacit.cli._run import Run, options, reading
     from tacit.cli._run import device as chosen
 
     changed = {**options(set), **({} if steps is None else {"steps": steps})}
     method = tc.recipes.load(recipe)().with_options(changed)
     method.training.check(method.steps)
-    episodes = tc.data.open(data)
+    how, cache = reading(read)
+    episodes = tc.data.open(data, cache=cache or None, **how)
     model = method.build_model(episodes.spec, seed)
     method.check(model)  # before the recordings are read through, and before anything is written
     if start is not None:
         tc.checkpoint.start_from(model, start)
     model.to(chosen(device))
-    run = Run(recipe, str(data), episodes.hash(), seed, options=to_json(method), start=str(start or ""))
+    run = Run(
+        recipe,
+        str(data),
+        episodes.hash(),
+        seed,
+        options=to_json(method),
+        start=str(start or ""),
+        reading=how,
+        cache=cache,
+    )
     fit_on, held_out = episodes.split(run.fraction, seed=run.split_seed)
     run.begin(to)
     print(f"{len(fit_on)} episodes to train on, {len(held_out)} held out")

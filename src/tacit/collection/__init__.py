@@ -13,10 +13,8 @@ from __future__ import annotations
 import dataclasses
 import functools
 import json
-import multiprocessing
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from types import FunctionType
@@ -26,8 +24,9 @@ import numpy as np
 import numpy.typing as npt
 
 from tacit import data, envs
-from tacit._files import read_json, write_atomically
+from tacit._files import read_json, resolve, write_atomically
 from tacit._progress import track
+from tacit._workers import Workers
 from tacit.collection.policies import Each, Expert, Policy, Random, Steps, policy_called
 from tacit.data import Episodes
 from tacit.data.reading import collection_note
@@ -63,7 +62,7 @@ def collect(
         to: Where to write a dataset; what is there of the same collection is kept, which the first episode,
             recorded again, must show. None: in memory.
         seed: Seed of the collection.
-        workers: Processes to record in, started afresh: guard the caller's module by ``__name__ == "__main__"``.
+        workers: Processes to record in, each with an environment of its own.
         num_envs: Worlds in a batch, 16 by default; an environment brings its own number.
         format: How to write it; see :class:`tacit.data.Writer`.
         progress: Show a progress bar on stderr.
@@ -72,6 +71,7 @@ def collect(
         ConfigError: if an option is unknown or out of range, or ``to`` holds episodes of another collection.
         DataError: if the note beside ``to`` of what is recorded there is damaged.
         SpecError: if a policy gives actions that do not fit.
+        TacitError: if a worker process dies, or a policy function or an adapted environment fails.
     """
     if episodes < 1 or steps < 1 or workers < 1:
         raise ConfigError(
@@ -82,25 +82,25 @@ def collect(
             "with several workers, give the environment by name or as a function, for each to make its own."
         )
     recipe = _Recipe(env, policy_called(policy), steps, seed, num_envs)
+    place = None if to is None else resolve(to)
     world = recipe.open()
     try:
-        if to is None:
-            fresh = recipe.record_all(world, range(episodes), workers)
-            recorded = track(fresh, episodes, "episodes", show=progress)
-            return data.from_episodes(list(recorded), world.spec)
-        with data.Writer(to, world.spec, format) as writer:
+        if place is None:
+            with closing(recipe.record_all(world, range(episodes), workers)) as fresh:
+                return data.from_episodes(list(track(fresh, episodes, "episodes", show=progress)), world.spec)
+        with data.Writer(place, world.spec, format) as writer:
             done = len(writer)
             if done:
-                recipe.check(Path(to), done, world)
-            fresh = recipe.record_all(world, range(done, episodes), workers)
-            for episode in track(fresh, episodes, "episodes", show=progress, done=done):
-                if not len(writer):
-                    recipe.claim(Path(to), episode)
-                writer.add(episode)
+                recipe.check(place, done, world)
+            with closing(recipe.record_all(world, range(done, episodes), workers)) as fresh:
+                for episode in track(fresh, episodes, "episodes", show=progress, done=done):
+                    if not len(writer):
+                        recipe.claim(place, episode)
+                    writer.add(episode)
     finally:
         if world is not env:
             world.close()
-    return data.open(to)
+    return data.open(place)
 
 
 @dataclass(frozen=True)
@@ -151,23 +151,18 @@ class _Recipe:
     def _facts(self) -> dict[str, Any]:
         return {"env": _named(self.env), "policy": _named(self.policy), "steps": self.steps, "seed": self.seed}
 
-    def record_all(self, env: Environment, indices: Sequence[int], workers: int) -> Iterator[Episode]:
+    def record_all(self, env: Environment, indices: Sequence[int], workers: int) -> Generator[Episode]:
         """Episodes ``indices`` in order, in batches as large as ``env``."""
         batches = [indices[start : start + env.num_envs] for start in range(0, len(indices), env.num_envs)]
         if workers == 1 or len(batches) < 2:
             for batch in batches:
                 yield from self.record(env, batch)
             return
-        # Processes are spawned, not forked: a fork copies locks that threads hold and OpenGL contexts.
-        spawn = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(min(workers, len(batches)), spawn, initializer=_start, initargs=(self,)) as pool:
-            waiting: deque[Future[list[Episode]]] = deque()
-            for batch in batches:
-                waiting.append(pool.submit(_work, batch))
-                if len(waiting) > 2 * workers:
-                    yield from waiting.popleft().result()
-            while waiting:
-                yield from waiting.popleft().result()
+        make = functools.partial(_Recorder, self)
+        what = f"environment {_named(self.env)!r} with policy {_named(self.policy)!r}"
+        with Workers([make] * min(workers, len(batches)), what) as processes:
+            for episodes in processes.map("record", batches):
+                yield from episodes
 
     def record(self, env: Environment, indices: Sequence[int]) -> list[Episode]:
         """At most as many episodes as the environment has worlds; the worlds left over repeat the last one."""
@@ -180,6 +175,8 @@ class _Recipe:
         for step in range(self.steps):
             actions.append(_inside(env.spec.action, act(step, observation)))
             now = env.step(actions[-1])
+            if now.action is not None:
+                actions[-1] = now.action
             observation = now.observation
             observations.append(observation)
             labels.append(env.labels())
@@ -200,17 +197,19 @@ class _Recipe:
         ]
 
 
-_worker: tuple[_Recipe, Environment]
+class _Recorder:
+    """A worker's recipe and environment."""
 
+    def __init__(self, recipe: _Recipe) -> None:
+        self._recipe, self._env = recipe, recipe.open()
 
-def _start(recipe: _Recipe) -> None:
-    global _worker
-    _worker = recipe, recipe.open()
+    def record(self, indices: Sequence[int]) -> list[Episode]:
+        """See :meth:`_Recipe.record`."""
+        return self._recipe.record(self._env, indices)
 
-
-def _work(indices: Sequence[int]) -> list[Episode]:
-    recipe, env = _worker
-    return recipe.record(env, indices)
+    def close(self) -> None:
+        """Close the environment."""
+        self._env.close()
 
 
 def _noted(file: Path) -> dict[str, Any]:

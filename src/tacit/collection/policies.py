@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tacit._check import require_goals
+from tacit._foreign import foreign
 from tacit._registry import suggest
 from tacit._states import concatenated
 from tacit.errors import ConfigError, SpecError
@@ -81,15 +82,19 @@ class Each:
 
         Raises:
             SpecError: while acting, if the function gives another shape than the action space's.
+            TacitError: while acting, if the function fails.
         """
         generators = [np.random.default_rng([1, seed]) for seed in seeds]
         space = env.spec.action
+        border = foreign(f"policy {self.function.__module__}:{_name(self.function)}")
 
         def act(step: int, observation: Observation) -> npt.NDArray[np.float32]:
             rows = []
             for world, generator in enumerate(generators):
                 mine = {name: batch[world] for name, batch in observation.items()}
-                rows.append(_row(space, self.function(mine, step, generator)))
+                with border:
+                    action = self.function(mine, step, generator)
+                rows.append(_row(space, action))
             return np.stack(rows)
 
         return env.reset(seeds), act
@@ -106,15 +111,28 @@ def policy_called(policy: str | Policy) -> Policy:
     module, colon, function = policy.partition(":")
     if colon:
         try:
-            return Each(vars(importlib.import_module(module))[function])
-        except (ImportError, KeyError) as error:
-            raise ConfigError(f"found no policy {policy!r}: {error}. Name a module that can be imported.") from error
+            names = vars(importlib.import_module(module))
+        except Exception as error:  # an import runs code of others
+            raise ConfigError(
+                f"found no policy {policy!r}: {type(error).__name__}: {error}. Name a module that can be imported."
+            ) from error
+        found = names.get(function)
+        if not callable(found):
+            functions = [name for name, value in names.items() if callable(value)]
+            raise ConfigError(
+                f"found no policy {policy!r}: the module has no function {function!r}.{suggest(function, functions)}"
+            )
+        return Each(found)
     named: dict[str, Policy] = {"random": Random(), "expert": Expert()}
     if policy not in named:
         raise ConfigError(
             f"no policy called {policy!r}.{suggest(policy, named)} There are: random, expert, and module:function."
         )
     return named[policy]
+
+
+def _name(function: object) -> str:
+    return getattr(function, "__qualname__", type(function).__qualname__)
 
 
 def _row(space: ActionSpace, action: Array | int) -> npt.NDArray[np.float32]:

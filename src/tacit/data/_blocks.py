@@ -191,6 +191,7 @@ class Blocks:
         self._folder, self._index = folder, index
         self._unseen = np.ones(count, np.bool_)
         self._unseen[seen] = False
+        self._all_seen = not self._unseen[index.episodes].any()
 
     def require(self, episodes: npt.NDArray[np.int64]) -> None:
         """Compare those of ``episodes`` that were not used before with their checksums.
@@ -198,10 +199,11 @@ class Blocks:
         Raises:
             DataError: if one is damaged, naming the file.
         """
-        fresh = episodes[self._unseen[episodes]]
+        if self._all_seen:
+            return
+        fresh = np.unique(episodes[self._unseen[episodes]])
         if not len(fresh):
             return
-        fresh = np.unique(fresh)
         for name in self._index.spans:
             bad = self._index.damaged(self._folder, name, fresh)
             if len(bad):
@@ -210,3 +212,4 @@ class Blocks:
                     f"(CRC-32). The cache is damaged: delete the folder {self._folder}, which is made again."
                 )
         self._unseen[fresh] = False
+        self._all_seen = not self._unseen[self._index.episodes].any()

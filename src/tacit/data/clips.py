@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import queue
 import threading
 import weakref
 from collections.abc import Collection, Generator
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
+from tacit._resources import amount, available_memory
 from tacit.errors import ConfigError, DataError
 from tacit.types import Array, Clip
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from tacit.data.episodes import Episodes
 
 __all__ = ["Clips"]
+
+LARGE = 2**28
+"""Bytes of a new buffer from which on the free memory is looked at first."""
 
 
 class Clips:
@@ -45,7 +49,7 @@ class Clips:
         if length < 1 or frameskip < 1:
             raise ConfigError(f"clips need length >= 1 and frameskip >= 1; got {length} and {frameskip}.")
         self.episodes, self.length, self.frameskip = episodes, length, frameskip
-        self.spec = replace(episodes.spec, modalities={name: episodes.spec.modalities[name] for name in modalities})
+        self.spec = episodes.spec.only(modalities)
         self._earliest = max(self._first_full(name) for name in self.spec.modalities)
         span = (length - 1) * frameskip + 1
         windows = np.maximum(episodes.lengths - span + 1 - self._earliest, 0)
@@ -84,6 +88,14 @@ class Clips:
         # Shifted, because a draw counts on from the counter: neighbouring steps would share most windows.
         rng = np.random.Generator(np.random.Philox(key=seed % 2**128, counter=step << 128))
         return self.cut(*self.windows(rng.integers(0, len(self), size)))
+
+    def bytes(self, size: int) -> int:
+        """Return the bytes of the observations of a batch of ``size``."""
+        spec, total = self.spec, 0
+        for name, modality in spec.modalities.items():
+            each = 1 if modality.rate is None else spec.samples(name, self.frameskip)
+            total += each * int(np.prod(modality.shape)) * modality.dtype.itemsize
+        return size * self.length * total
 
     def windows(self, index: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         """Position of the episode and first step, ``[B]`` each, of the windows ``index [B]`` out of ``len(self)``.
@@ -191,8 +203,25 @@ class _Buffers:
             buffers = self._lent.setdefault((shape, source.dtype), [])
             free = (number for number, (_, lent) in enumerate(buffers) if lent() is None)
             number = next(free, len(buffers))
-            memory = buffers[number][0] if number < len(buffers) else np.empty(shape, source.dtype)
+            memory = buffers[number][0] if number < len(buffers) else _memory(shape, source.dtype)
             view = memory.view()  # what the tensor and all its views hold on to, and nothing else does
             buffers[number : number + 1] = [(memory, weakref.ref(view))]
         np.take(source, index, axis=0, out=view, mode="clip")
         return torch.from_numpy(view)
+
+
+def _memory(shape: tuple[int, ...], dtype: np.dtype[np.generic]) -> Array:
+    """Return memory for a batch.
+
+    Raises:
+        ConfigError: if there is not enough.
+    """
+    size = math.prod(shape) * dtype.itemsize
+    free = available_memory() if size > LARGE else None
+    if free is not None and size > free:
+        raise ConfigError(
+            f"a batch of {shape[0]} clips takes {amount(size)} of memory for one modality, and {amount(free)} are "
+            "available. Use a smaller batch, shorter clips, or images read at a smaller size: tacit.data.open(..., "
+            "size=64)."
+        )
+    return np.empty(shape, dtype)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import warnings
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, overload
@@ -11,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tacit._registry import suggest
+from tacit.data import groups
 from tacit.data.statistics import fit
 from tacit.data.storage import Arena, Storage, checked, combine
 from tacit.data.threads import ahead
@@ -20,7 +23,10 @@ from tacit.types import Episode, Spec, Statistics
 if TYPE_CHECKING:
     from tacit.data.clips import Clips
 
-__all__ = ["Episodes"]
+__all__ = ["Episodes", "lightest"]
+
+OFF = 0.1
+"""By how much the share of episodes in a part may differ from what was asked for before a warning."""
 
 
 class Episodes(Sequence[Episode]):
@@ -56,6 +62,12 @@ class Episodes(Sequence[Episode]):
     def lengths(self) -> npt.NDArray[np.int64]:
         """The number of observations of each episode, known without reading one."""
         return self._storage.lengths[self._indices]
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """The group of each episode, empty where it is a whole recording: what a split never separates."""
+        there = self._storage.groups
+        return tuple(there[int(index)] for index in self._indices)
 
     def __len__(self) -> int:
         return len(self._indices)
@@ -104,24 +116,61 @@ class Episodes(Sequence[Episode]):
         """Return the episodes of the storage with these numbers."""
         return Episodes(self._storage, indices, self._cache)
 
-    def split(self, fraction: float, seed: int) -> tuple[Episodes, Episodes]:
-        """Two disjoint parts, by whole episodes drawn at random; the first holds ``fraction`` of them.
+    def split(self, fraction: float, seed: int, by: str = "group") -> tuple[Episodes, Episodes]:
+        """Draw two disjoint parts at random; the first holds about ``fraction`` of the episodes.
+
+        Episodes of one group, such as the pieces of one file, are never separated. Where every episode is its own
+        group, the first part holds exactly ``fraction`` of them, rounded.
+
+        Args:
+            fraction: Share of the episodes in the first part.
+            seed: Of the draw.
+            by: What else is not separated: ``task`` for episodes of one task, or the name of a label that is constant
+                in each episode, such as a subject. ``episode`` separates even the pieces of one recording: they are
+                alike, so scores on the second part are then too good.
 
         Raises:
-            ConfigError: if a part would be empty.
+            ConfigError: if a part would be empty, or there is no such label.
         """
-        if not 0.0 < fraction < 1.0 or len(self) < 2:
-            raise ConfigError(
-                f"split needs a fraction between 0 and 1 and two episodes; got {fraction} and {len(self)}."
+        unit = np.arange(len(self)) if by == "episode" else groups.units(*self._keys(by))
+        first = groups.draw(unit, fraction, seed, by)
+        share = float(first.mean())
+        if abs(share - fraction) > OFF and len(np.unique(unit)) < len(unit):
+            warnings.warn(
+                f"the first part holds {share:.0%} of the episodes instead of {fraction:.0%}: {len(self)} episodes in "
+                f"{len(np.unique(unit))} {by}s, which stay together, cannot be divided more closely with seed {seed}.",
+                stacklevel=2,
             )
-        count = min(max(round(fraction * len(self)), 1), len(self) - 1)
-        order = np.random.default_rng(seed).permutation(len(self))
-        return self.select(np.sort(order[:count])), self.select(np.sort(order[count:]))
+        return self.select(np.flatnonzero(first)), self.select(np.flatnonzero(~first))
+
+    def _keys(self, by: str) -> list[Sequence[object]]:
+        """Return the keys of each episode that a split by ``by`` does not separate."""
+        if by == "group":
+            return [self.groups]
+        if by != "task" and by not in self.labels:
+            known = ("group", "task", "episode", *self.labels)
+            raise ConfigError(
+                f"split by='group', 'task', 'episode' or the name of a label; got {by!r}.{suggest(by, known)} "
+                f"Labels: {', '.join(self.labels) or 'none'}."
+            )
+        keys: list[object] = []
+        for index, episode in enumerate(self.stream((lightest(self.spec),))):
+            values = np.asarray(episode.labels[by]) if by != "task" else np.zeros(0)
+            if len(values) and (values != values[:1]).any():
+                raise ConfigError(f"split by={by!r} needs a label that is constant in each episode; {index} varies.")
+            keys.append(episode.task if by == "task" else values[0].tobytes())
+        return [self.groups, keys]
+
+    def shared(self, other: Episodes) -> list[int]:
+        """Return the numbers of the episodes whose content or group is also in ``other``."""
+        there, known = set(other.digests()), {group for group in other.groups if group}
+        own = enumerate(zip(self.digests(), self.groups, strict=True))
+        return [index for index, (digest, group) in own if digest in there or group in known]
 
     def without(self, other: Episodes) -> Episodes:
-        """The episodes whose content is not also in ``other``: recorded data has copies, and a split separates them."""
-        there = set(other.digests())
-        return self.select(index for index, digest in enumerate(self.digests()) if digest not in there)
+        """Return the episodes whose content and group are not in ``other``: recorded data has copies and pieces."""
+        left = set(range(len(self))) - set(self.shared(other))
+        return self.select(sorted(left))
 
     def clips(self, length: int, frameskip: int = 1, modalities: Collection[str] | None = None) -> Clips:
         """Random windows of ``length`` observations, ``frameskip`` steps apart; see :class:`Clips`.
@@ -138,11 +187,15 @@ class Episodes(Sequence[Episode]):
 
     def statistics(self) -> Statistics:
         """Mean and standard deviation over exactly these episodes, in one pass."""
-        return fit(self, self.spec)
+        return fit(self._storage, self._indices.tolist())
 
     def hash(self) -> str:
-        """A hash of the spec and the content of these episodes, whatever file or format holds them."""
-        return combine(self.spec, [self._storage.digest(int(index)) for index in self._indices])
+        """Return a hash of the spec, the content and the grouping of these episodes, whatever file holds them."""
+        parts = [self._storage.digest(int(index)) for index in self._indices]
+        unit = groups.units(self.groups)
+        if len(np.unique(unit)) < len(unit):  # else the hash is the one that versions without groups computed
+            parts.append(f"groups {json.dumps(unit.tolist())}")
+        return combine(self.spec, parts)
 
     def digests(self) -> tuple[str, ...]:
         """A hash of the spec and the content of each of these episodes, in order: copies have the same.
@@ -165,3 +218,8 @@ def known(modalities: Collection[str] | None, spec: Spec) -> tuple[str, ...]:
     if not names or isinstance(modalities, str):
         raise SpecError(f"modalities is a sequence of names such as ('pixels',); got {modalities!r}.")
     return names
+
+
+def lightest(spec: Spec) -> str:
+    """Return the modality with the fewest numbers: labels cannot be read without any."""
+    return min(spec.modalities, key=lambda name: int(np.prod(spec.modalities[name].shape)))

@@ -54,6 +54,7 @@ class _Memory:
     def __init__(self, episodes: Sequence[Episode], spec: Spec, labels: Labels) -> None:
         self.spec, self.labels = spec, labels
         self.lengths = np.array([len(episode) for episode in episodes], dtype=np.int64)
+        self.groups = [episode.group for episode in episodes]
         first = {}
         for name in (*spec.modalities, "action"):
             counts = rows(spec, name, self.lengths)

@@ -1,32 +1,42 @@
-"""Mean and standard deviation of recorded episodes, one episode in memory at a time."""
+"""Mean and standard deviation of recorded episodes, one episode or less of it in memory at a time."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
 
 from tacit._scales import varies
-from tacit.types import Array, Episode, Spec, Statistics
+from tacit.data.storage import Storage, Streamed, checked
+from tacit.data.threads import ahead
+from tacit.types import Array, Episode, Statistics
 
 __all__ = ["fit"]
 
 NAMED = 5
+ROWS = 2**24
+"""How many values of each component are looked at together."""
+LARGE = 2**28
+"""Bytes of an episode from which on its images are looked at some at a time."""
 
 
-def fit(episodes: Iterable[Episode], spec: Spec) -> Statistics:
+def fit(storage: Storage, indices: Iterable[int]) -> Statistics:
     """Compute the statistics of every modality and of the actions; see :class:`tacit.types.Statistics`.
 
-    A component that does not vary has standard deviation 1, and a warning names it.
+    Images of a large episode are never all in memory, where the storage decodes them one at a time. A component that
+    does not vary has standard deviation 1, and a warning names it.
     """
+    spec = storage.spec
     sums = {name: _Sums(modality.shape[0]) for name, modality in spec.modalities.items()}
     sums["action"] = _Sums(spec.action.size)
-    for episode in episodes:
-        for name, value in episode.observation.items():
+    for observation, action in _parts(storage, indices):
+        for name, value in observation.items():
             sums[name].add(_channels_last(value))
-        sums["action"].add(episode.action)
+        if action is not None:
+            sums["action"].add(action)
     scale = {
         name: 255.0 if name in spec.modalities and spec.modalities[name].kind == "pixels" else 1.0 for name in sums
     }
@@ -39,6 +49,25 @@ def fit(episodes: Iterable[Episode], spec: Spec) -> Statistics:
         mean={name: tuple(float(x) for x in part.mean / scale[name]) for name, part in sums.items()},
         std={name: tuple(float(x) for x in values) for name, values in std.items()},
     )
+
+
+def _parts(storage: Storage, indices: Iterable[int]) -> Iterator[tuple[Mapping[str, Array], Array | None]]:
+    """Yield observations and actions of episodes, a large one in several parts, of which one has the actions."""
+    spec, names = storage.spec, tuple(storage.spec.modalities)
+    frame = {name: int(np.prod(spec.modalities[name].shape)) for name in spec.cameras}
+
+    def large(index: int) -> bool:
+        return isinstance(storage, Streamed) and int(storage.lengths[index]) * sum(frame.values()) > LARGE
+
+    def read(index: int) -> Episode:
+        return checked(storage, index, [name for name in names if not (large(index) and name in frame)])
+
+    for index, episode in zip(indices, ahead(read, indices) if storage.parallel else map(read, indices), strict=True):
+        yield episode.observation, episode.action
+        for name in frame if large(index) else ():
+            images = storage.frames(index, name)  # type: ignore[attr-defined]
+            while some := list(islice(images, max(1, ROWS // frame[name]))):
+                yield {name: np.stack(some)}, None
 
 
 def _warn_of_constants(constant: Mapping[str, npt.NDArray[np.int64]], sums: Mapping[str, _Sums]) -> None:
@@ -69,6 +98,10 @@ class _Sums:
     def add(self, values: Array) -> None:
         """Merge ``values [n, size]``."""
         if not values.size:
+            return
+        if len(values) > ROWS:
+            for start in range(0, len(values), ROWS):
+                self.add(values[start : start + ROWS])
             return
         count, mean, squares = _block(values)
         self.size = np.maximum(self.size, np.abs(values).max(axis=0))

@@ -50,6 +50,10 @@ class Storage(Protocol):
         """Observations of each episode."""
 
     @property
+    def groups(self) -> Sequence[str]:
+        """The group of each episode; see :attr:`tacit.types.Episode.group`."""
+
+    @property
     def parallel(self) -> bool:
         """Whether threads may read at the same time, and gain by it."""
 

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any
 
 from tacit._config import to_json
-from tacit._files import check_file, read_json, sync, write_atomically
+from tacit._files import check_file, read_json, resolve, sync, write_atomically
 from tacit._progress import track
 from tacit.data import formats
 from tacit.data.episodes import Episodes
@@ -54,7 +54,7 @@ class Writer:
     """
 
     def __init__(self, path: str | os.PathLike[str], spec: Spec, format: str | Format = "lerobot") -> None:
-        self.path, self.spec = Path(path), spec
+        self.path, self.spec = resolve(path), spec
         self._format = _chosen(format)
         self._staging = unfinished(self.path)
         self._recover()
@@ -233,7 +233,7 @@ def save(
         DataError: if something is there already, or there is no episode.
         SpecError: if the format cannot hold the spec.
     """
-    place = Path(path)
+    place = resolve(path)
     for taken in (place, unfinished(place)):
         if taken.exists():
             raise DataError(f"{taken} exists already. Choose another path, or delete it first.")
@@ -280,5 +280,5 @@ def convert(
     **options: Any,
 ) -> None:
     """Write what is at ``source`` to ``target`` as a dataset; see :func:`tacit.data.open` and :func:`save`."""
-    place = Path(source)
+    place = resolve(source)
     save(Episodes(reader_of(place, reader, options)[1].open(place)), target, format, progress=progress)

@@ -37,7 +37,14 @@ def make(name: str, num_envs: int = 1) -> Environment:
     for option in options:
         if option not in known:
             raise ConfigError(f"environment {kind!r} has no option {option!r}.{suggest(option, known)}")
-    environment: Environment = factory(*adapted, num_envs=num_envs, **options)
+    try:
+        bound = signature(factory).bind(*adapted, num_envs=num_envs, **options)
+    except TypeError as error:
+        raise ConfigError(
+            f"environment {name!r}: {error}. After the colon comes what an adapter adapts, as in "
+            "gymnasium:Pendulum-v1, and options as NAME=VALUE."
+        ) from error
+    environment: Environment = factory(*bound.args, **bound.kwargs)
     return environment
 
 

@@ -19,8 +19,14 @@ import numpy as np
 import numpy.typing as npt
 
 from tacit.errors import MissingExtra, TacitError
+from tacit.types import ActionKind
 
-__all__ = ["APT", "Camera", "choose_opengl", "close_first_at_exit", "load_mujoco", "lower_quality"]
+__all__ = ["APT", "Camera", "actuator_kinds", "choose_opengl", "close_first_at_exit", "load_mujoco", "lower_quality"]
+
+GAIN_FIXED, BIAS_NONE, BIAS_AFFINE = 0, 0, 1
+"""``mjtGain`` and ``mjtBias`` of MuJoCo."""
+DYN_STATELESS = (0, 2, 3)
+"""``mjtDyn``: no dynamics, or a filter that approaches the control."""
 
 APT = "apt-get install -y libegl1 libegl-mesa0 libgl1-mesa-dri"
 
@@ -53,6 +59,25 @@ def load_mujoco(purpose: str) -> Any:
     except (ImportError, AttributeError, OSError) as error:
         raise _no_opengl() from error
     return mujoco
+
+
+def actuator_kinds(model: Any) -> tuple[ActionKind | None, ...]:
+    """Return what each actuator of a ``mujoco.MjModel`` commands; None for one that is no plain motor or servo."""
+    kinds: list[ActionKind | None] = []
+    for index in range(model.nu):
+        gain, bias = float(model.actuator_gainprm[index][0]), model.actuator_biasprm[index][:3]
+        dynamics = int(model.actuator_dyntype[index])
+        found: ActionKind | None = None
+        if int(model.actuator_gaintype[index]) == GAIN_FIXED:
+            affine = int(model.actuator_biastype[index]) == BIAS_AFFINE and gain > 0 and bias[0] == 0
+            if int(model.actuator_biastype[index]) == BIAS_NONE and dynamics in DYN_STATELESS:
+                found = "force"
+            elif affine and dynamics in DYN_STATELESS and bias[1] == -gain:
+                found = "position"
+            elif affine and dynamics in DYN_STATELESS and bias[1] == 0 and bias[2] == -gain:
+                found = "velocity"
+        kinds.append(found)
+    return tuple(kinds)
 
 
 def lower_quality(model: Any) -> None:

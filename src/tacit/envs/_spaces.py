@@ -1,113 +1,270 @@
-"""Gymnasium spaces as modalities and action spaces."""
+"""Gymnasium spaces as modalities and action spaces.
+
+An entry of an observation becomes pixels where its space is an image, and a vector otherwise:
+
+- uint8 from 0 to 255 with 2 axes ``[H, W]``, 3 with channels first or last, or 4 as a stack of such images;
+- other integers from 0 to 255, and floats from 0 to 1 or from 0 to 255, where 3 or 4 axes look like an image.
+
+Stacked frames become channels, the oldest frame first and the channels of a frame together.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import gymnasium
 import numpy as np
 import numpy.typing as npt
+from gymnasium import spaces
 
 from tacit.errors import SpecError
-from tacit.types import ActionSpace, Array, Box, Discrete, Modality
+from tacit.types import Array, Modality
 
-__all__ = ["Stream", "action_space", "resize", "streams"]
+__all__ = ["Stream", "resize", "streams"]
+
+Convert = Callable[[Array], Array]
+EXACT = 2**24
+"""Whole numbers up to here are exact in float32."""
+CHANNELS = 4
+"""More channels than this are stacked frames."""
+SMALLEST = 16
+"""The smallest height and width at which numbers other than uint8 are taken for an image."""
+WIDEST = 10_000
+"""The most choices that become a one-hot vector."""
 
 
 @dataclass(frozen=True)
 class Stream:
-    """One modality inside a Gymnasium observation.
+    """One entry of an observation.
 
     Attributes:
-        path: Keys that lead to it.
-        modality: What it becomes.
-        convert: Its batch ``[B, ...]`` as an array of the modality's shape and dtype.
+        name: Its keys, joined with dots; ``pixels`` or ``state`` where the observation has one entry only.
+        path: The keys that lead to it.
+        space: Its space.
+        modality: The modality that it becomes.
+        convert: Turns a batch ``[B, ...]`` of the space into a batch of the modality.
+        label: The same for an entry that is not shown to a model.
+        note: What a user should know about the conversion, if anything.
     """
 
+    name: str
     path: tuple[Any, ...]
+    space: gymnasium.Space[Any]
     modality: Modality
-    convert: Callable[[Any], Array]
+    convert: Convert
+    label: Convert
+    note: str = ""
 
-    def read(self, observation: Any) -> Array:
-        """This stream of a batched observation."""
+    def of(self, observation: Any) -> Any:
+        """Return this entry of an observation.
+
+        Raises:
+            SpecError: if the observation lacks it.
+        """
         for key in self.path:
-            observation = observation[key]
-        return self.convert(observation)
+            try:
+                observation = observation[key]
+            except (KeyError, IndexError, TypeError) as error:
+                raise SpecError(f"the observation has no entry {self.name!r}, which its space declares.") from error
+        return observation
+
+    def gather(self, observations: Sequence[Any], shown: bool) -> Array:
+        """Return a batch of this entry of single observations.
+
+        Raises:
+            SpecError: if a value does not fit the space.
+        """
+        shape = self.space.shape or ()
+        return self._converted(np.stack([self._fitted(self.of(one), shape) for one in observations]), shown)
+
+    def batch(self, observation: Any, count: int, shown: bool) -> Array:
+        """Return a batch of this entry of an observation of ``count`` worlds; no memory is shared with it.
+
+        Raises:
+            SpecError: if a value does not fit the space.
+        """
+        return self._converted(self._fitted(self.of(observation), (count, *(self.space.shape or ()))), shown)
+
+    def _converted(self, values: Array, shown: bool) -> Array:
+        try:
+            return self.convert(values) if shown else self.label(values)
+        except SpecError as error:
+            raise SpecError(f"entry {self.name!r}: {error}") from error.__cause__
+
+    def _fitted(self, value: Any, shape: tuple[int, ...]) -> Array:
+        """Return a value as an array of a shape whose numbers fit the space; floats keep their width."""
+        array, dtype = np.asarray(value), np.dtype(self.space.dtype)
+        if array.shape != shape:
+            raise SpecError(f"entry {self.name!r} has shape {array.shape}, and its space declares {shape}.")
+        if array.dtype == dtype or (array.dtype.kind == "f" and dtype.kind == "f"):
+            return array
+        if array.dtype.kind in "biu":
+            cast = array.astype(dtype)
+            if bool((cast == array).all()):
+                return cast
+            raise SpecError(f"entry {self.name!r} holds numbers that do not fit the {dtype} that its space declares.")
+        raise SpecError(f"entry {self.name!r} has dtype {array.dtype}, and its space declares {dtype}.")
 
 
-def streams(space: gymnasium.Space[Any], path: tuple[Any, ...] = ()) -> dict[str, Stream]:
-    """The modalities of an observation space by name; keys of nested spaces are joined with dots.
+def streams(space: gymnasium.Space[Any], path: tuple[Any, ...] = ()) -> tuple[dict[str, Stream], dict[str, str]]:
+    """Return the entries of an observation space that become modalities, and the reasons why others cannot.
 
     Raises:
-        SpecError: for a space without a fixed size, such as Text, Graph or Sequence.
+        SpecError: if two entries have the same name.
     """
-    name = ".".join(str(key) for key in path)
+    name = ".".join(map(str, path))
+    if isinstance(space, spaces.Dict | spaces.Tuple):
+        parts = space.spaces.items() if isinstance(space, spaces.Dict) else enumerate(space.spaces)
+        usable: dict[str, Stream] = {}
+        refused: dict[str, str] = {}
+        for key, part in parts:
+            found, reasons = streams(part, (*path, key))
+            for twice in (usable.keys() | refused.keys()) & (found.keys() | reasons.keys()):
+                raise SpecError(f"two entries of the observation are called {twice!r}. Rename one in a wrapper.")
+            usable |= found
+            refused |= reasons
+        return usable, refused
+    try:
+        modality, convert, label, note = _leaf(space)
+    except SpecError as error:
+        name = name or "state"
+        return {}, {name: str(error)}
+    name = name or ("pixels" if modality.kind == "pixels" else "state")
+    return {name: Stream(name, path, space, modality, convert, label or convert, note)}, {}
+
+
+def _leaf(space: gymnasium.Space[Any]) -> tuple[Modality, Convert, Convert | None, str]:
+    """Modality, conversion, conversion as a label where it differs, and a note."""
     match space:
-        case gymnasium.spaces.Dict():
-            return {k: v for key, part in space.spaces.items() for k, v in streams(part, (*path, key)).items()}
-        case gymnasium.spaces.Tuple():
-            return {k: v for key, part in enumerate(space.spaces) for k, v in streams(part, (*path, key)).items()}
-        case gymnasium.spaces.Box() if space.dtype == np.uint8 and len(space.shape) in (2, 3):
-            return {name or "pixels": Stream(path, *_pictures(space.shape))}
-        case gymnasium.spaces.Box() | gymnasium.spaces.MultiBinary():
-            return {name or "state": Stream(path, Modality("vector", (int(np.prod(space.shape)),)), _vectors)}
-        case gymnasium.spaces.Discrete():
-            return {name or "state": Stream(path, Modality("vector", (int(space.n),)), _one_hot(space))}
-    raise SpecError(
-        f"observations may be made of Box, Discrete, MultiBinary, Dict and Tuple spaces; got {space} at "
-        f"{name or 'the top'}. Wrap the environment, for example in gymnasium.wrappers.TransformObservation."
-    )
+        case spaces.Box() if (order := _image_axes(space)) is not None:
+            return _image(space, order)
+        case spaces.Box():
+            return _vector(space)
+        case spaces.MultiBinary():
+            return Modality("vector", (int(np.prod(space.shape)),)), _flat, None, ""
+        case spaces.Discrete():
+            return _one_hot(np.array([space.n]), np.array([space.start]))
+        case spaces.MultiDiscrete():
+            return _one_hot(np.asarray(space.nvec).ravel(), np.asarray(space.start).ravel())
+    raise SpecError(f"a {type(space).__name__} space has no fixed size")
 
 
-def action_space(space: gymnasium.Space[Any]) -> ActionSpace:
-    """A Gymnasium action space as ours.
+def _image_axes(space: spaces.Box) -> tuple[int, ...] | None:
+    """The axes of ``[B, ...]`` in the order batch, frames, channels, height, width; None where it is no image.
 
     Raises:
-        SpecError: unless it is a Box with finite bounds or a Discrete.
+        SpecError: if it is an image whose channels cannot be told.
     """
-    if isinstance(space, gymnasium.spaces.Discrete):
-        return Discrete(int(space.n))
-    if not isinstance(space, gymnasium.spaces.Box):
-        raise SpecError(
-            f"actions must be a Box or a Discrete space; got {space}. Wrap the environment, for example in "
-            "gymnasium.wrappers.TransformAction."
+    shape, low, high = space.shape, space.low, space.high
+    byte = space.dtype == np.uint8
+    if len(shape) < 2 or (byte and len(shape) == 2 and min(shape) <= CHANNELS):
+        return None
+    if not (np.all(low == 0) and np.max(high) in ((1, 255) if space.dtype.kind == "f" else (255,))):
+        return None
+    if not byte:
+        sides = sorted(shape[-3:])
+        if len(shape) not in (3, 4) or sides[0] not in (1, 3, 4) or sides[1] < SMALLEST:
+            return None
+    if len(shape) == 2:
+        return (0, 1, 2)
+    if len(shape) > 4:
+        raise SpecError(f"an image has 2 to 4 axes, of which the first may stack frames; got shape {shape}")
+    first, last = shape[-3], shape[-1]
+    single = len(shape) == 3
+    if (last <= CHANNELS and (first > CHANNELS or first == last)) or (single and CHANNELS < last < first):
+        return (0, 3, 1, 2) if single else (0, 1, 4, 2, 3)
+    if first <= CHANNELS < last or (single and CHANNELS < first < last):
+        return (0, 1, 2, 3) if single else (0, 1, 2, 3, 4)
+    raise SpecError(f"it is not clear which axis of an image of shape {shape} holds the channels")
+
+
+def _image(space: spaces.Box, order: tuple[int, ...]) -> tuple[Modality, Convert, Convert | None, str]:
+    height, width = (space.shape[axis - 1] for axis in order[-2:])
+    channels = int(np.prod(space.shape)) // (height * width)
+    modality = Modality("pixels", (channels, height, width))
+    top = float(np.max(space.high))
+
+    def convert(batch: Array) -> Array:
+        values: npt.NDArray[Any] = np.asarray(batch)
+        if values.dtype != np.uint8:
+            if not bool(((values >= 0) & (values <= top)).all()):
+                raise SpecError(f"expected an image from 0 to {top:g}; it holds {_outside(values, 0, top)}.")
+            values = np.rint(values.astype(np.float64) * (255 / top)).astype(np.uint8)
+        ordered = values.transpose(order).reshape(len(values), *modality.shape)
+        return np.array(ordered, order="C")
+
+    note = f"is an image of {space.dtype} and becomes uint8, which has 256 levels" if space.dtype.kind == "f" else ""
+    return modality, convert, None, note
+
+
+def _vector(space: spaces.Box) -> tuple[Modality, Convert, Convert | None, str]:
+    if space.dtype.kind not in "biuf":
+        raise SpecError(f"numbers of dtype {space.dtype} are not real")
+    modality = Modality("vector", (int(np.prod(space.shape)),))
+    note = ""
+    sides = sorted((1, *space.shape)[-3:])
+    if len(space.shape) in (2, 3, 4) and sides[0] in (1, 3, 4) and sides[1] >= SMALLEST:
+        note = (
+            f"has the shape {space.shape} of an image, but not the range 0 to 255 or 0 to 1, and becomes a vector of "
+            f"{modality.shape[0]} numbers; to have pixels, scale it in gymnasium.wrappers.TransformObservation"
         )
-    if not np.isfinite([space.low, space.high]).all():
-        raise SpecError(
-            f"actions need finite bounds; got {space}. Give the range that the actuator accepts: wrap the "
-            "environment in gymnasium.wrappers.RescaleAction or TransformAction with a bounded Box."
-        )
-    return Box(tuple(map(float, space.low.ravel())), tuple(map(float, space.high.ravel())))
+    if space.dtype.kind not in "iu" or bool(np.all(space.low >= -EXACT) and np.all(space.high <= EXACT)):
+        return modality, _flat, None, note
+
+    def exact(batch: npt.NDArray[Any]) -> Array:
+        if not bool(((batch >= -EXACT) & (batch <= EXACT)).all()):
+            found = _outside(batch, -EXACT, EXACT)
+            raise SpecError(
+                f"expected whole numbers up to 2**24, which float32 holds exactly; got {found}. "
+                "Scale or split it in gymnasium.wrappers.TransformObservation, or leave it out by modalities=[...]."
+            )
+        return _flat(batch)
+
+    return modality, exact, lambda batch: np.array(batch).reshape(len(batch), -1), note
+
+
+def _flat(batch: Array) -> Array:
+    with np.errstate(over="ignore"):  # what becomes infinite is refused where it is shown
+        return np.array(batch, np.float32).reshape(len(batch), -1)
+
+
+def _one_hot(sizes: npt.NDArray[Any], starts: npt.NDArray[Any]) -> tuple[Modality, Convert, Convert | None, str]:
+    """One-hot rows of several choices, next to each other."""
+    width = int(sizes.sum())
+    if width > WIDEST:
+        raise SpecError(f"a choice among {width} would be a one-hot vector of as many numbers")
+    before = np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.int64)
+
+    def convert(batch: Array) -> Array:
+        chosen = np.asarray(batch, np.int64).reshape(len(batch), -1) - starts
+        if not bool(((chosen >= 0) & (chosen < sizes)).all()):
+            raise SpecError(f"expected choices from {starts.tolist()}, {sizes.tolist()} each; got {batch.tolist()}.")
+        rows = np.zeros((len(chosen), width), np.float32)
+        np.put_along_axis(rows, chosen + before, 1.0, axis=1)
+        return rows
+
+    return Modality("vector", (width,)), convert, None, ""
+
+
+def _outside(values: npt.NDArray[Any], low: float, high: float) -> Any:
+    """Return the first value that is not between two bounds."""
+    return values[~((values >= low) & (values <= high))].flat[0]
 
 
 def resize(pictures: npt.NDArray[np.uint8], size: int) -> npt.NDArray[np.uint8]:
     """``[B, C, H, W]`` to ``[B, C, size, size]``: each pixel is the mean of the area that it covers."""
     if pictures.shape[2:] == (size, size):
         return pictures
-
-    def weights(length: int) -> npt.NDArray[np.float32]:
-        edge = np.arange(size + 1)[:, None] * (length / size)
-        overlap = np.minimum(edge[1:], np.arange(length) + 1.0) - np.maximum(edge[:-1], np.arange(length))
-        return np.asarray(np.maximum(overlap, 0.0) * (size / length), np.float32)
-
-    small = weights(pictures.shape[2]) @ pictures.astype(np.float32) @ weights(pictures.shape[3]).T
-    return np.asarray(small + 0.5, np.uint8)
+    rows, columns = (_weights(length, size) for length in pictures.shape[2:])
+    return np.asarray(rows @ pictures.astype(np.float32) @ columns.T + 0.5, np.uint8)
 
 
-def _pictures(shape: tuple[int, ...]) -> tuple[Modality, Callable[[Any], Array]]:
-    if len(shape) == 2:
-        return Modality("pixels", (1, *shape)), lambda batch: np.array(batch[:, None])
-    if shape[0] < shape[2]:
-        return Modality("pixels", shape), np.array
-    return Modality("pixels", (shape[2], *shape[:2])), lambda batch: np.ascontiguousarray(np.moveaxis(batch, -1, 1))
-
-
-def _vectors(batch: Any) -> Array:
-    return np.array(batch, np.float32).reshape(len(batch), -1)
-
-
-def _one_hot(space: gymnasium.spaces.Discrete) -> Callable[[Any], Array]:
-    rows = np.eye(int(space.n), dtype=np.float32)
-    return lambda batch: rows[np.asarray(batch) - int(space.start)]
+@cache
+def _weights(length: int, size: int) -> npt.NDArray[np.float32]:
+    """The share of each of ``length`` pixels in each of ``size``."""
+    edge = np.arange(size + 1)[:, None] * (length / size)
+    overlap = np.minimum(edge[1:], np.arange(length) + 1.0) - np.maximum(edge[:-1], np.arange(length))
+    return np.asarray(np.maximum(overlap, 0.0) * (size / length), np.float32)

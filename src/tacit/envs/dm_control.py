@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tacit._foreign import foreign
 from tacit._registry import suggest
-from tacit.envs._batch import check_actions, per_world
-from tacit.envs._mujoco import Camera, close_first_at_exit, load_mujoco
+from tacit.envs._batch import check_actions, check_finite, check_options, per_world
+from tacit.envs._mujoco import Camera, actuator_kinds, close_first_at_exit, load_mujoco
 from tacit.errors import ConfigError, MissingExtra, SpecError
 from tacit.types import Array, Box, Modality, Observation, Spec, Transition
 
@@ -34,7 +35,8 @@ class DMControlEnvironment:
     Raises:
         MissingExtra: if dm_control is not installed.
         ConfigError: if there is no such task or modality.
-        TacitError: at the first picture, if there is no OpenGL to draw it with.
+        SpecError: later, if an observation is not finite.
+        TacitError: at the first image, if there is no OpenGL to draw it with; if dm_control fails, here or later.
     """
 
     def __init__(
@@ -45,18 +47,24 @@ class DMControlEnvironment:
         camera: int | str = 0,
         modalities: Sequence[str] | None = None,
     ) -> None:
+        check_options("the dm_control adapter", num_envs, pixels, modalities)
         self._worlds = _load(task, num_envs)
+        self._task = f"dm_control's {task}"
         self._cameras: list[Camera] = []
         self._pixels, self._camera = pixels, camera
         first = self._worlds[0]
-        parts = first.observation_spec()
-        kinds = {name: Modality("vector", (max(int(np.prod(part.shape)), 1),)) for name, part in parts.items()}
+        with foreign(f"{self._task}: its specification"):
+            parts, action = first.observation_spec(), first.action_spec()
+        self._sizes = {name: int(np.prod(part.shape)) for name, part in parts.items()}
+        for name, size in self._sizes.items():
+            if size < 1:
+                raise SpecError(f"{self._task} shows nothing under {name!r}: it has shape {parts[name].shape}.")
+        kinds = {name: Modality("vector", (size,)) for name, size in self._sizes.items()}
         if pixels is not None:
             kinds["pixels"] = Modality("pixels", (3, pixels, pixels))
         for name in modalities or ():
             if name not in kinds:
                 raise ConfigError(f"{task} has no modality {name!r}.{suggest(name, kinds)}")
-        action = first.action_spec()
         bounds = (
             np.broadcast_to([action.minimum], (1, *action.shape)),
             np.broadcast_to([action.maximum], (1, *action.shape)),
@@ -64,9 +72,9 @@ class DMControlEnvironment:
         low, high = (tuple(map(float, bound.ravel())) for bound in bounds)
         if not low:
             raise SpecError(f"{task} takes no actions.")
-        self.spec = Spec(
-            {name: kinds[name] for name in modalities or kinds}, Box(low, high), 1 / first.control_timestep()
-        )
+        commanded = actuator_kinds(first.physics.model)
+        box = Box(low, high, commanded if len(commanded) == len(low) else None)
+        self.spec = Spec({name: kinds[name] for name in modalities or kinds}, box, 1 / first.control_timestep())
         self._last: list[Any] = [None] * num_envs
         self._all: dict[str, Array] = {}
 
@@ -78,8 +86,9 @@ class DMControlEnvironment:
     def reset(self, seed: int | Sequence[int]) -> Observation:
         """Reset every world with a seed of its own; see :class:`tacit.types.Environment`."""
         for index, one in enumerate(per_world(seed, self.num_envs)):
-            self._worlds[index].task.random.seed(one)
-            self._last[index] = self._worlds[index].reset()
+            with foreign(f"{self._task}: reset"):
+                self._worlds[index].task.random.seed(one)
+                self._last[index] = self._worlds[index].reset()
         self._all = self._read(np.ones(self.num_envs, np.bool_))
         return self._shown()
 
@@ -87,11 +96,14 @@ class DMControlEnvironment:
         """Step every world that has not ended; actions outside the box are clipped to it."""
         box = self.spec.action
         check_actions(action, self.num_envs, box.size)
+        if self._last[0] is None:
+            raise ConfigError(f"step comes after reset; {self._task} was never reset.")
         going = np.array([not step.last() for step in self._last])
         if isinstance(box, Box):
             action = np.clip(np.asarray(action, np.float64), box.low, box.high)
-        for index in np.flatnonzero(going):
-            self._last[index] = self._worlds[index].step(action[index])
+        with foreign(f"{self._task}: step"):
+            for index in np.flatnonzero(going):
+                self._last[index] = self._worlds[index].step(action[index])
         self._all = self._read(going)
         ended = np.array([step.last() for step in self._last])
         terminated = ended & np.array([step.discount == 0 for step in self._last])
@@ -108,14 +120,16 @@ class DMControlEnvironment:
         self._cameras = []
 
     def _shown(self) -> Observation:
-        return {name: self._all[name] for name in self.spec.modalities}
+        shown = {name: self._all[name] for name in self.spec.modalities}
+        check_finite(shown, self._task)
+        return shown
 
     def _read(self, changed: npt.NDArray[np.bool_]) -> dict[str, Array]:
-        names = self._last[0].observation
-        batch: dict[str, Array] = {
-            name: np.stack([np.asarray(step.observation[name], np.float32).reshape(-1) for step in self._last])
-            for name in names
-        }
+        with foreign(f"{self._task}: the observation"), np.errstate(over="ignore"):
+            batch: dict[str, Array] = {
+                name: np.stack([np.asarray(step.observation[name], np.float32).reshape(size) for step in self._last])
+                for name, size in self._sizes.items()
+            }
         if self._pixels is not None:
             batch["pixels"] = self._draw(self._pixels, changed)
         return batch
@@ -123,9 +137,11 @@ class DMControlEnvironment:
     def _draw(self, size: int, changed: npt.NDArray[np.bool_]) -> Array:
         if not self._cameras:
             self._cameras = [Camera(world.physics.model.ptr, size, self._camera) for world in self._worlds]
+        drawing = foreign(f"{self._task}: drawing camera {self._camera!r}", ConfigError)
         pictures = np.array(self._all["pixels"]) if self._all else np.empty((self.num_envs, 3, size, size), np.uint8)
         for index in np.flatnonzero(changed):
-            pictures[index] = self._cameras[index].picture(self._worlds[index].physics.data.ptr)
+            with drawing:
+                pictures[index] = self._cameras[index].picture(self._worlds[index].physics.data.ptr)
         return pictures
 
 
@@ -139,7 +155,6 @@ def _load(task: str, num_envs: int) -> list[Any]:
     known = ["/".join(pair) for pair in suite.ALL_TASKS]
     if task not in known:
         raise ConfigError(f"dm_control has no task {task!r}.{suggest(task, known)} Name it as 'domain/task'.")
-    if num_envs < 1:
-        raise ConfigError(f"the dm_control adapter needs num_envs >= 1; got {num_envs}.")
     domain, _, name = task.partition("/")
-    return [suite.load(domain, name, task_kwargs={"random": 0}) for _ in range(num_envs)]
+    with foreign(f"making dm_control's {task}"):
+        return [suite.load(domain, name, task_kwargs={"random": 0}) for _ in range(num_envs)]

@@ -2,50 +2,53 @@
 
 from __future__ import annotations
 
-import functools
-import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-import gymnasium
 import numpy as np
 import numpy.typing as npt
-from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv, VectorEnv
+from gymnasium.vector import VectorEnv
 
 from tacit._registry import suggest
-from tacit.envs._batch import check_actions, per_world
-from tacit.envs._mujoco import choose_opengl, lower_quality
-from tacit.envs._spaces import action_space, resize, streams
-from tacit.errors import ConfigError, TacitError
-from tacit.types import Array, Box, Modality, Observation, Spec, Transition
+from tacit.envs._actions import Actions, actions
+from tacit.envs._batch import check_actions, check_finite, check_options, per_world
+from tacit.envs._gymnasium_batches import Batch, LocalBatch, ProcessBatch
+from tacit.envs._gymnasium_kinds import with_kinds
+from tacit.envs._gymnasium_vector import VectorBatch
+from tacit.envs._gymnasium_world import Factory
+from tacit.envs._spaces import Stream, streams
+from tacit.errors import ConfigError, SpecError
+from tacit.types import Array, Modality, Observation, Spec, Transition
 
 __all__ = ["GymnasiumEnvironment"]
-
-Factory = Callable[[], gymnasium.Env[Any, Any]]
 
 
 class GymnasiumEnvironment:
     """A batch of Gymnasium environments.
 
-    Observations become modalities: a uint8 image ``pixels`` with channels first, any other Box ``state``,
-    flattened to float32, a Discrete a one-hot ``state``; a Dict gives one modality to each key. An
-    environment that has ended stays as it ended until the next reset, so an episode never crosses one.
+    An image in an observation becomes the modality ``pixels`` with channels first, any other Box ``state``, flattened
+    to float32, a Discrete a one-hot ``state``; a Dict gives one modality to each key. Stacked frames become channels,
+    the oldest first. An environment that has ended stays as it ended until the next reset, so an episode never crosses
+    one. Rewards and infos are not used.
 
     Args:
         env: An id such as ``"Pendulum-v1"``, a function that makes one environment, or a vector environment.
         num_envs: Worlds in the batch, 1 by default; a vector environment brings its own number.
-        pixels: Height and width of a modality ``pixels`` from ``render()``, drawn at that size where the
-            environment takes ``width`` and ``height`` (as MuJoCo's do) and averaged down to it otherwise.
-        modalities: What to show, by default everything; what is left out becomes a label.
-        fps: Steps a second, by default the environment's ``render_fps``.
+        pixels: Height and width of a modality ``pixels`` from ``render()``, drawn at that size where ``width`` and
+            ``height`` are the size of the environment's frames (as MuJoCo's are) and averaged down to it otherwise.
+        modalities: What to show, by default everything; what is left out becomes a label, or is dropped where it has
+            no fixed size, as texts have not.
+        fps: Steps a second, by default the environment's ``render_fps``, and 10 where it has none.
         processes: Run every world in a process of its own.
         options: Keyword arguments for ``gymnasium.make``.
 
     Raises:
-        SpecError: if a space has no fixed size or the action space is unbounded.
-        ConfigError: if the options contradict each other.
-        TacitError: if a package that the environment or its pictures need is not installed; also when it is reset.
+        SpecError: if what is shown has no fixed size or the action space is unbounded; later, if an observation does
+            not fit its space, is not finite or not exact in float32.
+        ConfigError: if the options contradict each other, or ``gymnasium.make`` does not take them.
+        TacitError: if the environment fails, here or later, or a package that it needs is not installed.
     """
 
     def __init__(
@@ -58,60 +61,59 @@ class GymnasiumEnvironment:
         processes: bool = False,
         options: Mapping[str, Any] | None = None,
     ) -> None:
+        check_options("the Gymnasium adapter", num_envs, pixels, modalities)
+        if options is not None and not isinstance(options, Mapping):
+            raise ConfigError(f"options are a mapping of keyword arguments for gymnasium.make; got {options!r}.")
+        if fps is not None and not (isinstance(fps, (int, float)) and 0 < fps < float("inf")):
+            raise ConfigError(f"fps is a positive number of steps a second; got {fps!r}.")
         if isinstance(env, VectorEnv):
             if num_envs not in (None, env.num_envs) or options or processes:
                 raise ConfigError("a vector environment brings its own num_envs, processes and options.")
-            self._vector = env
+            self._batch: Batch = VectorBatch(env)
+            self._num_envs = int(env.num_envs)
         else:
-            make = functools.partial(_make, env, pixels, dict(options or {}))
-            kind = AsyncVectorEnv if processes else SyncVectorEnv
-            with _packages(f"{env!r}" if isinstance(env, str) else "the environment"):
-                self._vector = kind([make] * (num_envs or 1))
-        mode = self._vector.metadata.get("autoreset_mode", AutoresetMode.NEXT_STEP)
-        self._mode = AutoresetMode(mode)
-        self._check_pixels(pixels)
-        self._pixels = pixels
-        self._streams = streams(self._vector.single_observation_space)
-        kinds = {name: stream.modality for name, stream in self._streams.items()}
-        if pixels is not None:
-            kinds["pixels"] = Modality("pixels", (3, pixels, pixels))
-        for name in modalities or ():
-            if name not in kinds:
-                raise ConfigError(f"the environment has no modality {name!r}.{suggest(name, kinds)}")
-        shown = {name: kinds[name] for name in modalities or kinds}
-        rate = fps or float(self._vector.metadata.get("render_fps") or 10.0)
-        self.spec = Spec(shown, action_space(self._vector.single_action_space), fps=rate)
-        self._terminated = self._truncated = np.zeros(self.num_envs, np.bool_)
+            self._num_envs = num_envs or 1
+            kind = ProcessBatch if processes else LocalBatch
+            self._batch = kind(env, options or {}, self._num_envs, pixels)
+        try:
+            self.spec, self._actions = self._declare(pixels, modalities, fps)
+        except BaseException:
+            self._batch.close()
+            raise
+        self.spec = replace(self.spec, action=with_kinds(self.spec.action, env, options or {}))
+        self._terminated = self._truncated = np.zeros(self._num_envs, np.bool_)
         self._all: dict[str, Array] = {}
 
     @property
     def num_envs(self) -> int:
         """Worlds in the batch."""
-        return int(self._vector.num_envs)
+        return self._num_envs
 
     def reset(self, seed: int | Sequence[int]) -> Observation:
         """Reset every world with a seed of its own; see :class:`tacit.types.Environment`."""
-        observation, _ = self._vector.reset(seed=per_world(seed, self.num_envs))  # type: ignore[arg-type]
-        self._terminated = self._truncated = np.zeros(self.num_envs, np.bool_)
-        self._all = self._read(observation)
+        self._all = self._batch.reset(per_world(seed, self._num_envs))
+        self._terminated = self._truncated = np.zeros(self._num_envs, np.bool_)
         return self._shown()
 
     def step(self, action: npt.NDArray[np.float32]) -> Transition:
-        """Step every world that has not ended; continuous actions outside the box are clipped to it."""
-        check_actions(action, self.num_envs, self.spec.action.size)
+        """Step every world that has not ended.
+
+        Continuous actions outside the box are clipped to it, and rounded where the environment's are integers; the
+        transition holds them then as they were executed.
+        """
+        check_actions(action, self._num_envs, self.spec.action.size)
+        if not self._all:
+            raise ConfigError("step comes after reset; this environment was never reset.")
         ended = self._terminated | self._truncated
-        if self._mode is AutoresetMode.DISABLED and ended.any():
-            self._vector.reset(options={"reset_mask": ended})
-        observation, _, terminated, truncated, info = self._vector.step(self._raw(action))
-        now = self._read(observation)
-        if self._mode is AutoresetMode.SAME_STEP:
-            self._restore_last(now, info, (terminated | truncated) & ~ended)
-        for name, batch in now.items():
-            batch[ended] = self._all[name][ended]
+        now, terminated, truncated = self._batch.step(self._actions.raw(action), ~ended)
+        if ended.any():
+            for name, batch in now.items():
+                batch[ended] = self._all[name][ended]
         self._all = now
         self._terminated = np.where(ended, self._terminated, terminated)
         self._truncated = np.where(ended, self._truncated, truncated)
-        return Transition(self._shown(), terminated=self._terminated.copy(), truncated=self._truncated.copy())
+        executed = None if self._actions.executed is None else self._actions.executed(action)
+        return Transition(self._shown(), self._terminated.copy(), self._truncated.copy(), executed)
 
     def labels(self) -> Mapping[str, Array]:
         """The modalities that are not shown."""
@@ -119,81 +121,51 @@ class GymnasiumEnvironment:
 
     def close(self) -> None:
         """Close every world."""
-        self._vector.close()
+        self._batch.close()
 
     def _shown(self) -> Observation:
-        return {name: self._all[name] for name in self.spec.modalities}
+        shown = {name: self._all[name] for name in self.spec.modalities}
+        check_finite(shown, self._name)
+        return shown
 
-    def _read(self, observation: Any) -> dict[str, Array]:
-        batch = {name: stream.read(observation) for name, stream in self._streams.items()}
-        if self._pixels is not None:
-            with _packages("a picture of the environment"):
-                frames = np.stack(self._vector.render() or ())[..., :3]
-            batch["pixels"] = resize(np.ascontiguousarray(frames.transpose(0, 3, 1, 2)), self._pixels)
-        return batch
-
-    def _restore_last(self, batch: dict[str, Array], info: Mapping[str, Any], ended: npt.NDArray[np.bool_]) -> None:
-        for world in np.flatnonzero(ended):
-            last = info["final_obs"][world]
-            for name, stream in self._streams.items():
-                value = last
-                for key in stream.path:
-                    value = value[key]
-                batch[name][world] = stream.convert(np.asarray(value)[None])[0]
-
-    def _raw(self, action: npt.NDArray[np.float32]) -> Any:
-        space = self._vector.single_action_space
-        if isinstance(space, gymnasium.spaces.Box) and isinstance(self.spec.action, Box):
-            clipped = np.clip(action.reshape(-1, *space.shape), space.low, space.high)
-            return clipped.astype(space.dtype)
-        start = int(space.start) if isinstance(space, gymnasium.spaces.Discrete) else 0
-        return action.argmax(axis=1) + start
-
-    def _check_pixels(self, pixels: int | None) -> None:
-        if pixels is None:
-            return
-        if "pixels" in streams(self._vector.single_observation_space):
-            raise ConfigError("the environment already shows pixels; leave out the option pixels.")
-        if self._vector.render_mode != "rgb_array":
-            raise ConfigError(f"pixels need render_mode='rgb_array'; the environment has {self._vector.render_mode!r}.")
-        if self._mode is AutoresetMode.SAME_STEP:
-            raise ConfigError("pixels cannot show the last frame under AutoresetMode.SAME_STEP; use NEXT_STEP.")
-
-
-@contextmanager
-def _packages(what: str) -> Iterator[None]:
-    """Say which package ``what`` lacks, in the words of Gymnasium, which knows how to install it."""
-    try:
-        yield
-    except gymnasium.error.DependencyNotInstalled as error:
-        raise TacitError(f"Gymnasium cannot make {what}: {error}") from error
-
-
-def _make(env: str | Factory, pixels: int | None, options: dict[str, Any]) -> gymnasium.Env[Any, Any]:
-    """One environment, drawn at the size asked for where it can be, MuJoCo's without shadows."""
-    choose_opengl()
-    if isinstance(env, str) and env not in gymnasium.registry:
+    def _declare(self, pixels: int | None, modalities: Sequence[str] | None, fps: float | None) -> tuple[Spec, Actions]:
+        """Decide what is shown, and say what a user should know about it."""
+        facts = self._batch.facts
+        self._name = f"environment {facts.name!r}"
+        found, refused = streams(facts.observation_space)
+        if pixels is not None and "pixels" in found:
+            raise ConfigError(f"{self._name} already shows pixels; leave out the option pixels.")
+        if pixels is not None and facts.render_mode != "rgb_array":
+            raise ConfigError(
+                f"pixels need render_mode='rgb_array'; {self._name} has {facts.render_mode!r}. Where it is made by a "
+                "function, give it there."
+            )
+        kinds = {name: stream.modality for name, stream in found.items()}
+        if pixels is not None:
+            kinds["pixels"] = Modality("pixels", (3, pixels, pixels))
+        shown = [*kinds, *refused] if modalities is None else list(modalities)
+        for name in shown:
+            if name not in kinds and name not in refused:
+                raise ConfigError(f"{self._name} has no modality {name!r}.{suggest(name, kinds)}")
+        if reasons := [f"{name!r}: {refused[name]}" for name in shown if name in refused]:
+            usable = [name for name in shown if name in kinds]
+            advice = f"Leave it out: modalities={usable}" if usable else "Wrap it in TransformObservation"
+            raise SpecError(f"{self._name} shows what cannot be a modality: {'; '.join(reasons)}. {advice}.")
+        self._warn(found, shown)
+        self._batch.show(shown, pixels)
         try:
-            gymnasium.spec(env)  # imports the module that an id may name, and knows near names
-        except (gymnasium.error.Error, ImportError) as error:
-            raise ConfigError(f"Gymnasium cannot make {env!r}: {error}") from error
-    if not isinstance(env, str):
-        made = env()
-    elif pixels is None:
-        made = gymnasium.make(env, **options)
-    else:
-        options = {"render_mode": "rgb_array", **options}
-        try:
-            made = gymnasium.make(env, **{"width": pixels, "height": pixels, **options})
-        except TypeError:
-            made = gymnasium.make(env, **options)
-    if "gymnasium.envs.mujoco" in sys.modules:
-        from gymnasium.envs.mujoco import MujocoEnv
+            acts = actions(facts.action_space)
+            spec = Spec({name: kinds[name] for name in shown}, acts.space, fps=float(fps or facts.fps or 10.0))
+        except (TypeError, ValueError) as error:  # a SpecError is a ValueError; metadata may hold anything as fps
+            raise SpecError(f"{self._name}: {error}") from error
+        if acts.executed is not None:
+            warnings.warn(
+                f"{self._name} takes whole numbers as actions: continuous ones are rounded, and recorded so.",
+                stacklevel=3,
+            )
+        return spec, acts
 
-        if isinstance(made.unwrapped, MujocoEnv):
-            lower_quality(made.unwrapped.model)
-            if pixels is not None:
-                # The camera is aimed once, by the state of the first picture: let it be the same in every world.
-                made.reset(seed=0)
-                made.render()
-    return made
+    def _warn(self, found: Mapping[str, Stream], shown: Sequence[str]) -> None:
+        for name in shown:
+            if name in found and found[name].note:
+                warnings.warn(f"{self._name}: {name!r} {found[name].note}.", stacklevel=4)

@@ -19,6 +19,7 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
+from tacit.envs._batch import check_options
 from tacit.envs._discs import Discs
 from tacit.envs._worlds import Floats, StateWorlds
 from tacit.errors import ConfigError
@@ -47,15 +48,16 @@ class PointMass(StateWorlds):
     rules = TaskRules(radius=0.1, budget=40, success_at="last", unit="world units, starts and goals span 2")
 
     def __init__(self, num_envs: int = 1, size: int | None = None, damping: float = 0.8, force: float = 0.02) -> None:
-        if num_envs < 1 or (size is not None and size < 16):
-            raise ConfigError(f"Point mass needs num_envs >= 1 and size >= 16; got {num_envs} and {size}.")
+        check_options("Point mass", num_envs, size)
+        if size is not None and size < 16:
+            raise ConfigError(f"Point mass needs size >= 16; got {size}.")
         if not (0 <= damping < 1 and force > 0):
             raise ConfigError(f"Point mass needs 0 <= damping < 1 and force > 0; got {damping} and {force}.")
         self._size, self._damping, self._force = size, damping, force
         modalities = {"state": Modality("vector", (4,))}
         if size is not None:
             modalities["pixels"] = Modality("pixels", (3, size, size))
-        self.spec = Spec(modalities, Box((-1.0, -1.0), (1.0, 1.0)), fps=10.0)
+        self.spec = Spec(modalities, Box((-1.0, -1.0), (1.0, 1.0), kind="force"), fps=10.0)
         self._state = _at_rest(np.zeros((num_envs, 2)))
 
     def labels(self) -> Mapping[str, Array]:

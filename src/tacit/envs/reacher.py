@@ -30,6 +30,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tacit.envs._batch import check_options
 from tacit.envs._mujoco import Camera, load_mujoco
 from tacit.envs._worlds import Floats, StateWorlds
 from tacit.errors import ConfigError, MissingExtra
@@ -61,8 +62,9 @@ class Reacher(StateWorlds):
     rules = TaskRules(radius=0.05, budget=50, success_at="any", unit="radians, of the worse joint")
 
     def __init__(self, num_envs: int = 1, size: int = 64) -> None:
-        if num_envs < 1 or size < 16:
-            raise ConfigError(f"Reacher needs num_envs >= 1 and size >= 16; got {num_envs} and {size}.")
+        check_options("Reacher", num_envs, size)
+        if size < 16:
+            raise ConfigError(f"Reacher needs size >= 16; got {size}.")
         self._mujoco = load_mujoco("the Reacher environment")
         self._model = self._mujoco.MjModel.from_xml_path(str(_suite() / "reacher.xml"))
         self._model.mat_rgba[self._model.geom("target").matid, 3] = 0.0
@@ -71,7 +73,7 @@ class Reacher(StateWorlds):
         self._camera: Camera | None = None
         self.spec = Spec(
             {"pixels": Modality("pixels", (3, size, size))},
-            Box((-1.0, -1.0), (1.0, 1.0)),
+            Box((-1.0, -1.0), (1.0, 1.0), kind="force"),
             fps=1 / (CONTROL_STEPS * CONTROL_SECONDS),
         )
         self._state = self._draw(np.random.default_rng(0), num_envs)

@@ -109,7 +109,9 @@ class TwoRooms:
         self._fixed = {**DEFAULTS, **{name: _as_tuple(name, value) for name, value in (factors or {}).items()}}
         _require_room(self._fixed, self._varied)
         self._size = size
-        self.spec = Spec({"pixels": Modality("pixels", (3, size, size))}, Box((-1.0, -1.0), (1.0, 1.0)), fps=10.0)
+        self.spec = Spec(
+            {"pixels": Modality("pixels", (3, size, size))}, Box((-1.0, -1.0), (1.0, 1.0), kind="delta"), fps=10.0
+        )
         self._enter(self._draw(np.random.default_rng(0), num_envs))
 
     @property
@@ -119,7 +121,7 @@ class TwoRooms:
 
     def reset(self, seed: int | Sequence[int]) -> Observation:
         """New layouts and positions, uniform over both rooms; see :class:`tacit.types.Environment`."""
-        if isinstance(seed, Sequence):
+        if isinstance(seed, (Sequence, np.ndarray)):
             worlds = [self._draw(np.random.default_rng(one), 1) for one in per_world(seed, self.num_envs)]
             return self.begin(concatenated(worlds))
         return self.begin(self._draw(np.random.default_rng(seed), self.num_envs))

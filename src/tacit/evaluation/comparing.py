@@ -14,7 +14,7 @@ from torch import Tensor
 
 from tacit.errors import ConfigError, DataError
 from tacit.evaluation.baselines import floors
-from tacit.evaluation.extraction import Encoder, Features, Trainable, draw, encoded, features, windows
+from tacit.evaluation.extraction import Encoder, Features, Trainable, encoded, features, some, windows
 from tacit.evaluation.probes._probe import Probe, is_class, readable
 from tacit.evaluation.probes._readings import ClassReading, QuantityReading, Reading
 from tacit.evaluation.probes.constant import Constant
@@ -92,13 +92,13 @@ def low_shot(
         raise DataError(f"few labels are drawn of each class, and {target!r} is a quantity.")
     if not shots or min(shots) < 1 or draws < 1:
         raise ConfigError(f"shots and draws are at least 1; got {tuple(shots)} and {draws}.")
-    few_labels(truth[:, 0], fit.episode, max(shots), max(shots) if probe.chooses else 0, seed)  # refused, if any is
+    few_labels(truth[:, 0], fit.units, max(shots), max(shots) if probe.chooses else 0, seed)  # refused, if any is
     results = []
     for count in shots:
         scores = []
         extra = count if probe.chooses else 0
         for number in range(draws):
-            rows, others = few_labels(truth[:, 0], fit.episode, count, extra, seed=[seed, count, number])
+            rows, others = few_labels(truth[:, 0], fit.units, count, extra, seed=[seed, count, number])
             choose_on = fit.select(others) if extra else None
             found = probe(fit.select(rows), test, target, choose_on=choose_on, seed=seed, device=device)
             scores.append(found.score)
@@ -123,8 +123,9 @@ def few_labels(
         there = once[classes[once] == one]
         if len(there) < shots + extra:
             raise DataError(
-                f"{shots} labels to fit on and {extra} to choose on need {shots + extra} episodes of each class; "
-                f"class {one} has {len(there)}. Ask for fewer shots, or give the probe a single setting."
+                f"{shots} labels to fit on and {extra} to choose on need {shots + extra} episodes of each class, "
+                f"pieces of one recording counted once; class {one} has {len(there)}. Ask for fewer shots, or give "
+                "the probe a single setting."
             )
         rows.append(there[:shots])
         others.append(there[shots : shots + extra])
@@ -232,7 +233,7 @@ def blind(probe: Probe) -> Probe:
 
 def _values(model: Encoder, clips: Clips, tokens: bool, frames: int | None, seed: int) -> Tensor:
     """The values of :func:`features` alone."""
-    index = draw(len(clips), frames, seed)
+    index = some(len(clips), frames, seed)
     return torch.cat([latents.float() for latents in encoded(model, clips, index, tokens)])
 
 

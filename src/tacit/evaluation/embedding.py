@@ -30,7 +30,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from tacit._config import from_json, to_json
-from tacit._files import check_file, read_bytes, seal, sync, unseal, write_atomically
+from tacit._files import check_file, read_bytes, resolve, seal, sync, unseal, write_atomically
 from tacit.checkpoint import provenance
 from tacit.data import Episodes
 from tacit.errors import ConfigError, DataError
@@ -155,7 +155,7 @@ def embed(
     """
     if dtype not in DTYPES:
         raise ConfigError(f"latents are stored as {', '.join(DTYPES)}; got {dtype!r}.")
-    to = Path(to)
+    to = resolve(to)
     if to.exists():
         raise DataError(f"{to} exists already. Choose another path, or delete it first.")
     clips = windows(model, episodes)
@@ -187,9 +187,12 @@ def embed(
                 raise DataError(f"latents as large as these do not fit {dtype}; store them as float32 or bfloat16.")
             _save(file, {"values": values})
     episode, step = places(clips, index)
-    found = labels(episodes, episode, step)
+    found, classes = labels(episodes, episode, step)
     hashes = np.frombuffer(bytes.fromhex("".join(episodes.digests())), np.uint8).reshape(len(episodes), -1)
     table = {"episode": episode, "step": step, "hashes": hashes, **{f"target.{n}": v for n, v in found.items()}}
+    if any(episodes.groups) or classes:
+        groups = episodes.groups if any(episodes.groups) else ()
+        table["about"] = np.frombuffer(json.dumps({"groups": groups, "classes": classes}).encode(), np.uint8)
     _save(staging / ROWS, {name: torch.from_numpy(np.array(value)) for name, value in table.items()})
     files = {name: _described(staging / name) for name in (*map(_name, range(len(shards))), ROWS)}
     header = {**plan, "files": to_json(files), "provenance": provenance()}
@@ -207,7 +210,7 @@ def open_embedding(path: str | Path) -> Embedding:
     Raises:
         DataError: if there are none, or a file is missing, damaged or of another format.
     """
-    path = Path(path)
+    path = resolve(path)
     if not (path / HEADER).is_file():
         hint = f" {_unfinished(path)} was never finished; embed again to go on." if _unfinished(path).exists() else ""
         raise DataError(f"{path} is no embedding: it has no {HEADER}.{hint}")
@@ -223,6 +226,9 @@ def open_embedding(path: str | Path) -> Embedding:
         parts = [_read(path / name)["values"] for name in names]
         table = {name: value.numpy() for name, value in _read(path / ROWS).items()}
         _check_table(table, header.rows)
+        about = parse_json(table["about"].tobytes()) if "about" in table else {"groups": (), "classes": {}}
+        groups = tuple(map(str, about["groups"]))
+        classes = {name: {int(n): str(word) for n, word in of.items()} for name, of in about["classes"].items()}
     except (OSError, ValueError, KeyError, AttributeError, TypeError, SafetensorError) as error:
         if isinstance(error, DataError):
             raise
@@ -233,7 +239,7 @@ def open_embedding(path: str | Path) -> Embedding:
         raise DataError(f"the shards of {path} are not of the shape or dtype that its header says. Embed again.")
     targets = {name.removeprefix("target."): value for name, value in table.items() if name.startswith("target.")}
     hashes = tuple(bytes(row).hex() for row in table["hashes"])
-    features = Features(Shards(parts), targets, table["episode"], hashes, header.grid, header.covered)
+    features = Features(Shards(parts), targets, table["episode"], hashes, header.grid, header.covered, groups, classes)
     return Embedding(path, header, features)
 
 
@@ -250,7 +256,7 @@ def _check_table(table: Mapping[str, npt.NDArray[Any]], rows: int) -> None:
         if table[name].shape != (rows,) or table[name].dtype != np.int64:
             raise ValueError(f"expected {name} [{rows}] as int64; got {table[name].dtype} {list(table[name].shape)}")
     number = table["episode"]
-    if rows and not (0 <= number.min() and number.max() < len(hashes)):
+    if rows and not (number.min() >= 0 and number.max() < len(hashes)):
         raise ValueError(f"expected episodes below {len(hashes)}; got {number.min()} to {number.max()}")
     for name, value in table.items():
         if name.startswith("target.") and value.shape[:1] != (rows,):

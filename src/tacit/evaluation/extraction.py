@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import numpy as np
@@ -13,6 +13,8 @@ import torch
 from torch import Tensor
 
 from tacit._registry import suggest
+from tacit.data.episodes import lightest
+from tacit.data.groups import draw, units
 from tacit.errors import ConfigError, DataError, SpecError
 from tacit.evaluation._latents import CHUNK, frozen
 from tacit.evaluation._rows import Rows, select
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from tacit.data import Clips, Episodes
 
 __all__ = ["Encoder", "Features", "Trainable", "features"]
+
+CLASS = "class"
 
 
 class Encoder(Protocol):
@@ -75,6 +79,8 @@ class Features:
             it is not said.
         covered: Share of the height and of the width of a picture, from its upper left corner, that the grid covers:
             an encoder leaves out what does not fill a patch.
+        groups: The group of each episode by its number, where there are any; see :attr:`tacit.types.Episode.group`.
+        classes: By target the names of its numbers, where episodes tell: numbers of two datasets may differ.
     """
 
     values: Rows
@@ -83,6 +89,8 @@ class Features:
     hashes: tuple[str, ...] = ()
     grid: tuple[int, ...] | None = None
     covered: tuple[float, float] = (1.0, 1.0)
+    groups: tuple[str, ...] = ()
+    classes: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if isinstance(self.values, np.ndarray):
@@ -117,31 +125,61 @@ class Features:
         rows = np.flatnonzero(rows) if rows.dtype == np.bool_ else rows
         targets = {name: target[rows] for name, target in self.targets.items()}
         chosen = select(self.values, torch.from_numpy(np.asarray(rows, np.int64)))
-        return Features(chosen, targets, self.episode[rows], self.hashes, self.grid, self.covered)
+        return replace(self, values=chosen, targets=targets, episode=self.episode[rows])
+
+    @property
+    def units(self) -> npt.NDArray[np.int64]:
+        """``[N]`` what rows are independent between: the episode of each, or the first one of its group."""
+        if not any(self.groups):
+            return self.episode
+        _, first = np.unique(unit := units(self.groups), return_index=True)
+        return np.asarray(first[unit][self.episode], np.int64)
 
     def split(self, fraction: float, seed: int) -> tuple[Features, Features]:
-        """Two parts by whole episodes: those that ``episodes.split(fraction, seed)`` of the same episodes draws.
+        """Two parts by whole groups: those that ``episodes.split(fraction, seed)`` of the same episodes draws.
 
         Raises:
             ConfigError: if a part would be empty.
         """
         total = len(self.hashes) or int(self.episode.max()) + 1
-        count = min(max(round(fraction * total), 1), total - 1)
-        first = np.isin(self.episode, np.random.default_rng(seed).permutation(total)[:count])
-        if not 0.0 < fraction < 1.0 or first.all() or not first.any():
-            raise ConfigError(f"a split needs a fraction between 0 and 1 and two episodes; got {fraction}, {total}.")
+        first = draw(units(self.groups or [""] * total), fraction, seed)[self.episode]
+        if first.all() or not first.any():
+            raise ConfigError(f"a part of the split would be empty: {len(self)} rows of {total} episodes.")
         return self.select(first), self.select(~first)
 
     def without(self, other: Features) -> Features:
-        """The rows of episodes that ``other`` has none of, by their content."""
+        """Return the rows of episodes that ``other`` has none of, by their content and group."""
         return self.select(~np.isin(self.episode, self.shared(other)))
 
+    def renumbered(self, other: Features, target: str) -> Features:
+        """Return these features with the classes of a target numbered as in ``other``, where both know their names.
+
+        A class that ``other`` does not have gets a number that none of its classes has.
+        """
+        names, known = self.classes.get(target), other.classes.get(target)
+        if not names or not known:
+            return self
+        numbers = {name: number for number, name in known.items()}
+        fresh = max(*numbers.values(), int(np.max(other.target(target)))) + 1
+        for name in sorted(set(names.values()) - set(numbers)):
+            numbers[name] = fresh
+            fresh += 1
+        if all(numbers[name] == number for number, name in names.items()):
+            return self
+        old, where = np.unique(self.target(target), return_inverse=True)
+        new = np.array([numbers[names[int(number)]] for number in old], np.int64)
+        targets = {**self.targets, target: new[where].reshape(self.target(target).shape)}
+        classes = {**self.classes, target: {numbers[name]: name for name in names.values()}}
+        return replace(self, targets=targets, classes=classes)
+
     def shared(self, other: Features) -> list[int]:
-        """Numbers of the episodes whose content is also in ``other``."""
-        if not self.hashes or not other.hashes:
-            return []
-        there = {other.hashes[number] for number in np.unique(other.episode)}
-        return [int(number) for number in np.unique(self.episode) if self.hashes[number] in there]
+        """Return the numbers of the episodes whose content or group is also in ``other``."""
+        found: set[int] = set()
+        for own, its in ((self.hashes, other.hashes), (self.groups, other.groups)):
+            if own and its:
+                there = {its[number] for number in np.unique(other.episode)} - {""}
+                found |= {int(number) for number in np.unique(self.episode) if own[number] in there}
+        return sorted(found)
 
 
 def features(
@@ -172,12 +210,13 @@ def features(
         SpecError: if the model answers with other shapes.
     """
     clips = windows(model, episodes, length)
-    index = draw(len(clips), frames, seed)
+    index = some(len(clips), frames, seed)
     values = torch.cat([latents.float() for latents in encoded(model, clips, index, tokens)])
     episode, step = places(clips, index)
     grid = grid_of(model, values.shape[1]) if tokens else None
     covered = covered_by(model, episodes.spec, grid)
-    return Features(values, labels(episodes, episode, step), episode, episodes.digests(), grid, covered)
+    found, classes = labels(episodes, episode, step)
+    return Features(values, found, episode, episodes.digests(), grid, covered, episodes.groups, classes)
 
 
 def windows(model: Encoder, episodes: Episodes, length: int | None = None) -> Clips:
@@ -208,7 +247,7 @@ def covered_by(model: Encoder, spec: Spec, grid: tuple[int, ...] | None) -> tupl
     return height, width
 
 
-def draw(count: int, most: int | None, seed: int) -> npt.NDArray[np.int64]:
+def some(count: int, most: int | None, seed: int) -> npt.NDArray[np.int64]:
     """``most`` of ``count`` in ascending order, or all of them."""
     if most is None or most >= count:
         return np.arange(count)
@@ -244,16 +283,28 @@ def places(clips: Clips, index: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.i
     return episode, start + (clips.length - 1) * clips.frameskip
 
 
-def labels(episodes: Episodes, episode: npt.NDArray[np.int64], step: npt.NDArray[np.int64]) -> dict[str, Array]:
-    """Every label ``[N, ...]`` at some steps, given in the order of their episodes."""
+def labels(
+    episodes: Episodes, episode: npt.NDArray[np.int64], step: npt.NDArray[np.int64]
+) -> tuple[dict[str, Array], dict[str, dict[int, str]]]:
+    """Return every label ``[N, ...]`` at some steps, given in the order of their episodes, and the names of classes.
+
+    The label ``class`` of what the readers of other programs' files read numbers subfolders, whose names are the tasks.
+    """
     if not episodes.labels:
-        return {}
-    # Labels cannot be read alone; the lightest modality comes with them.
-    sizes = {name: np.prod(modality.shape) for name, modality in episodes.spec.modalities.items()}
-    light = min(sizes, key=lambda name: sizes[name])
+        return {}, {}
+    light = lightest(episodes.spec)
     parts: dict[str, list[Array]] = {name: [] for name in episodes.labels}
+    pairs: set[tuple[int, str]] = set()
     for number in np.unique(episode):
-        read = episodes.read(int(number), (light,)).labels
+        read = episodes.read(int(number), (light,))
         for name, found in parts.items():
-            found.append(read[name][step[episode == number]])
-    return {name: np.concatenate(found) for name, found in parts.items()}
+            found.append(read.labels[name][step[episode == number]])
+        values = read.labels.get(CLASS, step[:0])
+        pairs |= {(int(value), read.task) for value in np.unique(values)} if values.dtype.kind in "iu" else set()
+    return {name: np.concatenate(found) for name, found in parts.items()}, _named(pairs)
+
+
+def _named(pairs: set[tuple[int, str]]) -> dict[str, dict[int, str]]:
+    """Return the name of each class number; nothing where numbers and tasks do not belong together one by one."""
+    numbers, names = {number for number, _ in pairs}, {name for _, name in pairs}
+    return {CLASS: dict(pairs)} if pairs and len(numbers) == len(names) == len(pairs) and "" not in names else {}

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from tacit.data.groups import units
 from tacit.errors import ConfigError
 from tacit.evaluation._latents import clip_latents, drawn, frozen
 from tacit.evaluation.statistics import Estimate, bootstrap, rank_correlation
@@ -86,7 +87,7 @@ def open_loop(model: Dynamics, held_out: Episodes, horizon: int = 8, *, windows:
         target[:, :1].expand(-1, horizon, -1),
         _imagined(model, latents, past, future.roll(1, dims=0)),
     )
-    group = torch.cat(episode).numpy()
+    group = units(held_out.groups)[torch.cat(episode).numpy()]
     error, copy_last, shuffled = (_by_episode(guess, target[:, 1:], group, seed) for guess in guesses)
     return OpenLoop(error, copy_last, shuffled, context, len(latents), seed)
 

@@ -204,11 +204,10 @@ def _check(fit_on: Episodes, test_on: Episodes, target: str) -> None:
             raise ConfigError(f"{name} has no label {target!r}.{suggest(target, episodes.labels)} {there}")
     if len(fit_on) < 2:
         raise DataError(f"a probe needs two episodes to fit on, one to set aside; got {len(fit_on)}.")
-    fitted = set(fit_on.digests())
-    shared = [index for index, digest in enumerate(test_on.digests()) if digest in fitted]
+    shared = test_on.shared(fit_on)
     if shared:
         raise DataError(
-            f"{len(shared)} of {len(test_on)} test episodes are also fitted on (the first is number {shared[0]} of "
-            "test_on), so the score would not be of held-out data. Split by episode: episodes.split(0.9, seed=0). "
-            "Copies in the recordings are left out by test_on.without(fit_on)."
+            f"{len(shared)} of {len(test_on)} test episodes are also fitted on, or pieces of a recording that is (the "
+            f"first is number {shared[0]} of test_on), so the score would not be of held-out data. Split with "
+            "episodes.split(0.9, seed=0). Copies in the recordings are left out by test_on.without(fit_on)."
         )

@@ -5,7 +5,7 @@ Both are :class:`tacit.evaluation.Privileged`: they are shown states, which no c
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,11 +14,12 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from tacit.agent import Agent
+from tacit.agent import Agent, NamedFallback
+from tacit.agent._fallback import possible
 from tacit.costs import Goal, Summable
 from tacit.errors import ConfigError
 from tacit.evaluation.acting import Privileged
-from tacit.types import GoalEnvironment, Planner, Spec, State, Verdict
+from tacit.types import ActionConstraint, FallbackPolicy, GoalEnvironment, Observation, Planner, Spec, State, Verdict
 
 __all__ = ["ExpertActor", "TrueDynamicsActor"]
 
@@ -60,6 +61,8 @@ class TrueDynamicsActor(Agent, Privileged):
         deadline: Step not to look beyond.
         hold: Search one action for each block and repeat it.
         goal: Says what becomes of the distances over the horizon, and whether they are squared (``l2``).
+        fallback: See :class:`tacit.Agent`; a policy is shown observations.
+        constraints: See :class:`tacit.Agent`.
     """
 
     def __init__(
@@ -73,16 +76,33 @@ class TrueDynamicsActor(Agent, Privileged):
         deadline: int | None = None,
         hold: bool = False,
         goal: Goal | None = None,
+        fallback: NamedFallback | FallbackPolicy | None = None,
+        constraints: Sequence[ActionConstraint] = (),
     ) -> None:
         world = _World(env, frameskip)
-        cost = _Distance(world, goal or Goal())
-        super().__init__(world, planner, cost, horizon=horizon, execute=execute, deadline=deadline, hold=hold)
+        super().__init__(
+            world,
+            planner,
+            _Distance(world, goal or Goal()),
+            horizon=horizon,
+            execute=execute,
+            deadline=deadline,
+            hold=hold,
+            fallback=fallback,
+            constraints=constraints,
+        )
+        self._env = env
+
+    def _shown(self, observation: State) -> Observation:
+        """Return what the states look like."""
+        return self._env.observe(observation)
 
     @classmethod
     def like(cls, agent: Agent, env: GoalEnvironment) -> TrueDynamicsActor:
         """The ceiling of ``agent``: its planner, horizon and clocks, and what its goal cost makes of the horizon.
 
-        What else the agent's cost weighs, such as effort, is left out.
+        What else the agent's cost weighs, such as effort, is left out. The constraints are the agent's and so is the
+        fallback, or the last action where neither the agent nor the environment says what does nothing.
         """
         terms = agent.cost.parts if isinstance(agent.cost, Summable) else ()
         goal = next((term.cost for term in terms if isinstance(term.cost, Goal)), None)
@@ -95,6 +115,8 @@ class TrueDynamicsActor(Agent, Privileged):
             deadline=agent.deadline,
             hold=agent.hold,
             goal=goal,
+            fallback=possible(agent.fallback, env.spec),
+            constraints=agent.constraints,
         )
 
 

@@ -13,7 +13,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from tacit._files import write_atomically
+from tacit._files import resolve, write_atomically
 from tacit.evaluation.pictures import Picture
 from tacit.evaluation.record import validate
 
@@ -74,7 +74,7 @@ def write_report(
         DataError: if the record breaks the schema; nothing is then written.
     """
     validate(record)
-    directory = Path(directory)
+    directory = resolve(directory)
     directory.mkdir(parents=True, exist_ok=True)
     text = json.dumps(record, indent=2, allow_nan=False)
     write_atomically(directory / "report.json", text + "\n")

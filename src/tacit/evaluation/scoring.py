@@ -40,7 +40,7 @@ def beside_references(
     """
     actors: dict[str, Actor] = {"success": agent, "random": RandomActor(env.spec.action, hold=agent.frameskip)}
     if agent.proposal is not None:
-        actors["amortised"] = PolicyActor(agent.model, agent.proposal)
+        actors["amortised"] = PolicyActor(agent.model, agent.proposal, agent.fallback, agent.constraints)
     actors["ceiling"] = TrueDynamicsActor.like(agent, env)
     runs = {}
     for name, actor in actors.items():

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from tacit.planners._energies import as_energies as as_energies
 from tacit.planners._legal import legal as legal
 from tacit.planners.cem import CEM as CEM
 from tacit.planners.gradient import Gradient as Gradient

@@ -1,56 +1,67 @@
-"""What a search has seen: it rates candidates, remembers the best of each world and writes the trace."""
+"""The log of a search, and the candidates that rounds start from and end with."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
 from tacit.errors import PlanningError, SpecError
+from tacit.planners._energies import as_energies
 from tacit.planners._search import Categorical, Gaussian, finite
 from tacit.types import Iteration, Plan, Score
 
-__all__ = ["Record", "elites", "join"]
+__all__ = ["Record", "elites", "with_hints"]
 
 
 class Record:
-    """The account of one search.
+    """The log of one search: the best candidates so far, the rounds and the number of evaluations.
 
+    Every candidate passes through ``legal`` right before it is rated, and what :meth:`plan` returns is what was rated.
     An energy that is not finite counts as +inf and as rejected, so it never wins. A world without a finite energy
     in the first round has failed; in a later one it keeps its best.
+
+    Args:
+        score: Energy of candidates.
+        legal: Projects actions ``[..., H, A]`` onto those that are allowed, and returns a new tensor.
     """
 
-    def __init__(self, score: Score) -> None:
+    def __init__(self, score: Score, legal: Callable[[Tensor], Tensor]) -> None:
         self._score = score
+        self._legal = legal
         self._trace: list[Iteration] = []
         self._evaluations = 0
         self._best: tuple[Tensor, Tensor] | None = None
 
-    def rate(self, candidates: Tensor) -> Tensor:
-        """Energies ``[B, S]`` of the candidates ``[B, S, H, A]``, bad ones +inf.
+    def rate(self, candidates: Tensor) -> tuple[Tensor, Tensor]:
+        """Project candidates ``[B, S, H, A]``, which are overwritten, and rate them.
+
+        Returns the legal candidates and their energies ``[B, S]``, bad ones +inf.
 
         Raises:
             PlanningError: if a world has no finite one, in this round or before.
-            SpecError: if the score answers in another shape.
+            SpecError: if the score does not return energies ``[B, S]``.
         """
+        legal = self._legal(candidates)
         with torch.no_grad():
-            return self.take(candidates, self._score(candidates))
+            scored = self._score(candidates.copy_(legal))  # a score that writes to its argument changes its own copy
+            return legal, self.take(legal, as_energies(scored, legal))
 
     def take(self, candidates: Tensor, scored: Tensor) -> Tensor:
-        """Like :meth:`rate`, of candidates that were scored already."""
+        """Like :meth:`rate`, of legal candidates that were scored already."""
         batch, count = candidates.shape[:2]
-        if scored.shape != (batch, count):
-            raise SpecError(f"score must answer with energies [B, S] = [{batch}, {count}]; got {list(scored.shape)}.")
         self._evaluations += count
-        scored = scored.detach().float()
+        scored = scored.detach()
         self._finite = scored.isfinite()
-        hopeless = (~self._finite.any(dim=1)).nonzero()
-        if self._best is None and len(hopeless):
+        finite = self._finite.sum(dim=1)
+        if self._best is None and not bool(finite.all()):
             raise PlanningError(
-                f"world {int(hopeless[0])}: none of the {count} first candidates has a finite energy. "
+                f"world {int((finite == 0).nonzero()[0])}: none of the {count} first candidates has a finite energy. "
                 "Look for NaN in the observation, and for overflow in the model or the cost."
             )
         energies = scored.masked_fill(~self._finite, torch.inf)
-        self._mean = scored.masked_fill(~self._finite, 0.0).sum(dim=1) / self._finite.sum(dim=1)
+        self._mean = (scored.masked_fill(~self._finite, 0.0) / finite[:, None]).sum(dim=1)  # a sum could overflow
         lowest, index = energies.min(dim=1)
         actions = candidates[torch.arange(batch, device=index.device), index].detach()
         if self._best is not None:
@@ -72,15 +83,10 @@ class Record:
         return self._best
 
     def plan(self, mode: Tensor | None = None) -> Plan:
-        """The best candidates, or ``mode [B, H, A]``, rated, in the worlds where its energy is finite."""
-        energy, actions = self.best
+        """Return the best candidates; ``mode [B, H, A]``, where one is given, is the last of them."""
         if mode is not None:
-            with torch.no_grad():
-                rated = self._score(mode[:, None])[:, 0].float()
-            self._evaluations += 1
-            good = rated.isfinite()
-            energy = torch.where(good, rated, energy)
-            actions = torch.where(good[:, None, None], mode, actions)
+            self.rate(mode[:, None].clone())
+        energy, actions = self.best
         return Plan(actions, energy, tuple(self._trace), self._evaluations)
 
 
@@ -90,13 +96,21 @@ def elites(candidates: Tensor, energies: Tensor, count: int, ordered: bool = Fal
     return torch.take_along_dim(candidates, index[:, :, None, None], dim=1), lowest.isfinite()
 
 
-def join(candidates: Tensor, proposals: Tensor | None, search: Gaussian | Categorical) -> Tensor:
-    """The candidates ``[B, S, H, A]`` and, made legal, the proposals ``[B, P, H, A]``.
+def with_hints(candidates: Tensor, search: Gaussian | Categorical, proposals: Tensor | None) -> Tensor:
+    """Put what is known before the first round among its candidates ``[B, S, H, A]``.
+
+    Candidate 0 becomes the mode of the search, which is the warm start or the middle of the space, and candidate 1
+    doing nothing, unless that is the same. The proposals ``[B, P, H, A]`` are appended.
 
     Raises:
         SpecError: if the proposals do not fit.
         PlanningError: if they are not finite.
     """
+    mode = search.mode
+    idle = search.legal(torch.zeros_like(mode))
+    candidates[:, 0] = mode
+    if candidates.shape[1] > 1 and not torch.equal(mode, idle):
+        candidates[:, 1] = idle
     if proposals is None:
         return candidates
     batch, _, horizon, size = candidates.shape
@@ -104,4 +118,4 @@ def join(candidates: Tensor, proposals: Tensor | None, search: Gaussian | Catego
         raise SpecError(
             f"proposals must be [B, P, H, A] = [{batch}, P, {horizon}, {size}]; got {list(proposals.shape)}."
         )
-    return torch.cat([candidates, search.legal(finite(proposals, "proposals", candidates.device))], dim=1)
+    return torch.cat([candidates, finite(proposals, "proposals", candidates.device)], dim=1)

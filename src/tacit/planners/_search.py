@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TypeAlias
 
 import torch
@@ -43,15 +44,20 @@ class Bounds:
         narrow = inner_low > inner_high
         return cls(torch.where(narrow, low, inner_low).to(device), torch.where(narrow, low, inner_high).to(device))
 
-    @property
+    @cached_property
     def center(self) -> Tensor:
         """The middle of each range."""
-        return (self.low + self.high) / 2
+        return self.low / 2 + self.high / 2  # the sum and the difference of huge bounds overflow
 
-    @property
+    @cached_property
     def half(self) -> Tensor:
         """Half of each range."""
-        return (self.high - self.low) / 2
+        return self.high / 2 - self.low / 2
+
+    @cached_property
+    def unit(self) -> Tensor:
+        """Half of each range, or 1 where the range is empty: what deviations are divided by."""
+        return torch.where(self.half > 0, self.half, 1.0)
 
     def clip(self, actions: Tensor) -> Tensor:
         """The nearest actions inside the box."""
@@ -84,7 +90,7 @@ def white(shape: tuple[int, int, int, int], generator: Generator) -> Tensor:
 
 @dataclass(frozen=True)
 class Gaussian:
-    """Independent normal distributions, clipped to a box.
+    """Independent normal distributions over a box.
 
     Attributes:
         bounds: The box.
@@ -102,38 +108,42 @@ class Gaussian:
         return self.mean
 
     def legal(self, actions: Tensor) -> Tensor:
-        """The nearest actions inside the space."""
+        """Return the nearest actions inside the space."""
         return self.bounds.clip(actions)
 
     def sample(self, count: int, generator: Generator, noise: Noise = white) -> Tensor:
-        """Candidates ``[B, count, H, A]``."""
+        """Draw candidates ``[B, count, H, A]``, not yet legal."""
         check_round(count, self.mean.shape)
         batch, horizon, size = self.mean.shape
         candidates = noise((batch, count, horizon, size), generator)
-        candidates.mul_(self.spread[:, None]).add_(self.mean[:, None])
-        return torch.clamp(candidates, self.bounds.low, self.bounds.high, out=candidates)
+        return torch.addcmul(self.mean[:, None], candidates, self.spread[:, None], out=candidates)
 
     def fit(self, elites: Tensor, valid: Tensor, keep_mean: float, keep_spread: float, floor: float) -> Gaussian:
-        """Moved to the elites ``[B, K, H, A]`` of which only the ``valid [B, K]`` count; as it was, where none is.
+        """Move to the elites ``[B, K, H, A]`` of which only the ``valid [B, K]`` count.
 
         ``keep_mean`` and ``keep_spread`` are the shares of the old values that stay; the standard deviation
-        is the unbiased one and never below ``floor`` times half the range.
+        is the unbiased one and never below ``floor`` times half the range. An elite that does not count leaves the
+        spread as it was.
         """
         weight = valid[:, :, None, None].to(elites.dtype)
-        count = weight.sum(dim=1)
-        mean = (weight * elites).sum(dim=1) / count
-        variance = (weight * (elites - mean[:, None]).square()).sum(dim=1) / (count - 1).clamp(min=1)
-        spread = keep_spread * self.spread + (1 - keep_spread) * variance.sqrt()
-        return self.moved(
-            valid.any(dim=1),
-            self.bounds.clip(keep_mean * self.mean + (1 - keep_mean) * mean),
-            torch.maximum(spread, floor * self.bounds.half),
-        )
+        # Relative to the old mean and in halves of the range: no precision is lost in a box far from zero, and no
+        # square overflows in a huge one or vanishes in a tiny one.
+        unit = self.bounds.unit
+        steps = (elites - self.mean[:, None]) / unit
+        step = (weight * steps).sum(dim=1) / weight.sum(dim=1).clamp(min=1)
+        old = self.spread / unit
+        squares = (weight * (steps - step[:, None]).square()).sum(dim=1)
+        missing = (~valid).sum(dim=1)[:, None, None] * old.square()
+        variance = (squares + missing) / max(elites.shape[1] - 1, 1)
+        spread = keep_spread * old + (1 - keep_spread) * variance.sqrt()
+        mean = self.mean + (1 - keep_mean) * step * unit
+        return self.moved(valid.any(dim=1), mean, spread.clamp(min=floor) * self.bounds.half)
 
     def moved(self, worlds: Tensor, mean: Tensor, spread: Tensor) -> Gaussian:
-        """With another mean and standard deviation in some ``worlds [B]``."""
+        """With another mean, made legal, and another standard deviation in some ``worlds [B]``."""
         some = worlds[:, None, None]
-        return replace(self, mean=torch.where(some, mean, self.mean), spread=torch.where(some, spread, self.spread))
+        mean = torch.where(some, self.legal(mean), self.mean)
+        return replace(self, mean=mean, spread=torch.where(some, spread, self.spread))
 
 
 @dataclass(frozen=True)
@@ -161,11 +171,11 @@ class Categorical:
         return torch.zeros_like(actions).scatter_(-1, actions.argmax(dim=-1, keepdim=True), 1.0)
 
     def sample(self, count: int, generator: Generator) -> Tensor:
-        """One-hot candidates ``[B, count, H, A]``."""
+        """Draw candidates ``[B, count, H, A]``, not yet legal: the largest entry of each row is the choice."""
         check_round(count, self.mean.shape)
         batch, horizon, size = self.mean.shape
         clocks = torch.empty(batch, count, horizon, size, device=generator.device).exponential_(generator=generator)
-        return self.legal(self.mean[:, None] / clocks)
+        return self.mean[:, None] / clocks
 
     def fit(self, elites: Tensor, valid: Tensor, keep_mean: float, keep_spread: float, floor: float) -> Categorical:
         """Moved to how often the ``valid [B, K]`` elites chose each action; as it was, where none is valid.

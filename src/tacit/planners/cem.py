@@ -9,7 +9,7 @@ from torch import Generator, Tensor
 
 from tacit._check import require
 from tacit._limits import ITERATIONS, SAMPLES, limited
-from tacit.planners._record import Record, elites, join
+from tacit.planners._record import Record, elites, with_hints
 from tacit.planners._search import begin
 from tacit.types import ActionSpace, Plan, Score
 
@@ -32,7 +32,7 @@ class CEM:
             it is the share of uniform probability.
         mean_momentum: Share of the old mean that stays.
         std_momentum: Share of the old standard deviation that stays.
-        result: ``best``: the best candidate ever rated; ``mean``: the last mean (where its energy is finite).
+        result: ``best``: the best candidate ever rated; ``mean``: the last mean is rated too, as one candidate more.
 
     Raises:
         ConfigError: if an option is out of range.
@@ -70,13 +70,15 @@ class CEM:
     ) -> Plan:
         """See :class:`tacit.types.Planner`."""
         search = begin(space, batch, horizon, generator, self.std, warm_start)
-        record = Record(score)
+        record = Record(score, search.legal)
         for iteration in range(self.iterations):
             candidates = search.sample(self.samples, generator)
-            candidates[:, 0] = search.mode
             if iteration == 0:
-                candidates = join(candidates, proposals, search)
-            chosen, valid = elites(candidates, record.rate(candidates), self.elites)
+                candidates = with_hints(candidates, search, proposals)
+            else:
+                candidates[:, 0] = search.mode
+            candidates, energies = record.rate(candidates)
+            chosen, valid = elites(candidates, energies, self.elites)
             search = search.fit(chosen, valid, self.mean_momentum, self.std_momentum, self.min_std)
             record.note(search.mean, search.spread)
         return record.plan(search.mode if self.result == "mean" else None)

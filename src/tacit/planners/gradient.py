@@ -9,8 +9,9 @@ from torch import Generator, Tensor
 
 from tacit._check import require
 from tacit._limits import ITERATIONS, SAMPLES, limited
-from tacit.errors import PlanningError
-from tacit.planners._record import Record, join
+from tacit.errors import PlanningError, SpecError
+from tacit.planners._energies import as_energies
+from tacit.planners._record import Record, with_hints
 from tacit.planners._search import begin_box
 from tacit.types import ActionSpace, Plan, Score
 
@@ -25,7 +26,7 @@ class Gradient:
     component. An energy that is not finite never wins, and a gradient that is not finite counts as zero.
 
     Args:
-        starts: Points to start from: the warm start (else the middle), the others drawn around it.
+        starts: Points to start from: the warm start (else the middle), doing nothing, others drawn around the first.
         iterations: Ratings of each start, with a step of Adam between any two.
         learning_rate: Of Adam, in halves of the range.
         std: Standard deviation of the starts, in halves of the range.
@@ -70,36 +71,44 @@ class Gradient:
     ) -> Plan:
         """See :class:`tacit.types.Planner`; the space is a box and the score is differentiable."""
         search = begin_box(space, batch, horizon, generator, self.std, warm_start)
-        actions = search.sample(self.starts, generator)
-        actions[:, 0] = search.mode
-        actions = join(actions, proposals, search)
-        center, half = search.bounds.center, search.bounds.half
-        point = (actions - center) / torch.where(half > 0, half, 1.0)
-        first, second = torch.zeros_like(point), torch.zeros_like(point)
-        record = Record(score)
+        actions = search.legal(with_hints(search.sample(self.starts, generator), search, proposals))
+        center, half, unit = search.bounds.center, search.bounds.half, search.bounds.unit
+        point = (actions - center) / unit
+        first, root = torch.zeros_like(point), torch.zeros_like(point)
+        limit = torch.finfo(point.dtype).max
+        record = Record(score, search.legal)
         for iteration in range(1, self.iterations + 1):
             energies, slope = _differentiate(score, actions)
             record.take(actions, energies)
             # torch.optim.Adam would be the same update, and its first use imports torch's compiler for seconds.
-            slope = slope * half
+            # The second moment is kept as its root, for squares of gradients may leave the range of float32.
+            slope = (slope * half).clamp(-limit, limit)
             first = self.betas[0] * first + (1 - self.betas[0]) * slope
-            second = self.betas[1] * second + (1 - self.betas[1]) * slope.square()
-            scale = (second / (1 - self.betas[1] ** iteration)).sqrt() + self.epsilon
-            point = (point - self.learning_rate * first / (1 - self.betas[0] ** iteration) / scale).clamp(-1, 1)
+            root = torch.hypot(self.betas[1] ** 0.5 * root, (1 - self.betas[1]) ** 0.5 * slope)
+            scale = root / (1 - self.betas[1] ** iteration) ** 0.5 + self.epsilon
+            point = (point - self.learning_rate * (first / (1 - self.betas[0] ** iteration) / scale)).clamp(-1, 1)
             record.note(actions.mean(dim=1), actions.std(dim=1, correction=0))
             actions = search.legal(center + half * point)
         return record.plan()
 
 
 def _differentiate(score: Score, actions: Tensor) -> tuple[Tensor, Tensor]:
-    """Energies ``[B, S]`` of the actions ``[B, S, H, A]`` and their gradient, zero where it is not finite."""
+    """Return energies ``[B, S]`` of the actions ``[B, S, H, A]`` and their gradient, zero where it is not finite."""
     with torch.inference_mode(False), torch.enable_grad():
         actions = actions.detach().clone().requires_grad_()
-        energies = score(actions)
-        if not energies.requires_grad:
+        scored: object = score(actions)
+        if not isinstance(scored, Tensor):
+            raise SpecError(
+                f"Gradient needs energies as a torch tensor, which it differentiates; got {type(scored).__name__}. "
+                "Use CEM, or keep the rollout and the cost in torch."
+            )
+        energies = as_energies(scored, actions)
+        slope = None
+        if energies.requires_grad:
+            (slope,) = torch.autograd.grad(energies[energies.isfinite()].sum(), actions, allow_unused=True)
+        if slope is None:
             raise PlanningError(
                 "Gradient needs a score that torch can differentiate; this one detaches the actions. "
                 "Use CEM, or keep the rollout and the cost in torch, outside torch.no_grad()."
             )
-        (slope,) = torch.autograd.grad(energies[energies.isfinite()].sum(), actions)
     return energies.detach(), torch.where(slope.isfinite(), slope, 0.0)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Generator, Tensor
 
 from tacit._check import require
 from tacit._limits import ITERATIONS, SAMPLES, limited
-from tacit.planners._record import Record, elites, join
-from tacit.planners._search import begin_box
+from tacit.planners._record import Record, elites, with_hints
+from tacit.planners._search import Gaussian, begin_box
 from tacit.types import ActionSpace, Plan, Score
 
 __all__ = ["ICEM"]
@@ -18,7 +18,13 @@ __all__ = ["ICEM"]
 
 @dataclass(frozen=True)
 class ICEM:
-    """iCEM: noise that is correlated in time, elites that stay, fewer samples each round (Pinneri et al., 2020).
+    """iCEM: noise correlated in time, elites that stay, fewer samples each round (Pinneri et al., 2020).
+
+    Two things differ from the paper, where the noise has one spectrum in all rounds and the standard deviation is
+    that of the elites. Low frequencies, which make up most of red noise, are found first; the standard deviation then
+    falls, and the noise is too small at high frequencies to correct them. Here each round fits the spectrum to its
+    elites as well, and measures both about the mean that the elites were drawn from (as Hansen, 2016, 3.2, does for
+    CMA-ES), so that the search does not narrow before it has arrived.
 
     Returns the best candidate ever rated. A planner holds no state, so elites of an earlier plan come back as
     ``warm_start`` (the best, shifted), which is a candidate of the first round, and as ``proposals``.
@@ -28,8 +34,9 @@ class ICEM:
         iterations: Rounds.
         elites: Candidates to fit to.
         std: First standard deviation, in halves of the range.
-        momentum: Share of the old mean and standard deviation that stays.
-        beta: The power spectrum of the noise along the horizon falls as ``frequency ** -beta``: 0 white, 1 pink, 2 red.
+        momentum: Share of the old mean, standard deviation and spectrum that stays.
+        beta: The power of the first round's noise along the horizon falls as ``frequency ** -beta``: 0 white, 1 pink,
+            2 red.
         keep: Share of the elites, the best of them, that the next round rates once more.
         decay: Each round draws this factor fewer samples, never fewer than ``2 * elites``.
 
@@ -42,7 +49,7 @@ class ICEM:
     elites: int = 30
     std: float = 0.5
     momentum: float = 0.1
-    beta: float = 2.0
+    beta: float = 1.0
     keep: float = 0.3
     decay: float = 1.25
 
@@ -68,14 +75,19 @@ class ICEM:
     ) -> Plan:
         """See :class:`tacit.types.Planner`; the space is a box."""
         search = begin_box(space, batch, horizon, generator, self.std, warm_start)
-        record = Record(score)
-        kept = proposals
+        noise = _Noise.colored(batch, horizon, self.beta, generator.device)
+        record = Record(score, search.legal)
+        kept = torch.empty(0)
         for iteration in range(self.iterations):
-            candidates = search.sample(self._count(iteration), generator, self._noise)
-            candidates[:, 0] = search.mode
-            candidates = join(candidates, kept, search)
-            chosen, valid = elites(candidates, record.rate(candidates), self.elites, ordered=True)
-            search = search.fit(chosen, valid, self.momentum, self.momentum, 0.0)
+            candidates = search.sample(self._count(iteration), generator, noise)
+            if iteration == 0:
+                candidates = with_hints(candidates, search, proposals)
+            else:
+                candidates[:, 0] = search.mode
+                candidates = torch.cat([candidates, kept], dim=1)
+            candidates, energies = record.rate(candidates)
+            chosen, valid = elites(candidates, energies, self.elites, ordered=True)
+            noise, search = self._fit(noise, search, chosen, valid)
             record.note(search.mean, search.spread)
             kept = chosen[:, : int(self.keep * self.elites)]
         return record.plan()
@@ -83,20 +95,60 @@ class ICEM:
     def _count(self, iteration: int) -> int:
         return max(int(self.samples * self.decay**-iteration), min(2 * self.elites, self.samples))
 
-    def _noise(self, shape: tuple[int, int, int, int], generator: Generator) -> Tensor:
-        """Gaussian noise of unit variance whose spectrum along ``H`` is ``frequency ** -beta``.
+    def _fit(self, noise: _Noise, search: Gaussian, chosen: Tensor, valid: Tensor) -> tuple[_Noise, Gaussian]:
+        """Move noise and search to the elites ``[B, K, H, A]`` of which only the ``valid [B, K]`` count.
 
-        After Timmer and Koenig (1995); the constant component gets the power of the lowest frequency.
+        An elite that does not count leaves the spread as it was.
         """
+        unit, weight = search.bounds.unit, valid[:, :, None, None].to(chosen.dtype)
+        steps = (chosen - search.mean[:, None]) / unit * weight
+        old = search.spread / unit
+        missing = (~valid).sum(dim=1)[:, None, None] * old.square()
+        spread = ((steps.square().sum(dim=1) + missing) / chosen.shape[1]).sqrt()
+        spread = self.momentum * old + (1 - self.momentum) * spread
+        step = steps.sum(dim=1) / weight.sum(dim=1).clamp(min=1)
+        mean = search.mean + (1 - self.momentum) * step * unit
+        drawn = steps / torch.where(old > 0, old, 1.0)[:, None]
+        return noise.fit(drawn, self.momentum), search.moved(valid.any(dim=1), mean, spread * unit)
+
+
+@dataclass(frozen=True)
+class _Noise:
+    """Normal noise of unit variance with a spectrum along the horizon.
+
+    It is drawn in the basis of the discrete Hartley transform, whose waves ``k`` and ``H - k`` have one frequency.
+
+    Attributes:
+        waves: ``[H, H]`` the basis, orthonormal and symmetric.
+        power: ``[B, H]`` variance of the coefficient of each wave; their mean is 1.
+    """
+
+    waves: Tensor
+    power: Tensor
+
+    @classmethod
+    def colored(cls, batch: int, horizon: int, beta: float, device: torch.device) -> _Noise:
+        """Noise whose power falls as ``frequency ** -beta``; the constant has that of the lowest frequency."""
+        number = torch.arange(horizon, device=device)
+        angle = number[:, None] * number % horizon * (2 * torch.pi / horizon)
+        waves = (angle.cos() + angle.sin()) / horizon**0.5
+        power = torch.minimum(number, horizon - number).clamp(min=1).float() ** -beta
+        return cls(waves, (power / power.mean()).expand(batch, -1))
+
+    def __call__(self, shape: tuple[int, int, int, int], generator: Generator) -> Tensor:
+        """Draw noise ``[B, S, H, A]``."""
         batch, count, horizon, size = shape
-        frequency = torch.fft.rfftfreq(horizon, device=generator.device).clamp(min=1 / horizon)
-        amplitude = frequency.pow(-self.beta / 2)
-        # A real signal has no imaginary part at frequency 0 and, where the length is even, at the highest.
-        lone = torch.zeros(len(frequency), dtype=torch.bool, device=generator.device)
-        lone[0] = True
-        lone[-1] = horizon % 2 == 0 or horizon == 1
-        amplitude *= horizon / (amplitude.square() * torch.where(lone, 1.0, 2.0)).sum().sqrt()
-        parts = torch.randn((2, batch, count, size, len(frequency)), generator=generator, device=generator.device)
-        parts *= amplitude * torch.where(lone, 1.0, 0.5**0.5)
-        noise: Tensor = torch.fft.irfft(torch.complex(parts[0], parts[1]), n=horizon)
-        return noise.transpose(2, 3).contiguous()
+        parts = torch.randn((batch, count, size, horizon), generator=generator, device=generator.device)
+        parts *= self.power.sqrt()[:, None, None]
+        return (parts @ self.waves).transpose(2, 3).contiguous()
+
+    def fit(self, drawn: Tensor, keep: float) -> _Noise:
+        """Move to the spectrum of ``drawn [B, K, H, A]``; ``keep`` is the share of the old one that stays.
+
+        A world in which nothing but zeros was drawn stays as it was.
+        """
+        power = (drawn.transpose(2, 3) @ self.waves).square().mean(dim=(1, 2))
+        power = power + power.flip(1).roll(1, dims=1)  # one power for each frequency
+        mean = power.mean(dim=1, keepdim=True)
+        fitted = keep * self.power + (1 - keep) * power / mean
+        return replace(self, power=torch.where(mean > 0, fitted, self.power))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,11 +11,14 @@ from torch import Generator, Tensor
 
 from tacit._check import require
 from tacit._limits import ITERATIONS, SAMPLES, limited
-from tacit.planners._record import Record, join
+from tacit.planners._record import Record, with_hints
 from tacit.planners._search import begin_box
 from tacit.types import ActionSpace, Plan, Score
 
 __all__ = ["MPPI"]
+
+BEST, FEWEST = 0.1, 5
+"""The share of the candidates, and the least number, whose energies are the unit of a normalized temperature."""
 
 
 @dataclass(frozen=True)
@@ -26,12 +30,12 @@ class MPPI:
     Args:
         samples: Candidates of a round.
         iterations: Rounds.
-        temperature: ``T``, in units of the energy or, with ``normalize``, of its standard deviation.
-        normalize: Divide the energies of each round by the standard deviation of the finite ones, so that one
-            temperature serves costs of any size.
+        temperature: ``T``, in units of the energy or, with ``normalize``, of the range of the best tenth.
+        normalize: Divide the energies of each round by the range of the best tenth of its candidates, so that one
+            temperature serves costs of any size, and no penalty on other candidates, however large, changes it.
         std: First standard deviation, in halves of the range.
         decay: Each round multiplies the standard deviation by this.
-        result: ``mean``: the last mean (where its energy is finite); ``best``: the best candidate ever rated.
+        result: ``best``: the best candidate ever rated; ``mean``: the last mean is rated too, as one candidate more.
 
     Raises:
         ConfigError: if an option is out of range.
@@ -72,31 +76,35 @@ class MPPI:
     ) -> Plan:
         """See :class:`tacit.types.Planner`; the space is a box."""
         search = begin_box(space, batch, horizon, generator, self.std, warm_start)
-        record = Record(score)
+        record = Record(score, search.legal)
         for iteration in range(self.iterations):
             candidates = search.sample(self.samples, generator)
-            candidates[:, 0] = search.mode
             if iteration == 0:
-                candidates = join(candidates, proposals, search)
-            energies = record.rate(candidates)
-            mean = search.legal(torch.einsum("bs,bsha->bha", self._weights(energies), candidates))
+                candidates = with_hints(candidates, search, proposals)
+            else:
+                candidates[:, 0] = search.mode
+            candidates, energies = record.rate(candidates)
+            # A mean of differences: in a box far from zero the weighted sum of the actions would be imprecise.
+            steps = candidates.sub_(search.mean[:, None])
+            step = self._weights(energies).to(steps.dtype)[:, None] @ steps.flatten(2)
+            mean = search.mean + step.view_as(search.mean)
             search = search.moved(energies.isfinite().any(dim=1), mean, self.decay * search.spread)
             record.note(search.mean, search.spread)
         return record.plan(search.mode if self.result == "mean" else None)
 
     def _weights(self, energies: Tensor) -> Tensor:
-        """Weights ``[B, S]`` that sum to one; those of energies that are +inf are zero. NaN where all are +inf."""
+        """Return weights ``[B, S]`` that sum to one; those of energies that are +inf are zero.
+
+        NaN where all energies are +inf. Where fewer than the best tenth have a finite energy, these weigh the same,
+        as they would if the others had a huge one.
+        """
         lowest = energies.min(dim=1, keepdim=True).values
         if not self.normalize:
             return torch.softmax((lowest - energies) / self.temperature, dim=1)
-        # Halves of huge energies do not overflow when they are subtracted, nor parts of the largest when squared.
-        excess = energies / 2 - lowest / 2
-        finite = excess.isfinite()
-        largest = excess.masked_fill(~finite, 0.0).amax(dim=1, keepdim=True)
-        excess = excess / torch.where(largest > 0, largest, 1.0)
-        known = excess.masked_fill(~finite, 0.0)
-        count = finite.sum(dim=1, keepdim=True)
-        mean = known.sum(dim=1, keepdim=True) / count
-        variance = (finite * (known - mean).square()).sum(dim=1, keepdim=True) / count
-        excess = excess / variance.sqrt().clamp(min=torch.finfo(torch.float32).tiny)
-        return torch.softmax(-excess / self.temperature, dim=1)
+        excess = energies / 2 - lowest / 2  # halves: the difference of huge energies overflows
+        count = energies.shape[1]
+        last = max(math.ceil(BEST * count), min(FEWEST, count))
+        unit = excess.kthvalue(last, dim=1, keepdim=True).values
+        # Equal energies have no range; they differ from each other by nothing, and from all others by infinity.
+        scaled = excess / unit.clamp(min=torch.finfo(excess.dtype).tiny)
+        return torch.softmax(-torch.where(excess.isfinite(), scaled, torch.inf) / self.temperature, dim=1)

@@ -9,7 +9,7 @@ from torch import Generator, Tensor
 
 from tacit._check import require
 from tacit._limits import ITERATIONS, SAMPLES, limited
-from tacit.planners._record import Record, join
+from tacit.planners._record import Record, with_hints
 from tacit.planners._search import Categorical, Gaussian, begin, check_round
 from tacit.types import ActionSpace, Plan, Score
 
@@ -21,7 +21,7 @@ class RandomShooting:
     """Draw uniformly from the space, once or in several rounds, and take the best.
 
     Args:
-        samples: Candidates of a round; the warm start is one of the first.
+        samples: Candidates of a round; the warm start (else the middle) and doing nothing are among the first.
         iterations: Rounds.
 
     Raises:
@@ -53,24 +53,22 @@ class RandomShooting:
     ) -> Plan:
         """See :class:`tacit.types.Planner`."""
         search = begin(space, batch, horizon, generator, 3**-0.5, None)
-        warm = begin(space, batch, horizon, generator, 0.0, warm_start).mode
-        record = Record(score)
+        first = begin(space, batch, horizon, generator, 0.0, warm_start)
+        record = Record(score, search.legal)
         for iteration in range(self.iterations):
             candidates = _uniform(search, self.samples, generator)
-            if iteration == 0 and warm_start is not None:
-                candidates[:, 0] = warm
             if iteration == 0:
-                candidates = join(candidates, proposals, search)
+                candidates = with_hints(candidates, first, proposals)
             record.rate(candidates)
             record.note(search.mean, search.spread)
         return record.plan()
 
 
 def _uniform(search: Gaussian | Categorical, count: int, generator: Generator) -> Tensor:
-    """Candidates ``[B, count, H, A]``, uniform over the space."""
+    """Draw candidates ``[B, count, H, A]``, uniform over the space."""
     if isinstance(search, Categorical):
         return search.sample(count, generator)
     check_round(count, search.mean.shape)
-    shape = (len(search.mean), count, *search.mean.shape[1:])
-    unit = torch.rand(shape, generator=generator, device=generator.device)
-    return search.legal(search.bounds.low + 2 * search.bounds.half * unit)
+    noise = torch.empty(len(search.mean), count, *search.mean.shape[1:], device=generator.device)
+    noise.uniform_(-1, 1, generator=generator)
+    return torch.addcmul(search.mean[:, None], noise, search.bounds.half, out=noise)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from tacit.data import Episodes
+from tacit.data.groups import units
 from tacit.errors import DataError
 from tacit.evaluation import features
 from tacit.evaluation.extraction import Encoder, windows
@@ -18,7 +19,7 @@ __all__ = ["online_probe"]
 
 NEIGHBOURS, BANK, ASKED = 20, 2_000, 500
 FEWEST = 20
-"""Episodes below which there is no probe: four would be asked about."""
+"""Episodes, pieces of one recording counted once, below which there is no probe: four would be asked about."""
 SHARE = 8
 """Rows of the bank for each neighbour, so that small banks do not vote with all that they know."""
 
@@ -35,7 +36,7 @@ def online_probe(model: Encoder, episodes: Episodes, every: int) -> Watch | None
         episodes: With labels of whole numbers.
         every: Steps from one look to the next; 0: never.
     """
-    if not every or len(episodes) < FEWEST or not episodes.labels:
+    if not every or len(np.unique(units(episodes.groups))) < FEWEST or not episodes.labels:
         return None
     first = episodes[0]
     classes = [name for name, value in first.labels.items() if _one_whole_number(np.asarray(value))]

@@ -13,11 +13,11 @@ from typing import Any, ClassVar, Self
 import torch
 from torch import Tensor
 
-from tacit import checkpoint, costs, objectives, planners
-from tacit._config import from_json, to_json
+from tacit import checkpoint, constraints, costs, objectives, planners
+from tacit._config import OMIT_DEFAULT, from_json, to_json
 from tacit._part import Part
 from tacit._registry import suggest
-from tacit.agent import Agent, Proposal
+from tacit.agent import Agent, NamedFallback, Proposal
 from tacit.data import Clips, Episodes
 from tacit.errors import ConfigError
 from tacit.models import Dynamics, Model, PerceptionModel
@@ -32,7 +32,7 @@ __all__ = ["Acting", "AgentRecipe", "Part", "Recipe"]
 
 @dataclass(frozen=True)
 class Acting:
-    """How an agent plans with the trained model; see :class:`tacit.Agent` for the last four."""
+    """How an agent plans with the trained model; see :class:`tacit.Agent` for the options after the cost."""
 
     planner: Part = field(default_factory=lambda: Part("cem"))
     cost: tuple[Part, ...] = (Part("goal"),)
@@ -40,6 +40,8 @@ class Acting:
     execute: int = 1
     deadline: int | None = None
     hold: bool = False
+    fallback: NamedFallback | None = field(default=None, metadata=OMIT_DEFAULT)
+    constraints: tuple[Part, ...] = field(default=(), metadata=OMIT_DEFAULT)
 
 
 @dataclass(frozen=True)
@@ -248,6 +250,8 @@ class AgentRecipe(Recipe):
             deadline=how.deadline,
             hold=how.hold,
             proposal=proposal,
+            fallback=how.fallback,
+            constraints=tuple(constraint.build(constraints.load) for constraint in how.constraints),
         )
 
 

@@ -41,7 +41,7 @@ class RandomRooms(AgentRecipe):
     training: TrainingConfig = field(default_factory=lambda: TrainingConfig(lr=2e-3, weight_decay=1e-4, threads=1))
     acting: Acting = field(
         default_factory=lambda: Acting(
-            planner=Part("icem", {"samples": 96, "iterations": 4, "elites": 8, "std": 0.8}),
+            planner=Part("icem", {"samples": 96, "iterations": 4, "elites": 8, "std": 0.8, "beta": 2.0}),
             horizon=16,
             deadline=100,
             hold=True,

@@ -45,7 +45,7 @@ class Reacher(AgentRecipe):
     policy: GoalPolicyTraining = field(default_factory=lambda: GoalPolicyTraining(ahead=6))
     acting: Acting = field(
         default_factory=lambda: Acting(
-            planner=Part("icem", {"samples": 128, "iterations": 6, "elites": 8, "std": 0.7}),
+            planner=Part("icem", {"samples": 128, "iterations": 6, "elites": 8, "std": 0.7, "beta": 2.0}),
             cost=(Part("goal", {"reduce": "sum"}),),
             horizon=3,
             hold=True,

@@ -33,7 +33,7 @@ class TwoRooms(AgentRecipe):
     policy_steps: int = 1_500
     acting: Acting = field(
         default_factory=lambda: Acting(
-            planner=Part("icem", {"samples": 128, "iterations": 6, "elites": 8, "std": 0.7}),
+            planner=Part("icem", {"samples": 128, "iterations": 6, "elites": 8, "std": 0.7, "beta": 2.0}),
             cost=(Part("goal", {"reduce": "sum"}),),
             horizon=6,
             hold=True,

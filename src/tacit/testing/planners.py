@@ -1,4 +1,4 @@
-"""Conformance suite for planners, and planning problems whose answer is known.
+"""Conformance suite for planners, and the planning problems of :mod:`tacit.testing.problems`.
 
 In the tests of an extension::
 
@@ -11,102 +11,40 @@ In the tests of an extension::
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import torch
 from torch import Generator, Tensor
 
 from tacit.errors import ConfigError, PlanningError
-from tacit.types import ActionSpace, Box, Discrete, Plan, Planner, Score
+from tacit.testing.problems import (
+    Problem,
+    bandit,
+    bowl,
+    corner,
+    double_integrator,
+    point_mass,
+    rastrigin,
+    rosenbrock,
+    sphere,
+    two_valleys,
+    walls,
+)
+from tacit.types import ActionSpace, Box, Discrete, Plan, Planner
 
-__all__ = ["Problem", "bandit", "bowl", "check_planner", "point_mass", "two_valleys"]
-
-
-@dataclass(frozen=True)
-class Problem:
-    """A planning problem for a batch of worlds whose best plan is known.
-
-    Attributes:
-        space: The space of one row of a plan.
-        score: Energies ``[B, S]`` of candidates ``[B, S, H, A]``; differentiable where the space is a box.
-        optimum: ``[B, H, A]`` the best plan.
-    """
-
-    space: ActionSpace
-    score: Score
-    optimum: Tensor
-
-    @property
-    def energy(self) -> Tensor:
-        """``[B]`` energy of the best plan."""
-        return self.score(self.optimum[:, None])[:, 0]
-
-    def solve(self, planner: Planner, seed: int = 0) -> Plan:
-        """What ``planner`` finds, a pure function of ``seed``."""
-        batch, horizon, _ = self.optimum.shape
-        generator = Generator(self.optimum.device).manual_seed(seed)
-        return planner(self.score, self.space, horizon=horizon, batch=batch, generator=generator)
-
-    def regret(self, plan: Plan) -> Tensor:
-        """``[B]``: 0 for the best plan, 1 for one no better than doing the middle of the box (or arm 0)."""
-        idle = torch.zeros_like(self.optimum)
-        if isinstance(self.space, Box):
-            idle += torch.tensor([self.space.low, self.space.high]).mean(dim=0)
-        else:
-            idle[..., 0] = 1.0
-        reference = self.score(idle[:, None])[:, 0]
-        return (plan.energy - self.energy) / (reference - self.energy).clamp(min=1e-9)
-
-
-def bandit(batch: int = 3, horizon: int = 4, arms: int = 5, seed: int = 0) -> Problem:
-    """Arms with known prices, other ones in each row: the best plan takes the cheapest of each row."""
-    prices = torch.rand(batch, horizon, arms, generator=Generator().manual_seed(seed))
-    prices[..., 0] += 1.0
-    optimum = torch.nn.functional.one_hot(prices.argmin(dim=-1), arms).float()
-    return Problem(Discrete(arms), lambda actions: (actions * prices[:, None]).sum(dim=(2, 3)), optimum)
-
-
-def bowl(batch: int = 3, horizon: int = 2, size: int = 2, seed: int = 0, space: Box | None = None) -> Problem:
-    """Squared distance to a point, which lies outside the box in some components: the best plan is its projection."""
-    box = space or Box(tuple(-1.0 - i for i in range(size)), tuple(0.5 + i for i in range(size)))
-    low, high = torch.tensor([box.low, box.high])
-    shares = torch.rand(batch, horizon, box.size, generator=Generator().manual_seed(seed)) * 1.4 - 0.2
-    point = low + shares * (high - low)
-    return Problem(box, lambda actions: (actions - point[:, None]).square().sum(dim=(2, 3)), point.clamp(low, high))
-
-
-def point_mass(batch: int = 3, horizon: int = 8, seed: int = 0, effort: float = 0.05) -> Problem:
-    """Linear dynamics, quadratic cost: ``p' = p + v / 4``, ``v' = v + a``, from random ``(p, v)`` to rest at zero.
-
-    The energy is ``p_H^2 + v_H^2 + effort * sum a^2``, its minimum the solution of the normal equations. The box
-    is wide enough that the bounds do not bind.
-    """
-    step = torch.tensor([[1.0, 0.25], [0.0, 1.0]], dtype=torch.float64)
-    push = torch.tensor([0.0, 1.0], dtype=torch.float64)
-    start = torch.rand(batch, 2, generator=Generator().manual_seed(seed), dtype=torch.float64) * 2 - 1
-    powers = [torch.linalg.matrix_power(step, k) for k in range(horizon + 1)]
-    drift = start @ powers[horizon].T
-    gain = torch.stack([powers[horizon - 1 - k] @ push for k in range(horizon)], dim=1)
-    hessian = gain.T @ gain + effort * torch.eye(horizon, dtype=torch.float64)
-    optimum = -torch.linalg.solve(hessian, gain.T @ drift.T).T.float()[:, :, None]
-    drift32, gain32 = drift.float()[:, None], gain.float()
-
-    def score(actions: Tensor) -> Tensor:
-        end: Tensor = drift32 + actions[..., 0] @ gain32.T
-        return end.square().sum(dim=-1) + effort * actions.square().sum(dim=(2, 3))
-
-    return Problem(Box((-2.0,), (2.0,)), score, optimum)
-
-
-def two_valleys(batch: int = 3, horizon: int = 2, size: int = 2) -> Problem:
-    """Two bowls, one in each corner of the box: the deeper one at 0.6, a decoy of energy 0.2 at -0.6."""
-    deep = torch.full((batch, horizon, size), 0.6)
-
-    def score(actions: Tensor) -> Tensor:
-        right = (actions - 0.6).square().mean(dim=(2, 3))
-        return torch.minimum(right, (actions + 0.6).square().mean(dim=(2, 3)) + 0.2)
-
-    return Problem(Box((-1.0,) * size, (1.0,) * size), score, deep)
+__all__ = [
+    "Problem",
+    "bandit",
+    "bowl",
+    "check_planner",
+    "corner",
+    "double_integrator",
+    "point_mass",
+    "rastrigin",
+    "rosenbrock",
+    "sphere",
+    "two_valleys",
+    "walls",
+]
 
 
 def check_planner(planner: Planner, tolerance: float = 0.15) -> None:
@@ -134,6 +72,8 @@ def check_planner(planner: Planner, tolerance: float = 0.15) -> None:
         _check_neighbours(planner, problem)
         _check_hints(planner, problem)
         _check_bad_numbers(planner, problem)
+        _check_best(planner, problem)
+    _check_penalties(planner)
 
 
 def _expect(holds: bool | Tensor, promise: str) -> None:
@@ -263,3 +203,35 @@ def _check_bad_numbers(planner: Planner, problem: Problem) -> None:
     _expect(plan.energy.isfinite(), "a later round without a finite energy must not spoil the plan")
     alone = problem.solve(planner).actions[0]
     _expect(torch.allclose(plan.actions[0], alone, atol=1e-6), "a later round of one world must not change another's")
+
+
+def _check_best(planner: Planner, problem: Problem) -> None:
+    """Check the plan on a bowl with ripples so fine that an average of good plans is as good as a random one."""
+    rated: list[Tensor] = []
+    first: list[Tensor] = []
+
+    def rippled(actions: Tensor) -> Tensor:
+        flat = actions.flatten(2)
+        wave = torch.arange(1, flat.shape[-1] + 1) * 997.0
+        return problem.score(actions) + torch.sin(flat * wave).sum(dim=-1).abs()
+
+    def watched(actions: Tensor) -> Tensor:
+        energies = rippled(actions)
+        if not rated:
+            first.append(energies.detach()[:, 0])
+        rated.append(energies.detach().amin(dim=1))
+        return energies
+
+    rough = Problem(problem.space, watched, problem.optimum)
+    plan = rough.solve(planner)
+    lowest = torch.stack(rated).amin(dim=0)
+    _expect(plan.energy <= lowest + 1e-5, "a plan is never worse than the best candidate that was rated")
+    _expect(plan.energy <= first[0] + 1e-5, "a plan is never worse than the first candidate")
+    _expect(plan.energy <= Problem(problem.space, rippled, problem.optimum).idle + 1e-5, "nor than doing nothing")
+
+
+def _check_penalties(planner: Planner) -> None:
+    """Check that a finite penalty of a million hides the goal no more than an infinite one does."""
+    finite, infinite = walls(penalty=1e6), walls(penalty=torch.inf)
+    found, refused = finite.solve(planner).energy, infinite.solve(planner).energy
+    _expect(found <= refused + 0.1 * finite.idle, "a huge penalty on other candidates must not hide the goal")

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, TypeAlias
 
-from tacit._files import check_file, parse_json, write_atomically
+from tacit._files import check_file, parse_json, resolve, write_atomically
 from tacit.errors import DataError, MissingExtra
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def read_log(path: str | Path) -> list[dict[str, float | str]]:
     Raises:
         DataError: if the file cannot be read, or a line is not a JSON object of a step and further numbers and texts.
     """
-    path = Path(path)
+    path = resolve(path)
     path = path / "log.jsonl" if path.is_dir() else path
     rows: list[dict[str, float | str]] = []
     try:

@@ -13,14 +13,16 @@ import torch
 from torch import Tensor
 
 from tacit import checkpoint
+from tacit._files import resolve
 from tacit.data.clips import Clips
 from tacit.errors import ConfigError, TrainingError
 from tacit.models import Model
-from tacit.nn.collectives import all_mean, broadcast, everywhere
+from tacit.nn.collectives import all_mean, broadcast, everywhere, world_size
 from tacit.objectives import Losses, Objective, Outcome, Spread
 from tacit.training.config import TrainingConfig, configured
 from tacit.training.job import Job
 from tacit.training.log import Log, Record, read_log
+from tacit.training.memory import check_memory
 from tacit.training.monitor import FOLLOW, REGULARISE, SLOW, Monitor
 from tacit.training.optimizer import descend
 from tacit.training.processes import meet, rank, share, sole
@@ -90,7 +92,7 @@ def train(
         TrainingError: if a loss or a gradient is not finite; it names the step, the term and the last
             good checkpoint, which is kept.
     """
-    started, to = time.perf_counter(), Path(to)
+    started, to = time.perf_counter(), resolve(to)
     config = configured(config or TrainingConfig(), options)
     job = Job(model, objective, clips, tuple(transforms), steps, seed, config)
     job.check()
@@ -101,6 +103,8 @@ def train(
         objective.to(model.device)
         state = State(model, objective, config, job.identity())
         place = to / "checkpoint"
+        loop = _Loop(job, state, watch, place)
+        check_memory(job, (model, objective), loop.sample, world_size())
         resumes = config.resume and checkpoint.exists(place)
         meet()
         if resumes:
@@ -119,7 +123,7 @@ def train(
             broadcast(objective)
             _save(state, place)
         if state.step < steps:
-            _Loop(job, state, watch, place).run(to)
+            loop.run(to)
     model.eval()
     return TrainingReport(to, steps, time.perf_counter() - started, tuple(read_log(to)))
 
@@ -221,6 +225,12 @@ class _Loop:
             forecast = _float(forecast)
         losses: Losses = objective(forecast, derived(self.seed, 2, step), (step + 1) / self.steps)
         return losses, forecast
+
+    def sample(self, size: int) -> Losses:
+        """Return the losses of a few clips, to see what they take of memory; nothing is learned."""
+        self.state.model.train()
+        clip = self.transformed(0, self.clips.batch(self.seed, 0, size))
+        return self.judge(0, clip)[0]
 
     def record(self, step: int, losses: Losses, norm: Tensor, seconds: float) -> dict[str, float | str]:
         """The line of the log for ``step``, without the health of the latents."""

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
-from tacit.types.spec import ActionSpace
+from tacit.types.spec import ActionSpace, Box, Observation
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
 
-__all__ = ["Cost", "Iteration", "Plan", "Planner", "Score", "Verdict"]
+__all__ = ["ActionConstraint", "Cost", "FallbackPolicy", "Iteration", "Plan", "Planner", "Score", "Verdict"]
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,10 @@ class Score(Protocol):
     """The energy of candidate actions; the only thing a planner knows about a world."""
 
     def __call__(self, actions: Tensor, /) -> Tensor:
-        """``[B, S, H, A]`` raw actions to energies ``[B, S]``, low is good."""
+        """``[B, S, H, A]`` raw actions to energies ``[B, S]``, low is good.
+
+        A NumPy array of real numbers is taken as well, except by planners that differentiate.
+        """
 
 
 class Planner(Protocol):
@@ -76,6 +79,9 @@ class Planner(Protocol):
     ) -> Plan:
         """Plan for ``batch`` worlds at once.
 
+        The plan is the best candidate that was rated. Doing nothing is rated in the first round, where that has two
+        candidates or more.
+
         Args:
             score: Energy of candidates.
             space: The space of one row of a plan.
@@ -87,6 +93,7 @@ class Planner(Protocol):
 
         Raises:
             PlanningError: if no candidate of some world has a finite energy.
+            SpecError: if the score returns something else than energies ``[B, S]``, or the hints do not fit.
         """
 
 
@@ -103,16 +110,44 @@ class Cost(Protocol):
         """
 
 
+@runtime_checkable
+class ActionConstraint(Protocol):
+    """A restriction of actions that holds without exception. Holds configuration, never state."""
+
+    def limited(self, space: Box, /) -> Box:
+        """Return the part of the space that is allowed at all times.
+
+        Raises:
+            ConfigError: if the constraint does not fit the space or leaves nothing of it.
+        """
+
+    def after(self, previous: Tensor, /) -> tuple[Tensor, Tensor] | None:
+        """Return the lowest and the highest action ``[..., A]`` that may follow the action ``previous [..., A]``.
+
+        Both contain ``previous`` between them. None: any action may.
+        """
+
+
+class FallbackPolicy(Protocol):
+    """Actions of worlds in which nothing was planned. Holds no state and answers from the observation alone."""
+
+    def __call__(self, observation: Observation, /) -> npt.NDArray[np.float32]:
+        """Return actions ``[B, A]`` for observations ``[B, ...]``; only those of the worlds that fail are used."""
+
+
 @dataclass(frozen=True)
 class Verdict:
-    """What an agent says of its own decision.
+    """Report of an actor on its own decision.
 
     Attributes:
         ok: The decision can be acted upon.
         surprise: ``[B]`` energy of what was observed under what had been predicted; NaN before the first prediction.
         reason: Why not, in words; empty when ``ok``.
+        fallback: What each world did without a decision: ``last_plan``, ``noop``, ``last_action`` or ``policy``;
+            empty where it did what was decided. No entries from an actor that has no fallback.
     """
 
     ok: bool
     surprise: npt.NDArray[np.float32]
     reason: str = ""
+    fallback: tuple[str, ...] = ()

@@ -31,6 +31,7 @@ class Episode:
         index: The episode's number in its dataset.
         seed: The seed that made it, where there was one.
         task: What was being done, in words.
+        group: The recording that this is a piece of; pieces of one are never separated by a split. Empty: a whole one.
     """
 
     observation: Observation
@@ -41,6 +42,7 @@ class Episode:
     index: int = 0
     seed: int | None = None
     task: str = ""
+    group: str = ""
 
     def __len__(self) -> int:
         """The number of observations ``T``."""

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 import numpy.typing as npt
 
+from tacit._config import OMIT_DEFAULT
 from tacit.errors import SpecError
 
-__all__ = ["ActionSpace", "Array", "Box", "Discrete", "Modality", "Observation", "Spec", "State"]
+__all__ = ["ActionKind", "ActionSpace", "Array", "Box", "Discrete", "Modality", "Observation", "Spec", "State"]
 
 Array: TypeAlias = npt.NDArray[np.generic]
 Observation: TypeAlias = Mapping[str, Array]
@@ -24,6 +25,14 @@ COMPONENTS, NUMBERS, MODALITIES, RATES = 10_000, 2**28, 1000, 1e9
 """Upper limits: components of an action, numbers in one step of a modality, modalities, and steps a second."""
 
 
+ActionKind: TypeAlias = Literal["position", "delta", "velocity", "force"]
+"""The physical quantity that one action component commands.
+
+``position`` is an absolute target, such as a joint angle: doing nothing is commanding the current position. ``delta``
+is a change of the target, ``velocity`` a speed and ``force`` a force or torque: doing nothing is zero.
+"""
+
+
 @dataclass(frozen=True)
 class Box:
     """A bounded continuous action space of shape ``[A]``; without components, nobody acts: pictures, films, signals.
@@ -31,13 +40,15 @@ class Box:
     Args:
         low: The lower bound of each component, finite.
         high: The upper bound of each component, finite and not below ``low``.
+        kind: The :data:`ActionKind` of all components, or a tuple with one entry (or None) for each. None: unknown.
 
     Raises:
-        SpecError: if the bounds differ in length, are not finite or are crossed.
+        SpecError: if the bounds differ in length, are not finite or are crossed, or a kind is unknown.
     """
 
     low: tuple[float, ...]
     high: tuple[float, ...]
+    kind: ActionKind | tuple[ActionKind | None, ...] | None = field(default=None, metadata=OMIT_DEFAULT)
 
     def __post_init__(self) -> None:
         longest = max(len(self.low), len(self.high))
@@ -53,28 +64,63 @@ class Box:
                     f"Box component {index} needs finite bounds with low <= high; got [{low}, {high}]. "
                     "Give the range that the actuator really accepts."
                 )
+        object.__setattr__(self, "kind", _kinds(self.kind, self.size))
 
     @property
     def size(self) -> int:
         """``A``, the number of components."""
         return len(self.low)
 
+    @property
+    def kinds(self) -> tuple[ActionKind | None, ...]:
+        """The kind of each component, None where it is unknown."""
+        return self.kind if isinstance(self.kind, tuple) else (self.kind,) * self.size
+
+
+def _whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _kinds(kind: Any, size: int) -> ActionKind | tuple[ActionKind | None, ...] | None:
+    """Return kinds in their shortest form, so that equal spaces compare equal.
+
+    Raises:
+        SpecError: if there are too few or too many, or one is unknown.
+    """
+    known = get_args(ActionKind)
+    if not (kind is None or isinstance(kind, (str, tuple, list))):
+        raise SpecError(f"the kind of a Box is a name or a tuple of names; got {kind!r}.")
+    kinds: tuple[Any, ...] = (kind,) * size if kind is None or isinstance(kind, str) else tuple(kind)
+    if len(kinds) != size:
+        raise SpecError(f"Box needs one kind for each of its {size} components, or one for all; got {kind!r}.")
+    for one in (*kinds, kind if isinstance(kind, str) else None):
+        if one is not None and one not in known:
+            raise SpecError(f"the kind of an action component is one of {', '.join(known)} or None; got {one!r}.")
+    return next(iter(kinds), None) if len(set(kinds)) <= 1 else kinds
+
 
 @dataclass(frozen=True)
 class Discrete:
     """A choice among ``n`` actions, carried as a one-hot vector of shape ``[n]`` (so ``A = n``).
 
+    Args:
+        n: The number of choices.
+        noop: The choice that does nothing. None: unknown, or there is none.
+
     Raises:
-        SpecError: if ``n`` is below two.
+        SpecError: if ``n`` is below two or ``noop`` is not one of the choices.
     """
 
     n: int
+    noop: int | None = field(default=None, metadata=OMIT_DEFAULT)
 
     def __post_init__(self) -> None:
         if self.n < 2:
             raise SpecError(f"Discrete needs at least two choices; got n={self.n}.")
         if self.n > COMPONENTS:
             raise SpecError(f"an action has at most {COMPONENTS} components; got Discrete with n={self.n}.")
+        if self.noop is not None and not (_whole(self.noop) and 0 <= self.noop < self.n):
+            raise SpecError(f"noop is one of the choices 0 to {self.n - 1}, or None; got {self.noop!r}.")
 
     @property
     def size(self) -> int:
@@ -104,7 +150,7 @@ class Modality:
     kind: Literal["pixels", "vector", "series"]
     shape: tuple[int, ...]
     rate: float | None = None
-    source: tuple[int, int] | None = field(default=None, metadata={"optional": True})  # tacit._config
+    source: tuple[int, int] | None = field(default=None, metadata=OMIT_DEFAULT)
 
     def __post_init__(self) -> None:
         axes = {"pixels": 3, "vector": 1, "series": 1}.get(self.kind)
@@ -141,11 +187,20 @@ class Spec:
         modalities: The streams of an observation by name.
         action: The space of one action; by default there are none.
         fps: Steps (and so actions) a second.
+        position: The vector modality that holds the current position of the ``position`` components of the action,
+            in the unit of the action. Without it, holding still is not possible for them.
+        position_index: Components of that modality, one for each ``position`` component of the action, in their order.
+            Empty: all of them, of which there are then as many.
+
+    Raises:
+        SpecError: if there is no modality, ``fps`` is out of range, or the position does not fit the action.
     """
 
     modalities: Mapping[str, Modality]
     action: ActionSpace = Box((), ())
     fps: float = 10.0
+    position: str | None = field(default=None, metadata=OMIT_DEFAULT)
+    position_index: tuple[int, ...] = field(default=(), metadata=OMIT_DEFAULT)
 
     def __post_init__(self) -> None:
         if not self.modalities:
@@ -162,11 +217,54 @@ class Spec:
                     f"one step of a modality has at most {NUMBERS} numbers; {name!r} has {modality.rate:g} samples a "
                     f"second of {modality.shape[0]} numbers each at {self.fps:g} steps a second."
                 )
+        object.__setattr__(self, "position_index", tuple(self.position_index))
+        self._check_position()
+
+    def _check_position(self) -> None:
+        """Refuse a position that is not clear about which component of which modality belongs to which action."""
+        index = self.position_index
+        if self.position is None:
+            if index:
+                raise SpecError(f"position_index={index} needs the name of a modality: position='joints', for example.")
+            return
+        kinds = self.action.kinds if isinstance(self.action, Box) else ()
+        wanted = kinds.count("position")
+        if not wanted:
+            raise SpecError(
+                f"position={self.position!r} needs an action with components of kind 'position'; got {self.action}. "
+                "Declare them, for example Box(low, high, kind='position'), or leave out position."
+            )
+        held = self.modalities.get(self.position)
+        if held is None or held.kind != "vector":
+            vectors = [name for name, modality in self.modalities.items() if modality.kind == "vector"]
+            raise SpecError(
+                f"position names a vector modality of the Spec; got {self.position!r}. "
+                f"Its vector modalities are: {', '.join(vectors) or 'none'}."
+            )
+        size = held.shape[0]
+        if not index and size != wanted:
+            raise SpecError(
+                f"the action has {wanted} components of kind 'position' and {self.position!r} has {size}. "
+                "Say which belong to them, in the order of the action: position_index=(0, 1, ...)."
+            )
+        whole = all(_whole(one) and 0 <= one < size for one in index)
+        if index and not (whole and len(set(index)) == len(index) == wanted):
+            raise SpecError(
+                f"position_index needs {wanted} different numbers from 0 to {size - 1}, one for each component of "
+                f"kind 'position'; got {index}."
+            )
 
     @property
     def cameras(self) -> tuple[str, ...]:
         """The modalities that are pixels."""
         return tuple(name for name, modality in self.modalities.items() if modality.kind == "pixels")
+
+    def only(self, names: Iterable[str]) -> Spec:
+        """Return the Spec with some of the modalities; without its position where that is not one of them."""
+        modalities = {name: self.modalities[name] for name in names}
+        if self.position is None or self.position in modalities:
+            return replace(self, modalities=modalities)
+        return replace(self, modalities=modalities, position=None, position_index=())
 
     def samples(self, name: str, steps: int) -> int:
         """The length of modality ``name`` over ``steps`` observations.

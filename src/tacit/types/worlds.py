@@ -23,11 +23,13 @@ class Transition:
         observation: Per modality ``[B, ...]``.
         terminated: ``[B]`` the world ended the episode.
         truncated: ``[B]`` a time limit ended it.
+        action: ``[B, A]``, the actions as they were executed, where the environment rounds them.
     """
 
     observation: Observation
     terminated: npt.NDArray[np.bool_]
     truncated: npt.NDArray[np.bool_]
+    action: npt.NDArray[np.float32] | None = None
 
 
 class Environment(Protocol):

@@ -36,6 +36,7 @@ class Facts:
     length: int
     digest: str
     crc32: Mapping[str, int]
+    group: str = ""
 
     def __post_init__(self) -> None:
         if not 0 <= self.length < 2**53:

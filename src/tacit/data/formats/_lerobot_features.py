@@ -152,7 +152,7 @@ def assign(root: Path, features: Mapping[str, Feature], options: Options) -> Rol
     taken = {feature.key for feature in (*action, *observation)}
     label = [feature for feature in rest.values() if feature.key not in taken and feature.dtype in layouts.NUMBERS]
     unread = [feature for feature in rest.values() if feature not in label and feature.key not in taken]
-    notes += _notes(action, label, unread)
+    notes += _notes(action if options.action is None else (), label, unread)
     for feature in (*action, *observation, *chosen["label"]):
         _check(root, feature, feature in observation)
     if not observation:

@@ -44,6 +44,7 @@ class LeRobotStorage:
         self._rows = load_rows(root, self._info, self._layout)
         self._tasks = load_tasks(root)
         self.lengths = np.array([row["length"] for row in self._rows], dtype=np.int64)
+        self.groups = [str(row.get("tacit/group") or "") for row in self._rows]
         self._offsets = self._place()
         self._open: DataFile | None = None
         self._last: dict[tuple[str, ...], tuple[tuple[Path, int, int], Group]] = {}
@@ -106,6 +107,7 @@ class LeRobotStorage:
             index=index,
             seed=row.get("tacit/seed"),
             task=self._task(index, rows),
+            group=self.groups[index],
         )
 
     def _is_image(self, name: str) -> bool:

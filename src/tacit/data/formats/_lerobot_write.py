@@ -56,6 +56,7 @@ def stage(folder: Path, episodes: Sequence[Episode], layout: Layout, crf: int) -
             "tacit/seed": episode.seed,
             "tacit/terminated": episode.terminated,
             "tacit/final_action": episode.final_action is not None,
+            "tacit/group": episode.group,
             "tacit/digest": digest(episode, f"libx264 crf {crf}: {', '.join(layout.videos)}" if layout.videos else ""),
         }
         parts = ((f"stats/{key}/{name}", value.tolist()) for key, part in stats.items() for name, value in part.items())
@@ -297,9 +298,20 @@ def _link(base: Path, target: Path) -> tuple[list[Row], list[str]]:
     for source in sources:
         path = target / source.relative_to(base)
         path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_relative_to(target / "meta") and "tacit/group" not in pq.read_schema(source).names:
+            _add_groups(source, path)
+            continue
         try:
             os.link(source, path)
         except OSError:  # not every file system has links
             shutil.copyfile(source, path)
     rows = [row for path in sorted(base.glob("meta/episodes/*/*.parquet")) for row in pq.read_table(path).to_pylist()]
     return rows, pq.read_table(base / layouts.TASKS).sort_by("task_index")["task"].to_pylist()
+
+
+def _add_groups(source: Path, target: Path) -> None:
+    """Write a table of episodes of an older version at ``target`` with the column that later ones have."""
+    table = pq.read_table(source, page_checksum_verification=True)
+    place = table.column_names.index("tacit/digest")
+    table = table.add_column(place, "tacit/group", pa.array([""] * len(table)))
+    _write_parquet(target, table, [len(table)])

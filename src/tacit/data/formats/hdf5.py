@@ -71,7 +71,7 @@ class Hdf5Reader:
 
 @dataclass(frozen=True)
 class Hdf5:
-    """One HDF5 file with everything in it; needs the extra ``tacit[hdf5]``; :class:`Hdf5Reader` reads it.
+    """One HDF5 file with everything in it; needs the extra ``hdf5``; :class:`Hdf5Reader` reads it.
 
     Args:
         compression: ``gzip``, ``lzf`` or none.
@@ -116,6 +116,7 @@ class Hdf5:
             "seed": episode.seed,
             "task": episode.task,
             "length": len(episode),
+            **({"group": episode.group} if episode.group else {}),
             "digest": digest(episode),
             "crc32": {name: _crc(value) for name, value in _arrays(episode).items()},
         }
@@ -145,6 +146,7 @@ class _Hdf5Storage:
             ]
         self._leave_out(options)
         self.lengths = np.array([facts.length for facts in self._facts], dtype=np.int64)
+        self.groups = [facts.group for facts in self._facts]
         if self._names != [f"{index:06d}" for index in range(len(self._names))] or not self._names:
             raise Defect(path, None, "episodes", "expected groups numbered from 000000 on without a gap.")
         if self.lengths.min() < 1:
@@ -204,6 +206,7 @@ class _Hdf5Storage:
             index=index,
             seed=facts.seed,
             task=facts.task,
+            group=self.groups[index],
         )
 
     def frames(self, index: int, name: str) -> Iterator[npt.NDArray[np.uint8]]:

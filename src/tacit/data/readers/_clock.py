@@ -13,7 +13,7 @@ from tacit.data.readers._files import option
 from tacit.data.readers._sheets import Sheet
 from tacit.types import Array
 
-__all__ = ["Clock", "pooled", "stretches"]
+__all__ = ["GAP", "Clock", "pooled", "stretches"]
 
 Clock = tuple[float, int]
 """Seconds, and the periods in them; none where the file does not tell."""
@@ -88,7 +88,9 @@ def _good(file: Path, sheet: Sheet, split: bool) -> npt.NDArray[np.bool_]:
     """``[N]`` the rows that have every number."""
     with np.errstate(over="ignore"):  # a number too large for float32 is infinite, and so is refused below
         stored = sheet.values.astype(np.float32)
+        actions = sheet.actions.astype(np.float32)
     channels: list[tuple[str, Array]] = list(zip(sheet.names, stored.T, strict=True))  # two may have the same name
+    channels += zip(sheet.commands, actions.T, strict=True)
     good = np.ones(len(sheet.values), np.bool_)
     for name, values in (*channels, *sheet.labels.items()):
         finite = np.isfinite(values)
@@ -97,8 +99,8 @@ def _good(file: Path, sheet: Sheet, split: bool) -> npt.NDArray[np.bool_]:
                 file,
                 None,
                 name,
-                f"row {int(np.argmin(finite))} (from 0) holds no finite number. Fill it in, or split the signal where "
-                f"numbers are missing: {option('gaps', 'split')}.",
+                f"{sheet.where(int(np.argmin(finite)))} holds no finite number. Take the number before it, or split "
+                f"the signal where numbers are missing: {option('gaps', 'previous')}, or gaps='split'.",
             )
         good &= finite
     return good
@@ -109,7 +111,7 @@ def _gaps(file: Path, sheet: Sheet, seconds: npt.NDArray[np.float64], split: boo
     steps = np.diff(seconds)
     if not np.isfinite(seconds).all() or (steps <= 0).any():
         row = int(np.argmax(~(steps > 0))) + 1
-        raise Defect(file, None, sheet.time, f"row {row} (from 0) is not later than the row before. Sort the rows.")
+        raise Defect(file, None, sheet.time, f"{sheet.where(row)} is not later than the row before. Sort the rows.")
     gap = steps > GAP * np.median(steps) if len(steps) else np.zeros(0, np.bool_)
     if gap.any() and not split:
         row = int(np.argmax(gap))
@@ -117,9 +119,9 @@ def _gaps(file: Path, sheet: Sheet, seconds: npt.NDArray[np.float64], split: boo
             file,
             None,
             sheet.time,
-            f"expected a sample every {np.median(steps):g} s; {steps[row]:g} s pass after row {row} (from 0). Fill the "
-            f"gap, or split the signal there: {option('gaps', 'split')}. If it was not sampled evenly, resample it, "
-            "for example with numpy.interp.",
+            f"expected a sample every {np.median(steps):g} s; {steps[row]:g} s pass after {sheet.where(row)}. Fill the "
+            f"gap, or split the signal there: {option('gaps', 'interpolate')}, or gaps='split'. If it was not sampled "
+            "evenly, resample it, for example with numpy.interp.",
         )
     return gap
 
@@ -139,7 +141,7 @@ def _clock(file: Path, sheet: Sheet, seconds: npt.NDArray[np.float64], found: Se
                 file,
                 None,
                 sheet.time,
-                f"samples are not evenly spaced: row {row} (from 0) is more than half a period of {each:g} s away from "
+                f"samples are not evenly spaced: {sheet.where(row)} is more than half a period of {each:g} s away from "
                 "an even clock. Resample the signal first, for example with numpy.interp.",
             )
     return span, periods

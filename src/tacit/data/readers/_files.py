@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import stat
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tacit._config import to_json
-from tacit._files import check_file
+from tacit._registry import suggest
 from tacit.data.cache import Source, filled
 from tacit.data.findings import Labels
 from tacit.data.storage import Arena, content_digest
@@ -24,7 +26,7 @@ from tacit.data.threads import ahead
 from tacit.errors import DataError
 from tacit.types import Array, Episode, Spec
 
-__all__ = ["ADVICE", "NAMED", "FileStorage", "Found", "find", "listed", "option", "sound", "unacted"]
+__all__ = ["ADVICE", "NAMED", "FileStorage", "Found", "find", "listed", "option", "regular", "sound", "unacted"]
 
 READING = 2  # another number whenever files are read otherwise than before: then they are other episodes
 NAMED = 5
@@ -94,23 +96,36 @@ def listed(path: Path, suffixes: Collection[str]) -> list[Path]:
     return sorted(found)
 
 
-def find(path: Path, suffixes: Collection[str], kind: str) -> Found:
-    """The files of a kind under ``path`` and their classes.
+def regular(file: Path) -> None:
+    """Raise DataError at a device, FIFO or socket, whose reading could block or never end."""
+    try:
+        mode = file.stat().st_mode
+    except OSError:  # named when it is read
+        return
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise DataError(f"expected a regular file; {file} is a device, a FIFO or a socket. Move it away.")
+
+
+def find(path: Path, files: Sequence[Path], suffixes: Collection[str], kind: str, named: Sequence[str] | None) -> Found:
+    """Return the files of a kind under ``path`` and their classes.
+
+    Args:
+        path: Where they were looked for.
+        files: What there is.
+        suffixes: What their names end in, for messages.
+        kind: What they are, in the plural.
+        named: The classes by number, where they are not to be those of the subfolders.
 
     Raises:
-        DataError: if there is none, or if some lie in subfolders and some do not.
+        DataError: if there is none, if some lie in subfolders and some do not, or if a subfolder is no class.
     """
-    files = listed(path, suffixes)
+    for file in files:
+        regular(file)
     if not files:
         raise DataError(f"{path} holds no {kind}: expected files that end in {', '.join(sorted(suffixes))}.")
-    for file in files:
-        try:
-            check_file(file)
-        except (OSError, ValueError) as error:
-            raise DataError(f"{file} cannot be read: {error}. Take it away.") from error
     folders = [file.parent.relative_to(path).as_posix() if path.is_dir() else "." for file in files]
     classes = tuple(sorted(set(folders)))
-    if classes == (".",):
+    if classes == (".",) and named is None:
         return Found(path, tuple(files), (), np.full(len(files), -1))
     if "." in classes:
         loose = files[folders.index(".")]
@@ -118,6 +133,13 @@ def find(path: Path, suffixes: Collection[str], kind: str) -> Found:
             f"the subfolders of {path} are classes, but {loose} lies in none of them. Move such {kind} into a "
             "subfolder of their class, or out of the folder."
         )
+    if named is not None:
+        if unknown := sorted(set(classes) - set(named)):
+            raise DataError(
+                f"{path / unknown[0]} is none of the classes {', '.join(named)}.{suggest(unknown[0], named)} Add it to "
+                "classes=..., or leave the folder out."
+            )
+        classes = tuple(named)
     where = {name: number for number, name in enumerate(classes)}
     return Found(path, tuple(files), classes, np.array([where[folder] for folder in folders], dtype=np.int64))
 
@@ -182,8 +204,19 @@ class FileStorage(ABC):
         self.found, self.spec, self.lengths = found, spec, lengths
         self.labels: Labels = {**found.labels, **(labels or {})}
         self.sources = np.arange(len(found.files)) if sources is None else sources
-        self._options = json.dumps([READING, type(options).__name__, to_json(options)])
+        chosen = {
+            name: value
+            for name, value in to_json(options).items()
+            if name not in options.added or getattr(options, name) != getattr(type(options)(), name)
+        }
+        self._options = json.dumps([READING, type(options).__name__, chosen])
         self._sums: dict[int, str] = {}
+
+    @cached_property
+    def groups(self) -> Sequence[str]:
+        """The group of each episode: a hash of its file where several are read from one, so that copies share it."""
+        counts = np.bincount(self.sources, minlength=len(self.found.files))
+        return [self._sum(int(source))[:16] if counts[source] > 1 else "" for source in self.sources]
 
     @abstractmethod
     def read(self, index: int, modalities: Collection[str]) -> Episode:
@@ -204,11 +237,15 @@ class FileStorage(ABC):
         episodes, as everywhere else, where labels are part of what an episode holds.
         """
         source = int(self.sources[index])
+        place = index - int(np.searchsorted(self.sources, source))
+        facts = [self._options, self.found.task(source), place, self._sum(source)]
+        return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+
+    def _sum(self, source: int) -> str:
+        """Return a hash of the bytes of a file."""
         if source not in self._sums:
             self._sums[source] = content_digest(self.parts(self.found.files[source]))
-        place = index - int(np.searchsorted(self.sources, source))
-        facts = [self._options, self.found.task(source), place, self._sums[source]]
-        return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+        return self._sums[source]
 
     def arena(self, indices: npt.NDArray[np.int64], modalities: Collection[str], cache: Path | None) -> Arena:
         """See :class:`tacit.data.storage.Storage`."""

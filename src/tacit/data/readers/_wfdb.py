@@ -1,144 +1,196 @@
-"""Records of the WaveForm DataBase: a header and files of samples in format 16 or 212.
-
-Source: the manual pages header(5) and signal(5) of the WFDB Applications Guide (Moody, 2022).
-"""
+"""Records of the WaveForm DataBase, read by the ``wfdb`` package."""
 
 from __future__ import annotations
 
-import re
+import warnings
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Record", "read_wfdb", "wfdb_files"]
+from tacit._files import check_file
+from tacit.errors import MissingExtra
 
-FORMATS = ("16", "212")
-NOTHING = {"16": -(2**15), "212": -(2**11)}  # the sample that stands for none
-GAIN, RATE = 200.0, 250.0  # where the header says none
-LINE = re.compile(r"(?P<format>\d+)(?:x(?P<each>\d+))?(?::(?P<skew>\d+))?(?:\+(?P<offset>\d+))?$")
-UNITS = re.compile(r"(?P<gain>[-+.\deE]+)(?:\((?P<baseline>-?\d+)\))?(?:/(?P<units>\S+))?$")
+__all__ = ["Record", "read_wfdb", "segment_headers", "wfdb_files"]
+
+MAX_HEADER = 2**20
+MAX_MISSING = 2**26
+"""Numbers of a record that no file holds, because segments are empty."""
+BITS = {"8": 8, "16": 16, "24": 24, "32": 32, "61": 16, "80": 8, "160": 16, "212": 12, "310": 10, "311": 10}
+BITS |= {"508": 8, "516": 16, "524": 24}
+"""Bits of a sample; the lowest number stands for a missing one."""
+COMPRESSED = {"508": 1e-3, "516": 1e-3, "524": 1e-3}
+"""Bytes of a sample in a compressed file, at the least."""
 
 
 @dataclass(frozen=True)
 class Record:
-    """What a record holds.
+    """The signals of a record.
 
     Attributes:
         names: Of the signals; ``signal 0`` and so on where they have none.
-        values: ``[N, C]`` in physical units, NaN where nothing was recorded.
-        rate: Samples a second.
+        signals: ``[N]`` each in physical units, NaN where nothing was recorded.
+        rates: Samples a second of each.
     """
 
     names: tuple[str, ...]
-    values: npt.NDArray[np.float64]
-    rate: float
-
-
-@dataclass(frozen=True)
-class _Signal:
-    file: Path
-    format: str
-    offset: int
-    gain: float
-    baseline: int
-    checksum: int | None
-    name: str
-
-
-@dataclass(frozen=True)
-class _Header:
-    rate: float
-    length: int
-    signals: tuple[_Signal, ...]
+    signals: tuple[npt.NDArray[np.float64], ...]
+    rates: tuple[float, ...]
 
 
 def read_wfdb(header: Path) -> Record:
-    """The record of a ``.hea`` file.
+    """Return the record of a ``.hea`` file, of one segment or several.
 
     Raises:
-        ValueError: if the header or a file is damaged, or says what this does not read.
+        ValueError: if the header or a file is damaged.
+        MissingExtra: if the package is not installed.
     """
-    found = _header(header)
-    columns: dict[int, npt.NDArray[np.float64]] = {}
-    for file in dict.fromkeys(signal.file for signal in found.signals):
-        group = [number for number, signal in enumerate(found.signals) if signal.file == file]
-        samples = _samples(found.signals[group[0]], len(group), found.length)
-        columns |= {number: _physical(found.signals[number], samples[:, place]) for place, number in enumerate(group)}
-    if len({len(column) for column in columns.values()}) > 1:
+    about = _header(header)
+    multiple = _is_multiple(about)
+    parts = [_header(part) for part in _segments(header, about)] if multiple else [about]
+    _check_size(header, about, parts)
+    with _foreign("cannot be read"):
+        record = _package().rdrecord(str(header.with_suffix("")), m2s=False, smooth_frames=False)
+        for part in record.segments if multiple else [record]:
+            if part is not None and part.e_p_signal is not None:  # neither empty nor the header of a layout
+                _check_sums(part)
+        if multiple:
+            record = record.multi_to_single(physical=True, expanded=True)
+        signals = tuple(np.asarray(signal, np.float64) for signal in record.e_p_signal)
+        names = tuple(name or f"signal {place}" for place, name in enumerate(record.sig_name))
+        rates = tuple(float(about.fs) * int(each or 1) for each in record.samps_per_frame)
+    if len({len(signal) / rate for signal, rate in zip(signals, rates, strict=True)}) > 1:
         raise ValueError("its signals have different lengths.")
-    values = np.stack([columns[number] for number in range(len(columns))], axis=1)
-    return Record(tuple(signal.name for signal in found.signals), values, found.rate)
+    return Record(names, signals, rates)
 
 
 def wfdb_files(header: Path) -> list[Path]:
-    """The files of samples of the record of a ``.hea`` file."""
-    return list(dict.fromkeys(signal.file for signal in _header(header).signals))
+    """Return the files of the record of a ``.hea`` file, without the header itself."""
+    about = _header(header)
+    if not _is_multiple(about):
+        return _samples(header, about)
+    files: list[Path] = []
+    for part in _segments(header, about):
+        files += [part, *_samples(part, _header(part))]
+    return files
 
 
-def _header(header: Path) -> _Header:
-    lines = [line.strip() for line in header.read_text("utf-8", "replace").splitlines()]
-    lines = [line for line in lines if line and not line.startswith("#")]  # further on, # is part of a name
-    first = lines[0].split() if lines else []
-    if len(first) < 2 or not first[1].isdigit():
-        raise ValueError("expected a WFDB header that begins with a name and the number of signals.")
-    if "/" in first[0]:
-        raise ValueError("the record has several segments; give the headers of the segments instead.")
-    count = int(first[1])
-    rate = float(first[2].split("/")[0]) if len(first) > 2 else RATE
-    length = int(first[3]) if len(first) > 3 else 0
-    if not count or len(lines) <= count or rate <= 0:
-        raise ValueError(f"expected a rate and {count} lines of signals; got {rate} Hz and {len(lines) - 1} lines.")
-    return _Header(rate, length, tuple(_signal(header.parent, n, line) for n, line in enumerate(lines[1 : count + 1])))
+def segment_headers(headers: Collection[Path]) -> set[Path]:
+    """Return the headers of segments of another record; a damaged header has none."""
+    found: set[Path] = set()
+    for header in headers:
+        try:
+            about = _header(header)
+            found |= {header.parent / f"{name}.hea" for name in about.seg_name} if _is_multiple(about) else set()
+        except ValueError:
+            continue
+    return found
 
 
-def _signal(folder: Path, number: int, line: str) -> _Signal:
-    parts = line.split(None, 8)
-    stored = LINE.match(parts[1]) if len(parts) > 1 else None
-    scale = UNITS.match(parts[2]) if len(parts) > 2 else None
-    if stored is None or (len(parts) > 2 and scale is None):
-        raise ValueError(f"the line of signal {number} cannot be read: {line!r}.")
-    if stored["format"] not in FORMATS or int(stored["each"] or 1) > 1 or int(stored["skew"] or 0):
-        raise ValueError(
-            f"signal {number} is stored as {parts[1]!r}; expected format {' or '.join(FORMATS)}, one sample a frame. "
-            "Write the record as CSV instead, for example with rdsamp -c."
-        )
-    if Path(parts[0]).name != parts[0]:
-        raise ValueError(f"signal {number} is in the file {parts[0]!r}; expected one beside the header.")
-    gain = float(scale["gain"]) if scale else 0.0
-    zero = int(parts[4]) if len(parts) > 4 else 0
-    return _Signal(
-        file=folder / parts[0],
-        format=stored["format"],
-        offset=int(stored["offset"] or 0),
-        gain=gain or GAIN,
-        baseline=int(scale["baseline"]) if scale and scale["baseline"] else zero,
-        checksum=int(parts[6]) if len(parts) > 6 else None,
-        name=parts[8].strip() if len(parts) > 8 else f"signal {number}",
-    )
+def _header(header: Path) -> Any:
+    """Return what a header says."""
+    try:
+        check_file(header, MAX_HEADER)
+    except OSError as error:
+        raise ValueError(f"the header {header.name} cannot be read ({error}).") from error
+    with _foreign(f"expected a WFDB header; {header.name} cannot be read"):
+        about = _package().rdheader(str(header.with_suffix("")))
+        if not (about.fs and np.isfinite(about.fs) and about.fs > 0):
+            raise ValueError(f"expected a rate above 0; got {about.fs}")
+        names = about.seg_name if _is_multiple(about) else about.file_name
+        count = about.n_seg if _is_multiple(about) else about.n_sig
+        if not names or None in names or len(names) != count:
+            raise ValueError(f"expected {count} signals or segments; it lists {len(names or ())}")
+        if outside := [name for name in names if name in (".", "..") or "/" in name or "\\" in name or ":" in name]:
+            raise ValueError(f"expected files next to the header; got {outside[0]!r}")
+    return about
 
 
-def _samples(signal: _Signal, channels: int, length: int) -> npt.NDArray[np.int64]:
-    """The numbers ``[N, channels]`` in a file."""
-    data = np.frombuffer(signal.file.read_bytes(), np.uint8, offset=signal.offset)
-    if signal.format == "16":
-        flat = data[: len(data) // 2 * 2].view("<i2").astype(np.int64)
-    else:
-        whole = np.concatenate([data, np.zeros(-len(data) % 3, np.uint8)]).reshape(-1, 3).astype(np.int64)
-        pairs = np.stack([whole[:, 0] | (whole[:, 1] & 15) << 8, whole[:, 2] | (whole[:, 1] >> 4) << 8], axis=1)
-        flat = (pairs.ravel()[: len(data) * 2 // 3] ^ 2048) - 2048  # the twelfth bit is the sign
-    have = len(flat) // channels
-    if have < max(length, 1):
-        raise ValueError(f"expected {length} samples in {signal.file.name}; it ends after {have}, so it is cut short.")
-    length = length or have
-    return flat[: length * channels].reshape(length, channels)
+def _is_multiple(about: Any) -> bool:
+    return hasattr(about, "seg_name")
 
 
-def _physical(signal: _Signal, numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    if signal.checksum is not None and (int(numbers.sum()) - signal.checksum) % 2**16:
-        raise ValueError(
-            f"the samples of {signal.name!r} do not add up to the checksum: {signal.file.name} is damaged."
-        )
-    values = (numbers - signal.baseline) / signal.gain
-    return np.where(numbers == NOTHING[signal.format], np.nan, values)
+def _segments(header: Path, about: Any) -> list[Path]:
+    """Return the headers of the segments of a record; the empty ones, ``~``, have none."""
+    names = dict.fromkeys(name for name in about.seg_name if name != "~")
+    parts = [header.parent / f"{name}.hea" for name in names]
+    if header in parts or not parts:
+        raise ValueError("expected segments other than the record itself.")
+    if about.layout == "fixed":
+        first, *rest = [(_header(part), part) for part in parts]
+        for other, part in rest:
+            if other.sig_name != first[0].sig_name:
+                raise ValueError(f"expected the signals {first[0].sig_name} in {part.name}; got {other.sig_name}.")
+    return parts
+
+
+def _samples(header: Path, about: Any) -> list[Path]:
+    """Return the files of samples; a layout has none."""
+    return [header.parent / name for name in dict.fromkeys(about.file_name or ()) if name != "~"]
+
+
+def _check_size(header: Path, about: Any, parts: Collection[Any]) -> None:
+    """Raise ValueError where files are shorter than the headers say, before memory is taken for their samples."""
+    recorded = 0
+    for part in parts:
+        if _is_multiple(part):
+            raise ValueError("expected segments of samples; one has segments itself.")
+        length = int(part.sig_len or 0)
+        for name in dict.fromkeys(part.file_name):
+            if name == "~":
+                continue
+            places = [place for place, other in enumerate(part.file_name) if other == name]
+            if part.fmt[places[0]] not in BITS:
+                raise ValueError(
+                    f"{name} has samples in format {part.fmt[places[0]]}, which the package does not read."
+                )
+            each = sum(int(part.samps_per_frame[place] or 1) for place in places)
+            size = check_file(header.parent / name) - int(part.byte_offset[places[0]] or 0)
+            bits = 8 * COMPRESSED.get(part.fmt[places[0]], BITS[part.fmt[places[0]]] / 8)
+            if size * 8 < length * each * bits - 8:
+                have = max(int(size * 8 / bits / each), 0)
+                raise ValueError(f"expected {length} samples in {name}; it ends after {have}, so it is cut short.")
+            recorded += length * each
+    if len(parts) > 1 or _is_multiple(about):
+        whole = int(about.sig_len or 0) * int(about.n_sig or 0)
+        if whole > recorded * max(len(parts), 1) + MAX_MISSING or sum(about.seg_len) != about.sig_len:
+            raise ValueError(f"expected {recorded} samples in all, as its segments have; the header counts {whole}.")
+
+
+def _check_sums(record: Any) -> None:
+    """Raise ValueError where samples do not add up to the checksum of their header."""
+    for place, signal in enumerate(record.e_p_signal):
+        expected, skew = record.checksum[place], record.skew[place]
+        missing = -(2 ** (BITS[record.fmt[place]] - 1))
+        samples = np.where(np.isnan(signal), missing, np.rint(signal * record.adc_gain[place] + record.baseline[place]))
+        if expected is not None and not skew and (int(samples.astype(np.int64).sum()) - int(expected)) % 2**16:
+            raise ValueError(
+                f"the samples of {record.sig_name[place]!r} do not add up to the checksum: "
+                f"{record.file_name[place]} is damaged"
+            )
+
+
+@contextmanager
+def _foreign(what: str) -> Iterator[None]:
+    """Turn whatever the package raises at a damaged file into a ValueError; its own use of pandas is no matter."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            warnings.simplefilter("ignore", FutureWarning)
+            yield
+    except MissingExtra:
+        raise
+    except Exception as error:
+        raise ValueError(f"{what}: {str(error).rstrip('.') or type(error).__name__}.") from error
+
+
+def _package() -> Any:
+    try:
+        import wfdb
+    except ImportError as error:
+        raise MissingExtra("wfdb", "wfdb", "Reading WFDB records") from error
+    return wfdb

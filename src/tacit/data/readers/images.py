@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -45,11 +45,16 @@ class Images:
         channels: 3 for colour, 1 for grey (ITU-R 601 luma).
         on_error: ``raise`` a DataError at a file that is no picture, or ``skip`` such files with a warning that
             counts and names them; then every file is read once when the folder is opened.
+        classes: The names of the classes, by number; a file in another subfolder is refused. None: the subfolders.
     """
 
     size: int | tuple[int, int] | None = None
     channels: int = 3
     on_error: Literal["raise", "skip"] = "raise"
+    classes: tuple[str, ...] | None = None
+
+    added: ClassVar = frozenset(("classes",))
+    """Options that count in hashes only where they are given, for datasets from before there were any."""
 
     def __post_init__(self) -> None:
         check_frames(self.size, self.channels)
@@ -62,7 +67,7 @@ class Images:
 
     def open(self, path: Path) -> Storage:
         """Find the pictures. Raises DataError if there is none, or naming the first one if it cannot be read."""
-        found = find(path, SUFFIXES, "pictures")
+        found = find(path, listed(path, SUFFIXES), SUFFIXES, "pictures", self.classes)
         if self.on_error == "skip":
             found = sound(found, "pictures", lambda file: decode(file, wanted_size(self.size), self.channels))
         size = wanted_size(self.size)

@@ -3,51 +3,75 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from tacit.data.findings import Defect, Labels
+from tacit.data.readers._actions import Between, Bounds, actions_between, bound
 from tacit.data.readers._clock import pooled, stretches
+from tacit.data.readers._even import spread
 from tacit.data.readers._files import NAMED, FileStorage, Found, find, listed, unacted
-from tacit.data.readers._sheets import SUFFIXES, Sheet, read_sheet
-from tacit.data.readers._wfdb import wfdb_files
+from tacit.data.readers._gaps import bridged
+from tacit.data.readers._sheets import SUFFIXES, Sheet, Wanted, read_sheet
+from tacit.data.readers._text import check_encoding
+from tacit.data.readers._wfdb import segment_headers, wfdb_files
 from tacit.data.storage import Storage
 from tacit.errors import ConfigError, DataError
-from tacit.types import Episode, Modality, Spec
+from tacit.types import Box, Episode, Modality, Spec
 
 __all__ = ["Signals"]
 
 Part = tuple[int, int, int]
 """The number of a file, first and end row of a stretch of it."""
+GAPS = ("refuse", "split", "previous", "interpolate")
 
 
 @dataclass(frozen=True)
 class Signals:
     """CSV, TSV and Parquet files and WFDB records (``.hea``) as the series ``signal``, one episode each.
 
-    A WFDB record (formats 16 and 212) says its rate. In the other files a column of times does, seconds or dates:
-    it may be rounded, but no sample may be half a period away from an even clock. Times from 1e11, 1e14 or 1e17 on
-    are milli-, micro- or nanoseconds since 1970. Numbers are stored as float32;
-    rows in messages count from 0, the line of names left out. A file in a subfolder has the label ``class``, the
-    number of that subfolder among all, in the order of their names, and the name as its ``task``.
+    A WFDB record says its rate; reading it needs the extra ``wfdb``. In the other files a column of times does,
+    seconds or dates: it may be rounded, so that several rows have the same time, but no sample may be half a period
+    away from an even clock. Times are in the unit in the name of their column, such as ``time [ms]``, or in a line of
+    units below the names; without one, times from 1e11, 1e14 or 1e17 on are milli-, micro- or nanoseconds since 1970.
+    Numbers are stored as float32; rows in messages count from 0, the line of names left out. A file in a subfolder
+    has the label ``class``, the number of that subfolder among all, in the order of their names, and the name as its
+    ``task``.
 
     Args:
         rate: Samples a second, for files without times; with times, what they must say within one per cent.
         fps: Observations a second, at most ``rate``; each comes with the samples since the one before. None: one
             observation for each sample. Samples after the last whole observation are left out.
         time: The column of the times; by default the one called ``time``, ``t``, ``timestamp``, ``date`` or alike, or
-            the one of dates.
+            the one of dates. Empty: no column is.
         columns: The channels, in this order; by default every other column, but not the index that pandas wrote to
             Parquet.
         labels: Columns that are labels, at each observation that of the latest sample; no part of the signal.
         gaps: ``refuse`` a missing sample or number with a DataError, or ``split`` the signal there: each unbroken
-            stretch is an episode, and a warning counts the rows that are left out and names the files that gave no
-            episode.
+            stretch is an episode, the stretches of a file are one group, and a warning counts the rows that are left
+            out and names the files that gave no episode. Or take what is missing from the ``previous`` sample, or
+            ``interpolate`` it linearly between the previous and the next one; labels and actions are always those of
+            the previous one. A warning counts what was filled in.
+        fill: By column the number that stands for a missing one, whatever the length of the gap.
+        max_gap: The longest gap that is filled, in seconds from the sample before to the sample after; longer ones
+            split the signal. None: no limit.
+        actions: Columns that are actions, and no part of the signal: each is in force from its row to the next one,
+            and ``action[t]`` from ``observation[t]`` to ``observation[t + 1]``.
+        low: The lower bound of each action, or of all. None: the least recorded, with a warning.
+        high: The upper bound, in the same way.
+        between: What the action is where several samples lie between two observations: ``refuse`` actions that
+            change there, or take their ``mean`` or the ``last`` one.
+        decimal: The decimal sign in CSV files, ``.`` or ``,``. None: a comma is found where it cannot separate
+            thousands. The other sign, spaces and apostrophes may separate thousands.
+        encoding: The text encoding of CSV files, such as ``cp1252``. None: UTF-8 and UTF-16 are found; else it is
+            cp1252, with a warning where characters depend on it.
+        classes: The names of the classes, by number; a file in another subfolder is refused. None: the subfolders.
     """
 
     rate: float | None = None
@@ -55,30 +79,63 @@ class Signals:
     time: str | None = None
     columns: tuple[str, ...] | None = None
     labels: tuple[str, ...] = ()
-    gaps: Literal["refuse", "split"] = "refuse"
+    gaps: Literal["refuse", "split", "previous", "interpolate"] = "refuse"
+    fill: Mapping[str, float] = field(default_factory=dict)
+    max_gap: float | None = None
+    actions: tuple[str, ...] = ()
+    low: float | tuple[float, ...] | None = None
+    high: float | tuple[float, ...] | None = None
+    between: Between = "refuse"
+    decimal: Literal[".", ","] | None = None
+    encoding: str | None = None
+    classes: tuple[str, ...] | None = None
+
+    added: ClassVar = frozenset(
+        ("fill", "max_gap", "actions", "low", "high", "between", "decimal", "encoding", "classes")
+    )
+    """Options that count in hashes only where they are given, for datasets from before there were any."""
 
     def __post_init__(self) -> None:
-        for name, value in (("rate", self.rate), ("fps", self.fps)):
+        for name, value in (("rate", self.rate), ("fps", self.fps), ("max_gap", self.max_gap)):
             if value is not None and not (np.isfinite(value) and value > 0):
-                raise ConfigError(f"{name} is a positive number a second; got {value}.")
-        for name, names in (("columns", self.columns), ("labels", self.labels)):
+                per = "in seconds" if name == "max_gap" else "a second"
+                raise ConfigError(f"{name} is a positive number {per}; got {value}.")
+        for name, names in (("columns", self.columns), ("labels", self.labels), ("actions", self.actions)):
             if isinstance(names, str):
                 raise ConfigError(f"{name} is a sequence of names such as ({names!r},); got {names!r}.")
-        if self.gaps not in ("refuse", "split"):
-            raise ConfigError(f"gaps is 'refuse' or 'split'; got {self.gaps!r}.")
+        if self.gaps not in GAPS:
+            raise ConfigError(f"gaps is {', '.join(map(repr, GAPS))}; got {self.gaps!r}.")
+        if self.max_gap is not None and self.gaps not in ("previous", "interpolate"):
+            raise ConfigError(f"max_gap is of gaps='previous' or 'interpolate'; got gaps={self.gaps!r}.")
+        if wrong := [name for name, value in self.fill.items() if not np.isfinite(np.float32(value))]:
+            raise ConfigError(f"fill holds finite numbers; got {self.fill[wrong[0]]} for {wrong[0]!r}.")
+        if self.between not in ("refuse", "mean", "last"):
+            raise ConfigError(f"between is 'refuse', 'mean' or 'last'; got {self.between!r}.")
+        if self.decimal not in (None, ".", ","):
+            raise ConfigError(f"decimal is '.' or ','; got {self.decimal!r}.")
+        if self.encoding is not None:
+            check_encoding(self.encoding)
+        if not self.actions and (self.low is not None or self.high is not None):
+            raise ConfigError("low and high are bounds of actions; say which columns are: actions=('a', 'b').")
+        bound("low", self.low, self.actions)
+        bound("high", self.high, self.actions)
 
     def files(self, path: Path) -> list[Path]:
-        """The signals at or under ``path``."""
-        return listed(path, SUFFIXES)
+        """Return the signals at or under ``path``; segments of a WFDB record are part of it."""
+        files = listed(path, SUFFIXES)
+        headers = [file for file in files if file.suffix.lower() == ".hea"]
+        parts = segment_headers(headers) if len(headers) > 1 else set()
+        return [file for file in files if file not in parts]
 
     def recognises(self, path: Path) -> bool:
-        """Whether there are such files at or under ``path``."""
+        """Return whether there are such files at or under ``path``."""
         return bool(listed(path, SUFFIXES))
 
     def open(self, path: Path) -> Storage:
         """Read all files to find their rate and gaps. Raises DataError naming file, column and row of what is wrong."""
-        found = find(path, SUFFIXES, "signals")
-        parts, clocks, rows = [], [], 0
+        found = find(path, self.files(path), SUFFIXES, "signals", self.classes)
+        parts, clocks, sheets = [], [], _Seen(found, self.gaps)
+        bounds = Bounds(path, self.actions, *(bound(n, getattr(self, n), self.actions) for n in ("low", "high")))
         first: Sheet | None = None
         for number, file in enumerate(found.files):
             sheet = self.read(file)
@@ -92,32 +149,75 @@ class Signals:
                     "Say which all files have: columns=('a', 'b'), or on the command line: tacit data convert SOURCE "
                     """DATASET --set 'columns=["a", "b"]'.""",
                 )
-            found_here, clock = stretches(file, sheet, self.rate, self.gaps == "split")
+            found_here, clock = stretches(file, sheet, self.rate, self.gaps != "refuse")
             parts += [(number, start, stop) for start, stop in found_here]
             clocks.append(clock)
-            rows += len(sheet.values)
+            bounds.see(file, sheet)
+            sheets.see(sheet)
         assert first is not None
-        rate = self.rate or pooled(found.files, clocks)
-        spec = self._spec(len(first.names), rate)
-        return _Stretches(found, self, spec, self._long_enough(found, rows, parts, spec), _schema(first))
+        spec = self._spec(len(first.names), self.rate or pooled(found.files, clocks), bounds.box())
+        kept = self._long_enough(found, sheets.rows, parts, spec)
+        sheets.warn()
+        return _Stretches(found, self, spec, kept, _schema(first))
 
     def read(self, file: Path) -> Sheet:
-        """One file."""
-        return read_sheet(file, self.time, self.columns, self.labels)
+        """Return the content of one file, with its gaps filled."""
+        wanted = Wanted(
+            self.time, self.columns, self.labels, self.actions, dict(self.fill), self.decimal, self.encoding
+        )
+        sheet = spread(file, read_sheet(file, wanted), self.rate)
+        if self.gaps == "previous" or self.gaps == "interpolate":
+            return bridged(file, sheet, wanted, self.gaps, self.max_gap, self.rate)
+        return sheet
 
-    def _spec(self, channels: int, rate: float) -> Spec:
+    def _spec(self, channels: int, rate: float, action: Box) -> Spec:
         fps = self.fps or rate
         if fps > rate:
             raise ConfigError(f"fps is at most the rate of the signal, {rate:g}; got {fps:g}.")
-        return Spec({"signal": Modality("series", (channels,), rate)}, fps=fps)
+        return Spec({"signal": Modality("series", (channels,), rate)}, action, fps=fps)
 
     def _long_enough(self, found: Found, rows: int, parts: Sequence[Part], spec: Spec) -> npt.NDArray[np.int64]:
-        """``[episodes, 3]`` file, first and end row of the stretches that have an observation."""
-        kept = [part for part in parts if part[2] - part[1] >= spec.samples("signal", 1)]
+        """Return ``[episodes, 3]`` file, first and end row of the stretches that have enough observations."""
+        least = 2 if self.actions else 1  # an action lies between two observations
+        kept = [part for part in parts if part[2] - part[1] >= spec.samples("signal", least)]
         if not kept:
-            raise DataError(f"no signal in {found.path} is as long as one observation at fps={spec.fps:g}.")
+            long = "one observation" if least == 1 else "two observations and the action between them"
+            raise DataError(f"no signal in {found.path} is as long as {long} at fps={spec.fps:g}.")
         _warn_of_the_rest(found, rows, parts, kept, spec.fps)
         return np.array(kept, dtype=np.int64)
+
+
+class _Seen:
+    """Counts what was filled in and guessed in the files."""
+
+    def __init__(self, found: Found, gaps: str) -> None:
+        self._path, self._gaps = found.path, gaps
+        self.rows = 0
+        self._filled: Counter[str] = Counter()
+        self._bridged: Counter[str] = Counter()
+        self._notes: dict[str, int] = {}
+        self._longest = 0.0
+
+    def see(self, sheet: Sheet) -> None:
+        self.rows += len(sheet.values)
+        self._filled.update(sheet.filled)
+        self._bridged.update(sheet.bridged)
+        self._longest = max(self._longest, sheet.longest)
+        for note in sheet.notes:
+            self._notes[note] = self._notes.get(note, 0) + 1
+
+    def warn(self) -> None:
+        told = []
+        for counts, how in (
+            (self._bridged, f"gaps={self._gaps!r}, the longest gap {self._longest:g} s"),
+            (self._filled, "fill"),
+        ):
+            columns = ", ".join(f"{name} {count}" for name, count in counts.items() if count)
+            told += [f"{columns} ({how})"] if columns else []
+        if told:
+            warnings.warn(f"filled in missing numbers in {self._path}: {'; '.join(told)}.", stacklevel=5)
+        for note, count in self._notes.items():
+            warnings.warn(f"{count} of the files in {self._path}: text {note}.", stacklevel=5)
 
 
 class _Stretches(FileStorage):
@@ -133,25 +233,30 @@ class _Stretches(FileStorage):
         self._last: tuple[int, Sheet] | None = None
 
     def parts(self, file: Path) -> Sequence[Path]:
-        """The file, and those of samples where it is the header of a record."""
+        """Return the file, and those of samples where it is the header of a record."""
         return (file, *wfdb_files(file)) if file.suffix.lower() == ".hea" else (file,)
 
     def read(self, index: int, modalities: Collection[str]) -> Episode:
-        """The stretch at ``index``."""
+        """Return the stretch at ``index``."""
         number, start, _ = (int(value) for value in self._parts[index])
+        file = self.found.files[number]
         if self._last is None or self._last[0] != number:
-            self._last = number, self._reader.read(self.found.files[number])
+            self._last = number, self._reader.read(file)
         sheet, steps = self._last[1], int(self.lengths[index])
         samples = sheet.values[start : start + self.spec.samples("signal", steps)].astype(np.float32)
         rate = self.spec.modalities["signal"].rate or 1.0
         rows = start + np.floor(np.arange(steps) * rate / self.spec.fps + 1e-9).astype(np.int64)
-        labels = {name: values[rows] for name, values in sheet.labels.items()}
+        action, final = unacted(steps), None
+        if self._reader.actions:
+            action, final = actions_between(file, sheet, rows, self._reader.between)
         return Episode(
             observation=dict.fromkeys(modalities, samples),
-            action=unacted(steps),
-            labels={**self.found.label(number, steps), **labels},
+            action=action,
+            final_action=final,
+            labels={**self.found.label(number, steps), **{name: values[rows] for name, values in sheet.labels.items()}},
             index=index,
             task=self.found.task(number),
+            group=self.groups[index],
         )
 
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import repeat
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 import av
 import numpy as np
@@ -18,6 +18,7 @@ from PIL import Image
 from tacit._resize import fitted, wanted_size
 from tacit.data.findings import Defect
 from tacit.data.readers._files import ADVICE, NAMED, FileStorage, Found, find, listed, option, sound, unacted
+from tacit.data.readers._folders import frame_folders, open_folders
 from tacit.data.readers._frames import check_frames, grey
 from tacit.data.readers._matroska import lacking_bytes, said_end
 from tacit.data.storage import Storage
@@ -46,19 +47,30 @@ class Videos:
     up to one frame in ten, the frame before is shown instead, or at the start the first; a warning counts them at the
     first such film that is read.
 
+    Where there are no video files, each folder of numbered images is a video, in the order of the numbers
+    (``frame_2`` before ``frame_10``), and ``fps`` says how many frames a second it has. Images are read so only where
+    this reader is asked for, as ``reader="videos"``; the classes are then the folders that the folders of frames are
+    in.
+
     Args:
         size: Height and width, or one number for both: each frame is cut to that shape around its centre, as large
             as it can be, and resized (bicubic, antialiased). None: all films have the same size already.
-        fps: Observations a second, whatever the films have. None: what all of them have on average.
+        fps: Observations a second, whatever the films have. None: what all of them have on average. Of folders of
+            frames it is needed, and frames are neither left out nor repeated.
         channels: 3 for colour, 1 for grey (ITU-R 601 luma).
         on_error: ``raise`` a DataError at a film that cannot be read, or ``skip`` such films with a warning that
             counts and names them; then every film is decoded once when the folder is opened.
+        classes: The names of the classes, by number; a film in another subfolder is refused. None: the subfolders.
     """
 
     size: int | tuple[int, int] | None = None
     fps: float | None = None
     channels: int = 3
     on_error: Literal["raise", "skip"] = "raise"
+    classes: tuple[str, ...] | None = None
+
+    added: ClassVar = frozenset(("classes",))
+    """Options that count in hashes only where they are given, for datasets from before there were any."""
 
     def __post_init__(self) -> None:
         check_frames(self.size, self.channels)
@@ -68,8 +80,8 @@ class Videos:
             raise ConfigError(f"on_error is 'raise' or 'skip'; got {self.on_error!r}.")
 
     def files(self, path: Path) -> list[Path]:
-        """The films at or under ``path``."""
-        return listed(path, SUFFIXES)
+        """Return the videos at or under ``path``, or the folders of frames where there are none."""
+        return listed(path, SUFFIXES) or frame_folders(path)
 
     def recognises(self, path: Path) -> bool:
         """Whether there are films at or under ``path``."""
@@ -77,7 +89,10 @@ class Videos:
 
     def open(self, path: Path) -> Storage:
         """Find the films and read the times of their frames. Raises DataError naming one that has no frames."""
-        found = find(path, SUFFIXES, "films")
+        files = listed(path, SUFFIXES)
+        if not files and frame_folders(path):
+            return open_folders(path, self)
+        found = find(path, files, SUFFIXES, "films", self.classes)
         if self.on_error == "skip":
             found = sound(found, "films", self._decode)
         films = []

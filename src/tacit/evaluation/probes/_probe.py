@@ -112,6 +112,8 @@ class Probe(ABC):
         """Read ``target`` from held-out features.
 
         Whole numbers are classes and give a :class:`ClassReading`, others quantities and a :class:`QuantityReading`.
+        Where both features know the names of classes, such as subfolders of images, classes are the same that have the
+        same name, with the numbers that they have in ``fit``.
 
         Args:
             fit: What to fit on; nothing of ``test`` is used but to score.
@@ -127,6 +129,8 @@ class Probe(ABC):
             DataError: if an episode is in two of the three, the target does not vary, or is no class or quantity.
         """
         apart({"fit": fit, "test": test, **({} if choose_on is None else {"choose_on": choose_on})})
+        test = test.renumbered(fit, target)
+        choose_on = None if choose_on is None else choose_on.renumbered(fit, target)
         actual = readable(test.target(target), target)
         task, classes = self._task(fit, test, target, choose_on, seed, torch.device(device))
         answer, settings = self.read(task)
@@ -140,8 +144,8 @@ class Probe(ABC):
         }
         predicted = answer.cpu().numpy()
         if classes is None:
-            return quantity_reading(common, actual.astype(np.float64), predicted.astype(np.float64), test.episode)
-        return class_reading(common, classes, actual[:, 0].astype(np.int64), classes[predicted], test.episode)
+            return quantity_reading(common, actual.astype(np.float64), predicted.astype(np.float64), test.units)
+        return class_reading(common, classes, actual[:, 0].astype(np.int64), classes[predicted], test.units)
 
     @abstractmethod
     def read(self, task: Task) -> Answer:
@@ -161,7 +165,7 @@ class Probe(ABC):
         if choose_on is not None:
             aside = Part(choose_on.values, numbered(readable(choose_on.target(target), target), classes))
         elif self.chooses:
-            chosen = set_aside(fit.episode, seed)
+            chosen = set_aside(fit.units, seed)
             inner, aside = whole.select(np.flatnonzero(~chosen)), whole.select(np.flatnonzero(chosen))
         count = None if classes is None else len(classes)
         return Task(inner, aside, whole, test.values, count, seed, device), classes
@@ -192,16 +196,19 @@ def is_class(target: Array) -> bool:
     return target.dtype.kind in "iub"
 
 
-def set_aside(episode: npt.NDArray[np.int64], seed: int) -> npt.NDArray[np.bool_]:
-    """Rows ``[N]`` of the fifth of the episodes that chooses settings.
+def set_aside(unit: npt.NDArray[np.int64], seed: int) -> npt.NDArray[np.bool_]:
+    """Return ``[N]`` which rows choose settings: those of a fifth of the episodes, by whole groups.
 
     Raises:
-        DataError: if there is only one episode.
+        DataError: if there is only one group.
     """
-    there = np.unique(episode)
+    there = np.unique(unit)
     if len(there) < 2:
-        raise DataError(f"a probe needs two episodes to fit on, one to set aside; got {len(there)}.")
-    return np.isin(episode, np.random.default_rng(seed).permutation(there)[: max(1, len(there) // 5)])
+        raise DataError(
+            f"a probe needs two episodes to fit on, one to set aside, that are no pieces of one recording; got "
+            f"{len(there)}. Give more recordings, or features to choose on: choose_on=..."
+        )
+    return np.isin(unit, np.random.default_rng(seed).permutation(there)[: max(1, len(there) // 5)])
 
 
 def apart(parts: Mapping[str, Features]) -> None:
@@ -213,8 +220,9 @@ def apart(parts: Mapping[str, Features]) -> None:
             if shared:
                 raise DataError(
                     f"{len(shared)} of {len(np.unique(parts[second].episode))} episodes of {second!r} are also in "
-                    f"{first!r} (the first is number {shared[0]}), so the score would not be of held-out data. Split "
-                    f"by episode, or leave them out: {second}.without({first})."
+                    f"{first!r}, or pieces of a recording of which it has others (the first is number {shared[0]}), so "
+                    "the score would not be of held-out data. Split with episodes.split(0.9, seed=0), or leave them "
+                    f"out: {second}.without({first})."
                 )
 
 

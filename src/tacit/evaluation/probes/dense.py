@@ -92,7 +92,8 @@ class Dense(Probe):
         found = per_token(features.target(target), count, grid, features.covered)
         found = found.reshape(-1, *found.shape[2:])
         values = values.flatten(0, 1)
-        kept = Features(values, {target: found}, features.episode.repeat(count), features.hashes)
+        episode = features.episode.repeat(count)
+        kept = replace(features, values=values, targets={target: found}, episode=episode, grid=None, covered=(1.0, 1.0))
         return kept.select(np.flatnonzero(found.astype(np.int64) >= 0)) if is_class(found) else kept
 
 

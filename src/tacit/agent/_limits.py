@@ -1,0 +1,80 @@
+"""The actions that an actor may take, one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from tacit.errors import ConfigError
+from tacit.planners import legal
+from tacit.types import ActionConstraint, ActionSpace, Box
+
+__all__ = ["ActionLimits"]
+
+
+class ActionLimits:
+    """An action space and its constraints.
+
+    Args:
+        space: The space of one raw action.
+        constraints: Restrictions of it.
+
+    Raises:
+        ConfigError: if the space is discrete and there are constraints, or one of them does not fit.
+    """
+
+    def __init__(self, space: ActionSpace, constraints: Sequence[ActionConstraint] = ()) -> None:
+        if constraints and not isinstance(space, Box):
+            raise ConfigError(
+                f"constraints restrict the actions of a Box; got {space}. Leave them out, or choose actions as a Box."
+            )
+        for constraint in constraints:
+            if not isinstance(constraint, ActionConstraint):
+                raise ConfigError(
+                    f"constraints are those of tacit.constraints, or have limited and after; got {constraint!r}."
+                )
+            if isinstance(space, Box):
+                space = constraint.limited(space)
+        self.space = space
+        """What is left of the space at all times."""
+        lowest = legal(space, torch.full((1, space.size), -torch.inf))
+        self._steps = tuple(one for one in constraints if one.after(lowest) is not None)
+
+    @property
+    def sequential(self) -> bool:
+        """Whether the action before decides which may follow."""
+        return bool(self._steps)
+
+    def after(self, previous: Tensor) -> Callable[[Tensor], Tensor] | None:
+        """Return :meth:`project` with a previous action ``[B, A]``, for planners; None if it is not needed."""
+        return (lambda actions: self.project(actions, previous)) if self._steps else None
+
+    def project(self, actions: Tensor, previous: Tensor) -> Tensor:
+        """Return sequences of actions near to the given ones that keep to space and constraints.
+
+        Each action is moved to the nearest that may follow the one before it. Where the space that is left cannot be
+        reached in one step, it is approached as fast as the other constraints allow.
+
+        Args:
+            actions: ``[B, ..., H, A]``.
+            previous: ``[B, A]`` the action before the first of them; NaN where it is unknown, which then restricts
+                nothing.
+        """
+        if not self._steps:
+            return legal(self.space, actions)
+        ends = torch.tensor([[-torch.inf], [torch.inf]], device=actions.device).expand(2, actions.shape[-1])
+        low, high = legal(self.space, ends)
+        previous = previous.to(actions.device, actions.dtype)
+        before = previous.reshape(len(previous), *(1,) * (actions.ndim - 3), -1)
+        before = torch.where(before.isnan(), legal(self.space, actions[..., 0, :]), before)
+        out = torch.empty_like(actions)
+        for step in range(actions.shape[-2]):
+            lowest, highest = low, high
+            for constraint in self._steps:
+                if (interval := constraint.after(before)) is not None:
+                    lowest, highest = torch.clamp(lowest, *interval), torch.clamp(highest, *interval)
+            before = torch.clamp(actions[..., step, :], lowest, highest)
+            out[..., step, :] = before
+        return out

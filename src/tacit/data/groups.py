@@ -1,0 +1,64 @@
+"""Groups of episodes that a split keeps together."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from tacit.errors import ConfigError
+
+__all__ = ["draw", "units"]
+
+
+def units(*keys: Sequence[Hashable]) -> npt.NDArray[np.int64]:
+    """Return ``[N]`` the number of the unit that each item belongs to, counted in order of first appearance.
+
+    Args:
+        keys: One or more keys of each item. Items with an equal key are in one unit; an empty string equals nothing.
+    """
+    inverses = [_numbered(key) for key in keys]
+    unit = np.arange(len(keys[0]))
+    while True:
+        before = unit
+        for inverse in inverses:
+            least = np.full(len(unit), len(unit))
+            np.minimum.at(least, inverse, unit)
+            unit = least[inverse]
+        if np.array_equal(unit, before):
+            return np.unique(unit, return_inverse=True)[1].reshape(-1)
+
+
+def draw(unit: npt.NDArray[np.int64], fraction: float, seed: int, by: str = "group") -> npt.NDArray[np.bool_]:
+    """Return ``[N]`` which items the first part of a split holds: whole units, about ``fraction`` of the items.
+
+    Args:
+        unit: The unit of each item; see :func:`units`.
+        fraction: Share of the items in the first part.
+        seed: Of the drawn order of the units.
+        by: What the units are, for messages.
+
+    Raises:
+        ConfigError: if a part would be empty.
+    """
+    sizes = np.bincount(unit)
+    if not 0.0 < fraction < 1.0 or len(unit) < 2:
+        raise ConfigError(f"split needs a fraction between 0 and 1 and two episodes; got {fraction} and {len(unit)}.")
+    if len(sizes) < 2:
+        raise ConfigError(
+            f"split keeps episodes of one {by} together, and all {len(unit)} episodes are of the same one, so a part "
+            f"would be empty. Add episodes of another {by}, or choose the parts yourself with select() or slices: "
+            "where they are pieces of one recording, the later pieces are the fairest test."
+        )
+    target = min(max(round(fraction * len(unit)), 1), len(unit) - 1)
+    order = np.random.default_rng(seed).permutation(len(sizes))
+    ends = np.cumsum(sizes[order])
+    count = int(np.argmin(np.abs(ends[:-1] - target))) + 1
+    return np.isin(unit, order[:count])
+
+
+def _numbered(key: Sequence[Hashable]) -> npt.NDArray[np.int64]:
+    """Return ``[N]`` the first item with the same key; an item with an empty key is its own."""
+    first: dict[Hashable, int] = {}
+    return np.array([index if value == "" else first.setdefault(value, index) for index, value in enumerate(key)], int)

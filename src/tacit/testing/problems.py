@@ -1,0 +1,208 @@
+"""Planning problems whose answer is known."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Generator, Tensor
+
+from tacit.types import ActionSpace, Box, Discrete, Plan, Planner, Score
+
+__all__ = [
+    "Problem",
+    "bandit",
+    "bowl",
+    "corner",
+    "double_integrator",
+    "point_mass",
+    "rastrigin",
+    "rosenbrock",
+    "sphere",
+    "two_valleys",
+    "walls",
+]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A planning problem for a batch of worlds whose best plan is known.
+
+    Attributes:
+        space: The space of one row of a plan.
+        score: Energies ``[B, S]`` of candidates ``[B, S, H, A]``; differentiable where the space is a box.
+        optimum: ``[B, H, A]`` the best plan.
+    """
+
+    space: ActionSpace
+    score: Score
+    optimum: Tensor
+
+    @property
+    def energy(self) -> Tensor:
+        """``[B]`` energy of the best plan."""
+        return self.score(self.optimum[:, None])[:, 0]
+
+    @property
+    def idle(self) -> Tensor:
+        """``[B]`` energy of doing nothing: zero, clipped to the box, or the first choice."""
+        actions = torch.zeros_like(self.optimum)
+        if isinstance(self.space, Box):
+            low, high = torch.tensor([self.space.low, self.space.high])
+            actions = actions.clamp(low, high)
+        else:
+            actions[..., 0] = 1.0
+        return self.score(actions[:, None])[:, 0]
+
+    def solve(self, planner: Planner, seed: int = 0) -> Plan:
+        """Return what ``planner`` finds, a pure function of ``seed``."""
+        batch, horizon, _ = self.optimum.shape
+        generator = Generator(self.optimum.device).manual_seed(seed)
+        return planner(self.score, self.space, horizon=horizon, batch=batch, generator=generator)
+
+    def regret(self, plan: Plan) -> Tensor:
+        """``[B]``: 0 for the best plan, 1 for one no better than doing the middle of the box (or arm 0)."""
+        idle = torch.zeros_like(self.optimum)
+        if isinstance(self.space, Box):
+            idle += torch.tensor([self.space.low, self.space.high]).mean(dim=0)
+        else:
+            idle[..., 0] = 1.0
+        reference = self.score(idle[:, None])[:, 0]
+        return (plan.energy - self.energy) / (reference - self.energy).clamp(min=1e-9)
+
+
+def bandit(batch: int = 3, horizon: int = 4, arms: int = 5, seed: int = 0) -> Problem:
+    """Arms with known prices, other ones in each row: the best plan takes the cheapest of each row."""
+    prices = torch.rand(batch, horizon, arms, generator=Generator().manual_seed(seed))
+    prices[..., 0] += 1.0
+    optimum = torch.nn.functional.one_hot(prices.argmin(dim=-1), arms).float()
+    return Problem(Discrete(arms), lambda actions: (actions * prices[:, None]).sum(dim=(2, 3)), optimum)
+
+
+def bowl(batch: int = 3, horizon: int = 2, size: int = 2, seed: int = 0, space: Box | None = None) -> Problem:
+    """Squared distance to a point, which lies outside the box in some components: the best plan is its projection."""
+    box = space or Box(tuple(-1.0 - i for i in range(size)), tuple(0.5 + i for i in range(size)))
+    low, high = torch.tensor([box.low, box.high])
+    shares = torch.rand(batch, horizon, box.size, generator=Generator().manual_seed(seed)) * 1.4 - 0.2
+    point = low + shares * (high - low)
+    return _distance(box, point)
+
+
+def point_mass(batch: int = 3, horizon: int = 8, seed: int = 0, effort: float = 0.05) -> Problem:
+    """Linear dynamics, quadratic cost: ``p' = p + v / 4``, ``v' = v + a``, from random ``(p, v)`` to rest at zero.
+
+    The energy is ``p_H^2 + v_H^2 + effort * sum a^2``, its minimum the solution of the normal equations. The box
+    is wide enough that the bounds do not bind.
+    """
+    step = torch.tensor([[1.0, 0.25], [0.0, 1.0]], dtype=torch.float64)
+    push = torch.tensor([0.0, 1.0], dtype=torch.float64)
+    start = torch.rand(batch, 2, generator=Generator().manual_seed(seed), dtype=torch.float64) * 2 - 1
+    powers = [torch.linalg.matrix_power(step, k) for k in range(horizon + 1)]
+    drift = start @ powers[horizon].T
+    gain = torch.stack([powers[horizon - 1 - k] @ push for k in range(horizon)], dim=1)
+    hessian = gain.T @ gain + effort * torch.eye(horizon, dtype=torch.float64)
+    optimum = -torch.linalg.solve(hessian, gain.T @ drift.T).T.float()[:, :, None]
+    drift32, gain32 = drift.float()[:, None], gain.float()
+
+    def score(actions: Tensor) -> Tensor:
+        end: Tensor = drift32 + actions[..., 0] @ gain32.T
+        return end.square().sum(dim=-1) + effort * actions.square().sum(dim=(2, 3))
+
+    return Problem(Box((-2.0,), (2.0,)), score, optimum)
+
+
+def two_valleys(batch: int = 3, horizon: int = 2, size: int = 2) -> Problem:
+    """Two bowls, one in each corner of the box: the deeper one at 0.6, a decoy of energy 0.2 at -0.6."""
+    deep = torch.full((batch, horizon, size), 0.6)
+
+    def score(actions: Tensor) -> Tensor:
+        right = (actions - 0.6).square().mean(dim=(2, 3))
+        return torch.minimum(right, (actions + 0.6).square().mean(dim=(2, 3)) + 0.2)
+
+    return Problem(Box((-1.0,) * size, (1.0,) * size), score, deep)
+
+
+def sphere(batch: int = 3, horizon: int = 6, size: int = 2, seed: int = 0) -> Problem:
+    """Squared distance to a point inside the box ``[-1, 1]``, another one in each row."""
+    point = torch.rand(batch, horizon, size, generator=Generator().manual_seed(seed)) * 1.6 - 0.8
+    return _distance(Box((-1.0,) * size, (1.0,) * size), point)
+
+
+def corner(batch: int = 3, horizon: int = 6, size: int = 2) -> Problem:
+    """Squared distance to a point beyond the corner of the box ``[-1, 1]``, which is the best plan."""
+    return _distance(Box((-1.0,) * size, (1.0,) * size), torch.full((batch, horizon, size), 1.5))
+
+
+def rosenbrock(batch: int = 3, horizon: int = 6, size: int = 1) -> Problem:
+    """A curved valley along all numbers of a plan, in the box ``[-2, 2]``; the best plan is 1 everywhere."""
+
+    def score(actions: Tensor) -> Tensor:
+        x = actions.flatten(2)
+        return (100 * (x[..., 1:] - x[..., :-1].square()).square() + (1 - x[..., :-1]).square()).sum(dim=-1)
+
+    return Problem(Box((-2.0,) * size, (2.0,) * size), score, torch.ones(batch, horizon, size))
+
+
+def rastrigin(batch: int = 3, horizon: int = 3, size: int = 1, seed: int = 0) -> Problem:
+    """A bowl with a local minimum at each distance of 1 from the best plan, in the box ``[-5, 5]``."""
+    point = torch.rand(batch, horizon, size, generator=Generator().manual_seed(seed)) * 4 - 2
+
+    def score(actions: Tensor) -> Tensor:
+        x = actions - point[:, None]
+        return (x.square() + 10 * (1 - torch.cos(2 * math.pi * x))).sum(dim=(2, 3))
+
+    return Problem(Box((-5.0,) * size, (5.0,) * size), score, point)
+
+
+def double_integrator(batch: int = 3, horizon: int = 20, seed: int = 0, effort: float = 0.01) -> Problem:
+    """Linear dynamics, quadratic cost of each step: ``v' = v + a / 5``, ``p' = p + v' / 5``, from a random ``p``.
+
+    The energy is the sum of ``p^2 + v^2 / 10 + effort * a^2`` over the horizon. The bounds ``[-1, 1]`` bind.
+    """
+    far = torch.rand(batch, 1, generator=Generator().manual_seed(seed), dtype=torch.float64) + 0.5
+    speed = torch.ones(horizon, horizon, dtype=torch.float64).tril() / 5
+    position = speed.cumsum(dim=0) / 5
+    hessian = position.T @ position + speed.T @ speed / 10 + effort * torch.eye(horizon, dtype=torch.float64)
+    slope = far * position.sum(dim=0)
+    optimum = _box_optimum(hessian, slope, 1.0).float()[:, :, None]
+    far32, speed32, position32 = far.float()[:, None], speed.float(), position.float()
+
+    def score(actions: Tensor) -> Tensor:
+        rows = actions[..., 0]
+        reached = (far32 + rows @ position32.T).square().sum(dim=-1)
+        return reached + (rows @ speed32.T).square().sum(dim=-1) / 10 + effort * rows.square().sum(dim=-1)
+
+    return Problem(Box((-1.0,), (1.0,)), score, optimum)
+
+
+def walls(batch: int = 3, horizon: int = 3, penalty: float = 1e6) -> Problem:
+    """Squared distance to a point, with walls right behind it: a plan that touches one pays the penalty.
+
+    Most candidates of a first round do.
+    """
+    target = torch.tensor([0.6, -0.6])
+
+    def score(actions: Tensor) -> Tensor:
+        far = (actions - target).square().sum(dim=(2, 3))
+        hit = ((actions[..., 0] > 0.65) | (actions[..., 1] < -0.65)).any(dim=-1)
+        return torch.where(hit, far + penalty, far)
+
+    return Problem(Box((-1.0, -1.0), (1.0, 1.0)), score, target.expand(batch, horizon, 2).clone())
+
+
+def _distance(box: Box, point: Tensor) -> Problem:
+    """Squared distance to points ``[B, H, A]``; the best plan is their projection."""
+    low, high = torch.tensor([box.low, box.high])
+    return Problem(box, lambda actions: (actions - point[:, None]).square().sum(dim=(2, 3)), point.clamp(low, high))
+
+
+def _box_optimum(hessian: Tensor, slope: Tensor, bound: float) -> Tensor:
+    """Minimise ``x H x / 2 + slope x`` for ``|x| <= bound`` by accelerated projected gradients (Nesterov, 1983)."""
+    rate = 1 / torch.linalg.matrix_norm(hessian, ord=2)
+    x = ahead = torch.zeros_like(slope)
+    for step in range(1, 2001):
+        moved = (ahead - rate * (ahead @ hessian + slope)).clamp(-bound, bound)
+        ahead = moved + (step - 1) / (step + 2) * (moved - x)
+        x = moved
+    return x
