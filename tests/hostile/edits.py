@@ -131,7 +131,9 @@ def _changed(value: Any, rng: Random) -> tuple[Any, str]:
         holder[key] = [None, True, [], {}, [[]], {"a": 1}, [1, "a"], "text"][rng.integers(8)]
     else:
         holder[key] = NUMBERS[rng.integers(len(NUMBERS))]
-    said = f"{kind} {key!r}: {str(old)[:30]!r} -> {str(holder[key] if key in holder or (isinstance(holder, list) and key < len(holder)) else 'gone')[:30]!r}"
+    there = key in holder if isinstance(holder, dict) else key < len(holder)
+    now = repr(holder[key])[:30] if there else "gone"
+    said = f"{kind} {key!r}: {str(old)[:30]!r} -> {now}"
     if sealed:
         return json.loads(seal(whole[""])), said
     return whole[""], said
@@ -205,7 +207,7 @@ def _hdf5(file: Path, rng: Random) -> str:
             holder = opened if rng.random() < 0.3 else opened[name]
             if not len(holder.attrs):
                 holder = opened
-            key = list(holder.attrs)[0]
+            key = next(iter(holder.attrs))
             value, said = _changed(json.loads(holder.attrs[key]), rng)
             holder.attrs[key] = [json.dumps(value), 3, np.zeros((2, 2)), "text"][
                 0 if rng.random() < 0.7 else rng.integers(1, 4)

@@ -13,7 +13,7 @@ from torch import Generator, Tensor
 
 from tacit._files import resolve
 from tacit._limits import HORIZON, limited
-from tacit.agent._blocks import BlockActor, Model, Proposal
+from tacit.agent._blocks import BlockActor
 from tacit.agent._fallback import NamedFallback
 from tacit.agent._parts import Model, Proposal
 from tacit.agent._saving import Settings, read, write

@@ -246,8 +246,8 @@ def _check_memory(tensors: Mapping[str, Tensor], file: Path) -> None:
         held = value.untyped_storage().nbytes()
         if value.nbytes > held:
             raise CheckpointError(
-                f"{file} has {_short(name)} of shape {list(value.shape)}, {value.nbytes} bytes, of which the file holds "
-                f"{held}: its rows share memory. Save it with torch.save({{..: value.contiguous()}}) where you trust it."
+                f"{file} has {_short(name)} of shape {list(value.shape)}, {value.nbytes} bytes, of which the file "
+                f"holds {held}: its rows share memory. Save value.contiguous() in its place where you trust the file."
             )
         claimed += value.nbytes
     size = file.stat().st_size

@@ -73,6 +73,6 @@ def check_unpacked(needed: int, size: int, what: str, denser: int = DENSER) -> N
     """
     if needed > FREE and needed > denser * size:
         raise ValueError(
-            f"{what} need {needed} bytes of memory, and the file has {size} for them: more than {denser} times as much. "
-            "It is damaged or made to do harm; if it is sound, write it without compression"
+            f"{what} need {needed} bytes of memory, and the file has {size} for them: more than {denser} times as "
+            "much. It is damaged or made to do harm; if it is sound, write it without compression"
         )

@@ -144,8 +144,8 @@ class Writer:
         except (OSError, RuntimeError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as error:
             raise DataError(
                 f"{self.path} cannot be put together from the episodes in {self._staging}: {error!r}. Make room if the "
-                "disk is full; else those episodes, or the dataset they are added to, are damaged: look with tacit data "
-                "check, or delete the folder and record them again."
+                "disk is full; else those episodes, or the dataset they are added to, are damaged: look with tacit "
+                "data check, or delete the folder and record them again."
             ) from error
         sync(new)
         if self.path.is_dir():

@@ -30,7 +30,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from tacit._config import from_json, to_json
-from tacit._files import check_file, read_bytes, resolve, seal, sync, unseal, write_atomically
+from tacit._files import check_file, parse_json, read_bytes, resolve, seal, sync, unseal, write_atomically
 from tacit.checkpoint import provenance
 from tacit.data import Episodes
 from tacit.errors import ConfigError, DataError

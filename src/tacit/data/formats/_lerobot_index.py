@@ -71,11 +71,9 @@ def load_rows(root: Path, info: Mapping[str, Any], layout: Layout) -> list[dict[
     for path in paths:
         try:
             with open_parquet(path) as file:
-                there = file.metadata.num_rows
-                if len(rows) + there > info["total_episodes"]:
-                    raise ValueError(
-                        f"meta/info.json counts {info['total_episodes']} episodes; there are {len(rows) + there} or more"
-                    )
+                there, counted = len(rows) + file.metadata.num_rows, info["total_episodes"]
+                if there > counted:
+                    raise ValueError(f"meta/info.json counts {counted} episodes; there are {there} or more")
                 names = [name for name in file.schema_arrow.names if not name.startswith("stats/")]
             rows += read_parquet(path, names).to_pylist()
         except (OSError, ValueError, pa.ArrowException) as error:
