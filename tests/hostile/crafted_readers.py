@@ -80,7 +80,7 @@ PARQUET = {
         {"time": list(range(9)), "a": [1.0] * 9}
     ).replace_schema_metadata({"pandas": "[" * 50_000}),
     "times_that_overflow": lambda: pa.table(
-        {"time": pa.array([-(2**63), 2**63 - 1], pa.timestamp("s")), "a": [1.0, 2.0]}
+        {"time": pa.array([-(2**63), 2**63 - 1], pa.timestamp("ns")), "a": [1.0, 2.0]}
     ),
     "times_of_durations": lambda: pa.table({"time": pa.array([0, 2**62, -(2**62)], pa.duration("ns")), "a": [1.0] * 3}),
 }
@@ -246,22 +246,24 @@ def film_of_two_frames_years_apart(folder: Path) -> None:
         warnings.simplefilter("ignore")
         stream = container.add_stream("mpeg4", rate=30)
         stream.width = stream.height = 32
-        for time in (0, 1, 2, 30 * 10**8):
-            frame = av.VideoFrame.from_ndarray(np.zeros((32, 32, 3), np.uint8), format="rgb24")
-            frame.pts = time
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode(None))
+        packets = []
+        for _ in range(4):
+            packets += stream.encode(av.VideoFrame.from_ndarray(np.zeros((32, 32, 3), np.uint8), format="rgb24"))
+        packets += stream.encode(None)
+        for number, packet in enumerate(packets):
+            packet.pts = packet.dts = number if number < 3 else 10**9
+            container.mux(packet)
 
 
-@craft("videos", unpacked=8 * 4096 * 4096 * 3)
-def film_of_4096_squared(folder: Path) -> None:
+@craft("videos", unpacked=8 * 2048 * 2048 * 3)
+def film_of_2048_squared(folder: Path) -> None:
     for old in folder.iterdir():
         old.unlink()
     with av.open(str(folder / "film.mp4"), "w") as container:
         stream = container.add_stream("libx264", rate=10, options={"preset": "ultrafast"})
-        stream.width = stream.height = 4096
+        stream.width = stream.height = 2048
         stream.pix_fmt = "yuv420p"
         for _ in range(4):
-            frame = av.VideoFrame.from_ndarray(np.zeros((4096, 4096, 3), np.uint8), format="rgb24")
+            frame = av.VideoFrame.from_ndarray(np.zeros((2048, 2048, 3), np.uint8), format="rgb24")
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))

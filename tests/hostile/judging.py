@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Outcome", "Worker", "broken_rules"]
+__all__ = ["TESTS", "Outcome", "Worker", "broken_rules", "size_of"]
 
 TESTS = Path(__file__).parents[1]
 STALL = 10.0
@@ -62,6 +62,11 @@ def broken_rules(found: Outcome, size: int) -> list[str]:
     if found.length > MESSAGE:
         broken.append(f"message of {found.length} characters: {found.message[:200]}")
     return broken
+
+
+def size_of(folder: Path) -> int:
+    """Bytes of the files in a folder."""
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
 
 
 class Worker:

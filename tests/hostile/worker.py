@@ -14,7 +14,7 @@ from pathlib import Path
 
 ROOM = 3 * 2**30
 """Bytes of address space beyond what the libraries take."""
-NO_MEMORY = ("can't allocate memory", "not enough memory", "bad_alloc", "Cannot allocate memory", "malloc of size")
+NO_MEMORY = ("can't allocate memory", "not enough memory", "bad_alloc", "malloc of size")
 
 
 def status(name: str) -> int:
@@ -34,6 +34,12 @@ def chain(error: BaseException | None) -> list[BaseException]:
     return found
 
 
+def out_of_memory(error: BaseException) -> bool:
+    """Whether an allocation failed; those of ffmpeg do not count, which refuses sizes before it takes memory."""
+    foreign = type(error).__module__.startswith("av.")
+    return not foreign and (isinstance(error, MemoryError) or any(words in str(error) for words in NO_MEMORY))
+
+
 def opened(kind: str, folder: Path) -> dict[str, object]:
     """What opening gives: ``value``, an error of Tacit by its class, or ``raw`` and another error."""
     from hostile.openers import OPENERS
@@ -47,11 +53,11 @@ def opened(kind: str, folder: Path) -> dict[str, object]:
         OPENERS[kind](folder)
     except TacitError as error:
         outcome, message = type(error).__name__, str(error)
-        if any(isinstance(one, MemoryError) or any(w in str(one) for w in NO_MEMORY) for one in chain(error)):
+        if any(map(out_of_memory, chain(error))):
             outcome = "memory"
     except BaseException as error:  # everything else is what is looked for
         outcome, message = f"raw {type(error).__name__}", str(error)
-        if isinstance(error, MemoryError) or any(words in message for words in NO_MEMORY):
+        if out_of_memory(error):
             outcome = "memory"
         frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "tacit" in frame.filename]
         where = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""

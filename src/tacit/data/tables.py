@@ -6,19 +6,20 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from tacit._files import check_file
 
-__all__ = ["check_unpacked", "open_parquet", "read_parquet"]
+__all__ = ["COLUMNS", "check_unpacked", "open_parquet", "read_parquet"]
 
 FREE = 2**28
 """Bytes of a table that need no explanation by the size of its file."""
 DENSER = 64
 """How many times larger than its file a larger table may be."""
 COLUMNS = 10_000
-BATCHES = {True: 1024, False: 2**16}
-"""Rows that are decoded at once, where cells can be of any size and where they cannot."""
+BATCH = 2**16
+"""Rows that are decoded at once."""
 
 
 def open_parquet(path: Path) -> pq.ParquetFile:
@@ -47,9 +48,9 @@ def read_parquet(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
         ValueError: as :func:`open_parquet`.
     """
     file = open_parquet(path)
+    _check_texts(path, file)
     batches, held, size = [], 0, path.stat().st_size
-    open_ended = any(file.schema.column(number).physical_type == "BYTE_ARRAY" for number in range(len(file.schema)))
-    for batch in file.iter_batches(BATCHES[open_ended], columns=None if columns is None else list(columns)):
+    for batch in file.iter_batches(BATCH, columns=None if columns is None else list(columns)):
         held += batch.nbytes
         check_unpacked(held, size, f"{held} bytes of the first rows")
         batches.append(batch)
@@ -57,6 +58,46 @@ def read_parquet(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
     if columns is not None:
         schema = pa.schema([schema.field(name) for name in columns], metadata=schema.metadata)
     return pa.Table.from_batches(batches, batches[0].schema if batches else schema)
+
+
+def _check_texts(path: Path, file: pq.ParquetFile) -> None:
+    """Refuse texts that are stored once and repeated until they are far larger than the file.
+
+    Only columns where a text could be large, if most of what is stored were one of them, are looked into; they are
+    decoded to numbers of texts.
+
+    Raises:
+        ValueError: as :func:`check_unpacked`.
+    """
+    about, size = file.metadata, path.stat().st_size
+    chunks = [
+        about.row_group(group).column(place)
+        for group in range(about.num_row_groups)
+        for place in range(about.num_columns)
+    ]
+    wide = {
+        chunk.path_in_schema
+        for chunk in chunks
+        if chunk.physical_type == "BYTE_ARRAY" and chunk.num_values * chunk.total_uncompressed_size > FREE
+    }
+    if not wide:
+        return
+    numbered, held = pq.ParquetFile(path, read_dictionary=sorted(wide)), 0
+    for batch in numbered.iter_batches(BATCH, columns=sorted(wide)):
+        held += sum(_decoded(column) for column in batch.columns)
+        check_unpacked(held, size, "the texts of the first rows")
+
+
+def _decoded(column: pa.Array) -> int:
+    """Return the bytes of the texts in a column of which each is stored once."""
+    if pa.types.is_struct(column.type):
+        return sum(map(_decoded, column.flatten()))
+    if pa.types.is_nested(column.type):
+        return _decoded(column.flatten())
+    if not pa.types.is_dictionary(column.type):
+        return int(column.nbytes)
+    lengths = pc.binary_length(column.dictionary)
+    return int(pc.sum(pc.cast(lengths, pa.int64()).take(column.indices)).as_py() or 0)
 
 
 def check_unpacked(needed: int, size: int, what: str, denser: int = DENSER) -> None:
