@@ -7,7 +7,7 @@ import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar, cast
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -60,19 +60,19 @@ class Published:
         Raises:
             CheckpointError: if it is of another type, or a number below 1 where a whole one is meant.
         """
-        value = self.config.get(name)
+        value: Any = self.config.get(name)
         if value is None:
             return None
         if kind is float and isinstance(value, int) and not isinstance(value, bool) and abs(value) < _LARGE:
             value = float(value)
-        wrong = not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool)
-        if wrong or (kind is int and not 1 <= value < _LARGE):  # type: ignore[operator]  # it is an int then
+        right = isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
+        if not right or (kind is int and not 1 <= value < _LARGE):
+            expected = "a whole number of at least 1" if kind is int else f"a {kind.__name__}"
             raise CheckpointError(
-                f"the config of {self.where} has {name} {_short(value)}; expected "
-                f"{'a whole number of at least 1' if kind is int else f'a {kind.__name__}'}. Check that the config is "
+                f"the config of {self.where} has {name} {_short(value)}; expected {expected}. Check that the config is "
                 "that of these weights."
             )
-        return value  # type: ignore[no-any-return]
+        return cast("T", value)
 
     def mapped(self, part: str) -> Mapped:
         """The tensors of a part, to be converted one after the other."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -48,16 +49,16 @@ def read_parquet(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
         ValueError: as :func:`open_parquet`.
     """
     file = open_parquet(path)
+    double = [name for name, times in Counter(file.schema_arrow.names).items() if times > 1]
+    if columns is not None and double:
+        raise ValueError(f"expected columns of different names; several are called {double[0]!r}")
     _check_texts(path, file)
     batches, held, size = [], 0, path.stat().st_size
     for batch in file.iter_batches(BATCH, columns=None if columns is None else list(columns)):
         held += batch.nbytes
         check_unpacked(held, size, f"{held} bytes of the first rows")
         batches.append(batch)
-    schema = file.schema_arrow
-    if columns is not None:
-        schema = pa.schema([schema.field(name) for name in columns], metadata=schema.metadata)
-    return pa.Table.from_batches(batches, batches[0].schema if batches else schema)
+    return pa.Table.from_batches(batches) if batches else file.read(columns)
 
 
 def _check_texts(path: Path, file: pq.ParquetFile) -> None:

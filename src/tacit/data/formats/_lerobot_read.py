@@ -275,7 +275,7 @@ class LeRobotStorage:
                 self._data(index), index, "task_index", f"expected a task below {len(self._tasks)}; got {task}."
             )
         listed = self._rows[index].get("tasks") or [self._tasks[task]]
-        if self._tasks[task] not in listed:
+        if not isinstance(listed, list) or self._tasks[task] not in listed:
             raise Defect(
                 self._data(index), index, "task_index", f"expected one of {listed}; got {self._tasks[task]!r}."
             )
