@@ -99,7 +99,7 @@ def training() -> dict[str, object]:
         spec,
     )
     model = tc.recipes.LeWM().build_model(spec, seed=0)
-    objective = tc.objectives.Prediction() + 0.09 * tc.objectives.SIGReg()
+    objective = tc.objectives.Prediction() + 0.09 * tc.objectives.SIGReg(slices=1024)
     clips = recorded.clips(WINDOW, frameskip=BLOCK)
     used = {}
     for steps in (1, 1, 6):

@@ -169,7 +169,7 @@ def train(steps: int) -> None:
         spec,
     )
     model = tc.recipes.LeWM().build_model(spec, seed=0)
-    objective = tc.objectives.Prediction() + 0.09 * tc.objectives.SIGReg()
+    objective = tc.objectives.Prediction() + 0.09 * tc.objectives.SIGReg(slices=1024)
     clips = recorded.clips(WINDOW, frameskip=BLOCK)
     used = {}
     for count in (1, 1, steps + 1):  # the first call of all warms up

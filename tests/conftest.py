@@ -10,6 +10,7 @@ import shutil
 import tempfile
 
 os.environ["OMP_NUM_THREADS"] = "1"
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("MPLBACKEND", "agg")
 os.environ["TACIT_CACHE"] = tempfile.mkdtemp(prefix="tacit-cache-")
 atexit.register(shutil.rmtree, os.environ["TACIT_CACHE"], ignore_errors=True)

@@ -22,6 +22,7 @@ CORE = {
     "_resources",
     "_scales",
     "_states",
+    "_threads",
     "_workers",
 }
 PARTS = {

@@ -17,6 +17,7 @@ SUMMARY = "World models that learn by watching and acting"
 EXTRAS: dict[str, tuple[tuple[str, ...], str]] = {
     "hdf5": (("h5py",), "HDF5 datasets"),
     "tensorboard": (("tensorboard",), "TensorBoard logs"),
+    "wfdb": (("wfdb",), "WFDB records of physiological signals"),
     "mujoco": (("mujoco", "dm-control"), "MuJoCo Reacher and dm_control"),
 }
 """The packages and the purpose of each extra, as in pyproject.toml."""

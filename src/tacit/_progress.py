@@ -1,26 +1,45 @@
-"""A progress bar on stderr, for work that takes a while."""
+"""Progress on stderr, for work that takes a while."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
-__all__ = ["track"]
+__all__ = ["interactive", "say", "shown", "track"]
 
 T = TypeVar("T")
 
 
-def track(items: Iterable[T], total: int, what: str, *, show: bool = True, done: int = 0) -> Iterator[T]:
-    """The items as they are, with a bar if it is to be shown.
+def interactive() -> bool:
+    """Return whether somebody watches: stderr is a terminal, or this is a notebook."""
+    return sys.stderr.isatty() or "ipykernel" in sys.modules
+
+
+def shown(show: bool | None) -> bool:
+    """Return whether to show progress; None: where somebody watches."""
+    return interactive() if show is None else show
+
+
+def say(text: str, show: bool | None = None) -> None:
+    """Write one line to stderr, if progress is shown."""
+    if shown(show):
+        from rich.console import Console
+
+        Console(stderr=True, highlight=False).print(text, markup=False)
+
+
+def track(items: Iterable[T], total: int, what: str, *, show: bool | None = None, done: int = 0) -> Iterator[T]:
+    """Yield the items, with a progress bar if it is shown.
 
     Args:
         items: Those that are left.
         total: How many there are in all.
         what: Their name, in the plural.
-        show: Show the bar.
+        show: Show the bar; None: on a terminal and in a notebook.
         done: How many were done before.
     """
-    if not show:
+    if not shown(show):
         yield from items
         return
     from rich.console import Console

@@ -24,7 +24,7 @@ from typing import Any
 
 from tacit.errors import ConfigError
 
-__all__ = ["exports", "lazy", "registry", "suggest"]
+__all__ = ["exports", "lazy", "listed", "registry", "suggest"]
 
 
 LONGEST, MOST = 200, 1000
@@ -37,6 +37,14 @@ def suggest(name: str, known: Iterable[str]) -> str:
         return ""
     close = difflib.get_close_matches(name, list(islice(known, MOST)), n=1, cutoff=0.5)
     return f" Did you mean {close[0]!r}?" if close else ""
+
+
+def listed(package: str) -> tuple[str, ...]:
+    """Return the names of the extensions of a package, without importing it."""
+    spec = importlib.util.find_spec(package)
+    found = pkgutil.iter_modules(spec.submodule_search_locations if spec else None)
+    names = {module.name for module in found if not module.name.startswith("_")}
+    return tuple(sorted({*names, *(entry.name for entry in entry_points(group=package))}))
 
 
 @cache

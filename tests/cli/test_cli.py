@@ -1,6 +1,7 @@
 """The command line: exit codes, suggestions, help with an example, and the verbs that need no training."""
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -103,19 +104,35 @@ def test_a_device_that_is_not_there_is_refused() -> None:
 
 def test_a_run_is_written_whole_and_read_back(tmp_path: Path) -> None:
     run = Run("two_rooms", "data/rooms", "abc", seed=3, options={"training.lr": 0.1})
-    Run("two_rooms", "data/rooms", "abc", seed=2).begin(tmp_path / "run")  # was refused before it trained
-    run.begin(tmp_path / "run")
+    with Run("two_rooms", "data/rooms", "abc", seed=2).begun(tmp_path / "run"):  # was refused before it trained
+        pass
+    with run.begun(tmp_path / "run"):
+        pass
     (tmp_path / "run" / "checkpoint").mkdir()
-    run.begin(tmp_path / "run")
+    with run.begun(tmp_path / "run"):
+        pass
     assert Run.load(tmp_path / "run") == run
-    with pytest.raises(CheckpointError, match="holds another run"):
-        Run("two_rooms", "data/rooms", "abc", seed=4).begin(tmp_path / "run")
+    other = Run("two_rooms", "data/rooms", "abc", seed=4)
+    with pytest.raises(CheckpointError, match="holds another run"), other.begun(tmp_path / "run"):
+        pass
     assert Run.load(tmp_path / "run") == run
     moved = Run("two_rooms", "elsewhere/rooms", "abc", seed=3, options={"training.lr": 0.1})  # the same recordings
-    moved.begin(tmp_path / "run")
+    with moved.begun(tmp_path / "run"):
+        pass
     assert Run.load(tmp_path / "run") == moved
     with pytest.raises(CheckpointError, match=r"no run\.json"):
         Run.load(tmp_path)
+
+
+@pytest.mark.filterwarnings("ignore::tacit.training.CollapseWarning")
+def test_a_complete_run_goes_on_for_more_steps(rooms: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("train", str(rooms), "--to", str(tmp_path / "run"), *LIGHT[2:])
+    assert run(*words, "--steps", "2") == 0
+    assert run(*words, "--steps", "3", "--set", "training.log_every=1", "--set", "training.threads=1") == 0
+    assert tc.checkpoint.load(tmp_path / "run").parts["training"].config["step"] == 3
+    assert Run.load(tmp_path / "run").options["steps"] == 3
+    assert run(*words, "--steps", "2") == 1
+    assert "its steps is 3, not 2" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("content", [b'{"recipe": "two', b"[1]", b'{"recipe": 3}', b"\xff\xfe"])
@@ -155,8 +172,7 @@ def test_a_refused_training_keeps_no_place(
     words = ("train", str(rooms), "--to", str(tmp_path / "run"), *LIGHT)
     assert run(*words, *typo) == 1
     assert message in " ".join(capsys.readouterr().err.split())
-    if typo[1] not in ("training.batch_size=0", "clip=99"):
-        assert not (tmp_path / "run").exists()
+    assert not (tmp_path / "run").exists()
     assert run(*words) == 0
     assert run(*words, "--seed", "1") == 1
     assert "holds another run: its seed is 0, not 1." in capsys.readouterr().err
@@ -289,6 +305,19 @@ def test_another_world_of_the_same_shapes_is_told(
         error = capsys.readouterr().err
         assert ("trained on recordings of two_rooms, and reacher is another world" in error) is told
         assert bool(other_world(to, env)) is told
+
+
+def test_the_package_runs_as_a_module() -> None:
+    done = subprocess.run([sys.executable, "-m", "tacit", "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout == f"tacit {tc.__version__}\n"
+
+
+def test_a_reader_that_stops_early_is_no_error(rooms: Path) -> None:
+    words = [sys.executable, "-u", "-m", "tacit", "data", "info", str(rooms)]
+    command = " ".join(map(shlex.quote, words)) + " | head -n 1; exit ${PIPESTATUS[0]}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
+    assert done.returncode == 0
+    assert done.stderr == ""
 
 
 @pytest.mark.filterwarnings("ignore::tacit.training.CollapseWarning")

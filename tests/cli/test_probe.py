@@ -47,7 +47,10 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(0)
     model = tc.models.JointEmbedding.for_spec(SPEC, "nano", width=24, depth=1, heads=2, patch=8)
     model.fit(episodes.statistics())
-    Run("none", str(folder / "data"), tc.data.open(folder / "data").hash(), seed=0, fraction=0.8).begin(folder / "run")
+    with Run("none", str(folder / "data"), tc.data.open(folder / "data").hash(), seed=0, fraction=0.8).begun(
+        folder / "run"
+    ):
+        pass
     tc.checkpoint.save(folder / "run" / "checkpoint", model)
     for source in ("model", "raw"):
         words = ("--to", folder / source, "--source", source, "--device", "cpu")
@@ -63,7 +66,8 @@ def test_copies_in_a_dataset_are_left_out_and_counted(
     fit, test = episodes.split(0.8, seed=0)
     shared = len(test) - len(test.without(fit))
     assert 0 < shared < len(test)
-    Run("none", str(tmp_path / "data"), episodes.hash(), seed=0, fraction=0.8).begin(tmp_path / "run")
+    with Run("none", str(tmp_path / "data"), episodes.hash(), seed=0, fraction=0.8).begun(tmp_path / "run"):
+        pass
     model = tc.checkpoint.load_model(place / "run", kind=tc.models.Model)
     tc.checkpoint.save(tmp_path / "run" / "checkpoint", model)
     for words in ((), ("--probe", "linear", "--tokens")):
@@ -134,7 +138,8 @@ def moving(folder: Path, lengths: tuple[int, ...]) -> Path:
     model = tc.models.WorldModel.for_spec(spec, latent=6, features=16, predictor_width=16)
     data = tc.data.open(folder / "data")
     model.fit(data.statistics())
-    Run("none", str(folder / "data"), data.hash(), seed=0, fraction=0.8).begin(folder / "run")
+    with Run("none", str(folder / "data"), data.hash(), seed=0, fraction=0.8).begun(folder / "run"):
+        pass
     tc.checkpoint.save(folder / "run" / "checkpoint", model)
     return folder / "run"
 

@@ -11,7 +11,7 @@ import tacit as tc
 from tacit.errors import ConfigError, DataError
 from tacit.evaluation import Features, blind, extraction, low_shot, probes, wilson
 from tacit.evaluation.comparing import few_labels
-from tacit.evaluation.probes import _heads
+from tacit.evaluation.probes import FewEpisodesWarning, _heads
 from tacit.evaluation.probes._lbfgs import minimise
 from tacit.evaluation.probes._probe import badness, numbered
 from tacit.evaluation.probes.dense import per_token
@@ -69,10 +69,27 @@ def test_the_linear_probe_reads_quantities_as_scikit_learn_does():
     fit, test = golden()
     reading = probes.Linear(l2=(0.1,))(fit, test, "number")
     np.testing.assert_allclose(reading.predicted, GOLDEN["ridge"], atol=1e-9)
-    error = ((GOLDEN["ridge"] - GOLDEN["q"][100:]) ** 2).sum()
-    spread = ((GOLDEN["q"][100:] - GOLDEN["q"][100:].mean(0)) ** 2).sum()
-    assert reading.r2 == reading.score == pytest.approx(1 - error / spread)
-    assert reading.mse == pytest.approx(error / 100)
+    error = ((GOLDEN["ridge"] - GOLDEN["q"][100:]) ** 2).sum(0)
+    spread = ((GOLDEN["q"][100:] - GOLDEN["q"][100:].mean(0)) ** 2).sum(0)
+    assert reading.r2_components == pytest.approx(tuple(1 - error / spread))
+    assert reading.r2 == reading.score == pytest.approx((1 - error / spread).mean())
+    assert reading.mse == pytest.approx(error.sum() / 100)
+
+
+def test_the_score_of_a_quantity_does_not_depend_on_units():
+    fit, test = golden()
+    units = np.logspace(0, 4, GOLDEN["q"].shape[1])
+    scaled = [replace(part, targets={"number": part.targets["number"] * units}) for part in (fit, test)]
+    same, other = probes.Linear(l2=(0.1,))(fit, test, "number"), probes.Linear(l2=(0.1,))(*scaled, "number")
+    assert other.r2 == pytest.approx(same.r2)
+    assert other.estimate.low == pytest.approx(same.estimate.low)
+
+
+def test_an_interval_over_few_episodes_is_a_warning():
+    fit, test = golden()
+    few = replace(test, episode=np.arange(len(test)) % 5 + 1000)
+    with pytest.warns(FewEpisodesWarning, match="over 5 episodes"):
+        probes.Linear(l2=(0.1,))(fit, few, "number")
 
 
 @pytest.mark.parametrize("target", ["class", "number"])

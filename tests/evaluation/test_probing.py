@@ -131,3 +131,25 @@ def test_a_series_has_a_straightness_where_three_windows_fit(length, known):
     model.fit(episodes.statistics())
     found = health(model, episodes)
     assert found.frames > 0 and np.isfinite(found.straightness) == known
+
+
+def test_a_recorded_vector_is_a_target():
+    episodes = recordings(12, labels=quantities)
+    (name,) = (name for name, modality in episodes.spec.modalities.items() if modality.kind == "vector")
+    train, held_out = episodes.split(0.75, seed=0)
+    report = probe(Exact(), fit_on=train, test_on=held_out, target=name)
+    assert min(report.r2_components[:2]) > 0.9999  # Exact leaves the third out
+    assert report.r2 == pytest.approx(np.mean(report.r2_components))
+
+
+def test_baselines_stand_next_to_the_score(parts):
+    train, held_out = parts
+    model = WorldModel.for_spec(train.spec, latent=8)
+    model.fit(train.statistics())
+    report = probe(model, fit_on=train, test_on=held_out)
+    assert report.untrained_r2 == pytest.approx(report.r2, abs=0.5)
+    assert report.raw_r2 > 0.999  # the observation is the position
+    text = str(report)
+    assert "before training" in text and "raw input      1.0000" in text
+    alone = probe(model, fit_on=train, test_on=held_out, baselines=False)
+    assert np.isnan(alone.raw_r2) and "raw input" not in str(alone)

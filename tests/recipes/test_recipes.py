@@ -10,6 +10,7 @@ import tacit as tc
 from tacit._config import from_json, to_json
 from tacit.errors import CheckpointError, ConfigError
 from tacit.recipes._online import online_probe
+from tacit.types import Box, Discrete, Modality, Spec
 
 NAMES = tc.recipes.names()
 ACTING = [name for name in NAMES if issubclass(tc.recipes.load(name), tc.recipes.AgentRecipe)]
@@ -264,3 +265,46 @@ def test_flips_can_be_left_out(episodes: tc.data.Episodes) -> None:
     assert len(recipe.transforms(model)) == 1
     augmented, _ = recipe.with_options({"flip": 1.0}).transforms(model)
     assert augmented.augmentation == tc.augmentation.Flip(1.0)
+
+
+def recorded(spec: Spec, length: int, count: int = 4) -> tc.data.Episodes:
+    rng = np.random.default_rng(0)
+    made = []
+    for index in range(count):
+        seen = {
+            name: rng.integers(0, 255, (length, *modality.shape)).astype(modality.dtype)
+            for name, modality in spec.modalities.items()
+        }
+        action = np.zeros((length - 1, spec.action.size), np.float32)
+        if isinstance(spec.action, Discrete):
+            action[np.arange(length - 1), rng.integers(spec.action.n, size=length - 1)] = 1
+        made.append(tc.Episode(seen, action, index=index))
+    return tc.data.from_episodes(made, spec)
+
+
+PIXELS, STATE = Modality("pixels", (3, 16, 16)), Modality("vector", (3,))
+
+
+@pytest.mark.parametrize(
+    ("spec", "length", "name", "frameskip", "history"),
+    [
+        (Spec({"state": STATE}, Discrete(3)), 20, "general", 1, 1),
+        (Spec({"state": STATE}, Box((-1.0,), (1.0,))), 61, "general", 3, 1),
+        (Spec({"pixels": PIXELS}, Box((-1.0,), (1.0,))), 1000, "general", 5, 2),
+        (Spec({"pixels": PIXELS, "state": STATE}, Box((-1.0,), (1.0,))), 1000, "general", 5, 1),
+        (Spec({"pixels": PIXELS}), 1, "ijepa", None, None),
+        (Spec({"pixels": PIXELS}), 20, "vjepa2", None, None),
+        (Spec({"state": STATE}), 20, "ijepa", None, None),
+    ],
+)
+def test_a_recipe_is_chosen_from_the_data(
+    spec: Spec, length: int, name: str, frameskip: int | None, history: int | None
+) -> None:
+    episodes = recorded(spec, length)
+    found, recipe = tc.recipes.suited(episodes)
+    assert found == name and type(recipe) is tc.recipes.load(name)
+    if frameskip is not None:
+        model = recipe.build_model(spec, 0)
+        recipe.check(model)  # its planner searches these actions
+        assert (model.frameskip, model.config.history) == (frameskip, history)
+        assert len(recipe.clips(episodes, model))

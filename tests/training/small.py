@@ -43,9 +43,7 @@ def episodes(count: int = 6, length: int = 30, seed: int = 0, spec: Spec = STATE
 
 
 def model(spec: Spec = STATE, seed: int = 0, **options: object) -> WorldModel:
-    with torch.random.fork_rng([]):
-        torch.manual_seed(seed)
-        return WorldModel.for_spec(spec, **{"latent": 6, "features": 16, "predictor_width": 16, **options})
+    return WorldModel.for_spec(spec, seed=seed, **{"latent": 6, "features": 16, "predictor_width": 16, **options})
 
 
 def objective() -> Objective:

@@ -5,6 +5,8 @@ import math
 import os
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -19,6 +21,7 @@ from tacit.errors import CheckpointError, ConfigError, TrainingError
 from tacit.objectives import Prediction, SIGReg, Term
 from tacit.training import ResumeWarning, TrainingConfig, Watch, read_log
 from tacit.training.processes import sole
+from tacit.training.state import State
 from tacit.types import Clip, Completion, Forecast
 from training import masked, small
 
@@ -77,6 +80,109 @@ def test_a_finished_run_is_not_trained_again(whole: tuple) -> None:
     assert weights(model) == whole[0]
     assert report.seconds < 5
     assert without_time(list(report.log)) == whole[1]
+
+
+def test_a_complete_run_goes_on_for_more_steps(tmp_path: Path) -> None:
+    small.run(tmp_path, steps=10)
+    _, report = small.run(tmp_path, steps=14)
+    assert (report.first, report.steps) == (10, 14)
+    assert [row["step"] for row in report.log] == [0, 5, 9, 10, 13]
+    part = tc.checkpoint.load(tmp_path).parts["training"]
+    assert part.config["step"] == 14
+    assert part.config["run"]["extended"] == [10]
+    _, again = small.run(tmp_path, steps=14)
+    assert again.first == 14
+    small.run(tmp_path, steps=15)
+    assert tc.checkpoint.load(tmp_path).parts["training"].config["run"]["extended"] == [10, 14]
+    with pytest.raises(CheckpointError, match="steps=15"):
+        small.run(tmp_path, steps=14)
+    with pytest.raises(CheckpointError, match="lr="):
+        small.run(tmp_path, steps=16, lr=0.1)
+
+
+def test_an_extended_run_that_is_killed_resumes_to_the_same_bytes(tmp_path: Path) -> None:
+    for place in ("whole", "killed"):
+        small.run(tmp_path / place, steps=10)
+    whole, _ = small.run(tmp_path / "whole", steps=24)
+    clips = small.Deadly(small.episodes(spec=small.BOTH), 4, 1, tuple(small.BOTH.modalities))
+
+    class Stop(Exception):
+        pass
+
+    def batches(seed: int, size: int, first: int = 0, ahead: int = 2) -> Iterator[Clip]:
+        for step, clip in enumerate(small.Clips.batches(clips, seed, size, first, ahead), start=first):
+            if step == 17:
+                raise Stop
+            yield clip
+
+    clips.batches = batches
+    with pytest.raises(Stop):
+        small.run(tmp_path / "killed", clips, steps=24)
+    resumed, report = small.run(tmp_path / "killed", steps=24)
+    assert report.first == 14
+    for name, value in whole.state_dict().items():
+        assert torch.equal(value, resumed.state_dict()[name]), name
+
+
+def test_an_unfinished_run_keeps_its_number_of_steps(tmp_path: Path) -> None:
+    small.run(tmp_path, steps=10)
+    place = tmp_path / "checkpoint"
+    saved = tc.checkpoint.load(place).parts["training"]
+    unfinished = tc.checkpoint.Part({**saved.config, "step": 7}, saved.tensors)
+    tc.checkpoint.save(place, tc.checkpoint.load_model(place), {"training": unfinished})
+    with pytest.raises(CheckpointError, match="steps=10"):
+        small.run(tmp_path, steps=14)
+
+
+def test_a_checkpoint_is_written_when_the_last_one_is_old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    saved: list[int] = []
+    monkeypatch.setattr(State, "save", lambda state, _path: saved.append(state.step))
+    clock = itertools.count(step=10)
+    monkeypatch.setattr(time, "monotonic", lambda: next(clock))
+    small.run(tmp_path, steps=12, checkpoint_every=100, checkpoint_seconds=35.0)
+    assert saved == [0, 4, 8, 12]
+    saved.clear()
+    small.run(tmp_path / "by steps", steps=12, checkpoint_every=100, checkpoint_seconds=None)
+    assert saved == [0, 12]
+
+
+def test_a_run_starts_with_given_weights(tmp_path: Path) -> None:
+    first, _ = small.run(tmp_path / "first", steps=3)
+    second, _ = small.run(tmp_path / "second", steps=1, start=tmp_path / "first", lr=0.0, fit_statistics=False)
+    for name, value in first.named_parameters():
+        assert torch.equal(value, dict(second.named_parameters())[name]) or name.startswith("target_encoder"), name
+    with pytest.raises(CheckpointError, match="start="):
+        small.run(tmp_path / "second", steps=1, lr=0.0, fit_statistics=False)
+    with pytest.raises(CheckpointError, match="nowhere"):
+        small.run(tmp_path / "third", start=tmp_path / "nowhere")
+    assert not (tmp_path / "third").exists()
+
+
+def test_the_number_of_threads_is_restored(tmp_path: Path) -> None:
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        small.run(tmp_path / "one", steps=1, threads=1)
+        assert torch.get_num_threads() == 2
+        small.run(tmp_path / "suited", steps=1, threads=None)
+        assert tc.checkpoint.load(tmp_path / "suited").parts["training"].config["surroundings"]["threads"] == 1
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_progress_is_shown_where_somebody_watches(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small.run(tmp_path, steps=2)
+    assert capsys.readouterr() == ("", "")
+    monkeypatch.setattr("tacit._progress.interactive", lambda: True)
+    _, report = small.run(tmp_path, steps=2)
+    out, err = capsys.readouterr()
+    assert not out
+    assert "is complete at step 2 of 2" in " ".join(err.split())
+    assert str(report).startswith("2 steps from step 2 in ")
+    assert "loss/prediction" in str(report)
 
 
 def test_another_run_in_the_same_place_is_refused(whole: tuple) -> None:
@@ -212,6 +318,49 @@ def test_what_does_not_fit_together_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="lr is between"):
         TrainingConfig(lr=-1.0)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # what torch.compile imports
+def test_compiled_modules_are_refused_before_anything_is_written(tmp_path: Path) -> None:
+    clips, how = small.episodes().clips(3), {"steps": 1, "seed": 0}
+    whole = torch.compile(small.model())
+    with pytest.raises(ConfigError, match=r"the model is the result of torch\.compile"):
+        tc.train(whole, small.objective(), clips, to=tmp_path / "run", **how)
+    part = small.model()
+    part.predictor = torch.compile(part.predictor)
+    with pytest.raises(ConfigError, match=r"predictor is the result of torch\.compile"):
+        tc.train(part, small.objective(), clips, to=tmp_path / "run", **how)
+    with pytest.raises(ConfigError, match=r"takes a model of tacit\.models.*got Linear"):
+        tc.train(torch.nn.Linear(2, 2), small.objective(), clips, to=tmp_path / "run", **how)
+    assert not (tmp_path / "run").exists()
+
+
+def test_epochs_and_bare_functions_are_refused_with_what_to_do(tmp_path: Path) -> None:
+    clips, how = small.episodes().clips(3), {"steps": 1, "seed": 0, "to": tmp_path / "run"}
+    with pytest.raises(ConfigError, match=rf"give steps=.*{len(clips)} windows"):
+        tc.train(small.model(), small.objective(), clips, epochs=3, **how)
+    with pytest.raises(ConfigError, match=r"Watch.*got function"):
+        tc.train(small.model(), small.objective(), clips, watch=lambda model: {}, **how)
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_same_script_gives_the_same_loss(tmp_path: Path) -> None:
+    losses = []
+    for name in ("a", "b"):
+        torch.rand(len(losses) + 1)  # whatever drew random numbers before
+        model = tc.models.WorldModel.for_spec(small.STATE, latent=6)
+        report = tc.train(model, small.objective(), small.episodes().clips(3), steps=2, seed=0, to=tmp_path / name)
+        losses.append([row["loss"] for row in report.log])
+    assert losses[0] == losses[1]
+    other = tc.models.WorldModel.for_spec(small.STATE, latent=6, seed=1)
+    assert not torch.equal(
+        next(other.parameters()), next(tc.models.WorldModel.for_spec(small.STATE, latent=6).parameters())
+    )
+    before = torch.get_rng_state()
+    tc.models.WorldModel.for_spec(small.STATE)
+    assert torch.equal(before, torch.get_rng_state())
+    with pytest.raises(ConfigError, match="seed of the weights"):
+        tc.models.WorldModel.for_spec(small.STATE, seed=-1)
 
 
 def test_vectors_are_not_decayed() -> None:

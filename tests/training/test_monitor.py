@@ -81,17 +81,39 @@ def test_a_complaint_waits_for_no_other_process(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_it_warns_once_and_only_when_it_lasts() -> None:
-    monitor, good, bad = Monitor("gaussian", patience=10), normal(16, 4, 8), torch.zeros(16, 4, 8)
+    monitor, good, bad = Monitor("gaussian", patience=10, steps=4000), normal(16, 4, 8), torch.zeros(16, 4, 8)
     assert "warning" not in monitor.look(0, bad)
     assert "warning" not in monitor.look(9, bad)
-    assert "warning" in monitor.look(10, bad)
-    with pytest.warns(CollapseWarning, match="collapses at step 20"):
-        monitor.look(20, bad)
-    assert "warning" in monitor.look(30, bad)
-    assert "warning" not in monitor.look(40, good)
-    monitor.look(50, bad)
-    with pytest.warns(CollapseWarning):
-        monitor.look(60, bad)
+    for step in (10, 500, 1009):
+        assert "warning" in monitor.look(step, bad)
+    with pytest.warns(CollapseWarning, match="collapsed since step 10, seen at step 1010"):
+        monitor.look(1010, bad)
+    entries = monitor.look(1020, bad)
+    assert "warning" in entries
+    assert "recovered" not in entries
+    entries = monitor.look(1030, good)
+    assert "warning" not in entries
+    assert entries["recovered"] == "the latents are healthy again, after 1020 steps"
+    assert "recovered" not in monitor.look(1040, good)
+    monitor.look(1050, bad)
+    with pytest.warns(CollapseWarning, match="since step 1050"):
+        monitor.look(2050, bad)
+
+
+def test_latents_that_recover_are_no_warning() -> None:
+    monitor, good, bad = Monitor("gaussian", patience=100, steps=1000), normal(16, 4, 8), torch.zeros(16, 4, 8)
+    for step in range(0, 600, 50):
+        monitor.look(step, bad)
+    assert "recovered" in monitor.look(600, good)
+    monitor.look(999, bad)  # once, at the end
+
+
+def test_a_short_run_that_ends_collapsed_is_a_warning() -> None:
+    monitor, bad = Monitor("gaussian", patience=100, steps=201), torch.zeros(16, 4, 8)
+    for step in (0, 50, 100, 150):
+        monitor.look(step, bad)
+    with pytest.warns(CollapseWarning, match="since step 100, seen at step 200"):
+        monitor.look(200, bad)
 
 
 def test_a_training_that_collapses_says_so(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 from tacit import __version__
 from tacit._files import resolve
 from tacit._registry import exports, suggest
+from tacit._threads import wait_passively
 from tacit.errors import TacitError
 
 __all__ = ["main"]
@@ -55,6 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Args:
         arguments: The words after ``tacit``; those of the process where None.
     """
+    wait_passively()
     words = list(sys.argv[1:] if arguments is None else arguments)
     verb, rest = (words[0], words[1:]) if words else ("--help", [])
     if verb in ("-h", "--help", "help"):
@@ -70,6 +72,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     sys.path.insert(0, "")  # so that module:function is found in the folder one stands in, as `python -m` does
     try:
         run(verb, [with_home(word) for word in rest])
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever read the output, such as head, has seen enough
+        sys.stdout = None
+        sys.exit(0)
     except (TacitError, OSError) as error:
         print(f"tacit {verb}: {error}", file=sys.stderr)
         sys.exit(1)

@@ -12,14 +12,15 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tacit._config import from_json, named_value, to_json
 from tacit._files import read_json, resolve
-from tacit.errors import CheckpointError, ConfigError, DataError
+from tacit.errors import CheckpointError, ConfigError, DataError, TacitError
 
 if TYPE_CHECKING:
     from tacit.agent import NamedFallback
@@ -60,32 +61,67 @@ class Run:
     reading: Mapping[str, Any] = field(default_factory=dict)
     cache: str = ""
 
-    def begin(self, to: Path) -> None:
-        """Write it into the directory of the run, before anything is trained there.
+    @contextmanager
+    def begun(self, to: Path) -> Iterator[None]:
+        """Write ``run.json`` before the training in the block, and remove it if the training is refused.
 
         What an attempt left that ended before its first update is no run and is replaced. The dataset is known by its
-        hash.
+        hash. Options that the weights do not depend on may change, and a complete run may go on for more steps.
 
         Raises:
             CheckpointError: if the directory holds another run or something else, which is left as it is, or another
                 process is training in it.
         """
+        from tacit.training.processes import LOCK
+
+        new_directory, new = not to.exists(), not (to / "run.json").exists()
+        self._claim(to)
+        try:
+            yield
+        except TacitError:
+            if new and not _checkpoints(to):
+                (to / "run.json").unlink(missing_ok=True)
+            if new_directory and {item.name for item in to.iterdir()} <= {LOCK}:
+                shutil.rmtree(to)
+            raise
+
+    def _claim(self, to: Path) -> None:
+        """Refuse a directory that holds something else, and write ``run.json`` into it."""
         from tacit._files import write_atomically
         from tacit.training.processes import LOCK, sole
 
-        places = [to / name for name in ("checkpoint", ".checkpoint.old") if (to / name).exists()]
+        places = _checkpoints(to)
         noted = (to / "run.json").exists()
         if to.exists() and not (places or noted) and (not to.is_dir() or {item.name for item in to.iterdir()} - {LOCK}):
             raise CheckpointError(f"{to} is no run, and it is not empty. Choose another place for this one.")
         with sole(to):
-            before = replace(Run.load(to), data=self.data, cache=self.cache) if places and noted else self
-            if found := _difference(self, before):
+            if places and noted and (found := self._differs(Run.load(to), _updates(to))):
                 if _updates(to) > 0:
                     raise CheckpointError(f"{to} holds another run: {found}. Choose another place, or remove that run.")
                 for place in places:
                     shutil.rmtree(place)
             to.mkdir(parents=True, exist_ok=True)
             write_atomically(to / "run.json", json.dumps(to_json(self), indent=2) + "\n")
+
+    def _differs(self, other: Run, done: int) -> str:
+        """Name what another run was asked for that this one is not; empty if it can go on as this one.
+
+        Args:
+            other: The run on disk.
+            done: Its updates.
+        """
+        from tacit.training.config import FREE_OPTIONS
+
+        known, asked = ({**run.options} for run in (other, self))
+        for options in (known, asked):
+            training = options.get("training")
+            if isinstance(training, Mapping):
+                options["training"] = {name: value for name, value in training.items() if name not in FREE_OPTIONS}
+        if known.get("steps") == done < asked.get("steps", 0):
+            known["steps"] = asked["steps"]  # it was complete and goes on
+        return _difference(
+            replace(self, options=asked), replace(other, options=known, data=self.data, cache=self.cache)
+        )
 
     @classmethod
     def load(cls, path: Path) -> Run:
@@ -133,6 +169,11 @@ class Run:
                 "trained on, and are left out"
             )
         return fit_on, apart
+
+
+def _checkpoints(run: Path) -> list[Path]:
+    """Return the checkpoints that are there, also one whose replacement was interrupted."""
+    return [run / name for name in ("checkpoint", ".checkpoint.old") if (run / name).exists()]
 
 
 def _difference(mine: Run, theirs: Run) -> str:

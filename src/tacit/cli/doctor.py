@@ -20,11 +20,14 @@ def doctor() -> None:
     import torch
 
     from tacit import __version__
+    from tacit._threads import POLICY
     from tacit.nn.linear import available
 
     print(f"tacit    {__version__} (distribution {DISTRIBUTION}), in {Path(__file__).parents[1]}")
     print(f"python   {platform.python_version()} on {platform.system()} {platform.machine()}")
     print(f"torch    {torch.__version__}, {torch.get_num_threads()} threads of {os.cpu_count()} cores")
+    policy = os.environ.get(POLICY, "ACTIVE")  # the command line sets it for itself
+    print(f"waiting  {POLICY}={policy} here; in scripts on a shared machine set it before Python starts")
     devices = [f"cuda: {torch.cuda.get_device_name(i)}" for i in range(torch.cuda.device_count())]
     devices += ["mps"] if torch.backends.mps.is_available() else []
     print(f"devices  cpu{''.join(f', {device}' for device in devices)}")

@@ -41,7 +41,7 @@ def probe(
 
     Args:
         source: The directory of a run, or of an embedding.
-        target: Labels to read; all that the probe suits where none is named.
+        target: Labels or observed vectors to read; all labels that the probe suits where none is named.
         probe: linear, knn, mlp, attentive, dense or another one that is installed.
         set: An option of the probe to replace, NAME=VALUE; as often as there are options.
         shots: Labels of each class to fit on, several times drawn, beside all of them; of an embedding.
@@ -165,11 +165,11 @@ def _run(
     fit_on, held_out = record.split(data)
     model = tc.checkpoint.load_model(run, device, kind=tc.models.Model)
     found = ev.sources(model, fit_on=fit_on, test_on=held_out, tokens=tokens, seed=seed)
-    results = _read(found, target, probe or ev.probes.Linear(), seed, device)
+    results = _read(found, target, probe or ev.probes.Linear(), seed, device, held_out.labels)
     entries, reports = {name: _entry(readings) for name, readings in results.items()}, []
     for name, readings in results.items():
         if probe is None and isinstance(readings["model"], ev.probes.QuantityReading):
-            report = ev.probe(model, fit_on=fit_on, test_on=held_out, target=name, seed=seed)
+            report = ev.probe(model, fit_on=fit_on, test_on=held_out, target=name, seed=seed, baselines=False)
             print(f"{name:<12} linear R2 {report.r2:.4f}  MLP R2 {report.mlp_r2:.4f}  r {report.pearson:.4f}")
             entries[name] = {**ev.probe_record(report), "beside": entries[name]}
             reports.append(report)
@@ -201,14 +201,21 @@ def _run(
 
 
 def _read(
-    found: dict[str, tuple[Features, Features]], target: tuple[str, ...], probe: Probe, seed: int, device: str
+    found: dict[str, tuple[Features, Features]],
+    target: tuple[str, ...],
+    probe: Probe,
+    seed: int,
+    device: str,
+    known: tuple[str, ...] | None = None,
 ) -> dict[str, dict[str, Reading]]:
-    """What is read of each target; of those that nobody named, what suits the probe and varies."""
+    """Return what is read of each target; of those that nobody named, of ``known`` ones that suit and vary."""
     import tacit as tc
 
     fit, _ = next(iter(found.values()))
     results = {}
     for name in _targets(fit, target, probe):
+        if not target and known is not None and name not in known:
+            continue
         try:
             results[name] = tc.evaluation.readings(found, name, probe, seed=seed, device=device)
         except tc.evaluation.probes.Unvarying:
@@ -222,7 +229,7 @@ def _read(
 
 
 def _targets(fit: Features, target: tuple[str, ...], probe: Probe) -> tuple[str, ...]:
-    """Those that were named, or all that suit the probe."""
+    """Return the targets that were named, or all that suit the probe."""
     return target or tuple(name for name, values in fit.targets.items() if probe.suits(values))
 
 

@@ -7,7 +7,11 @@ from typing import Annotated
 
 import tyro
 
+from tacit._registry import listed
+
 __all__ = ["train"]
+
+RECIPES = f"A method of tacit.recipes: {', '.join(listed('tacit.recipes'))}. Chosen from the data where none is named."
 
 
 def train(
@@ -15,7 +19,7 @@ def train(
     /,
     *,
     to: Path,
-    recipe: str = "two_rooms",
+    recipe: Annotated[str, tyro.conf.arg(help=RECIPES)] = "",
     steps: int | None = None,
     seed: int = 0,
     device: str = "auto",
@@ -32,7 +36,7 @@ def train(
     Args:
         data: A dataset.
         to: The directory of the run.
-        recipe: A method of tacit.recipes.
+        recipe: A method of tacit.recipes; chosen from the data where none is named.
         steps: Updates, if not those of the recipe.
         seed: Of the weights, the batches and everything else.
         device: cpu, cuda, cuda:1, mps or auto.
@@ -47,14 +51,18 @@ def train(
     from tacit.cli._run import device as chosen
 
     changed = {**options(set), **({} if steps is None else {"steps": steps})}
-    method = tc.recipes.load(recipe)().with_options(changed)
-    method.training.check(method.steps)
     how, cache = reading(read)
-    episodes = tc.data.open(data, cache=cache or None, **how)
+    if recipe:
+        plain = tc.recipes.load(recipe)().with_options(changed)  # refused before the data are read
+        episodes = tc.data.open(data, cache=cache or None, **how)
+    else:
+        episodes = tc.data.open(data, cache=cache or None, **how)
+        recipe, plain = tc.recipes.suited(episodes)
+        print(f"recipe {recipe}, chosen from the data; --recipe names another")
+    method = plain.with_options(changed)
+    method.training.check(method.steps)
     model = method.build_model(episodes.spec, seed)
     method.check(model)  # before the recordings are read through, and before anything is written
-    if start is not None:
-        tc.checkpoint.start_from(model, start)
     model.to(chosen(device))
     run = Run(
         recipe,
@@ -67,9 +75,9 @@ def train(
         cache=cache,
     )
     fit_on, held_out = episodes.split(run.fraction, seed=run.split_seed)
-    run.begin(to)
     print(f"{len(fit_on)} episodes to train on, {len(held_out)} held out")
-    method.train(model, fit_on, seed=seed, to=to, progress=True)
+    with run.begun(to):
+        method.train(model, fit_on, seed=seed, to=to, start=start)
     if isinstance(method, tc.recipes.AgentRecipe):
         policy = method.train_policy(model, fit_on, seed=seed)
         method.build_agent(model, policy).save(to / "agent")

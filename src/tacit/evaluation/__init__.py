@@ -14,6 +14,7 @@ __getattr__, __dir__, __all__ = lazy(
                 "comparing",
                 "deciding",
                 "efficiency",
+                "episode_scores",
                 "embedded",
                 "embedding",
                 "extraction",

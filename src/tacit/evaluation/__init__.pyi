@@ -27,6 +27,11 @@ from tacit.evaluation.embedding import Split as Split
 from tacit.evaluation.embedding import embed as embed
 from tacit.evaluation.embedding import model_digest as model_digest
 from tacit.evaluation.embedding import open_embedding as open_embedding
+from tacit.evaluation.episode_scores import EpisodeScores as EpisodeScores
+from tacit.evaluation.episode_scores import Near as Near
+from tacit.evaluation.episode_scores import Success as Success
+from tacit.evaluation.episode_scores import desired_goal as desired_goal
+from tacit.evaluation.episode_scores import score_episodes as score_episodes
 from tacit.evaluation.extraction import Encoder as Encoder
 from tacit.evaluation.extraction import Features as Features
 from tacit.evaluation.extraction import Trainable as Trainable

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from tacit._threads import computing, suited_threads
 from tacit.types import Clip
 
 if TYPE_CHECKING:
@@ -23,11 +24,14 @@ CHUNK = 256
 
 @contextmanager
 def frozen(model: Model) -> Iterator[None]:
-    """Evaluation mode without gradients; the mode that each part of the model was in comes back."""
+    """Run the block in evaluation mode, without gradients and with as many threads as suit the model.
+
+    The mode of each part of the model and the number of threads are restored.
+    """
     training = [part for part in model.modules() if part.training]
     model.eval()
     try:
-        with torch.inference_mode():
+        with computing(suited_threads(model)), torch.inference_mode():
             yield
     finally:
         for part in training:

@@ -19,10 +19,11 @@ from tacit._check import require_goals
 from tacit._progress import track
 from tacit._states import copied, rows_of
 from tacit.agent import Agent, AgentState
-from tacit.errors import ConfigError, SpecError
+from tacit.errors import ConfigError
+from tacit.evaluation._interaction import checked_actions, shown
 from tacit.evaluation.statistics import Rate, wilson
 from tacit.evaluation.tasks import held_out_tasks, require_open
-from tacit.types import Actor, Box, GoalEnvironment, Observation, State, TaskRules, Tasks
+from tacit.types import Actor, GoalEnvironment, State, TaskRules, Tasks
 
 __all__ = ["ClosedLoop", "Privileged", "closed_loop"]
 
@@ -84,6 +85,14 @@ class ClosedLoop:
     frames: npt.NDArray[np.uint8] | None = field(default=None, repr=False)
     goal_frames: npt.NDArray[np.uint8] | None = field(default=None, repr=False)
     plans: tuple[tuple[int, Floats], ...] = field(default=(), repr=False)
+
+    def __str__(self) -> str:
+        rules = self.rules
+        when = "after the last step" if rules.success_at == "last" else "at some step"
+        return (
+            f"{self.success} solved: within {rules.radius:g} {rules.unit} {when}, {rules.budget} steps at most\n"
+            f"  act takes {self.latency_p50:.1f} ms (p99 {self.latency_p99:.1f} ms) for {self.batch} worlds at once"
+        )
 
 
 @dataclass
@@ -187,9 +196,9 @@ def _pursue(
     progress: bool,
 ) -> _Run:
     privileged, pixels = isinstance(actor, Privileged), next(iter(env.spec.cameras), None)
-    shown = env.begin(goal)
-    run = _Run(_label(env, follow), np.array(shown[pixels][:film], np.uint8) if film and pixels else None)
-    target = copied(goal) if privileged else _seen(env, shown)
+    first = env.begin(goal)
+    run = _Run(_label(env, follow), np.array(first[pixels][:film], np.uint8) if film and pixels else None)
+    target = copied(goal) if privileged else shown(env, first)
     observation = env.begin(start)
     distance = env.distance(env.state(), goal)
     ended = np.zeros(len(distance), np.bool_)
@@ -202,14 +211,14 @@ def _pursue(
             run.frames.append(np.array(observation[pixels][:film], np.uint8))
         if step == env.rules.budget:
             continue  # what the last action led to is only looked at
-        sight = copied(env.state()) if privileged else _seen(env, observation)
+        sight = copied(env.state()) if privileged else shown(env, observation)
         before, began = state, perf_counter()
         action, verdict, state = actor.act(before, sight)
         run.seconds.append(perf_counter() - began)
         if film and isinstance(actor, Agent) and state.plan is not before.plan:
             run.plans += _led(actor, env, state.plan.actions[:film], step, follow)
         run.not_ok += not verdict.ok
-        transition = env.step(_checked(env, action, len(distance)))
+        transition = env.step(checked_actions(env, action, len(distance)))
         observation = transition.observation
         # What a world shows after its end is nobody's merit: the distance at the end stands.
         distance = np.where(ended, distance, env.distance(env.state(), goal))
@@ -227,25 +236,6 @@ def _led(actor: Agent, env: GoalEnvironment, rows: Tensor, step: int, follow: st
 
 def _milliseconds(seconds: list[float], percentile: float) -> float:
     return float(np.percentile(seconds, percentile) * 1e3)
-
-
-def _checked(env: GoalEnvironment, action: Any, batch: int) -> npt.NDArray[np.float32]:
-    actions, space = np.asarray(action, np.float32), env.spec.action
-    if actions.shape != (batch, space.size):
-        raise SpecError(f"the actor was to return actions of shape {(batch, space.size)}; got {actions.shape}.")
-    if not np.isfinite(actions).all():
-        raise SpecError("the actor returned an action that is not finite; check its model and its cost.")
-    low, high = (space.low, space.high) if isinstance(space, Box) else (0.0, 1.0)
-    if (actions < np.subtract(low, 1e-4)).any() or (actions > np.add(high, 1e-4)).any():
-        raise SpecError(
-            f"the actor left the action space {space}: its actions span {actions.min()} to {actions.max()}."
-        )
-    return actions
-
-
-def _seen(env: GoalEnvironment, observation: Observation) -> Observation:
-    """Copies of the named modalities only: nothing to read beside them and nothing of the world to write to."""
-    return {name: np.array(observation[name]) for name in env.spec.modalities}
 
 
 def _label(env: GoalEnvironment, name: str) -> Floats:

@@ -283,24 +283,33 @@ def places(clips: Clips, index: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.i
     return episode, start + (clips.length - 1) * clips.frameskip
 
 
+def target_names(episodes: Episodes) -> tuple[str, ...]:
+    """Return what can be read of episodes: their labels, and the vectors that they observe."""
+    vectors = (name for name, modality in episodes.spec.modalities.items() if modality.kind == "vector")
+    return tuple(dict.fromkeys((*episodes.labels, *vectors)))
+
+
 def labels(
     episodes: Episodes, episode: npt.NDArray[np.int64], step: npt.NDArray[np.int64]
 ) -> tuple[dict[str, Array], dict[str, dict[int, str]]]:
-    """Return every label ``[N, ...]`` at some steps, given in the order of their episodes, and the names of classes.
+    """Return every target ``[N, ...]`` at some steps, given in the order of their episodes, and the names of classes.
 
     The label ``class`` of what the readers of other programs' files read numbers subfolders, whose names are the tasks.
     """
-    if not episodes.labels:
+    names = target_names(episodes)
+    if not names:
         return {}, {}
-    light = lightest(episodes.spec)
-    parts: dict[str, list[Array]] = {name: [] for name in episodes.labels}
+    vectors = tuple(name for name in names if name not in episodes.labels)
+    read_along = vectors or (lightest(episodes.spec),)  # labels cannot be read alone
+    parts: dict[str, list[Array]] = {name: [] for name in names}
     pairs: set[tuple[int, str]] = set()
     for number in np.unique(episode):
-        read = episodes.read(int(number), (light,))
+        read = episodes.read(int(number), read_along)
         for name, found in parts.items():
-            found.append(read.labels[name][step[episode == number]])
-        values = read.labels.get(CLASS, step[:0])
-        pairs |= {(int(value), read.task) for value in np.unique(values)} if values.dtype.kind in "iu" else set()
+            values = read.labels[name] if name in read.labels else read.observation[name]
+            found.append(values[step[episode == number]])
+        classes = read.labels.get(CLASS, step[:0])
+        pairs |= {(int(value), read.task) for value in np.unique(classes)} if classes.dtype.kind in "iu" else set()
     return {name: np.concatenate(found) for name, found in parts.items()}, _named(pairs)
 
 

@@ -52,6 +52,12 @@ class OpenLoop:
         """Imagined steps."""
         return len(self.error)
 
+    def __str__(self) -> str:
+        rows = [f"error of imagined latents over {self.windows} held-out windows", "  step   model   copy of the last"]
+        pairs = zip(self.error, self.copy_last, strict=True)
+        rows += [f"  {step:>4} {mine.mean:7.4f}  {copy.mean:7.4f}" for step, (mine, copy) in enumerate(pairs, 1)]
+        return "\n".join(rows)
+
 
 def open_loop(model: Dynamics, held_out: Episodes, horizon: int = 8, *, windows: int = 512, seed: int = 0) -> OpenLoop:
     """Roll the model out along the recorded actions of held-out windows, and compare with what was recorded.

@@ -5,6 +5,7 @@ Skill and collapse belong together: a readout of a collapsed encoder can still l
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
@@ -17,17 +18,21 @@ from tacit._registry import suggest
 from tacit.errors import ConfigError, DataError
 from tacit.evaluation._latents import drawn, frozen
 from tacit.evaluation._rows import pooled
-from tacit.evaluation.extraction import Features, Trainable, features, windows
+from tacit.evaluation.baselines import floors
+from tacit.evaluation.extraction import Features, Trainable, features, target_names, windows
 from tacit.evaluation.probes._readings import QuantityReading
 from tacit.evaluation.probes.linear import Linear
 from tacit.evaluation.probes.mlp import MLP
+from tacit.models import Model
 from tacit.training import effective_rank
 
 if TYPE_CHECKING:
     from tacit.data import Episodes
-    from tacit.models import Model
 
 __all__ = ["Health", "ProbeReport", "health", "probe", "straightness"]
+
+COMPONENTS = 16
+"""Most components that are listed."""
 
 Floats = npt.NDArray[np.float64]
 
@@ -56,8 +61,8 @@ class ProbeReport:
     """How well a physical quantity can be read from frozen latents of held-out episodes.
 
     Attributes:
-        target: The label that was read.
-        r2: Share of the target's variance that the linear probe explains, all components pooled.
+        target: The label, or the vector modality, that was read.
+        r2: Share of the target's variance that the linear probe explains: the mean over the components that vary.
         r2_components: The same for each component; NaN where a component does not vary.
         pearson: Mean correlation of prediction and truth over the components that vary.
         pearson_components: Each of them.
@@ -73,6 +78,8 @@ class ProbeReport:
         seed: Of the frames and of the MLP.
         actual: ``[N, P]`` true values of the held-out frames.
         predicted: ``[N, P]`` what the linear probe reads.
+        untrained_r2: As ``r2``, of the same model before training; NaN where it was not measured.
+        raw_r2: As ``r2``, of the model's input, images averaged to fewer pixels; NaN where it was not measured.
     """
 
     target: str
@@ -92,6 +99,18 @@ class ProbeReport:
     seed: int
     actual: Floats = field(repr=False)
     predicted: Floats = field(repr=False)
+    untrained_r2: float = math.nan
+    raw_r2: float = math.nan
+
+    def __str__(self) -> str:
+        components = ", ".join(f"{value:.3f}" for value in self.r2_components)
+        rows = [f"{self.target} from {self.frames_test} held-out frames", f"  R2, linear probe   {self.r2:.4f}"]
+        rows[1] += f"   components {components}" if 1 < len(self.r2_components) <= COMPONENTS else ""
+        rows += [f"  R2, MLP probe      {self.mlp_r2:.4f}"]
+        baselines = (("before training", self.untrained_r2), ("raw input", self.raw_r2))
+        rows += [f"  R2, {name:<15}{value:.4f}" for name, value in baselines if not math.isnan(value)]
+        rows += [f"  effective rank     {self.effective_rank:.1f} of {self.latent_size}"]
+        return "\n".join(rows)
 
 
 def probe(
@@ -102,8 +121,9 @@ def probe(
     target: str = "position",
     frames: int = 8192,
     seed: int = 0,
+    baselines: bool = True,
 ) -> ProbeReport:
-    """Read the quantity ``target``, a label, from frozen latents with a linear and an MLP probe.
+    """Read the quantity ``target`` from frozen latents with a linear and an MLP probe.
 
     Both are fitted on frames of ``fit_on``, a fifth of whose episodes choose the ridge penalty and stop the
     MLP, and scored on frames of ``test_on``. Other probes, and classes: :mod:`tacit.evaluation.probes`.
@@ -112,17 +132,23 @@ def probe(
         model: What encodes, for example a world model; its weights do not change.
         fit_on: Episodes to fit the probes on, best those that the model was trained on.
         test_on: Held-out episodes.
-        target: The name of a label.
+        target: The name of a label, or of a vector modality.
         frames: The most frames to encode of each of the two.
         seed: Of the drawn frames and of the MLP.
+        baselines: Read the target from the same model before training and from its input too.
 
     Raises:
-        ConfigError: if there is no such label, or it is a class.
+        ConfigError: if there is no such target, or it is a class.
         DataError: if an episode is in both, ``fit_on`` has fewer than two, or the label does not vary.
     """
     _check(fit_on, test_on, target)
     fit, test = (features(model, episodes, frames=frames, seed=seed) for episodes in (fit_on, test_on))
     linear = Linear()(fit, test, target, seed=seed)
+    easy: dict[str, float] = {}
+    if baselines and isinstance(model, Model):
+        for name, baseline in floors(model, seed).items():
+            known, new = (features(baseline, episodes, frames=frames, seed=seed) for episodes in (fit_on, test_on))
+            easy[f"{name}_r2"] = Linear()(known, new, target, seed=seed).score
     mlp = MLP(lrs=(3e-3,))(fit, test, target, seed=seed, device=model.device)
     if not isinstance(linear, QuantityReading) or not isinstance(mlp, QuantityReading):
         raise ConfigError(
@@ -148,6 +174,7 @@ def probe(
         seed=seed,
         actual=linear.actual.astype(np.float64),
         predicted=linear.predicted.astype(np.float64),
+        **easy,
     )
 
 
@@ -199,9 +226,10 @@ def _straightness(model: Trainable, episodes: Episodes, seed: int) -> float:
 
 def _check(fit_on: Episodes, test_on: Episodes, target: str) -> None:
     for name, episodes in (("fit_on", fit_on), ("test_on", test_on)):
-        if target not in episodes.labels:
-            there = f"It has: {', '.join(episodes.labels)}." if episodes.labels else "It has none."
-            raise ConfigError(f"{name} has no label {target!r}.{suggest(target, episodes.labels)} {there}")
+        known = target_names(episodes)
+        if target not in known:
+            there = f"It has: {', '.join(known)}." if known else "It has none."
+            raise ConfigError(f"{name} has no label or vector {target!r}.{suggest(target, known)} {there}")
     if len(fit_on) < 2:
         raise DataError(f"a probe needs two episodes to fit on, one to set aside; got {len(fit_on)}.")
     shared = test_on.shared(fit_on)

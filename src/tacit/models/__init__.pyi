@@ -6,6 +6,7 @@ from tacit.models._model import Dynamics as Dynamics
 from tacit.models._model import Model as Model
 from tacit.models._model import PerceptionModel as PerceptionModel
 from tacit.models._model import preset as preset
+from tacit.models._model import seeded as seeded
 from tacit.models.action_conditioned import ActionConditioned as ActionConditioned
 from tacit.models.action_conditioned import ActionConditionedConfig as ActionConditionedConfig
 from tacit.models.frame_encoder import FrameEncoder as FrameEncoder

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +14,7 @@ from tacit.errors import ConfigError, SpecError
 from tacit.nn.encoders import Normalizer
 from tacit.types import Array, Clip, Discrete, Forecast, Spec, Statistics
 
-__all__ = ["Dynamics", "Model", "PerceptionModel", "preset"]
+__all__ = ["Dynamics", "Model", "PerceptionModel", "preset", "seeded"]
 
 
 def preset(
@@ -32,6 +32,22 @@ def preset(
         if name not in options:
             raise ConfigError(f"{configuration.__name__} has no option {name!r}.{suggest(name, options)}")
     return {**sizes[size], **overrides}
+
+
+Built = TypeVar("Built", bound=nn.Module)
+
+
+def seeded(kind: Callable[[Any], Built], config: Any, seed: int) -> Built:
+    """Return ``kind(config)`` with weights that are a function of ``seed``; torch's generator stays as it was.
+
+    Raises:
+        ConfigError: if the seed is no whole number of 64 bits, at least 0.
+    """
+    if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 2**64:
+        raise ConfigError(f"the seed of the weights is a whole number from 0 to 2**64 - 1; got {seed!r}.")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return kind(config)
 
 
 class Model(nn.Module):
@@ -171,18 +187,19 @@ class PerceptionModel(Model):
         self.config = config
 
     @classmethod
-    def for_spec(cls, spec: Spec, size: str = "tiny", **overrides: Any) -> Self:
+    def for_spec(cls, spec: Spec, size: str = "tiny", seed: int = 0, **overrides: Any) -> Self:
         """A model for what a dataset shows.
 
         Args:
             spec: For example ``episodes.spec``.
             size: Of the encoder; one of ``sizes``.
+            seed: Of the weights.
             overrides: Any option of its configuration.
 
         Raises:
             ConfigError: for an unknown size or option, or values that do not fit together.
         """
-        return cls(cls.configuration(spec, **preset(cls.configuration, cls.sizes, size, overrides)))
+        return seeded(cls, cls.configuration(spec, **preset(cls.configuration, cls.sizes, size, overrides)), seed)
 
 
 class Dynamics(Model):

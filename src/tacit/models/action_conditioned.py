@@ -16,7 +16,7 @@ from tacit.errors import ConfigError, SpecError
 from tacit.models._check import batched, check_actions, check_sizes
 from tacit.models._eye import Eye, Perception, Tune, check_camera, check_frozen, check_tune
 from tacit.models._input import chosen
-from tacit.models._model import Dynamics, PerceptionModel, preset
+from tacit.models._model import Dynamics, PerceptionModel, preset, seeded
 from tacit.models.frame_encoder import FrameEncoder, FrameEncoderConfig
 from tacit.models.masked import MONITORED
 from tacit.nn.block_causal import BlockCausalPredictor, Memories
@@ -156,12 +156,13 @@ class ActionConditioned(Dynamics):
         )
 
     @classmethod
-    def for_spec(cls, spec: Spec, size: str = "tiny", **overrides: Any) -> ActionConditioned:
+    def for_spec(cls, spec: Spec, size: str = "tiny", seed: int = 0, **overrides: Any) -> ActionConditioned:
         """A model for what a dataset shows and accepts.
 
         Args:
             spec: For example ``episodes.spec``.
             size: Of the predictor: ``tiny``, ``small``, ``base``, or ``large`` as published.
+            seed: Of the weights.
             overrides: Any option of :class:`ActionConditionedConfig`; ``perception`` is needed.
 
         Raises:
@@ -172,7 +173,7 @@ class ActionConditioned(Dynamics):
             raise ConfigError(
                 "an action-conditioned model looks with the encoder of a perception model; name its run: encoder='RUN'."
             )
-        return cls(ActionConditionedConfig(spec, **options))
+        return seeded(cls, ActionConditionedConfig(spec, **options), seed)
 
     @property
     def frames(self) -> FrameEncoder:

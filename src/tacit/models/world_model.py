@@ -14,7 +14,7 @@ from tacit.models._build import ObservationEncoder, build_action_encoder, build_
 from tacit.models._check import batched, check_actions
 from tacit.models._config import SIZES, TRANSFORMER, WorldModelConfig
 from tacit.models._eye import Eye, PooledEye, check_frozen
-from tacit.models._model import Dynamics, PerceptionModel, preset
+from tacit.models._model import Dynamics, PerceptionModel, preset, seeded
 from tacit.models.frame_encoder import FrameEncoder, FrameEncoderConfig
 from tacit.nn.kernels import PLAIN, Kernels, kernels_for
 from tacit.nn.linear import keep_freed_memory
@@ -48,7 +48,7 @@ class WorldModel(Dynamics):
         self.predictor = build_predictor(config, width)
 
     @classmethod
-    def for_spec(cls, spec: Spec, size: str = "tiny", **overrides: Any) -> WorldModel:
+    def for_spec(cls, spec: Spec, size: str = "tiny", seed: int = 0, **overrides: Any) -> WorldModel:
         """A model for what a dataset or an environment shows and accepts.
 
         Args:
@@ -56,6 +56,7 @@ class WorldModel(Dynamics):
             size: For one camera of 64 x 64 pixels: ``tiny``, convolutions and an MLP predictor, ``D`` = 32,
                 0.3 million parameters; ``small``, the same wider, ``D`` = 64, 1.3 million; ``base``,
                 LeWorldModel's ViT-Tiny with its transformer predictor, ``D`` = 192, 18 million.
+            seed: Of the weights.
             overrides: Any option of :class:`WorldModelConfig`.
 
         Raises:
@@ -69,7 +70,7 @@ class WorldModel(Dynamics):
             large = max(max(shape[1:]) for shape in pixels.values()) > 112
             chosen = {"patch": 14 if large else 8, **chosen}
             chosen["encoders"] = {**dict.fromkeys(pixels, "vit"), **overrides.get("encoders", {})}
-        return cls(WorldModelConfig(spec, **chosen))
+        return seeded(cls, WorldModelConfig(spec, **chosen), seed)
 
     @property
     def frames(self) -> FrameEncoder:

@@ -20,6 +20,7 @@ Over: TypeAlias = Literal["step", "pooled"]
 KNOTS = 17
 SPACING = 3.0 / (KNOTS - 1)
 # Elements of a tile of the projections: it and its sines and cosines stay in the second-level cache of a core.
+FEWEST, MOST = 64, 1024
 TILE = 1 << 17
 
 
@@ -40,7 +41,8 @@ class SIGReg(Term):
     and again backward. No ``[S, M, 17]`` array is made.
 
     Args:
-        slices: Random directions M, drawn anew at every step.
+        slices: Random directions M, drawn anew at every step; None: twice as many as channels, from 64 to 1024. Fewer
+            make each step's estimate noisier, not different on average; LeJEPA and LeWorldModel take 1024.
         scale_by_n: Multiply by the number of samples in a statistic.
         over: ``step``: one statistic for each time step, over the batch (LeWorldModel); ``pooled``: one over both.
         time_centred: Subtract each clip's mean over time first, so that only what moves counts.
@@ -54,7 +56,7 @@ class SIGReg(Term):
 
     def __init__(
         self,
-        slices: int = 1024,
+        slices: int | None = None,
         scale_by_n: bool = True,
         over: Over = "step",
         time_centred: bool = False,
@@ -62,7 +64,7 @@ class SIGReg(Term):
         name: str = "sigreg",
     ) -> None:
         super().__init__(name)
-        if slices < 1:
+        if slices is not None and slices < 1:
             raise ConfigError(f"SIGReg needs slices >= 1; got {slices}.")
         if over not in get_args(Over):
             raise ConfigError(f"over is one of {', '.join(get_args(Over))}; got {over!r}.")
@@ -75,7 +77,9 @@ class SIGReg(Term):
     def loss(self, forecast: Forecast | Views, seed: int, /) -> Tensor:
         """Scalar; along the same directions for the same ``seed``, on every process."""
         samples = self.samples(forecast.latents)
-        axes = directions(samples.shape[-1], self.slices, seed).to(samples)
+        channels = samples.shape[-1]
+        slices = min(max(2 * channels, FEWEST), MOST) if self.slices is None else self.slices
+        axes = directions(channels, slices, seed).to(samples)
         return epps_pulley(samples, axes, self.scale_by_n)
 
     def samples(self, latents: Tensor) -> Tensor:

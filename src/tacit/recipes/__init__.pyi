@@ -6,10 +6,12 @@ from tacit.agent import Agent
 from tacit.errors import ConfigError
 from typing import Any
 
+from tacit.recipes._choice import suited as suited
 from tacit.recipes._recipe import Acting as Acting
 from tacit.recipes._recipe import AgentRecipe as AgentRecipe
 from tacit.recipes._recipe import Part as Part
 from tacit.recipes._recipe import Recipe as Recipe
+from tacit.recipes.general import General as General
 from tacit.recipes.ijepa import IJEPA as IJEPA
 from tacit.recipes.lejepa import LeJEPA as LeJEPA
 from tacit.recipes.lewm import LeWM as LeWM

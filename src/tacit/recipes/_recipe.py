@@ -84,9 +84,7 @@ class Recipe:
 
     def build_model(self, spec: Spec, seed: int) -> Any:
         """A new model for what a dataset shows and accepts, its weights drawn from ``seed``."""
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            return self.kind.for_spec(spec, self.size, **self.options(spec))
+        return self.kind.for_spec(spec, self.size, seed=seed, **self.options(spec))
 
     def options(self, spec: Spec) -> dict[str, Any]:  # noqa: ARG002 - a recipe may look at it
         """The options of the model for a Spec."""

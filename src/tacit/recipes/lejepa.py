@@ -33,7 +33,7 @@ class LeJEPA(PerceptionRecipe):
 
     kind = JointEmbedding
     model: Mapping[str, Any] = field(default_factory=dict)
-    objective: tuple[Part, ...] = (Part("invariance", weight=0.95), Part("sigreg", weight=0.05))
+    objective: tuple[Part, ...] = (Part("invariance", weight=0.95), Part("sigreg", {"slices": 1024}, 0.05))
     clip: int = 1
     steps: int = 10_000
     training: TrainingConfig = field(

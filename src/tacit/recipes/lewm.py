@@ -24,7 +24,7 @@ class LeWM(AgentRecipe):
 
     size: str = "base"
     model: Mapping[str, Any] = field(default_factory=lambda: {"frameskip": 5, "inner_norm": True})
-    objective: tuple[Part, ...] = (Part("prediction"), Part("sigreg", weight=0.09))
+    objective: tuple[Part, ...] = (Part("prediction"), Part("sigreg", {"slices": 1024}, 0.09))
     clip: int = 4
     steps: int = 20_000
     training: TrainingConfig = field(

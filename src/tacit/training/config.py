@@ -12,7 +12,22 @@ from tacit._limits import BATCH, LENGTH
 from tacit.errors import ConfigError
 from tacit.training.optimizer import rate
 
-__all__ = ["GoalPolicyTraining", "TrainingConfig", "configured"]
+__all__ = ["FREE_OPTIONS", "GoalPolicyTraining", "TrainingConfig", "configured"]
+
+FREE_OPTIONS = frozenset(
+    {
+        "log_every",
+        "checkpoint_every",
+        "checkpoint_seconds",
+        "keep",
+        "resume",
+        "threads",
+        "prefetch",
+        "tensorboard",
+        "progress",
+    }
+)
+"""Options that the weights do not depend on, up to rounding; they may change when a run resumes."""
 
 AHEAD = 1024
 """Batches that are read ahead at the most."""
@@ -45,12 +60,15 @@ class TrainingConfig:
             off to go on training a model that has its own.
         log_every: Steps from one line of the log to the next.
         checkpoint_every: Steps from one checkpoint to the next; there is one at the end in any case.
+        checkpoint_seconds: Save also when so many seconds have passed since the last checkpoint; None: by steps alone.
         keep: Steps after which the model is kept for good, in ``kept/<step>``.
         resume: Go on from the checkpoint of an interrupted run in the same place; if not, start anew.
-        threads: CPU threads to compute with, for the whole process; None leaves them as they are.
+        threads: CPU threads to compute with; None: one for a model of up to four million parameters, which several
+            threads slow down on a busy machine, and as many as torch has for a larger one. Restored afterwards.
         prefetch: Batches that a thread reads ahead; they are the same for any number.
         tensorboard: Also write TensorBoard events (extra ``tensorboard``).
-        progress: Show a progress bar.
+        progress: Show a progress bar, and a line when a run resumes or is complete; None: on a terminal and in a
+            notebook.
 
     Raises:
         ConfigError: if a value is out of range.
@@ -73,12 +91,13 @@ class TrainingConfig:
     fit_statistics: bool = True
     log_every: int = 50
     checkpoint_every: int = 500
+    checkpoint_seconds: float | None = 120.0
     keep: tuple[int, ...] = ()
     resume: bool = True
     threads: int | None = None
     prefetch: int = 2
     tensorboard: bool = False
-    progress: bool = False
+    progress: bool | None = None
 
     def __post_init__(self) -> None:
         _within("batch_size", self.batch_size, 1, BATCH)
@@ -100,6 +119,8 @@ class TrainingConfig:
             _within("keep", step, 1, math.inf)
         if self.threads is not None:
             _within("threads", self.threads, 1, math.inf)
+        if self.checkpoint_seconds is not None:
+            _within("checkpoint_seconds", self.checkpoint_seconds, 0, math.inf)
 
     def check(self, steps: int) -> None:
         """Refuse a number of steps that these options do not go with.
@@ -139,9 +160,8 @@ class TrainingConfig:
         return first + (last - first) * step / max(round(self.stretch * steps) - 1, 1)
 
     def result_options(self) -> dict[str, Any]:
-        """The options that the weights depend on, as JSON values; a run resumes under the same."""
-        free = {"log_every", "checkpoint_every", "keep", "resume", "threads", "prefetch", "tensorboard", "progress"}
-        return {name: value for name, value in to_json(self).items() if name not in free}
+        """Return the options that the weights depend on, as JSON values; a run resumes under the same."""
+        return {name: value for name, value in to_json(self).items() if name not in FREE_OPTIONS}
 
 
 @dataclass(frozen=True)

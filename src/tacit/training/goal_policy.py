@@ -11,6 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from tacit._threads import computing, suited_threads
 from tacit.errors import ConfigError, TrainingError
 from tacit.models import Dynamics
 from tacit.models.goal_policy import GoalPolicy
@@ -74,10 +75,16 @@ def train_goal_policy(
             f"training a policy needs clips with the model's frameskip={model.config.frameskip} and steps >= 1; "
             f"got {clips.frameskip} and {steps}."
         )
-    pairs = _Pairs(model, clips)
+    with computing(suited_threads(model, policy)):
+        losses = _fit(policy, _Pairs(model, clips), steps, seed, config)
+    return GoalPolicyReport(steps, time.perf_counter() - started, tuple(losses))
+
+
+def _fit(policy: GoalPolicy, pairs: _Pairs, steps: int, seed: int, config: GoalPolicyTraining) -> list[float]:
+    """Train the policy and return the loss of each step."""
     optimizer = adamw(policy.parameters(), config.lr, config.weight_decay)
-    policy.to(model.device).train()
-    parameters, losses = list(policy.parameters()), []
+    policy.to(pairs.device).train()
+    parameters, losses = list(policy.parameters()), list[float]()
     for step in range(steps):
         loss = policy.loss(*pairs.batch(seed, step, config.batch_size, config.ahead))
         lr = config.lr * rate(step, steps, warmup=0.05, end=0.01)
@@ -86,14 +93,14 @@ def train_goal_policy(
         if not made:
             raise TrainingError(f"step {step}: the loss of the policy is {losses[-1]}, its gradient {norm.item()}.")
     policy.eval()
-    return GoalPolicyReport(steps, time.perf_counter() - started, tuple(losses))
+    return losses
 
 
 class _Pairs:
     """Every latent of some episodes, encoded once, and the action block that was taken at it."""
 
     def __init__(self, model: Dynamics, clips: Clips) -> None:
-        self._skip, seen = clips.frameskip, model.config.seen
+        self.device, self._skip, seen = model.device, clips.frameskip, model.config.seen
         frames = clips.episodes.clips(1, clips.frameskip, seen)
         moves = clips.episodes.clips(2, clips.frameskip, seen)
         training = model.training

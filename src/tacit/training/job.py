@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from typing import Any
+
+from torch import nn
 
 from tacit._config import to_json
 from tacit.data.clips import Clips
@@ -29,6 +32,7 @@ class Job:
     steps: int
     seed: int
     config: TrainingConfig
+    start: str = ""
 
     def check(self) -> None:
         """Refuse parts that do not fit together.
@@ -37,6 +41,7 @@ class Job:
             ConfigError: saying what to change.
         """
         model, clips = self.model, self.clips
+        _check_model(model)
         if self.seed < 0:
             raise ConfigError(f"a training needs seed >= 0; got {self.seed}.")
         self.config.check(self.steps)
@@ -71,5 +76,24 @@ class Job:
             "seed": self.seed,
             "processes": world_size(),
             **self.config.result_options(),
+            **({"start": self.start} if self.start else {}),
             **({"transforms": [repr(one) for one in self.transforms]} if self.transforms else {}),
         }
+
+
+def _check_model(model: object) -> None:
+    """Refuse what cannot be trained and saved.
+
+    Raises:
+        ConfigError: if it is no model of Tacit, or it or a part of it was compiled.
+    """
+    dynamo = sys.modules.get("torch._dynamo.eval_frame")  # takes seconds to import, and torch.compile has done so
+    parts = model.named_modules() if dynamo is not None and isinstance(model, nn.Module) else ()
+    compiled = [name or "the model" for name, part in parts if isinstance(part, vars(dynamo)["OptimizedModule"])]
+    if compiled:
+        raise ConfigError(
+            f"train takes modules that are not compiled, so that checkpoints can name their weights; {compiled[0]} is "
+            "the result of torch.compile. Train the module that it was made of."
+        )
+    if not isinstance(model, Model):
+        raise ConfigError(f"train takes a model of tacit.models, or a subclass of one; got {type(model).__name__}.")

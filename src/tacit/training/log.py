@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, TypeAlias
 
 from tacit._files import check_file, parse_json, resolve, write_atomically
+from tacit._progress import shown
 from tacit.errors import DataError, MissingExtra
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ class Log:
         first: Step at which this process starts; later lines, of a process that was killed, are dropped.
         steps: Of the whole run.
         tensorboard: Also write TensorBoard events.
-        progress: Show a progress bar.
+        progress: Show a progress bar; None: on a terminal and in a notebook.
         rank: Of the process; each but the first keeps a file of its own and nothing else.
 
     Attributes:
@@ -86,13 +87,19 @@ class Log:
     spent = 0.0
 
     def __init__(
-        self, directory: Path, first: int, steps: int, tensorboard: bool = False, progress: bool = False, rank: int = 0
+        self,
+        directory: Path,
+        first: int,
+        steps: int,
+        tensorboard: bool = False,
+        progress: bool | None = False,
+        rank: int = 0,
     ) -> None:
         self._path = directory / ("log.jsonl" if rank == 0 else f"log.{rank}.jsonl")
         self._first, self._steps = first, steps
         self._writer = _tensorboard(directory / "tensorboard", first) if tensorboard and rank == 0 else None
         self._bar: tuple[Progress, TaskID] | None = None
-        self._progress, self._stack = progress and rank == 0, ExitStack()
+        self._progress, self._stack = shown(progress) and rank == 0, ExitStack()
 
     def __enter__(self) -> Log:
         kept = [row for row in read_log(self._path) if _step(row) < self._first] if self._path.exists() else []
@@ -103,10 +110,11 @@ class Log:
         if self._writer is not None:
             self._stack.callback(self._writer.close)
         if self._progress:
+            from rich.console import Console
             from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
             columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}"))
-            bar = self._stack.enter_context(Progress(*columns))
+            bar = self._stack.enter_context(Progress(*columns, console=Console(stderr=True)))
             self._bar = bar, bar.add_task("training", total=self._steps, completed=self._first)
         return self
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -14,6 +14,8 @@ from torch import Tensor
 
 from tacit import checkpoint
 from tacit._files import resolve
+from tacit._progress import say
+from tacit._threads import computing, suited_threads
 from tacit.data.clips import Clips
 from tacit.errors import ConfigError, TrainingError
 from tacit.models import Model
@@ -42,12 +44,23 @@ class TrainingReport:
         steps: Steps of the run.
         seconds: Time of this call, without what an interrupted one spent before it.
         log: Every line of the log.
+        first: Step at which this call began; ``steps`` if the run was complete already.
     """
 
     path: Path
     steps: int
     seconds: float
     log: tuple[Record, ...]
+    first: int = 0
+
+    def __str__(self) -> str:
+        begun = f" from step {self.first}" if self.first else ""
+        text = f"{self.steps} steps{begun} in {self.seconds:.1f} s, saved in {self.path}"
+        if not self.log:
+            return text
+        terms = [name for name in self.log[-1] if name == "loss" or name.startswith("loss/")]
+        lines = (f"  {name:<24} {_number(self.log[0], name)} -> {_number(self.log[-1], name)}" for name in terms)
+        return "\n".join([text, *lines])
 
 
 def train(
@@ -58,6 +71,7 @@ def train(
     steps: int,
     seed: int,
     to: str | Path,
+    start: str | Path | None = None,
     transforms: Sequence[Transform] = (),
     watch: Watch | None = None,
     config: TrainingConfig | None = None,
@@ -67,7 +81,8 @@ def train(
 
     Everything that is random is a function of ``(seed, step)``: the batch, the directions of SIGReg, dropout. A run
     that was killed goes on from its last checkpoint when it is called again, and ends with the same bytes as if it
-    had not been (same machine, versions and threads; a :class:`ResumeWarning` says which of them changed).
+    had not been (same machine, versions and threads; a :class:`ResumeWarning` says which of them changed). A run that
+    is complete goes on if it is called again with more steps; its schedules are then laid out over all of them.
 
     The directory holds ``checkpoint``, with the model, those that ``keep`` asks for in ``kept``, and ``log.jsonl``,
     one line every ``log_every`` steps: the loss, each term before (``loss/<term>``) and after (``weighted/<term>``)
@@ -81,6 +96,7 @@ def train(
         steps: Updates to make.
         seed: Of the run.
         to: The directory of the run.
+        start: A run or checkpoint whose weights to begin with, of a model with the same options.
         transforms: What is done to a batch before the model sees it, in this order: augmentation, masks.
         watch: What to look at while training.
         config: Options.
@@ -88,24 +104,27 @@ def train(
 
     Raises:
         ConfigError: if an option is unknown or out of range, or model, objective and clips do not fit together.
-        CheckpointError: if ``to`` holds another run, or another process is training in it.
+        CheckpointError: if ``to`` holds another run, another process is training in it, or the weights at ``start``
+            are of another model.
         TrainingError: if a loss or a gradient is not finite; it names the step, the term and the last
             good checkpoint, which is kept.
     """
     started, to = time.perf_counter(), resolve(to)
+    _check_call(options, watch, clips)
     config = configured(config or TrainingConfig(), options)
-    job = Job(model, objective, clips, tuple(transforms), steps, seed, config)
+    job = Job(model, objective, clips, tuple(transforms), steps, seed, config, "" if start is None else str(start))
     job.check()
-    if config.threads is not None:
-        torch.set_num_threads(config.threads)
-    with sole(to), _reproducible(model, derived(seed, 0)):
+    place = to / "checkpoint"
+    resumes = config.resume and checkpoint.exists(place)
+    if start is not None and not resumes:
+        checkpoint.start_from(model, resolve(start))
+    threads = config.threads or suited_threads(model, objective)
+    with sole(to), computing(threads), _reproducible(model, derived(seed, 0)):
         objective.prepare(model.latent_size, model.action_size)
         objective.to(model.device)
         state = State(model, objective, config, job.identity())
-        place = to / "checkpoint"
         loop = _Loop(job, state, watch, place)
         check_memory(job, (model, objective), loop.sample, world_size())
-        resumes = config.resume and checkpoint.exists(place)
         meet()
         if resumes:
             state.resume(place)
@@ -122,10 +141,35 @@ def train(
             broadcast(model)
             broadcast(objective)
             _save(state, place)
-        if state.step < steps:
+        first = state.step
+        if resumes:
+            done = "is complete" if first == steps else "resumes"
+            say(f"{to} {done} at step {first} of {steps}", config.progress)
+        if first < steps:
             loop.run(to)
     model.eval()
-    return TrainingReport(to, steps, time.perf_counter() - started, tuple(read_log(to)))
+    return TrainingReport(to, steps, time.perf_counter() - started, tuple(read_log(to)), first)
+
+
+def _check_call(options: Mapping[str, Any], watch: object, clips: Clips) -> None:
+    """Refuse what other libraries take and this one does not.
+
+    Raises:
+        ConfigError: saying what to give in its place.
+    """
+    if "epochs" in options:
+        raise ConfigError(
+            "a training is measured in steps, one batch each: give steps=, in place of epochs=. Windows overlap, so "
+            f"that passes over the data mean little; these clips have {len(clips)} windows."
+        )
+    if watch is not None and not isinstance(watch, Watch):
+        raise ConfigError(
+            f"watch is a tacit.training.Watch(look, every=100); got {type(watch).__name__}. Wrap your function in one."
+        )
+
+
+def _number(row: Record, name: str) -> str:
+    return f"{row[name]:.4g}" if isinstance(row.get(name), float) else str(row.get(name, "-"))
 
 
 class _Loop:
@@ -142,13 +186,15 @@ class _Loop:
             advice = SLOW if state.model.target_encoder is None else FOLLOW
         learns = any(parameter.requires_grad for parameter in state.model.encoder.parameters())
         # What is frozen cannot collapse: its health is logged, and nothing is said of it.
-        self.monitor = Monitor(asked, max(100, round(job.config.warmup * job.steps)) if learns else job.steps, advice)
+        patience = max(100, round(job.config.warmup * job.steps)) if learns else job.steps
+        self.monitor = Monitor(asked, patience, job.steps, advice)
 
     def run(self, to: Path) -> None:
         """Train to the end."""
         state, config = self.state, self.config
         state.model.train()
         started, first = time.perf_counter(), state.step
+        saved = time.monotonic()
         batches = self.clips.batches(self.seed, config.batch_size, first, config.prefetch)
         with closing(batches), Log(to, first, self.steps, config.tensorboard, config.progress, rank()) as log:
             for step in range(first, self.steps):
@@ -166,14 +212,21 @@ class _Loop:
                     log.write(self.record(step, losses, norm, seconds) | health | watched)
                 if state.step in config.keep and rank() == 0:
                     checkpoint.save(_kept(to, state.step), state.model)
-                if state.step % config.checkpoint_every == 0 or state.step == self.steps or failed is not None:
+                due = state.step % config.checkpoint_every == 0 or state.step == self.steps
+                if due or failed is not None or self.late(saved):
                     # A run that resumes drops the lines after its checkpoint and writes none of those before it anew.
                     log.sync()
-                    # Other processes may not have failed, and then would not meet this one.
-                    _save(state, self.place, together=failed is None)
+                    # Other processes may not have failed, nor looked at the clock, and then would not meet this one.
+                    _save(state, self.place, together=due and failed is None)
+                    saved = time.monotonic()
                 if failed is not None:
                     failed.add_note(f"The run is saved up to step {step}; called again, it goes on after this look.")
                     raise failed
+
+    def late(self, saved: float) -> bool:
+        """Return whether the last checkpoint, written at the time ``saved``, is too old."""
+        limit = self.config.checkpoint_seconds
+        return limit is not None and rank() == 0 and time.monotonic() - saved > limit
 
     def update(self, step: int, clip: Clip) -> tuple[Losses, Outcome, Tensor]:
         """One step of the optimiser."""

@@ -30,6 +30,9 @@ FOLLOW = (
 )
 SLOW = "Take a smaller learning rate or a longer warm-up, and look at the input: is there anything to tell apart?"
 
+LASTING = 500
+"""Steps over which latents may look wrong and recover: twice what was measured in runs that ended well."""
+
 
 class CollapseWarning(UserWarning):
     """The latents of a model in training say little or nothing about its observations."""
@@ -80,19 +83,28 @@ class Health:
 
 
 class Monitor:
-    """Turns latents into log entries, and into one :class:`CollapseWarning` when they look wrong twice in a row.
+    """Log entries about the latents, and a :class:`CollapseWarning` when they look wrong for long or at the end.
+
+    The latents of a healthy run may lie on a line for some hundred steps at the start. So a warning waits until they
+    have looked wrong without a break for ``max(500, steps / 4)`` steps, or the last two times that they were measured.
 
     Args:
         asked: What the objective asks of the latents: ``unit`` variance, ``gaussian``, or nothing of the kind.
-        patience: Steps at the start in which nothing is said.
+        patience: Steps at the start in which nothing is judged.
+        steps: Steps of the run.
         advice: What to do about a collapse: ``REGULARISE``, ``FOLLOW`` or ``SLOW``.
     """
 
-    def __init__(self, asked: Spread, patience: int, advice: str = REGULARISE) -> None:
-        self._asked, self._patience, self._advice, self._count = asked, patience, advice, 0
+    def __init__(self, asked: Spread, patience: int, steps: int, advice: str = REGULARISE) -> None:
+        self._asked, self._patience, self._steps, self._advice = asked, patience, steps, advice
+        self._since: int | None = None
+        self._warned = False
 
     def look(self, step: int, latents: Tensor) -> dict[str, float | str]:
-        """Entries for the log line of ``step``: the health of latents ``[B, T, D]``, and ``warning`` where due."""
+        """Return entries for the log line of ``step``: the health of latents ``[B, T, D]``.
+
+        ``warning`` says what looks wrong, ``recovered`` for how many steps it did.
+        """
         health = measure(latents)
         entries: dict[str, float | str] = {
             "effective_rank": health.effective_rank,
@@ -103,14 +115,26 @@ class Monitor:
         complaint = health.complaint(self._asked) if step >= self._patience else ""
         if complaint:
             entries["warning"] = complaint
-            if self._count == 1:
-                warnings.warn(
-                    f"the representation collapses at step {step}: {complaint}. {self._advice}",
-                    CollapseWarning,
-                    stacklevel=4,
-                )
-        self._count = self._count + 1 if complaint else 0
+            self._judge(step, complaint)
+        elif self._since is not None:
+            entries["recovered"] = f"the latents are healthy again, after {step - self._since} steps"
+            self._since, self._warned = None, False
         return entries
+
+    def _judge(self, step: int, complaint: str) -> None:
+        """Warn once of what has lasted."""
+        first = self._since is None
+        self._since = step if self._since is None else self._since
+        lasted = step - self._since >= max(LASTING, self._steps // 4)
+        ended = step + 1 >= self._steps and not first
+        if (lasted or ended) and not self._warned:
+            self._warned = True
+            warnings.warn(
+                f"the representation has collapsed since step {self._since}, seen at step {step}: {complaint}. "
+                f"{self._advice}",
+                CollapseWarning,
+                stacklevel=5,
+            )
 
 
 @torch.no_grad()

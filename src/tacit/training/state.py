@@ -93,7 +93,7 @@ class State:
         checkpoint.save(path, self.model, {PART: checkpoint.Part(described, tensors)})
 
     def resume(self, path: Path) -> None:
-        """Take everything from a checkpoint of the same run.
+        """Take everything from a checkpoint of the same run, or of one that was complete after fewer steps.
 
         Raises:
             CheckpointError: if it is damaged, or of a run with other options.
@@ -104,7 +104,7 @@ class State:
             written = from_json(_Written, part.config, where=f"{path}: {PART}")
         except ConfigError as error:
             raise CheckpointError(f"{error} The checkpoint is damaged or of another version of Tacit.") from error
-        _same(self.run, written.run, path)
+        self.run = _continued(self.run, written.run, written.step, path)
         self._warn_of(written.surroundings)
         checkpoint.restore(self.model, found.parts["model"].tensors, str(path))
         checkpoint.restore(self.objective, _below("objective.", part.tensors), str(path))
@@ -161,7 +161,21 @@ def _moments(name: str, parameter: Tensor, tensors: Mapping[str, Tensor], path: 
     return entries
 
 
-def _same(now: Mapping[str, Any], before: Mapping[str, Any], path: Path) -> None:
+def _continued(now: Mapping[str, Any], before: Mapping[str, Any], done: int, path: Path) -> dict[str, Any]:
+    """Return the description of the run that goes on.
+
+    A complete run may go on for more steps. ``extended`` lists the numbers of steps after which it was complete.
+
+    Raises:
+        CheckpointError: if the checkpoint is of another run.
+    """
+    extended = before.get("extended", [])
+    if not isinstance(extended, list):
+        raise CheckpointError(f"{path} is damaged: 'extended' of its run must be a list of steps.")
+    if before.get("steps") == done < now["steps"]:
+        before, extended = {**before, "steps": now["steps"]}, [*extended, done]
+    now = {**now, **({"extended": extended} if extended else {})}
+    before = {**before, **({"extended": extended} if extended else {})}
     different = [key for key in {**now, **before} if now.get(key) != before.get(key)]
     if different:
         key = different[0]
@@ -169,3 +183,4 @@ def _same(now: Mapping[str, Any], before: Mapping[str, Any], path: Path) -> None
             f"{path} is of a run with {key}={before.get(key)!r}; this one has {key}={now.get(key)!r}. "
             "Train to another directory, or pass resume=False to start this one anew."
         )
+    return now

@@ -48,6 +48,13 @@ class Episode:
         """The number of observations ``T``."""
         return len(self.action) + 1
 
+    def __str__(self) -> str:
+        parts = [f"{name} {list(value.shape)}" for name, value in self.observation.items()]
+        parts += [f"action {list(self.action.shape)}"] if self.action.shape[-1:] != (0,) else []
+        labels = f"; labels {', '.join(self.labels)}" if self.labels else ""
+        task = f"; task {self.task!r}" if self.task else ""
+        return f"episode {self.index} of {len(self)} observations: {', '.join(parts)}{labels}{task}"
+
     @property
     def truncated(self) -> bool:
         """We, not the world, ended the episode."""

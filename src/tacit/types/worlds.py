@@ -24,12 +24,16 @@ class Transition:
         terminated: ``[B]`` the world ended the episode.
         truncated: ``[B]`` a time limit ended it.
         action: ``[B, A]``, the actions as they were executed, where the environment rounds them.
+        reward: ``[B]`` what the step was worth, where the environment says so; 0 for a world that had ended before.
+        success: ``[B]`` the task is solved now, where the environment says so.
     """
 
     observation: Observation
     terminated: npt.NDArray[np.bool_]
     truncated: npt.NDArray[np.bool_]
     action: npt.NDArray[np.float32] | None = None
+    reward: npt.NDArray[np.float64] | None = None
+    success: npt.NDArray[np.bool_] | None = None
 
 
 class Environment(Protocol):

@@ -12,6 +12,7 @@ from tacit.evaluation.probes._probe import Probe as Probe
 from tacit.evaluation.probes._probe import Unvarying as Unvarying
 from tacit.evaluation.probes._probe import is_class as is_class
 from tacit.evaluation.probes._readings import ClassReading as ClassReading
+from tacit.evaluation.probes._readings import FewEpisodesWarning as FewEpisodesWarning
 from tacit.evaluation.probes._readings import QuantityReading as QuantityReading
 from tacit.evaluation.probes._readings import Reading as Reading
 from tacit.evaluation.probes._readings import SegmentationReading as SegmentationReading

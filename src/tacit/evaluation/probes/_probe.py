@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ import torch
 from torch import Tensor
 
 from tacit._scales import varies
+from tacit._threads import computing
 from tacit.errors import DataError
 from tacit.evaluation._rows import Rows, pooled, select
 from tacit.evaluation.extraction import Features
@@ -22,6 +24,8 @@ from tacit.types import Array
 __all__ = ["Probe", "Unvarying", "is_class"]
 
 LARGE = 10.0
+SMALL = 4_000_000
+"""Numbers up to which one thread fits a probe as fast as several do."""
 
 Answer: TypeAlias = tuple[Tensor, Mapping[str, float]]
 """What is read of the test rows, class numbers ``[N]`` or quantities ``[N, P]``, and the settings in use."""
@@ -133,7 +137,8 @@ class Probe(ABC):
         choose_on = None if choose_on is None else choose_on.renumbered(fit, target)
         actual = readable(test.target(target), target)
         task, classes = self._task(fit, test, target, choose_on, seed, torch.device(device))
-        answer, settings = self.read(task)
+        with computing(1 if math.prod(fit.values.shape) <= SMALL else None):
+            answer, settings = self.read(task)
         common = {
             "probe": type(self).__name__,
             "target": target,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,10 +14,12 @@ from tacit._scales import varies
 from tacit.evaluation.statistics import Estimate, Rate, wilson
 from tacit.types import Array
 
-__all__ = ["ClassReading", "QuantityReading", "Reading", "SegmentationReading"]
+__all__ = ["ClassReading", "FewEpisodesWarning", "QuantityReading", "Reading", "SegmentationReading"]
 
 Floats = npt.NDArray[np.float64]
 RESAMPLES = 2000
+FEW = 8
+"""Episodes below which a bootstrap interval is much too narrow."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +96,7 @@ class QuantityReading(Reading):
     """Numbers read from each row, ``actual`` and ``predicted [N, P]``.
 
     Attributes:
-        r2: Share of the variance that is read, all components pooled.
+        r2: Share of the variance that is read: the mean over the components that vary, whatever their units.
         r2_components: The same for each component; NaN where a component does not vary.
         pearson: Mean correlation of reading and truth over the components that vary.
         pearson_components: Each of them.
@@ -108,6 +111,10 @@ class QuantityReading(Reading):
 
     def __str__(self) -> str:
         return f"R2 {self.estimate} of {self.estimate.n} episodes, r {self.pearson:.3f}"
+
+
+class FewEpisodesWarning(UserWarning):
+    """An interval rests on too few episodes to be trusted."""
 
 
 def class_reading(
@@ -144,9 +151,14 @@ def quantity_reading(
     common: Mapping[str, Any], actual: Floats, predicted: Floats, episode: npt.NDArray[np.int64]
 ) -> QuantityReading:
     """Score numbers ``[N, P]``; ``common`` holds the fields that do not depend on the score."""
-    squares, spread = ((actual - predicted) ** 2).sum(axis=1), ((actual - actual.mean(axis=0)) ** 2).sum(axis=1)
+    squares = (actual - predicted) ** 2
+    std = actual.std(axis=0)
+    moves = varies(std, np.abs(actual).max(axis=0))
+    scale = np.where(moves, std, np.inf)  # a component that does not vary counts nothing
+    missed = squares / scale**2
+    spread = ((actual - actual.mean(axis=0)) / scale) ** 2
     r2, pearson = _components(actual, predicted)
-    estimate = by_episode(squares, spread, episode, common["seed"])
+    estimate = by_episode(missed.sum(axis=1), spread.sum(axis=1), episode, common["seed"])
     return QuantityReading(
         **common,
         estimate=estimate,
@@ -156,7 +168,7 @@ def quantity_reading(
         r2_components=r2,
         pearson=float(np.nanmean(pearson)),
         pearson_components=pearson,
-        mse=float(squares.mean() / actual.shape[1]),
+        mse=float(squares.mean()),
     )
 
 
@@ -164,6 +176,12 @@ def by_episode(missed: Floats, total: Floats, episode: npt.NDArray[np.int64], se
     """``1 - sum(missed) / sum(total)`` over rows, with the interval of a bootstrap over their episodes."""
     _, unit = np.unique(episode, return_inverse=True)
     count = int(unit.max()) + 1
+    if 1 < count < FEW:
+        warnings.warn(
+            f"an interval over {count} episodes is too narrow: hold out at least {FEW}.",
+            FewEpisodesWarning,
+            stacklevel=4,
+        )
     missed_of, total_of = (np.bincount(unit, weights=part, minlength=count) for part in (missed, total))
     rng, shares = np.random.default_rng(seed), []
     for _ in range(RESAMPLES // 50):  # in parts, for the table of draws is large
