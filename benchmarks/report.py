@@ -11,7 +11,7 @@ import images
 import mc_jepa
 import recipes
 import videos
-from reporting import acting, interoperation, minutes, seeing, speed, targets
+from reporting import acting, interoperation, minutes, safety, seeing, speed, targets
 from reporting.text import load
 
 PAGE = Path(__file__).parent / "RESULTS.md"
@@ -84,6 +84,7 @@ def main() -> None:
         speed.perception_speed(),
         interoperation.interop(),
         interoperation.memory(),
+        safety.hostile(),
         missing(),
     ]
     PAGE.write_text("\n".join(part for part in parts if part))

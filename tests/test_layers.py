@@ -14,6 +14,7 @@ CORE = {
     "_files",
     "_foreign",
     "_install",
+    "_limits",
     "_part",
     "_progress",
     "_registry",

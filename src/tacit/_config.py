@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import json
+import reprlib
 import types
 import typing
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
+from tacit._files import parse_json
 from tacit._registry import suggest
 from tacit.errors import ConfigError
 
@@ -24,6 +25,9 @@ T = TypeVar("T")
 
 OMIT_DEFAULT: Mapping[str, Any] = {"omit_default": True}
 """Metadata of a field that is left out of the JSON at its default, so that files and hashes stay as they were."""
+
+_SHORT = reprlib.Repr()
+_SHORT.maxlevel, _SHORT.maxstring, _SHORT.maxother = 3, 100, 100
 
 
 def to_json(value: Any) -> Any:
@@ -60,7 +64,7 @@ def from_json(cls: type[T], data: Mapping[str, Any], where: str = "") -> T:
     for key in data:
         if key not in fields:
             near = suggest(key, fields) or f" It has {', '.join(fields) or 'none'}."
-            raise ConfigError(f"{where or cls.__name__} has no option {key!r}.{near}")
+            raise ConfigError(f"{where or cls.__name__} has no option {_shown(key)}.{near}")
     for name, field in fields.items():
         required = field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
         if required and name not in data:
@@ -78,8 +82,8 @@ def named_value(word: str) -> tuple[str, Any]:
     if not equals or not name:
         raise ConfigError(f"an option is NAME=VALUE, for example training.lr=3e-4; got {word!r}.")
     try:
-        return name, json.loads(value)
-    except json.JSONDecodeError:
+        return name, parse_json(value)
+    except ValueError:
         if value[:1] in ("(", "[", "{"):
             raise ConfigError(
                 f'lists and mappings are written as JSON, for example size=[48,64] or columns=["a","b"]; got '
@@ -107,20 +111,30 @@ def _convert(kind: Any, value: Any, where: str) -> Any:
     elif origin is typing.Literal:
         if value in arguments:
             return value
-        raise ConfigError(f"{where} is one of {', '.join(map(repr, arguments))}; got {value!r}.")
+        raise ConfigError(f"{where} is one of {', '.join(map(repr, arguments))}; got {_shown(value)}.")
     elif dataclasses.is_dataclass(kind) and isinstance(kind, type):
         return from_json(kind, value, where)
     elif origin is tuple and isinstance(value, (list, tuple)):
         items = [arguments[0]] * len(value) if len(arguments) == 2 and arguments[1] is Ellipsis else list(arguments)
         if len(items) == len(value):
+            if len(arguments) == 2 and arguments[0] is float and set(map(type, value)) <= {float}:
+                return tuple(value)  # many numbers, such as the bounds of actions
             return tuple(_convert(item, entry, where) for item, entry in zip(items, value, strict=True))
     elif isinstance(origin, type) and issubclass(origin, Mapping) and isinstance(value, Mapping):
         return {str(key): _convert(arguments[1], item, f"{where}.{key}") for key, item in value.items()}
     elif kind is float and isinstance(value, (int, float)) and not isinstance(value, bool):
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError:
+            raise ConfigError(f"{where} must be a number that a float holds; got {_shown(value)}.") from None
     elif isinstance(kind, type) and isinstance(value, kind) and not (isinstance(value, bool) and kind is int):
         return value
     elif kind is type(None) and value is None:
         return None
     expected = getattr(kind, "__name__", str(kind))
-    raise ConfigError(f"{where} must be {expected}; got {value!r}.")
+    raise ConfigError(f"{where} must be {expected}; got {_shown(value)}.")
+
+
+def _shown(value: Any) -> str:
+    """Return the beginning of what a value looks like, whatever its size."""
+    return _SHORT.repr(value)

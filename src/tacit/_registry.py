@@ -19,6 +19,7 @@ import pkgutil
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from importlib.metadata import entry_points
+from itertools import islice
 from typing import Any
 
 from tacit.errors import ConfigError
@@ -26,9 +27,15 @@ from tacit.errors import ConfigError
 __all__ = ["exports", "lazy", "listed", "registry", "suggest"]
 
 
+LONGEST, MOST = 200, 1000
+"""Characters of a name, and names, that are compared."""
+
+
 def suggest(name: str, known: Iterable[str]) -> str:
     """``" Did you mean 'cem'?"`` where one of ``known`` is close to ``name``, else nothing."""
-    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    if len(name) > LONGEST:
+        return ""
+    close = difflib.get_close_matches(name, list(islice(known, MOST)), n=1, cutoff=0.5)
     return f" Did you mean {close[0]!r}?" if close else ""
 
 

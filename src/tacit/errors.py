@@ -30,8 +30,22 @@ __all__ = [
 ]
 
 
+LONGEST = 4000
+"""Characters of a message at the most; files can hold names and values of any length."""
+
+
 class TacitError(Exception):
-    """The root of every error that Tacit raises on purpose."""
+    """The root of every error that Tacit raises on purpose.
+
+    Args:
+        message: What was expected, what came, and what to do; the middle of a very long one is left out.
+    """
+
+    def __init__(self, message: str = "") -> None:
+        if len(message) > LONGEST:
+            half = LONGEST // 2
+            message = f"{message[:half]} [...] {message[-half:]}"
+        super().__init__(message)
 
 
 class SpecError(TacitError, ValueError):

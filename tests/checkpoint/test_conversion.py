@@ -527,7 +527,7 @@ def test_a_file_of_old_pytorch(tmp_path: Path) -> None:
     [
         ({"blocks.1.mlp.fc1.bias": None}, r"an I-JEPA encoder\. missing: blocks\.1\.mlp\.fc1\.bias"),
         ({"cls_token": torch.zeros(1)}, r"unknown: cls_token"),
-        ({"blocks.9000000000.norm1.bias": torch.zeros(1)}, "missing: .* and [0-9]+ more"),
+        ({"blocks.900000.norm1.bias": torch.zeros(1)}, "missing: .* and [0-9]+ more"),
         (
             {"blocks.1.mlp.fc1.weight": torch.zeros(380, 96)},
             r"blocks\.1\.up\.weight: expected \[384, 96\], found \[380, 96\]",
@@ -712,7 +712,7 @@ def test_what_is_no_file_of_weights_is_refused(tmp_path: Path) -> None:
     save_file({"a": torch.zeros(1)}, tmp_path / "evil.safetensors")
     (tmp_path / "hub").mkdir()
     (tmp_path / "hub" / "model.safetensors.index.json").write_text(json.dumps(shards))
-    with pytest.raises(CheckpointError, match="names shards that are not beside it"):
+    with pytest.raises(CheckpointError, match="names shards that are not next to it"):
         convert(tmp_path / "hub")
 
 

@@ -14,6 +14,7 @@ import torch
 from torch import Generator, Tensor
 
 from tacit._files import resolve
+from tacit._limits import HORIZON, limited
 from tacit.agent._blocks import BlockActor
 from tacit.agent._fallback import NamedFallback
 from tacit.agent._parts import Model, Proposal
@@ -74,6 +75,7 @@ class Agent(BlockActor):
         fallback: NamedFallback | FallbackPolicy | None = None,
         constraints: Sequence[ActionConstraint] = (),
     ) -> None:
+        limited("Agent", HORIZON, horizon=horizon)
         if not 1 <= execute <= horizon:
             raise ConfigError(f"Agent needs 1 <= execute <= horizon; got execute={execute}, horizon={horizon}.")
         if deadline is not None and deadline < 1:

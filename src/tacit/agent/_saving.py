@@ -18,7 +18,7 @@ from tacit._config import from_json, to_json
 from tacit._part import Part as Named
 from tacit.agent._fallback import NamedFallback
 from tacit.costs._base import Scaled, Summable, Total
-from tacit.errors import CheckpointError, ConfigError
+from tacit.errors import CheckpointError, ConfigError, SpecError
 from tacit.models import Dynamics
 from tacit.models.goal_policy import GoalPolicy, GoalPolicyConfig
 from tacit.types import ActionConstraint, Cost, FallbackPolicy, Planner
@@ -132,7 +132,7 @@ def read(path: Path, device: str | torch.device) -> tuple[Dynamics, Settings, Go
             arrays = {key.partition(".")[2]: value for key, value in own.items()}
             terms.append(Scaled(named.weight, named.build(costs.load, **arrays)))
         restrictions = tuple(named.build(constraints.load) for named in written.constraints)
-    except ConfigError as error:
+    except (ConfigError, SpecError) as error:
         raise CheckpointError(f"the agent in {path} cannot be built here: {error}") from error
     settings = Settings(
         planner,
@@ -151,11 +151,10 @@ def _policy(part: checkpoint.Part | None, path: Path, device: str | torch.device
     if part is None:
         return None
     try:
-        policy = GoalPolicy(from_json(GoalPolicyConfig, part.config, where=PROPOSAL))
-    except ConfigError as error:
+        config = from_json(GoalPolicyConfig, part.config, where=PROPOSAL)
+    except (ConfigError, SpecError) as error:
         raise CheckpointError(f"the policy in {path} cannot be built here: {error}") from error
-    checkpoint.restore(policy, part.tensors, f"the policy in {path}")
-    return policy.to(device).eval()
+    return checkpoint.fill(lambda: GoalPolicy(config), part.tensors, f"the policy in {path}").to(device).eval()
 
 
 def _name(value: object, kind: Any) -> tuple[Named, dict[str, Tensor]]:

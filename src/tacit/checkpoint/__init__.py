@@ -14,7 +14,7 @@ Nothing is pickled and nothing in a checkpoint names code to run.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any, TypeVar, overload
@@ -39,7 +39,7 @@ from tacit.checkpoint._directory import (
 )
 from tacit.checkpoint._shell import shell
 from tacit.checkpoint.conversion import convert
-from tacit.errors import CheckpointError, ConfigError
+from tacit.errors import CheckpointError, ConfigError, SpecError
 from tacit.models import Model, PerceptionModel, WorldModel
 
 __all__ = [
@@ -47,6 +47,7 @@ __all__ = [
     "Part",
     "convert",
     "exists",
+    "fill",
     "load",
     "load_model",
     "provenance",
@@ -119,6 +120,7 @@ def load(path: str | Path, names: Collection[str] | None = None) -> Checkpoint:
 
 
 Kind = TypeVar("Kind", bound=Model)
+Module = TypeVar("Module", bound=nn.Module)
 
 
 @overload
@@ -172,17 +174,38 @@ def _model_in(path: Path, manifest: Manifest, kind: type[Kind]) -> Kind:
         if not issubclass(found, kind):
             raise CheckpointError(f"{path} holds a {found.__name__}; expected a {kind.__name__}.{_hint(found, kind)}")
         config = from_json(found.configuration, described.get("config", {}), f"{path / 'model.json'}: config")
-    except ConfigError as error:
+    except (ConfigError, SpecError) as error:
         raise CheckpointError(f"{error} The checkpoint is damaged or of another version of Tacit.") from error
     # Names and shapes are compared on a model without memory, before any is allocated or drawn at random.
-    model: Kind = shell(lambda: found(config))
-    state = model.state_dict()
-    compare(shapes(state), manifest.part(path, "model").tensors, str(path))
-    tensors = read_part(path, "model", manifest).tensors
-    # Copied into memory laid out as the model wants it: channels last is faster, and rounds differently.
+    expected = manifest.part(path, "model").tensors
+    model: Kind = shell(lambda: found(config), len(expected), str(path / "model.json"))
+    compare(shapes(model.state_dict()), expected, str(path))
+    return _filled(model, read_part(path, "model", manifest).tensors)
+
+
+def fill(build: Callable[[], Module], tensors: Mapping[str, Tensor], where: str) -> Module:
+    """Return a module with tensors of a file, whose names and shapes are compared before memory is taken.
+
+    Args:
+        build: Makes the module, from options that a file gave.
+        tensors: By name.
+        where: What errors call the place that options and tensors come from.
+
+    Raises:
+        CheckpointError: if the module cannot be built, or has other tensors.
+    """
+    module = shell(build, len(tensors), where)
+    compare(shapes(module.state_dict()), shapes(tensors), where)
+    return _filled(module, tensors)
+
+
+def _filled(module: Module, tensors: Mapping[str, Tensor]) -> Module:
+    """The module of a shell with tensors that were compared."""
+    # Copied into memory laid out as the module wants it: channels last is faster, and rounds differently.
+    state = module.state_dict()
     laid_out = {name: torch.empty_like(value, device="cpu").copy_(tensors[name]) for name, value in state.items()}
-    model.load_state_dict(laid_out, assign=True)
-    return model
+    module.load_state_dict(laid_out, assign=True)
+    return module
 
 
 def start_from(model: Model, path: str | Path) -> None:

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from tacit import __version__
 from tacit._config import from_json, to_json
-from tacit._files import aside, parse_json, read_bytes, resolve, staged_directory
+from tacit._files import MAX_BYTES, aside, check_file, parse_json, read_bytes, resolve, staged_directory
 from tacit.errors import CheckpointError, ConfigError
 
 __all__ = [
@@ -183,7 +183,7 @@ def exists(path: str | Path) -> bool:
 def _read_json(path: Path, stream: BinaryIO | None = None) -> dict[str, Any]:
     """A JSON object of a checkpoint, from a file that is open already or not yet."""
     try:
-        value = parse_json(read_bytes(path) if stream is None else stream.read())
+        value = parse_json(read_bytes(path) if stream is None else stream.read(MAX_BYTES))
     except FileNotFoundError:
         raise CheckpointError(
             f"expected a checkpoint, or a run that has one; {path} does not exist. Name the directory that a training "
@@ -227,9 +227,12 @@ def read_part(path: Path, name: str, manifest: Manifest) -> Part:
 def _verified(file: Path, expected: _File) -> Iterator[BinaryIO]:
     """A file of a checkpoint that proved to be as long, and to hold the bytes, that the manifest says; opened."""
     try:
+        check_file(file)
         stream = file.open("rb")
     except FileNotFoundError:
         raise CheckpointError(f"checkpoint {file.parent} is incomplete: {file.name} is missing.") from None
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{file} cannot be read ({error}); the checkpoint is damaged.") from error
     with stream:
         size = os.fstat(stream.fileno()).st_size
         if size != expected.bytes:

@@ -28,7 +28,7 @@ def filled(build: Callable[[], M], weights: Mapping[str, Tensor], where: str) ->
     Raises:
         CheckpointError: if names or shapes are not those of the module, naming them.
     """
-    module = shell(build)
+    module = shell(build, len(weights), where)
     state = module.state_dict()
     problems = [f"{name} is missing" for name in state if name not in weights]
     problems += [f"{name} is unknown" for name in weights if name not in state]

@@ -92,10 +92,14 @@ def _config(
             f"{', '.join(spec.modalities)} and actions of {spec.action.size}."
         )
     width = shapes["predictor.norm.weight"][0]
-    said = published.config.get("predictor", {})
-    attention = shapes["predictor.blocks.0.qkv.weight"][0] // 3
+    said = Published(published.where, {}, (), published.again, published.told("predictor", dict) or {})
+    attention, dropout = shapes["predictor.blocks.0.qkv.weight"][0] // 3, said.told("dropout", float)
     predictor_heads = heads_of(
-        predictor_heads or said.get("heads"), attention, "predictor's attention", published.where, "predictor_heads"
+        predictor_heads or said.told("heads", int),
+        attention,
+        "predictor's attention",
+        published.where,
+        "predictor_heads",
     )
     options: dict[str, Any] = {
         "modalities": seen,
@@ -112,7 +116,7 @@ def _config(
         "predictor_head_width": attention // predictor_heads,
         "predictor_mlp": shapes["predictor.blocks.0.up.weight"][0],
         "predictor_out": shapes["predictor.out.layers.0.weight"][0],
-        "dropout": said.get("dropout", 0.1),
+        "dropout": 0.1 if dropout is None else dropout,
         "inner_norm": True,
     }
     if heads and not sees:

@@ -95,8 +95,8 @@ class Networks:
         return named(self.published.mapped(self._name(part)))
 
     def __post_init__(self) -> None:
-        act = self.published.config.get("hidden_act", "gelu")
-        if act != "gelu":
+        act = self.published.told("hidden_act", str)
+        if act not in (None, "gelu"):
             raise CheckpointError(
                 f"the config of {self.published.where} has hidden_act {act!r}; the networks here compute 'gelu', and "
                 "with another function these weights mean something else."
@@ -120,7 +120,7 @@ class Networks:
     def predictor(self, weights: Mapping[str, Tensor]) -> dict[str, Any]:
         """Options of the predictor that has these weights, of whichever kind, but for what only one kind has."""
         width, latent = weights["from_latent.weight"].shape
-        said = self.published.config.get("pred_num_mask_tokens")
+        said = self.published.told("pred_num_mask_tokens", int)
         if "mask" in weights and said not in (None, len(weights["mask"])):
             raise CheckpointError(
                 f"the config of {self.published.where} tells of {said} mask tokens; the predictor has "
@@ -149,7 +149,8 @@ class Networks:
     @property
     def norm_eps(self) -> float:
         """What LayerNorms add to a variance."""
-        return float(self.published.config.get("layer_norm_eps", 1e-6))
+        said = self.published.told("layer_norm_eps", float)
+        return 1e-6 if said is None else said
 
     @property
     def patch(self) -> tuple[int, ...]:
@@ -162,12 +163,14 @@ class Networks:
     @property
     def extent(self) -> tuple[int, ...]:
         """Extent of what the encoder takes: said, in the config, told by the table of positions, or as published."""
-        config, patch = self.published.config, self.patch
-        size = self.size
-        if size is None and "crop_size" in config:
-            size = (config["frames_per_clip"], config["crop_size"], config["crop_size"])
-        elif size is None and "image_size" in config:
-            size = (config["image_size"], config["image_size"])
+        patch, size = self.patch, self.size
+        crop, frames, image = (
+            self.published.told(name, int) for name in ("crop_size", "frames_per_clip", "image_size")
+        )
+        if size is None and crop is not None and frames is not None:
+            size = (frames, crop, crop)
+        elif size is None and image is not None:
+            size = (image, image)
         elif size is None and self.layout in _FILMS:
             size = _FILMS[self.layout]
         elif size is None:
@@ -215,13 +218,13 @@ class Networks:
         )
 
     def _encoder_heads(self, width: int) -> int:
-        known = self.heads or self.published.config.get("num_attention_heads") or HEADS.get(width)
+        known = self.heads or self.published.told("num_attention_heads", int) or HEADS.get(width)
         if known is None and width == 1408:
             known = _GIANT_HEADS.get(self.layout)
         return heads_of(known, width, "encoder", self.published.where, "heads")
 
     def _heads_of_predictor(self, width: int) -> int:
-        known = self.predictor_heads or self.published.config.get("pred_num_attention_heads")
+        known = self.predictor_heads or self.published.told("pred_num_attention_heads", int)
         if known is None and self.layout in ("ijepa", "vjepa") and width == 384:
             # The authors gave the predictor as many as the encoder.
             encoder = self._tensor(_PATCHES, axes_of("patches.weight"))
@@ -247,4 +250,4 @@ def heads_of(heads: int | None, width: int, which: str, where: str, option: str)
 
 
 def _depth(weights: Mapping[str, Tensor]) -> int:
-    return len([name for name in weights if re.fullmatch(r"blocks\.\d+\.qkv\.weight", name)])
+    return len([name for name in weights if re.fullmatch(r"blocks\.\d{1,6}\.qkv\.weight", name)])

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tacit._config import from_json, named_value, to_json
+from tacit._files import read_json, resolve
 from tacit.errors import CheckpointError, ConfigError, DataError, TacitError
 
 if TYPE_CHECKING:
@@ -135,8 +136,8 @@ class Run:
                 f"{path} is no run: it has no run.json. Make one with: tacit train DATASET --to {path}"
             )
         try:
-            return from_json(cls, json.loads(file.read_bytes()), str(file))
-        except (ValueError, RecursionError) as error:  # a ConfigError is a ValueError
+            return from_json(cls, read_json(file), str(file))
+        except (OSError, ValueError) as error:  # a ConfigError is a ValueError
             raise CheckpointError(
                 f"{file} cannot be read: {error} It is damaged or of another version of Tacit: restore it, or remove "
                 "it and give the command again that trained this run, which goes on from its checkpoint."
@@ -188,7 +189,8 @@ def _updates(run: Path) -> int:
     from tacit import checkpoint
 
     try:
-        return int(checkpoint.load(run, ["training"]).parts["training"].config["step"])
+        step = checkpoint.load(run, ["training"]).parts["training"].config.get("step")
+        return step if isinstance(step, int) else 1
     except CheckpointError:
         return 1  # it is damaged, and may hold anything
 
@@ -215,7 +217,7 @@ def other_world(run: Path, env: str) -> str:
     from tacit.data.reading import collection_note
 
     try:
-        noted = json.loads(collection_note(Path(Run.load(run).data)).read_bytes())["env"]
+        noted = read_json(collection_note(resolve(Run.load(run).data)))["env"]
     except (OSError, ValueError, KeyError, TypeError):
         return ""  # it is not known where the data came from
     if not isinstance(noted, str) or noted.partition(":")[0] not in envs.names() or _world(noted) == _world(env):

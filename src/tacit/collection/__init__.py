@@ -24,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tacit import data, envs
-from tacit._files import resolve, write_atomically
+from tacit._files import read_json, resolve, write_atomically
 from tacit._progress import track
 from tacit._workers import Workers
 from tacit.collection.policies import Each, Expert, Policy, Random, Steps, policy_called
@@ -217,10 +217,10 @@ def _noted(file: Path) -> dict[str, Any]:
     if not file.exists():
         return {}
     try:
-        found = json.loads(file.read_bytes())
+        found = read_json(file)
         if not isinstance(found, dict):
             raise ValueError("expected an object")
-    except (ValueError, RecursionError) as error:
+    except (OSError, ValueError) as error:
         raise DataError(
             f"{file}, which says what was collected there, cannot be read: {error}. Restore it, or collect to another "
             "place; the episodes themselves can still be opened."

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from tacit._files import sync_entry
+from tacit._files import check_file, sync_entry
 from tacit.errors import DataError
 from tacit.types import Array
 
@@ -74,6 +74,7 @@ class Index:
     def load(cls, folder: Path, names: Sequence[str] | None = None) -> Index | None:
         """Return the index in a folder; None if there is no whole one, or it is not of the modalities ``names``."""
         try:
+            check_file(folder / INDEX)
             with (folder / INDEX).open("rb") as raw, np.load(raw, allow_pickle=False) as file:
                 found = {key: file[key] for key in file.files}
         except Exception:  # whatever a damaged archive makes zipfile and numpy trip over: the cache is made again
@@ -106,8 +107,10 @@ class Index:
     def state(self, folder: Path) -> dict[str, tuple[int, int]] | None:
         """Return sizes and times of the files now; None if one is missing or of another size."""
         try:
+            for name in self.spans:
+                check_file(raw_file(folder, name))
             stats = {name: raw_file(folder, name).stat() for name in self.spans}
-        except OSError:
+        except (OSError, ValueError):
             return None
         now = {name: (stat.st_size, stat.st_mtime_ns) for name, stat in stats.items()}
         return now if {name: size for name, (size, _) in now.items()} == self.sizes else None

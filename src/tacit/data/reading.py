@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -141,6 +142,7 @@ def waiting(staging: Path) -> dict[int, tuple[Path, int]]:
     """The folders of episodes in there and how many each holds, by the number of its first one."""
     found = {}
     for folder in staging.glob("episode-*"):
-        first, _, last = folder.name.removeprefix("episode-").partition("-")
-        found[int(first)] = folder, int(last or first) - int(first) + 1
+        if numbers := re.fullmatch(r"episode-(\d{1,15})(?:-(\d{1,15}))?", folder.name):
+            first, last = numbers[1], numbers[2] or numbers[1]
+            found[int(first)] = folder, int(last) - int(first) + 1
     return found

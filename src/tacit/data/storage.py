@@ -13,7 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from tacit._config import from_json, to_json
+from tacit._files import check_file
 from tacit.data.findings import Defect, Finding, Labels, problems
+from tacit.errors import DataError
 from tacit.types import Array, Episode, Spec
 
 __all__ = [
@@ -207,8 +209,7 @@ def content_digest(files: Sequence[Path]) -> str:
     """A hash of the bytes of ``files``, one after the other; their names do not count."""
     total = hashlib.sha256()
     for path in files:
-        with path.open("rb") as file:
-            total.update(hashlib.file_digest(file, "sha256").digest())
+        total.update(_digest_of(path))
     return total.hexdigest()
 
 
@@ -216,7 +217,19 @@ def files_digest(root: Path, files: Collection[Path]) -> str:
     """A hash of the names and bytes of ``files``."""
     total = hashlib.sha256()
     for path in sorted(files):
-        with path.open("rb") as file:
-            inner = hashlib.file_digest(file, "sha256").hexdigest()
-        total.update(f"{path.relative_to(root)} {inner}\n".encode())
+        total.update(f"{path.relative_to(root)} {_digest_of(path).hex()}\n".encode())
     return total.hexdigest()
+
+
+def _digest_of(path: Path) -> bytes:
+    """Return a hash of the bytes of a file.
+
+    Raises:
+        DataError: if it cannot be read, or is no regular file.
+    """
+    try:
+        check_file(path)
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").digest()
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} cannot be read: {error}.") from error

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any
 
 from tacit._config import to_json
-from tacit._files import resolve, sync, write_atomically
+from tacit._files import check_file, read_json, resolve, sync, write_atomically
 from tacit._progress import track
 from tacit.data import formats
 from tacit.data.episodes import Episodes
@@ -19,12 +19,14 @@ from tacit.data.findings import Labels, label_schema
 from tacit.data.memory import require
 from tacit.data.reading import reader_of, staged_name, unfinished, waiting
 from tacit.data.storage import Format, Reader
-from tacit.errors import DataError, SpecError
+from tacit.errors import DataError, SpecError, TacitError
 from tacit.types import Episode, Spec
 
 __all__ = ["Writer", "convert", "save"]
 
 ABOUT, SIZES = "about.json", "sizes.json"
+ABOUT_SHOWN = 500
+"""Characters of another spec that an error shows."""
 GROUP, GROUP_BYTES = 256, 2**18
 
 
@@ -135,7 +137,16 @@ class Writer:
             raise DataError(f"{self._staging} was changed by someone else. Delete it and write again.")
         new, old = self._staging / "new", self._staging / "old"
         base = self.path if self._published else None
-        self._format.build(new, self.spec, self._labels, self._staged, base)
+        try:
+            self._format.build(new, self.spec, self._labels, self._staged, base)
+        except TacitError:
+            raise
+        except (OSError, RuntimeError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as error:
+            raise DataError(
+                f"{self.path} cannot be put together from the episodes in {self._staging}: {error!r}. Make room if the "
+                "disk is full; else those episodes, or the dataset they are added to, are damaged: look with tacit "
+                "data check, or delete the folder and record them again."
+            ) from error
         sync(new)
         if self.path.is_dir():
             self.path.rename(old)
@@ -174,14 +185,14 @@ class Writer:
     def _resume(self) -> int:
         """Take up the complete episodes of an earlier writer and drop the rest of its files."""
         try:
-            about = json.loads((self._staging / ABOUT).read_bytes())
-        except (OSError, ValueError):
+            about = read_json(self._staging / ABOUT)
+            labels = {name: (dtype, tuple(shape)) for name, (dtype, shape) in about["labels"].items()}
+        except (OSError, ValueError, LookupError, TypeError, AttributeError):
             shutil.rmtree(self._staging)
             return self._published
-        labels = {name: (dtype, tuple(shape)) for name, (dtype, shape) in about["labels"].items()}
         if about != self._about(labels):
             raise SpecError(
-                f"{self._staging} keeps episodes of another spec or format: {about}. "
+                f"{self._staging} keeps episodes of another spec or format: {str(about)[:ABOUT_SHOWN]}. "
                 "Open the writer with those, or delete that folder."
             )
         count, there = self._published, waiting(self._staging)
@@ -196,9 +207,9 @@ class Writer:
 
     def _whole(self, folder: Path) -> bool:
         try:
-            sizes = json.loads((folder / SIZES).read_bytes())
-            return all((folder / name).stat().st_size == size for name, size in sizes.items())
-        except (OSError, ValueError):
+            sizes = read_json(folder / SIZES)
+            return all(check_file(folder / name) == size for name, size in sizes.items())
+        except (OSError, ValueError, AttributeError):
             return False
 
 
@@ -230,7 +241,7 @@ def save(
     draft = place.parent / f".{place.name}.saving"
     note = place.parent / f".{place.name}.saving.json"
     asked = json.dumps({"episodes": episodes.hash(), "format": [type(form).__name__, to_json(form)]})
-    if not note.is_file() or note.read_text() != asked:
+    if not note.is_file() or note.read_bytes() != asked.encode():
         _discard(draft, note)
         note.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(note, asked)

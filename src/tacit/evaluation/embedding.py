@@ -23,13 +23,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
 from tacit._config import from_json, to_json
-from tacit._files import resolve, seal, sync, unseal, write_atomically
+from tacit._files import check_file, parse_json, read_bytes, resolve, seal, sync, unseal, write_atomically
 from tacit.checkpoint import provenance
 from tacit.data import Episodes
 from tacit.errors import ConfigError, DataError
@@ -214,31 +215,52 @@ def open_embedding(path: str | Path) -> Embedding:
         hint = f" {_unfinished(path)} was never finished; embed again to go on." if _unfinished(path).exists() else ""
         raise DataError(f"{path} is no embedding: it has no {HEADER}.{hint}")
     try:
-        value = unseal((path / HEADER).read_bytes())
+        value = unseal(read_bytes(path / HEADER))
         if value.get("format") != FORMAT:
             raise DataError(f"{path} has format {value.get('format')!r}; this version of Tacit reads format {FORMAT}.")
         header = from_json(EmbeddingHeader, value, str(path / HEADER))
         names = [_name(number) for number in range(len(header.files) - 1)]
         for name in (*names, ROWS):
-            if (path / name).stat().st_size != header.files[name].bytes:
+            if check_file(path / name) != header.files[name].bytes:
                 raise DataError(f"{path / name} is damaged: it is not as long as the header says. Embed again.")
         parts = [_read(path / name)["values"] for name in names]
         table = {name: value.numpy() for name, value in _read(path / ROWS).items()}
-        about = json.loads(table["about"].tobytes()) if "about" in table else {"groups": (), "classes": {}}
+        _check_table(table, header.rows)
+        about = parse_json(table["about"].tobytes()) if "about" in table else {"groups": (), "classes": {}}
         groups = tuple(map(str, about["groups"]))
         classes = {name: {int(n): str(word) for n, word in of.items()} for name, of in about["classes"].items()}
-    except (OSError, ValueError, KeyError, AttributeError, SafetensorError) as error:
+    except (OSError, ValueError, KeyError, AttributeError, TypeError, SafetensorError) as error:
         if isinstance(error, DataError):
             raise
         raise DataError(f"the embedding {path} is damaged ({error}). Embed again.") from error
     dtypes, shapes = {part.dtype for part in parts}, {tuple(part.shape[1:]) for part in parts}
-    rows = sum(len(part) for part in parts)
+    rows = sum(len(part) for part in parts if part.ndim)
     if (dtypes, shapes, rows) != ({DTYPES[header.dtype]}, {header.shape}, header.rows):
         raise DataError(f"the shards of {path} are not of the shape or dtype that its header says. Embed again.")
     targets = {name.removeprefix("target."): value for name, value in table.items() if name.startswith("target.")}
     hashes = tuple(bytes(row).hex() for row in table["hashes"])
     features = Features(Shards(parts), targets, table["episode"], hashes, header.grid, header.covered, groups, classes)
     return Embedding(path, header, features)
+
+
+def _check_table(table: Mapping[str, npt.NDArray[Any]], rows: int) -> None:
+    """Refuse a table of rows that does not fit the values.
+
+    Raises:
+        ValueError: saying what was expected.
+    """
+    hashes = table["hashes"]
+    if hashes.dtype != np.uint8 or hashes.ndim != 2:
+        raise ValueError(f"expected hashes [episodes, bytes] as uint8; got {hashes.dtype} {list(hashes.shape)}")
+    for name in ("episode", "step"):
+        if table[name].shape != (rows,) or table[name].dtype != np.int64:
+            raise ValueError(f"expected {name} [{rows}] as int64; got {table[name].dtype} {list(table[name].shape)}")
+    number = table["episode"]
+    if rows and not (number.min() >= 0 and number.max() < len(hashes)):
+        raise ValueError(f"expected episodes below {len(hashes)}; got {number.min()} to {number.max()}")
+    for name, value in table.items():
+        if name.startswith("target.") and value.shape[:1] != (rows,):
+            raise ValueError(f"expected {rows} rows of {name}; got shape {list(value.shape)}")
 
 
 def model_digest(model: Encoder) -> str:
@@ -264,8 +286,10 @@ def _staged(to: Path, plan: Mapping[str, Any]) -> Path:
     """The folder of what is not finished, empty or with shards of the same plan."""
     staging = _unfinished(to)
     try:
-        found = unseal((staging / PLAN).read_bytes())
-    except (FileNotFoundError, ValueError):
+        found = unseal(read_bytes(staging / PLAN))
+        if not isinstance(found, dict):
+            raise ValueError("expected an object")
+    except (OSError, ValueError):
         # Without a plan nothing in it can be trusted.
         shutil.rmtree(staging, ignore_errors=True)
         staging.mkdir(parents=True)

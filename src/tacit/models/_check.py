@@ -3,16 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
+from dataclasses import fields
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
-from tacit.errors import SpecError
+from tacit._limits import DEPTH, LENGTH, WIDTH, limited
+from tacit.errors import ConfigError, SpecError
 from tacit.models._source import as_tensor, source_hint
 from tacit.types import Array, Spec
 
-__all__ = ["batched", "check_actions"]
+__all__ = ["batched", "check_actions", "check_sizes"]
+
+STEPS = {"frames", "frameskip", "history", "tubelet"}
+
+
+def check_sizes(config: Any) -> None:
+    """Refuse numbers in the configuration of a model that are negative or too large to build.
+
+    Raises:
+        ConfigError: naming the option and the limit.
+    """
+    owner = type(config).__name__
+    for name in (field.name for field in fields(config)):
+        value = vars(config)[name]
+        limit = DEPTH if "depth" in name else LENGTH if name in STEPS else WIDTH
+        for number in value if isinstance(value, tuple) else (value,):
+            if not isinstance(number, (int, float)):
+                continue
+            if not number >= 0:  # NaN is not either
+                raise ConfigError(f"{owner} takes {name} of at least 0; got {number}.")
+            limited(owner, limit, **{name: number})
+        if isinstance(value, tuple):
+            limited(owner, DEPTH, **{f"the number of {name}": len(value)})
 
 
 class Seeing(Protocol):

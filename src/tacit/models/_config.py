@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from tacit._registry import suggest
 from tacit.errors import ConfigError
+from tacit.models._check import check_sizes
 from tacit.models._eye import Perception, Pool, Tune, check_tune
 from tacit.types import Spec
 
@@ -99,6 +100,7 @@ class WorldModelConfig:
     target: Literal["shared", "ema"] = "shared"
 
     def __post_init__(self) -> None:
+        check_sizes(self)
         known = self.spec.modalities
         for name in (*self.modalities, *self.encoders):
             if name not in known:

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from tacit._registry import suggest
 from tacit.errors import ConfigError, SpecError
-from tacit.models._check import batched, check_actions
+from tacit.models._check import batched, check_actions, check_sizes
 from tacit.models._eye import Eye, Perception, Tune, check_camera, check_frozen, check_tune
 from tacit.models._input import chosen
 from tacit.models._model import Dynamics, PerceptionModel, preset, seeded
@@ -73,6 +73,7 @@ class ActionConditionedConfig:
     checkpointing: bool = False
 
     def __post_init__(self) -> None:
+        check_sizes(self)
         object.__setattr__(self, "modality", chosen(self.spec, self.modality))
         check_camera(self.spec, self.modality, self.perception)
         if self.frameskip < 1 or self.history < 1:

@@ -10,6 +10,7 @@ from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
 from tacit.errors import ConfigError, SpecError
+from tacit.models._check import check_sizes
 from tacit.nn.mlp import MLP
 from tacit.types import Box, Discrete
 
@@ -38,6 +39,7 @@ class GoalPolicyConfig:
     depth: int = 2
 
     def __post_init__(self) -> None:
+        check_sizes(self)
         if min(self.latent, self.frameskip, self.width, self.depth) < 1:
             raise ConfigError("latent, frameskip, width and depth of a GoalPolicy are at least 1.")
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from tacit.errors import ConfigError, SpecError
+from tacit.models._check import check_sizes
 from tacit.models._input import channels_first, chosen
 from tacit.models._model import PerceptionModel
 from tacit.nn.linear import keep_freed_memory
@@ -60,6 +61,7 @@ class JointEmbeddingConfig:
     checkpointing: bool = False
 
     def __post_init__(self) -> None:
+        check_sizes(self)
         object.__setattr__(self, "modality", chosen(self.spec, self.modality))
         if self.spec.modalities[self.modality].kind != "pixels":
             raise ConfigError(

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from tacit.errors import ConfigError, SpecError
+from tacit.models._check import check_sizes
 from tacit.models._input import channels_first, chosen, grid_size
 from tacit.models._model import PerceptionModel
 from tacit.nn.linear import keep_freed_memory
@@ -81,6 +82,7 @@ class MaskedModelConfig:
     checkpointing: bool = False
 
     def __post_init__(self) -> None:
+        check_sizes(self)
         object.__setattr__(self, "modality", chosen(self.spec, self.modality))
         if min(self.frames, self.frameskip, self.patch, self.tubelet) < 1 or self.side < 0:
             raise ConfigError("frames, frameskip, patch and tubelet are at least 1, and side at least 0.")

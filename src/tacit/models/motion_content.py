@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from tacit.errors import ConfigError, SpecError
+from tacit.models._check import check_sizes
 from tacit.models._input import channels_first, chosen
 from tacit.models._model import PerceptionModel
 from tacit.nn.flow import FlowHead, resize_flow
@@ -56,6 +57,7 @@ class MotionContentConfig:
     embedding: int = 256
 
     def __post_init__(self) -> None:
+        check_sizes(self)
         object.__setattr__(self, "modality", chosen(self.spec, self.modality))
         if self.spec.modalities[self.modality].kind != "pixels":
             raise ConfigError(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TypeAlias
@@ -13,7 +14,18 @@ from torch import Generator, Tensor
 from tacit.errors import ConfigError, PlanningError, SpecError
 from tacit.types import ActionSpace, Box
 
-__all__ = ["Bounds", "Categorical", "Gaussian", "Noise", "Project", "begin", "begin_box", "finite", "white"]
+__all__ = [
+    "Bounds",
+    "Categorical",
+    "Gaussian",
+    "Noise",
+    "Project",
+    "begin",
+    "begin_box",
+    "check_round",
+    "finite",
+    "white",
+]
 
 Noise: TypeAlias = Callable[[tuple[int, int, int, int], Generator], Tensor]
 """Standard normal numbers of the shape ``(B, S, H, A)``."""
@@ -23,6 +35,9 @@ Project: TypeAlias = Callable[[Tensor], Tensor]
 
 WARM = 0.5
 """The share of probability that a warm start gets in a discrete space; the rest is uniform."""
+
+ROUND = 2**30
+"""Numbers in the candidates of one round, of all worlds together, at the most: 4 GB."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +78,25 @@ class Bounds:
         return torch.clamp(actions, self.low, self.high)
 
 
+def check_round(count: int, shape: Sequence[int]) -> None:
+    """Refuse a round of more candidates than memory holds.
+
+    Args:
+        count: Candidates of each world.
+        shape: ``(B, H, A)``.
+
+    Raises:
+        ConfigError: naming what the round is made of and the limit.
+    """
+    if count * math.prod(shape) > ROUND:
+        batch, horizon, size = shape
+        raise ConfigError(
+            f"a round of candidates has at most {ROUND} numbers; {count} samples of {horizon} steps with {size} "
+            f"action components in {batch} worlds are {count * math.prod(shape)}. Lower the samples, the horizon or "
+            "the batch."
+        )
+
+
 def white(shape: tuple[int, int, int, int], generator: Generator) -> Tensor:
     """Independent noise."""
     return torch.randn(shape, generator=generator, device=generator.device)
@@ -96,6 +130,7 @@ class Gaussian:
 
     def sample(self, count: int, generator: Generator, noise: Noise = white) -> Tensor:
         """Draw candidates ``[B, count, H, A]``, not yet legal."""
+        check_round(count, self.mean.shape)
         batch, horizon, size = self.mean.shape
         candidates = noise((batch, count, horizon, size), generator)
         return torch.addcmul(self.mean[:, None], candidates, self.spread[:, None], out=candidates)
@@ -154,6 +189,7 @@ class Categorical:
 
     def sample(self, count: int, generator: Generator) -> Tensor:
         """Draw candidates ``[B, count, H, A]``, not yet legal: the largest entry of each row is the choice."""
+        check_round(count, self.mean.shape)
         batch, horizon, size = self.mean.shape
         clocks = torch.empty(batch, count, horizon, size, device=generator.device).exponential_(generator=generator)
         return self.mean[:, None] / clocks
@@ -190,6 +226,7 @@ def begin(
     shape = (batch, horizon, space.size)
     if min(batch, horizon) < 1:
         raise ConfigError(f"a plan needs batch >= 1 and horizon >= 1; got {batch} and {horizon}.")
+    check_round(1, shape)
     if warm_start is not None and warm_start.shape != shape:
         raise SpecError(f"warm_start must be [B, H, A] = {list(shape)}; got {list(warm_start.shape)}.")
     if warm_start is not None:

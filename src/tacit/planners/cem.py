@@ -8,6 +8,7 @@ from typing import Literal
 from torch import Generator, Tensor
 
 from tacit._check import require
+from tacit._limits import ITERATIONS, SAMPLES, limited
 from tacit.planners._record import Record, elites, with_hints
 from tacit.planners._search import Project, begin
 from tacit.types import ActionSpace, Plan, Score
@@ -47,6 +48,8 @@ class CEM:
     result: Literal["best", "mean"] = "best"
 
     def __post_init__(self) -> None:
+        limited("CEM", SAMPLES, samples=self.samples)
+        limited("CEM", ITERATIONS, iterations=self.iterations)
         require(1 <= self.elites <= self.samples, "CEM", f"1 <= elites <= samples; got {self.elites}, {self.samples}")
         require(self.iterations >= 1, "CEM", f"iterations >= 1; got {self.iterations}")
         require(0 <= self.min_std <= self.std, "CEM", f"0 <= min_std <= std; got {self.min_std}, {self.std}")

@@ -8,6 +8,7 @@ import torch
 from torch import Generator, Tensor
 
 from tacit._check import require
+from tacit._limits import ITERATIONS, SAMPLES, limited
 from tacit.errors import PlanningError, SpecError
 from tacit.planners._energies import as_energies
 from tacit.planners._record import Record, with_hints
@@ -44,6 +45,8 @@ class Gradient:
     epsilon: float = 1e-8
 
     def __post_init__(self) -> None:
+        limited("Gradient", SAMPLES, starts=self.starts)
+        limited("Gradient", ITERATIONS, iterations=self.iterations)
         require(
             min(self.starts, self.iterations) >= 1,
             "Gradient",

@@ -8,6 +8,7 @@ import torch
 from torch import Generator, Tensor
 
 from tacit._check import require
+from tacit._limits import ITERATIONS, SAMPLES, limited
 from tacit.planners._record import Record, elites, with_hints
 from tacit.planners._search import Gaussian, Project, begin_box
 from tacit.types import ActionSpace, Plan, Score
@@ -53,6 +54,8 @@ class ICEM:
     decay: float = 1.25
 
     def __post_init__(self) -> None:
+        limited("ICEM", SAMPLES, samples=self.samples)
+        limited("ICEM", ITERATIONS, iterations=self.iterations)
         require(1 <= self.elites <= self.samples, "ICEM", f"1 <= elites <= samples; got {self.elites}, {self.samples}")
         require(self.iterations >= 1, "ICEM", f"iterations >= 1; got {self.iterations}")
         require(self.std >= 0 and self.beta >= 0, "ICEM", f"std and beta >= 0; got {self.std}, {self.beta}")

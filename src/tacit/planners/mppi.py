@@ -10,6 +10,7 @@ import torch
 from torch import Generator, Tensor
 
 from tacit._check import require
+from tacit._limits import ITERATIONS, SAMPLES, limited
 from tacit.planners._record import Record, with_hints
 from tacit.planners._search import Project, begin_box
 from tacit.types import ActionSpace, Plan, Score
@@ -49,6 +50,8 @@ class MPPI:
     result: Literal["best", "mean"] = "mean"
 
     def __post_init__(self) -> None:
+        limited("MPPI", SAMPLES, samples=self.samples)
+        limited("MPPI", ITERATIONS, iterations=self.iterations)
         require(
             min(self.samples, self.iterations) >= 1,
             "MPPI",

@@ -8,8 +8,9 @@ import torch
 from torch import Generator, Tensor
 
 from tacit._check import require
+from tacit._limits import ITERATIONS, SAMPLES, limited
 from tacit.planners._record import Record, with_hints
-from tacit.planners._search import Categorical, Gaussian, Project, begin
+from tacit.planners._search import Categorical, Gaussian, Project, begin, check_round
 from tacit.types import ActionSpace, Plan, Score
 
 __all__ = ["RandomShooting"]
@@ -31,6 +32,8 @@ class RandomShooting:
     iterations: int = 1
 
     def __post_init__(self) -> None:
+        limited("RandomShooting", SAMPLES, samples=self.samples)
+        limited("RandomShooting", ITERATIONS, iterations=self.iterations)
         require(
             min(self.samples, self.iterations) >= 1,
             "RandomShooting",
@@ -66,6 +69,7 @@ def _uniform(search: Gaussian | Categorical, count: int, generator: Generator) -
     """Draw candidates ``[B, count, H, A]``, uniform over the space."""
     if isinstance(search, Categorical):
         return search.sample(count, generator)
+    check_round(count, search.mean.shape)
     noise = torch.empty(len(search.mean), count, *search.mean.shape[1:], device=generator.device)
     noise.uniform_(-1, 1, generator=generator)
     return torch.addcmul(search.mean[:, None], noise, search.bounds.half, out=noise)

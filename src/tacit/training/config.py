@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
 from tacit._config import from_json, to_json
+from tacit._limits import BATCH, LENGTH
 from tacit.errors import ConfigError
 from tacit.training.optimizer import rate
 
@@ -27,6 +28,9 @@ FREE_OPTIONS = frozenset(
     }
 )
 """Options that the weights do not depend on, up to rounding; they may change when a run resumes."""
+
+AHEAD = 1024
+"""Batches that are read ahead at the most."""
 
 Options = TypeVar("Options", "TrainingConfig", "GoalPolicyTraining")
 
@@ -96,7 +100,9 @@ class TrainingConfig:
     progress: bool | None = None
 
     def __post_init__(self) -> None:
-        for name in ("batch_size", "log_every", "checkpoint_every", "prefetch"):
+        _within("batch_size", self.batch_size, 1, BATCH)
+        _within("prefetch", self.prefetch, 1, AHEAD)
+        for name in ("log_every", "checkpoint_every"):
             _within(name, vars(self)[name], 1, math.inf)
         _within("lr", self.lr, 0, math.inf)
         _within("weight_decay", self.weight_decay, 0, math.inf)
@@ -178,8 +184,8 @@ class GoalPolicyTraining:
     weight_decay: float = 1e-4
 
     def __post_init__(self) -> None:
-        _within("ahead", self.ahead, 1, math.inf)
-        _within("batch_size", self.batch_size, 1, math.inf)
+        _within("ahead", self.ahead, 1, LENGTH)
+        _within("batch_size", self.batch_size, 1, BATCH)
         _within("lr", self.lr, 0, math.inf)
         _within("weight_decay", self.weight_decay, 0, math.inf)
 

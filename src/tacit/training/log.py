@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, TypeAlias
 
-from tacit._files import resolve, write_atomically
+from tacit._files import check_file, parse_json, resolve, write_atomically
 from tacit._progress import shown
 from tacit.errors import DataError, MissingExtra
 
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
 
 __all__ = ["Log", "Record", "read_log"]
+
+LINE = 2**20
+"""Bytes of a line at the most."""
 
 Record: TypeAlias = Mapping[str, float | str]
 
@@ -30,22 +33,40 @@ def read_log(path: str | Path) -> list[dict[str, float | str]]:
     A last line that a kill cut short is left out.
 
     Raises:
-        DataError: if a line is not a JSON object.
+        DataError: if the file cannot be read, or a line is not a JSON object of a step and further numbers and texts.
     """
     path = resolve(path)
     path = path / "log.jsonl" if path.is_dir() else path
-    lines = path.read_text(encoding="utf-8").split("\n")
-    rows = []
-    # What follows the last line feed was not written to its end.
-    for number, line in enumerate(lines[:-1], start=1):
-        try:
-            row = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise DataError(f"{path}, line {number} is not JSON ({error}).") from error
-        if not isinstance(row, dict):
-            raise DataError(f"{path}, line {number} must be a JSON object; got {line[:40]!r}.")
-        rows.append(row)
+    rows: list[dict[str, float | str]] = []
+    try:
+        check_file(path)
+        with path.open("rb") as file:
+            while line := file.readline(LINE):
+                if not line.endswith(b"\n"):
+                    if len(line) == LINE:
+                        raise ValueError(f"expected lines of at most {LINE} bytes")
+                    break  # it was not written to its end
+                rows.append(_row(line))
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"{path}, line {len(rows) + 1} is no line of a log ({error}). Remove that line, or the file."
+        ) from error
     return rows
+
+
+def _row(line: bytes) -> dict[str, float | str]:
+    """The content of a line.
+
+    Raises:
+        ValueError: if it is no line of a log.
+    """
+    row = parse_json(line)
+    if not isinstance(row, dict) or not isinstance(row.get("step"), int) or isinstance(row["step"], bool):
+        raise ValueError(f"expected a JSON object with a whole number as 'step', not {line[:40]!r}")
+    for name, value in row.items():
+        if not isinstance(value, (int, float, str)):
+            raise ValueError(f"{name!r} must be a number or a text, not a {type(value).__name__}")
+    return row
 
 
 class Log:
@@ -83,7 +104,8 @@ class Log:
     def __enter__(self) -> Log:
         kept = [row for row in read_log(self._path) if _step(row) < self._first] if self._path.exists() else []
         write_atomically(self._path, "".join(json.dumps(row) + "\n" for row in kept))
-        self.spent = float(kept[-1].get("seconds", 0.0)) if kept else 0.0
+        spent = kept[-1].get("seconds", 0.0) if kept else 0.0
+        self.spent = spent if isinstance(spent, float) else 0.0
         self._file = self._stack.enter_context(self._path.open("a", encoding="utf-8"))
         if self._writer is not None:
             self._stack.callback(self._writer.close)

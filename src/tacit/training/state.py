@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ import torch
 from torch import Tensor
 
 from tacit import checkpoint
-from tacit.errors import CheckpointError, TrainingError
+from tacit._config import from_json
+from tacit.errors import CheckpointError, ConfigError, TrainingError
 from tacit.models import Model
 from tacit.objectives import Objective
 from tacit.training.config import TrainingConfig
@@ -22,6 +24,19 @@ from tacit.training.optimizer import adamw
 __all__ = ["ResumeWarning", "State", "derived"]
 
 PART = "training"
+
+
+@dataclass(frozen=True)
+class _Written:
+    """The JSON of the part."""
+
+    step: int
+    run: Mapping[str, Any]
+    surroundings: Mapping[str, Any]
+
+    def __post_init__(self) -> None:
+        if self.step < 0:
+            raise ConfigError(f"a training has done 0 or more steps; got step={self.step}.")
 
 
 class ResumeWarning(UserWarning):
@@ -85,22 +100,26 @@ class State:
         """
         found = checkpoint.load(path, ["model", PART])
         part = found.parts[PART]
-        self.run = _continued(self.run, part.config["run"], int(part.config["step"]), path)
-        self._warn_of(part.config["surroundings"])
+        try:
+            written = from_json(_Written, part.config, where=f"{path}: {PART}")
+        except ConfigError as error:
+            raise CheckpointError(f"{error} The checkpoint is damaged or of another version of Tacit.") from error
+        self.run = _continued(self.run, written.run, written.step, path)
+        self._warn_of(written.surroundings)
         checkpoint.restore(self.model, found.parts["model"].tensors, str(path))
         checkpoint.restore(self.objective, _below("objective.", part.tensors), str(path))
         saved = self.optimizer.state_dict()
         names = {id(parameter): name for name, parameter in self.parameters.items()}
         order = [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
         for index, parameter in enumerate(order):
-            entries = _below(f"optimizer.{names[id(parameter)]}.", part.tensors)
+            entries = _moments(names[id(parameter)], parameter, part.tensors, path)
             # The fused optimiser reads its moments in the order in which the weights lie in memory.
             saved["state"][index] = {
                 key: value.clone() if value.ndim == 0 else torch.empty_like(parameter).copy_(value)
                 for key, value in entries.items()
             }
         self.optimizer.load_state_dict(saved)
-        self.step = self.saved = int(part.config["step"])
+        self.step = self.saved = written.step
 
     def _surroundings(self) -> dict[str, Any]:
         return {
@@ -124,6 +143,24 @@ def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
 
 
+def _moments(name: str, parameter: Tensor, tensors: Mapping[str, Tensor], path: Path) -> dict[str, Tensor]:
+    """What the optimiser remembers of a parameter: nothing if it was never updated.
+
+    Raises:
+        CheckpointError: if a tensor is missing, unknown or of another shape.
+    """
+    entries = _below(f"optimizer.{name}.", tensors)
+    wrong = set(entries) ^ {"step", "exp_avg", "exp_avg_sq"} if entries else set()
+    wrong |= {key for key, value in entries.items() if value.shape not in (parameter.shape, ()) or value.is_complex()}
+    wrong |= {key for key in ("exp_avg", "exp_avg_sq") if key in entries and entries[key].shape != parameter.shape}
+    if wrong:
+        raise CheckpointError(
+            f"the state of the optimiser in {path} is not that of this model: look at "
+            f"{', '.join(sorted(wrong))} of {name}. The checkpoint is damaged."
+        )
+    return entries
+
+
 def _continued(now: Mapping[str, Any], before: Mapping[str, Any], done: int, path: Path) -> dict[str, Any]:
     """Return the description of the run that goes on.
 
@@ -132,7 +169,9 @@ def _continued(now: Mapping[str, Any], before: Mapping[str, Any], done: int, pat
     Raises:
         CheckpointError: if the checkpoint is of another run.
     """
-    extended = list(before.get("extended", ()))
+    extended = before.get("extended", [])
+    if not isinstance(extended, list):
+        raise CheckpointError(f"{path} is damaged: 'extended' of its run must be a list of steps.")
     if before.get("steps") == done < now["steps"]:
         before, extended = {**before, "steps": now["steps"]}, [*extended, done]
     now = {**now, **({"extended": extended} if extended else {})}

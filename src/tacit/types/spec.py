@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias, get_args
@@ -19,6 +20,9 @@ Observation: TypeAlias = Mapping[str, Array]
 """One array per modality, under the names of :attr:`Spec.modalities`."""
 State: TypeAlias = Mapping[str, npt.NDArray[np.generic]]
 """The full state of a batch of worlds: one array ``[B, ...]`` per quantity."""
+
+COMPONENTS, NUMBERS, MODALITIES, RATES = 10_000, 2**28, 1000, 1e9
+"""Upper limits: components of an action, numbers in one step of a modality, modalities, and steps a second."""
 
 
 ActionKind: TypeAlias = Literal["position", "delta", "velocity", "force"]
@@ -47,6 +51,9 @@ class Box:
     kind: ActionKind | tuple[ActionKind | None, ...] | None = field(default=None, metadata=OMIT_DEFAULT)
 
     def __post_init__(self) -> None:
+        longest = max(len(self.low), len(self.high))
+        if longest > COMPONENTS:
+            raise SpecError(f"an action has at most {COMPONENTS} components; got a Box of {longest}.")
         for name in ("low", "high"):  # an array or a list is taken as well
             object.__setattr__(self, name, tuple(float(bound) for bound in vars(self)[name]))
         if len(self.low) != len(self.high):
@@ -110,6 +117,8 @@ class Discrete:
     def __post_init__(self) -> None:
         if self.n < 2:
             raise SpecError(f"Discrete needs at least two choices; got n={self.n}.")
+        if self.n > COMPONENTS:
+            raise SpecError(f"an action has at most {COMPONENTS} components; got Discrete with n={self.n}.")
         if self.noop is not None and not (_whole(self.noop) and 0 <= self.noop < self.n):
             raise SpecError(f"noop is one of the choices 0 to {self.n - 1}, or None; got {self.noop!r}.")
 
@@ -149,12 +158,16 @@ class Modality:
             raise SpecError(f"a modality is 'pixels', 'vector' or 'series'; got {self.kind!r}.")
         if len(self.shape) != axes or any(size < 1 for size in self.shape):
             raise SpecError(f"a {self.kind} modality needs {axes} axes of at least 1; got shape {self.shape}.")
+        if math.prod(self.shape) > NUMBERS:
+            raise SpecError(f"one step of a modality has at most {NUMBERS} numbers; got shape {self.shape}.")
         if (self.kind == "series") != (self.rate is not None):
             raise SpecError(
                 f"a rate belongs to a series and to nothing else; got kind {self.kind!r}, rate {self.rate}."
             )
-        if self.rate is not None and not (np.isfinite(self.rate) and self.rate > 0):
-            raise SpecError(f"a series needs a positive rate in samples a second; got {self.rate}.")
+        if self.rate is not None and not 1 / RATES <= self.rate <= RATES:
+            raise SpecError(
+                f"a series needs a rate in samples a second between {1 / RATES:g} and {RATES:g}; got {self.rate}."
+            )
         if self.source is not None:
             if self.kind != "pixels" or len(self.source) != 2 or min(self.source) < 1:
                 raise SpecError(f"source is (height, width) of recorded frames, for pixels only; got {self.source}.")
@@ -194,8 +207,16 @@ class Spec:
             raise SpecError(
                 "a Spec needs at least one modality, for example {'pixels': Modality('pixels', (3, 64, 64))}."
             )
-        if not (np.isfinite(self.fps) and self.fps > 0):
-            raise SpecError(f"fps must be positive; got {self.fps}.")
+        if not 1 / RATES <= self.fps <= RATES:
+            raise SpecError(f"fps must be a positive number between {1 / RATES:g} and {RATES:g}; got {self.fps}.")
+        if len(self.modalities) > MODALITIES:
+            raise SpecError(f"a Spec has at most {MODALITIES} modalities; got {len(self.modalities)}.")
+        for name, modality in self.modalities.items():
+            if modality.rate is not None and modality.rate / self.fps * modality.shape[0] > NUMBERS:
+                raise SpecError(
+                    f"one step of a modality has at most {NUMBERS} numbers; {name!r} has {modality.rate:g} samples a "
+                    f"second of {modality.shape[0]} numbers each at {self.fps:g} steps a second."
+                )
         object.__setattr__(self, "position_index", tuple(self.position_index))
         self._check_position()
 

@@ -50,7 +50,7 @@ class Layout:
 
     def sources(self, weights: Collection[str]) -> dict[str, tuple[str, ...]]:
         """Our parameters to theirs, for as many blocks as there are."""
-        numbers = [re.match(rf"{re.escape(self.blocks)}\.(\d+)\.", name) for name in weights]
+        numbers = [re.match(rf"{re.escape(self.blocks)}\.(\d{{1,6}})\.", name) for name in weights]
         depth = max((int(number[1]) + 1 for number in numbers if number), default=1)
         modules: dict[str, tuple[str, ...]] = {name: (theirs,) for name, theirs in self.modules.items()}
         for number in range(min(depth, len(weights))):
@@ -152,7 +152,7 @@ def stack_masks(weights: MutableMapping[str, Tensor], what: str) -> MutableMappi
     Raises:
         CheckpointError: if one in between is missing, or one is not as wide as the first.
     """
-    numbers = [int(name[12:]) for name in weights if re.fullmatch(r"mask_tokens\.\d+", name)]
+    numbers = [int(name[12:]) for name in weights if re.fullmatch(r"mask_tokens\.\d{1,6}", name)]
     names = [f"mask_tokens.{number}" for number in range(min(max(numbers, default=-1) + 1, len(weights)))]
     check_names(what, names, [name for name in weights if name.startswith("mask_tokens.")])
     if names:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from tacit._files import read_json
 from tacit.data.findings import Finding
 from tacit.data.formats import _lerobot_layout as layouts
 from tacit.data.formats._lerobot_stats import merge
+from tacit.data.tables import open_parquet, read_parquet
 
 __all__ = ["statistics_findings"]
 
@@ -34,10 +34,10 @@ def statistics_findings(root: Path) -> Iterator[Finding]:
     if not own and not path.exists():
         return
     try:
-        stats = json.loads(path.read_bytes())
+        stats = read_json(path)
         if not isinstance(stats, dict) or not all(isinstance(value, dict) for value in stats.values()):
             raise ValueError("expected an object of features, each an object of statistics")
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, ValueError) as error:
         yield finding("stats.json", f"cannot be read ({error}).")
         return
     try:
@@ -60,8 +60,9 @@ def _rows(root: Path) -> list[dict[str, Any]]:
     """The columns ``stats/...`` of every episode."""
     rows: list[dict[str, Any]] = []
     for path in sorted(root.glob("meta/episodes/*/*.parquet")):
-        names = [name for name in pq.read_schema(path).names if name.startswith("stats/")]
-        rows += pq.ParquetFile(path, page_checksum_verification=True).read(columns=names).to_pylist()
+        with open_parquet(path) as file:
+            names = [name for name in file.schema_arrow.names if name.startswith("stats/")]
+        rows += read_parquet(path, names).to_pylist()
     return rows
 
 

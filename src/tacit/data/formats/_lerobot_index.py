@@ -7,15 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from tacit._files import read_json
 from tacit.data.findings import Defect
 from tacit.data.formats import _lerobot_layout as layouts
 from tacit.data.formats._lerobot_layout import Layout
+from tacit.data.tables import open_parquet, read_parquet
 
 __all__ = ["load_info", "load_rows", "load_tasks"]
 
+FEATURES = 2000
+"""Features of a dataset at the most."""
 CONVERTER = "convert_dataset_v21_to_v30"
 
 
@@ -28,18 +30,20 @@ def load_info(root: Path) -> dict[str, Any]:
     path = root / layouts.INFO
     try:
         info: dict[str, Any] = read_json(path)
-        if "codebase_version" not in info:
+        if not isinstance(info, dict) or "codebase_version" not in info:
             raise ValueError("expected the key 'codebase_version', which every dataset of lerobot has")
         version, features = str(info["codebase_version"]), info["features"]
         if not version.startswith("v3."):
             raise Defect(path, None, "codebase_version", f"expected v3.x; got {version}. {_upgrade(version)}")
         numbers = [float(info[key]) for key in ("fps", "total_episodes", "total_frames")]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:
         if isinstance(error, Defect):
             raise
         raise Defect(path, None, "info.json", f"cannot be read: {error!r}.") from error
     if not min(numbers) > 0 or not isinstance(features, dict):
         raise Defect(path, None, "total_episodes", "expected at least one episode and one frame; the dataset is empty.")
+    if len(features) > FEATURES:
+        raise Defect(path, None, "features", f"expected at most {FEATURES} features; got {len(features)}.")
     for key, standard in {"data_path": layouts.DATA, "video_path": layouts.VIDEO}.items():
         if info.get(key) not in (standard, None):
             raise Defect(path, None, key, f"expected {standard!r}; got {info[key]!r}.")
@@ -66,8 +70,12 @@ def load_rows(root: Path, info: Mapping[str, Any], layout: Layout) -> list[dict[
     rows: list[dict[str, Any]] = []
     for path in paths:
         try:
-            names = [name for name in pq.read_schema(path).names if not name.startswith("stats/")]
-            rows += pq.ParquetFile(path, page_checksum_verification=True).read(columns=names).to_pylist()
+            with open_parquet(path) as file:
+                there, counted = len(rows) + file.metadata.num_rows, info["total_episodes"]
+                if there > counted:
+                    raise ValueError(f"meta/info.json counts {counted} episodes; there are {there} or more")
+                names = [name for name in file.schema_arrow.names if not name.startswith("stats/")]
+            rows += read_parquet(path, names).to_pylist()
         except (OSError, ValueError, pa.ArrowException) as error:
             raise Defect(path, None, "episodes", f"cannot be read ({error}); restore the file.") from error
     where, frames = root / "meta/episodes", 0
@@ -91,7 +99,7 @@ def load_rows(root: Path, info: Mapping[str, Any], layout: Layout) -> list[dict[
         )
     for number, row in enumerate(rows):
         for key in needed:
-            if not isinstance(row.get(key), (int, float)) or row[key] != row[key]:  # NaN is a float too
+            if not isinstance(row.get(key), (int, float)) or not abs(row[key]) < 2**53:  # NaN is a float too
                 raise Defect(where, number, key, f"expected a number; got {row.get(key)!r}.")
             row[key] = row[key] if key.endswith("timestamp") else int(row[key])
     rows.sort(key=lambda row: int(row["episode_index"]))
@@ -111,7 +119,7 @@ def load_rows(root: Path, info: Mapping[str, Any], layout: Layout) -> list[dict[
 def load_tasks(root: Path) -> list[str]:
     path = root / layouts.TASKS
     try:
-        table = pq.read_table(path, page_checksum_verification=True).sort_by("task_index")
+        table = read_parquet(path).sort_by("task_index")
         name = next(name for name in table.column_names if name != "task_index")
         return [str(task) for task in table[name].to_pylist()]
     except (OSError, ValueError, StopIteration, pa.ArrowException) as error:

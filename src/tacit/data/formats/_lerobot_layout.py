@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tacit._config import from_json
-from tacit._files import read_json, unseal
+from tacit._files import read_bytes, read_json, unseal
 from tacit.data.findings import Defect, Labels
 from tacit.errors import ConfigError, SpecError
 from tacit.types import Spec
@@ -36,6 +36,8 @@ INFO, STATS, TASKS, TACIT = "meta/info.json", "meta/stats.json", "meta/tasks.par
 DATA = "data/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"
 EPISODES = "meta/episodes/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"
 VIDEO = "videos/{video_key}/chunk-{chunk_index:03d}/file-{file_index:03d}.mp4"
+LIMIT = 2**24
+"""Bytes of ``meta/tacit.json`` at the most."""
 NUMBERS = (
     "float16",
     "float32",
@@ -130,11 +132,19 @@ def saved(root: Path) -> Layout | None:
     if not path.exists():
         return None
     try:
-        layout = from_json(Layout, unseal(path.read_bytes()))
-    except (ValueError, ConfigError) as error:
+        layout = from_json(Layout, unseal(read_bytes(path, LIMIT)))
+    except (OSError, ValueError, ConfigError) as error:
         raise Defect(path, None, "tacit.json", f"cannot be read: {error}") from error
     if layout.version != 1:
         raise Defect(path, None, "version", f"expected 1; got {layout.version}. Install a newer Tacit.")
+    cameras = set(layout.spec.cameras)
+    if set(layout.keys) != set(layout.spec.modalities) or set(layout.label_keys) != set(layout.labels):
+        raise Defect(path, None, "keys", "expected one feature for each modality and label of the spec.")
+    if not set(layout.videos) <= cameras:
+        raise Defect(path, None, "videos", f"expected names of cameras; got {', '.join(layout.videos)[:200]}.")
+    for name, (dtype, shape) in layout.labels.items():
+        if dtype not in NUMBERS or any(not 0 <= size < 2**31 for size in shape):
+            raise Defect(path, None, name, f"expected a label of numbers; got {dtype[:50]} of shape {shape}.")
     return layout
 
 

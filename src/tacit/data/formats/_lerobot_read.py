@@ -159,7 +159,9 @@ class LeRobotStorage:
                 self._last[tuple(names)] = last
             before = int(ends[groups.start - 1]) if groups.start else 0
             return Rows(last[1], start - before, length)
-        except (OSError, pa.ArrowException) as error:
+        except (OSError, ValueError, pa.ArrowException) as error:
+            if isinstance(error, Defect):
+                raise
             raise Defect(path, index, "rows", f"cannot be read ({error}); restore or rewrite the file.") from error
 
     def _groups(self, index: int, file: pq.ParquetFile, groups: list[int], names: Sequence[str]) -> pa.Table:
@@ -251,7 +253,10 @@ class LeRobotStorage:
                 start, crc = row[f"videos/{key}/from_timestamp"], row.get(f"tacit/crc32/{key}")
                 decoded = video_frames(self._video(index, key), stored, start, self.spec.fps, crc)
             else:
-                pictures = rows.column(key).field("bytes").to_pylist()
+                column = rows.column(key)
+                if not pa.types.is_struct(column.type) or column.type.get_field_index("bytes") < 0:
+                    raise ValueError(f"expected pictures as records of 'bytes' and 'path'; got {column.type}.")
+                pictures = column.field("bytes").to_pylist()
                 if None in pictures:
                     raise ValueError(f"the picture of step {pictures.index(None)} is missing.")
                 decoded = (decode_image(data, shape) for data in pictures)
@@ -270,7 +275,7 @@ class LeRobotStorage:
                 self._data(index), index, "task_index", f"expected a task below {len(self._tasks)}; got {task}."
             )
         listed = self._rows[index].get("tasks") or [self._tasks[task]]
-        if self._tasks[task] not in listed:
+        if not isinstance(listed, list) or self._tasks[task] not in listed:
             raise Defect(
                 self._data(index), index, "task_index", f"expected one of {listed}; got {self._tasks[task]!r}."
             )

@@ -11,6 +11,7 @@ import av
 import numpy as np
 import numpy.typing as npt
 
+from tacit._files import check_file
 from tacit.data.formats._images import LAYOUTS, check_bits
 
 __all__ = ["encode_video", "join_videos", "same_stream", "video_frames"]
@@ -75,6 +76,7 @@ def video_frames(
     """
     length, _, height, width = shape
     try:
+        check_file(path)
         with av.open(str(path)) as container:
             if not container.streams.video:
                 raise ValueError("expected a video stream; the file has none.")

@@ -21,11 +21,12 @@ import numpy as np
 import numpy.typing as npt
 
 from tacit._config import from_json, to_json
-from tacit._files import seal, unseal
+from tacit._files import seal
 from tacit._resize import check_size, resized
 from tacit.data.cache import Source, filled
 from tacit.data.findings import Defect, Labels
 from tacit.data.formats._choice import at_size, gathered, matched
+from tacit.data.formats._hdf5_content import About, Facts, check_stored, inside, sealed
 from tacit.data.storage import Arena, Reader, Storage, combine, digest
 from tacit.errors import ConfigError, DataError, MissingExtra
 from tacit.types import Array, Episode, Spec
@@ -135,14 +136,17 @@ class _Hdf5Storage:
                     f"{path} is an HDF5 file of another layout: expected the attribute 'tacit' and the group "
                     "'episodes'. Read it with h5py and bring it with tacit.data.from_episodes."
                 )
-            about = unseal(file.attrs["tacit"])
-            self._stored = from_json(Spec, about["spec"], "spec")
-            self.labels: Labels = {name: (dtype, tuple(shape)) for name, (dtype, shape) in about["labels"].items()}
-            self._names = sorted(file["episodes"])
-            self._facts = [unseal(file["episodes"][name].attrs["facts"]) for name in self._names]
+            about = from_json(About, sealed(file, "tacit"), "the attribute 'tacit'")
+            self._stored, self.labels = about.spec, about.labels
+            episodes = inside(file, "episodes", "Group")
+            self._names = sorted(episodes)
+            self._facts = [
+                from_json(Facts, sealed(inside(episodes, name, "Group"), "facts"), f"facts of episode {name}")
+                for name in self._names
+            ]
         self._leave_out(options)
-        self.lengths = np.array([facts["length"] for facts in self._facts], dtype=np.int64)
-        self.groups = [str(facts.get("group", "")) for facts in self._facts]
+        self.lengths = np.array([facts.length for facts in self._facts], dtype=np.int64)
+        self.groups = [facts.group for facts in self._facts]
         if self._names != [f"{index:06d}" for index in range(len(self._names))] or not self._names:
             raise Defect(path, None, "episodes", "expected groups numbered from 000000 on without a gap.")
         if self.lengths.min() < 1:
@@ -163,7 +167,7 @@ class _Hdf5Storage:
         return str(self.path)
 
     def digest(self, index: int) -> str:
-        recorded = str(self._facts[index]["digest"])
+        recorded = self._facts[index].digest
         if self._options == Hdf5Reader():
             return recorded
         return hashlib.sha256(f"{recorded} {json.dumps(to_json(self._options))}".encode()).hexdigest()
@@ -174,36 +178,41 @@ class _Hdf5Storage:
 
     def read(self, index: int, modalities: Collection[str]) -> Episode:
         facts = self._facts[index]
-        steps, spec = int(facts["length"]), self.spec
+        steps, spec = facts.length, self.spec
         with _reading(self.path, index, "episode"), _library().File(self.path, "r") as file:
-            group = file[f"episodes/{self._names[index]}"]
+            group = inside(file, f"episodes/{self._names[index]}", "Group")
             observation = {
                 name: self._images(group, index, name)
                 if spec.modalities[name].source
-                else self._array(group, index, f"observation/{name}", name, spec.samples(name, steps))
+                else self._array(
+                    group, index, f"observation/{name}", name, (spec.samples(name, steps), *spec.modalities[name].shape)
+                )
                 for name in modalities
             }
-            labels = {name: self._array(group, index, f"label/{name}", f"label.{name}", steps) for name in self.labels}
-            action = self._array(group, index, "action", "action", steps - 1)
+            labels = {
+                name: self._array(group, index, f"label/{name}", f"label.{name}", (steps, *shape))
+                for name, (_, shape) in self.labels.items()
+            }
+            action = self._array(group, index, "action", "action", (steps - 1, spec.action.size))
             final = None
-            if "final_action" in facts["crc32"]:
-                final = self._array(group, index, "final_action", "final_action")
+            if "final_action" in facts.crc32:
+                final = self._array(group, index, "final_action", "final_action", (spec.action.size,))
         return Episode(
             observation=observation,
             action=action.astype(np.float32),
-            terminated=bool(facts["terminated"]),
+            terminated=facts.terminated,
             final_action=None if final is None else final.astype(np.float32),
             labels=labels,
             index=index,
-            seed=facts["seed"],
-            task=str(facts["task"]),
+            seed=facts.seed,
+            task=facts.task,
             group=self.groups[index],
         )
 
     def frames(self, index: int, name: str) -> Iterator[npt.NDArray[np.uint8]]:
         """See :class:`tacit.data.storage.Streamed`."""
         with _reading(self.path, index, "episode"), _library().File(self.path, "r") as file:
-            yield from self._frames(file[f"episodes/{self._names[index]}"], index, name)
+            yield from self._frames(inside(file, f"episodes/{self._names[index]}", "Group"), index, name)
 
     def _images(self, group: h5py.Group, index: int, name: str) -> Array:
         """Return images brought to their size."""
@@ -217,28 +226,32 @@ class _Hdf5Storage:
         with _reading(self.path, index, name):
             if field not in group:
                 raise Defect(self.path, index, name, "it is missing.")
-            data, total = group[field], 0
+            data, total = inside(group, field, "Dataset"), 0
             if data.shape != (length, *stored.shape) or data.dtype != stored.dtype:
                 expected = f"{(length, *stored.shape)} of {stored.dtype}"
                 raise Defect(self.path, index, name, f"expected shape {expected}; got {data.shape} of {data.dtype}.")
+            check_stored(data)
             rows = max(1, PIECE // int(np.prod(stored.shape)))
             for start in range(0, length, rows):
                 piece = data[start : start + rows]
                 total = zlib.crc32(piece.data, total)
                 yield from piece if stored.shape[1:] == size else resized(piece, size)
-            if total != self._facts[index]["crc32"][field]:
+            if total != self._facts[index].crc32[field]:
                 raise Defect(self.path, index, name, "its bytes are not those that were written (CRC-32).")
 
-    def _array(self, group: h5py.Group, index: int, name: str, field: str, length: int | None = None) -> Array:
-        """One array; its length is compared before memory is taken for it, then its checksum."""
+    def _array(self, group: h5py.Group, index: int, name: str, field: str, shape: tuple[int, ...]) -> Array:
+        """One array; its shape is compared before memory is taken for it, then its checksum."""
         with _reading(self.path, index, field):
             if name not in group:
                 raise Defect(self.path, index, field, "it is missing.")
-            data = group[name]
-            if length is not None and (not data.shape or data.shape[0] != length):
-                raise Defect(self.path, index, field, f"expected {length} rows; got shape {data.shape}.")
+            data = inside(group, name, "Dataset")
+            if data.shape != shape or data.dtype.kind not in "biuf":
+                raise Defect(
+                    self.path, index, field, f"expected numbers of shape {shape}; got {data.dtype} of {data.shape}."
+                )
+            check_stored(data)
             values: Array = data[()]
-            if _crc(values) != self._facts[index]["crc32"][name]:
+            if _crc(values) != self._facts[index].crc32[name]:
                 raise Defect(self.path, index, field, "its bytes are not those that were written (CRC-32).")
             return values
 
@@ -263,7 +276,7 @@ def _reading(path: Path, index: int | None, field: str) -> Iterator[None]:
         yield
     except DataError:
         raise
-    except (OSError, KeyError, RuntimeError, ValueError, ConfigError) as error:
+    except (OSError, LookupError, RuntimeError, ValueError, TypeError, AttributeError, ArithmeticError) as error:
         raise Defect(path, index, field, f"cannot be read ({error}); the file is truncated or damaged.") from error
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,14 +12,15 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from tacit._files import parse_json
 from tacit._registry import suggest
 from tacit.data.findings import Defect
 from tacit.data.readers._columns import Columns, row_name
 from tacit.data.readers._csv import Content, read_csv
 from tacit.data.readers._times import is_time_name, seconds
 from tacit.data.readers._wfdb import read_wfdb
+from tacit.data.tables import COLUMNS, read_parquet
 from tacit.types import Array
 
 __all__ = ["SUFFIXES", "Sheet", "Wanted", "read_sheet"]
@@ -102,7 +104,9 @@ def read_sheet(file: Path, wanted: Wanted) -> Sheet:
         return _record(file, wanted)
     content = _content(file, wanted)
     table = content.table
-    twice = [name for name in table.column_names if table.column_names.count(name) > 1]
+    if table.num_columns > COLUMNS:
+        raise Defect(file, None, "columns", f"expected at most {COLUMNS} columns; there are {table.num_columns}.")
+    twice = [name for name, times in Counter(table.column_names).items() if times > 1]
     if twice:
         raise Defect(file, None, twice[0], "two columns have that name. Rename one.")
     if not len(table):
@@ -153,7 +157,7 @@ def _content(file: Path, wanted: Wanted) -> Content:
     if file.suffix.lower() != ".parquet":
         return read_csv(file, wanted.decimal, wanted.encoding)
     try:
-        return Content(pq.read_table(file))
+        return Content(read_parquet(file))
     except (OSError, ValueError, pa.ArrowException) as error:
         raise Defect(file, None, "rows", f"cannot be read ({error}).") from error
 
@@ -206,7 +210,10 @@ def _known(file: Path, name: str, names: Sequence[str]) -> None:
 def _index(file: Path, table: pa.Table) -> list[str]:
     """Return the columns that pandas wrote as the index of the rows."""
     try:
-        said = (table.schema.pandas_metadata or {}).get("index_columns", [])
+        about = parse_json((table.schema.metadata or {}).get(b"pandas", b"{}"))
+        said = about.get("index_columns", []) if isinstance(about, dict) else None
+        if not isinstance(said, list):
+            raise ValueError("expected an object with a list of 'index_columns'")
     except ValueError as error:
         raise Defect(file, None, "rows", f"what pandas says of the columns cannot be read ({error}).") from error
     # A range of numbers is no column, but a mapping of its bounds.

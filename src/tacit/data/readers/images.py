@@ -23,6 +23,8 @@ from tacit.types import Episode, Modality, Spec
 __all__ = ["Images"]
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff"})
+PIXELS, PAGES = 2**27, 1000
+"""Pixels of a picture, and pages of a file of which all but one are copies, at the most."""
 KINDS = ("PNG", "JPEG", "BMP", "WEBP", "TIFF")  # Pillow knows more, some of which run programs
 SEVERAL = ("PNG", "WEBP", "TIFF")  # that may hold several pictures; in a JPEG, those after the first belong to it
 ROLE, BITS = 254, 258  # tags of TIFF: what a picture is to the others of the file, and the bits of its numbers
@@ -120,6 +122,8 @@ def decode(file: Path, size: tuple[int, int] | None, channels: int) -> npt.NDArr
     """
     try:
         with Image.open(file, formats=KINDS) as opened:
+            if opened.width * opened.height > PIXELS:
+                raise ValueError(f"it has {opened.width} x {opened.height} pixels; expected at most {PIXELS} in all")
             if size is not None:  # a JPEG is decoded at half its size or less where that is twice what is asked for
                 opened.draft(opened.mode, (2 * max(size), 2 * max(size)))
             pages = _pages(opened)
@@ -145,7 +149,10 @@ def _pages(opened: Image.Image) -> list[int]:
     """Where in a file its pictures are; small copies and masks of them in a TIFF do not count."""
     if opened.format not in SEVERAL:
         return [0]
-    pages = list(range(getattr(opened, "n_frames", 1)))
+    count = getattr(opened, "n_frames", 1)
+    if count > PAGES:
+        raise ValueError(f"it holds {count} pictures; expected at most {PAGES} pages")
+    pages = list(range(count))
     if isinstance(opened, TiffImageFile):
         for page in pages[:]:
             opened.seek(page)

@@ -29,6 +29,10 @@ __all__ = ["Videos"]
 
 SUFFIXES = frozenset({".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".ts", ".ogv", ".wmv", ".flv"})
 ALIKE = 1e-3  # by which part the rates of films may differ
+REPEATED, LONG = 1000, 10**5
+"""How many observations may show the same frame on average, and how many any film may have."""
+PIXELS = 2**27
+"""Pixels of a frame at the most."""
 LEAST = 0.9  # part of the frames that must decode; some codecs have a few that are never shown
 
 
@@ -158,7 +162,17 @@ class Timed:
     early: float = 0.0
 
     def chosen(self, fps: float) -> npt.NDArray[np.int64]:
-        """``[T]`` the frame that each observation shows."""
+        """``[T]`` the frame that each observation shows.
+
+        Raises:
+            ValueError: if there are far more observations than frames.
+        """
+        count = (self.times[-1] - self.times[0]) * fps
+        if not count <= max(REPEATED * len(self.times), LONG):
+            raise ValueError(
+                f"at {fps:g} a second its {len(self.times)} frames are shown in {count:.0f} observations, more than "
+                f"{REPEATED} each: the times in the file are wrong, or fps= is to be smaller."
+            )
         slack = min(self.slack, 0.1 / max(fps, self.rate))
         times = self.times - self.times[0]
         clock = np.arange(int((times[-1] + slack) * fps) + 1) / fps
@@ -288,6 +302,11 @@ def _opened(file: Path) -> Iterator[tuple[av.container.InputContainer, av.VideoS
         with av.open(str(file)) as container:
             if not container.streams.video:
                 raise ValueError("expected a film; it has no pictures.")
-            yield container, container.streams.video[0]
+            stream = container.streams.video[0]
+            if stream.codec_context is None:
+                raise ValueError("expected a film; its codec is not known.")
+            if stream.codec_context.width * stream.codec_context.height > PIXELS:
+                raise ValueError(f"expected at most {PIXELS} pixels a frame; it has {stream.width} x {stream.height}.")
+            yield container, stream
     except (av.FFmpegError, OSError) as error:
         raise ValueError(f"expected a film; it cannot be decoded ({error.strerror}): damaged or cut short.") from error

@@ -1,0 +1,37 @@
+"""Upper limits of numbers that decide how much memory or time is taken, whoever gives them: a user or a file."""
+
+from __future__ import annotations
+
+import reprlib
+
+from tacit.errors import ConfigError
+
+__all__ = ["BATCH", "DEPTH", "HORIZON", "ITERATIONS", "LENGTH", "SAMPLES", "WIDTH", "limited"]
+
+WIDTH = 2**16
+"""Size of a layer, or of one axis of an input."""
+DEPTH = 1000
+"""Layers of a network."""
+LENGTH = 10**5
+"""Steps of a window."""
+HORIZON = 1000
+"""Blocks of a plan."""
+BATCH = 2**20
+"""Items of a batch."""
+SAMPLES = 10**6
+"""Candidates of one round of a planner."""
+ITERATIONS = 10**4
+"""Rounds of a planner."""
+
+
+def limited(owner: str, limit: int, **options: float) -> None:
+    """Refuse options above a limit.
+
+    Raises:
+        ConfigError: naming the option and the limit.
+    """
+    for name, value in options.items():
+        if value > limit:
+            raise ConfigError(
+                f"{owner} takes {name} of at most {limit}; got {reprlib.repr(value)}. Choose a smaller {name}."
+            )

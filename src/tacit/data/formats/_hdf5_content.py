@@ -1,0 +1,78 @@
+"""What an HDF5 file of Tacit holds: records in attributes, and arrays that are in this file and in no other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from tacit._files import unseal
+from tacit.data.tables import check_unpacked
+from tacit.errors import ConfigError
+from tacit.types import Spec
+
+__all__ = ["About", "Facts", "check_stored", "inside", "sealed"]
+
+DEFLATED = 1100
+"""How many times larger than what is stored of it an array may be: what gzip makes of zeros."""
+
+
+@dataclass(frozen=True)
+class About:
+    """The attribute ``tacit`` of a file."""
+
+    version: int
+    spec: Spec
+    labels: Mapping[str, tuple[str, tuple[int, ...]]]
+
+
+@dataclass(frozen=True)
+class Facts:
+    """The attribute ``facts`` of an episode."""
+
+    terminated: bool
+    seed: int | None
+    task: str
+    length: int
+    digest: str
+    crc32: Mapping[str, int]
+    group: str = ""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.length < 2**53:
+            raise ConfigError(f"an episode has a length of 0 or more, below 2^53; got {self.length}.")
+
+
+def sealed(holder: Any, name: str) -> Any:
+    """Return the content of a sealed record in an attribute."""
+    value = holder.attrs[name]
+    if not isinstance(value, str):
+        raise ValueError(f"the attribute {name!r} must be a text; got a {type(value).__name__}")
+    return unseal(value)
+
+
+def inside(group: Any, path: str, kind: Literal["Group", "Dataset"]) -> Any:
+    """Return what a group holds, which must not be in another file.
+
+    Raises:
+        ValueError: if it is a link into another file, or something else than a ``kind``.
+    """
+    import h5py  # of the extra, without which there is no group
+
+    item = group
+    for name in path.split("/"):
+        if isinstance(item.get(name, getlink=True), h5py.ExternalLink):
+            raise ValueError(f"{path!r} is a link into another file")
+        item = item[name]
+        if not isinstance(item, h5py.Group):
+            break
+    if not isinstance(item, vars(h5py)[kind]) or item.name.rpartition("/")[2] != path.rpartition("/")[2]:
+        raise ValueError(f"{path!r} must be a {kind.lower()}; got a {type(item).__name__}")
+    if kind == "Dataset" and (item.is_virtual or item.external):
+        raise ValueError(f"the numbers of {path!r} are in another file")
+    return item
+
+
+def check_stored(data: Any) -> None:
+    """Refuse an array that is far larger than what is stored of it."""
+    check_unpacked(data.nbytes, data.id.get_storage_size(), f"the numbers of {data.name}", DEFLATED)
