@@ -56,7 +56,7 @@ class Held:
 
 def children() -> set[str]:
     listed = subprocess.run(
-        ["ps", "-o", "pid=", "-o", "args=", "--ppid", str(os.getpid())], capture_output=True, text=True
+        ["ps", "-ww", "-o", "pid=", "-o", "args=", "--ppid", str(os.getpid())], capture_output=True, text=True
     )
     return {line for line in listed.stdout.splitlines() if "tacit._workers" in line}
 
