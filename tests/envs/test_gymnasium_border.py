@@ -349,10 +349,14 @@ def test_dm_control_failures_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ConfigError, match="comes after reset"):
         env.step(np.zeros((2, 1), np.float32))
     env.reset(0)
-    world = env._worlds[1]
-    physics = world.physics
-    physics.data.qpos[:] = np.nan
-    with pytest.raises(TacitError, match="dm_control's cartpole/swingup: "):
+    task, seen = env._worlds[1].task, env._worlds[1].task.get_observation
+    monkeypatch.setattr(task, "get_observation", lambda physics: {**seen(physics), "velocity": np.array([np.nan, 0])})
+    with pytest.raises(SpecError, match="cartpole/swingup: the observation 'velocity' of world 1 holds NaN"):
+        env.step(np.zeros((2, 1), np.float32))
+    monkeypatch.undo()
+    env.reset(0)
+    env._worlds[1].physics.data.qpos[:] = np.nan
+    with pytest.raises(TacitError, match="dm_control's cartpole/swingup: step raised PhysicsError"):
         env.step(np.zeros((2, 1), np.float32))
     with pytest.raises(ConfigError, match="needs num_envs as a whole number"):
         DMControlEnvironment("cartpole/swingup", 0)
