@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import gymnasium
 import numpy as np
@@ -20,8 +20,17 @@ from tacit.types import Array
 __all__ = ["Batch", "Entries", "Facts", "Flags", "LocalBatch", "Outcome", "ProcessBatch", "scaled"]
 
 Flags = npt.NDArray[np.bool_]
-Outcome = tuple[dict[str, Array], Flags, Flags]
-"""Entries by name, and which worlds were terminated and truncated."""
+Floats = npt.NDArray[np.float64]
+
+
+class Outcome(NamedTuple):
+    """What a step of a batch did; NaN stands for an unknown reward or success."""
+
+    entries: dict[str, Array]
+    terminated: Flags
+    truncated: Flags
+    reward: Floats
+    success: Floats
 
 
 @dataclass(frozen=True)
@@ -110,11 +119,12 @@ class LocalBatch:
     def step(self, actions: Any, going: Flags) -> Outcome:
         """See :class:`Batch`."""
         terminated, truncated = np.zeros((2, len(going)), np.bool_)
+        reward, success = np.full((2, len(going)), np.nan)
         stepped = np.flatnonzero(going).tolist()
         for index in stepped:
             found = self._worlds[index].step(actions[index])
-            self._observations[index], terminated[index], truncated[index] = found
-        return self._read(stepped), terminated, truncated
+            self._observations[index], terminated[index], truncated[index], reward[index], success[index] = found
+        return Outcome(self._read(stepped), terminated, truncated, reward, success)
 
     def close(self) -> None:
         """See :class:`Batch`."""
@@ -153,8 +163,13 @@ class ProcessBatch:
         """See :class:`Batch`."""
         rows = [(actions[index : index + 1], going[index : index + 1]) for index in range(len(going))]
         parts = self._workers.call("step", rows)
-        terminated, truncated = (np.concatenate([part[flag] for part in parts]) for flag in (1, 2))
-        return _concatenated([part[0] for part in parts]), terminated, truncated
+        return Outcome(
+            _concatenated([part.entries for part in parts]),
+            np.concatenate([part.terminated for part in parts]),
+            np.concatenate([part.truncated for part in parts]),
+            np.concatenate([part.reward for part in parts]),
+            np.concatenate([part.success for part in parts]),
+        )
 
     def close(self) -> None:
         """See :class:`Batch`."""

@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
 
 from tacit._foreign import foreign
 from tacit.envs._gymnasium_batches import Entries, Facts, Flags, Outcome, scaled
-from tacit.envs._gymnasium_world import frame_of
+from tacit.envs._gymnasium_world import SUCCESS, frame_of, number
 from tacit.envs._spaces import streams
 from tacit.errors import ConfigError, SpecError
 from tacit.types import Array
@@ -67,12 +68,27 @@ class VectorBatch:
         with self._step:
             if self._mode is AutoresetMode.DISABLED and not going.all():
                 self._vector.reset(options={"reset_mask": ~going})
-            observation, _, terminated, truncated, info = self._vector.step(actions)
+            observation, reward, terminated, truncated, info = self._vector.step(actions)
         entries = self._read(observation)
         terminated, truncated = self._flags("terminated", terminated), self._flags("truncated", truncated)
         if self._mode is AutoresetMode.SAME_STEP:
             self._restore_last(entries, info, (terminated | truncated) & going)
-        return entries, terminated, truncated
+        count = self._vector.num_envs
+        single = np.shape(reward)[:1] == (count,)
+        rewards = np.array([number(reward[world]) if single else np.nan for world in range(count)])
+        return Outcome(entries, terminated, truncated, rewards, self._success(info))
+
+    def _success(self, info: Mapping[str, Any]) -> npt.NDArray[np.float64]:
+        """Return what the infos say of success, also those of episodes that ended in this step."""
+        found = np.full(self._vector.num_envs, np.nan)
+        for source in (info, info.get("final_info")):
+            name = next((name for name in SUCCESS if isinstance(source, Mapping) and name in source), None)
+            if name is None or not isinstance(source, Mapping):
+                continue
+            values, given = np.asarray(source[name]), np.asarray(source.get(f"_{name}", True))
+            if values.shape == found.shape and values.dtype.kind in "biuf":
+                found = np.where(np.broadcast_to(given, found.shape), values > 0, found)
+        return found
 
     def close(self) -> None:
         """See :class:`tacit.envs._gymnasium_batches.Batch`."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import inspect
+import math
 import sys
 import warnings
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Any
+from typing import Any, NamedTuple
 
 import gymnasium
 import numpy as np
@@ -19,18 +20,47 @@ from tacit._foreign import foreign
 from tacit.envs._mujoco import choose_opengl, lower_quality
 from tacit.errors import ConfigError, SpecError, TacitError
 
-__all__ = ["Factory", "Maker", "World", "drawn_at", "frame_of", "name_of"]
+__all__ = ["SUCCESS", "Factory", "Maker", "Step", "World", "drawn_at", "frame_of", "name_of", "number"]
 
+SUCCESS = ("is_success", "success")
+"""The entries of an info that say whether the task is solved."""
 STARTS = 8
 """Starts that have to be the same in two worlds that are taken for one."""
 Factory = Callable[[], gymnasium.Env[Any, Any]]
 Maker = str | EnvSpec | Factory
 
 
+class Step(NamedTuple):
+    """What one environment did; NaN stands for an unknown reward or success."""
+
+    observation: Any
+    terminated: bool
+    truncated: bool
+    reward: float
+    success: float
+
+
+def number(value: Any) -> float:
+    """Return a single number, NaN for everything else."""
+    try:
+        array = np.asarray(value, np.float64)
+    except (TypeError, ValueError):
+        return math.nan
+    return float(array.item()) if array.size == 1 else math.nan
+
+
+def success_in(info: Any) -> float:
+    """Return 1 or 0 for the ``is_success`` or ``success`` of an info, NaN where it says neither."""
+    if not isinstance(info, Mapping):
+        return math.nan
+    found = next((number(info[name]) for name in SUCCESS if name in info), math.nan)
+    return found if math.isnan(found) else float(found > 0)
+
+
 class World:
     """One environment, whose exceptions and broken promises become errors that name it.
 
-    Rewards and infos are not used, so they may be anything.
+    A reward that is no single number, and infos that say nothing of success, count as unknown.
 
     Args:
         env: An id, a specification, or a function that makes the environment.
@@ -71,8 +101,8 @@ class World:
             self._warn_of_more(result[0], self.env.observation_space, "")
         return result[0]
 
-    def step(self, action: Any) -> tuple[Any, bool, bool]:
-        """Act; return the observation and whether the episode was terminated and truncated."""
+    def step(self, action: Any) -> Step:
+        """Act, and return what came of it."""
         with self._step:
             result = self.env.step(action)
         if not isinstance(result, tuple) or len(result) != 5:
@@ -80,7 +110,8 @@ class World:
                 f"environment {self.name!r}: step returned {_described(result)}; Gymnasium's returns five values: "
                 "observation, reward, terminated, truncated and info."
             )
-        return result[0], self._flag("terminated", result[2]), self._flag("truncated", result[3])
+        terminated, truncated = self._flag("terminated", result[2]), self._flag("truncated", result[3])
+        return Step(result[0], terminated, truncated, number(result[1]), success_in(result[4]))
 
     def render(self) -> npt.NDArray[np.uint8]:
         """Draw a frame ``[3, H, W]``."""

@@ -107,7 +107,10 @@ class DMControlEnvironment:
         self._all = self._read(going)
         ended = np.array([step.last() for step in self._last])
         terminated = ended & np.array([step.discount == 0 for step in self._last])
-        return Transition(self._shown(), terminated=terminated, truncated=ended & ~terminated)
+        reward = np.array([step.reward or 0.0 for step in self._last], np.float64)
+        return Transition(
+            self._shown(), terminated=terminated, truncated=ended & ~terminated, reward=np.where(going, reward, 0.0)
+        )
 
     def labels(self) -> Mapping[str, Array]:
         """The modalities that are not shown."""

@@ -83,6 +83,7 @@ class GymnasiumEnvironment:
         self.spec = replace(self.spec, action=with_kinds(self.spec.action, env, options or {}))
         self._terminated = self._truncated = np.zeros(self._num_envs, np.bool_)
         self._all: dict[str, Array] = {}
+        self._says_success = False
 
     @property
     def num_envs(self) -> int:
@@ -105,7 +106,7 @@ class GymnasiumEnvironment:
         if not self._all:
             raise ConfigError("step comes after reset; this environment was never reset.")
         ended = self._terminated | self._truncated
-        now, terminated, truncated = self._batch.step(self._actions.raw(action), ~ended)
+        now, terminated, truncated, reward, success = self._batch.step(self._actions.raw(action), ~ended)
         if ended.any():
             for name, batch in now.items():
                 batch[ended] = self._all[name][ended]
@@ -113,7 +114,15 @@ class GymnasiumEnvironment:
         self._terminated = np.where(ended, self._terminated, terminated)
         self._truncated = np.where(ended, self._truncated, truncated)
         executed = None if self._actions.executed is None else self._actions.executed(action)
-        return Transition(self._shown(), self._terminated.copy(), self._truncated.copy(), executed)
+        self._says_success = self._says_success or not np.isnan(success[~ended]).all()
+        return Transition(
+            self._shown(),
+            self._terminated.copy(),
+            self._truncated.copy(),
+            action=executed,
+            reward=None if np.isnan(reward[~ended]).any() else np.where(ended, 0.0, reward),
+            success=np.nan_to_num(success) > 0 if self._says_success else None,
+        )
 
     def labels(self) -> Mapping[str, Array]:
         """The modalities that are not shown."""
