@@ -96,19 +96,21 @@ class BlockActor(ABC):
         Args:
             seed: Not negative; the only source of randomness.
             batch: Worlds ``B``.
-            goal: An observation ``[B, ...]`` of each goal.
+            goal: An observation ``[B, ...]`` of each goal. Modalities that it lacks, such as a state next to a goal
+                image, are taken from the current observation at each decision.
             last_action: ``[B, A]`` the action that is being executed, for constraints and the fallback. None: the
                 worlds are at rest.
 
         Raises:
             ConfigError: if the seed or the batch is out of range, or it is not known what to do when planning fails.
-            SpecError: if the goal is of another batch, or the last action is not in the space.
+            SpecError: if the goal is of another batch or not finite, or the last action is not in the space.
         """
         if seed < 0 or batch < 1:
             raise ConfigError(f"an episode needs seed >= 0 and batch >= 1; got {seed} and {batch}.")
         self.require_fallback()
         if isinstance(self.model, nn.Module):
             self.model.eval()
+        partial = goal is not None and self._lacks_modalities(goal)
         return AgentState(
             seed,
             batch,
@@ -118,7 +120,8 @@ class BlockActor(ABC):
             failed=np.zeros(batch, np.bool_),
             left=np.zeros(batch, np.int64),
             last_action=None if last_action is None else self._given(last_action, batch),
-            goal=None if goal is None else self._encode(goal, batch),
+            goal=None if goal is None or partial else self._encode_goal(goal, batch),
+            partial_goal=goal if partial else None,
         )
 
     def act(self, state: AgentState, observation: Observation) -> tuple[npt.NDArray[np.float32], Verdict, AgentState]:
@@ -187,11 +190,36 @@ class BlockActor(ABC):
             )
         return latents
 
+    def _lacks_modalities(self, goal: Observation) -> bool:
+        """Return whether a goal is to be completed from observations.
+
+        A goal that is not finite in some worlds makes these fail, and no others.
+
+        Raises:
+            SpecError: if it is finite in no world.
+        """
+        modalities = self.model.config.spec.modalities
+        known = [name for name in goal if name in modalities]
+        for name in known:
+            values = np.asarray(goal[name], np.float64)
+            if not np.isfinite(values.reshape(len(values), -1)).all(axis=1).any():
+                raise SpecError(f"the goal's {name!r} holds numbers that are not finite; leave what is unknown out.")
+        return 0 < len(known) < len(modalities)
+
+    def _encode_goal(self, goal: Observation, batch: int) -> Tensor:
+        try:
+            return self._encode(goal, batch)
+        except SpecError as error:
+            raise SpecError(f"the goal does not fit: {error}") from error
+
     def _look(self, state: AgentState, observation: Observation) -> tuple[AgentState, str]:
         """Return the state with the latents of an observation, and what was wrong with it."""
         problem = ""
         try:
             latent = self._encode(observation, state.batch)
+            if state.partial_goal is not None:
+                completed = {**observation, **state.partial_goal}
+                state = replace(state, goal=self._encode_goal(completed, state.batch))
         except Exception as error:
             if state.last_action is None:
                 raise

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
-from tacit.types import Plan
+from tacit.types import Observation, Plan
 
 __all__ = ["AgentState", "Latency", "numbered"]
 
@@ -46,6 +46,7 @@ class AgentState:
         batch: Worlds ``B``.
         step: Raw steps taken.
         goal: ``[B, D]`` latent of the goal, where there is one.
+        partial_goal: A goal that lacks modalities, which each observation completes at a block boundary.
         latents: ``[B, T, D]`` what was observed at the last block boundaries, at most the model's history.
         actions: ``[B, T - 1, A']`` the blocks between them.
         queue: ``[B, N, A]`` raw actions that are decided and not yet handed out.
@@ -78,6 +79,7 @@ class AgentState:
     executed: npt.NDArray[np.float32] | None = field(default=None, repr=False)
     deviated: bool = False
     step: int = 0
+    partial_goal: Observation | None = field(default=None, repr=False)
     goal: Tensor | None = field(default=None, repr=False)
     latents: Tensor | None = field(default=None, repr=False)
     actions: Tensor | None = field(default=None, repr=False)
