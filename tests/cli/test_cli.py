@@ -1,6 +1,8 @@
 """The command line: exit codes, suggestions, help with an example, and the verbs that need no training."""
 
+import json
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -346,6 +348,37 @@ def test_an_agent_that_knows_no_noop_needs_a_fallback(
         assert run(*words, "--fallback", "noop", *(("--episodes", "2") if verb == "eval" else ())) == 0
     assert run("train", str(data), "--to", str(tmp_path / "other"), *small, "--set", "acting.fallback=last_action") == 0
     assert tc.Agent.load(tmp_path / "other/agent").fallback == "last_action"
+
+
+@pytest.mark.filterwarnings("ignore::tacit.training.CollapseWarning")
+def test_whole_episodes_of_a_gymnasium_environment_are_scored(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data, to = tmp_path / "data", tmp_path / "run"
+    assert run("collect", "gymnasium:CartPole-v1", "--episodes", "6", "--to", str(data)) == 0
+    assert run("train", str(data), "--to", str(to), *LIGHT, "--set", "acting.fallback=last_action") == 0
+    assert "recipe general, chosen from the data" in capsys.readouterr().out
+    words = ("eval", str(to), "--env", "gymnasium:CartPole-v1", "--episodes", "3", "--steps", "12")
+    assert run(*words) == 1
+    assert "--goal MODALITY=VALUE" in capsys.readouterr().err
+    assert run(*words, "--goal", "state=[0,0,0,0]") == 0
+    assert re.search(r"agent +return 1?\d.*3 episodes", capsys.readouterr().out)
+    report = json.loads((to / "eval" / "report.json").read_text())
+    assert report["episode_scores"]["agent"]["return"]["mean"] == report["episode_scores"]["agent"]["mean_length"]
+    assert report["episode_scores"]["agent"]["success"] is None
+    near = ("--goal", "state=[0,0,0,0]", "--success", "goal", "--radius", "100")
+    assert run(*words, *near) == 0
+    assert "solved 100.0 %" in capsys.readouterr().out
+    for bad, message in (
+        (("--success", "goal"), "needs --goal and --radius"),
+        (("--success", "nothing"), "module:function"),
+        (("--success", "no_such_module:f"), "ModuleNotFoundError"),
+        (("--goal", "state=up"), "MODALITY=NUMBERS"),
+        (("--goal", "state=[0,0]"), "of shape [4]"),
+        (("--goal", "state=[0,0,0,0]", "--success", "info"), "is_success"),
+    ):
+        assert run(*words, *bad) == 1
+        assert message in " ".join(capsys.readouterr().err.split())
 
 
 def test_an_interrupt_is_no_traceback() -> None:

@@ -1,14 +1,23 @@
-"""Measure an agent on held-out tasks, beside its floors and its ceiling."""
+"""Measure an agent on held-out tasks or whole episodes, next to baselines."""
 
 from __future__ import annotations
 
+import importlib
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
+if TYPE_CHECKING:
+    from tacit.agent import Agent
+    from tacit.evaluation import EpisodeScores, Success
+    from tacit.types import Actor, Environment, GoalEnvironment, Observation
+
 __all__ = ["eval_"]
+
+WORLDS = 50
+"""Worlds that act together where whole episodes are scored."""
 
 
 def eval_(
@@ -18,35 +27,78 @@ def eval_(
     env: str,
     episodes: int = 200,
     seed: int = 1,
+    goal: tyro.conf.UseAppendAction[tuple[str, ...]] = (),
+    success: str = "",
+    radius: float | None = None,
+    success_at: Literal["last", "any"] = "last",
+    steps: int = 1000,
     device: str = "auto",
     fallback: Literal["last_action", "noop"] | None = None,
     to: Path | None = None,
 ) -> None:
-    """Let the agent of a run pursue held-out goals; beside it random actions, its policy alone and its ceiling.
+    """Score the agent of a run: held-out goals of an environment that has them, whole episodes of any other.
 
     For example: tacit eval runs/two_rooms --env two_rooms --episodes 200
 
+    For example: tacit eval runs/cart --env gymnasium:CartPole-v1 --goal 'state=[0,0,0,0]'
+
+    Next to the agent act random actions and, where the environment has goals, the policy alone and the same planner
+    with the true dynamics. Whole episodes are scored by their return and by success, where it is known.
+
     Args:
         run: The directory of a run.
-        env: The environment, for example two_rooms or two_rooms:layout=random.
-        episodes: Tasks.
-        seed: Of the tasks.
+        env: The environment, for example two_rooms, two_rooms:layout=random or gymnasium:CartPole-v1.
+        episodes: Tasks or episodes.
+        seed: Of the tasks or episodes.
+        goal: A goal for whole episodes, MODALITY=VALUE; as often as there are modalities. Those left out are taken
+            from the current observation. An environment that shows desired_goal needs none.
+        success: What counts as solved in whole episodes: info (is_success of the environment), terminated, goal (within
+            --radius of --goal), or module:function of observations. Where it is not given, info if there is some.
+        radius: The largest distance to the goal, in units of the modality.
+        success_at: Whether success counts at the last step or at any.
+        steps: The most steps of an episode.
         device: cpu, cuda, cuda:1, mps or auto.
         fallback: What the agent does where planning fails, in place of what was saved with it: repeat its last action,
             or do nothing, which is zero in a simulator whose actions are of no declared kind.
         to: Where to write report.json and index.html; RUN/eval where it is not said.
     """
     import tacit as tc
-    from tacit.cli._run import Run, agent_of, other_world, show_success
+    from tacit._check import has_goals
+    from tacit.cli._run import Run, agent_of, other_world
     from tacit.cli._run import device as chosen
 
     record = Run.load(run)
     agent = agent_of(run, chosen(device), fallback)
-    world = tc.envs.make_goal(env)
+    world = tc.envs.make(env)
     if warning := other_world(run, env):
         print(warning, file=sys.stderr)
+    if has_goals(world) and not (goal or success or radius):
+        sections, found = _goals(agent, world, episodes, seed)
+    else:
+        world.close()
+        world = tc.envs.make(env, min(WORLDS, episodes))
+        aim = _aim(goal)
+        scored: dict[str, Any] = {"goal": aim, "success": _success(success, aim, radius), "success_at": success_at}
+        sections, found = _episodes(agent, world, episodes, seed, {**scored, "steps": steps})
+    world.close()
+    settings = {"run": record, "env": env, "episodes": episodes, "goal": goal, "success": success}
+    written = tc.evaluation.new_record(
+        "eval",
+        seeds={"train": record.seed, "tasks": seed},
+        config=settings,
+        dataset_hash=record.dataset_hash,
+        **found,
+    )
+    print(tc.evaluation.write_report(to or run / "eval", written, sections, title=f"How {run.name} plans"))
+
+
+def _goals(agent: Any, world: GoalEnvironment, episodes: int, seed: int) -> tuple[list[Any], dict[str, Any]]:
+    """Let the agent and its baselines pursue held-out goals."""
+    import tacit as tc
+    from tacit.cli._run import show_success
+
     runs = tc.evaluation.beside_references(
-        agent, world, episodes=episodes, seed=seed, film=6, on_result=show_success, progress=True
+        agent, world, episodes=episodes, seed=seed, film=6, on_result=show_success, progress=None
     )
     ranking = tc.evaluation.energy_rank_correlation(
         agent.model,
@@ -57,13 +109,76 @@ def eval_(
         seed=seed,
     )
     print(f"plan energy and true outcome: Spearman {ranking.mean:.2f} [{ranking.low:.2f}, {ranking.high:.2f}]")
-    written = tc.evaluation.new_record(
-        "eval",
-        seeds={"train": record.seed, "tasks": seed},
-        config={"run": record, "env": env, "episodes": episodes},
-        dataset_hash=record.dataset_hash,
-        planning=tc.evaluation.planning_record(runs),
-        energy_rank_correlation=ranking,
-    )
-    sections = [tc.evaluation.planning_section(runs)]
-    print(tc.evaluation.write_report(to or run / "eval", written, sections, title=f"How {run.name} plans"))
+    found = {"planning": tc.evaluation.planning_record(runs), "energy_rank_correlation": ranking}
+    return [tc.evaluation.planning_section(runs)], found
+
+
+def _episodes(
+    agent: Agent, world: Environment, episodes: int, seed: int, options: dict[str, Any]
+) -> tuple[list[Any], dict[str, Any]]:
+    """Score whole episodes of the agent and of random actions."""
+    import tacit as tc
+    from tacit.agent import RandomActor
+    from tacit.errors import SpecError
+
+    actors: dict[str, Actor] = {"random": RandomActor(world.spec.action, hold=agent.frameskip), "agent": agent}
+    scores: dict[str, EpisodeScores] = {}
+    for name, actor in actors.items():
+        try:
+            scores[name] = tc.evaluation.score_episodes(actor, world, episodes, seed, **options)
+        except SpecError as error:
+            if "has no target" in str(error):
+                raise SpecError(
+                    "the agent plans to reach a goal, and this environment gives none. Give one: --goal MODALITY=VALUE."
+                ) from error
+            raise
+        print(f"  {name:<10} {scores[name]}", flush=True)
+    rows = tuple((name, str(one.mean_return or "-"), str(one.success or "-")) for name, one in scores.items())
+    table = tc.evaluation.Table(f"Scores of {episodes} episodes.", ("actor", "return", "solved"), rows)
+    text = "Whole episodes with seeds that no recording had, next to random actions. Intervals are of 95 %."
+    found = {
+        name: {"return": one.mean_return, "success": one.success, "mean_length": float(one.lengths.mean())}
+        for name, one in scores.items()
+    }
+    return [tc.evaluation.Section("Whole episodes", text, table)], {"episode_scores": found}
+
+
+def _aim(words: tuple[str, ...]) -> Observation | None:
+    """Return the goal that ``MODALITY=VALUE`` words give."""
+    import numpy as np
+
+    from tacit._config import named_value
+    from tacit.errors import ConfigError
+
+    goal = {}
+    for name, value in map(named_value, words):
+        try:
+            goal[name] = np.asarray(value, np.float64)
+        except (TypeError, ValueError):
+            raise ConfigError(
+                f"a goal is MODALITY=NUMBERS, for example 'state=[0.45,0]'; got {name}={value!r}."
+            ) from None
+    return goal or None
+
+
+def _success(word: str, goal: Observation | None, radius: float | None) -> Success | None:
+    """Return what counts as solved."""
+    from tacit.errors import ConfigError
+    from tacit.evaluation import Near
+
+    if word == "goal" or (not word and radius is not None):
+        if goal is None or radius is None:
+            raise ConfigError("--success goal needs --goal and --radius.")
+        return Near(goal, radius)
+    if word in ("info", "terminated"):
+        return word  # type: ignore[return-value]
+    if not word:
+        return None
+    module, colon, name = word.partition(":")
+    if not colon:
+        raise ConfigError(f"--success is info, terminated, goal or module:function; got {word!r}.")
+    try:
+        found: Success = getattr(importlib.import_module(module), name)
+    except Exception as error:  # an import runs code of others
+        raise ConfigError(f"--success names no function, {word!r}: {type(error).__name__}: {error}.") from error
+    return found

@@ -120,7 +120,7 @@ def closed_loop(
     batch: int | None = None,
     follow: str = "position",
     film: int = 0,
-    progress: bool = False,
+    progress: bool | None = False,
 ) -> ClosedLoop:
     """Let ``actor`` pursue ``episodes`` held-out goals of ``env``, all at once.
 
@@ -193,7 +193,7 @@ def _pursue(
     seed: int,
     follow: str,
     film: int,
-    progress: bool,
+    progress: bool | None,
 ) -> _Run:
     privileged, pixels = isinstance(actor, Privileged), next(iter(env.spec.cameras), None)
     first = env.begin(goal)

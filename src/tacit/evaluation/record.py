@@ -44,6 +44,7 @@ OPTIONAL: dict[str, type | tuple[type, ...]] = {
     "effective_rank": (int, float),
     "health": Mapping,
     "open_loop": Mapping,
+    "episode_scores": Mapping,
     "energy_rank_correlation": Mapping,
     "seconds": Mapping,
 }
@@ -67,7 +68,7 @@ def new_record(
         config: The resolved settings: dataclasses, mappings and plain values.
         dataset_hash: ``episodes.hash()`` of the data, where there were some.
         sections: ``planning``, ``probe``, ``effective_rank``, ``health``, ``open_loop``,
-            ``energy_rank_correlation`` and ``seconds``.
+            ``episode_scores``, ``energy_rank_correlation`` and ``seconds``.
 
     Raises:
         DataError: if the result breaks the schema.

@@ -20,7 +20,7 @@ def beside_references(
     seed: int = 1,
     film: int = 0,
     on_result: Callable[[str, ClosedLoop], None] | None = None,
-    progress: bool = False,
+    progress: bool | None = False,
 ) -> dict[str, ClosedLoop]:
     """Let an agent and what it is measured against pursue the same held-out goals.
 
