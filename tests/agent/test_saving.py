@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+import tacit as tc
 from agent.worlds import Walk
 from tacit import checkpoint
 from tacit.agent import Agent
@@ -188,3 +189,10 @@ def test_options_that_cannot_be_built_are_the_checkpoints_fault(part, key, value
     checkpoint.save(tmp_path / "agent", model, parts)
     with pytest.raises(CheckpointError, match=rf"{tmp_path.name}.* cannot be built here"):
         Agent.load(tmp_path / "agent")
+
+
+def test_an_agent_prints_how_it_plans():
+    text = str(tc.recipes.pretrained("two_rooms"))
+    assert text.startswith("agent with a WorldModel of 0.")
+    assert "plans 6 blocks of 5 steps ahead, one action a block, anew after 1" in text
+    assert "ICEM(" in text and "Goal(" in text

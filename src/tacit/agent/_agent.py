@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Generator, Tensor
+from torch import Generator, Tensor, nn
 
 from tacit._files import resolve
 from tacit._limits import HORIZON, limited
@@ -190,6 +190,20 @@ class Agent(BlockActor):
             return None
         raw = self._propose(self.proposal, state, horizon, PROPOSED, generator)
         return raw.mean(dim=3) if self.hold else raw.flatten(2, 3)
+
+    def __str__(self) -> str:
+        count = sum(p.numel() for p in self.model.parameters()) if isinstance(self.model, nn.Module) else 0
+        size = f" of {count / 1e6:.2g} million parameters" if count else ""
+        action = "one action a block" if self.hold else "every action free"
+        rows = [
+            f"agent with a {type(self.model).__name__}{size}",
+            f"  plans {self.horizon} blocks of {self.frameskip} steps ahead, {action}, anew after {self.execute}",
+            f"  planner      {self.planner}",
+            f"  cost         {self.cost}",
+            f"  fallback     {self.fallback or 'what does nothing by the kinds of the actions'}",
+        ]
+        rows += [f"  constraint   {constraint}" for constraint in self.constraints]
+        return "\n".join(rows)
 
     def save(self, path: str | Path) -> None:
         """Write the agent, atomically: its model's checkpoint with how it plans and its policy beside it.
