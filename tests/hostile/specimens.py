@@ -201,7 +201,8 @@ def run(folder: Path) -> None:
     model = world_model()
     objective = tc.objectives.Prediction() + 0.1 * tc.objectives.SIGReg()
     note = Run("two_rooms", "data", data.hash(), 0, options={"training": {"lr": 1e-3}})
-    note.begin(folder / "run")
+    with note.begun(folder / "run"):
+        pass
     tc.train(
         model, objective, data.clips(4, frameskip=2), steps=3, seed=0, to=folder / "run", batch_size=4, log_every=1
     )
