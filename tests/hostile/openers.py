@@ -100,7 +100,8 @@ def run(folder: Path) -> None:
         tc.train(model, objective, data.clips(4, frameskip=2), steps=3, seed=0, to=place, batch_size=4, log_every=1)
 
     def begin() -> None:
-        Run.load(place).begin(place)
+        with Run.load(place).begun(place):
+            pass
 
     def split() -> None:
         Run.load(place).split(folder / "data")
