@@ -26,7 +26,7 @@ def start(target: Callable[..., None], *arguments: object) -> list[SpawnProcess]
 def finish(processes: list[SpawnProcess]) -> None:
     """Wait for both, and for both to have done what they were asked."""
     for process in processes:
-        process.join(timeout=120)
+        process.join(timeout=500)
         if process.exitcode is None:
             process.kill()
     assert [process.exitcode for process in processes] == [0, 0]

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+import tacit as tc
 from agent.worlds import TrueTwoRooms, Walk
 from tacit.agent import Agent, PolicyActor, RandomActor
 from tacit.costs import Effort, Goal
@@ -401,3 +402,24 @@ def test_two_rooms_are_crossed_with_the_true_dynamics():
         reached.append(int((env.distance(env.state(), tasks.goal) <= env.rules.radius).sum()))
     assert reached[0] >= 7
     assert reached[1] <= 2
+
+
+def test_a_small_model_plans_with_one_thread_and_the_number_is_restored(monkeypatch: pytest.MonkeyPatch) -> None:
+    agent = tc.recipes.pretrained("two_rooms")
+    seen: list[int] = []
+    rollout = agent.model.rollout
+
+    def watched(*arguments: object) -> torch.Tensor:
+        seen.append(torch.get_num_threads())
+        return rollout(*arguments)
+
+    monkeypatch.setattr(agent.model, "rollout", watched)
+    env, before = tc.envs.TwoRooms(num_envs=1), torch.get_num_threads()
+    tasks = env.tasks(1, seed=0)
+    try:
+        torch.set_num_threads(2)
+        agent.act(agent.start(seed=0, goal=env.observe(tasks.goal)), env.begin(tasks.start))
+        assert seen and set(seen) == {1}
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)

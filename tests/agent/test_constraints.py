@@ -59,10 +59,15 @@ def test_a_plan_starts_from_the_last_action_and_goes_on_across_plans(planner):
 def test_a_held_action_jumps_between_blocks_only():
     world = Walk(frameskip=3, space=BOX)
     agent = agent_of(world, hold=True, constraints=[MaxChange(0.25)])
-    _, actions, _, _ = world.live(agent, START, FAR, steps=9)
-    blocks = actions.reshape(3, 3, 2, 2)
+    last = np.full((2, 2), -1.0, np.float32)
+    state, actions = agent.start(seed=0, batch=2, goal={"position": FAR}, last_action=last), []
+    for _ in range(9):
+        action, _, state = agent.act(state, {"position": START})
+        actions.append(action)
+    blocks = np.stack(actions).reshape(3, 3, 2, 2)
     assert (blocks == blocks[:, :1]).all()
-    assert np.abs(np.diff(blocks[:, 0], axis=0)).max() == 0.25
+    assert jumps(blocks[:, 0], last).max() <= 0.25 + 2**-24
+    assert blocks[2, 0].mean() > -0.75, "more than one block's worth of change"
 
 
 def test_the_search_knows_the_limits():
@@ -112,6 +117,37 @@ def test_constraints_are_for_boxes_only():
     for make in (lambda: agent_of(world, constraints=[Limits(0, 1)]), lambda: PolicyActor(world, None, None, [1])):
         with pytest.raises(ConfigError, match="constraints restrict the actions of a Box; got Discrete"):
             make()
+
+
+def test_every_candidate_of_a_search_keeps_to_the_constraints():
+    class Judged(Walk):
+        def rollout(self, latents, actions, past_actions=None):
+            if actions.ndim == 4 and actions.shape[2] == 3:
+                rated.append(actions.detach())
+            return super().rollout(latents, actions, past_actions)
+
+    for planner in PLANNERS:
+        for hold in (False, True):
+            world, rated = Judged(frameskip=2, space=BOX), []
+            narrow = [Limits(-0.5, (0.75, 1.0)), MaxChange((0.25, 0.125))]
+            agent = agent_of(world, planner, hold=hold, proposal=Proposed(), constraints=narrow)
+            last = np.full((2, 2), 0.5, np.float32)
+            agent.act(agent.start(seed=0, batch=2, goal={"position": FAR}, last_action=last), {"position": START})
+            rows = torch.cat(rated, dim=1).unflatten(-1, (2, 2)).flatten(2, 3)
+            rows = torch.cat([torch.full_like(rows[:, :, :1], 0.5), rows], dim=2)
+            assert (rows.diff(dim=2).abs() <= torch.tensor([0.25, 0.125]) + 2**-24).all()
+            assert (rows[..., 0] <= 0.75).all() and (rows >= -0.5).all()
+
+
+def test_a_planner_that_knows_no_restriction_is_refused():
+    class Unaware:
+        def __call__(self, score, space, *, horizon, batch, generator, warm_start=None, proposals=None):
+            raise NotImplementedError
+
+    world = Walk(space=BOX)
+    agent_of(world, Unaware(), constraints=[Limits(-0.5, 0.5)])
+    with pytest.raises(ConfigError, match="constraints need a planner that takes project"):
+        agent_of(world, Unaware(), constraints=[MaxChange(0.5)])
 
 
 class Fragile(Walk):

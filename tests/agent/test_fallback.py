@@ -102,6 +102,29 @@ def test_a_position_that_is_not_finite_or_missing_is_the_last_finite_one():
     np.testing.assert_array_equal(actions[2][0], joints(1)["joints"][0, [2, 0]])
 
 
+def test_the_last_finite_position_counts_more_than_the_last_action():
+    def lost(step):
+        return joints(0) if step == 0 else {"joints": np.full((3, 3), np.nan, np.float32)}
+
+    world = Arm()
+    actions, verdicts, _ = world.live(agent_of(world, Scripted([1]), horizon=1), lost, steps=2)
+    np.testing.assert_allclose(actions[0], 0.1)
+    np.testing.assert_array_equal(actions[1], joints(0)["joints"][:, [2, 0]])
+    assert verdicts[1].fallback == ("noop",) * 3
+
+
+def test_a_position_that_was_never_finite_is_not_zero():
+    def never(step):
+        return {"joints": np.full((3, 3), np.nan, np.float32)}
+
+    world = Arm()
+    with pytest.raises(PlanningError, match="no current position came"):
+        world.live(agent_of(world, Scripted([0])), never)
+    actions, verdicts, _ = world.live(agent_of(world, Scripted([1]), horizon=1), never, steps=2)
+    np.testing.assert_allclose(actions[1], 0.1)
+    assert verdicts[1].fallback == ("last_action",) * 3
+
+
 def test_a_position_outside_the_box_is_brought_into_it():
     world = Arm()
     actions, _, _ = world.live(agent_of(world, Scripted(range(9))), lambda _: {"joints": np.full((3, 3), 7.0)}, 1)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import tacit as tc
-from tacit.cli import main
+from tacit.cli import main, with_home
 
 SPEC = tc.Spec({"state": tc.Modality("vector", (3,))}, tc.Box((-1.0,), (1.0,)))
 
@@ -75,6 +75,9 @@ def test_runs_and_agents_are_in_the_home_directory(home: Path) -> None:
 
 
 def test_the_command_line_expands_what_a_shell_does_not(home: Path) -> None:
+    assert with_home("~/a") == str(home / "a") and with_home("--to=~/a") == f"--to={home}/a"
+    assert with_home("encoder=~/runs/a") == f"encoder={home}/runs/a"
+    assert [with_home(word) for word in ("a~b", "x=a~", "two_rooms:size=32")] == ["a~b", "x=a~", "two_rooms:size=32"]
     for words in (
         ["collect", "point_mass", "--episodes", "2", "--steps", "4", "--to=~/data/mass"],
         ["data", "info", "~/data/mass"],

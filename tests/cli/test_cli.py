@@ -34,17 +34,20 @@ def test_the_overview_names_every_verb(capsys: pytest.CaptureFixture[str]) -> No
         assert f"\n  {verb} " in out
 
 
+TRAIN = ("train", "nowhere", "--recipe", "two_rooms", "--to", "x")
+
+
 @pytest.mark.parametrize(("words", "code", "message"), [
     (("trian",), 2, "Did you mean 'train'?"),
     (("collect", "two_rooms", "--episoodes", "3", "--to", "x"), 2, "--episodes"),
     (("collect", "two_room", "--to", "x"), 1, "Did you mean 'two_rooms'?"),
     (("train", "nowhere", "--recipe", "two_room", "--to", "x"), 1, "Did you mean 'two_rooms'?"),
     (("train", "nowhere", "--to", "x"), 1, "nowhere"),
-    (("train", "nowhere", "--set", "training.lrr=1", "--to", "x"), 1, "Did you mean 'lr'?"),
-    (("train", "nowhere", "--set", "training.lrr=1", "--set", "steps=2", "--to", "x"), 1, "Did you mean 'lr'?"),
+    ((*TRAIN, "--set", "training.lrr=1"), 1, "Did you mean 'lr'?"),
+    ((*TRAIN, "--set", "training.lrr=1", "--set", "steps=2"), 1, "Did you mean 'lr'?"),
     (("train", "nowhere", "--set", "lr", "--to", "x"), 1, "NAME=VALUE"),
-    (("train", "nowhere", "--steps", "0", "--to", "x"), 1, "steps >= 1"),
-    (("train", "nowhere", "--set", "training.keep=[9]", "--steps", "3", "--to", "x"), 1, "keep names step 9"),
+    ((*TRAIN, "--steps", "0"), 1, "steps >= 1"),
+    ((*TRAIN, "--set", "training.keep=[9]", "--steps", "3"), 1, "keep names step 9"),
     (("collect", "two_rooms", "--episodes", "1", "--to", "/proc/nowhere/x"), 1, "/proc"),
     (("collect", "gymnasium:Pendulm-v1", "--to", "x"), 1, "Pendulum"),
     (("probe", "nowhere"), 1, "run.json"),
@@ -274,7 +277,8 @@ def test_a_planner_that_cannot_choose_is_refused_before_training(
 ) -> None:
     data, to = tmp_path / "data", tmp_path / "run"
     assert run("collect", "gymnasium:CartPole-v1", "--episodes", "4", "--to", str(data)) == 0
-    words = ("train", str(data), "--to", str(to), *LIGHT, "--set", "model.frameskip=1", "--set", "clip=5")
+    words = ("train", str(data), "--to", str(to), *LIGHT, "--recipe", "two_rooms")
+    words += ("--set", "model.frameskip=1", "--set", "clip=5")
     assert run(*words) == 1
     said = " ".join(capsys.readouterr().err.split())
     assert "searches a Box" in said and """--set 'acting.planner={"name": "cem"}'""" in said

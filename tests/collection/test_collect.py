@@ -17,7 +17,7 @@ import pytest
 import tacit as tc
 from tacit.collection import Expert, Random
 from tacit.envs import GymnasiumEnvironment, PointMass, TwoRooms
-from tacit.errors import ConfigError, DataError, SpecError
+from tacit.errors import ConfigError, DataError, SpecError, TacitError
 from tacit.types import Array, Box, Discrete, Environment, Episode, Observation
 
 
@@ -45,6 +45,10 @@ def flip(observation: Observation, step: int, rng: np.random.Generator) -> int:
 
 def too_short(observation: Observation, step: int, rng: np.random.Generator) -> Array:
     return np.zeros(1)
+
+
+def failing(observation: Observation, step: int, rng: np.random.Generator) -> Array:
+    raise ZeroDivisionError("by nothing")
 
 
 @pytest.mark.parametrize(
@@ -294,6 +298,9 @@ def test_only_the_progress_bar_writes_to_the_terminal(capfd: pytest.CaptureFixtu
         ({"policy": "randon"}, ConfigError, "Did you mean 'random'"),
         ({"policy": "nowhere.at.all:act"}, ConfigError, "found no policy"),
         ({"policy": "json:nothing"}, ConfigError, "found no policy"),
+        ({"policy": ":act"}, ConfigError, "found no policy"),
+        ({"policy": "json:__doc__"}, ConfigError, "the module has no function '__doc__'"),
+        ({"policy": f"{__name__}:failing"}, TacitError, f"policy {__name__}:failing raised ZeroDivisionError: by"),
         ({"policy": f"{__name__}:too_short"}, SpecError, r"shape \(2,\); got shape \(1,\)"),
         ({"episodes": 0}, ConfigError, "at least 1"),
         ({"env": PointMass(2), "workers": 2}, ConfigError, "by name or as a function"),

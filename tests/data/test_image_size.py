@@ -91,7 +91,8 @@ def test_a_perception_model_does_too(recorded, kind):
 def test_an_agent_acts_on_recorded_frames(recorded, tmp_path):
     whole, small = tc.data.open(recorded), tc.data.open(recorded, size=32)
     model = tc.models.WorldModel.for_spec(small.spec)
-    agent = tc.Agent(model, tc.planners.CEM(samples=8, iterations=1, elites=2), tc.costs.Goal(), horizon=2)
+    planner = tc.planners.CEM(samples=8, iterations=1, elites=2)
+    agent = tc.Agent(model, planner, tc.costs.Goal(), horizon=2, fallback="last_action")
     agent.save(tmp_path / "agent")
     for actor in (agent, tc.Agent.load(tmp_path / "agent")):
         actions = []

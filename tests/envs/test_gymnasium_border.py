@@ -154,6 +154,13 @@ class Grid(gymnasium.Env[Any, Any]):
         return frame
 
 
+class Dots(Grid):
+    """A grid drawn at one pixel a cell."""
+
+    def __init__(self, width: int = 90, height: int = 90, render_mode: str | None = None) -> None:
+        super().__init__(width, height, 1, render_mode)
+
+
 class Canvas(Grid):
     """Three cells in a row, whatever the size of the drawing."""
 
@@ -169,7 +176,7 @@ class Canvas(Grid):
 
 @pytest.fixture
 def registered() -> Any:
-    names = {"Grid": Grid, "Dots": functools.partial(Grid, width=90, height=90, zoom=1), "Canvas": Canvas}
+    names = {"Grid": Grid, "Dots": Dots, "Canvas": Canvas}
     for name, kind in names.items():
         gymnasium.register(f"tacit-tests/{name}-v0", kind)
     yield
@@ -342,10 +349,14 @@ def test_dm_control_failures_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ConfigError, match="comes after reset"):
         env.step(np.zeros((2, 1), np.float32))
     env.reset(0)
-    world = env._worlds[1]
-    physics = world.physics
-    physics.data.qpos[:] = np.nan
-    with pytest.raises(TacitError, match="dm_control's cartpole/swingup: "):
+    task, seen = env._worlds[1].task, env._worlds[1].task.get_observation
+    monkeypatch.setattr(task, "get_observation", lambda physics: {**seen(physics), "velocity": np.array([np.nan, 0])})
+    with pytest.raises(SpecError, match="cartpole/swingup: the observation 'velocity' of world 1 holds NaN"):
+        env.step(np.zeros((2, 1), np.float32))
+    monkeypatch.undo()
+    env.reset(0)
+    env._worlds[1].physics.data.qpos[:] = np.nan
+    with pytest.raises(TacitError, match="dm_control's cartpole/swingup: step raised PhysicsError"):
         env.step(np.zeros((2, 1), np.float32))
     with pytest.raises(ConfigError, match="needs num_envs as a whole number"):
         DMControlEnvironment("cartpole/swingup", 0)

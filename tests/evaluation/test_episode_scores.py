@@ -39,7 +39,7 @@ class Counting:
         reward = moved if self.rewarded else None
         success = np.abs(self.sum - 2) <= 0.5 if self.rewarded else None
         truncated = np.full(self.num_envs, self.steps >= self.limit)
-        return Transition(self.observation(), terminated, truncated, reward, success)
+        return Transition(self.observation(), terminated, truncated, reward=reward, success=success)
 
     def labels(self) -> Mapping[str, Array]:
         return {}

@@ -13,6 +13,7 @@ from tacit.errors import DataError
 from tacit.evaluation.comparing import few_labels
 from tacit.evaluation.probes import Linear
 from tacit.evaluation.probes._probe import set_aside
+from tacit.models import WorldModel
 
 
 @pytest.fixture(scope="module")
@@ -67,3 +68,8 @@ def test_intervals_and_few_labels_count_recordings(pieces):
 def test_rows_without_groups_are_independent_by_episode():
     plain = ev.Features(torch.zeros(4, 2), {}, np.array([3, 3, 5, 9]))
     assert plain.units.tolist() == [3, 3, 5, 9]
+
+
+def test_imagination_is_averaged_over_recordings(pieces):
+    model = WorldModel.for_spec(pieces.spec, latent=4, encoders={"vector": "identity"})
+    assert ev.open_loop(model, pieces, horizon=1).error[0].n == 10

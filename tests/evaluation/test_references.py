@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -5,9 +7,10 @@ import torch
 from evaluation.exact import Exact
 from evaluation.line import Line
 from tacit.agent import Agent
+from tacit.constraints import Limits
 from tacit.costs import Effort, Goal
 from tacit.envs import TwoRooms
-from tacit.errors import ConfigError
+from tacit.errors import ConfigError, PlanningError
 from tacit.evaluation import (
     ExpertActor,
     TrueDynamicsActor,
@@ -16,7 +19,7 @@ from tacit.evaluation import (
     planning_record,
     references,
 )
-from tacit.types import Plan
+from tacit.types import Box, Plan
 
 
 class Shooting:
@@ -112,6 +115,38 @@ def test_the_ceiling_is_the_agent_in_all_but_model_and_cost(cost):
     assert actor.planner is agent.planner
     assert (actor.horizon, actor.execute, actor.hold, actor.frameskip) == (3, 2, True, 2)
     assert (actor.cost.goal.reduce, actor.cost.goal.metric) == ("sum", "l1")
+
+
+def test_the_ceiling_has_the_fallback_and_the_constraints_of_the_agent():
+    env, narrow = Line(), [Limits(-0.5, 0.5)]
+    for fallback in (None, "noop", "last_action", lambda shown: shown["vector"]):
+        agent = Agent(Exact(env.spec), Shooting(), Goal(), horizon=2, fallback=fallback, constraints=narrow)
+        actor = TrueDynamicsActor.like(agent, env)
+        assert (actor.fallback, actor.constraints) == (fallback, tuple(narrow))
+    silent = Line()
+    silent.spec = replace(env.spec, action=Box((-1.0,), (1.0,)))
+    assert (
+        TrueDynamicsActor.like(Agent(Exact(env.spec), Shooting(), Goal(), horizon=2), silent).fallback == "last_action"
+    )
+
+
+def test_the_ceiling_shows_its_fallback_what_the_states_look_like():
+    class Fails(Shooting):
+        def __call__(self, *arguments, **options):
+            raise PlanningError("none")
+
+    env = Line()
+    actor = TrueDynamicsActor(env, Fails(), horizon=2, fallback=lambda shown: shown["vector"][:, :1] / 10)
+    x = {"x": np.array([[1.0], [3.0]])}
+    action, verdict, _ = actor.act(actor.start(seed=0, batch=2, goal=x), x)
+    np.testing.assert_allclose(action, [[0.1], [0.3]], rtol=1e-6)
+    assert verdict.fallback == ("policy", "policy")
+    reads = Line()
+    where = {"position": "vector", "position_index": (0,)}
+    reads.spec = replace(env.spec, action=Box((-20.0,), (20.0,), "position"), **where)
+    actor = TrueDynamicsActor(reads, Fails(), horizon=2)
+    action, _, _ = actor.act(actor.start(seed=0, batch=2, goal=x), x)
+    np.testing.assert_array_equal(action, [[1], [3]])
 
 
 def test_an_agent_is_run_beside_its_floors_and_its_ceiling():

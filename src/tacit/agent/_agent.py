@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
+from inspect import signature
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Generator, Tensor
 
@@ -79,6 +81,10 @@ class Agent(BlockActor):
         if deadline is not None and deadline < 1:
             raise ConfigError(f"a deadline is a number of steps after the start, at least 1; got {deadline}.")
         super().__init__(model, fallback, constraints)
+        if self._limits.sequential and not _takes_project(planner):
+            raise ConfigError(
+                f"constraints need a planner that takes project=..., see tacit.types.Planner; {planner!r} does not."
+            )
         self.planner = planner
         self.cost = cost
         self.horizon = horizon
@@ -109,11 +115,17 @@ class Agent(BlockActor):
             generator=generator,
             warm_start=None if state.warm_start is None else state.warm_start[:, :length],
             proposals=self._proposals(state, horizon, generator),
+            **self._restricted(state),
         )
         broken = ~(found.energy.isfinite() & found.actions.isfinite().flatten(1).all(dim=1))
         failed = score.failed.to(broken.device) | broken
         reason = score.reason or (f"planning failed: {numbered(broken.cpu())}: the plan is not finite." * broken.any())
         return self._carry_out(state, found, failed, reason)
+
+    def _restricted(self, state: AgentState) -> dict[str, Callable[[Tensor], Tensor]]:
+        """Return the restriction of a search, for a planner that need not know of any where there is none."""
+        project = self._limits.after(self._previous(state))
+        return {} if project is None else {"project": project}
 
     def _fail(self, state: AgentState, reason: str) -> AgentState:
         failed = torch.ones(state.batch, dtype=torch.bool, device=self.model.device)
@@ -125,12 +137,12 @@ class Agent(BlockActor):
         length, taken = horizon * self._rows, min(self.execute, horizon) * self._rows
         worlds = failed.cpu().numpy()
         falls = worlds[:, None] & (np.arange(length) >= state.left[:, None])
-        actions = self._stand_in(state)[:, None].expand(-1, length, -1)
-        if state.warm_start is not None:
-            going_on = torch.from_numpy(~falls).to(actions.device)[:, :, None]
-            actions = torch.where(going_on, state.warm_start[:, :length].to(actions.device), actions)
-        if found is not None:
-            actions = torch.where(failed[:, None, None], actions.to(found.actions.device), found.actions)
+        if found is not None and not worlds.any():
+            actions = found.actions
+        else:
+            actions = self._instead(state, falls)
+            if found is not None:
+                actions = torch.where(failed[:, None, None], actions.to(found.actions.device), found.actions)
         actions = self._limits.project(actions, self._previous(state))
         if found is not None:
             plan = replace(found, actions=actions, energy=found.energy.masked_fill(failed, torch.nan))
@@ -146,6 +158,15 @@ class Agent(BlockActor):
             reason=reason,
             warm_start=warm_start,
         )
+
+    def _instead(self, state: AgentState, falls: npt.NDArray[np.bool_]) -> Tensor:
+        """Return the rest of the last plan ``[B, rows, A]``, and about what the fallback will do where it ``falls``."""
+        length = falls.shape[1]
+        actions = self._stand_in(state)[:, None].expand(-1, length, -1)
+        if state.warm_start is None:
+            return actions
+        going_on = torch.from_numpy(~falls).to(actions.device)[:, :, None]
+        return torch.where(going_on, state.warm_start[:, :length].to(actions.device), actions)
 
     def _ahead(self, step: int) -> int:
         """Blocks to look ahead at a step: the horizon, but not beyond the deadline; at least one."""
@@ -228,6 +249,11 @@ class Agent(BlockActor):
         except ConfigError as error:
             raise CheckpointError(f"the agent in {path} cannot be built here: {error}") from error
         return agent if fallback is None else build(fallback=fallback)
+
+
+def _takes_project(planner: Planner) -> bool:
+    options = signature(planner).parameters.values()
+    return any(option.name == "project" or option.kind is option.VAR_KEYWORD for option in options)
 
 
 class _WorldByWorld:

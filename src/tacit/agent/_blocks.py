@@ -12,6 +12,7 @@ import numpy.typing as npt
 import torch
 from torch import Generator, Tensor, nn
 
+from tacit._threads import computing, suited_threads
 from tacit.agent._fallback import Fallback, FallbackActions, NamedFallback, inside, numbers
 from tacit.agent._limits import ActionLimits
 from tacit.agent._parts import Model, Proposal
@@ -46,6 +47,7 @@ class BlockActor(ABC):
         constraints: Sequence[ActionConstraint] = (),
     ) -> None:
         self.model = model
+        self._threads = suited_threads(model) if isinstance(model, nn.Module) else None
         self.constraints = tuple(constraints)
         self._limits = ActionLimits(self.space, self.constraints)
         self._fallback = Fallback(fallback, model.config.spec, self._limits.space)
@@ -131,9 +133,10 @@ class BlockActor(ABC):
         """
         began = perf_counter()
         boundary, decide = state.step % self.frameskip == 0, state.queue.shape[1] == 0
-        state = replace(state, position=self._position(state, observation))
+        if state.position is None or self._fallback.reads:
+            state = replace(state, position=self._position(state, observation))
         if boundary:
-            with torch.no_grad():
+            with computing(self._threads), torch.no_grad():
                 state, problem = self._look(state, observation)
                 if decide:
                     state = self._decide_or_fail(state, problem)
@@ -149,7 +152,7 @@ class BlockActor(ABC):
     def _next(self, state: AgentState, observation: Observation) -> FallbackActions:
         """Return the actions ``[B, A]`` of this step, and the fallback that each is."""
         action, falling, note = state.queue[:, 0].copy(), state.falls[:, 0], ""
-        names = tuple("last_plan" if failed else "" for failed in state.failed)
+        names = tuple("last_plan" if failed else "" for failed in state.failed.tolist())
         if falling.any():
             position = self._known_position(state)
             chosen = self._fallback.choose(falling, self._shown(observation), position, state.last_action)
@@ -175,7 +178,7 @@ class BlockActor(ABC):
         )
 
     def _encode(self, observation: Observation, batch: int) -> Tensor:
-        with torch.no_grad():
+        with computing(self._threads), torch.no_grad():
             latents = self.model.encode(observation)
         if latents.ndim != 2 or len(latents) != batch:
             raise SpecError(

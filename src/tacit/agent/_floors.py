@@ -57,9 +57,10 @@ class PolicyActor(BlockActor):
 
     def _carry_out(self, state: AgentState, actions: Tensor, failed: Tensor, reason: str) -> AgentState:
         """Return the state with a block ``[B, frameskip, A]`` to carry out, except in the worlds that failed."""
-        actions = torch.where(failed[:, None, None], self._stand_in(state)[:, None], actions)
-        actions = self._limits.project(actions, self._previous(state))
         worlds = failed.cpu().numpy()
+        if worlds.any():
+            actions = torch.where(failed[:, None, None], self._stand_in(state)[:, None], actions)
+        actions = self._limits.project(actions, self._previous(state))
         falls = np.repeat(worlds[:, None], self.frameskip, axis=1)
         return replace(state, queue=actions.cpu().numpy(), falls=falls, failed=worlds, reason=reason)
 

@@ -39,8 +39,8 @@ class ActionLimits:
                 space = constraint.limited(space)
         self.space = space
         """What is left of the space at all times."""
-        lowest = legal(space, torch.full((1, space.size), -torch.inf))
-        self._steps = tuple(one for one in constraints if one.after(lowest) is not None)
+        self._bounds = legal(space, torch.tensor([[-torch.inf], [torch.inf]]).expand(2, space.size))
+        self._steps = tuple(one for one in constraints if one.after(self._bounds[:1]) is not None)
 
     @property
     def sequential(self) -> bool:
@@ -62,13 +62,14 @@ class ActionLimits:
             previous: ``[B, A]`` the action before the first of them; NaN where it is unknown, which then restricts
                 nothing.
         """
-        if not self._steps:
+        if not isinstance(self.space, Box):
             return legal(self.space, actions)
-        ends = torch.tensor([[-torch.inf], [torch.inf]], device=actions.device).expand(2, actions.shape[-1])
-        low, high = legal(self.space, ends)
+        low, high = self._bounds.to(actions.device)
+        if not self._steps:
+            return torch.clamp(actions, low, high)
         previous = previous.to(actions.device, actions.dtype)
         before = previous.reshape(len(previous), *(1,) * (actions.ndim - 3), -1)
-        before = torch.where(before.isnan(), legal(self.space, actions[..., 0, :]), before)
+        before = torch.where(before.isnan(), torch.clamp(actions[..., 0, :], low, high), before)
         out = torch.empty_like(actions)
         for step in range(actions.shape[-2]):
             lowest, highest = low, high

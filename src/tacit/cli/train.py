@@ -52,15 +52,15 @@ def train(
 
     changed = {**options(set), **({} if steps is None else {"steps": steps})}
     how, cache = reading(read)
-    if recipe:
-        plain = tc.recipes.load(recipe)().with_options(changed)  # refused before the data are read
-        episodes = tc.data.open(data, cache=cache or None, **how)
-    else:
-        episodes = tc.data.open(data, cache=cache or None, **how)
+    method = tc.recipes.load(recipe)().with_options(changed) if recipe else None
+    if method is not None:
+        method.training.check(method.steps)  # refused before the data are read
+    episodes = tc.data.open(data, cache=cache or None, **how)
+    if method is None:
         recipe, plain = tc.recipes.suited(episodes)
+        method = plain.with_options(changed)
+        method.training.check(method.steps)
         print(f"recipe {recipe}, chosen from the data; --recipe names another")
-    method = plain.with_options(changed)
-    method.training.check(method.steps)
     model = method.build_model(episodes.spec, seed)
     method.check(model)  # before the recordings are read through, and before anything is written
     model.to(chosen(device))

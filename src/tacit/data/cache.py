@@ -4,8 +4,8 @@ A cache is derived: deleting it loses nothing. It is a folder ``<root>/<dataset>
 flat file for each modality, as large as the whole dataset but filled only with the episodes that were asked for, and an
 ``index.npz`` that names those with the checksum of each. The root is ``cache=`` of :func:`tacit.data.open`, else
 ``$TACIT_CACHE``, else ``tacit`` in ``$XDG_CACHE_HOME`` or ``~/.cache``: never a folder in the dataset. The key covers
-the path of the dataset, what its index says, hashes of its episodes included, the names, sizes and times of its files,
-how it is read, and the modalities: a changed, moved or differently read dataset gets a new cache.
+what the index of the dataset says, hashes of its episodes included, the names, sizes and times of its files, how it is
+read, and the modalities: a changed, moved or differently read dataset gets a new cache.
 
 Whoever fills holds a lock, so of several processes that need the same episodes one decodes them and the others wait.
 """
@@ -62,7 +62,7 @@ class Source:
         base = self.path if self.path.is_dir() else self.path.parent
         stats = [(os.path.relpath(path, base), path.stat()) for path in self.files]
         stamp = [[name, stat.st_size, stat.st_mtime_ns] for name, stat in stats]
-        whole = [LAYOUT, str(self.path.resolve()), self.identity, stamp, sorted(modalities)]
+        whole = [LAYOUT, self.identity, stamp, sorted(modalities)]
         return hashlib.sha256(json.dumps(whole).encode()).hexdigest()[:32]
 
 

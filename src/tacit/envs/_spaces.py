@@ -77,8 +77,13 @@ class Stream:
         Raises:
             SpecError: if a value does not fit the space.
         """
-        shape = self.space.shape or ()
-        return self._converted(np.stack([self._fitted(self.of(one), shape) for one in observations]), shown)
+        shape, dtype = self.space.shape or (), self.space.dtype
+        values = [self.of(one) for one in observations] if self.path else observations
+        fitted = [
+            one if type(one) is np.ndarray and one.dtype == dtype and one.shape == shape else self._fitted(one, shape)
+            for one in values
+        ]
+        return self._converted(np.stack(fitted), shown)
 
     def batch(self, observation: Any, count: int, shown: bool) -> Array:
         """Return a batch of this entry of an observation of ``count`` worlds; no memory is shared with it.
@@ -227,6 +232,8 @@ def _vector(space: spaces.Box) -> tuple[Modality, Convert, Convert | None, str]:
 
 
 def _flat(batch: Array) -> Array:
+    if batch.dtype == np.float32:
+        return np.array(batch).reshape(len(batch), -1)
     with np.errstate(over="ignore"):  # what becomes infinite is refused where it is shown
         return np.array(batch, np.float32).reshape(len(batch), -1)
 

@@ -108,7 +108,7 @@ class ProbeReport:
         rows[1] += f"   components {components}" if 1 < len(self.r2_components) <= COMPONENTS else ""
         rows += [f"  R2, MLP probe      {self.mlp_r2:.4f}"]
         baselines = (("before training", self.untrained_r2), ("raw input", self.raw_r2))
-        rows += [f"  R2, {name:<15}{value:.4f}" for name, value in baselines if not math.isnan(value)]
+        rows += [f"  R2, {name:<14} {value:.4f}" for name, value in baselines if not math.isnan(value)]
         rows += [f"  effective rank     {self.effective_rank:.1f} of {self.latent_size}"]
         return "\n".join(rows)
 

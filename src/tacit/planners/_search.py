@@ -14,10 +14,24 @@ from torch import Generator, Tensor
 from tacit.errors import ConfigError, PlanningError, SpecError
 from tacit.types import ActionSpace, Box
 
-__all__ = ["Bounds", "Categorical", "Gaussian", "Noise", "begin", "begin_box", "check_round", "finite", "white"]
+__all__ = [
+    "Bounds",
+    "Categorical",
+    "Gaussian",
+    "Noise",
+    "Project",
+    "begin",
+    "begin_box",
+    "check_round",
+    "finite",
+    "white",
+]
 
 Noise: TypeAlias = Callable[[tuple[int, int, int, int], Generator], Tensor]
 """Standard normal numbers of the shape ``(B, S, H, A)``."""
+
+Project: TypeAlias = Callable[[Tensor], Tensor]
+"""Actions ``[B, ..., H, A]`` to those near to them that are allowed; see :class:`tacit.types.Planner`."""
 
 WARM = 0.5
 """The share of probability that a warm start gets in a discrete space; the rest is uniform."""
@@ -96,11 +110,13 @@ class Gaussian:
         bounds: The box.
         mean: ``[B, H, A]``.
         spread: ``[B, H, A]`` standard deviations.
+        project: Maps sequences inside the box to those that are allowed; None: all are.
     """
 
     bounds: Bounds
     mean: Tensor
     spread: Tensor
+    project: Project | None = None
 
     @property
     def mode(self) -> Tensor:
@@ -108,8 +124,9 @@ class Gaussian:
         return self.mean
 
     def legal(self, actions: Tensor) -> Tensor:
-        """Return the nearest actions inside the space."""
-        return self.bounds.clip(actions)
+        """Return the nearest actions inside the space, projected onto those that are allowed."""
+        clipped = self.bounds.clip(actions)
+        return clipped if self.project is None else self.project(clipped)
 
     def sample(self, count: int, generator: Generator, noise: Noise = white) -> Tensor:
         """Draw candidates ``[B, count, H, A]``, not yet legal."""
@@ -191,11 +208,18 @@ class Categorical:
 
 
 def begin(
-    space: ActionSpace, batch: int, horizon: int, generator: Generator, std: float, warm_start: Tensor | None
+    space: ActionSpace,
+    batch: int,
+    horizon: int,
+    generator: Generator,
+    std: float,
+    warm_start: Tensor | None,
+    project: Project | None = None,
 ) -> Gaussian | Categorical:
     """The distribution that a search starts from: around the warm start, else around the middle of the space.
 
     Raises:
+        ConfigError: if ``project`` comes with a discrete space.
         SpecError: if the warm start does not fit.
         PlanningError: if it is not finite.
     """
@@ -209,8 +233,11 @@ def begin(
         warm_start = finite(warm_start, "warm_start", generator.device)
     if isinstance(space, Box):
         bounds = Bounds.of(space, generator.device)
-        mean = bounds.center.expand(shape) if warm_start is None else bounds.clip(warm_start)
-        return Gaussian(bounds, mean, (std * bounds.half).expand(shape))
+        mean = bounds.center.expand(shape) if warm_start is None else warm_start
+        search = Gaussian(bounds, mean, (std * bounds.half).expand(shape), project)
+        return replace(search, mean=search.legal(mean))
+    if project is not None:
+        raise ConfigError(f"project is for the actions of a Box; got {space}.")
     uniform = torch.full(shape, 1 / space.n, device=generator.device)
     if warm_start is None:
         return Categorical(uniform)
@@ -218,14 +245,20 @@ def begin(
 
 
 def begin_box(
-    space: ActionSpace, batch: int, horizon: int, generator: Generator, std: float, warm_start: Tensor | None
+    space: ActionSpace,
+    batch: int,
+    horizon: int,
+    generator: Generator,
+    std: float,
+    warm_start: Tensor | None,
+    project: Project | None = None,
 ) -> Gaussian:
     """Like :func:`begin`, for planners that have no meaning in a discrete space.
 
     Raises:
         ConfigError: if the space is discrete.
     """
-    search = begin(space, batch, horizon, generator, std, warm_start)
+    search = begin(space, batch, horizon, generator, std, warm_start, project)
     if isinstance(search, Categorical):
         raise ConfigError(f"this planner searches a Box; got {space}. CEM and RandomShooting search discrete spaces.")
     return search

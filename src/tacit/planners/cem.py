@@ -10,7 +10,7 @@ from torch import Generator, Tensor
 from tacit._check import require
 from tacit._limits import ITERATIONS, SAMPLES, limited
 from tacit.planners._record import Record, elites, with_hints
-from tacit.planners._search import begin
+from tacit.planners._search import Project, begin
 from tacit.types import ActionSpace, Plan, Score
 
 __all__ = ["CEM"]
@@ -67,9 +67,10 @@ class CEM:
         generator: Generator,
         warm_start: Tensor | None = None,
         proposals: Tensor | None = None,
+        project: Project | None = None,
     ) -> Plan:
         """See :class:`tacit.types.Planner`."""
-        search = begin(space, batch, horizon, generator, self.std, warm_start)
+        search = begin(space, batch, horizon, generator, self.std, warm_start, project)
         record = Record(score, search.legal)
         for iteration in range(self.iterations):
             candidates = search.sample(self.samples, generator)

@@ -12,7 +12,7 @@ from tacit._limits import ITERATIONS, SAMPLES, limited
 from tacit.errors import PlanningError, SpecError
 from tacit.planners._energies import as_energies
 from tacit.planners._record import Record, with_hints
-from tacit.planners._search import begin_box
+from tacit.planners._search import Project, begin_box
 from tacit.types import ActionSpace, Plan, Score
 
 __all__ = ["Gradient"]
@@ -68,9 +68,10 @@ class Gradient:
         generator: Generator,
         warm_start: Tensor | None = None,
         proposals: Tensor | None = None,
+        project: Project | None = None,
     ) -> Plan:
         """See :class:`tacit.types.Planner`; the space is a box and the score is differentiable."""
-        search = begin_box(space, batch, horizon, generator, self.std, warm_start)
+        search = begin_box(space, batch, horizon, generator, self.std, warm_start, project)
         actions = search.legal(with_hints(search.sample(self.starts, generator), search, proposals))
         center, half, unit = search.bounds.center, search.bounds.half, search.bounds.unit
         point = (actions - center) / unit
@@ -89,6 +90,8 @@ class Gradient:
             point = (point - self.learning_rate * (first / (1 - self.betas[0] ** iteration) / scale)).clamp(-1, 1)
             record.note(actions.mean(dim=1), actions.std(dim=1, correction=0))
             actions = search.legal(center + half * point)
+            if project is not None:
+                point = (actions - center) / unit
         return record.plan()
 
 

@@ -10,7 +10,7 @@ from torch import Generator, Tensor
 from tacit._check import require
 from tacit._limits import ITERATIONS, SAMPLES, limited
 from tacit.planners._record import Record, elites, with_hints
-from tacit.planners._search import Gaussian, begin_box
+from tacit.planners._search import Gaussian, Project, begin_box
 from tacit.types import ActionSpace, Plan, Score
 
 __all__ = ["ICEM"]
@@ -72,9 +72,10 @@ class ICEM:
         generator: Generator,
         warm_start: Tensor | None = None,
         proposals: Tensor | None = None,
+        project: Project | None = None,
     ) -> Plan:
         """See :class:`tacit.types.Planner`; the space is a box."""
-        search = begin_box(space, batch, horizon, generator, self.std, warm_start)
+        search = begin_box(space, batch, horizon, generator, self.std, warm_start, project)
         noise = _Noise.colored(batch, horizon, self.beta, generator.device)
         record = Record(score, search.legal)
         kept = torch.empty(0)

@@ -12,7 +12,7 @@ from torch import Generator, Tensor
 from tacit._check import require
 from tacit._limits import ITERATIONS, SAMPLES, limited
 from tacit.planners._record import Record, with_hints
-from tacit.planners._search import begin_box
+from tacit.planners._search import Project, begin_box
 from tacit.types import ActionSpace, Plan, Score
 
 __all__ = ["MPPI"]
@@ -73,9 +73,10 @@ class MPPI:
         generator: Generator,
         warm_start: Tensor | None = None,
         proposals: Tensor | None = None,
+        project: Project | None = None,
     ) -> Plan:
         """See :class:`tacit.types.Planner`; the space is a box."""
-        search = begin_box(space, batch, horizon, generator, self.std, warm_start)
+        search = begin_box(space, batch, horizon, generator, self.std, warm_start, project)
         record = Record(score, search.legal)
         for iteration in range(self.iterations):
             candidates = search.sample(self.samples, generator)

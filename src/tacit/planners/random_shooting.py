@@ -10,7 +10,7 @@ from torch import Generator, Tensor
 from tacit._check import require
 from tacit._limits import ITERATIONS, SAMPLES, limited
 from tacit.planners._record import Record, with_hints
-from tacit.planners._search import Categorical, Gaussian, begin, check_round
+from tacit.planners._search import Categorical, Gaussian, Project, begin, check_round
 from tacit.types import ActionSpace, Plan, Score
 
 __all__ = ["RandomShooting"]
@@ -50,10 +50,11 @@ class RandomShooting:
         generator: Generator,
         warm_start: Tensor | None = None,
         proposals: Tensor | None = None,
+        project: Project | None = None,
     ) -> Plan:
         """See :class:`tacit.types.Planner`."""
-        search = begin(space, batch, horizon, generator, 3**-0.5, None)
-        first = begin(space, batch, horizon, generator, 0.0, warm_start)
+        search = begin(space, batch, horizon, generator, 3**-0.5, None, project)
+        first = begin(space, batch, horizon, generator, 0.0, warm_start, project)
         record = Record(score, search.legal)
         for iteration in range(self.iterations):
             candidates = _uniform(search, self.samples, generator)

@@ -11,6 +11,7 @@ In the tests of an extension::
 from __future__ import annotations
 
 from collections.abc import Callable
+from inspect import signature
 
 import torch
 from torch import Generator, Tensor
@@ -73,6 +74,8 @@ def check_planner(planner: Planner, tolerance: float = 0.15) -> None:
         _check_hints(planner, problem)
         _check_bad_numbers(planner, problem)
         _check_best(planner, problem)
+        if isinstance(problem.space, Box):
+            _check_project(planner, problem)
     _check_penalties(planner)
 
 
@@ -228,6 +231,45 @@ def _check_best(planner: Planner, problem: Problem) -> None:
     _expect(plan.energy <= lowest + 1e-5, "a plan is never worse than the best candidate that was rated")
     _expect(plan.energy <= first[0] + 1e-5, "a plan is never worse than the first candidate")
     _expect(plan.energy <= Problem(problem.space, rippled, problem.optimum).idle + 1e-5, "nor than doing nothing")
+
+
+def _check_project(planner: Planner, problem: Problem) -> None:
+    """Check that candidates and plan keep to a restriction of how much an action differs from the one before."""
+    known = signature(planner).parameters.values()
+    _expect(any(one.name == "project" or one.kind is one.VAR_KEYWORD for one in known), "a planner takes project=...")
+    batch, horizon, size = problem.optimum.shape
+    change = 0.25
+    start = torch.linspace(-2.0, 2.0, batch)[:, None].expand(-1, size)  # in some worlds outside the box
+
+    def project(actions: Tensor) -> Tensor:
+        before, rows = start.view(batch, *(1,) * (actions.ndim - 3), size), []
+        for row in actions.unbind(dim=-2):
+            before = torch.clamp(row, before - change, before + change)
+            rows.append(before)
+        return torch.stack(rows, dim=-2)
+
+    def watched(actions: Tensor) -> Tensor:
+        given = actions.detach()
+        _expect(torch.equal(project(given), given), "every candidate must be a result of project")
+        return problem.score(actions)
+
+    def ask(wild: Tensor | None) -> Plan:
+        return planner(
+            watched,
+            problem.space,
+            horizon=horizon,
+            batch=batch,
+            generator=Generator().manual_seed(0),
+            warm_start=wild,
+            proposals=None if wild is None else wild[:, None],
+            project=project,
+        )
+
+    for wild in (None, 100 * problem.optimum):
+        plan = ask(wild)
+        _expect(torch.equal(project(plan.actions), plan.actions), "the plan must be a result of project")
+        again = problem.score(plan.actions[:, None])[:, 0]
+        _expect(torch.allclose(again, plan.energy, atol=1e-4), "Plan.energy must be the energy of the projected plan")
 
 
 def _check_penalties(planner: Planner) -> None:

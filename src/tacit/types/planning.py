@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
@@ -76,6 +77,7 @@ class Planner(Protocol):
         generator: Generator,
         warm_start: Tensor | None = None,
         proposals: Tensor | None = None,
+        project: Callable[[Tensor], Tensor] | None = None,
     ) -> Plan:
         """Plan for ``batch`` worlds at once.
 
@@ -90,6 +92,9 @@ class Planner(Protocol):
             generator: The only source of randomness; its device is where the search runs.
             warm_start: ``[B, H, A]`` where to start the search.
             proposals: ``[B, P, H, A]`` candidates to score in the first round.
+            project: Maps sequences ``[B, ..., H, A]`` inside the space to the nearest that are allowed, in a tensor of
+                their own, and leaves those as they are. It may leave the space. Every candidate and the plan are
+                results of it. For a :class:`Box`. None: all are allowed.
 
         Raises:
             PlanningError: if no candidate of some world has a finite energy.

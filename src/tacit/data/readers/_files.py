@@ -207,7 +207,7 @@ class FileStorage(ABC):
         chosen = {
             name: value
             for name, value in to_json(options).items()
-            if name not in options.added or getattr(options, name) != getattr(type(options)(), name)
+            if name not in getattr(options, "added", ()) or getattr(options, name) != getattr(type(options)(), name)
         }
         self._options = json.dumps([READING, type(options).__name__, chosen])
         self._sums: dict[int, str] = {}
