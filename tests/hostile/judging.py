@@ -20,7 +20,7 @@ PEAK = 2**30
 """Bytes of memory that a file may take beyond the size of the data."""
 MESSAGE = 5_000
 """Characters of an error message at most."""
-START = 300.0
+START = 900.0
 TICKS = os.sysconf("SC_CLK_TCK")
 
 

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from tacit._files import check_file
 
-__all__ = ["COLUMNS", "check_unpacked", "open_parquet", "read_parquet"]
+__all__ = ["COLUMNS", "check_names", "check_unpacked", "open_parquet", "read_parquet"]
 
 FREE = 2**28
 """Bytes of a table that need no explanation by the size of its file."""
@@ -49,9 +49,8 @@ def read_parquet(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
         ValueError: as :func:`open_parquet`.
     """
     file = open_parquet(path)
-    double = [name for name, times in Counter(file.schema_arrow.names).items() if times > 1]
-    if columns is not None and double:
-        raise ValueError(f"expected columns of different names; several are called {double[0]!r}")
+    if columns is not None:
+        check_names(file)
     _check_texts(path, file)
     batches, held, size = [], 0, path.stat().st_size
     for batch in file.iter_batches(BATCH, columns=None if columns is None else list(columns)):
@@ -59,6 +58,13 @@ def read_parquet(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
         check_unpacked(held, size, f"{held} bytes of the first rows")
         batches.append(batch)
     return pa.Table.from_batches(batches) if batches else file.read(columns)
+
+
+def check_names(file: pq.ParquetFile) -> None:
+    """Raise ValueError where two columns have the same name."""
+    double = [name for name, times in Counter(file.schema_arrow.names).items() if times > 1]
+    if double:
+        raise ValueError(f"expected columns of different names; several are called {double[0]!r}")
 
 
 def _check_texts(path: Path, file: pq.ParquetFile) -> None:

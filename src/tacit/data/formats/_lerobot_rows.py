@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tacit.data.tables import open_parquet
+from tacit.data.tables import check_names, open_parquet
 from tacit.types import Array
 
 __all__ = ["DataFile", "Group", "Rows", "flat", "plain"]
@@ -78,5 +78,6 @@ class DataFile:
     @classmethod
     def at(cls, path: Path) -> DataFile:
         file = open_parquet(path)
+        check_names(file)
         sizes = [file.metadata.row_group(number).num_rows for number in range(file.num_row_groups)]
         return cls(path, file, frozenset(file.schema_arrow.names), np.cumsum(sizes, dtype=np.int64))
