@@ -6,7 +6,7 @@ import reprlib
 
 from tacit.errors import ConfigError
 
-__all__ = ["BATCH", "DEPTH", "HORIZON", "ITERATIONS", "LENGTH", "SAMPLES", "WIDTH", "limited"]
+__all__ = ["BATCH", "DEPTH", "HORIZON", "ITERATIONS", "LENGTH", "SAMPLES", "TOKENS", "WIDTH", "limited"]
 
 WIDTH = 2**16
 """Size of a layer, or of one axis of an input."""
@@ -18,6 +18,8 @@ HORIZON = 1000
 """Blocks of a plan."""
 BATCH = 2**20
 """Items of a batch."""
+TOKENS = 2**20
+"""Patches that an input is cut into."""
 SAMPLES = 10**6
 """Candidates of one round of a planner."""
 ITERATIONS = 10**4

@@ -131,12 +131,13 @@ def read(path: Path, device: str | torch.device) -> tuple[Dynamics, Settings, Go
             own = {key: value.to(device) for key, value in part.tensors.items() if key.startswith(f"{index}.")}
             arrays = {key.partition(".")[2]: value for key, value in own.items()}
             terms.append(Scaled(named.weight, named.build(costs.load, **arrays)))
+        cost = Total(tuple(terms))
         restrictions = tuple(named.build(constraints.load) for named in written.constraints)
     except (ConfigError, SpecError) as error:
         raise CheckpointError(f"the agent in {path} cannot be built here: {error}") from error
     settings = Settings(
         planner,
-        Total(tuple(terms)),
+        cost,
         written.horizon,
         written.execute,
         written.hold,

@@ -56,9 +56,17 @@ class Scaled:
 
 @dataclass(frozen=True)
 class Total(Summable):
-    """A weighted sum of costs."""
+    """A weighted sum of costs.
+
+    Raises:
+        ConfigError: if there is no term.
+    """
 
     terms: tuple[Scaled, ...]
+
+    def __post_init__(self) -> None:
+        if not self.terms:
+            raise ConfigError("a sum of costs needs at least one; got none.")
 
     @property
     def parts(self) -> tuple[Scaled, ...]:

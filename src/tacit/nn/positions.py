@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from tacit._limits import TOKENS, limited
 from tacit.errors import ConfigError
 
 __all__ = ["Positions", "Rotation", "coordinates", "resize_positions", "rotate", "rotations", "sincos"]
@@ -41,6 +42,7 @@ def sincos(grid: Sequence[int], width: int) -> Tensor:
         raise ConfigError(
             f"sine and cosine positions on {axes} axes need a width that is a multiple of {2 * axes}; got {width}."
         )
+    limited("a table of positions", TOKENS, cells=math.prod(grid))
     index = torch.arange(math.prod(grid))
     places = [place.double() for place in coordinates(index, grid)]
     parts = []

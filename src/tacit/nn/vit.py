@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from tacit._limits import TOKENS, limited
 from tacit.errors import ConfigError, SpecError
 from tacit.nn._block import initialise, run, stack
 from tacit.nn.encoders import folded, patch_embed, standardised
@@ -83,6 +84,7 @@ class VisionTransformer(nn.Module):
             )
         self.channels, self.patch, self.head_width = channels, tuple(patch), width // heads
         self.grid = tuple(extent // side for extent, side in zip(size, patch, strict=True))
+        limited("VisionTransformer", TOKENS, patches=math.prod(self.grid))
         self.checkpointing = checkpointing
         self.patches = _CONVOLUTIONS[len(size)](channels, width, patch, patch)  # type: ignore[arg-type]  # any number
         self.cls = nn.Parameter(nn.init.normal_(torch.empty(1, 1, width), std=0.02)) if cls else None

@@ -43,9 +43,10 @@ class General(AgentRecipe):
     policy: GoalPolicyTraining = field(default_factory=lambda: GoalPolicyTraining(ahead=16))
     acting: Acting = field(
         default_factory=lambda: Acting(
-            planner=Part("cem", {"samples": 128, "iterations": 6, "elites": 12}),
+            planner=Part("cem", {"samples": 256, "iterations": 5, "elites": 20}),
             cost=(Part("goal", {"reduce": "sum"}),),
-            horizon=12,
+            horizon=25,
+            execute=2,
             hold=True,
         )
     )
