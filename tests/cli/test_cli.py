@@ -340,6 +340,8 @@ def test_an_agent_that_knows_no_noop_needs_a_fallback(
     small = (*LIGHT, "--set", 'acting.planner={"name": "random_shooting", "options": {"samples": 8}}')
     assert run("train", str(data), "--to", str(to), *small) == 0
     monkeypatch.setattr(tc.envs, "make_goal", lambda *_: Undeclared())
+    monkeypatch.setattr(tc.envs, "make", lambda *_: Undeclared())
+    monkeypatch.setattr(tc.envs.TwoRooms, "rules", replace(tc.envs.TwoRooms.rules, budget=5))
     for verb in ("plan", "eval"):
         words = (verb, str(to), "--env", "two_rooms", "--device", "cpu")
         assert run(*words) == 1
