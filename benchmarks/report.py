@@ -73,6 +73,7 @@ def main() -> None:
         rooms("random_rooms", "Two Rooms, random wall and door", RANDOM, ">= 90 % within 60 CPU-minutes"),
         acting.ablation(),
         acting.reacher(),
+        acting.rechecked(),
         seeing.images(),
         seeing.videos(),
         seeing.motion(),

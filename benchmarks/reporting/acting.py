@@ -2,7 +2,7 @@
 
 import statistics
 
-from reporting.text import Rows, load, rate, table
+from reporting.text import Rows, load, met, rate, table
 
 
 def demo() -> str:
@@ -144,3 +144,26 @@ def reacher() -> str:
         "What is left are predictions that miss by little: at the nearest, 99 % of the tasks came within "
         f"{nearest:.3f} rad (median over seeds; the radius is 0.05).\n"
     )
+
+
+def rechecked() -> str:
+    """One seed of each task with the code as it is now, next to the seeds above."""
+    commands = {
+        "two_rooms": "uv run benchmarks/two_rooms.py --seeds 0 --results benchmarks/results/recheck",
+        "reacher": "uv run benchmarks/reacher.py --seeds 0 --ceiling-tasks 0 --results benchmarks/results/recheck/reacher.json",
+    }
+    rows: Rows = []
+    for name, command in commands.items():
+        before, now = load(name), load(f"recheck/{name}")
+        if before is None or now is None:
+            continue
+        known = [run["planning"]["success"] for run in before["runs"].values()]
+        found = now["runs"]["0"]["planning"]["success"]
+        low, high = min(one["low"] for one in known), max(one["high"] for one in known)
+        span = f"{100 * low:.1f} to {100 * high:.1f} %"
+        rows.append((f"`{command}`", span, rate(found), met(low <= found["rate"] <= high)))
+    if not rows:
+        return ""
+    header = ("command", "intervals of the seeds above", "now, one seed", "within")
+    text = "One seed of each task after planners, statistics and fallbacks changed, from new data and a new training."
+    return f"## One seed again\n\n{text}\n\n{table(header, rows)}\n"

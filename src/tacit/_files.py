@@ -22,6 +22,7 @@ from tacit.errors import ConfigError
 __all__ = [
     "aside",
     "check_file",
+    "is_file",
     "locked",
     "parse_json",
     "read_bytes",
@@ -52,6 +53,14 @@ def resolve(path: str | os.PathLike[str]) -> Path:
         return Path(path).expanduser()
     except RuntimeError as error:
         raise ConfigError(f"the home directory in {os.fspath(path)!r} is unknown. Give the whole path.") from error
+
+
+def is_file(path: Path) -> bool:
+    """Return whether there is a file at a path; there is none of a name that no file can have."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # too long, or with a NUL character
+        return False
 
 
 def check_file(path: Path, limit: int | None = None) -> int:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import reprlib
-
 from tacit.errors import ConfigError
 
 __all__ = ["BATCH", "DEPTH", "HORIZON", "ITERATIONS", "LENGTH", "SAMPLES", "TOKENS", "WIDTH", "limited"]
@@ -25,6 +23,8 @@ SAMPLES = 10**6
 ITERATIONS = 10**4
 """Rounds of a planner."""
 
+PRINTED = 10**50
+
 
 def limited(owner: str, limit: int, **options: float) -> None:
     """Refuse options above a limit.
@@ -34,6 +34,5 @@ def limited(owner: str, limit: int, **options: float) -> None:
     """
     for name, value in options.items():
         if value > limit:
-            raise ConfigError(
-                f"{owner} takes {name} of at most {limit}; got {reprlib.repr(value)}. Choose a smaller {name}."
-            )
+            came = str(value) if value < PRINTED else "a far larger number"  # Python prints no integer of any length
+            raise ConfigError(f"{owner} takes {name} of at most {limit}; got {came}. Choose a smaller {name}.")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tacit import _files
-from tacit._files import locked, parse_json, read_bytes, read_json, resolve, staged_directory
+from tacit._files import is_file, locked, parse_json, read_bytes, read_json, resolve, staged_directory
 from tacit.errors import ConfigError
 
 
@@ -36,6 +36,13 @@ def test_reading_refuses_what_is_no_regular_file(kind: str, tmp_path: Path) -> N
         path.mkdir()
     with pytest.raises(ValueError, match="expected a regular file"):
         read_bytes(path)
+
+
+@pytest.mark.parametrize("name", ["a" * 300, "a\0b"])
+def test_a_name_that_no_file_can_have_is_none(name: str, tmp_path: Path) -> None:
+    (tmp_path / "there").touch()
+    assert is_file(tmp_path / "there")
+    assert not is_file(tmp_path / name)
 
 
 def test_reading_is_bounded(tmp_path: Path) -> None:

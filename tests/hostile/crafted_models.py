@@ -409,6 +409,7 @@ several(
     {
         "config_of_an_image_of_text": {"image_size": "large"},
         "config_of_an_image_of_1e9": {"image_size": 10**9},
+        "config_of_an_image_of_8000": {"image_size": 8000},
         "config_of_an_image_of_0": {"image_size": 0},
         "config_of_heads_in_a_list": {"num_attention_heads": [2]},
         "config_of_an_epsilon_of_lists": {"layer_norm_eps": [[]]},

@@ -14,7 +14,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 from torch.nn import Parameter
 
-from tacit._files import check_file, read_json, resolve
+from tacit._files import check_file, is_file, read_json, resolve
 from tacit.checkpoint._mapped import Mapped
 from tacit.checkpoint._numbers import NUMBERS
 from tacit.errors import CheckpointError
@@ -146,9 +146,7 @@ def _shards(index: Path) -> list[str]:
             f"{index} needs the entry 'weight_map', which maps names of tensors to names of files; got {_short(named)}."
         )
     shards = sorted(set(named.values()))
-    missing = [
-        name for name in shards if Path(name).name != name or "\0" in name or not (index.parent / name).is_file()
-    ]
+    missing = [name for name in shards if Path(name).name != name or not is_file(index.parent / name)]
     if missing or not shards:
         which = ", ".join(_short(name) for name in missing[:_SHOWN]) or "no file"
         raise CheckpointError(

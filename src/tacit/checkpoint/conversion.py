@@ -144,6 +144,7 @@ def _masked(networks: Networks, spec: Spec | None, alone: bool) -> MaskedModel:
     encoder = networks.weights("encoder") if both else target
     sizes = networks.encoder(encoder)
     if alone:
+        _encoder(networks, "target_encoder")  # its sizes fit its tensors, before memory is taken for a predictor
         predictor, narrow = _drawn_predictor(networks, encoder)
     else:
         predictor = networks.weights("predictor")
