@@ -4,6 +4,7 @@ import shutil
 import struct
 import subprocess
 import sys
+import time
 import warnings
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -237,3 +238,11 @@ def test_the_package_is_an_extra_that_is_loaded_when_it_is_needed(tmp_path, monk
     monkeypatch.setitem(sys.modules, "wfdb", None)
     with pytest.raises(MissingExtra, match=r"WFDB records needs the package 'wfdb'.*(extra wfdb|\[wfdb\])"):
         tc.data.open(tmp_path)
+
+
+def test_a_long_line_of_a_header_is_refused_at_once(tmp_path):
+    (tmp_path / "x.hea").write_text("x 1 250 100\n" + "a" * 20_000 + "\n")
+    started = time.perf_counter()
+    with pytest.raises(DataError, match=r"at most 1000 characters; x\.hea has one of 20000"):
+        tc.data.open(tmp_path)
+    assert time.perf_counter() - started < 5

@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tacit._files import check_file
+from tacit._files import check_file, read_bytes
 from tacit.errors import MissingExtra
 
 __all__ = ["Record", "read_wfdb", "segment_headers", "wfdb_files"]
 
 MAX_HEADER = 2**20
+MAX_LINE = 1000
 MAX_MISSING = 2**26
 """Numbers of a record that no file holds, because segments are empty."""
 BITS = {"8": 8, "16": 16, "24": 24, "32": 32, "61": 16, "80": 8, "160": 16, "212": 12, "310": 10, "311": 10}
@@ -94,9 +95,12 @@ def segment_headers(headers: Collection[Path]) -> set[Path]:
 def _header(header: Path) -> Any:
     """Return what a header says."""
     try:
-        check_file(header, MAX_HEADER)
+        lines = read_bytes(header, MAX_HEADER).splitlines()
     except OSError as error:
         raise ValueError(f"the header {header.name} cannot be read ({error}).") from error
+    longest = max((len(line) for line in lines if not line.startswith(b"#")), default=0)
+    if longest > MAX_LINE:  # the time that wfdb takes grows with its square
+        raise ValueError(f"expected lines of at most {MAX_LINE} characters; {header.name} has one of {longest}.")
     with _foreign(f"expected a WFDB header; {header.name} cannot be read"):
         about = _package().rdheader(str(header.with_suffix("")))
         if not (about.fs and np.isfinite(about.fs) and about.fs > 0):
