@@ -9,7 +9,18 @@ import tacit as tc
 from tacit.cli import main
 from tacit.cli._run import Run
 
-LIGHT = ("--steps", "1", "--set", "policy_steps=0", "--set", "training.batch_size=2", "--device", "cpu")
+LIGHT = (
+    "--recipe",
+    "two_rooms",
+    "--steps",
+    "1",
+    "--set",
+    "policy_steps=0",
+    "--set",
+    "training.batch_size=2",
+    "--device",
+    "cpu",
+)
 
 
 def run(*words: object) -> int:
