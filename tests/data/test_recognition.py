@@ -1,6 +1,7 @@
 """What a path holds is recognised by its files, and what cannot be read is called by its name."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -86,3 +87,45 @@ def test_a_dataset_of_tacit_says_itself_what_its_features_are(tmp_path: Path) ->
     unacted = tc.data.open(tmp_path / "data", skip="action")
     assert unacted.spec.action.size == 0
     assert unacted[1].action.shape == (6, 0)
+
+
+POSED = tc.Spec(
+    {"joints": tc.Modality("vector", (2,)), "force": tc.Modality("vector", (3,))},
+    tc.Box((-1.0, -1.0), (1.0, 1.0), kind="position"),
+    position="joints",
+)
+
+
+def posed() -> tc.data.Episodes:
+    return tc.data.from_episodes([replace(episode, labels={}) for episode in recordings(2, POSED)], POSED)
+
+
+@pytest.mark.parametrize("name", tc.data.formats.names())
+def test_a_position_stays_as_long_as_its_modality_does(tmp_path: Path, name: str) -> None:
+    tc.data.save(posed(), tmp_path / "data", name)
+    assert tc.data.open(tmp_path / "data").spec == POSED
+    assert tc.data.open(tmp_path / "data", skip="force").spec == POSED.only(["joints"])
+    assert tc.data.open(tmp_path / "data", skip="joints").spec == POSED.only(["force"])
+
+
+def test_what_actions_command_can_be_said_of_any_dataset(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    features = {"observation.state": vector(3), "action": vector(2)}
+    write_lerobot(tmp_path / "set", features, [{n: rng.normal(size=(6, f["shape"][0])) for n, f in features.items()}])
+    plain = tc.data.open(tmp_path / "set")
+    assert plain.spec.action.kind is None
+    known = tc.data.open(tmp_path / "set", kind="position", position="state", position_index=[0, 2])
+    assert (known.spec.action.kind, known.spec.position, known.spec.position_index) == ("position", "state", (0, 2))
+    assert known.spec.action.low == plain.spec.action.low
+    assert known.hash() != plain.hash()
+    assert tc.data.open(tmp_path / "set", kind=["delta", None]).spec.action.kinds == ("delta", None)
+    for options, message in (
+        ({"kind": "speed"}, "kind"),
+        ({"kind": "position", "position": "state"}, "position_index"),
+        ({"position": "state"}, "kind 'position'"),
+        ({"position_index": [0]}, "name it too"),
+    ):
+        with pytest.raises(ConfigError, match=message):
+            tc.data.open(tmp_path / "set", **options)
+    tc.data.save(posed(), tmp_path / "own")
+    assert tc.data.open(tmp_path / "own", kind="velocity").spec.position is None

@@ -10,6 +10,7 @@ import numpy as np
 from tacit._config import to_json
 from tacit._resize import check_size
 from tacit.errors import ConfigError
+from tacit.types import ActionKind
 
 __all__ = ["Options"]
 
@@ -25,6 +26,9 @@ class Options:
     strip: str | tuple[str, ...] | None = None
     size: int | tuple[int, int] | None = None
     tolerance: float | None = None
+    kind: ActionKind | tuple[ActionKind | None, ...] | None = None
+    position: str | None = None
+    position_index: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("action", "observation", "label", "skip", "strip"):
@@ -34,6 +38,8 @@ class Options:
                 raise ConfigError(f"{name}= is the name of a feature or several of them; got {value!r}.")
             object.__setattr__(self, name, names)
         check_size(self.size)
+        if self.position_index and self.position is None:
+            raise ConfigError("position_index= are components of a modality; name it too: position='state'.")
         if self.tolerance is not None and not (np.isfinite(self.tolerance) and self.tolerance > 0):
             raise ConfigError(f"tolerance is a positive number of seconds; got {self.tolerance}.")
 

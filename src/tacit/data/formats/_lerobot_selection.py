@@ -16,7 +16,7 @@ from tacit.data.formats._choice import at_size, matched
 from tacit.data.formats._lerobot_features import OBSERVED, Feature, assign, parse
 from tacit.data.formats._lerobot_layout import Layout
 from tacit.data.formats._lerobot_options import Options
-from tacit.errors import ConfigError, DataError
+from tacit.errors import ConfigError, DataError, SpecError
 from tacit.types import Box, Modality, Spec
 
 __all__ = ["Selection", "select"]
@@ -41,11 +41,10 @@ class Selection:
     columns: Mapping[str, tuple[str, int]]
 
     @classmethod
-    def of(cls, layout: Layout, actions: Mapping[str, int], size: int | tuple[int, int] | None) -> Selection:
-        """Return the selection of everything in ``layout``."""
-        unacted = replace(layout, spec=replace(layout.spec, action=Box((), ())))
-        columns = {**{key: ("float32", width) for key, width in actions.items()}, **layouts.columns(unacted)}
-        return cls(layout, at_size(layout.spec, size), actions, columns)
+    def of(cls, layout: Layout, actions: Mapping[str, int], options: Options) -> Selection:
+        """Return the selection of everything in ``layout``, with what is said of its actions and images."""
+        columns = {**{key: ("float32", width) for key, width in actions.items()}, **layouts.columns(unacted(layout))}
+        return cls(layout, declared(at_size(layout.spec, options.size), options), actions, columns)
 
 
 def select(root: Path, info: Mapping[str, Any], options: Options) -> Selection:
@@ -76,7 +75,7 @@ def select(root: Path, info: Mapping[str, Any], options: Options) -> Selection:
         tuple(name for key, name in names.items() if features[key].dtype == "video"),
     )
     roles.warn(root)
-    return Selection.of(chosen, actions, options.size)
+    return Selection.of(chosen, actions, options)
 
 
 def _of_saved(layout: Layout, options: Options) -> Selection:
@@ -85,7 +84,7 @@ def _of_saved(layout: Layout, options: Options) -> Selection:
         if options.names(option):
             raise ConfigError(
                 f"Tacit wrote this dataset, and its own record says what each feature is; got {option}=. "
-                "It can be read with skip=, size= and tolerance=."
+                "It can be read with skip=, size=, kind=, position= and tolerance=."
             )
     spec, keys, label_keys = layout.spec, layout.keys, layout.label_keys
     both = {**keys, **{f"label.{name}": key for name, key in label_keys.items()}}
@@ -95,15 +94,39 @@ def _of_saved(layout: Layout, options: Options) -> Selection:
     label_keys = {name: key for name, key in label_keys.items() if not {f"label.{name}", key} & skipped}
     if not kept:
         raise DataError(f"no observation is left; the dataset has {', '.join(keys)}. Name fewer of them in skip=.")
-    action = Box((), ()) if "action" in skipped else spec.action
     reduced = Layout(
-        replace(spec, modalities={name: spec.modalities[name] for name in kept}, action=action),
+        spec.only(kept),
         kept,
         {name: layout.labels[name] for name in label_keys},
         label_keys,
         tuple(name for name in layout.videos if name in kept),
     )
-    return Selection.of(reduced, {"action": action.size} if action.size else {}, options.size)
+    reduced = unacted(reduced) if "action" in skipped else reduced
+    return Selection.of(reduced, {"action": spec.action.size} if reduced.spec.action.size else {}, options)
+
+
+def unacted(layout: Layout) -> Layout:
+    """Return the layout without its actions."""
+    return replace(layout, spec=replace(layout.spec, action=Box((), ()), position=None, position_index=()))
+
+
+def declared(spec: Spec, options: Options) -> Spec:
+    """Return the spec with what the options say of its actions.
+
+    Raises:
+        ConfigError: if that does not fit the actions or the modalities.
+    """
+    try:
+        if options.kind is not None:
+            if not isinstance(spec.action, Box):
+                raise ConfigError(f"kind= is of continuous actions; this dataset has {spec.action}. Leave it out.")
+            action = Box(spec.action.low, spec.action.high, options.kind)
+            spec = replace(spec, action=action, position=None, position_index=())
+        if options.position is not None:
+            spec = replace(spec, position=options.position, position_index=options.position_index)
+    except SpecError as error:
+        raise ConfigError(f"kind= and position= do not fit this dataset: {error}") from error
+    return spec
 
 
 def _names(features: Sequence[Feature], strip: Sequence[str]) -> dict[str, str]:

@@ -13,7 +13,7 @@ import shutil
 import zlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -159,7 +159,7 @@ class _Hdf5Storage:
         kept = {name: modality for name, modality in self._stored.modalities.items() if name not in skipped}
         if not kept:
             raise ConfigError(f"skip= leaves no modality; the file has {', '.join(self._stored.modalities)}.")
-        self._stored = replace(self._stored, modalities=kept)
+        self._stored = self._stored.only(kept)
         self.labels = {name: label for name, label in self.labels.items() if f"label.{name}" not in skipped}
         self.spec = at_size(self._stored, options.size)
 

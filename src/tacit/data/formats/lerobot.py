@@ -55,6 +55,11 @@ class LeRobotReader(Options):
         size: Height and width of all images, or one number for both: each frame is cut to that shape around its centre,
             as large as it can be, and resized (bicubic, antialiased) when it is decoded. The spec keeps the recorded
             size, and a model resizes the frames of that size that it acts on in the same way.
+        kind: What the components of the action command, one of :data:`tacit.types.ActionKind` for all or one for each,
+            so that an agent knows which action does nothing. None: as the dataset says, which lerobot's do not.
+        position: The modality that holds the current position of the ``position`` components; see
+            :class:`tacit.types.Spec`.
+        position_index: Which of its components they are.
         tolerance: By how many seconds a recorded time may be off the even clock on which the steps are read. None: a
             tenth of a step.
     """
