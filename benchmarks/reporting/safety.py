@@ -32,6 +32,8 @@ def hostile() -> str:
     found = load("hostile_files")
     if found is None:
         return ""
+    lacking = [name for kind, name in KINDS.items() if kind not in found["edits"]]
+    left = f" Without edits, and so not measured: {'; '.join(lacking)}." if lacking else ""
     rows: Rows = [_row(name, found["crafted"].get(kind), found["edits"].get(kind)) for kind, name in KINDS.items()]
     both = [entry for part in ("crafted", "edits") for entry in found[part].values()]
     crafted, edits = (sum(entry["files"] for entry in found[part].values()) for part in ("crafted", "edits"))
@@ -43,7 +45,7 @@ def hostile() -> str:
         "opened, read through and checked in a process that is used again. Rule: a value or an error of Tacit; no other "
         "exception, no crash, no 10 s of computing or waiting, no peak of memory over 1 GB beyond the size of the data, "
         f"and no code of a file is run. {broken} of {crafted + edits} broke it. Seconds are of a machine shared with "
-        "other work.\n\n"
+        f"other work.{left}\n\n"
         f"{table(header, rows)}\n"
     )
 

@@ -21,7 +21,7 @@ POLICY = "OMP_WAIT_POLICY"
 """The environment variable that OpenMP reads once, when torch is imported."""
 
 SMALL = 4_000_000
-"""Parameters up to which one thread is enough."""
+"""Parameters up to which one thread computes."""
 
 
 def wait_passively() -> bool:

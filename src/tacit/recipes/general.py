@@ -26,7 +26,7 @@ class General(AgentRecipe):
     """The objective of PLDM (arXiv 2502.14819) on short clips, and CEM, which searches actions of every kind.
 
     Where observations are images alone, no single one shows a velocity: the predictor then sees two latents.
-    :meth:`for_data` chooses the length of a block.
+    :meth:`for_data` chooses the length of a block. The planner's horizon was chosen on MountainCarContinuous.
     """
 
     model: Mapping[str, Any] = field(default_factory=lambda: {"latent": 16, "frameskip": 1})

@@ -31,7 +31,7 @@ FOLLOW = (
 SLOW = "Take a smaller learning rate or a longer warm-up, and look at the input: is there anything to tell apart?"
 
 LASTING = 500
-"""Steps over which latents may look wrong and recover: twice what was measured in runs that ended well."""
+"""Steps over which latents may look wrong and recover: a choice, not yet measured on every recipe."""
 
 
 class CollapseWarning(UserWarning):

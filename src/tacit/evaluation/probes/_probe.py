@@ -25,7 +25,7 @@ __all__ = ["Probe", "Unvarying", "is_class"]
 
 LARGE = 10.0
 SMALL = 4_000_000
-"""Numbers up to which one thread fits a probe as fast as several do."""
+"""Numbers in the features up to which a probe is fitted with one thread."""
 
 Answer: TypeAlias = tuple[Tensor, Mapping[str, float]]
 """What is read of the test rows, class numbers ``[N]`` or quantities ``[N, P]``, and the settings in use."""
