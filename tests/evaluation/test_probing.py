@@ -147,7 +147,7 @@ def test_baselines_stand_next_to_the_score(parts):
     model = WorldModel.for_spec(train.spec, latent=8)
     model.fit(train.statistics())
     report = probe(model, fit_on=train, test_on=held_out)
-    assert report.untrained_r2 == pytest.approx(report.r2, abs=0.5)
+    assert report.untrained_r2 == pytest.approx(report.r2, abs=1e-9)  # it is untrained, and of the same seed
     assert report.raw_r2 > 0.999  # the observation is the position
     text = str(report)
     assert "before training" in text and "raw input      1.0000" in text
