@@ -210,11 +210,12 @@ def _read(
 ) -> dict[str, dict[str, Reading]]:
     """Return what is read of each target; of those that nobody named, of ``known`` ones that suit and vary."""
     import tacit as tc
+    from tacit.types import REWARD, SUCCESS
 
     fit, _ = next(iter(found.values()))
     results = {}
     for name in _targets(fit, target, probe):
-        if not target and known is not None and name not in known:
+        if not target and ((known is not None and name not in known) or name in (REWARD, SUCCESS)):
             continue
         try:
             results[name] = tc.evaluation.readings(found, name, probe, seed=seed, device=device)

@@ -13,7 +13,8 @@ from __future__ import annotations
 import dataclasses
 import functools
 import json
-from collections.abc import Callable, Generator, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +33,7 @@ from tacit.data import Episodes
 from tacit.data.reading import collection_note
 from tacit.data.storage import Format, digest
 from tacit.errors import ConfigError, DataError
-from tacit.types import ActionSpace, Array, Box, Environment, Episode
+from tacit.types import REWARD, SUCCESS, ActionSpace, Array, Box, Environment, Episode, Transition
 
 __all__ = ["Expert", "Policy", "Random", "Steps", "collect"]
 
@@ -53,6 +54,8 @@ def collect(
     progress: bool = False,
 ) -> Episodes:
     """Record ``episodes`` episodes of ``steps`` actions (and one observation more), fewer where the world ends one.
+
+    Rewards and successes are recorded where the environment gives them; see :attr:`tacit.types.Episode.reward`.
 
     Args:
         env: A name for :func:`tacit.envs.make`, a function or class that takes ``num_envs``, or an environment.
@@ -87,13 +90,13 @@ def collect(
     try:
         if place is None:
             with closing(recipe.record_all(world, range(episodes), workers)) as fresh:
-                return data.from_episodes(list(track(fresh, episodes, "episodes", show=progress)), world.spec)
+                whole = _alike(track(fresh, episodes, "episodes", show=progress))
+                return data.from_episodes(list(whole), world.spec)
         with data.Writer(place, world.spec, format) as writer:
             done = len(writer)
-            if done:
-                recipe.check(place, done, world)
+            first = recipe.check(place, done, world) if done else None
             with closing(recipe.record_all(world, range(done, episodes), workers)) as fresh:
-                for episode in track(fresh, episodes, "episodes", show=progress, done=done):
+                for episode in _alike(track(fresh, episodes, "episodes", show=progress, done=done), first):
                     if not len(writer):
                         recipe.claim(place, episode)
                     writer.add(episode)
@@ -130,8 +133,8 @@ class _Recipe:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(collection_note(path), json.dumps({**self._facts(), "first": digest(first)}))
 
-    def check(self, path: Path, done: int, env: Environment) -> None:
-        """Refuse to add to the episodes of another collection.
+    def check(self, path: Path, done: int, env: Environment) -> Episode:
+        """Return the first episode, recorded again; refuse to add to the episodes of another collection.
 
         Names cannot tell two instances or functions apart, so the first episode is recorded again: it must come out
         as it did.
@@ -141,12 +144,15 @@ class _Recipe:
         if theirs != mine:
             what = json.dumps(theirs) if theirs else "something that collect did not record"
             raise ConfigError(f"{path} holds {done} episodes of {what}; got {json.dumps(mine)}. Choose another place.")
-        if first != digest(self.record(env, [0])[0]):
+        again = self.record(env, [0])[0]
+        same = next((one for one in (again, _unsolved(again)) if digest(one) == first), None)
+        if same is None:
             raise ConfigError(
                 f"{path} holds {done} episodes of {json.dumps(theirs)}, but their first one, recorded again, comes out "
                 "otherwise. Give the environment and the policy the options that they had, or choose another place; "
                 "if those are the same, they are no function of the seed."
             )
+        return same
 
     def _facts(self) -> dict[str, Any]:
         return {"env": _named(self.env), "policy": _named(self.policy), "steps": self.steps, "seed": self.seed}
@@ -170,6 +176,7 @@ class _Recipe:
         seeds += seeds[-1:] * (env.num_envs - len(seeds))
         observation, act = self.policy(env, seeds, self.steps)
         observations, labels, actions = [observation], [env.labels()], []
+        outcomes: list[Transition] = []
         lengths = np.full(len(seeds), self.steps)
         terminated = np.zeros(len(seeds), np.bool_)
         for step in range(self.steps):
@@ -178,18 +185,21 @@ class _Recipe:
             if now.action is not None:
                 actions[-1] = now.action
             observation = now.observation
+            outcomes.append(now)
             observations.append(observation)
             labels.append(env.labels())
             ended = (now.terminated | now.truncated) & (lengths > step + 1)
             lengths[ended], terminated = step + 1, terminated | now.terminated
             if (lengths <= step + 1).all():
                 break
+        results = _outcomes(outcomes)
         return [
             Episode(
                 observation=_history(observations, world, lengths[world] + 1),
                 action=np.stack([action[world] for action in actions[: lengths[world]]]),
                 terminated=bool(terminated[world]),
-                labels=_history(labels, world, lengths[world] + 1),
+                labels=_history(labels, world, lengths[world] + 1)
+                | {name: _after(values[: lengths[world], world]) for name, values in results.items()},
                 index=index,
                 seed=seeds[world],
             )
@@ -250,6 +260,52 @@ def _inside(space: ActionSpace, action: npt.NDArray[np.float32]) -> npt.NDArray[
             np.clip(action, np.array(space.low, np.float32), np.array(space.high, np.float32)), np.float32
         )
     return action
+
+
+def _outcomes(steps: Sequence[Transition]) -> dict[str, Array]:
+    """Return the rewards ``[T - 1, B]`` and successes of a batch under the names of their labels, where it has them."""
+    found: dict[str, Array] = {}
+    rewards, successes = [now.reward for now in steps], [now.success for now in steps]
+    if all(value is not None for value in rewards):
+        found[REWARD] = np.asarray(rewards, np.float32)
+    if any(value is not None for value in successes):  # an environment may say it at the end only
+        unsolved = np.zeros(steps[0].terminated.shape, np.bool_)
+        found[SUCCESS] = np.stack([unsolved if value is None else value for value in successes])
+    return found
+
+
+def _alike(episodes: Iterable[Episode], first: Episode | None = None) -> Iterator[Episode]:
+    """Yield episodes that all have successes, or none, as the first one does.
+
+    An environment may mention success only where there is one.
+    """
+    warned = False
+    for episode in episodes:
+        first = first or episode
+        if SUCCESS in first.labels and SUCCESS not in episode.labels:
+            episode = _unsolved(episode)
+        elif SUCCESS in episode.labels and SUCCESS not in first.labels:
+            if not warned:
+                warnings.warn(
+                    f"the environment said nothing of success in the first episodes, so that of episode "
+                    f"{episode.index} and later ones is not recorded. Let it put is_success into every info.",
+                    stacklevel=3,
+                )
+            warned = True
+            labels = {name: values for name, values in episode.labels.items() if name != SUCCESS}
+            episode = dataclasses.replace(episode, labels=labels)
+        yield episode
+
+
+def _unsolved(episode: Episode) -> Episode:
+    """Return an episode of whose success nothing was said, as one without success."""
+    return dataclasses.replace(episode, labels={SUCCESS: np.zeros(len(episode), np.bool_), **episode.labels})
+
+
+def _after(values: Array) -> Array:
+    """Return ``[T]`` outcomes of ``T - 1`` actions: after the last one no reward, and the same success."""
+    last = values[-1:] if values.dtype == np.bool_ else np.zeros_like(values[-1:])
+    return np.concatenate([values, last])
 
 
 def _history(steps: Sequence[Mapping[str, Array]], world: int, length: int) -> dict[str, Array]:

@@ -13,7 +13,7 @@ from tacit.evaluation import features
 from tacit.evaluation.extraction import Encoder, windows
 from tacit.evaluation.probes import KNN
 from tacit.training import Watch
-from tacit.types import Array
+from tacit.types import REWARD, SUCCESS, Array
 
 __all__ = ["online_probe"]
 
@@ -39,7 +39,8 @@ def online_probe(model: Encoder, episodes: Episodes, every: int) -> Watch | None
     if not every or len(np.unique(units(episodes.groups))) < FEWEST or not episodes.labels:
         return None
     first = episodes[0]
-    classes = [name for name, value in first.labels.items() if _one_whole_number(np.asarray(value))]
+    recorded = {name: np.asarray(value) for name, value in first.labels.items() if name not in (REWARD, SUCCESS)}
+    classes = [name for name, value in recorded.items() if _one_whole_number(value)]
     if not classes:
         return None
     bank, asked = episodes.split(0.8, seed=0)

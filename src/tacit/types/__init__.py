@@ -7,11 +7,13 @@ a planner score a model it cannot name. Axes: ``B`` batch, ``T`` time, ``S`` can
 
 from tacit.types.outcomes import Completion, Forecast, Motion, Views
 from tacit.types.planning import ActionConstraint, Cost, FallbackPolicy, Iteration, Plan, Planner, Score, Verdict
-from tacit.types.recordings import Clip, Episode, Mask, Masking, Statistics, Transform
+from tacit.types.recordings import REWARD, SUCCESS, Clip, Episode, Mask, Masking, Statistics, Transform
 from tacit.types.spec import ActionKind, ActionSpace, Array, Box, Discrete, Modality, Observation, Spec, State
 from tacit.types.worlds import Actor, Environment, GoalEnvironment, TaskRules, Tasks, Transition
 
 __all__ = [
+    "REWARD",
+    "SUCCESS",
     "ActionConstraint",
     "ActionKind",
     "ActionSpace",

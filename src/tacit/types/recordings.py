@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-__all__ = ["Clip", "Episode", "Mask", "Masking", "Statistics", "Transform"]
+__all__ = ["REWARD", "SUCCESS", "Clip", "Episode", "Mask", "Masking", "Statistics", "Transform"]
+
+REWARD, SUCCESS = "next.reward", "next.success"
+"""The labels that hold what each action was worth and whether it solved the task, named as LeRobot names them."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,23 @@ class Episode:
     def truncated(self) -> bool:
         """We, not the world, ended the episode."""
         return not self.terminated
+
+    @property
+    def reward(self) -> Array | None:
+        """Return ``[T]`` the reward of each action, or None where no rewards were recorded.
+
+        The last value belongs to ``final_action``; it is 0 where there is none. Stored as the label ``next.reward``.
+        """
+        return self.labels.get(REWARD)
+
+    @property
+    def success(self) -> Array | None:
+        """Return ``[T]`` whether the task is solved after each action, or None where it was not recorded.
+
+        The last value belongs to ``final_action``; without one it repeats the value before. Stored as the label
+        ``next.success``.
+        """
+        return self.labels.get(SUCCESS)
 
 
 @dataclass(frozen=True)

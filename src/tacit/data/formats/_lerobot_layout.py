@@ -13,7 +13,7 @@ from tacit._config import from_json
 from tacit._files import read_bytes, read_json, unseal
 from tacit.data.findings import Defect, Labels
 from tacit.errors import ConfigError, SpecError
-from tacit.types import Spec
+from tacit.types import REWARD, SUCCESS, Spec
 
 __all__ = [
     "DATA",
@@ -92,7 +92,8 @@ def plan(spec: Spec, labels: Labels, videos: tuple[str, ...]) -> Layout:
                 "Split it into several modalities, or save with format='hdf5'."
             )
         keys[name] = f"observation.images.{name}" if modality.kind == "pixels" else f"observation.{name}"
-    return Layout(spec, keys, labels, {name: f"label.{name}" for name in labels}, videos)
+    label_keys = {name: name if name in (REWARD, SUCCESS) else f"label.{name}" for name in labels}
+    return Layout(spec, keys, labels, label_keys, videos)
 
 
 def columns(layout: Layout) -> dict[str, tuple[str, int]]:
