@@ -1,6 +1,5 @@
 """Worlds to act in; each file is one environment or one adapter."""
 
-import re
 from inspect import signature
 
 from tacit._check import require_goals
@@ -12,9 +11,6 @@ from tacit.types import Environment, GoalEnvironment
 __getattr__, __dir__, __all__, load, names = registry(__name__)
 __all__ = [*__all__, "make", "make_goal"]
 
-COMMA = re.compile(r",(?![^\[{]*[\]}])")
-"""A comma outside of brackets."""
-
 
 def make(name: str, num_envs: int = 1) -> Environment:
     """The environment that one word describes, as on the command line.
@@ -22,7 +18,7 @@ def make(name: str, num_envs: int = 1) -> Environment:
     Args:
         name: A name of the registry, after a colon what an adapter adapts, and options, all separated by
             commas: ``two_rooms``, ``two_rooms:layout=random,size=96``, ``gymnasium:Pendulum-v1``,
-            ``dm_control:cartpole/swingup,pixels=64``.
+            ``gymnasium:CartPole-v1,wrappers=["TimeAwareObservation"]``, ``dm_control:cartpole/swingup,pixels=64``.
         num_envs: Worlds in the batch.
 
     Raises:
@@ -30,7 +26,7 @@ def make(name: str, num_envs: int = 1) -> Environment:
     """
     kind, _, words = name.partition(":")
     factory = load(kind)
-    parts = COMMA.split(words)
+    parts = _split(words)
     adapted = [word for word in parts if word and "=" not in word]
     options = dict(named_value(word) for word in parts if "=" in word)
     known = signature(factory).parameters
@@ -46,6 +42,18 @@ def make(name: str, num_envs: int = 1) -> Environment:
         ) from error
     environment: Environment = factory(*bound.args, **bound.kwargs)
     return environment
+
+
+def _split(words: str) -> list[str]:
+    """Split at commas outside of brackets."""
+    parts, depth = [""], 0
+    for letter in words:
+        depth += (letter in "[{") - (letter in "]}")
+        if letter == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += letter
+    return parts
 
 
 def make_goal(name: str, num_envs: int = 1) -> GoalEnvironment:

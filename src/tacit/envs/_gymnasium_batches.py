@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from tacit._workers import Workers
 from tacit.envs._gymnasium_world import Maker, World, drawn_at
+from tacit.envs._gymnasium_wrappers import Wrapped
 from tacit.envs._spaces import Stream, resize, streams
 from tacit.errors import SpecError
 from tacit.types import Array
@@ -147,7 +148,8 @@ class ProcessBatch:
         if isinstance(env, str):
             env = gymnasium.registry.get(env) or env  # a worker does not know what this process has registered
         make = functools.partial(_Hosted, env, options, pixels)
-        name = env if isinstance(env, str) else getattr(env, "id", getattr(env, "__qualname__", str(env)))
+        name = env.env if isinstance(env, Wrapped) else env
+        name = name if isinstance(name, str) else getattr(name, "id", getattr(name, "__qualname__", str(name)))
         self._workers = Workers([make] * count, f"environment {name!r}")
         self.facts: Facts = self._workers.call("facts", [()] * count)[0]
 

@@ -17,6 +17,7 @@ from gymnasium.envs.registration import EnvSpec
 from gymnasium.utils.env_checker import data_equivalence
 
 from tacit._foreign import foreign
+from tacit.envs._gymnasium_wrappers import Wrapped
 from tacit.envs._mujoco import choose_opengl, lower_quality
 from tacit.errors import ConfigError, SpecError, TacitError
 
@@ -27,7 +28,7 @@ SUCCESS = ("is_success", "success")
 STARTS = 8
 """Starts that have to be the same in two worlds that are taken for one."""
 Factory = Callable[[], gymnasium.Env[Any, Any]]
-Maker = str | EnvSpec | Factory
+Maker = str | EnvSpec | Wrapped | Factory
 
 
 class Step(NamedTuple):
@@ -178,7 +179,7 @@ def drawn_at(env: Maker, options: Mapping[str, Any], size: int) -> dict[str, Any
     changes the frames and nothing else. In a grid world they are numbers of cells.
     """
     plain = {"render_mode": "rgb_array", **options}
-    if not isinstance(env, str | EnvSpec) or {"width", "height"} & plain.keys():
+    if not isinstance(env, str | EnvSpec | Wrapped) or {"width", "height"} & plain.keys():
         return plain
     first = World(env, plain, draws=True)
     try:
@@ -225,6 +226,8 @@ def _same_world(one: World, two: World) -> bool:
 def _made(env: Maker, options: Mapping[str, Any], draws: bool) -> gymnasium.Env[Any, Any]:
     """Make one environment, MuJoCo's without shadows."""
     choose_opengl()
+    if isinstance(env, Wrapped):
+        return env.wrap(_made(env.env, options, draws))
     if not isinstance(env, str | EnvSpec):
         what = f"the environment that {getattr(env, '__qualname__', env)} makes"
         with foreign(f"making {what}"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -18,6 +19,7 @@ from tacit.envs._gymnasium_batches import Batch, LocalBatch, ProcessBatch
 from tacit.envs._gymnasium_kinds import with_kinds
 from tacit.envs._gymnasium_vector import VectorBatch
 from tacit.envs._gymnasium_world import Factory
+from tacit.envs._gymnasium_wrappers import Wrapped, Wrapper, check_wrappers
 from tacit.envs._spaces import Stream, streams
 from tacit.errors import ConfigError, SpecError
 from tacit.types import Array, Modality, Observation, Spec, Transition
@@ -31,7 +33,7 @@ class GymnasiumEnvironment:
     An image in an observation becomes the modality ``pixels`` with channels first, any other Box ``state``, flattened
     to float32, a Discrete a one-hot ``state``; a Dict gives one modality to each key. Stacked frames become channels,
     the oldest first. An environment that has ended stays as it ended until the next reset, so an episode never crosses
-    one. Rewards and infos are not used.
+    one.
 
     Args:
         env: An id such as ``"Pendulum-v1"``, a function that makes one environment, or a vector environment.
@@ -43,6 +45,8 @@ class GymnasiumEnvironment:
         fps: Steps a second, by default the environment's ``render_fps``, and 10 where it has none.
         processes: Run every world in a process of its own.
         options: Keyword arguments for ``gymnasium.make``.
+        wrappers: Wrappers for an id, the first one innermost: names of ``gymnasium.wrappers``, ``"module:Class"``, or
+            pairs of one and its keyword arguments, such as ``["FrameStackObservation", {"stack_size": 4}]``.
 
     Raises:
         SpecError: if what is shown has no fixed size or the action space is unbounded; later, if an observation does
@@ -60,12 +64,14 @@ class GymnasiumEnvironment:
         fps: float | None = None,
         processes: bool = False,
         options: Mapping[str, Any] | None = None,
+        wrappers: Sequence[Wrapper] = (),
     ) -> None:
         check_options("the Gymnasium adapter", num_envs, pixels, modalities)
         if options is not None and not isinstance(options, Mapping):
             raise ConfigError(f"options are a mapping of keyword arguments for gymnasium.make; got {options!r}.")
         if fps is not None and not (isinstance(fps, (int, float)) and 0 < fps < float("inf")):
             raise ConfigError(f"fps is a positive number of steps a second; got {fps!r}.")
+        check_wrappers(env, wrappers)
         if isinstance(env, VectorEnv):
             if num_envs not in (None, env.num_envs) or options or processes:
                 raise ConfigError("a vector environment brings its own num_envs, processes and options.")
@@ -74,13 +80,14 @@ class GymnasiumEnvironment:
         else:
             self._num_envs = num_envs or 1
             kind = ProcessBatch if processes else LocalBatch
-            self._batch = kind(env, options or {}, self._num_envs, pixels)
+            maker = Wrapped(env, tuple(wrappers)) if isinstance(env, str) and wrappers else env
+            self._batch = kind(maker, options or {}, self._num_envs, pixels)
         try:
             self.spec, self._actions = self._declare(pixels, modalities, fps)
         except BaseException:
             self._batch.close()
             raise
-        self.spec = replace(self.spec, action=with_kinds(self.spec.action, env, options or {}))
+        self.spec = replace(self.spec, action=with_kinds(self.spec.action, None if wrappers else env, options or {}))
         self._terminated = self._truncated = np.zeros(self._num_envs, np.bool_)
         self._all: dict[str, Array] = {}
         self._says_success = False
@@ -158,7 +165,11 @@ class GymnasiumEnvironment:
                 raise ConfigError(f"{self._name} has no modality {name!r}.{suggest(name, kinds)}")
         if reasons := [f"{name!r}: {refused[name]}" for name in shown if name in refused]:
             usable = [name for name in shown if name in kinds]
-            advice = f"Leave it out: modalities={usable}" if usable else "Wrap it in TransformObservation"
+            advice = (
+                f"Leave it out: modalities={json.dumps(usable, separators=(',', ':'))}"
+                if usable
+                else "Wrap it in TransformObservation"
+            )
             raise SpecError(f"{self._name} shows what cannot be a modality: {'; '.join(reasons)}. {advice}.")
         self._warn(found, shown)
         self._batch.show(shown, pixels)
