@@ -175,7 +175,7 @@ class _Recipe:
         seeds = [int(np.random.SeedSequence([self.seed, index]).generate_state(1)[0]) for index in indices]
         seeds += seeds[-1:] * (env.num_envs - len(seeds))
         observation, act = self.policy(env, seeds, self.steps)
-        observations, labels, actions = [observation], [env.labels()], []
+        observations, labels, actions = [{**observation}], [{**env.labels()}], []
         outcomes: list[Transition] = []
         lengths = np.full(len(seeds), self.steps)
         terminated = np.zeros(len(seeds), np.bool_)
@@ -186,24 +186,25 @@ class _Recipe:
                 actions[-1] = now.action
             observation = now.observation
             outcomes.append(now)
-            observations.append(observation)
-            labels.append(env.labels())
+            observations.append({**observation})
+            labels.append({**env.labels()})
             ended = (now.terminated | now.truncated) & (lengths > step + 1)
             lengths[ended], terminated = step + 1, terminated | now.terminated
             if (lengths <= step + 1).all():
                 break
+        shown, told, acted = _histories(observations), _histories(labels), np.stack(actions)
         results = _outcomes(outcomes)
         return [
             Episode(
-                observation=_history(observations, world, lengths[world] + 1),
-                action=np.stack([action[world] for action in actions[: lengths[world]]]),
+                observation=_rows(shown, world, length + 1),
+                action=acted[:length, world].copy(),
                 terminated=bool(terminated[world]),
-                labels=_history(labels, world, lengths[world] + 1)
-                | {name: _after(values[: lengths[world], world]) for name, values in results.items()},
+                labels=_rows(told, world, length + 1)
+                | {name: _after(values[:length, world]) for name, values in results.items()},
                 index=index,
                 seed=seeds[world],
             )
-            for world, index in enumerate(indices)
+            for world, (index, length) in enumerate(zip(indices, lengths.tolist(), strict=False))
         ]
 
 
@@ -308,5 +309,11 @@ def _after(values: Array) -> Array:
     return np.concatenate([values, last])
 
 
-def _history(steps: Sequence[Mapping[str, Array]], world: int, length: int) -> dict[str, Array]:
-    return {name: np.stack([step[name][world] for step in steps[:length]]) for name in steps[0]}
+def _histories(steps: Sequence[dict[str, Array]]) -> dict[str, Array]:
+    """Return arrays ``[T, B, ...]`` by name; each step gives up its own, so that memory holds them once."""
+    return {name: np.stack([step.pop(name) for step in steps]) for name in list(steps[0])}
+
+
+def _rows(values: Mapping[str, Array], world: int, length: int) -> dict[str, Array]:
+    """Return the first rows of one world."""
+    return {name: value[:length, world].copy() for name, value in values.items()}

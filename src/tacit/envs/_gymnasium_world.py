@@ -43,6 +43,8 @@ class Step(NamedTuple):
 
 def number(value: Any) -> float:
     """Return a single number, NaN for everything else."""
+    if type(value) is float:
+        return value
     try:
         array = np.asarray(value, np.float64)
     except (TypeError, ValueError):
@@ -52,7 +54,7 @@ def number(value: Any) -> float:
 
 def success_in(info: Any) -> float:
     """Return 1 or 0 for the ``is_success`` or ``success`` of an info, NaN where it says neither."""
-    if not isinstance(info, Mapping):
+    if not info or not isinstance(info, Mapping):
         return math.nan
     found = next((number(info[name]) for name in SUCCESS if name in info), math.nan)
     return found if math.isnan(found) else float(found > 0)

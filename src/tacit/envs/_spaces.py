@@ -83,7 +83,8 @@ class Stream:
             one if type(one) is np.ndarray and one.dtype == dtype and one.shape == shape else self._fitted(one, shape)
             for one in values
         ]
-        return self._converted(np.stack(fitted), shown)
+        batch = np.concatenate(fitted).reshape(len(fitted), *shape) if shape else np.stack(fitted)
+        return self._converted(batch, shown)
 
     def batch(self, observation: Any, count: int, shown: bool) -> Array:
         """Return a batch of this entry of an observation of ``count`` worlds; no memory is shared with it.
