@@ -327,7 +327,7 @@ def test_a_reader_that_stops_early_is_no_error(rooms: Path) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::tacit.training.CollapseWarning")
-def test_an_agent_that_knows_no_noop_needs_a_fallback(
+def test_an_agent_that_knows_no_noop_repeats_its_last_action_in_a_simulator(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Undeclared(tc.envs.TwoRooms):
@@ -344,10 +344,11 @@ def test_an_agent_that_knows_no_noop_needs_a_fallback(
     monkeypatch.setattr(tc.envs.TwoRooms, "rules", replace(tc.envs.TwoRooms.rules, budget=5))
     for verb in ("plan", "eval"):
         words = (verb, str(to), "--env", "two_rooms", "--device", "cpu")
-        assert run(*words) == 1
-        said = " ".join(capsys.readouterr().err.split())
-        assert "action component 0, 1 has no kind" in said and "--fallback last_action or --fallback noop" in said
-        assert run(*words, "--fallback", "noop", *(("--episodes", "2") if verb == "eval" else ())) == 0
+        words = (*words, *(("--episodes", "2") if verb == "eval" else ()))
+        assert run(*words) == 0
+        assert "the last action is repeated" in " ".join(capsys.readouterr().err.split())
+        assert run(*words, "--fallback", "noop") == 0
+        assert "the last action is repeated" not in " ".join(capsys.readouterr().err.split())
     assert run("train", str(data), "--to", str(tmp_path / "other"), *small, "--set", "acting.fallback=last_action") == 0
     assert tc.Agent.load(tmp_path / "other/agent").fallback == "last_action"
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -234,25 +235,28 @@ def agent_of(run: Path, device: str, fallback: NamedFallback | None = None) -> A
     Args:
         run: The directory of the run.
         device: Where it is to compute.
-        fallback: ``noop`` or ``last_action`` in place of what was saved with it.
+        fallback: ``noop`` or ``last_action`` in place of what was saved with it. None: what was saved, or
+            ``last_action`` where that is not possible, which stderr then says.
 
     Raises:
         CheckpointError: if the run has none, saying what to do.
-        ConfigError: if it is not known what to do when planning fails, or the fallback is not possible.
+        ConfigError: if the fallback is not possible.
     """
     from tacit import recipes
     from tacit.agent import Agent
+    from tacit.agent._fallback import possible
 
     if (run / "agent").exists():
-        try:
-            agent = Agent.load(run / "agent", device, fallback=fallback)
-            agent.require_fallback()
-        except ConfigError as error:
-            raise ConfigError(
-                f"{error} On the command line: --fallback last_action or --fallback noop, for this command, or "
-                "--set acting.fallback=... when training."
-            ) from error
-        return agent
+        agent = Agent.load(run / "agent", device, fallback=fallback)
+        chosen = possible(agent.fallback, agent.model.config.spec)
+        if chosen == agent.fallback:
+            return agent
+        print(
+            "Where planning fails the last action is repeated, since the Spec does not say which action does nothing; "
+            "--fallback noop takes zero for that.",
+            file=sys.stderr,
+        )
+        return Agent.load(run / "agent", device, fallback="last_action")
     recipe = Run.load(run).recipe
     if issubclass(recipes.load(recipe), recipes.AgentRecipe):
         raise CheckpointError(f"{run} has no agent yet: its training was interrupted. Its command goes on from there.")
