@@ -99,11 +99,13 @@ def plan(work: Path) -> None:
     with torch.no_grad():
         energies = 192 * cost(model.rollout(latent, shared["candidates"]), shared["candidates"], target)
         found = planner(
-            lambda rows: cost(model.rollout(latent, rows.unflatten(2, (5, BLOCK)).flatten(3)), rows, target),
-            model.config.spec.action,
-            horizon=5 * BLOCK,
-            batch=1,
-            generator=torch.Generator().manual_seed(1234),
+            tc.types.Problem(
+                lambda rows: cost(model.rollout(latent, rows.unflatten(2, (5, BLOCK)).flatten(3)), rows, target),
+                model.config.spec.action,
+                5 * BLOCK,
+                TheirNoise(1234),
+                device="cpu",
+            )
         )
     difference = ((energies - shared["energies"]).abs() / shared["energies"].abs()).max().item()
     report(
@@ -113,6 +115,26 @@ def plan(work: Path) -> None:
         energies_equal=difference <= 1e-4,
         **rounds(model, cost, latent, target, found, work / "theirs_plan.safetensors"),
     )
+
+
+class TheirNoise:
+    """The normal numbers that stable-worldmodel draws: from one torch generator, round after round."""
+
+    def __init__(self, seed: int) -> None:
+        import torch
+
+        self._generator = torch.Generator().manual_seed(seed)
+
+    def __len__(self) -> int:
+        return 1
+
+    def normal(self, _round: int, shape: tuple[int, ...], /) -> Any:
+        """See :class:`tacit.types.Noise`."""
+        import torch
+
+        return torch.randn(1, *shape, generator=self._generator).numpy()
+
+    uniform = exponential = normal
 
 
 def rounds(model: Any, cost: Any, latent: Any, target: Any, found: Any, theirs: Path) -> dict[str, object]:

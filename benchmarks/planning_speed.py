@@ -176,12 +176,12 @@ def cem(model: tc.models.WorldModel, latent: Tensor, goal: Tensor) -> float:
     """CPU seconds of one CEM plan, 300 samples, 30 iterations, 5 blocks."""
     cost, space = tc.costs.Goal(), tc.Box((-1.0,) * model.config.action_size, (1.0,) * model.config.action_size)
     planner = tc.planners.CEM(samples=SAMPLES, iterations=ITERATIONS, elites=30)
-    generator = torch.Generator().manual_seed(0)
+    noise = tc.planners.WorldNoise((0,))
 
     def score(actions: Tensor) -> Tensor:
         return cost(model.rollout(latent, actions), actions, goal)
 
-    return seconds(lambda: planner(score, space, horizon=HORIZON, batch=1, generator=generator), 1)
+    return seconds(lambda: planner(tc.types.Problem(score, space, HORIZON, noise, device="cpu")), 1)
 
 
 def cpu_name() -> str:

@@ -55,11 +55,11 @@ class Recorded:
     def __init__(self):
         self.asked = []
 
-    def __call__(self, score, space, *, horizon, batch, generator, warm_start=None, proposals=None):
-        self.asked.append((horizon, warm_start, proposals, generator.initial_seed()))
-        rows = torch.arange(horizon, dtype=torch.float32) / 100
-        actions = rows[None, :, None].expand(batch, horizon, space.size)
-        return Plan(actions, score(actions[:, None])[:, 0], (), 1)
+    def __call__(self, problem):
+        self.asked.append((problem.horizon, problem.warm_start, problem.proposals, problem.noise))
+        rows = torch.arange(problem.horizon, dtype=torch.float32) / 100
+        actions = rows[None, :, None].expand(problem.batch, problem.horizon, problem.space.size)
+        return Plan(actions, problem.score(actions[:, None])[:, 0], (), 1)
 
 
 def test_warm_start_is_the_rest_of_the_plan():
@@ -70,7 +70,7 @@ def test_warm_start_is_the_rest_of_the_plan():
     assert planner.asked[0][1] is None
     np.testing.assert_allclose(planner.asked[1][1][0, :, 0], [0.04, 0.05, 0.05, 0.05, 0.05, 0.05])
     np.testing.assert_allclose(actions[:, 0, 0], [0, 0.01, 0.02, 0.03] * 2)
-    assert planner.asked[0][3] != planner.asked[1][3], "each decision has a seed of its own"
+    assert planner.asked[0][3] != planner.asked[1][3], "each decision has noise of its own"
 
 
 def test_the_agent_never_looks_beyond_its_deadline():
@@ -150,11 +150,11 @@ class Failing:
     def __init__(self, fail_from):
         self.calls, self.fail_from, self.inner = 0, fail_from, Recorded()
 
-    def __call__(self, *arguments, **options):
+    def __call__(self, problem):
         self.calls += 1
         if self.calls >= self.fail_from:
             raise PlanningError("world 1: nothing is finite")
-        return self.inner(*arguments, **options)
+        return self.inner(problem)
 
 
 def test_failed_planning_is_said_and_the_old_plan_goes_on():
@@ -218,7 +218,7 @@ def test_a_world_that_fails_leaves_the_others_alone(planner, part):
     # This world model uses the last latent alone, so a failure does not outlast its observation.
     failed = {"first": [0, 1], "later": [2, 3], "goal": range(6)}[part]
     assert [step for step, verdict in enumerate(verdicts) if not verdict.ok] == list(failed)
-    assert "world 1: none" in verdicts[failed[0]].reason
+    assert "world 1: no candidate" in verdicts[failed[0]].reason
     if part == "goal":
         assert (spoilt[:, 1] == 0).all()
         assert state.plan.energy.isnan().tolist() == [False, True, False]
@@ -233,7 +233,7 @@ def test_a_world_that_fails_goes_on_with_its_own_plan():
         position = START.copy()
         position[2] = np.nan if step == 2 else 0.0
         action, verdict, state = agent.act(state, {"position": position})
-    assert verdict.reason.startswith("planning failed: world 2: none")
+    assert verdict.reason.startswith("planning failed: world 2: no candidate")
     np.testing.assert_allclose(action[:, 0], [0.01, 0.01, 0.03])
 
 
@@ -243,7 +243,7 @@ class Hints:
     def __init__(self, block):
         self.block = torch.tensor(block)
 
-    def propose(self, latents, goal, horizon, count, generator, model, past_actions=None):
+    def propose(self, latents, goal, horizon, count, noise, model, past_actions=None):
         assert latents.shape[2:] == goal.shape[1:] == (2,)
         assert past_actions.shape[1] == latents.shape[1] - 1
         assert isinstance(model, Walk)
@@ -315,9 +315,9 @@ def test_a_policy_gets_the_history():
     asked = []
 
     class Noted(Hints):
-        def propose(self, latents, goal, horizon, count, generator, model, past_actions=None):
+        def propose(self, latents, goal, horizon, count, noise, model, past_actions=None):
             asked.append((latents, past_actions))
-            return super().propose(latents, goal, horizon, count, generator, model, past_actions)
+            return super().propose(latents, goal, horizon, count, noise, model, past_actions)
 
     world = Walk(history=3)
     agent = Agent(world, Recorded(), Goal(), horizon=2, proposal=Noted([0.1, 0.2]))

@@ -30,9 +30,9 @@ FAR = np.full((2, 2), 50.0, np.float32)
 class Proposed:
     """Proposes numbers of any size, and now and then none."""
 
-    def propose(self, latents, goal, horizon, count, generator, model, past_actions=None):
+    def propose(self, latents, goal, horizon, count, noise, model, past_actions=None):
         width = model.config.frameskip * model.size
-        return 9 * torch.randn(len(latents), count, horizon, width, generator=generator)
+        return 9 * torch.from_numpy(noise.normal(0, (count, horizon, width)))
 
 
 def agent_of(world, planner=PLANNERS[0], **options):
@@ -75,9 +75,9 @@ def test_the_search_knows_the_limits():
     asked = []
 
     class Noting(RandomShooting):
-        def __call__(self, score, space, **options):
-            asked.append(space)
-            return super().__call__(score, space, **options)
+        def __call__(self, problem):
+            asked.append(problem.space)
+            return super().__call__(problem)
 
     world = Walk(space=BOX)
     world.live(agent_of(world, Noting(samples=4), constraints=[Limits(-0.25, 0.5)]), START, FAR, steps=1)
@@ -96,15 +96,15 @@ def test_a_first_position_is_commanded_near_to_the_current_one():
 
 def test_a_fallback_slows_down_at_the_allowed_rate():
     class Once(RandomShooting):
-        def __call__(self, score, space, *, batch, horizon, generator, **options):
-            if generator.initial_seed() != first[0]:
+        def __call__(self, problem):
+            if problem.noise.steps != (0, 0):
                 raise PlanningError("no more")
-            return super().__call__(score, space, batch=batch, horizon=horizon, generator=generator, **options)
+            return super().__call__(problem)
 
     world = Walk(space=BOX)
     agent = agent_of(world, Once(samples=50), horizon=1, constraints=[MaxChange(0.25)])
     state = agent.start(seed=0, batch=2, goal={"position": FAR}, last_action=np.ones((2, 2), np.float32))
-    first, taken = [agent._generator(state).initial_seed()], []
+    taken = []
     for _ in range(7):
         action, verdict, state = agent.act(state, {"position": START})
         taken.append(action[0, 0])
@@ -137,17 +137,6 @@ def test_every_candidate_of_a_search_keeps_to_the_constraints():
             rows = torch.cat([torch.full_like(rows[:, :, :1], 0.5), rows], dim=2)
             assert (rows.diff(dim=2).abs() <= torch.tensor([0.25, 0.125]) + 2**-24).all()
             assert (rows[..., 0] <= 0.75).all() and (rows >= -0.5).all()
-
-
-def test_a_planner_that_knows_no_restriction_is_refused():
-    class Unaware:
-        def __call__(self, score, space, *, horizon, batch, generator, warm_start=None, proposals=None):
-            raise NotImplementedError
-
-    world = Walk(space=BOX)
-    agent_of(world, Unaware(), constraints=[Limits(-0.5, 0.5)])
-    with pytest.raises(ConfigError, match="constraints need a planner that takes project"):
-        agent_of(world, Unaware(), constraints=[MaxChange(0.5)])
 
 
 class Fragile(Walk):

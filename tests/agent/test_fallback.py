@@ -26,12 +26,13 @@ class Scripted:
     def __init__(self, fails=(), spoils=(), error=PlanningError):
         self.fails, self.spoils, self.error, self.calls = set(fails), set(spoils), error, 0
 
-    def __call__(self, score, space, *, horizon, batch, generator, warm_start=None, proposals=None):
+    def __call__(self, problem):
         call, self.calls = self.calls, self.calls + 1
         if call in self.fails:
             raise self.error("nothing is finite")
-        actions = 0.1 * torch.arange(1, horizon + 1, dtype=torch.float32)[None, :, None].expand(batch, -1, space.size)
-        energy = score(actions[:, None])[:, 0].clone()
+        rows = 0.1 * torch.arange(1, problem.horizon + 1, dtype=torch.float32)
+        actions = rows[None, :, None].expand(problem.batch, -1, problem.space.size)
+        energy = problem.score(actions[:, None])[:, 0].clone()
         if call in self.spoils:
             energy[1] = torch.nan
         return Plan(actions.clone(), energy, (), 1)
@@ -257,7 +258,7 @@ def test_a_policy_acts_in_the_worlds_that_fail():
     _, actions, verdicts, _ = world.live(agent, START, START, steps=1)
     np.testing.assert_allclose(actions[0], [[0.1, 0.1], [-0.25, -0.25], [0.1, 0.1]], rtol=1e-6)
     assert verdicts[0].fallback == ("", "policy", "")
-    assert "the plan is not finite. Instead: policy in world 1." in verdicts[0].reason
+    assert "in the model or the cost. Instead: policy in world 1." in verdicts[0].reason
     assert len(seen) == 1
 
 
@@ -346,8 +347,8 @@ def test_an_actor_that_was_given_the_last_action_does_not_raise_at_its_first():
 
 def test_a_plan_of_numbers_that_are_not_finite_is_a_failure():
     class Broken(Scripted):
-        def __call__(self, *arguments, **options):
-            plan = super().__call__(*arguments, **options)
+        def __call__(self, problem):
+            plan = super().__call__(problem)
             plan.actions[2, 0] = torch.nan
             return plan
 
@@ -368,7 +369,7 @@ def test_the_model_is_told_what_was_done_and_not_what_was_planned():
 
 def test_a_policy_actor_falls_back_too():
     class Refuses:
-        def propose(self, latents, goal, horizon, count, generator, model, past_actions=None):
+        def propose(self, latents, goal, horizon, count, noise, model, past_actions=None):
             raise RuntimeError("no")
 
     world = Walk(frameskip=2, space=Box((-1.0, -1.0), (1.0, 1.0)))

@@ -25,8 +25,8 @@ def typical(planner, penalty):
 
     energies = []
     for seed in range(20):
-        generator = torch.Generator().manual_seed(seed)
-        energies.append(float(planner(score, BOX, horizon=3, batch=1, generator=generator).energy))
+        noise = tc.planners.WorldNoise((seed,))
+        energies.append(float(planner(tc.types.Problem(score, BOX, 3, noise, device="cpu")).energy))
     return statistics.median(energies)
 
 

@@ -1,7 +1,6 @@
 """Options that decide how much memory or time is taken have limits, and errors name option and limit."""
 
 import pytest
-import torch
 
 from tacit import planners
 from tacit._config import from_json, named_value
@@ -12,7 +11,7 @@ from tacit.errors import ConfigError, SpecError, TacitError
 from tacit.models import MaskedModel, WorldModel
 from tacit.models.goal_policy import GoalPolicyConfig
 from tacit.training import TrainingConfig
-from tacit.types import Box, Discrete, Modality, Spec
+from tacit.types import Box, Discrete, Modality, Problem, Spec
 
 SPEC = Spec({"state": Modality("vector", (3,))}, Box((-1.0,), (1.0,)))
 
@@ -36,7 +35,7 @@ def test_planners_refuse_samples_and_rounds_without_end(name: str) -> None:
 @pytest.mark.parametrize("planner", [planners.CEM(10**6), planners.RandomShooting(10**6), planners.ICEM(10**6)])
 def test_a_round_that_memory_does_not_hold_is_refused(planner: object) -> None:
     with pytest.raises(ConfigError, match=r"Lower the samples, the horizon or the batch"):
-        planner(lambda actions: actions.sum((2, 3)), SPEC.action, horizon=999, batch=2, generator=torch.Generator())
+        planner(Problem(lambda actions: actions.sum((2, 3)), SPEC.action, 999, planners.WorldNoise.of(0, 2)))
 
 
 def test_an_agent_refuses_a_horizon_without_end() -> None:

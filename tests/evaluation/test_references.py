@@ -28,12 +28,13 @@ class Shooting:
     def __init__(self, samples=256):
         self.samples = samples
 
-    def __call__(self, score, space, *, horizon, batch, generator, warm_start=None, proposals=None):
-        low, high = torch.tensor(space.low), torch.tensor(space.high)
-        actions = low + (high - low) * torch.rand(batch, self.samples, horizon, space.size, generator=generator)
-        energy = score(actions)
-        best = energy.argmin(dim=1)
-        return Plan(actions[torch.arange(batch), best], energy[torch.arange(batch), best], (), self.samples)
+    def __call__(self, problem):
+        low, high = torch.tensor(problem.space.low), torch.tensor(problem.space.high)
+        uniform = problem.noise.uniform(0, (self.samples, problem.horizon, problem.space.size))
+        actions = low + (high - low) * torch.from_numpy(uniform)
+        energy = problem.score(actions)
+        worlds, best = torch.arange(problem.batch), energy.argmin(dim=1)
+        return Plan(actions[worlds, best], energy[worlds, best], (), self.samples)
 
 
 def test_the_expert_solves_two_rooms_and_is_marked_as_privileged():
@@ -48,16 +49,16 @@ def test_the_expert_solves_two_rooms_and_is_marked_as_privileged():
 def test_planning_on_the_true_dynamics_solves_a_line(reduce, hold):
     env = Line(budget=24, success_at="any")
     actor = TrueDynamicsActor(env, Shooting(), horizon=4, frameskip=2, execute=1, hold=hold, goal=Goal(reduce=reduce))
-    assert closed_loop(actor, env, episodes=20).success.rate >= 0.9
+    assert closed_loop(actor, env, episodes=200).success.rate >= 0.85
 
 
 def test_the_energy_is_the_true_distance_after_each_block():
     env, seen = Line(), {}
 
     class Spy(Shooting):
-        def __call__(self, score, space, **options):
+        def __call__(self, problem):
             actions = torch.tensor([[[1.0], [1.0], [-1.0], [0.5]], [[0.0], [0.5], [0.0], [0.0]]]).expand(2, 2, 4, 1)
-            seen["energy"] = score(actions)
+            seen["energy"] = problem.score(actions)
             return Plan(actions[:, 0], torch.zeros(2), (), 2)
 
     start, goal = {"x": np.array([[1.0], [2.0]])}, {"x": np.array([[8.0], [4.5]])}
@@ -132,7 +133,7 @@ def test_the_ceiling_has_the_fallback_and_the_constraints_of_the_agent():
 
 def test_the_ceiling_shows_its_fallback_what_the_states_look_like():
     class Fails(Shooting):
-        def __call__(self, *arguments, **options):
+        def __call__(self, problem):
             raise PlanningError("none")
 
     env = Line()
@@ -151,7 +152,7 @@ def test_the_ceiling_shows_its_fallback_what_the_states_look_like():
 
 def test_an_agent_is_run_beside_its_floors_and_its_ceiling():
     class Towards:
-        def propose(self, latents, goal, horizon, count, generator, model, past_actions=None):
+        def propose(self, latents, goal, horizon, count, noise, model, past_actions=None):
             step = ((goal - latents[:, -1]) / 2).clamp(-1, 1)
             return step.repeat(1, 2)[:, None, None].expand(-1, count, horizon, -1)
 

@@ -7,6 +7,7 @@ from torch import Tensor
 from tacit._config import from_json, to_json
 from tacit.errors import ConfigError, SpecError
 from tacit.models import GoalPolicy, GoalPolicyConfig, WorldModel
+from tacit.planners import WorldNoise
 from tacit.types import Box, Discrete, Modality, Spec
 
 BOX = Box((-1.0, -0.5), (1.0, 0.5))
@@ -45,7 +46,7 @@ def test_box() -> None:
     _, std = policy._box(latents, goals)
     torch.testing.assert_close(std.mean(0), torch.tensor([0.2, 0.02, 0.2, 0.02]), rtol=0.25, atol=0.02)
     start, goal = torch.zeros(3, 2), torch.tensor([[3.0, 1.0], [-3.0, 0.0], [0.0, -1.0]])
-    draw = lambda: policy.propose(start[:, None], goal, 4, 5, torch.Generator().manual_seed(7), Line())  # noqa: E731
+    draw = lambda: policy.propose(start[:, None], goal, 4, 5, WorldNoise.of(7, 3), Line())  # noqa: E731
     plans = draw()
     assert plans.shape == (3, 5, 4, 4)
     assert torch.equal(plans, draw())
@@ -83,9 +84,7 @@ def test_discrete() -> None:
             assert past_actions.shape[1] == latents.shape[1] - 1
             return latents[:, -1:] + actions @ moves
 
-    plans = policy.propose(
-        torch.zeros(1, 1, 2), torch.tensor([[1.0, 0.0]]), 3, 6, torch.Generator().manual_seed(0), Moves()
-    )
+    plans = policy.propose(torch.zeros(1, 1, 2), torch.tensor([[1.0, 0.0]]), 3, 6, WorldNoise((0,)), Moves())
     assert plans.shape == (1, 6, 3, 4)
     assert (plans.sum(-1) == 1).all()
     assert plans[0, 0, 0].argmax() == 0
@@ -99,7 +98,7 @@ def test_proposals_are_imagined_from_the_history() -> None:
         torch.nn.init.normal_(parameter, std=0.3)
     policy = GoalPolicy(GoalPolicyConfig(4, BOX, frameskip=2))
     latents, past, goal = torch.randn(2, 3, 4), torch.rand(2, 2, 4) - 0.5, torch.randn(2, 4)
-    plans = policy.propose(latents, goal, 4, 3, torch.Generator().manual_seed(0), model, past)
+    plans = policy.propose(latents, goal, 4, 3, WorldNoise.of(0, 2), model, past)
     with torch.no_grad():
         imagined = model.rollout(latents, plans[:, 0], past)
         expected = policy(torch.cat([latents[:, -1:], imagined[:, :-1]], dim=1), goal[:, None].expand(-1, 4, -1))
@@ -113,7 +112,7 @@ def test_what_does_not_fit_is_refused() -> None:
     for latents, past in ((torch.zeros(1, 4), None), (torch.zeros(1, 3, 4), None), (torch.zeros(1, 2, 4), 2)):
         blocks = None if past is None else torch.zeros(1, past, 2)
         with pytest.raises(SpecError, match="the blocks between them"):
-            policy.propose(latents, torch.zeros(1, 4), 2, 2, torch.Generator(), Line(), blocks)
+            policy.propose(latents, torch.zeros(1, 4), 2, 2, WorldNoise((0,)), Line(), blocks)
     with pytest.raises(ConfigError, match="at least 1"):
         GoalPolicyConfig(4, BOX, frameskip=0)
 

@@ -60,9 +60,7 @@ def test_no_plan_is_worse_than_doing_nothing(planner, make):
 )
 def test_doing_nothing_is_rated_also_with_a_warm_start(planner):
     problem = rosenbrock(horizon=20)
-    generator = torch.Generator().manual_seed(0)
-    warm = torch.full((3, 20, 1), -1.9)
-    plan = planner(problem.score, problem.space, horizon=20, batch=3, generator=generator, warm_start=warm)
+    plan = problem.solve(planner, warm_start=torch.full((3, 20, 1), -1.9))
     assert (plan.energy <= problem.idle).all()
 
 

@@ -6,6 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from planners.asking import ask
 from tacit.planners import CEM, ICEM, MPPI, Gradient, RandomShooting
 from tacit.planners._search import Bounds
 from tacit.types import Box, Discrete
@@ -56,12 +57,13 @@ def test_everything_stays_in_the_box(planner, space, batch, horizon, seed, bad, 
         return torch.where(spoilt, bad, energies)
 
     hints = None if hint is None else torch.full((batch, horizon, space.size), hint)
-    plan = planner(
+    plan = ask(
+        planner,
         score,
         space,
         horizon=horizon,
         batch=batch,
-        generator=torch.Generator().manual_seed(seed),
+        seed=seed,
         warm_start=hints,
         proposals=None if hints is None else hints[:, None].repeat(1, 2, 1, 1),
     )
@@ -83,8 +85,7 @@ def test_discrete_actions_are_one_hot(planner, choices, batch, horizon, seed):
         assert ((actions == 0) | (actions == 1)).all()
         return actions[..., 0].sum(dim=-1)
 
-    generator = torch.Generator().manual_seed(seed)
-    plan = planner(score, Discrete(choices), horizon=horizon, batch=batch, generator=generator)
+    plan = ask(planner, score, Discrete(choices), horizon=horizon, batch=batch, seed=seed)
     assert (plan.actions.sum(dim=-1) == 1).all()
 
 

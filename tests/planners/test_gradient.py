@@ -5,6 +5,7 @@ from itertools import pairwise
 import pytest
 import torch
 
+from planners.asking import ask
 from tacit.errors import PlanningError, SpecError
 from tacit.planners import Gradient
 from tacit.testing.planners import bowl, two_valleys
@@ -16,10 +17,7 @@ def test_gradient_needs_several_starts_where_there_are_two_valleys():
     decoy = -0.4 * torch.ones_like(problem.optimum)
 
     def solve(starts):
-        generator = torch.Generator().manual_seed(0)
-        return Gradient(starts=starts)(
-            problem.score, problem.space, horizon=2, batch=3, generator=generator, warm_start=decoy
-        )
+        return problem.solve(Gradient(starts=starts), warm_start=decoy)
 
     assert (solve(1).actions < 0).all()
     assert (solve(32).actions > 0).all()
@@ -36,7 +34,7 @@ def test_gradient_equals_the_adam_of_torch(betas):
         seen.append(actions.detach().clone())
         return problem.score(actions)
 
-    planner(watched, problem.space, horizon=3, batch=3, generator=torch.Generator().manual_seed(0))
+    problem.solve(planner, score=watched)
     low, high = torch.tensor([problem.space.low, problem.space.high]).double()
     center, half = (high + low) / 2, (high - low) / 2
     point = torch.zeros(seen[0].shape, dtype=torch.float64, requires_grad=True)
@@ -54,13 +52,7 @@ def test_gradient_equals_the_adam_of_torch(betas):
 def test_gradient_says_when_it_cannot_differentiate():
     problem = bowl()
     with pytest.raises(PlanningError, match="differentiate"):
-        Gradient()(
-            lambda actions: problem.score(actions.detach()),
-            problem.space,
-            horizon=2,
-            batch=3,
-            generator=torch.Generator(),
-        )
+        problem.solve(Gradient(), score=lambda actions: problem.score(actions.detach()))
 
 
 @pytest.mark.parametrize("context", [torch.no_grad, torch.inference_mode])
@@ -73,19 +65,13 @@ def test_gradient_works_where_gradients_are_off(context):
 
 def test_gradient_leaves_the_model_alone():
     weight = torch.nn.Parameter(torch.ones(()))
-    Gradient(starts=2, iterations=3)(
-        lambda actions: weight * actions.square().sum(dim=(2, 3)),
-        Box((-1.0,), (1.0,)),
-        horizon=2,
-        batch=1,
-        generator=torch.Generator(),
-    )
+    planner, space = Gradient(starts=2, iterations=3), Box((-1.0,), (1.0,))
+    ask(planner, lambda actions: weight * actions.square().sum(dim=(2, 3)), space, horizon=2, batch=1)
     assert weight.grad is None
 
 
 def solve(problem, score):
-    batch, horizon, _ = problem.optimum.shape
-    return Gradient()(score, problem.space, horizon=horizon, batch=batch, generator=torch.Generator().manual_seed(0))
+    return problem.solve(Gradient(), score=score)
 
 
 @pytest.mark.parametrize("scale", [1e-6, 1.0, 1e25, 1e37])

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from planners.asking import ask
 from tacit.errors import SpecError
 from tacit.planners import CEM, ICEM, MPPI, Gradient, RandomShooting
 from tacit.testing.planners import bowl, sphere, walls
@@ -15,8 +16,7 @@ FITTING = [CEM(), ICEM(), MPPI(), Gradient()]
 
 
 def solve(planner, score, space, seed=0, horizon=3, batch=2, warm_start=None):
-    generator = torch.Generator().manual_seed(seed)
-    return planner(score, space, horizon=horizon, batch=batch, generator=generator, warm_start=warm_start)
+    return ask(planner, score, space, horizon=horizon, batch=batch, seed=seed, warm_start=warm_start)
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from inspect import signature
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Generator, Tensor, nn
+from torch import Tensor, nn
 
 from tacit._files import resolve
 from tacit._limits import HORIZON, limited
@@ -21,8 +20,7 @@ from tacit.agent._parts import Model, Proposal
 from tacit.agent._saving import Settings, read, write
 from tacit.agent._state import AgentState, numbered
 from tacit.errors import CheckpointError, ConfigError
-from tacit.planners import as_energies
-from tacit.types import ActionConstraint, Cost, FallbackPolicy, Plan, Planner, Score
+from tacit.types import ActionConstraint, Cost, FallbackPolicy, Plan, Planner, Problem
 
 __all__ = ["Agent"]
 
@@ -81,10 +79,6 @@ class Agent(BlockActor):
         if deadline is not None and deadline < 1:
             raise ConfigError(f"a deadline is a number of steps after the start, at least 1; got {deadline}.")
         super().__init__(model, fallback, constraints)
-        if self._limits.sequential and not _takes_project(planner):
-            raise ConfigError(
-                f"constraints need a planner that takes project=..., see tacit.types.Planner; {planner!r} does not."
-            )
         self.planner = planner
         self.cost = cost
         self.horizon = horizon
@@ -98,7 +92,7 @@ class Agent(BlockActor):
         """Rows of a plan for each block."""
         return 1 if self.hold else self.frameskip
 
-    def _decide(self, state: AgentState, generator: Generator) -> AgentState:
+    def _decide(self, state: AgentState) -> AgentState:
         horizon = self._ahead(state.step)
         length = horizon * self._rows
 
@@ -106,26 +100,29 @@ class Agent(BlockActor):
             blocks = self._blocks(actions)
             return self.cost(self._rollout(state, blocks), blocks, state.goal)
 
-        score = _WorldByWorld(energy)
         found = self.planner(
-            score,
-            self._limits.space,
-            horizon=length,
-            batch=state.batch,
-            generator=generator,
-            warm_start=None if state.warm_start is None else state.warm_start[:, :length],
-            proposals=self._proposals(state, horizon, generator),
-            **self._restricted(state),
+            Problem(
+                energy,
+                self._limits.space,
+                length,
+                self._noise(state),
+                device=self.model.device,
+                warm_start=None if state.warm_start is None else state.warm_start[:, :length],
+                proposals=self._proposals(state, horizon),
+                project=self._limits.after(self._previous(state)),
+            )
         )
         broken = ~(found.energy.isfinite() & found.actions.isfinite().flatten(1).all(dim=1))
-        failed = score.failed.to(broken.device) | broken
-        reason = score.reason or (f"planning failed: {numbered(broken.cpu())}: the plan is not finite." * broken.any())
-        return self._carry_out(state, found, failed, reason)
-
-    def _restricted(self, state: AgentState) -> dict[str, Callable[[Tensor], Tensor]]:
-        """Return the restriction of a search, for a planner that need not know of any where there is none."""
-        project = self._limits.after(self._previous(state))
-        return {} if project is None else {"project": project}
+        reasons = []
+        if bool(found.failed.any()):
+            reasons.append(
+                f"{numbered(found.failed.cpu())}: no candidate has a finite energy. Look for NaN in the observation, "
+                "and for overflow in the model or the cost."
+            )
+        if bool((broken & ~found.failed).any()):
+            reasons.append(f"{numbered((broken & ~found.failed).cpu())}: the plan is not finite.")
+        reason = f"planning failed: {' '.join(reasons)}" if reasons else ""
+        return self._carry_out(state, found, found.failed | broken, reason)
 
     def _fail(self, state: AgentState, reason: str) -> AgentState:
         failed = torch.ones(state.batch, dtype=torch.bool, device=self.model.device)
@@ -184,11 +181,11 @@ class Agent(BlockActor):
             return actions.repeat(1, 1, 1, self.frameskip)
         return actions.reshape(*actions.shape[:2], -1, self.frameskip * self.space.size)
 
-    def _proposals(self, state: AgentState, horizon: int, generator: Generator) -> Tensor | None:
+    def _proposals(self, state: AgentState, horizon: int) -> Tensor | None:
         """``[B, P, rows, A]``; a held action is the mean of its block."""
         if self.proposal is None:
             return None
-        raw = self._propose(self.proposal, state, horizon, PROPOSED, generator)
+        raw = self._propose(self.proposal, state, horizon, PROPOSED)
         return raw.mean(dim=3) if self.hold else raw.flatten(2, 3)
 
     def __str__(self) -> str:
@@ -263,38 +260,3 @@ class Agent(BlockActor):
         except ConfigError as error:
             raise CheckpointError(f"the agent in {path} cannot be built here: {error}") from error
         return agent if fallback is None else build(fallback=fallback)
-
-
-def _takes_project(planner: Planner) -> bool:
-    options = signature(planner).parameters.values()
-    return any(option.name == "project" or option.kind is option.VAR_KEYWORD for option in options)
-
-
-class _WorldByWorld:
-    """A score in which a world that has failed keeps no other from being planned for: its energies become zero.
-
-    A world has failed if none of the candidates that are scored first has a finite energy. If all have, the
-    energies stay as they are, and the planner says what is wrong.
-    """
-
-    def __init__(self, score: Score) -> None:
-        self._score = score
-        self.failed = torch.zeros(1, dtype=torch.bool)
-        self._judged = False
-
-    def __call__(self, actions: Tensor, /) -> Tensor:
-        energies = as_energies(self._score(actions), actions)
-        if not self._judged:
-            hopeless = ~energies.isfinite().any(dim=1)
-            self.failed, self._judged = hopeless & ~hopeless.all(), True
-        return energies.masked_fill(self.failed[:, None], 0.0)
-
-    @property
-    def reason(self) -> str:
-        """What to say of the worlds that have failed; empty if none has."""
-        if not bool(self.failed.any()):
-            return ""
-        return (
-            f"planning failed: {numbered(self.failed.cpu())}: none of the first candidates has a finite energy. "
-            "Look for NaN in the observation, and for overflow in the model or the cost."
-        )

@@ -10,7 +10,7 @@ from time import perf_counter
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Generator, Tensor, nn
+from torch import Tensor, nn
 
 from tacit._threads import computing, suited_threads
 from tacit.agent._fallback import Fallback, FallbackActions, NamedFallback, inside, numbers
@@ -18,10 +18,13 @@ from tacit.agent._limits import ActionLimits
 from tacit.agent._parts import Model, Proposal
 from tacit.agent._state import AgentState, numbered
 from tacit.errors import ConfigError, PlanningError, SpecError
-from tacit.planners import legal
+from tacit.planners import WorldNoise, legal, world_seeds
 from tacit.types import ActionConstraint, ActionSpace, Box, FallbackPolicy, Observation, Verdict
 
 __all__ = ["BlockActor"]
+
+PROPOSALS = 1
+"""The stream of noise of policies that make proposals."""
 
 
 class BlockActor(ABC):
@@ -76,7 +79,7 @@ class BlockActor(ABC):
         return self.model.config.frameskip
 
     @abstractmethod
-    def _decide(self, state: AgentState, generator: Generator) -> AgentState:
+    def _decide(self, state: AgentState) -> AgentState:
         """Return the state with a queue of one or more blocks, and with the worlds that failed and why."""
 
     @abstractmethod
@@ -112,8 +115,7 @@ class BlockActor(ABC):
             self.model.eval()
         partial = goal is not None and self._lacks_modalities(goal)
         return AgentState(
-            seed,
-            batch,
+            tuple(world_seeds(seed, batch)),
             queue=np.zeros((batch, 0, self.space.size), np.float32),
             surprise=np.full(batch, np.nan, np.float32),
             falls=np.zeros((batch, 0), np.bool_),
@@ -267,7 +269,7 @@ class BlockActor(ABC):
         if problem:
             return self._fail(state, problem)
         try:
-            return self._decide(replace(state, reason=""), self._generator(state))
+            return self._decide(replace(state, reason=""))
         except PlanningError as error:
             return self._fail(state, f"planning failed: {error}")
         except Exception as error:
@@ -282,18 +284,19 @@ class BlockActor(ABC):
         past = state.actions if state.actions.shape[1] else None
         return self.model.rollout(state.latents, blocks, past)
 
-    def _propose(self, policy: Proposal, state: AgentState, horizon: int, count: int, generator: Generator) -> Tensor:
+    def _propose(self, policy: Proposal, state: AgentState, horizon: int, count: int) -> Tensor:
         """``[B, count, horizon, frameskip, A]``; without meaning in worlds whose latents or goal are not finite."""
         if state.goal is None or state.latents is None:
             raise SpecError("a policy needs a goal: start(goal=...).")
         # Numbers in place of NaN, for a policy may refuse to draw from NaN, and with it for all worlds.
         latents, goal = (part.nan_to_num(0.0, 0.0, 0.0) for part in (state.latents, state.goal))
-        blocks = policy.propose(latents, goal, horizon, count, generator, self.model, state.actions)
+        noise = self._noise(state, PROPOSALS)
+        blocks = policy.propose(latents, goal, horizon, count, noise, self.model, state.actions)
         return blocks.reshape(*blocks.shape[:3], self.frameskip, self.space.size)
 
-    def _generator(self, state: AgentState) -> Generator:
-        seed = int(np.random.SeedSequence([state.seed, state.step]).generate_state(1, np.uint64)[0] >> 1)
-        return Generator(self.model.device).manual_seed(seed)
+    def _noise(self, state: AgentState, stream: int = 0) -> WorldNoise:
+        """Return the noise of the decision at the step of a state."""
+        return WorldNoise(state.seeds, (state.step,) * state.batch, stream)
 
     def _shown(self, observation: Observation) -> Observation:
         """Return what a world shows, for an actor that is given something else."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
 from tacit.agent._blocks import BlockActor
 from tacit.agent._fallback import NamedFallback
@@ -41,10 +41,10 @@ class PolicyActor(BlockActor):
         super().__init__(model, fallback, constraints)
         self.policy = policy
 
-    def _decide(self, state: AgentState, generator: Generator) -> AgentState:
+    def _decide(self, state: AgentState) -> AgentState:
         if state.goal is None or state.latents is None:
             raise SpecError("PolicyActor needs a goal: start(goal=...).")
-        actions = self._propose(self.policy, state, 1, 1, generator)[:, 0, 0].float()
+        actions = self._propose(self.policy, state, 1, 1)[:, 0, 0].float()
         known = torch.cat([state.latents[:, -1], state.goal, actions.flatten(1)], dim=1)
         failed = ~known.isfinite().all(dim=1)
         reason = f"{numbered(failed.cpu())}: latent, goal or proposal are not finite" if bool(failed.any()) else ""

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
-from tacit.types import Spec
+from tacit.types import Noise, Spec
 
 __all__ = ["Model", "Proposal"]
 
@@ -59,7 +59,7 @@ class Proposal(Protocol):
         goal: Tensor,
         horizon: int,
         count: int,
-        generator: Generator,
+        noise: Noise,
         model: Model,
         past_actions: Tensor | None = None,
     ) -> Tensor:

@@ -42,8 +42,7 @@ class AgentState:
     """Everything that an actor remembers; acting twice from one state does the same twice.
 
     Attributes:
-        seed: The seed of the episode; each decision draws from a generator of ``(seed, step)``.
-        batch: Worlds ``B``.
+        seeds: ``[B]`` a seed for each world; a decision draws from the noise of it and the step.
         step: Raw steps taken.
         goal: ``[B, D]`` latent of the goal, where there is one.
         partial_goal: A goal that lacks modalities, which each observation completes at a block boundary.
@@ -67,8 +66,7 @@ class AgentState:
         decisions: Seconds of the last acts that decided anew, 1000 at most.
     """
 
-    seed: int
-    batch: int
+    seeds: tuple[int, ...]
     queue: npt.NDArray[np.float32] = field(repr=False)
     surprise: npt.NDArray[np.float32] = field(repr=False)
     falls: npt.NDArray[np.bool_] = field(repr=False)
@@ -90,6 +88,11 @@ class AgentState:
     warm_start: Tensor | None = field(default=None, repr=False)
     durations: tuple[float, ...] = field(default=(), repr=False)
     decisions: tuple[float, ...] = field(default=(), repr=False)
+
+    @property
+    def batch(self) -> int:
+        """Worlds ``B``."""
+        return len(self.seeds)
 
     def timed(self, seconds: float, decided: bool) -> AgentState:
         """With the duration of one more act."""

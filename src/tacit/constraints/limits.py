@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from torch import Tensor
-
 from tacit.constraints._components import for_each, numbers
 from tacit.errors import ConfigError
-from tacit.types import Box
+from tacit.types import Box, Numbers
 
 __all__ = ["Limits"]
 
@@ -49,6 +47,6 @@ class Limits:
                 )
         return replace(space, low=low, high=high)
 
-    def after(self, previous: Tensor, /) -> None:  # noqa: ARG002 - the limits are the same after every action
+    def after(self, previous: Numbers, /) -> None:  # noqa: ARG002 - the limits are the same after every action
         """Return None: limits do not depend on the previous action."""
         return

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from torch import Tensor
+import numpy.typing as npt
 
+from tacit._arrays import like
 from tacit.constraints._components import for_each, numbers
 from tacit.errors import ConfigError
-from tacit.types import Box
+from tacit.types import Box, Numbers
 
 __all__ = ["MaxChange"]
 
@@ -44,15 +45,14 @@ class MaxChange:
         for_each(self.change, space.size, "MaxChange.change")
         return space
 
-    def after(self, previous: Tensor, /) -> tuple[Tensor, Tensor]:
+    def after(self, previous: Numbers, /) -> tuple[Numbers, Numbers]:
         """Return the lowest and the highest action that may follow; see :class:`tacit.types.ActionConstraint`."""
-        change = previous.new_tensor(_float32_below(self.change))
+        change = like(_float32_below(self.change), previous)
         return previous - change, previous + change
 
 
-def _float32_below(values: float | tuple[float, ...]) -> list[float] | float:
+def _float32_below(values: float | tuple[float, ...]) -> npt.NDArray[np.float32]:
     """Return the largest float32 numbers that are not above ``values``."""
     exact = np.asarray(values, np.float64)
     nearest = exact.astype(np.float32)
-    below = np.where(nearest > exact, np.nextafter(nearest, np.float32(-np.inf)), nearest)
-    return below.tolist()  # type: ignore[no-any-return]
+    return np.where(nearest > exact, np.nextafter(nearest, np.float32(-np.inf)), nearest)

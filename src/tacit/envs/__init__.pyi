@@ -1,6 +1,5 @@
 """Worlds to act in; each file is one environment or one adapter."""
 
-import re
 from inspect import signature
 from tacit._check import require_goals
 from tacit._config import named_value

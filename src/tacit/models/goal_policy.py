@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import torch
-from torch import Generator, Tensor, nn
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tacit.errors import ConfigError, SpecError
 from tacit.models._check import check_sizes
 from tacit.nn.mlp import MLP
-from tacit.types import Box, Discrete
+from tacit.types import Box, Discrete, Noise
 
 __all__ = ["GoalPolicy", "GoalPolicyConfig"]
 
@@ -118,7 +118,7 @@ class GoalPolicy(nn.Module):
         goal: Tensor,
         horizon: int,
         count: int,
-        generator: Generator,
+        noise: Noise,
         model: Imagination,
         past_actions: Tensor | None = None,
     ) -> Tensor:
@@ -130,7 +130,7 @@ class GoalPolicy(nn.Module):
             goal: ``[B, D]`` latents of the goals.
             horizon: Action blocks ``H`` of a plan.
             count: Plans ``P`` for each world; the first takes the mean (or likeliest) action, the others sample.
-            generator: The source of randomness.
+            noise: The source of randomness.
             model: The world model to imagine with.
             past_actions: ``[B, T - 1, A']`` the blocks between the latents; not needed for one latent.
 
@@ -154,20 +154,22 @@ class GoalPolicy(nn.Module):
                 following = model.rollout(latents, plan[-1].flatten(0, 1)[:, None], past_actions)
                 past_actions = torch.cat([past_actions, plan[-1].flatten(0, 1)[:, None]], dim=1)
                 latents = torch.cat([latents, following], dim=1)
-            actions = self._sample(latents[:, -1], goal, generator)
+            actions = self._sample(latents[:, -1], goal, count, noise, step)
             actions = actions.reshape(-1, count, actions.shape[-1])
             actions[:, 0] = self(latents[:, -1], goal).reshape(actions.shape)[:, 0]
             plan.append(actions)
         return torch.stack(plan, dim=2)
 
-    def _sample(self, latents: Tensor, goals: Tensor, generator: Generator) -> Tensor:
+    def _sample(self, latents: Tensor, goals: Tensor, count: int, noise: Noise, step: int) -> Tensor:
         if isinstance(self.config.action, Box):
             mean, std = self._box(latents, goals)
-            noise = torch.randn(mean.shape, generator=generator, device=mean.device)
-            return torch.minimum(torch.maximum(mean + std * noise, self.low), self.high)
+            normal = torch.from_numpy(noise.normal(step, (count, mean.shape[-1]))).to(mean)
+            return torch.minimum(torch.maximum(mean + std * normal.flatten(0, 1), self.low), self.high)
         logits = self._logits(latents, goals)
-        chosen = torch.multinomial(logits.flatten(0, -2).softmax(-1), 1, generator=generator)
-        return F.one_hot(chosen.reshape(logits.shape[:-1]), logits.shape[-1]).flatten(-2).to(logits.dtype)
+        # The first of exponential clocks with the rates of the choices rings with their probabilities.
+        clocks = torch.from_numpy(noise.exponential(step, (count, *logits.shape[-2:]))).to(logits)
+        chosen = (logits.softmax(-1) / clocks.flatten(0, 1)).argmax(-1)
+        return F.one_hot(chosen, logits.shape[-1]).flatten(-2).to(logits.dtype)
 
     def _box(self, latents: Tensor, goals: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and standard deviation ``[..., A']`` in raw units."""

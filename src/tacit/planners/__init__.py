@@ -2,4 +2,6 @@
 
 from tacit._registry import registry
 
-__getattr__, __dir__, __all__, load, names = registry(__name__, also=("_energies", "_legal"))
+__getattr__, __dir__, __all__, load, names = registry(
+    __name__, also=("_legal", "_noise", "_sampler", "_scored", "_search", "_ranking")
+)

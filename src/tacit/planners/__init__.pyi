@@ -2,8 +2,18 @@
 
 from typing import Any
 
-from tacit.planners._energies import as_energies as as_energies
 from tacit.planners._legal import legal as legal
+from tacit.planners._noise import WorldNoise as WorldNoise
+from tacit.planners._noise import world_seeds as world_seeds
+from tacit.planners._ranking import Ranking as Ranking
+from tacit.planners._ranking import Rated as Rated
+from tacit.planners._sampler import Sampler as Sampler
+from tacit.planners._scored import as_energies as as_energies
+from tacit.planners._scored import as_scored as as_scored
+from tacit.planners._search import Categorical as Categorical
+from tacit.planners._search import Gaussian as Gaussian
+from tacit.planners._search import begin as begin
+from tacit.planners._search import begin_box as begin_box
 from tacit.planners.cem import CEM as CEM
 from tacit.planners.gradient import Gradient as Gradient
 from tacit.planners.icem import ICEM as ICEM

@@ -1,4 +1,4 @@
-"""Distributions over sequences of actions that a planner draws from and narrows down."""
+"""Distributions over sequences of actions that a planner draws from and refits, on NumPy arrays or torch tensors."""
 
 from __future__ import annotations
 
@@ -6,32 +6,23 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TypeAlias
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
-import torch
-from torch import Generator, Tensor
+import numpy as np
+import numpy.typing as npt
+from array_api_compat import array_namespace
 
+from tacit._arrays import as_numbers, like
 from tacit.errors import ConfigError, PlanningError, SpecError
-from tacit.types import ActionSpace, Box
+from tacit.types import Box, Numbers, Problem
 
-__all__ = [
-    "Bounds",
-    "Categorical",
-    "Gaussian",
-    "Noise",
-    "Project",
-    "begin",
-    "begin_box",
-    "check_round",
-    "finite",
-    "white",
-]
+if TYPE_CHECKING:
+    from tacit.planners._ranking import Rated
 
-Noise: TypeAlias = Callable[[tuple[int, int, int, int], Generator], Tensor]
-"""Standard normal numbers of the shape ``(B, S, H, A)``."""
+__all__ = ["Categorical", "Gaussian", "begin", "begin_box"]
 
-Project: TypeAlias = Callable[[Tensor], Tensor]
-"""Actions ``[B, ..., H, A]`` to those near to them that are allowed; see :class:`tacit.types.Planner`."""
+Project: TypeAlias = Callable[[Numbers], Numbers]
+"""Actions ``[B, ..., H, A]`` to those near to them that are allowed; see :class:`tacit.types.Problem`."""
 
 WARM = 0.5
 """The share of probability that a warm start gets in a discrete space; the rest is uniform."""
@@ -42,40 +33,42 @@ ROUND = 2**30
 
 @dataclass(frozen=True)
 class Bounds:
-    """A box as float32 tensors ``[A]``, rounded inwards, so that no float32 action lies outside it."""
+    """A box as float32 arrays ``[A]``, rounded inwards, so that no float32 action lies outside it."""
 
-    low: Tensor
-    high: Tensor
+    low: Numbers
+    high: Numbers
 
     @classmethod
-    def of(cls, space: Box, device: torch.device) -> Bounds:
-        """The bounds of ``space`` on ``device``."""
-        exact = torch.tensor([space.low, space.high], dtype=torch.float64)
-        low, high = exact.float()
-        infinity = torch.tensor(torch.inf)
-        inner_low = torch.where(low.double() < exact[0], torch.nextafter(low, infinity), low)
-        inner_high = torch.where(high.double() > exact[1], torch.nextafter(high, -infinity), high)
+    def of(cls, space: Box, device: Any = None) -> Bounds:
+        """Return the bounds of ``space`` on a torch device, or as NumPy arrays."""
+        exact = np.array([space.low, space.high], np.float64).reshape(2, -1)
+        with np.errstate(over="ignore"):
+            low, high = exact.astype(np.float32)
+        inner_low = np.where(low < exact[0], np.nextafter(low, np.float32(np.inf)), low)
+        inner_high = np.where(high > exact[1], np.nextafter(high, np.float32(-np.inf)), high)
         narrow = inner_low > inner_high
-        return cls(torch.where(narrow, low, inner_low).to(device), torch.where(narrow, low, inner_high).to(device))
+        sides = (np.where(narrow, low, inner) for inner in (inner_low, inner_high))
+        return cls(*(as_numbers(side.astype(np.float32), device) for side in sides))
 
     @cached_property
-    def center(self) -> Tensor:
+    def center(self) -> Numbers:
         """The middle of each range."""
         return self.low / 2 + self.high / 2  # the sum and the difference of huge bounds overflow
 
     @cached_property
-    def half(self) -> Tensor:
+    def half(self) -> Numbers:
         """Half of each range."""
         return self.high / 2 - self.low / 2
 
     @cached_property
-    def unit(self) -> Tensor:
+    def unit(self) -> Numbers:
         """Half of each range, or 1 where the range is empty: what deviations are divided by."""
-        return torch.where(self.half > 0, self.half, 1.0)
+        return array_namespace(self.half).where(self.half > 0, self.half, 1.0)
 
-    def clip(self, actions: Tensor) -> Tensor:
-        """The nearest actions inside the box."""
-        return torch.clamp(actions, self.low, self.high)
+    def clip(self, actions: Numbers) -> Numbers:
+        """Return the nearest actions inside the box, in an array of their own."""
+        xp = array_namespace(actions)
+        return xp.minimum(xp.maximum(actions, self.low), self.high)
 
 
 def check_round(count: int, shape: Sequence[int]) -> None:
@@ -97,11 +90,6 @@ def check_round(count: int, shape: Sequence[int]) -> None:
         )
 
 
-def white(shape: tuple[int, int, int, int], generator: Generator) -> Tensor:
-    """Independent noise."""
-    return torch.randn(shape, generator=generator, device=generator.device)
-
-
 @dataclass(frozen=True)
 class Gaussian:
     """Independent normal distributions over a box.
@@ -114,53 +102,61 @@ class Gaussian:
     """
 
     bounds: Bounds
-    mean: Tensor
-    spread: Tensor
+    mean: Numbers
+    spread: Numbers
     project: Project | None = None
 
     @property
-    def mode(self) -> Tensor:
+    def mode(self) -> Numbers:
         """The one sequence that stands for the distribution, ``[B, H, A]``."""
         return self.mean
 
-    def legal(self, actions: Tensor) -> Tensor:
+    def legal(self, actions: Numbers) -> Numbers:
         """Return the nearest actions inside the space, projected onto those that are allowed."""
         clipped = self.bounds.clip(actions)
         return clipped if self.project is None else self.project(clipped)
 
-    def sample(self, count: int, generator: Generator, noise: Noise = white) -> Tensor:
-        """Draw candidates ``[B, count, H, A]``, not yet legal."""
+    def draw(self, problem: Problem, round: int, count: int) -> Numbers:
+        """Return candidates ``[B, count, H, A]``, not yet legal."""
         check_round(count, self.mean.shape)
-        batch, horizon, size = self.mean.shape
-        candidates = noise((batch, count, horizon, size), generator)
-        return torch.addcmul(self.mean[:, None], candidates, self.spread[:, None], out=candidates)
+        return self.moved_by(problem.noise.normal(round, (count, *self.mean.shape[1:])))
 
-    def fit(self, elites: Tensor, valid: Tensor, keep_mean: float, keep_spread: float, floor: float) -> Gaussian:
-        """Move to the elites ``[B, K, H, A]`` of which only the ``valid [B, K]`` count.
+    def moved_by(self, noise: npt.NDArray[np.float32] | Numbers) -> Numbers:
+        """Return candidates ``[B, S, H, A]`` from standard normal ones."""
+        candidates = like(noise, self.mean)
+        candidates *= self.spread[:, None]
+        candidates += self.mean[:, None]
+        return candidates
+
+    def fit(self, rated: Rated, count: int, keep_mean: float, keep_spread: float, floor: float) -> Self:
+        """Return the distribution moved to the best ``count`` candidates.
 
         ``keep_mean`` and ``keep_spread`` are the shares of the old values that stay; the standard deviation
-        is the unbiased one and never below ``floor`` times half the range. An elite that does not count leaves the
-        spread as it was.
+        is the unbiased one and never below ``floor`` times half the range. A candidate whose score is not finite does
+        not count and leaves the spread as it was.
         """
-        weight = valid[:, :, None, None].to(elites.dtype)
+        elites, valid = rated.elites(count)
+        xp = array_namespace(elites)
+        weight = xp.astype(valid, elites.dtype)[:, :, None, None]
         # Relative to the old mean and in halves of the range: no precision is lost in a box far from zero, and no
         # square overflows in a huge one or vanishes in a tiny one.
         unit = self.bounds.unit
         steps = (elites - self.mean[:, None]) / unit
-        step = (weight * steps).sum(dim=1) / weight.sum(dim=1).clamp(min=1)
+        total = xp.sum(weight, axis=1)
+        step = xp.sum(weight * steps, axis=1) / xp.where(total > 1, total, 1.0)
         old = self.spread / unit
-        squares = (weight * (steps - step[:, None]).square()).sum(dim=1)
-        missing = (~valid).sum(dim=1)[:, None, None] * old.square()
-        variance = (squares + missing) / max(elites.shape[1] - 1, 1)
-        spread = keep_spread * old + (1 - keep_spread) * variance.sqrt()
+        squares = xp.sum(weight * (steps - step[:, None]) ** 2, axis=1)
+        variance = (squares + (count - total) * old**2) / max(count - 1, 1)
+        spread = keep_spread * old + (1 - keep_spread) * xp.sqrt(variance)
         mean = self.mean + (1 - keep_mean) * step * unit
-        return self.moved(valid.any(dim=1), mean, spread.clamp(min=floor) * self.bounds.half)
+        spread = xp.where(spread > floor, spread, floor) * self.bounds.half
+        return self.moved(xp.any(valid, axis=1), mean, spread)
 
-    def moved(self, worlds: Tensor, mean: Tensor, spread: Tensor) -> Gaussian:
-        """With another mean, made legal, and another standard deviation in some ``worlds [B]``."""
-        some = worlds[:, None, None]
-        mean = torch.where(some, self.legal(mean), self.mean)
-        return replace(self, mean=mean, spread=torch.where(some, spread, self.spread))
+    def moved(self, worlds: Numbers, mean: Numbers, spread: Numbers) -> Self:
+        """Return it with another mean, made legal, and another standard deviation in some ``worlds [B]``."""
+        xp, some = array_namespace(mean), worlds[:, None, None]
+        mean = xp.where(some, self.legal(mean), self.mean)
+        return replace(self, mean=mean, spread=xp.where(some, spread, self.spread))
 
 
 @dataclass(frozen=True)
@@ -171,106 +167,106 @@ class Categorical:
         mean: ``[B, H, A]`` the probability of each action.
     """
 
-    mean: Tensor
+    mean: Numbers
 
     @property
-    def spread(self) -> Tensor:
+    def spread(self) -> Numbers:
         """The probabilities once more: they say all there is to say."""
         return self.mean
 
     @property
-    def mode(self) -> Tensor:
+    def mode(self) -> Numbers:
         """The most probable action of each row, one-hot ``[B, H, A]``."""
         return self.legal(self.mean)
 
-    def legal(self, actions: Tensor) -> Tensor:
-        """One-hot at the largest entry of each row."""
-        return torch.zeros_like(actions).scatter_(-1, actions.argmax(dim=-1, keepdim=True), 1.0)
+    def legal(self, actions: Numbers) -> Numbers:
+        """Return one-hot rows at the largest entry of each."""
+        xp = array_namespace(actions)
+        choice = xp.argmax(actions, axis=-1, keepdims=True)
+        numbers = like(np.arange(actions.shape[-1]), actions, choice.dtype)
+        return xp.astype(numbers == choice, actions.dtype)
 
-    def sample(self, count: int, generator: Generator) -> Tensor:
-        """Draw candidates ``[B, count, H, A]``, not yet legal: the largest entry of each row is the choice."""
+    def draw(self, problem: Problem, round: int, count: int) -> Numbers:
+        """Return candidates ``[B, count, H, A]``, not yet legal: the largest entry of each row is the choice."""
         check_round(count, self.mean.shape)
-        batch, horizon, size = self.mean.shape
-        clocks = torch.empty(batch, count, horizon, size, device=generator.device).exponential_(generator=generator)
-        return self.mean[:, None] / clocks
+        clocks = problem.noise.exponential(round, (count, *self.mean.shape[1:]))
+        return self.mean[:, None] / like(clocks, self.mean)
 
-    def fit(self, elites: Tensor, valid: Tensor, keep_mean: float, keep_spread: float, floor: float) -> Categorical:
-        """Moved to how often the ``valid [B, K]`` elites chose each action; as it was, where none is valid.
+    def fit(self, rated: Rated, count: int, keep_mean: float, keep_spread: float, floor: float) -> Categorical:
+        """Return the distribution moved to how often the best ``count`` candidates chose each action.
 
-        No probability falls below ``floor / A``.
+        It stays as it was where none of them has a finite score. No probability falls below ``floor / A``.
         """
         del keep_spread
-        weight = valid[:, :, None, None].to(elites.dtype)
-        chosen = (weight * elites).sum(dim=1) / weight.sum(dim=1)
+        elites, valid = rated.elites(count)
+        xp = array_namespace(elites)
+        weight = xp.astype(valid, elites.dtype)[:, :, None, None]
+        total = xp.sum(weight, axis=1)
+        chosen = xp.sum(weight * elites, axis=1) / xp.where(total > 1, total, 1.0)
         share = keep_mean * self.mean + (1 - keep_mean) * chosen
         moved = (1 - floor) * share + floor / elites.shape[-1]
-        return Categorical(torch.where(valid.any(dim=1)[:, None, None], moved, self.mean))
+        return Categorical(xp.where(xp.any(valid, axis=1)[:, None, None], moved, self.mean))
 
 
-def begin(
-    space: ActionSpace,
-    batch: int,
-    horizon: int,
-    generator: Generator,
-    std: float,
-    warm_start: Tensor | None,
-    project: Project | None = None,
-) -> Gaussian | Categorical:
-    """The distribution that a search starts from: around the warm start, else around the middle of the space.
+Search: TypeAlias = Gaussian | Categorical
+
+
+def begin(problem: Problem, std: float) -> Search:
+    """Return the distribution that a search starts from: around the warm start, else around the middle of the space.
+
+    Args:
+        problem: What is searched.
+        std: Its standard deviation in a box, in halves of the range.
 
     Raises:
-        ConfigError: if ``project`` comes with a discrete space.
+        ConfigError: if the problem is empty or too large, or projects in a discrete space.
         SpecError: if the warm start does not fit.
         PlanningError: if it is not finite.
     """
-    shape = (batch, horizon, space.size)
-    if min(batch, horizon) < 1:
-        raise ConfigError(f"a plan needs batch >= 1 and horizon >= 1; got {batch} and {horizon}.")
+    space, device = problem.space, problem.device
+    shape = (problem.batch, problem.horizon, space.size)
+    if min(shape[:2]) < 1:
+        raise ConfigError(f"a plan needs batch >= 1 and horizon >= 1; got {shape[0]} and {shape[1]}.")
     check_round(1, shape)
-    if warm_start is not None and warm_start.shape != shape:
-        raise SpecError(f"warm_start must be [B, H, A] = {list(shape)}; got {list(warm_start.shape)}.")
-    if warm_start is not None:
-        warm_start = finite(warm_start, "warm_start", generator.device)
+    warm = problem.warm_start
+    if warm is not None and tuple(warm.shape) != shape:
+        raise SpecError(f"warm_start must be [B, H, A] = {list(shape)}; got {list(warm.shape)}.")
+    if warm is not None:
+        warm = finite(warm, "warm_start", device)
+    zeros = as_numbers(np.zeros(shape, np.float32), device)
     if isinstance(space, Box):
-        bounds = Bounds.of(space, generator.device)
-        mean = bounds.center.expand(shape) if warm_start is None else warm_start
-        search = Gaussian(bounds, mean, (std * bounds.half).expand(shape), project)
+        bounds = Bounds.of(space, device)
+        mean = zeros + bounds.center if warm is None else warm
+        search = Gaussian(bounds, mean, zeros + std * bounds.half, problem.project)
         return replace(search, mean=search.legal(mean))
-    if project is not None:
+    if problem.project is not None:
         raise ConfigError(f"project is for the actions of a Box; got {space}.")
-    uniform = torch.full(shape, 1 / space.n, device=generator.device)
-    if warm_start is None:
-        return Categorical(uniform)
-    return Categorical(WARM * Categorical(warm_start).mode + (1 - WARM) * uniform)
+    uniform = zeros + 1 / space.n
+    return Categorical(uniform if warm is None else WARM * Categorical(warm).mode + (1 - WARM) * uniform)
 
 
-def begin_box(
-    space: ActionSpace,
-    batch: int,
-    horizon: int,
-    generator: Generator,
-    std: float,
-    warm_start: Tensor | None,
-    project: Project | None = None,
-) -> Gaussian:
+def begin_box(problem: Problem, std: float) -> Gaussian:
     """Like :func:`begin`, for planners that have no meaning in a discrete space.
 
     Raises:
         ConfigError: if the space is discrete.
     """
-    search = begin(space, batch, horizon, generator, std, warm_start, project)
+    search = begin(problem, std)
     if isinstance(search, Categorical):
-        raise ConfigError(f"this planner searches a Box; got {space}. CEM and RandomShooting search discrete spaces.")
+        raise ConfigError(
+            f"this planner searches a Box; got {problem.space}. CEM and RandomShooting search discrete spaces."
+        )
     return search
 
 
-def finite(actions: Tensor, name: str, device: torch.device) -> Tensor:
-    """The actions as float32 on the device.
+def finite(actions: Numbers, name: str, device: Any) -> Numbers:
+    """Return actions as float32 on the device of a problem.
 
     Raises:
         PlanningError: if they hold NaN or infinity.
     """
-    actions = actions.detach().to(device, torch.float32)
-    if not bool(actions.isfinite().all()):
+    actions = as_numbers(actions, device)
+    xp = array_namespace(actions)
+    if not bool(xp.all(xp.isfinite(actions))):
         raise PlanningError(f"{name} must be finite; NaN or infinity came. Look at what made them, or plan without.")
     return actions

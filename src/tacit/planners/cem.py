@@ -5,19 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from torch import Generator, Tensor
-
 from tacit._check import require
 from tacit._limits import ITERATIONS, SAMPLES, limited
-from tacit.planners._record import Record, elites, with_hints
-from tacit.planners._search import Project, begin
-from tacit.types import ActionSpace, Plan, Score
+from tacit.planners._ranking import Rated
+from tacit.planners._sampler import Sampler
+from tacit.planners._search import Search, begin
+from tacit.types import Numbers, Problem
 
 __all__ = ["CEM"]
 
 
 @dataclass(frozen=True)
-class CEM:
+class CEM(Sampler[Search]):
     """Draw, keep the elites, fit the distribution to them, again (Rubinstein and Kroese, 2004).
 
     In a :class:`tacit.types.Box` the distribution is normal and samples are clipped to the box; in a
@@ -57,29 +56,18 @@ class CEM:
         require(all(0 <= share < 1 for share in momenta), "CEM", f"momenta in [0, 1); got {momenta}")
         require(self.result in ("best", "mean"), "CEM", f"result 'best' or 'mean'; got {self.result!r}")
 
-    def __call__(
-        self,
-        score: Score,
-        space: ActionSpace,
-        *,
-        horizon: int,
-        batch: int,
-        generator: Generator,
-        warm_start: Tensor | None = None,
-        proposals: Tensor | None = None,
-        project: Project | None = None,
-    ) -> Plan:
-        """See :class:`tacit.types.Planner`."""
-        search = begin(space, batch, horizon, generator, self.std, warm_start, project)
-        record = Record(score, search.legal)
-        for iteration in range(self.iterations):
-            candidates = search.sample(self.samples, generator)
-            if iteration == 0:
-                candidates = with_hints(candidates, search, proposals)
-            else:
-                candidates[:, 0] = search.mode
-            candidates, energies = record.rate(candidates)
-            chosen, valid = elites(candidates, energies, self.elites)
-            search = search.fit(chosen, valid, self.mean_momentum, self.std_momentum, self.min_std)
-            record.note(search.mean, search.spread)
-        return record.plan(search.mode if self.result == "mean" else None)
+    def begin(self, problem: Problem) -> Search:
+        """See :class:`tacit.planners.Sampler`."""
+        return begin(problem, self.std)
+
+    def draw(self, search: Search, problem: Problem, round: int) -> Numbers:
+        """See :class:`tacit.planners.Sampler`."""
+        return search.draw(problem, round, self.samples)
+
+    def refit(self, search: Search, rated: Rated) -> Search:
+        """See :class:`tacit.planners.Sampler`."""
+        return search.fit(rated, self.elites, self.mean_momentum, self.std_momentum, self.min_std)
+
+    def final(self, search: Search) -> Numbers | None:
+        """See :class:`tacit.planners.Sampler`."""
+        return search.mode if self.result == "mean" else None

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
 from tacit._check import require
 from tacit._limits import ITERATIONS, SAMPLES, limited
-from tacit.errors import PlanningError, SpecError
-from tacit.planners._energies import as_energies
-from tacit.planners._record import Record, with_hints
-from tacit.planners._search import Project, begin_box
-from tacit.types import ActionSpace, Plan, Score
+from tacit.errors import ConfigError, PlanningError, SpecError
+from tacit.planners._ranking import Ranking, with_hints
+from tacit.planners._scored import as_scored
+from tacit.planners._search import begin_box
+from tacit.types import Plan, Problem, Score, Scored
 
 __all__ = ["Gradient"]
 
@@ -58,29 +58,20 @@ class Gradient:
         )
         require(all(0 <= beta < 1 for beta in self.betas), "Gradient", f"betas in [0, 1); got {self.betas}")
 
-    def __call__(
-        self,
-        score: Score,
-        space: ActionSpace,
-        *,
-        horizon: int,
-        batch: int,
-        generator: Generator,
-        warm_start: Tensor | None = None,
-        proposals: Tensor | None = None,
-        project: Project | None = None,
-    ) -> Plan:
-        """See :class:`tacit.types.Planner`; the space is a box and the score is differentiable."""
-        search = begin_box(space, batch, horizon, generator, self.std, warm_start, project)
-        actions = search.legal(with_hints(search.sample(self.starts, generator), search, proposals))
+    def __call__(self, problem: Problem, /) -> Plan:
+        """See :class:`tacit.types.Planner`; the space is a box and the score is differentiable, in torch."""
+        if problem.device is None:
+            raise ConfigError("Gradient differentiates by torch: give the problem a device, for example 'cpu'.")
+        search = begin_box(problem, self.std)
+        actions = search.legal(with_hints(search.draw(problem, 0, self.starts), search, problem))
         center, half, unit = search.bounds.center, search.bounds.half, search.bounds.unit
         point = (actions - center) / unit
         first, root = torch.zeros_like(point), torch.zeros_like(point)
         limit = torch.finfo(point.dtype).max
-        record = Record(score, search.legal)
+        ranking = Ranking(problem, search.legal)
         for iteration in range(1, self.iterations + 1):
-            energies, slope = _differentiate(score, actions)
-            record.take(actions, energies)
+            scored, slope = _differentiate(problem.score, actions)
+            ranking.take(actions, scored)
             # torch.optim.Adam would be the same update, and its first use imports torch's compiler for seconds.
             # The second moment is kept as its root, for squares of gradients may leave the range of float32.
             slope = (slope * half).clamp(-limit, limit)
@@ -88,30 +79,40 @@ class Gradient:
             root = torch.hypot(self.betas[1] ** 0.5 * root, (1 - self.betas[1]) ** 0.5 * slope)
             scale = root / (1 - self.betas[1] ** iteration) ** 0.5 + self.epsilon
             point = (point - self.learning_rate * (first / (1 - self.betas[0] ** iteration) / scale)).clamp(-1, 1)
-            record.note(actions.mean(dim=1), actions.std(dim=1, correction=0))
+            ranking.note(replace(search, mean=actions.mean(dim=1), spread=actions.std(dim=1, correction=0)))
+            if ranking.stopped:
+                break
             actions = search.legal(center + half * point)
-            if project is not None:
+            if problem.project is not None:
                 point = (actions - center) / unit
-        return record.plan()
+        return ranking.plan()
 
 
-def _differentiate(score: Score, actions: Tensor) -> tuple[Tensor, Tensor]:
-    """Return energies ``[B, S]`` of the actions ``[B, S, H, A]`` and their gradient, zero where it is not finite."""
+def _differentiate(score: Score, actions: Tensor) -> tuple[Scored, Tensor]:
+    """Return the score of the actions ``[B, S, H, A]`` and a slope of theirs, zero where it is not finite.
+
+    The slope is that of the energy, and of the violation where a candidate breaks the constraints.
+    """
     with torch.inference_mode(False), torch.enable_grad():
         actions = actions.detach().clone().requires_grad_()
-        scored: object = score(actions)
-        if not isinstance(scored, Tensor):
-            raise SpecError(
-                f"Gradient needs energies as a torch tensor, which it differentiates; got {type(scored).__name__}. "
-                "Use CEM, or keep the rollout and the cost in torch."
-            )
-        energies = as_energies(scored, actions)
+        answer = score(actions)
+        for values in (answer.energy, answer.violation) if isinstance(answer, Scored) else (answer,):
+            if not (values is None or isinstance(values, Tensor)):
+                raise SpecError(
+                    f"Gradient needs energies as a torch tensor, which it differentiates; got {type(values).__name__}. "
+                    "Use CEM, or keep the rollout and the cost in torch."
+                )
+        scored = as_scored(answer, actions)
+        merit, violation = scored.energy, scored.violation
+        if violation is not None:
+            merit = torch.where(violation > 0, violation.to(merit.dtype), merit)
         slope = None
-        if energies.requires_grad:
-            (slope,) = torch.autograd.grad(energies[energies.isfinite()].sum(), actions, allow_unused=True)
+        if merit.requires_grad:
+            (slope,) = torch.autograd.grad(merit[merit.isfinite()].sum(), actions, allow_unused=True)
         if slope is None:
             raise PlanningError(
                 "Gradient needs a score that torch can differentiate; this one detaches the actions. "
                 "Use CEM, or keep the rollout and the cost in torch, outside torch.no_grad()."
             )
-    return energies.detach(), torch.where(slope.isfinite(), slope, 0.0)
+    detached = Scored(scored.energy.detach(), None if violation is None else violation.detach(), scored.terms)
+    return detached, torch.where(slope.isfinite(), slope, 0.0)

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import torch
-from torch import Generator, Tensor
+import numpy as np
+from array_api_compat import array_namespace
 
+from tacit._arrays import like
 from tacit._check import require
 from tacit._limits import ITERATIONS, SAMPLES, limited
-from tacit.planners._record import Record, elites, with_hints
-from tacit.planners._search import Gaussian, Project, begin_box
-from tacit.types import ActionSpace, Plan, Score
+from tacit.planners._ranking import Rated
+from tacit.planners._sampler import Sampler
+from tacit.planners._search import Gaussian, begin_box, check_round
+from tacit.types import Numbers, Problem
 
 __all__ = ["ICEM"]
 
 
 @dataclass(frozen=True)
-class ICEM:
+class ICEM(Sampler["_Colored"]):
     """iCEM: noise correlated in time, elites that stay, fewer samples each round (Pinneri et al., 2020).
 
     Two things differ from the paper, where the noise has one spectrum in all rounds and the standard deviation is
@@ -62,94 +64,82 @@ class ICEM:
         require(0 <= self.momentum < 1, "ICEM", f"momentum in [0, 1); got {self.momentum}")
         require(0 <= self.keep <= 1 <= self.decay, "ICEM", f"keep in [0, 1], decay >= 1; got {self.keep}, {self.decay}")
 
-    def __call__(
-        self,
-        score: Score,
-        space: ActionSpace,
-        *,
-        horizon: int,
-        batch: int,
-        generator: Generator,
-        warm_start: Tensor | None = None,
-        proposals: Tensor | None = None,
-        project: Project | None = None,
-    ) -> Plan:
-        """See :class:`tacit.types.Planner`; the space is a box."""
-        search = begin_box(space, batch, horizon, generator, self.std, warm_start, project)
-        noise = _Noise.colored(batch, horizon, self.beta, generator.device)
-        record = Record(score, search.legal)
-        kept = torch.empty(0)
-        for iteration in range(self.iterations):
-            candidates = search.sample(self._count(iteration), generator, noise)
-            if iteration == 0:
-                candidates = with_hints(candidates, search, proposals)
-            else:
-                candidates[:, 0] = search.mode
-                candidates = torch.cat([candidates, kept], dim=1)
-            candidates, energies = record.rate(candidates)
-            chosen, valid = elites(candidates, energies, self.elites, ordered=True)
-            noise, search = self._fit(noise, search, chosen, valid)
-            record.note(search.mean, search.spread)
-            kept = chosen[:, : int(self.keep * self.elites)]
-        return record.plan()
+    def begin(self, problem: Problem) -> _Colored:
+        """See :class:`tacit.planners.Sampler`."""
+        plain = begin_box(problem, self.std)
+        number = np.arange(problem.horizon)
+        angle = number[:, None] * number % problem.horizon * (2 * np.pi / problem.horizon)
+        waves = np.broadcast_to((np.cos(angle) + np.sin(angle)) / problem.horizon**0.5, (problem.batch, *angle.shape))
+        power = np.maximum(np.minimum(number, problem.horizon - number), 1.0) ** -self.beta
+        power = np.broadcast_to(power / power.mean(), (problem.batch, problem.horizon))
+        return _Colored(
+            plain.bounds,
+            plain.mean,
+            plain.spread,
+            plain.project,
+            waves=like(waves.copy(), plain.mean),
+            power=like(power.copy(), plain.mean),
+            kept=plain.mean[:, None][:, :0],
+        )
 
-    def _count(self, iteration: int) -> int:
-        return max(int(self.samples * self.decay**-iteration), min(2 * self.elites, self.samples))
+    def draw(self, search: _Colored, problem: Problem, round: int) -> Numbers:
+        """See :class:`tacit.planners.Sampler`."""
+        count = max(int(self.samples * self.decay**-round), min(2 * self.elites, self.samples))
+        candidates = search.draw(problem, round, count)
+        return array_namespace(candidates).concat([candidates, search.kept], axis=1)
 
-    def _fit(self, noise: _Noise, search: Gaussian, chosen: Tensor, valid: Tensor) -> tuple[_Noise, Gaussian]:
-        """Move noise and search to the elites ``[B, K, H, A]`` of which only the ``valid [B, K]`` count.
-
-        An elite that does not count leaves the spread as it was.
-        """
-        unit, weight = search.bounds.unit, valid[:, :, None, None].to(chosen.dtype)
-        steps = (chosen - search.mean[:, None]) / unit * weight
-        old = search.spread / unit
-        missing = (~valid).sum(dim=1)[:, None, None] * old.square()
-        spread = ((steps.square().sum(dim=1) + missing) / chosen.shape[1]).sqrt()
+    def refit(self, search: _Colored, rated: Rated) -> _Colored:
+        """See :class:`tacit.planners.Sampler`; a candidate that does not count leaves the spread as it was."""
+        elites, valid = rated.elites(self.elites)
+        xp, unit = array_namespace(elites), search.bounds.unit
+        weight = xp.astype(valid, elites.dtype)[:, :, None, None]
+        steps = (elites - search.mean[:, None]) / unit * weight
+        total, old = xp.sum(weight, axis=1), search.spread / unit
+        spread = xp.sqrt((xp.sum(steps**2, axis=1) + (self.elites - total) * old**2) / self.elites)
         spread = self.momentum * old + (1 - self.momentum) * spread
-        step = steps.sum(dim=1) / weight.sum(dim=1).clamp(min=1)
-        mean = search.mean + (1 - self.momentum) * step * unit
-        drawn = steps / torch.where(old > 0, old, 1.0)[:, None]
-        return noise.fit(drawn, self.momentum), search.moved(valid.any(dim=1), mean, spread * unit)
+        mean = search.mean + (1 - self.momentum) * xp.sum(steps, axis=1) / xp.where(total > 1, total, 1.0) * unit
+        drawn = steps / xp.where(old > 0, old, 1.0)[:, None]
+        moved = search.moved(xp.any(valid, axis=1), mean, spread * unit)
+        kept = elites[:, : int(self.keep * self.elites)]
+        return replace(moved, power=search.fitted_power(drawn, self.momentum), kept=kept)
 
 
 @dataclass(frozen=True)
-class _Noise:
-    """Normal noise of unit variance with a spectrum along the horizon.
+class _Colored(Gaussian):
+    """A normal distribution whose noise has a spectrum along the horizon.
 
-    It is drawn in the basis of the discrete Hartley transform, whose waves ``k`` and ``H - k`` have one frequency.
+    The noise is drawn in the basis of the discrete Hartley transform, whose waves ``k`` and ``H - k`` have one
+    frequency.
 
     Attributes:
-        waves: ``[H, H]`` the basis, orthonormal and symmetric.
+        waves: ``[B, H, H]`` the basis, orthonormal and symmetric, the same for all worlds.
         power: ``[B, H]`` variance of the coefficient of each wave; their mean is 1.
+        kept: ``[B, K, H, A]`` candidates of the round before that are rated once more.
     """
 
-    waves: Tensor
-    power: Tensor
+    waves: Numbers = None
+    power: Numbers = None
+    kept: Numbers = None
 
-    @classmethod
-    def colored(cls, batch: int, horizon: int, beta: float, device: torch.device) -> _Noise:
-        """Noise whose power falls as ``frequency ** -beta``; the constant has that of the lowest frequency."""
-        number = torch.arange(horizon, device=device)
-        angle = number[:, None] * number % horizon * (2 * torch.pi / horizon)
-        waves = (angle.cos() + angle.sin()) / horizon**0.5
-        power = torch.minimum(number, horizon - number).clamp(min=1).float() ** -beta
-        return cls(waves, (power / power.mean()).expand(batch, -1))
+    def draw(self, problem: Problem, round: int, count: int) -> Numbers:
+        """Return candidates ``[B, count, H, A]``, not yet legal."""
+        batch, horizon, size = self.mean.shape
+        check_round(count, self.mean.shape)
+        xp = array_namespace(self.mean)
+        parts = like(problem.noise.normal(round, (count, size, horizon)), self.mean)
+        parts *= xp.sqrt(self.power)[:, None, None]
+        noise = xp.reshape(xp.reshape(parts, (batch, -1, horizon)) @ self.waves, (batch, count, size, horizon))
+        return self.moved_by(xp.asarray(xp.permute_dims(noise, (0, 1, 3, 2)), copy=True))
 
-    def __call__(self, shape: tuple[int, int, int, int], generator: Generator) -> Tensor:
-        """Draw noise ``[B, S, H, A]``."""
-        batch, count, horizon, size = shape
-        parts = torch.randn((batch, count, size, horizon), generator=generator, device=generator.device)
-        parts *= self.power.sqrt()[:, None, None]
-        return (parts @ self.waves).transpose(2, 3).contiguous()
+    def fitted_power(self, drawn: Numbers, keep: float) -> Numbers:
+        """Return the power moved to the spectrum of ``drawn [B, K, H, A]``; the share ``keep`` of the old one stays.
 
-    def fit(self, drawn: Tensor, keep: float) -> _Noise:
-        """Move to the spectrum of ``drawn [B, K, H, A]``; ``keep`` is the share of the old one that stays.
-
-        A world in which nothing but zeros was drawn stays as it was.
+        A world in which nothing but zeros was drawn keeps its own.
         """
-        power = (drawn.transpose(2, 3) @ self.waves).square().mean(dim=(1, 2))
-        power = power + power.flip(1).roll(1, dims=1)  # one power for each frequency
-        mean = power.mean(dim=1, keepdim=True)
-        fitted = keep * self.power + (1 - keep) * power / mean
-        return replace(self, power=torch.where(mean > 0, fitted, self.power))
+        xp = array_namespace(drawn)
+        rows = xp.reshape(xp.permute_dims(drawn, (0, 1, 3, 2)), (len(drawn), -1, drawn.shape[2]))
+        power = xp.mean((rows @ self.waves) ** 2, axis=1)
+        power = power + xp.roll(xp.flip(power, axis=1), 1, axis=1)  # one power for each frequency
+        mean = xp.mean(power, axis=1, keepdims=True)
+        fitted = keep * self.power + (1 - keep) * power / xp.where(mean > 0, mean, 1.0)
+        return xp.where(mean > 0, fitted, self.power)

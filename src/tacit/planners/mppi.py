@@ -6,14 +6,15 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-import torch
-from torch import Generator, Tensor
+import numpy as np
+from array_api_compat import array_namespace
 
 from tacit._check import require
 from tacit._limits import ITERATIONS, SAMPLES, limited
-from tacit.planners._record import Record, with_hints
-from tacit.planners._search import Project, begin_box
-from tacit.types import ActionSpace, Plan, Score
+from tacit.planners._ranking import Rated
+from tacit.planners._sampler import Sampler
+from tacit.planners._search import Gaussian, begin_box
+from tacit.types import Numbers, Problem
 
 __all__ = ["MPPI"]
 
@@ -22,7 +23,7 @@ BEST, FEWEST = 0.1, 5
 
 
 @dataclass(frozen=True)
-class MPPI:
+class MPPI(Sampler[Gaussian]):
     """Move the mean to the average of all samples, weighted by ``softmax(-(E - min E) / T)`` (Williams et al., 2017).
 
     ``T -> 0`` follows the best sample, ``T -> inf`` the plain mean.
@@ -63,49 +64,53 @@ class MPPI:
         )
         require(self.result in ("best", "mean"), "MPPI", f"result 'best' or 'mean'; got {self.result!r}")
 
-    def __call__(
-        self,
-        score: Score,
-        space: ActionSpace,
-        *,
-        horizon: int,
-        batch: int,
-        generator: Generator,
-        warm_start: Tensor | None = None,
-        proposals: Tensor | None = None,
-        project: Project | None = None,
-    ) -> Plan:
-        """See :class:`tacit.types.Planner`; the space is a box."""
-        search = begin_box(space, batch, horizon, generator, self.std, warm_start, project)
-        record = Record(score, search.legal)
-        for iteration in range(self.iterations):
-            candidates = search.sample(self.samples, generator)
-            if iteration == 0:
-                candidates = with_hints(candidates, search, proposals)
-            else:
-                candidates[:, 0] = search.mode
-            candidates, energies = record.rate(candidates)
-            # A mean of differences: in a box far from zero the weighted sum of the actions would be imprecise.
-            steps = candidates.sub_(search.mean[:, None])
-            step = self._weights(energies).to(steps.dtype)[:, None] @ steps.flatten(2)
-            mean = search.mean + step.view_as(search.mean)
-            search = search.moved(energies.isfinite().any(dim=1), mean, self.decay * search.spread)
-            record.note(search.mean, search.spread)
-        return record.plan(search.mode if self.result == "mean" else None)
+    def begin(self, problem: Problem) -> Gaussian:
+        """See :class:`tacit.planners.Sampler`."""
+        return begin_box(problem, self.std)
 
-    def _weights(self, energies: Tensor) -> Tensor:
-        """Return weights ``[B, S]`` that sum to one; those of energies that are +inf are zero.
+    def draw(self, search: Gaussian, problem: Problem, round: int) -> Numbers:
+        """See :class:`tacit.planners.Sampler`."""
+        return search.draw(problem, round, self.samples)
 
-        NaN where all energies are +inf. Where fewer than the best tenth have a finite energy, these weigh the same,
-        as they would if the others had a huge one.
+    def refit(self, search: Gaussian, rated: Rated) -> Gaussian:
+        """See :class:`tacit.planners.Sampler`."""
+        xp, merit = array_namespace(rated.candidates), rated.merit
+        # A mean of differences: in a box far from zero the weighted sum of the actions would be imprecise.
+        steps = xp.reshape(rated.candidates - search.mean[:, None], (*merit.shape, -1))
+        weights = xp.astype(self._weights(merit), steps.dtype)
+        # A sum, for the rounding of a batched product of matrices depends on the size of the batch.
+        step = xp.reshape(xp.sum(weights[:, :, None] * steps, axis=1), search.mean.shape)
+        some = xp.any(xp.isfinite(merit), axis=1)
+        return search.moved(some, search.mean + step, self.decay * search.spread)
+
+    def final(self, search: Gaussian) -> Numbers | None:
+        """See :class:`tacit.planners.Sampler`."""
+        return search.mode if self.result == "mean" else None
+
+    def _weights(self, merit: Numbers) -> Numbers:
+        """Return weights ``[B, S]`` that sum to one; those of candidates whose merit is +inf are zero.
+
+        NaN where all are +inf. Where fewer than the best tenth have a finite one, these weigh the same, as they would
+        if the others had a huge one.
         """
-        lowest = energies.min(dim=1, keepdim=True).values
+        xp = array_namespace(merit)
+        lowest = xp.min(merit, axis=1, keepdims=True)
         if not self.normalize:
-            return torch.softmax((lowest - energies) / self.temperature, dim=1)
-        excess = energies / 2 - lowest / 2  # halves: the difference of huge energies overflows
-        count = energies.shape[1]
+            with np.errstate(over="ignore"):
+                return _softmax((lowest - merit) / self.temperature)
+        excess = merit / 2 - lowest / 2  # halves: the difference of huge energies overflows
+        count = merit.shape[1]
         last = max(math.ceil(BEST * count), min(FEWEST, count))
-        unit = excess.kthvalue(last, dim=1, keepdim=True).values
+        unit = xp.sort(excess, axis=1)[:, last - 1 : last]
         # Equal energies have no range; they differ from each other by nothing, and from all others by infinity.
-        scaled = excess / unit.clamp(min=torch.finfo(excess.dtype).tiny)
-        return torch.softmax(-torch.where(excess.isfinite(), scaled, torch.inf) / self.temperature, dim=1)
+        tiny = xp.finfo(excess.dtype).smallest_normal
+        with np.errstate(over="ignore"):
+            scaled = excess / xp.where(unit > tiny, unit, tiny)
+            return _softmax(-xp.where(xp.isfinite(excess), scaled, xp.inf) / self.temperature)
+
+
+def _softmax(values: Numbers) -> Numbers:
+    """Return the softmax of values ``[B, S]`` whose maximum is 0 in each row."""
+    xp = array_namespace(values)
+    weights = xp.exp(values)
+    return weights / xp.sum(weights, axis=1, keepdims=True)

@@ -4,24 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
-from torch import Generator, Tensor
-
+from tacit._arrays import like
 from tacit._check import require
 from tacit._limits import ITERATIONS, SAMPLES, limited
-from tacit.planners._record import Record, with_hints
-from tacit.planners._search import Categorical, Gaussian, Project, begin, check_round
-from tacit.types import ActionSpace, Plan, Score
+from tacit.planners._ranking import Rated
+from tacit.planners._sampler import Sampler
+from tacit.planners._search import Categorical, Search, begin, check_round
+from tacit.types import Numbers, Problem
 
 __all__ = ["RandomShooting"]
 
 
 @dataclass(frozen=True)
-class RandomShooting:
+class RandomShooting(Sampler[Search]):
     """Draw uniformly from the space, once or in several rounds, and take the best.
 
     Args:
-        samples: Candidates of a round; the warm start (else the middle) and doing nothing are among the first.
+        samples: Candidates of a round; the warm start (else the middle) is among them, doing nothing among the first.
         iterations: Rounds.
 
     Raises:
@@ -40,36 +39,22 @@ class RandomShooting:
             f"samples and iterations >= 1; got {self.samples} and {self.iterations}",
         )
 
-    def __call__(
-        self,
-        score: Score,
-        space: ActionSpace,
-        *,
-        horizon: int,
-        batch: int,
-        generator: Generator,
-        warm_start: Tensor | None = None,
-        proposals: Tensor | None = None,
-        project: Project | None = None,
-    ) -> Plan:
-        """See :class:`tacit.types.Planner`."""
-        search = begin(space, batch, horizon, generator, 3**-0.5, None, project)
-        first = begin(space, batch, horizon, generator, 0.0, warm_start, project)
-        record = Record(score, search.legal)
-        for iteration in range(self.iterations):
-            candidates = _uniform(search, self.samples, generator)
-            if iteration == 0:
-                candidates = with_hints(candidates, first, proposals)
-            record.rate(candidates)
-            record.note(search.mean, search.spread)
-        return record.plan()
+    def begin(self, problem: Problem) -> Search:
+        """See :class:`tacit.planners.Sampler`; the spread is that of uniform numbers."""
+        return begin(problem, 3**-0.5)
 
+    def draw(self, search: Search, problem: Problem, round: int) -> Numbers:
+        """See :class:`tacit.planners.Sampler`."""
+        check_round(self.samples, search.mean.shape)
+        shape = (self.samples, *search.mean.shape[1:])
+        if isinstance(search, Categorical):
+            return like(-problem.noise.exponential(round, shape), search.mean)
+        noise = like(2 * problem.noise.uniform(round, shape) - 1, search.mean)
+        noise *= search.bounds.half
+        noise += search.bounds.center
+        return noise
 
-def _uniform(search: Gaussian | Categorical, count: int, generator: Generator) -> Tensor:
-    """Draw candidates ``[B, count, H, A]``, uniform over the space."""
-    if isinstance(search, Categorical):
-        return search.sample(count, generator)
-    check_round(count, search.mean.shape)
-    noise = torch.empty(len(search.mean), count, *search.mean.shape[1:], device=generator.device)
-    noise.uniform_(-1, 1, generator=generator)
-    return torch.addcmul(search.mean[:, None], noise, search.bounds.half, out=noise)
+    def refit(self, search: Search, rated: Rated) -> Search:
+        """See :class:`tacit.planners.Sampler`; nothing is learned from a round."""
+        del rated
+        return search

@@ -25,7 +25,7 @@ from tacit.models.goal_policy import GoalPolicy, GoalPolicyConfig
 from tacit.models.world_model import WorldModel
 from tacit.objectives import Objective
 from tacit.training import GoalPolicyTraining, TrainingConfig, TrainingReport, train, train_goal_policy
-from tacit.types import Spec, Transform
+from tacit.types import Problem, Spec, Transform
 
 __all__ = ["Acting", "AgentRecipe", "Part", "Recipe"]
 
@@ -182,7 +182,7 @@ class AgentRecipe(Recipe):
             )
         agent = self.build_agent(model)
         try:
-            agent.planner(_bowl, agent.space, horizon=1, batch=1, generator=torch.Generator().manual_seed(0))
+            agent.planner(Problem(_bowl, agent.space, 1, planners.WorldNoise((0,)), device="cpu"))
         except ConfigError as error:
             raise ConfigError(
                 f"the agent of this recipe could not act: {error} Name a planner that can, on the command line with "

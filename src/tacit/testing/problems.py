@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Generator, Tensor
 
-from tacit.types import ActionSpace, Box, Discrete, Plan, Planner, Score
+from tacit.planners import WorldNoise
+from tacit.types import ActionSpace, Box, Discrete, Plan, Planner, Problem
 
 __all__ = [
-    "Problem",
+    "KnownProblem",
     "bandit",
     "bowl",
     "corner",
@@ -26,7 +29,7 @@ __all__ = [
 
 
 @dataclass(frozen=True)
-class Problem:
+class KnownProblem:
     """A planning problem for a batch of worlds whose best plan is known.
 
     Attributes:
@@ -36,7 +39,7 @@ class Problem:
     """
 
     space: ActionSpace
-    score: Score
+    score: Callable[[Tensor], Tensor]
     optimum: Tensor
 
     @property
@@ -55,11 +58,21 @@ class Problem:
             actions[..., 0] = 1.0
         return self.score(actions[:, None])[:, 0]
 
-    def solve(self, planner: Planner, seed: int = 0) -> Plan:
-        """Return what ``planner`` finds, a pure function of ``seed``."""
+    def asked(self, seed: int = 0, **options: Any) -> Problem:
+        """Return it as a planner is asked, a pure function of ``seed``.
+
+        Args:
+            seed: Of the noise.
+            options: Fields of :class:`tacit.types.Problem`.
+        """
         batch, horizon, _ = self.optimum.shape
-        generator = Generator(self.optimum.device).manual_seed(seed)
-        return planner(self.score, self.space, horizon=horizon, batch=batch, generator=generator)
+        noise = WorldNoise.of(seed, batch)
+        known = {"score": self.score, "space": self.space, "horizon": horizon, "noise": noise}
+        return Problem(**{**known, "device": self.optimum.device, **options})
+
+    def solve(self, planner: Planner, seed: int = 0, **options: Any) -> Plan:
+        """Return the plan of ``planner``; see :meth:`asked`."""
+        return planner(self.asked(seed, **options))
 
     def regret(self, plan: Plan) -> Tensor:
         """``[B]``: 0 for the best plan, 1 for one no better than doing the middle of the box (or arm 0)."""
@@ -69,18 +82,19 @@ class Problem:
         else:
             idle[..., 0] = 1.0
         reference = self.score(idle[:, None])[:, 0]
-        return (plan.energy - self.energy) / (reference - self.energy).clamp(min=1e-9)
+        energy: Tensor = plan.energy
+        return (energy - self.energy) / (reference - self.energy).clamp(min=1e-9)
 
 
-def bandit(batch: int = 3, horizon: int = 4, arms: int = 5, seed: int = 0) -> Problem:
+def bandit(batch: int = 3, horizon: int = 4, arms: int = 5, seed: int = 0) -> KnownProblem:
     """Arms with known prices, other ones in each row: the best plan takes the cheapest of each row."""
     prices = torch.rand(batch, horizon, arms, generator=Generator().manual_seed(seed))
     prices[..., 0] += 1.0
     optimum = torch.nn.functional.one_hot(prices.argmin(dim=-1), arms).float()
-    return Problem(Discrete(arms), lambda actions: (actions * prices[:, None]).sum(dim=(2, 3)), optimum)
+    return KnownProblem(Discrete(arms), lambda actions: (actions * prices[:, None]).sum(dim=(2, 3)), optimum)
 
 
-def bowl(batch: int = 3, horizon: int = 2, size: int = 2, seed: int = 0, space: Box | None = None) -> Problem:
+def bowl(batch: int = 3, horizon: int = 2, size: int = 2, seed: int = 0, space: Box | None = None) -> KnownProblem:
     """Squared distance to a point, which lies outside the box in some components: the best plan is its projection."""
     box = space or Box(tuple(-1.0 - i for i in range(size)), tuple(0.5 + i for i in range(size)))
     low, high = torch.tensor([box.low, box.high])
@@ -89,7 +103,7 @@ def bowl(batch: int = 3, horizon: int = 2, size: int = 2, seed: int = 0, space: 
     return _distance(box, point)
 
 
-def point_mass(batch: int = 3, horizon: int = 8, seed: int = 0, effort: float = 0.05) -> Problem:
+def point_mass(batch: int = 3, horizon: int = 8, seed: int = 0, effort: float = 0.05) -> KnownProblem:
     """Linear dynamics, quadratic cost: ``p' = p + v / 4``, ``v' = v + a``, from random ``(p, v)`` to rest at zero.
 
     The energy is ``p_H^2 + v_H^2 + effort * sum a^2``, its minimum the solution of the normal equations. The box
@@ -109,10 +123,10 @@ def point_mass(batch: int = 3, horizon: int = 8, seed: int = 0, effort: float = 
         end: Tensor = drift32 + actions[..., 0] @ gain32.T
         return end.square().sum(dim=-1) + effort * actions.square().sum(dim=(2, 3))
 
-    return Problem(Box((-2.0,), (2.0,)), score, optimum)
+    return KnownProblem(Box((-2.0,), (2.0,)), score, optimum)
 
 
-def two_valleys(batch: int = 3, horizon: int = 2, size: int = 2) -> Problem:
+def two_valleys(batch: int = 3, horizon: int = 2, size: int = 2) -> KnownProblem:
     """Two bowls, one in each corner of the box: the deeper one at 0.6, a decoy of energy 0.2 at -0.6."""
     deep = torch.full((batch, horizon, size), 0.6)
 
@@ -120,31 +134,31 @@ def two_valleys(batch: int = 3, horizon: int = 2, size: int = 2) -> Problem:
         right = (actions - 0.6).square().mean(dim=(2, 3))
         return torch.minimum(right, (actions + 0.6).square().mean(dim=(2, 3)) + 0.2)
 
-    return Problem(Box((-1.0,) * size, (1.0,) * size), score, deep)
+    return KnownProblem(Box((-1.0,) * size, (1.0,) * size), score, deep)
 
 
-def sphere(batch: int = 3, horizon: int = 6, size: int = 2, seed: int = 0) -> Problem:
+def sphere(batch: int = 3, horizon: int = 6, size: int = 2, seed: int = 0) -> KnownProblem:
     """Squared distance to a point inside the box ``[-1, 1]``, another one in each row."""
     point = torch.rand(batch, horizon, size, generator=Generator().manual_seed(seed)) * 1.6 - 0.8
     return _distance(Box((-1.0,) * size, (1.0,) * size), point)
 
 
-def corner(batch: int = 3, horizon: int = 6, size: int = 2) -> Problem:
+def corner(batch: int = 3, horizon: int = 6, size: int = 2) -> KnownProblem:
     """Squared distance to a point beyond the corner of the box ``[-1, 1]``, which is the best plan."""
     return _distance(Box((-1.0,) * size, (1.0,) * size), torch.full((batch, horizon, size), 1.5))
 
 
-def rosenbrock(batch: int = 3, horizon: int = 6, size: int = 1) -> Problem:
+def rosenbrock(batch: int = 3, horizon: int = 6, size: int = 1) -> KnownProblem:
     """A curved valley along all numbers of a plan, in the box ``[-2, 2]``; the best plan is 1 everywhere."""
 
     def score(actions: Tensor) -> Tensor:
         x = actions.flatten(2)
         return (100 * (x[..., 1:] - x[..., :-1].square()).square() + (1 - x[..., :-1]).square()).sum(dim=-1)
 
-    return Problem(Box((-2.0,) * size, (2.0,) * size), score, torch.ones(batch, horizon, size))
+    return KnownProblem(Box((-2.0,) * size, (2.0,) * size), score, torch.ones(batch, horizon, size))
 
 
-def rastrigin(batch: int = 3, horizon: int = 3, size: int = 1, seed: int = 0) -> Problem:
+def rastrigin(batch: int = 3, horizon: int = 3, size: int = 1, seed: int = 0) -> KnownProblem:
     """A bowl with a local minimum at each distance of 1 from the best plan, in the box ``[-5, 5]``."""
     point = torch.rand(batch, horizon, size, generator=Generator().manual_seed(seed)) * 4 - 2
 
@@ -152,10 +166,10 @@ def rastrigin(batch: int = 3, horizon: int = 3, size: int = 1, seed: int = 0) ->
         x = actions - point[:, None]
         return (x.square() + 10 * (1 - torch.cos(2 * math.pi * x))).sum(dim=(2, 3))
 
-    return Problem(Box((-5.0,) * size, (5.0,) * size), score, point)
+    return KnownProblem(Box((-5.0,) * size, (5.0,) * size), score, point)
 
 
-def double_integrator(batch: int = 3, horizon: int = 20, seed: int = 0, effort: float = 0.01) -> Problem:
+def double_integrator(batch: int = 3, horizon: int = 20, seed: int = 0, effort: float = 0.01) -> KnownProblem:
     """Linear dynamics, quadratic cost of each step: ``v' = v + a / 5``, ``p' = p + v' / 5``, from a random ``p``.
 
     The energy is the sum of ``p^2 + v^2 / 10 + effort * a^2`` over the horizon. The bounds ``[-1, 1]`` bind.
@@ -173,10 +187,10 @@ def double_integrator(batch: int = 3, horizon: int = 20, seed: int = 0, effort: 
         reached = (far32 + rows @ position32.T).square().sum(dim=-1)
         return reached + (rows @ speed32.T).square().sum(dim=-1) / 10 + effort * rows.square().sum(dim=-1)
 
-    return Problem(Box((-1.0,), (1.0,)), score, optimum)
+    return KnownProblem(Box((-1.0,), (1.0,)), score, optimum)
 
 
-def walls(batch: int = 3, horizon: int = 3, penalty: float = 1e6) -> Problem:
+def walls(batch: int = 3, horizon: int = 3, penalty: float = 1e6) -> KnownProblem:
     """Squared distance to a point, with walls right behind it: a plan that touches one pays the penalty.
 
     Most candidates of a first round do.
@@ -188,13 +202,15 @@ def walls(batch: int = 3, horizon: int = 3, penalty: float = 1e6) -> Problem:
         hit = ((actions[..., 0] > 0.65) | (actions[..., 1] < -0.65)).any(dim=-1)
         return torch.where(hit, far + penalty, far)
 
-    return Problem(Box((-1.0, -1.0), (1.0, 1.0)), score, target.expand(batch, horizon, 2).clone())
+    return KnownProblem(Box((-1.0, -1.0), (1.0, 1.0)), score, target.expand(batch, horizon, 2).clone())
 
 
-def _distance(box: Box, point: Tensor) -> Problem:
+def _distance(box: Box, point: Tensor) -> KnownProblem:
     """Squared distance to points ``[B, H, A]``; the best plan is their projection."""
     low, high = torch.tensor([box.low, box.high])
-    return Problem(box, lambda actions: (actions - point[:, None]).square().sum(dim=(2, 3)), point.clamp(low, high))
+    return KnownProblem(
+        box, lambda actions: (actions - point[:, None]).square().sum(dim=(2, 3)), point.clamp(low, high)
+    )
 
 
 def _box_optimum(hessian: Tensor, slope: Tensor, bound: float) -> Tensor:

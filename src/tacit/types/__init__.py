@@ -6,7 +6,20 @@ a planner score a model it cannot name. Axes: ``B`` batch, ``T`` time, ``S`` can
 """
 
 from tacit.types.outcomes import Completion, Forecast, Motion, Views
-from tacit.types.planning import ActionConstraint, Cost, FallbackPolicy, Iteration, Plan, Planner, Score, Verdict
+from tacit.types.planning import (
+    ActionConstraint,
+    Cost,
+    FallbackPolicy,
+    Iteration,
+    Noise,
+    Numbers,
+    Plan,
+    Planner,
+    Problem,
+    Score,
+    Scored,
+    Verdict,
+)
 from tacit.types.recordings import REWARD, SUCCESS, Clip, Episode, Mask, Masking, Statistics, Transform
 from tacit.types.spec import ActionKind, ActionSpace, Array, Box, Discrete, Modality, Observation, Spec, State
 from tacit.types.worlds import Actor, Environment, GoalEnvironment, TaskRules, Tasks, Transition
@@ -34,10 +47,14 @@ __all__ = [
     "Masking",
     "Modality",
     "Motion",
+    "Noise",
+    "Numbers",
     "Observation",
     "Plan",
     "Planner",
+    "Problem",
     "Score",
+    "Scored",
     "Spec",
     "State",
     "Statistics",

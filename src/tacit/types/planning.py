@@ -1,10 +1,10 @@
-"""What planners, costs and agents pass to each other."""
+"""The values and protocols of planning: what planners, costs, models and agents pass to each other."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -12,10 +12,102 @@ import numpy.typing as npt
 from tacit.types.spec import ActionSpace, Box, Observation
 
 if TYPE_CHECKING:
-    from torch import Generator, Tensor
+    from torch import Tensor
 
 
-__all__ = ["ActionConstraint", "Cost", "FallbackPolicy", "Iteration", "Plan", "Planner", "Score", "Verdict"]
+__all__ = [
+    "ActionConstraint",
+    "Cost",
+    "FallbackPolicy",
+    "Iteration",
+    "Noise",
+    "Numbers",
+    "Plan",
+    "Planner",
+    "Problem",
+    "Score",
+    "Scored",
+    "Verdict",
+]
+
+Numbers: TypeAlias = Any
+"""A torch tensor or a NumPy array, the same kind throughout one problem."""
+
+
+@dataclass(frozen=True)
+class Scored:
+    """The score of candidates.
+
+    Attributes:
+        energy: ``[B, S]``, low is good; one that is not finite never wins.
+        violation: ``[B, S]`` by how much a candidate breaks the constraints; 0 or less is feasible, and one that is not
+            finite counts as an energy that is not. None: there are no constraints.
+        terms: Parts of the energy ``[B, S]`` by name, for people to look at.
+    """
+
+    energy: Numbers
+    violation: Numbers | None = None
+    terms: Mapping[str, Numbers] = field(default_factory=dict)
+
+
+class Score(Protocol):
+    """The score of candidate actions; the only thing a planner knows about a world."""
+
+    def __call__(self, actions: Numbers, /) -> Scored | Numbers:
+        """Return what raw actions ``[B, S, H, A]`` score; energies ``[B, S]`` alone where there are no constraints."""
+
+
+class Noise(Protocol):
+    """Random numbers with a stream of its own for each world.
+
+    A number is a function of its world's seed, the step, the round and its place, whatever the device and the batch.
+    """
+
+    def __len__(self) -> int:
+        """Return the number of worlds ``B``."""
+
+    def normal(self, round: int, shape: tuple[int, ...], /) -> npt.NDArray[np.float32]:
+        """Return standard normal numbers ``[B, *shape]``."""
+
+    def uniform(self, round: int, shape: tuple[int, ...], /) -> npt.NDArray[np.float32]:
+        """Return numbers ``[B, *shape]``, uniform in ``[0, 1)``."""
+
+    def exponential(self, round: int, shape: tuple[int, ...], /) -> npt.NDArray[np.float32]:
+        """Return exponential numbers ``[B, *shape]`` of mean 1."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A search for the best actions of a batch of worlds.
+
+    Attributes:
+        score: Rates candidates.
+        space: The space of one row of a plan.
+        horizon: Rows ``H`` of a plan.
+        noise: The only source of randomness; it says how many worlds ``B`` there are.
+        device: The torch device to search on. None: the search runs on NumPy arrays.
+        warm_start: ``[B, H, A]`` where to start the search.
+        proposals: ``[B, P, H, A]`` candidates to rate in the first round.
+        project: Maps sequences ``[B, ..., H, A]`` inside the space to the nearest that are allowed, in an array of
+            their own, and leaves those as they are. It may leave the space. Every candidate and the plan are results
+            of it. For a :class:`Box`. None: all are allowed.
+        stop: Asked after each round whether to end the search; the plan is then the best so far. None: all rounds run.
+    """
+
+    score: Score
+    space: ActionSpace
+    horizon: int
+    noise: Noise
+    device: Any = None
+    warm_start: Numbers | None = None
+    proposals: Numbers | None = None
+    project: Callable[[Numbers], Numbers] | None = None
+    stop: Callable[[], bool] | None = None
+
+    @property
+    def batch(self) -> int:
+        """Worlds ``B``."""
+        return len(self.noise)
 
 
 @dataclass(frozen=True)
@@ -23,82 +115,59 @@ class Iteration:
     """One round of a planner, for people to look at.
 
     Attributes:
-        best: ``[B]`` lowest energy so far.
+        best: ``[B]`` energy of the best candidate so far.
         mean: ``[B]`` mean of the finite energies of this round; NaN where there is none.
         elite: ``[B, H, A]`` mean of the search distribution after the round.
         spread: ``[B, H, A]`` its standard deviation (probability for a discrete space).
-        rejected: ``[B]`` number of candidates whose energy was not finite.
+        rejected: ``[B]`` number of candidates whose score was not finite.
     """
 
-    best: Tensor
-    mean: Tensor
-    elite: Tensor
-    spread: Tensor
-    rejected: Tensor
+    best: Numbers
+    mean: Numbers
+    elite: Numbers
+    spread: Numbers
+    rejected: Numbers
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a planner found.
+    """The result of a search.
 
     Attributes:
-        actions: ``[B, H, A]`` raw actions inside the action space.
-        energy: ``[B]`` their energy.
+        actions: ``[B, H, A]`` raw actions inside the action space, without meaning in a world that failed.
+        energy: ``[B]`` their energy; infinite in a world that failed.
         trace: One entry for each iteration.
-        evaluations: Candidates scored for each element of the batch.
+        evaluations: Candidates rated for each element of the batch.
+        violation: ``[B]`` by how much the actions break the constraints; None where there are none.
+        ended: ``complete``: all rounds ran; ``stopped``: ``Problem.stop`` ended the search.
     """
 
-    actions: Tensor
-    energy: Tensor
+    actions: Numbers
+    energy: Numbers
     trace: tuple[Iteration, ...]
     evaluations: int
+    violation: Numbers | None = None
+    ended: Literal["complete", "stopped"] = "complete"
 
-
-class Score(Protocol):
-    """The energy of candidate actions; the only thing a planner knows about a world."""
-
-    def __call__(self, actions: Tensor, /) -> Tensor:
-        """``[B, S, H, A]`` raw actions to energies ``[B, S]``, low is good.
-
-        A NumPy array of real numbers is taken as well, except by planners that differentiate.
-        """
+    @property
+    def failed(self) -> Numbers:
+        """``[B]`` worlds in which no candidate had a finite score."""
+        return ~(abs(self.energy) < float("inf"))
 
 
 class Planner(Protocol):
     """Searches an action space for a sequence of low energy. Holds configuration, never state."""
 
-    def __call__(
-        self,
-        score: Score,
-        space: ActionSpace,
-        *,
-        horizon: int,
-        batch: int,
-        generator: Generator,
-        warm_start: Tensor | None = None,
-        proposals: Tensor | None = None,
-        project: Callable[[Tensor], Tensor] | None = None,
-    ) -> Plan:
-        """Plan for ``batch`` worlds at once.
+    def __call__(self, problem: Problem, /) -> Plan:
+        """Plan for all worlds of a problem at once.
 
-        The plan is the best candidate that was rated. Doing nothing is rated in the first round, where that has two
-        candidates or more.
-
-        Args:
-            score: Energy of candidates.
-            space: The space of one row of a plan.
-            horizon: Rows ``H`` of a plan.
-            batch: Worlds ``B``.
-            generator: The only source of randomness; its device is where the search runs.
-            warm_start: ``[B, H, A]`` where to start the search.
-            proposals: ``[B, P, H, A]`` candidates to score in the first round.
-            project: Maps sequences ``[B, ..., H, A]`` inside the space to the nearest that are allowed, in a tensor of
-                their own, and leaves those as they are. It may leave the space. Every candidate and the plan are
-                results of it. For a :class:`Box`. None: all are allowed.
+        The plan is the best candidate that was rated: of those that break no constraint the one of lowest energy, else
+        the one of least violation. Doing nothing is rated in the first round, where that has two candidates or more.
+        The plan of a world depends neither on the other worlds nor on its place among them.
 
         Raises:
-            PlanningError: if no candidate of some world has a finite energy.
-            SpecError: if the score returns something else than energies ``[B, S]``, or the hints do not fit.
+            PlanningError: if the warm start or a proposal is not finite.
+            SpecError: if the score returns something else than it promises, or the hints do not fit.
         """
 
 
@@ -126,7 +195,7 @@ class ActionConstraint(Protocol):
             ConfigError: if the constraint does not fit the space or leaves nothing of it.
         """
 
-    def after(self, previous: Tensor, /) -> tuple[Tensor, Tensor] | None:
+    def after(self, previous: Numbers, /) -> tuple[Numbers, Numbers] | None:
         """Return the lowest and the highest action ``[..., A]`` that may follow the action ``previous [..., A]``.
 
         Both contain ``previous`` between them. None: any action may.

@@ -1,0 +1,78 @@
+"""Random numbers of a search, a stream for each world."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from numpy.random import Generator, Philox
+
+from tacit.errors import ConfigError
+
+__all__ = ["WorldNoise", "world_seeds"]
+
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class WorldNoise:
+    """Noise from a counter (Philox; Salmon et al., 2011), which needs no torch and is the same on every device.
+
+    Args:
+        seeds: ``[B]`` the seed of each world, from 0 to ``2 ** 64 - 1``.
+        steps: ``[B]`` the step at which each world plans; None: 0.
+        stream: Sets apart what else draws at the same step, such as a policy that makes proposals.
+
+    Raises:
+        ConfigError: if there is no world, or a seed or a step is out of range.
+    """
+
+    seeds: tuple[int, ...]
+    steps: tuple[int, ...] | None = None
+    stream: int = 0
+
+    def __post_init__(self) -> None:
+        steps = (0,) * len(self.seeds) if self.steps is None else tuple(map(int, self.steps))
+        object.__setattr__(self, "seeds", tuple(map(int, self.seeds)))
+        object.__setattr__(self, "steps", steps)
+        whole = (*self.seeds, *steps, self.stream)
+        if not self.seeds or len(self.seeds) != len(steps) or not all(0 <= one < 2**64 for one in whole):
+            raise ConfigError(
+                "noise needs a seed and a step for each world, from 0 to 2^64 - 1; got seeds "
+                f"{self.seeds}, steps {steps} and stream {self.stream}."
+            )
+
+    @classmethod
+    def of(cls, seed: int, batch: int) -> WorldNoise:
+        """Return the noise of a batch of worlds that share one seed; each has a stream of its own."""
+        return cls(tuple(world_seeds(seed, batch)))
+
+    def __len__(self) -> int:
+        return len(self.seeds)
+
+    def normal(self, round: int, shape: tuple[int, ...], /) -> Floats:
+        """See :class:`tacit.types.Noise`."""
+        return self._drawn(round, shape, lambda generator, out: generator.standard_normal(dtype=np.float32, out=out))
+
+    def uniform(self, round: int, shape: tuple[int, ...], /) -> Floats:
+        """See :class:`tacit.types.Noise`."""
+        return self._drawn(round, shape, lambda generator, out: generator.random(dtype=np.float32, out=out))
+
+    def exponential(self, round: int, shape: tuple[int, ...], /) -> Floats:
+        """See :class:`tacit.types.Noise`."""
+        return self._drawn(
+            round, shape, lambda generator, out: generator.standard_exponential(dtype=np.float32, out=out)
+        )
+
+    def _drawn(self, round: int, shape: tuple[int, ...], draw: Callable[[Generator, Floats], object]) -> Floats:
+        out = np.empty((len(self), *shape), np.float32)
+        for row, seed, step in zip(out, self.seeds, self.steps or (), strict=True):
+            draw(Generator(Philox(key=[seed, step], counter=[0, 0, round, self.stream])), row)
+        return out
+
+
+def world_seeds(seed: int, batch: int) -> Sequence[int]:
+    """Return a seed for each world of a batch, functions of ``seed`` and the world's number."""
+    return [int(np.random.SeedSequence([seed, world]).generate_state(1, np.uint64)[0]) for world in range(batch)]

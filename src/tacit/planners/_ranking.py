@@ -1,0 +1,210 @@
+"""The ranking of candidates, and the log of a search."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from array_api_compat import array_namespace, is_torch_array
+
+from tacit._arrays import like
+from tacit.errors import SpecError
+from tacit.planners._scored import as_scored
+from tacit.planners._search import Search, finite
+from tacit.types import Iteration, Numbers, Plan, Problem, Scored
+
+__all__ = ["Ranking", "Rated"]
+
+
+@dataclass(frozen=True)
+class Rated:
+    """Candidates of one round with their ranks.
+
+    Attributes:
+        candidates: ``[B, S, H, A]``, legal.
+        energy: ``[B, S]``, infinite where the score is not finite.
+        violation: ``[B, S]`` at least 0, infinite where the score is not finite; None where there are no constraints.
+    """
+
+    candidates: Numbers
+    energy: Numbers
+    violation: Numbers | None = None
+
+    @property
+    def merit(self) -> Numbers:
+        """``[B, S]`` one number to minimise: the energy of feasible candidates, infinity for the others.
+
+        In a world without a feasible candidate it is the violation.
+        """
+        if self.violation is None:
+            return self.energy
+        xp = array_namespace(self.energy)
+        feasible = self.violation == 0
+        energy = xp.where(feasible, self.energy, xp.inf)
+        return xp.where(xp.any(feasible, axis=1)[:, None], energy, self.violation)
+
+    @property
+    def order(self) -> Numbers:
+        """``[B, S]`` indices of the candidates, the best first.
+
+        Feasible ones come by their energy, then infeasible ones by their violation, then those whose score is not
+        finite.
+        """
+        xp = array_namespace(self.energy)
+        order = xp.argsort(self.energy, axis=1, stable=True)
+        if self.violation is None:
+            return order
+        return _taken(order, xp.argsort(_taken(self.violation, order), axis=1, stable=True))
+
+    def elites(self, count: int) -> tuple[Numbers, Numbers]:
+        """Return the best candidates ``[B, count, H, A]`` in order, and which have a finite score ``[B, count]``."""
+        xp, index = array_namespace(self.energy), self.order[:, :count]
+        return _taken(self.candidates, index), xp.isfinite(_taken(self.energy, index))
+
+
+class Ranking:
+    """The log of one search, which ranks candidates: the best so far, the rounds and the number of evaluations.
+
+    Every candidate passes through ``legal`` right before it is rated, and what :meth:`plan` returns is what was rated.
+    A score that is not finite never wins. A world in which no score was finite has failed.
+
+    Args:
+        problem: What is searched.
+        legal: Projects actions ``[..., A]`` onto those that are allowed, and returns a new array.
+    """
+
+    def __init__(self, problem: Problem, legal: Callable[[Numbers], Numbers]) -> None:
+        self._problem, self._legal = problem, legal
+        self._trace: list[Iteration] = []
+        self._evaluations = 0
+        self._best: Rated | None = None
+        self._stopped = False
+
+    def rate(self, candidates: Numbers) -> Rated:
+        """Rate candidates ``[B, S, H, A]``, which are overwritten.
+
+        Raises:
+            SpecError: if the score is not what :class:`tacit.types.Score` promises.
+        """
+        legal = self._legal(candidates)
+        candidates[...] = legal  # a score that writes to its argument changes its own copy
+        with _without_gradient(legal):
+            return self.take(legal, as_scored(self._problem.score(candidates), legal))
+
+    def take(self, legal: Numbers, scored: Scored) -> Rated:
+        """Like :meth:`rate`, of legal candidates that were scored already."""
+        xp = array_namespace(legal)
+        self._evaluations += legal.shape[1]
+        energy, violation = scored.energy, scored.violation
+        self._finite = xp.isfinite(energy)
+        count = xp.sum(xp.astype(self._finite, energy.dtype), axis=1)
+        count = xp.where(count > 0, count, xp.nan)
+        self._mean = xp.sum(xp.where(self._finite, energy, 0.0) / count[:, None], axis=1)  # a sum could overflow
+        if violation is not None:
+            self._finite = self._finite & xp.isfinite(violation)
+            violation = xp.where(self._finite, xp.where(violation > 0, violation, 0.0), xp.inf)
+        rated = Rated(legal, xp.where(self._finite, energy, xp.inf), violation)
+        self._keep(rated)
+        return rated
+
+    def _keep(self, rated: Rated) -> None:
+        """Keep the best of the candidates and the best so far, which wins a draw."""
+        xp, index = array_namespace(rated.energy), rated.order[:, :1]
+        best = Rated(
+            _taken(rated.candidates, index),
+            _taken(rated.energy, index),
+            None if rated.violation is None else _taken(rated.violation, index),
+        )
+        if self._best is not None:
+            before = self._best
+            better = best.energy < before.energy
+            if best.violation is not None and before.violation is not None:
+                better = (best.violation < before.violation) | ((best.violation == before.violation) & better)
+                violation = xp.where(better, best.violation, before.violation)
+            else:
+                violation = None
+            best = Rated(
+                xp.where(better[:, :, None, None], best.candidates, before.candidates),
+                xp.where(better, best.energy, before.energy),
+                violation,
+            )
+        self._best = best
+
+    def note(self, search: Search) -> None:
+        """End a round with the distribution that came out of it."""
+        xp = array_namespace(self._mean)
+        rejected = xp.sum(xp.astype(~self._finite, xp.int64), axis=1)
+        self._trace.append(Iteration(self.best.energy[:, 0], self._mean, search.mean, search.spread, rejected))
+        self._stopped = self._problem.stop is not None and bool(self._problem.stop())
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the search is to end."""
+        return self._stopped
+
+    @property
+    def best(self) -> Rated:
+        """The best candidate so far, ``[B, 1, H, A]``."""
+        if self._best is None:
+            raise RuntimeError("nothing has been rated yet.")
+        return self._best
+
+    def plan(self, mode: Numbers | None = None) -> Plan:
+        """Return the best candidates; ``mode [B, H, A]``, where one is given, is rated as the last of them."""
+        if mode is not None:
+            self.rate(array_namespace(mode).asarray(mode[:, None], copy=True))
+        best = self.best
+        energy = best.energy[:, 0]
+        return Plan(
+            best.candidates[:, 0],
+            energy,
+            tuple(self._trace),
+            self._evaluations,
+            violation=None if best.violation is None else best.violation[:, 0],
+            ended="stopped" if self._stopped else "complete",
+        )
+
+
+def with_hints(candidates: Numbers, search: Search, problem: Problem) -> Numbers:
+    """Put what is known before the first round among its candidates ``[B, S, H, A]``.
+
+    Candidate 0 becomes the mode of the search, which is the warm start or the middle of the space, and candidate 1
+    doing nothing, in worlds where that is not the same. The proposals ``[B, P, H, A]`` are appended.
+
+    Raises:
+        SpecError: if the proposals do not fit.
+        PlanningError: if they are not finite.
+    """
+    xp, mode = array_namespace(candidates), search.mode
+    idle = search.legal(xp.zeros_like(mode))
+    candidates[:, 0] = mode
+    if candidates.shape[1] > 1:
+        same = xp.all(xp.reshape(mode == idle, (len(mode), -1)), axis=1)[:, None, None]
+        candidates[:, 1] = xp.where(same, candidates[:, 1], idle)
+    if problem.proposals is None:
+        return candidates
+    batch, _, horizon, size = candidates.shape
+    proposals = problem.proposals
+    if proposals.ndim != 4 or (proposals.shape[0], *proposals.shape[2:]) != (batch, horizon, size):
+        raise SpecError(
+            f"proposals must be [B, P, H, A] = [{batch}, P, {horizon}, {size}]; got {list(proposals.shape)}."
+        )
+    return xp.concat([candidates, finite(proposals, "proposals", problem.device)], axis=1)
+
+
+def _taken(values: Numbers, index: Numbers) -> Numbers:
+    """Return the entries ``[B, K, ...]`` of values ``[B, S, ...]`` at an index ``[B, K]``."""
+    rows = like(np.arange(len(index)), index)
+    return values[rows[:, None], index]
+
+
+def _without_gradient(array: Numbers) -> Any:
+    """Return a context in which torch records no gradient."""
+    if not is_torch_array(array):
+        return nullcontext()
+    import torch
+
+    return torch.no_grad()
