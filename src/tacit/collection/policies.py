@@ -10,7 +10,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from tacit._check import require_goals
+from tacit._check import require_expert
 from tacit._foreign import foreign
 from tacit._registry import suggest
 from tacit._states import concatenated
@@ -63,9 +63,9 @@ class Expert:
         """See :data:`Policy`.
 
         Raises:
-            ConfigError: if the environment has no tasks.
+            ConfigError: if the environment has no tasks or no expert.
         """
-        world = require_goals(env, "policy='expert'")
+        world = require_expert(env, "policy='expert'")
         tasks = [world.tasks(1, seed) for seed in seeds]
         start, goal = concatenated([task.start for task in tasks]), concatenated([task.goal for task in tasks])
         return world.begin(start), lambda _step, _observation: world.expert(world.state(), goal)

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from tacit._check import require_simulation
 from tacit.data.groups import units
 from tacit.errors import ConfigError
 from tacit.evaluation._latents import clip_latents, drawn, frozen
@@ -122,7 +123,11 @@ def energy_rank_correlation(
         tasks: Held-out tasks.
         candidates: Plans for each.
         seed: Of tasks and plans.
+
+    Raises:
+        ConfigError: if the environment has no ``simulate``, or an option is too small.
     """
+    world = require_simulation(env, "energy_rank_correlation")
     if min(horizon, tasks) < 1 or candidates < 3:
         raise ConfigError(f"horizon and tasks are at least 1, candidates 3; got {horizon}, {tasks} and {candidates}.")
     drawn_tasks, _ = held_out_tasks(env, tasks, seed)
@@ -150,7 +155,7 @@ def energy_rank_correlation(
                 {name: np.repeat(values[one], candidates, axis=0) for name, values in state.items()}
                 for state in (drawn_tasks.start, drawn_tasks.goal)
             )
-            end = {name: values[:, -1] for name, values in env.simulate(start, raw[task]).items()}
+            end = {name: values[:, -1] for name, values in world.simulate(start, raw[task]).items()}
             finite = np.isfinite(energy)
             correlations.append(rank_correlation(energy[finite], env.distance(end, goal)[finite]))
     return bootstrap(correlations, seed)

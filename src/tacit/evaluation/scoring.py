@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 
+from tacit._check import has_simulation
 from tacit.agent import Agent, PolicyActor, RandomActor
 from tacit.evaluation.acting import ClosedLoop, closed_loop
 from tacit.evaluation.references import TrueDynamicsActor
@@ -36,12 +38,15 @@ def beside_references(
     Returns:
         ``success``, ``random`` (the floor, which holds each action for a block as well), ``amortised`` where
         the agent has a policy that proposes, which then acts alone, and ``ceiling``: the same planner with the true
-        dynamics and the true distance.
+        dynamics and the true distance. An environment without ``simulate`` has no ceiling, which a warning says.
     """
     actors: dict[str, Actor] = {"success": agent, "random": RandomActor(env.spec.action, hold=agent.frameskip)}
     if agent.proposal is not None:
         actors["amortised"] = PolicyActor(agent.model, agent.proposal, agent.fallback, agent.constraints)
-    actors["ceiling"] = TrueDynamicsActor.like(agent, env)
+    if has_simulation(env):
+        actors["ceiling"] = TrueDynamicsActor.like(agent, env)
+    else:
+        warnings.warn(f"no ceiling is measured: {type(env).__name__} has no simulate(state, actions).", stacklevel=2)
     runs = {}
     for name, actor in actors.items():
         shown = film if name == "success" else 0

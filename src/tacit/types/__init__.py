@@ -9,7 +9,16 @@ from tacit.types.outcomes import Completion, Forecast, Motion, Views
 from tacit.types.planning import ActionConstraint, Cost, FallbackPolicy, Iteration, Plan, Planner, Score, Verdict
 from tacit.types.recordings import Clip, Episode, Mask, Masking, Statistics, Transform
 from tacit.types.spec import ActionKind, ActionSpace, Array, Box, Discrete, Modality, Observation, Spec, State
-from tacit.types.worlds import Actor, Environment, GoalEnvironment, TaskRules, Tasks, Transition
+from tacit.types.worlds import (
+    Actor,
+    Environment,
+    ExpertEnvironment,
+    GoalEnvironment,
+    SimulatedEnvironment,
+    TaskRules,
+    Tasks,
+    Transition,
+)
 
 __all__ = [
     "ActionConstraint",
@@ -26,6 +35,7 @@ __all__ = [
     "Episode",
     "FallbackPolicy",
     "Forecast",
+    "ExpertEnvironment",
     "GoalEnvironment",
     "Iteration",
     "Mask",
@@ -36,6 +46,7 @@ __all__ = [
     "Plan",
     "Planner",
     "Score",
+    "SimulatedEnvironment",
     "Spec",
     "State",
     "Statistics",
