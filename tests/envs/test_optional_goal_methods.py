@@ -13,8 +13,16 @@ from tacit.cli.eval import _goals
 from tacit.costs import Goal
 from tacit.envs import PointMass
 from tacit.errors import ConfigError
-from tacit.evaluation import ExpertActor, TrueDynamicsActor, beside_references, closed_loop, decide
-from tacit.evaluation import energy_rank_correlation, planning_record, planning_section
+from tacit.evaluation import (
+    ExpertActor,
+    TrueDynamicsActor,
+    beside_references,
+    closed_loop,
+    decide,
+    energy_rank_correlation,
+    planning_record,
+    planning_section,
+)
 from tacit.planners import CEM
 from tacit.testing.environments import check_environment
 

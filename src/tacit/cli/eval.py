@@ -43,7 +43,8 @@ def eval_(
     For example: tacit eval runs/cart --env gymnasium:CartPole-v1 --goal 'state=[0,0,0,0]'
 
     Next to the agent act random actions and, where the environment has goals, the policy alone and the same planner
-    with the true dynamics, if the environment computes them. Whole episodes are scored by their return and by success, where it is known.
+    with the true dynamics, if the environment computes them. Whole episodes are scored by their return and by success,
+    where it is known.
 
     Args:
         run: The directory of a run.
