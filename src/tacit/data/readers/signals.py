@@ -12,6 +12,7 @@ from typing import ClassVar, Literal
 import numpy as np
 import numpy.typing as npt
 
+from tacit._limits import is_positive
 from tacit.data.findings import Defect, Labels
 from tacit.data.readers._actions import Between, Bounds, actions_between, bound
 from tacit.data.readers._clock import pooled, stretches
@@ -97,9 +98,9 @@ class Signals:
 
     def __post_init__(self) -> None:
         for name, value in (("rate", self.rate), ("fps", self.fps), ("max_gap", self.max_gap)):
-            if value is not None and not (np.isfinite(value) and value > 0):
+            if value is not None and not is_positive(value):
                 per = "in seconds" if name == "max_gap" else "a second"
-                raise ConfigError(f"{name} is a positive number {per}; got {value}.")
+                raise ConfigError(f"{name} is a positive number {per}; got {value!r}.")
         for name, names in (("columns", self.columns), ("labels", self.labels), ("actions", self.actions)):
             if isinstance(names, str):
                 raise ConfigError(f"{name} is a sequence of names such as ({names!r},); got {names!r}.")
