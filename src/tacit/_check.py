@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeGuard
+from typing import Any, TypeGuard
 
 from tacit.errors import ConfigError
 from tacit.types import Environment, ExpertEnvironment, GoalEnvironment, SimulatedEnvironment
@@ -13,11 +13,13 @@ __all__ = [
     "has_goals",
     "has_simulation",
     "require",
+    "require_environment",
     "require_expert",
     "require_goals",
     "require_simulation",
 ]
 
+METHODS = ("spec", "num_envs", "reset", "step", "labels", "close")
 GOAL_METHODS = ("rules", "tasks", "begin", "observe", "state", "distance")
 
 
@@ -44,6 +46,21 @@ def has_simulation(env: Environment) -> TypeGuard[SimulatedEnvironment]:
 def has_expert(env: Environment) -> TypeGuard[ExpertEnvironment]:
     """Return whether ``env`` is a :class:`tacit.types.ExpertEnvironment`."""
     return not _lacking(env, (*GOAL_METHODS, "expert"))
+
+
+def require_environment(env: Any, purpose: str) -> Environment:
+    """Return ``env``, if it is an environment.
+
+    Raises:
+        ConfigError: if it is none, naming what it lacks.
+    """
+    if lacking := ", ".join(_lacking(env, METHODS)):
+        raise ConfigError(
+            f"{purpose} needs an environment; {type(env).__name__} lacks {lacking}. One of Gymnasium is adapted by "
+            "tacit.envs.GymnasiumEnvironment(make), where make() makes it, or (env) of a vector environment."
+        )
+    found: Environment = env
+    return found
 
 
 def require_goals(env: Environment, purpose: str) -> GoalEnvironment:
@@ -79,7 +96,7 @@ def require_expert(env: Environment, purpose: str) -> ExpertEnvironment:
     return env
 
 
-def _lacking(env: Environment, names: Sequence[str]) -> list[str]:
+def _lacking(env: Any, names: Sequence[str]) -> list[str]:
     """Return the names that ``env`` does not have; None in place of a method says that there is none."""
     return [name for name in names if getattr(env, name, None) is None]
 
