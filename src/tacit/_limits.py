@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from numbers import Real
+from typing import cast
 
 from tacit.errors import ConfigError
 
@@ -43,4 +44,4 @@ def limited(owner: str, limit: int, **options: float) -> None:
 
 def is_positive(value: object) -> bool:
     """Return whether a value is a finite number above zero; True is none."""
-    return isinstance(value, Real) and not isinstance(value, bool) and bool(0 < value < math.inf)
+    return isinstance(value, Real) and not isinstance(value, bool) and bool(0 < cast("float", value) < math.inf)

@@ -99,9 +99,7 @@ def _goals(agent: Any, world: GoalEnvironment, episodes: int, seed: int) -> tupl
     from tacit._check import has_simulation
     from tacit.cli._run import show_success
 
-    runs = tc.evaluation.beside_references(
-        agent, world, episodes=episodes, seed=seed, film=6, on_result=show_success, progress=None
-    )
+    runs = tc.evaluation.beside_references(agent, world, episodes=episodes, seed=seed, film=6, on_result=show_success)
     found: dict[str, Any] = {"planning": tc.evaluation.planning_record(runs)}
     sections = [tc.evaluation.planning_section(runs)]
     if not has_simulation(world):  # a warning has said so

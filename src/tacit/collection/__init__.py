@@ -53,7 +53,7 @@ def collect(
     workers: int = 1,
     num_envs: int | None = None,
     format: str | Format = "lerobot",
-    progress: bool = False,
+    progress: bool | None = None,
 ) -> Episodes:
     """Record ``episodes`` episodes of ``steps`` actions (and one observation more), fewer where the world ends one.
 
@@ -70,7 +70,7 @@ def collect(
         workers: Processes to record in, each with an environment of its own.
         num_envs: Worlds in a batch, 16 by default; an environment brings its own number.
         format: How to write it; see :class:`tacit.data.Writer`.
-        progress: Show a progress bar on stderr.
+        progress: Show a progress bar; None: on a terminal and in a notebook.
 
     Raises:
         ConfigError: if an option is unknown or out of range, or ``to`` holds episodes of another collection.

@@ -121,7 +121,7 @@ def closed_loop(
     batch: int | None = None,
     follow: str = "position",
     film: int = 0,
-    progress: bool | None = False,
+    progress: bool | None = None,
 ) -> ClosedLoop:
     """Let ``actor`` pursue ``episodes`` held-out goals of ``env``, all at once.
 
@@ -134,7 +134,7 @@ def closed_loop(
         batch: Tasks that act together; all of them by default.
         follow: The label whose path is recorded.
         film: Keep the pictures and the plans of this many tasks of the first batch.
-        progress: Show a progress bar on stderr.
+        progress: Show a progress bar; None: on a terminal and in a notebook.
 
     Raises:
         ConfigError: if the environment has no goals or draws too few tasks that are not solved at the start, or if

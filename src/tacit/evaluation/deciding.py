@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from torch import Tensor
 
 from tacit._check import has_simulation
+from tacit._progress import counted
 from tacit.agent import Agent
 from tacit.errors import PlanningError
 from tacit.evaluation._drawing import BLUE, GREY, ORANGE, canvas, image, png
 from tacit.evaluation.pictures import Picture
 from tacit.evaluation.tasks import held_out_tasks
-from tacit.types import GoalEnvironment, Plan
+from tacit.types import Cost, GoalEnvironment, Plan
 
 __all__ = ["Decision", "decide"]
 
@@ -58,20 +62,24 @@ class Decision:
             return Picture(png(figure), "png", alt, "The planner saw energies alone; distances are for the reader.")
 
 
-def decide(agent: Agent, env: GoalEnvironment, seed: int = 1) -> Decision:
+def decide(agent: Agent, env: GoalEnvironment, seed: int = 1, *, progress: bool | None = None) -> Decision:
     """Let an agent decide once, at the start of a held-out task.
 
     Args:
         agent: It sees the observation and the picture of the goal.
         env: The world; its running episodes are replaced.
         seed: Of the task and the agent.
+        progress: Show how often candidates were scored; None: on a terminal and in a notebook.
 
     Raises:
         PlanningError: if no candidate has a finite energy.
     """
     tasks, _ = held_out_tasks(env, 1, seed)
     seen, goal = env.begin(tasks.start), env.observe(tasks.goal)
-    _, verdict, state = agent.act(agent.start(seed=seed, goal=goal), seen)
+    with counted("rounds of candidates", show=progress) as count:
+        searching = copy(agent)
+        searching.cost = _Counting(agent.cost, count)
+        _, verdict, state = searching.act(searching.start(seed=seed, goal=goal), seen)
     if state.plan is None:
         raise PlanningError(verdict.reason)
     rows = agent.raw(state.plan.actions)
@@ -84,3 +92,15 @@ def decide(agent: Agent, env: GoalEnvironment, seed: int = 1) -> Decision:
     pixels = next(iter(env.spec.cameras), None)
     first, last = (None if pixels is None else np.array(part[pixels][0], np.uint8) for part in (seen, goal))
     return Decision(state.plan, first, last, distances, env.rules.unit)
+
+
+@dataclass(frozen=True)
+class _Counting:
+    """A cost that says when it is asked."""
+
+    cost: Cost
+    count: Callable[[], None]
+
+    def __call__(self, latents: Tensor, actions: Tensor, goal: Tensor | None) -> Tensor:
+        self.count()
+        return self.cost(latents, actions, goal)

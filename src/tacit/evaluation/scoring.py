@@ -22,7 +22,7 @@ def beside_references(
     seed: int = 1,
     film: int = 0,
     on_result: Callable[[str, ClosedLoop], None] | None = None,
-    progress: bool | None = False,
+    progress: bool | None = None,
 ) -> dict[str, ClosedLoop]:
     """Let an agent and what it is measured against pursue the same held-out goals.
 
@@ -33,7 +33,7 @@ def beside_references(
         seed: Of the tasks; none of them may have been used to tune anything.
         film: Tasks of the agent's to keep pictures of.
         on_result: Called with the name and the run of each actor when it is done.
-        progress: Show a progress bar on stderr for each actor.
+        progress: Show a progress bar for each actor; None: on a terminal and in a notebook.
 
     Returns:
         ``success``, ``random`` (the floor, which holds each action for a block as well), ``amortised`` where

@@ -156,7 +156,7 @@ def _recordings(file: Path, name: str, ids: pa.ChunkedArray, sheet: Sheet) -> li
     codes = np.asarray(encoded.indices)
     order = np.argsort(codes, kind="stable")  # rows of one recording keep their order
     rows_of_each = np.split(order, np.cumsum(np.bincount(codes))[:-1])
-    found = []
+    found: list[Sheet] = []
     for value, rows in zip(encoded.dictionary.to_pylist(), rows_of_each, strict=True):
         one = replace(
             sheet,
