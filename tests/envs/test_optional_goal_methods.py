@@ -102,6 +102,10 @@ def test_without_simulate_there_is_no_ceiling() -> None:
 
 
 def test_eval_prints_the_rows_that_there_are(capsys: pytest.CaptureFixture[str]) -> None:
+    full: Any = PointMass(3)
+    _goals(agent(full), full, 3, 1)
+    rows = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
+    assert rows == ["success", "random", "ceiling", "plan"]
     env: Any = Bare(PointMass(3))
     with pytest.warns(UserWarning, match="no ceiling"):
         _, found = _goals(agent(env), env, 3, 1)
