@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -247,5 +248,8 @@ def sync_entry(path: Path) -> None:
         raise
     try:
         os.fsync(handle)
+    except OSError as error:
+        if error.errno != errno.EBADF:  # Windows pushes only files that were opened to write
+            raise
     finally:
         os.close(handle)

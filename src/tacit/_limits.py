@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import math
+from numbers import Real
+from typing import cast
+
 from tacit.errors import ConfigError
 
-__all__ = ["BATCH", "DEPTH", "HORIZON", "ITERATIONS", "LENGTH", "SAMPLES", "TOKENS", "WIDTH", "limited"]
+__all__ = ["BATCH", "DEPTH", "HORIZON", "ITERATIONS", "LENGTH", "SAMPLES", "TOKENS", "WIDTH", "is_positive", "limited"]
 
 WIDTH = 2**16
 """Size of a layer, or of one axis of an input."""
@@ -36,3 +40,8 @@ def limited(owner: str, limit: int, **options: float) -> None:
         if value > limit:
             came = str(value) if value < PRINTED else "a far larger number"  # Python prints no integer of any length
             raise ConfigError(f"{owner} takes {name} of at most {limit}; got {came}. Choose a smaller {name}.")
+
+
+def is_positive(value: object) -> bool:
+    """Return whether a value is a finite number above zero; True is none."""
+    return isinstance(value, Real) and not isinstance(value, bool) and bool(0 < cast("float", value) < math.inf)

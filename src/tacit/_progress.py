@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
-__all__ = ["interactive", "say", "shown", "track"]
+__all__ = ["counted", "interactive", "say", "shown", "track"]
 
 T = TypeVar("T")
 
@@ -47,3 +48,23 @@ def track(items: Iterable[T], total: int, what: str, *, show: bool | None = None
 
     with Progress(console=Console(stderr=True)) as bar:
         yield from bar.track(items, total=total, completed=done, description=what)
+
+
+@contextmanager
+def counted(what: str, *, show: bool | None = None) -> Iterator[Callable[[], None]]:
+    """Show a count while the block runs, of things whose number is not known; the block calls what it is given.
+
+    Args:
+        what: The name of the things, in the plural.
+        show: Show the count; None: on a terminal and in a notebook.
+    """
+    if not shown(show):
+        yield lambda: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed:.0f}"), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        number = bar.add_task(what, total=None)
+        yield lambda: bar.advance(number)

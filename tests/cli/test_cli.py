@@ -365,7 +365,8 @@ def test_whole_episodes_of_a_gymnasium_environment_are_scored(
     assert run(*words) == 1
     assert "--goal MODALITY=VALUE" in capsys.readouterr().err
     assert run(*words, "--goal", "state=[0,0,0,0]") == 0
-    assert re.search(r"agent +return 1?\d.*3 episodes", capsys.readouterr().out)
+    out = capsys.readouterr().out
+    assert re.search(r"random +return 1?\d.*3 episodes", out) and re.search(r"agent +return 1?\d.*3 episodes", out)
     report = json.loads((to / "eval" / "report.json").read_text())
     assert report["episode_scores"]["agent"]["return"]["mean"] == report["episode_scores"]["agent"]["mean_length"]
     assert report["episode_scores"]["agent"]["success"] is None

@@ -79,6 +79,21 @@ def test_copies_in_a_dataset_are_left_out_and_counted(
     assert next(iter(report["probe"]["shade"].values()))["rows_test"] == len(test) - shared
 
 
+def test_progress_is_shown_where_somebody_watches(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    embed = ("embed", place / "run", place / "data", "--device", "cpu", "--to")
+    probe = ("probe", place / "run", "--target", "bright", "--device", "cpu", "--to", tmp_path / "report")
+    assert run(*embed, tmp_path / "silent") == run(*probe) == 0
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr("tacit._progress.interactive", lambda: True)
+    assert run(*embed, tmp_path / "shown") == 0
+    assert "batches of file 1 of 1" in capsys.readouterr().err
+    assert run(*probe) == 0
+    shown = capsys.readouterr().err
+    assert "batches encoded" in shown and "steps of the heads" in shown
+
+
 def test_an_embedding_knows_the_split_of_its_run(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = tc.evaluation.open_embedding(place / "model")
     assert found.header.split == tc.evaluation.Split(0.8, 0)

@@ -27,7 +27,8 @@ def photos(tmp_path: Path) -> Path:
     return folder
 
 
-def test_pictures_are_looked_at_checked_and_converted(photos, tmp_path, capsys):
+def test_pictures_are_looked_at_checked_and_converted(photos, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("tacit._progress.interactive", lambda: True)
     assert run("data", "info", str(photos), "--set", "size=8", "--set", "channels=1") == 0
     assert "format        images" in capsys.readouterr().out
     assert run("data", "check", str(photos), "--set", "size=8") == 0

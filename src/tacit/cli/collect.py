@@ -49,6 +49,5 @@ def collect(
         seed=seed,
         workers=workers,
         num_envs=num_envs,
-        progress=True,
     )
     print(f"{len(found)} episodes in {to}. Next: tacit train {to} --to runs/{to.name}")

@@ -72,7 +72,7 @@ def convert(
     """
     import tacit as tc
 
-    tc.data.save(tc.data.open(source, **_options(set)), target, format, progress=True)
+    tc.data.save(tc.data.open(source, **_options(set)), target, format)
     print(f"{target}: written. Next: tacit data check {target}")
 
 

@@ -48,14 +48,14 @@ def demo(*, out: Path = Path("tacit-demo"), pretrained: bool = False, seed: int 
         # The model that comes with Tacit has seen other recordings than these.
         count, of = (EPISODES // 5, SHOWN_SEED) if pretrained else (EPISODES, seed)
         place = out / ("shown" if pretrained else "data")
-        episodes = tc.collect("two_rooms", episodes=count, to=place, seed=of, progress=True)
+        episodes = tc.collect("two_rooms", episodes=count, to=place, seed=of)
         fit_on, held_out = episodes.split(0.9, seed=0)
     if pretrained:
         agent, sections = tc.recipes.pretrained("two_rooms"), []
         agent.save(out / "agent")
     else:
         with stage("train", "a world model, from pixels and actions alone", seconds):
-            agent = recipe.learn(fit_on, seed=seed, to=out / "run", progress=True)
+            agent = recipe.learn(fit_on, seed=seed, to=out / "run")
             agent.save(out / "agent")
         sections = [tc.evaluation.training_section(tc.training.read_log(out / "run"))]
     with stage("probe", "what its latents know", seconds):

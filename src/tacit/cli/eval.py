@@ -43,7 +43,8 @@ def eval_(
     For example: tacit eval runs/cart --env gymnasium:CartPole-v1 --goal 'state=[0,0,0,0]'
 
     Next to the agent act random actions and, where the environment has goals, the policy alone and the same planner
-    with the true dynamics. Whole episodes are scored by their return and by success, where it is known.
+    with the true dynamics, if the environment computes them. Whole episodes are scored by their return and by success,
+    where it is known.
 
     Args:
         run: The directory of a run.
@@ -95,11 +96,14 @@ def eval_(
 def _goals(agent: Any, world: GoalEnvironment, episodes: int, seed: int) -> tuple[list[Any], dict[str, Any]]:
     """Let the agent and its baselines pursue held-out goals."""
     import tacit as tc
+    from tacit._check import has_simulation
     from tacit.cli._run import show_success
 
-    runs = tc.evaluation.beside_references(
-        agent, world, episodes=episodes, seed=seed, film=6, on_result=show_success, progress=None
-    )
+    runs = tc.evaluation.beside_references(agent, world, episodes=episodes, seed=seed, film=6, on_result=show_success)
+    found: dict[str, Any] = {"planning": tc.evaluation.planning_record(runs)}
+    sections = [tc.evaluation.planning_section(runs)]
+    if not has_simulation(world):  # a warning has said so
+        return sections, found
     ranking = tc.evaluation.energy_rank_correlation(
         agent.model,
         agent.cost,
@@ -109,8 +113,7 @@ def _goals(agent: Any, world: GoalEnvironment, episodes: int, seed: int) -> tupl
         seed=seed,
     )
     print(f"plan energy and true outcome: Spearman {ranking.mean:.2f} [{ranking.low:.2f}, {ranking.high:.2f}]")
-    found = {"planning": tc.evaluation.planning_record(runs), "energy_rank_correlation": ranking}
-    return [tc.evaluation.planning_section(runs)], found
+    return sections, {**found, "energy_rank_correlation": ranking}
 
 
 def _episodes(

@@ -45,7 +45,9 @@ def plan(
     print("iteration       best       mean   rejected")
     for index, step in enumerate(decision.plan.trace):
         print(f"{index:>9} {float(step.best[0]):>10.4g} {float(step.mean[0]):>10.4g} {int(step.rejected[0]):>10}")
-    print(f"distance {decision.distances[0]:.1f} -> {decision.distances[-1]:.1f} ({decision.unit}) along the plan")
+    first, *along = decision.distances
+    led = f"-> {along[-1]:.1f} ({decision.unit}) along the plan" if along else f"({decision.unit}) at the start"
+    print(f"distance {first:.1f} {led}")
     target = to or run / "plan.png"
     target.write_bytes(decision.picture().data)
     print(target)

@@ -15,8 +15,9 @@ import functools
 import json
 import warnings
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
+from inspect import Signature, signature
 from pathlib import Path
 from types import FunctionType
 from typing import Any
@@ -25,24 +26,36 @@ import numpy as np
 import numpy.typing as npt
 
 from tacit import data, envs
+from tacit._check import require_environment
 from tacit._files import read_json, resolve, write_atomically
+from tacit._foreign import foreign
 from tacit._progress import track
 from tacit._workers import Workers
-from tacit.collection.policies import Each, Expert, Policy, Random, Steps, policy_called
+from tacit.collection.policies import KINDS, Act, Each, Expert, Policy, Random, Steps, named, policy_called
 from tacit.data import Episodes
 from tacit.data.reading import collection_note
 from tacit.data.storage import Format, digest
-from tacit.errors import ConfigError, DataError
-from tacit.types import REWARD, SUCCESS, ActionSpace, Array, Box, Environment, Episode, Transition
+from tacit.errors import ConfigError, DataError, SpecError
+from tacit.types import (
+    REWARD,
+    SUCCESS,
+    ActionSpace,
+    Array,
+    Box,
+    Environment,
+    Episode,
+    Observation,
+    Transition,
+)
 
-__all__ = ["Expert", "Policy", "Random", "Steps", "collect"]
+__all__ = ["Each", "Expert", "Policy", "Random", "Steps", "collect"]
 
 NUM_ENVS = 16
 
 
 def collect(
     env: str | Environment | Callable[..., Environment],
-    policy: str | Policy = "random",
+    policy: str | Policy | Steps = "random",
     *,
     episodes: int,
     steps: int = 100,
@@ -51,15 +64,17 @@ def collect(
     workers: int = 1,
     num_envs: int | None = None,
     format: str | Format = "lerobot",
-    progress: bool = False,
+    progress: bool | None = None,
 ) -> Episodes:
     """Record ``episodes`` episodes of ``steps`` actions (and one observation more), fewer where the world ends one.
 
     Rewards and successes are recorded where the environment gives them; see :attr:`tacit.types.Episode.reward`.
 
     Args:
-        env: A name for :func:`tacit.envs.make`, a function or class that takes ``num_envs``, or an environment.
-        policy: ``random``, ``expert``, ``module:function`` (see :data:`Steps`) or a :data:`Policy`.
+        env: A name for :func:`tacit.envs.make`, a function or class that makes an environment and takes ``num_envs``
+            or nothing, or an environment.
+        policy: ``random``, ``expert``, ``module:function`` (see :data:`Steps`), a function of one world's observation,
+            or of that and the step, or a :data:`Policy`.
         episodes: How many there are to be.
         steps: Actions in an episode.
         to: Where to write a dataset; what is there of the same collection is kept, which the first episode,
@@ -68,7 +83,7 @@ def collect(
         workers: Processes to record in, each with an environment of its own.
         num_envs: Worlds in a batch, 16 by default; an environment brings its own number.
         format: How to write it; see :class:`tacit.data.Writer`.
-        progress: Show a progress bar on stderr.
+        progress: Show a progress bar; None: on a terminal and in a notebook.
 
     Raises:
         ConfigError: if an option is unknown or out of range, or ``to`` holds episodes of another collection.
@@ -120,13 +135,27 @@ class _Recipe:
         """The environment, made anew unless it was given."""
         if isinstance(self.env, str):
             return envs.make(self.env, self.num_envs or NUM_ENVS)
-        if callable(self.env):
-            return self.env(num_envs=self.num_envs or NUM_ENVS)
-        if self.num_envs not in (None, self.env.num_envs):
-            raise ConfigError(
-                f"the environment has {self.env.num_envs} worlds; got num_envs={self.num_envs} beside it."
-            )
-        return self.env
+        made = self._made(self.env) if callable(self.env) else self.env
+        world = require_environment(made, "collect")
+        if self.num_envs not in (None, world.num_envs):
+            raise ConfigError(f"the environment has {world.num_envs} worlds; got num_envs={self.num_envs} beside it.")
+        return world
+
+    def _made(self, make: Callable[..., Environment]) -> Environment:
+        """The environment that a function or class makes."""
+        name, takes = _named(make), None
+        with suppress(ValueError):  # a function in C may not say what it takes
+            takes = signature(make)
+        options: dict[str, int] = {"num_envs": self.num_envs or NUM_ENVS}
+        if takes is not None and not _binds(takes, **options):
+            if not _binds(takes):
+                raise ConfigError(
+                    f"collect calls {name} with num_envs=..., or with nothing; it takes {takes}. Fix the other "
+                    "arguments, for example with functools.partial."
+                )
+            options = {}
+        with foreign(f"environment {name}"):
+            return make(**options)
 
     def claim(self, path: Path, first: Episode) -> None:
         """Note beside the dataset what is recorded there, before its first episode is added."""
@@ -170,17 +199,34 @@ class _Recipe:
             for episodes in processes.map("record", batches):
                 yield from episodes
 
+    def _start(self, env: Environment, seeds: Sequence[int]) -> tuple[Observation, Act]:
+        """The first observation of every world, and what acts from there on."""
+        if isinstance(self.policy, (Random, Expert, Each)):  # whatever fails in these is not the policy
+            return self.policy(env, seeds, self.steps)
+        border = foreign(f"policy {named(self.policy)}", advice=f"(It was called with env, seeds and steps. {KINDS})")
+        with border:
+            started: Any = self.policy(env, seeds, self.steps)
+        if not (isinstance(started, tuple) and len(started) == 2 and callable(started[1])):
+            raise ConfigError(f"policy {named(self.policy)} returned a {type(started).__name__}. {KINDS}")
+        observation, act = started
+
+        def bordered(step: int, observation: Observation) -> npt.NDArray[np.float32]:
+            with border:
+                return np.asarray(act(step, observation), np.float32)
+
+        return observation, bordered
+
     def record(self, env: Environment, indices: Sequence[int]) -> list[Episode]:
         """At most as many episodes as the environment has worlds; the worlds left over repeat the last one."""
         seeds = [int(np.random.SeedSequence([self.seed, index]).generate_state(1)[0]) for index in indices]
         seeds += seeds[-1:] * (env.num_envs - len(seeds))
-        observation, act = self.policy(env, seeds, self.steps)
+        observation, act = self._start(env, seeds)
         observations, labels, actions = [{**observation}], [{**env.labels()}], []
         outcomes: list[Transition] = []
         lengths = np.full(len(seeds), self.steps)
         terminated = np.zeros(len(seeds), np.bool_)
         for step in range(self.steps):
-            actions.append(_inside(env.spec.action, act(step, observation)))
+            actions.append(_inside(env.spec.action, act(step, observation), len(seeds)))
             now = env.step(actions[-1])
             if now.action is not None:
                 actions[-1] = now.action
@@ -206,6 +252,15 @@ class _Recipe:
             )
             for world, (index, length) in enumerate(zip(indices, lengths.tolist(), strict=False))
         ]
+
+
+def _binds(known: Signature, **options: int) -> bool:
+    """Return whether a function can be called with these options."""
+    try:
+        known.bind(**options)
+    except TypeError:
+        return False
+    return True
 
 
 class _Recorder:
@@ -254,8 +309,10 @@ def _named(value: object) -> str:
     return f"{kind.__module__}.{kind.__qualname__}"
 
 
-def _inside(space: ActionSpace, action: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+def _inside(space: ActionSpace, action: npt.NDArray[np.float32], count: int) -> npt.NDArray[np.float32]:
     """What the world will do: episodes record that, not what was asked for."""
+    if np.shape(action) != (count, space.size):
+        raise SpecError(f"a policy gives actions of shape ({count}, {space.size}); got shape {np.shape(action)}.")
     if isinstance(space, Box):
         return np.asarray(
             np.clip(action, np.array(space.low, np.float32), np.array(space.high, np.float32)), np.float32

@@ -4,27 +4,43 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import TypeAlias
+from inspect import signature
+from types import FunctionType
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from tacit._check import require_goals
+from tacit._check import require_expert
 from tacit._foreign import foreign
 from tacit._registry import suggest
 from tacit._states import concatenated
 from tacit.errors import ConfigError, SpecError
 from tacit.types import ActionSpace, Array, Discrete, Environment, Observation
 
-__all__ = ["Act", "Each", "Expert", "Policy", "Random", "Steps", "policy_called"]
+__all__ = ["KINDS", "Act", "Each", "Expert", "Policy", "Random", "Steps", "arguments", "named", "policy_called"]
 
 Act: TypeAlias = Callable[[int, Observation], npt.NDArray[np.float32]]
 """Actions ``[B, A]`` for step ``t`` and observations ``[B, ...]``."""
 Policy: TypeAlias = Callable[[Environment, Sequence[int], int], tuple[Observation, Act]]
 """Starts episodes in every world of an environment, given a seed for each and the number of steps."""
-Steps: TypeAlias = Callable[[Observation, int, np.random.Generator], Array | int]
-"""A policy of your own: the action for one world's observation at step ``t``, with its generator."""
+Steps: TypeAlias = (
+    Callable[[Observation, int, np.random.Generator], Array | int]
+    | Callable[[Observation, int], Array | int]
+    | Callable[[Observation], Array | int]
+)
+"""A policy of your own: the action for one world's observation at step ``t``, with its generator.
+
+It may leave out the generator, or the step as well.
+"""
+KINDS = (
+    "A policy is 'random', 'expert', 'module:function', a function (observation) or (observation, step) that returns "
+    "the action of one world, Each(function) of (observation, step, generator), or a function (env, seeds, steps) that "
+    "starts every world and returns the observation and a function (step, observation) of the actions [B, A]."
+)
+"""What errors say of policies."""
 
 
 @dataclass(frozen=True)
@@ -63,9 +79,9 @@ class Expert:
         """See :data:`Policy`.
 
         Raises:
-            ConfigError: if the environment has no tasks.
+            ConfigError: if the environment has no tasks or no expert.
         """
-        world = require_goals(env, "policy='expert'")
+        world = require_expert(env, "policy='expert'")
         tasks = [world.tasks(1, seed) for seed in seeds]
         start, goal = concatenated([task.start for task in tasks]), concatenated([task.goal for task in tasks])
         return world.begin(start), lambda _step, _observation: world.expert(world.state(), goal)
@@ -73,7 +89,11 @@ class Expert:
 
 @dataclass(frozen=True)
 class Each:
-    """Asks a function for the action of each world in turn."""
+    """Asks a function for the action of each world in turn.
+
+    Args:
+        function: See :data:`Steps`.
+    """
 
     function: Steps
 
@@ -84,30 +104,32 @@ class Each:
             SpecError: while acting, if the function gives another shape than the action space's.
             TacitError: while acting, if the function fails.
         """
+        count = arguments(self.function, 3, 2, 1) or 3
+        ask: Callable[..., Array | int] = self.function
         generators = [np.random.default_rng([1, seed]) for seed in seeds]
         space = env.spec.action
-        border = foreign(f"policy {self.function.__module__}:{_name(self.function)}")
+        border = foreign(f"policy {named(self.function)}")
 
         def act(step: int, observation: Observation) -> npt.NDArray[np.float32]:
             rows = []
             for world, generator in enumerate(generators):
                 mine = {name: batch[world] for name, batch in observation.items()}
                 with border:
-                    action = self.function(mine, step, generator)
+                    action = ask(*(mine, step, generator)[:count])
                 rows.append(_row(space, action))
             return np.stack(rows)
 
         return env.reset(seeds), act
 
 
-def policy_called(policy: str | Policy) -> Policy:
-    """``random``, ``expert`` or ``module:function`` as a policy; a policy as itself.
+def policy_called(policy: str | Policy | Steps) -> Policy:
+    """Return ``random``, ``expert``, ``module:function`` or a function of an observation as a policy.
 
     Raises:
-        ConfigError: if there is none of that name.
+        ConfigError: if there is none of that name, or it is no policy.
     """
     if not isinstance(policy, str):
-        return policy
+        return _given(policy)
     module, colon, function = policy.partition(":")
     if colon:
         try:
@@ -123,16 +145,44 @@ def policy_called(policy: str | Policy) -> Policy:
                 f"found no policy {policy!r}: the module has no function {function!r}.{suggest(function, functions)}"
             )
         return Each(found)
-    named: dict[str, Policy] = {"random": Random(), "expert": Expert()}
-    if policy not in named:
+    words: dict[str, Policy] = {"random": Random(), "expert": Expert()}
+    if policy not in words:
         raise ConfigError(
-            f"no policy called {policy!r}.{suggest(policy, named)} There are: random, expert, and module:function."
+            f"no policy called {policy!r}.{suggest(policy, words)} There are: random, expert, and module:function."
         )
-    return named[policy]
+    return words[policy]
 
 
-def _name(function: object) -> str:
-    return getattr(function, "__qualname__", type(function).__qualname__)
+def _given(policy: Any) -> Policy:
+    """Return a policy that was given as a value, one that is asked of each world where it takes an observation."""
+    if isinstance(policy, type):
+        raise ConfigError(f"{policy.__name__} is a class; give an instance of it, {policy.__name__}(). {KINDS}")
+    if not callable(policy):
+        raise ConfigError(f"a {type(policy).__name__} is no policy. {KINDS}")
+    count = arguments(policy, 3, 2, 1)
+    if count is None:
+        raise ConfigError(f"{named(policy)} takes other arguments than a policy does, {signature(policy)}. {KINDS}")
+    started: Policy = policy
+    return started if count == 3 else Each(policy)
+
+
+def arguments(function: Callable[..., object], *counts: int) -> int | None:
+    """Return the first of ``counts`` of positional arguments that a function takes; None: it takes none of them."""
+    try:
+        known = signature(function)
+    except (TypeError, ValueError):  # a function in C may not say
+        return counts[0]
+    for count in counts:
+        with suppress(TypeError):
+            known.bind(*range(count))
+            return count
+    return None
+
+
+def named(function: object) -> str:
+    """Return how errors name a function."""
+    kind = function if isinstance(function, FunctionType) else type(function)
+    return f"{kind.__module__}:{kind.__qualname__}"
 
 
 def _row(space: ActionSpace, action: Array | int) -> npt.NDArray[np.float32]:

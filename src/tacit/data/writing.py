@@ -214,7 +214,7 @@ class Writer:
 
 
 def save(
-    episodes: Episodes, path: str | os.PathLike[str], format: str | Format = "lerobot", *, progress: bool = False
+    episodes: Episodes, path: str | os.PathLike[str], format: str | Format = "lerobot", *, progress: bool | None = None
 ) -> None:
     """Write episodes to a new dataset, whole or not at all.
 
@@ -227,7 +227,7 @@ def save(
         path: Where; nothing may be there.
         format: A name of ``tacit.data.formats``, or a format with its options, such as
             ``tacit.data.formats.LeRobot(lossless=False)``.
-        progress: Show a progress bar on stderr.
+        progress: Show a progress bar; None: on a terminal and in a notebook.
 
     Raises:
         DataError: if something is there already, or there is no episode.
@@ -276,7 +276,7 @@ def convert(
     format: str | Format,
     reader: str | Reader | None = None,
     *,
-    progress: bool = False,
+    progress: bool | None = None,
     **options: Any,
 ) -> None:
     """Write what is at ``source`` to ``target`` as a dataset; see :func:`tacit.data.open` and :func:`save`."""

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from gymnasium.vector import VectorEnv
 
+from tacit._limits import is_positive
 from tacit._registry import suggest
 from tacit.envs._actions import Actions, actions
 from tacit.envs._batch import check_actions, check_finite, check_options, per_world
@@ -69,7 +70,7 @@ class GymnasiumEnvironment:
         check_options("the Gymnasium adapter", num_envs, pixels, modalities)
         if options is not None and not isinstance(options, Mapping):
             raise ConfigError(f"options are a mapping of keyword arguments for gymnasium.make; got {options!r}.")
-        if fps is not None and not (isinstance(fps, (int, float)) and 0 < fps < float("inf")):
+        if fps is not None and not is_positive(fps):
             raise ConfigError(f"fps is a positive number of steps a second; got {fps!r}.")
         check_wrappers(env, wrappers)
         if isinstance(env, VectorEnv):
@@ -175,6 +176,8 @@ class GymnasiumEnvironment:
         self._batch.show(shown, pixels)
         try:
             acts = actions(facts.action_space)
+            if facts.fps is not None and fps is None and not is_positive(facts.fps):
+                raise SpecError(f"its render_fps is no positive number, {facts.fps!r}. Say how many: fps=...")
             spec = Spec({name: kinds[name] for name in shown}, acts.space, fps=float(fps or facts.fps or 10.0))
         except (TypeError, ValueError) as error:  # a SpecError is a ValueError; metadata may hold anything as fps
             raise SpecError(f"{self._name}: {error}") from error

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
-from tacit._check import require_goals
+from tacit._check import has_simulation, require_goals
 from tacit._progress import track
 from tacit._states import copied, rows_of
 from tacit.agent import Agent, AgentState
@@ -23,7 +23,7 @@ from tacit.errors import ConfigError
 from tacit.evaluation._interaction import checked_actions, shown
 from tacit.evaluation.statistics import Rate, wilson
 from tacit.evaluation.tasks import held_out_tasks, require_open
-from tacit.types import Actor, GoalEnvironment, State, TaskRules, Tasks
+from tacit.types import Actor, GoalEnvironment, SimulatedEnvironment, State, TaskRules, Tasks
 
 __all__ = ["ClosedLoop", "Privileged", "closed_loop"]
 
@@ -61,7 +61,8 @@ class ClosedLoop:
         frames: ``[k, budget + 1, C, H, W]`` uint8 pictures of the first tasks, where they were asked for.
         goal_frames: ``[k, C, H, W]`` uint8 pictures of their goals.
         plans: For the same tasks each plan of an agent, as the step at which it was made and where the true
-            dynamics would have led it, ``[k, L, P]``; where ``follow`` is part of the state.
+            dynamics would have led it, ``[k, L, P]``; where ``follow`` is part of the state and the
+            environment has ``simulate``.
     """
 
     success: Rate
@@ -120,7 +121,7 @@ def closed_loop(
     batch: int | None = None,
     follow: str = "position",
     film: int = 0,
-    progress: bool | None = False,
+    progress: bool | None = None,
 ) -> ClosedLoop:
     """Let ``actor`` pursue ``episodes`` held-out goals of ``env``, all at once.
 
@@ -133,7 +134,7 @@ def closed_loop(
         batch: Tasks that act together; all of them by default.
         follow: The label whose path is recorded.
         film: Keep the pictures and the plans of this many tasks of the first batch.
-        progress: Show a progress bar on stderr.
+        progress: Show a progress bar; None: on a terminal and in a notebook.
 
     Raises:
         ConfigError: if the environment has no goals or draws too few tasks that are not solved at the start, or if
@@ -215,7 +216,7 @@ def _pursue(
         before, began = state, perf_counter()
         action, verdict, state = actor.act(before, sight)
         run.seconds.append(perf_counter() - began)
-        if film and isinstance(actor, Agent) and state.plan is not before.plan:
+        if film and isinstance(actor, Agent) and state.plan is not before.plan and has_simulation(env):
             run.plans += _led(actor, env, state.plan.actions[:film], step, follow)
         run.not_ok += not verdict.ok
         transition = env.step(checked_actions(env, action, len(distance)))
@@ -227,7 +228,7 @@ def _pursue(
     return run
 
 
-def _led(actor: Agent, env: GoalEnvironment, rows: Tensor, step: int, follow: str) -> list[tuple[int, Floats]]:
+def _led(actor: Agent, env: SimulatedEnvironment, rows: Tensor, step: int, follow: str) -> list[tuple[int, Floats]]:
     """Where plans ``[k, rows, A]`` would lead from the current states, if that can be followed."""
     raw = actor.raw(rows).cpu().numpy()
     states = env.simulate(rows_of(env.state(), slice(0, len(raw))), raw.astype(np.float32))

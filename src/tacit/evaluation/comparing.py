@@ -12,6 +12,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from tacit._progress import track
 from tacit.errors import ConfigError, DataError
 from tacit.evaluation.baselines import floors
 from tacit.evaluation.extraction import Encoder, Features, Trainable, encoded, features, some, windows
@@ -67,6 +68,7 @@ def low_shot(
     draws: int = 5,
     seed: int = 0,
     device: str | torch.device = "cpu",
+    progress: bool | None = None,
 ) -> tuple[FewLabels, ...]:
     """Fit a probe on a few labels of each class, drawn several times.
 
@@ -83,6 +85,7 @@ def low_shot(
         draws: How often to draw.
         seed: Of the draws and the probe.
         device: Where to compute.
+        progress: Show a progress bar; None: on a terminal and in a notebook.
 
     Raises:
         DataError: if the target is no class, or too few episodes have a label of some class.
@@ -97,10 +100,11 @@ def low_shot(
     for count in shots:
         scores = []
         extra = count if probe.chooses else 0
-        for number in range(draws):
+        for number in track(range(draws), draws, f"draws of {count} labels a class", show=progress):
             rows, others = few_labels(truth[:, 0], fit.units, count, extra, seed=[seed, count, number])
             choose_on = fit.select(others) if extra else None
-            found = probe(fit.select(rows), test, target, choose_on=choose_on, seed=seed, device=device)
+            few = fit.select(rows)
+            found = probe(few, test, target, choose_on=choose_on, seed=seed, device=device, progress=False)
             scores.append(found.score)
         results.append(FewLabels(count, bootstrap(scores, seed), tuple(scores), extra, len(test)))
     return tuple(results)
@@ -142,6 +146,7 @@ def beside_floors(
     tokens: bool = False,
     frames: int | None = 8192,
     seed: int = 0,
+    progress: bool | None = None,
 ) -> dict[str, Reading]:
     """Read a label from a model's latents, and from what needs no training.
 
@@ -154,6 +159,7 @@ def beside_floors(
         tokens: Encode tokens.
         frames: The most observations to encode of each of the two.
         seed: Of the drawn observations, of the floors and of the probe.
+        progress: Show progress bars; None: on a terminal and in a notebook.
 
     Returns:
         ``model``, ``untrained`` (its twin), ``raw`` (its input) and ``constant`` (an answer that looks at nothing).
@@ -162,8 +168,10 @@ def beside_floors(
         ConfigError: if there is no such label.
         DataError: if an episode is in both, or the label does not vary.
     """
-    found = sources(model, fit_on=fit_on, test_on=test_on, tokens=tokens, frames=frames, seed=seed)
-    return readings(found, target, Linear() if probe is None else probe, seed=seed, device=model.device)
+    found = sources(model, fit_on=fit_on, test_on=test_on, tokens=tokens, frames=frames, seed=seed, progress=progress)
+    return readings(
+        found, target, Linear() if probe is None else probe, seed=seed, device=model.device, progress=progress
+    )
 
 
 def sources(
@@ -174,6 +182,7 @@ def sources(
     tokens: bool = False,
     frames: int | None = 8192,
     seed: int = 0,
+    progress: bool | None = None,
 ) -> dict[str, tuple[Features, Features]]:
     """Features to fit on and held-out ones of ``model``, and of its floors ``untrained`` and ``raw``.
 
@@ -184,15 +193,18 @@ def sources(
         tokens: Encode tokens; ``raw`` has as many where they form a square or the model knows its grid.
         frames: The most observations to encode of each of the two.
         seed: Of the drawn observations and of the untrained weights.
+        progress: Show progress bars; None: on a terminal and in a notebook.
     """
-    fit, test = (features(model, part, tokens=tokens, frames=frames, seed=seed) for part in (fit_on, test_on))
+    fit, test = (
+        features(model, part, tokens=tokens, frames=frames, seed=seed, progress=progress) for part in (fit_on, test_on)
+    )
     side = math.isqrt(fit.values.shape[1])
     square = (side, side) if side * side == fit.values.shape[1] else None
     found = {"model": (fit, test)}
     known = fit.grid or square
     plane = (known[-2], known[-1]) if tokens and known is not None and len(known) > 1 else None
     for name, floor in floors(model, seed, tokens=tokens, grid=plane, covered=fit.covered).items():
-        values = [_values(floor, windows(model, part), tokens, frames, seed) for part in (fit_on, test_on)]
+        values = [_values(floor, windows(model, part), tokens, frames, seed, progress) for part in (fit_on, test_on)]
         grid = fit.grid
         if name == "raw" and plane is not None and grid is not None and len(grid) == 3:
             grid = (values[0].shape[1] // math.prod(plane), *plane)  # every frame has patches, not every tubelet
@@ -207,6 +219,7 @@ def readings(
     *,
     seed: int = 0,
     device: str | torch.device = "cpu",
+    progress: bool | None = None,
 ) -> dict[str, Reading]:
     """Read one target from several sources of features, and ``constant``, an answer that looks at nothing.
 
@@ -216,12 +229,16 @@ def readings(
         probe: What reads.
         seed: Of the probe.
         device: Where to compute.
+        progress: Show a progress bar where heads are trained; None: on a terminal and in a notebook.
 
     Raises:
         ConfigError: if there is no such target.
         DataError: if an episode is in both parts, or the target does not vary.
     """
-    results = {name: probe(fit, test, target, seed=seed, device=device) for name, (fit, test) in found.items()}
+    results = {
+        name: probe(fit, test, target, seed=seed, device=device, progress=progress)
+        for name, (fit, test) in found.items()
+    }
     fit, test = next(iter(found.values()))
     return {**results, "constant": blind(probe)(fit, test, target, seed=seed)}
 
@@ -231,10 +248,10 @@ def blind(probe: Probe) -> Probe:
     return replace(probe, reader=Constant()) if isinstance(probe, Dense) else Constant()
 
 
-def _values(model: Encoder, clips: Clips, tokens: bool, frames: int | None, seed: int) -> Tensor:
+def _values(model: Encoder, clips: Clips, tokens: bool, frames: int | None, seed: int, progress: bool | None) -> Tensor:
     """The values of :func:`features` alone."""
     index = some(len(clips), frames, seed)
-    return torch.cat([latents.float() for latents in encoded(model, clips, index, tokens)])
+    return torch.cat([latents.float() for latents in encoded(model, clips, index, tokens, progress=progress)])
 
 
 def readings_section(results: Mapping[str, Mapping[str, Reading]]) -> Section:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from torch import Tensor
 
+from tacit._check import has_simulation
+from tacit._progress import counted
 from tacit.agent import Agent
 from tacit.errors import PlanningError
 from tacit.evaluation._drawing import BLUE, GREY, ORANGE, canvas, image, png
 from tacit.evaluation.pictures import Picture
 from tacit.evaluation.tasks import held_out_tasks
-from tacit.types import GoalEnvironment, Plan
+from tacit.types import Cost, GoalEnvironment, Plan
 
 __all__ = ["Decision", "decide"]
 
@@ -25,7 +30,8 @@ class Decision:
         plan: Actions, energy and the trace of every iteration, of one world.
         start: The first picture of the observation, uint8 ``[C, H, W]``; None without pixels.
         goal: The picture of the goal.
-        distances: ``[1 + steps]`` true distance to the goal before and along the whole plan.
+        distances: ``[1 + steps]`` true distance to the goal before and along the whole plan; of an environment
+            without ``simulate`` the one before it alone.
         unit: The unit of the distances.
     """
 
@@ -36,46 +42,65 @@ class Decision:
     unit: str
 
     def picture(self) -> Picture:
-        """Start and goal, energy over the iterations, and the true distance along the plan."""
+        """Draw start and goal, energy over the iterations, and the true distance along the plan where it is known."""
         shown = [part for part in (self.start, self.goal) if part is not None]
-        with canvas(2.6 * len(shown) + 6.4, 2.7, 1, len(shown) + 2) as (figure, axes):
+        graphs = 2 if len(self.distances) > 1 else 1
+        with canvas(2.6 * len(shown) + 3.2 * graphs, 2.7, 1, len(shown) + graphs) as (figure, axes):
             for panel, part, title in zip(axes, shown, ("start", "goal"), strict=False):
                 panel.imshow(image(part), interpolation="nearest")
                 panel.set(title=title, xticks=[], yticks=[])
-            search, way = axes[len(shown) :]
+            search = axes[len(shown)]
             search.plot([float(i.mean[0]) for i in self.plan.trace], color=GREY, label="mean of the candidates")
             search.plot([float(i.best[0]) for i in self.plan.trace], color=BLUE, label="best so far")
             search.set(title="energy", xlabel="iteration")
             search.legend(fontsize=7.5)
-            way.plot(self.distances, color=ORANGE)
-            way.set(title="true distance along the plan", xlabel="step", ylabel=self.unit, ylim=(0, None))
-            energy, end = float(self.plan.energy[0]), self.distances[-1]
-            alt = f"Energy falls to {energy:.4g}; the plan ends {end:.1f} from the goal."
+            alt = f"Energy falls to {float(self.plan.energy[0]):.4g}."
+            for way in axes[len(shown) + 1 :]:
+                way.plot(self.distances, color=ORANGE)
+                way.set(title="true distance along the plan", xlabel="step", ylabel=self.unit, ylim=(0, None))
+                alt += f" The plan ends {self.distances[-1]:.1f} from the goal."
             return Picture(png(figure), "png", alt, "The planner saw energies alone; distances are for the reader.")
 
 
-def decide(agent: Agent, env: GoalEnvironment, seed: int = 1) -> Decision:
+def decide(agent: Agent, env: GoalEnvironment, seed: int = 1, *, progress: bool | None = None) -> Decision:
     """Let an agent decide once, at the start of a held-out task.
 
     Args:
         agent: It sees the observation and the picture of the goal.
         env: The world; its running episodes are replaced.
         seed: Of the task and the agent.
+        progress: Show how often candidates were scored; None: on a terminal and in a notebook.
 
     Raises:
         PlanningError: if no candidate has a finite energy.
     """
     tasks, _ = held_out_tasks(env, 1, seed)
     seen, goal = env.begin(tasks.start), env.observe(tasks.goal)
-    _, verdict, state = agent.act(agent.start(seed=seed, goal=goal), seen)
+    with counted("rounds of candidates", show=progress) as count:
+        searching = copy(agent)
+        searching.cost = _Counting(agent.cost, count)
+        _, verdict, state = searching.act(searching.start(seed=seed, goal=goal), seen)
     if state.plan is None:
         raise PlanningError(verdict.reason)
     rows = agent.raw(state.plan.actions)
-    states = env.simulate(tasks.start, rows.cpu().numpy().astype(np.float32))
-    along = [
-        env.distance({name: v[:, step] for name, v in states.items()}, tasks.goal) for step in range(rows.shape[1])
-    ]
+    along = []
+    if has_simulation(env):
+        states = env.simulate(tasks.start, rows.cpu().numpy().astype(np.float32))
+        steps = range(rows.shape[1])
+        along = [env.distance({name: v[:, step] for name, v in states.items()}, tasks.goal) for step in steps]
     distances = np.concatenate([env.distance(tasks.start, tasks.goal), *along])
     pixels = next(iter(env.spec.cameras), None)
     first, last = (None if pixels is None else np.array(part[pixels][0], np.uint8) for part in (seen, goal))
     return Decision(state.plan, first, last, distances, env.rules.unit)
+
+
+@dataclass(frozen=True)
+class _Counting:
+    """A cost that says when it is asked."""
+
+    cost: Cost
+    count: Callable[[], None]
+
+    def __call__(self, latents: Tensor, actions: Tensor, goal: Tensor | None) -> Tensor:
+        self.count()
+        return self.cost(latents, actions, goal)

@@ -136,6 +136,7 @@ def embed(
     dtype: Literal["float32", "float16", "bfloat16"] = "float32",
     split: Split | None = None,
     source: str = "model",
+    progress: bool | None = None,
 ) -> Embedding:
     """Encode every observation and write the latents; a call that was interrupted goes on where it stopped.
 
@@ -147,6 +148,7 @@ def embed(
         dtype: How the values are stored.
         split: To note in the header, for probes to hold out what training did.
         source: To note in the header.
+        progress: Show a progress bar; None: on a terminal and in a notebook.
 
     Raises:
         ConfigError: for an unknown dtype.
@@ -160,7 +162,7 @@ def embed(
         raise DataError(f"{to} exists already. Choose another path, or delete it first.")
     clips = windows(model, episodes)
     index = np.arange(len(clips))
-    shape = next(encoded(model, clips, index[:1], tokens)).shape[1:]
+    shape = next(encoded(model, clips, index[:1], tokens, progress=False)).shape[1:]
     grid = grid_of(model, shape[0]) if tokens else None
     plan = {
         "format": FORMAT,
@@ -182,7 +184,9 @@ def embed(
     for number, rows in enumerate(shards):
         file = staging / _name(number)
         if not file.exists():
-            values = torch.cat([part.to(DTYPES[dtype]) for part in encoded(model, clips, rows, tokens)])
+            what = f"batches of file {number + 1} of {len(shards)}"
+            latents = encoded(model, clips, rows, tokens, progress=progress, what=what)
+            values = torch.cat([part.to(DTYPES[dtype]) for part in latents])
             if not torch.isfinite(values).all():
                 raise DataError(f"latents as large as these do not fit {dtype}; store them as float32 or bfloat16.")
             _save(file, {"values": values})

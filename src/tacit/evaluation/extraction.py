@@ -12,6 +12,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from tacit._progress import track
 from tacit._registry import suggest
 from tacit.data.episodes import lightest
 from tacit.data.groups import draw, units
@@ -190,6 +191,7 @@ def features(
     frames: int | None = None,
     length: int | None = None,
     seed: int = 0,
+    progress: bool | None = None,
 ) -> Features:
     """Encode observations of some episodes with a frozen model, and take their labels along as targets.
 
@@ -201,6 +203,7 @@ def features(
         length: Observations that the model sees at once, where None as many as it was made for; labels are those of
             the last one.
         seed: Of the draw.
+        progress: Show a progress bar; None: on a terminal and in a notebook.
 
     Returns:
         Rows in the order of episodes and steps, in float32 in memory; :func:`embed` writes them to disk instead.
@@ -211,7 +214,7 @@ def features(
     """
     clips = windows(model, episodes, length)
     index = some(len(clips), frames, seed)
-    values = torch.cat([latents.float() for latents in encoded(model, clips, index, tokens)])
+    values = torch.cat([latents.float() for latents in encoded(model, clips, index, tokens, progress=progress)])
     episode, step = places(clips, index)
     grid = grid_of(model, values.shape[1]) if tokens else None
     covered = covered_by(model, episodes.spec, grid)
@@ -254,9 +257,18 @@ def some(count: int, most: int | None, seed: int) -> npt.NDArray[np.int64]:
     return np.sort(np.random.default_rng(seed).permutation(count)[:most])
 
 
-def encoded(model: Encoder, clips: Clips, index: npt.NDArray[np.int64], tokens: bool) -> Iterator[Tensor]:
-    """Latents on the CPU of the windows ``index``, a batch at a time."""
-    for rows in np.split(index, range(CHUNK, len(index), CHUNK)):
+def encoded(
+    model: Encoder,
+    clips: Clips,
+    index: npt.NDArray[np.int64],
+    tokens: bool,
+    *,
+    progress: bool | None = None,
+    what: str = "batches encoded",
+) -> Iterator[Tensor]:
+    """Yield latents on the CPU of the windows ``index``, a batch at a time, with a progress bar called ``what``."""
+    batches = np.split(index, range(CHUNK, len(index), CHUNK))
+    for rows in track(batches, len(batches), what, show=progress):
         observation: dict[str, Tensor] = dict(clips.cut(*clips.windows(rows)).observation)
         if clips.length == 1:
             observation = {name: value[:, 0] for name, value in observation.items()}

@@ -10,9 +10,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from tacit._check import require_simulation
+from tacit._progress import track
 from tacit.data.groups import units
 from tacit.errors import ConfigError
-from tacit.evaluation._latents import clip_latents, drawn, frozen
+from tacit.evaluation._latents import CHUNK, clip_latents, drawn, frozen
 from tacit.evaluation.statistics import Estimate, bootstrap, rank_correlation
 from tacit.evaluation.tasks import held_out_tasks
 from tacit.types import Box, Cost, GoalEnvironment
@@ -59,7 +61,15 @@ class OpenLoop:
         return "\n".join(rows)
 
 
-def open_loop(model: Dynamics, held_out: Episodes, horizon: int = 8, *, windows: int = 512, seed: int = 0) -> OpenLoop:
+def open_loop(
+    model: Dynamics,
+    held_out: Episodes,
+    horizon: int = 8,
+    *,
+    windows: int = 512,
+    seed: int = 0,
+    progress: bool | None = None,
+) -> OpenLoop:
     """Roll the model out along the recorded actions of held-out windows, and compare with what was recorded.
 
     Args:
@@ -68,6 +78,7 @@ def open_loop(model: Dynamics, held_out: Episodes, horizon: int = 8, *, windows:
         horizon: Model steps to imagine.
         windows: The most windows to draw.
         seed: Of the windows.
+        progress: Show a progress bar; None: on a terminal and in a notebook.
 
     Raises:
         ConfigError: if horizon or windows is below one, or there is only one window.
@@ -78,7 +89,8 @@ def open_loop(model: Dynamics, held_out: Episodes, horizon: int = 8, *, windows:
     context = model.config.history
     clips = held_out.clips(context + horizon, model.config.frameskip, model.config.seen)
     seen, targets, actions, episode = [], [], [], []
-    for clip in drawn(clips, windows, seed):
+    batches = -(-min(windows, len(clips)) // CHUNK)
+    for clip in track(drawn(clips, windows, seed), batches, "batches of windows", show=progress):
         seen.append(clip_latents(model, clip)[:, :context])
         targets.append(clip_latents(model, clip, target=True)[:, context - 1 :])
         actions.append(clip.action)
@@ -107,6 +119,7 @@ def energy_rank_correlation(
     tasks: int = 50,
     candidates: int = 128,
     seed: int = 1,
+    progress: bool | None = None,
 ) -> Estimate:
     """Whether low energy means a good outcome: Spearman's correlation of plan energy and true final distance.
 
@@ -122,7 +135,12 @@ def energy_rank_correlation(
         tasks: Held-out tasks.
         candidates: Plans for each.
         seed: Of tasks and plans.
+        progress: Show a progress bar; None: on a terminal and in a notebook.
+
+    Raises:
+        ConfigError: if the environment has no ``simulate``, or an option is too small.
     """
+    world = require_simulation(env, "energy_rank_correlation")
     if min(horizon, tasks) < 1 or candidates < 3:
         raise ConfigError(f"horizon and tasks are at least 1, candidates 3; got {horizon}, {tasks} and {candidates}.")
     drawn_tasks, _ = held_out_tasks(env, tasks, seed)
@@ -142,7 +160,7 @@ def energy_rank_correlation(
             )
             for state in (drawn_tasks.start, drawn_tasks.goal)
         )
-        for task in range(tasks):
+        for task in track(range(tasks), tasks, "tasks with random plans", show=progress):
             one = slice(task, task + 1)
             actions = blocks[one].to(model.device)
             energy = cost(model.rollout(latents[one, None], actions), actions, goals[one])[0].cpu().numpy()
@@ -150,7 +168,7 @@ def energy_rank_correlation(
                 {name: np.repeat(values[one], candidates, axis=0) for name, values in state.items()}
                 for state in (drawn_tasks.start, drawn_tasks.goal)
             )
-            end = {name: values[:, -1] for name, values in env.simulate(start, raw[task]).items()}
+            end = {name: values[:, -1] for name, values in world.simulate(start, raw[task]).items()}
             finite = np.isfinite(energy)
             correlations.append(rank_correlation(energy[finite], env.distance(end, goal)[finite]))
     return bootstrap(correlations, seed)

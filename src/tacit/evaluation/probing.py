@@ -122,6 +122,7 @@ def probe(
     frames: int = 8192,
     seed: int = 0,
     baselines: bool = True,
+    progress: bool | None = None,
 ) -> ProbeReport:
     """Read the quantity ``target`` from frozen latents with a linear and an MLP probe.
 
@@ -136,20 +137,23 @@ def probe(
         frames: The most frames to encode of each of the two.
         seed: Of the drawn frames and of the MLP.
         baselines: Read the target from the same model before training and from its input too.
+        progress: Show progress bars; None: on a terminal and in a notebook.
 
     Raises:
         ConfigError: if there is no such target, or it is a class.
         DataError: if an episode is in both, ``fit_on`` has fewer than two, or the label does not vary.
     """
     _check(fit_on, test_on, target)
-    fit, test = (features(model, episodes, frames=frames, seed=seed) for episodes in (fit_on, test_on))
+    fit, test = (features(model, part, frames=frames, seed=seed, progress=progress) for part in (fit_on, test_on))
     linear = Linear()(fit, test, target, seed=seed)
     easy: dict[str, float] = {}
     if baselines and isinstance(model, Model):
         for name, baseline in floors(model, seed).items():
-            known, new = (features(baseline, episodes, frames=frames, seed=seed) for episodes in (fit_on, test_on))
+            known, new = (
+                features(baseline, part, frames=frames, seed=seed, progress=progress) for part in (fit_on, test_on)
+            )
             easy[f"{name}_r2"] = Linear()(known, new, target, seed=seed).score
-    mlp = MLP(lrs=(3e-3,))(fit, test, target, seed=seed, device=model.device)
+    mlp = MLP(lrs=(3e-3,))(fit, test, target, seed=seed, device=model.device, progress=progress)
     if not isinstance(linear, QuantityReading) or not isinstance(mlp, QuantityReading):
         raise ConfigError(
             f"the label {target!r} holds whole numbers, which are classes; tacit.evaluation.beside_floors reads them. "
@@ -179,7 +183,13 @@ def probe(
 
 
 def health(
-    model: Trainable, held_out: Episodes, *, frames: int = 8192, seed: int = 0, seen: Features | None = None
+    model: Trainable,
+    held_out: Episodes,
+    *,
+    frames: int = 8192,
+    seed: int = 0,
+    seen: Features | None = None,
+    progress: bool | None = None,
 ) -> Health:
     """Whether the latents of held-out episodes collapsed.
 
@@ -189,11 +199,12 @@ def health(
         frames: The most frames to encode.
         seed: Of the drawn frames.
         seen: The features of ``held_out``, where they are there already.
+        progress: Show a progress bar; None: on a terminal and in a notebook.
 
     Raises:
         DataError: if a latent is not finite or no episode is long enough.
     """
-    test = features(model, held_out, frames=frames, seed=seed) if seen is None else seen
+    test = features(model, held_out, frames=frames, seed=seed, progress=progress) if seen is None else seen
     latents = pooled(test.values, torch.float64, torch.device("cpu"))
     return Health(
         effective_rank=effective_rank(latents),

@@ -14,6 +14,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from tacit._check import require_expert, require_simulation
 from tacit.agent import Agent, NamedFallback
 from tacit.agent._fallback import possible
 from tacit.costs import Goal, Summable
@@ -28,10 +29,14 @@ ROWS = 4096
 
 
 class ExpertActor(Privileged):
-    """The environment's own expert: what the task allows to someone who knows the way."""
+    """The environment's own expert: what the task allows to someone who knows the way.
+
+    Raises:
+        ConfigError: if the environment has no expert.
+    """
 
     def __init__(self, env: GoalEnvironment) -> None:
-        self._env = env
+        self._env = require_expert(env, "ExpertActor")
 
     def start(self, *, seed: int, batch: int = 1, goal: State | None = None) -> State:  # noqa: ARG002
         """The goal states ``[B, ...]``; the expert has no randomness."""
@@ -63,6 +68,9 @@ class TrueDynamicsActor(Agent, Privileged):
         goal: Says what becomes of the distances over the horizon, and whether they are squared (``l2``).
         fallback: See :class:`tacit.Agent`; a policy is shown observations.
         constraints: See :class:`tacit.Agent`.
+
+    Raises:
+        ConfigError: if the environment has no ``simulate``.
     """
 
     def __init__(
@@ -131,7 +139,7 @@ class _World:
     """The true dynamics in the shape of a world model: a latent is a state, laid out in one row of numbers."""
 
     def __init__(self, env: GoalEnvironment, frameskip: int) -> None:
-        self.env = env
+        self.env = require_simulation(env, "TrueDynamicsActor")
         self.config = _Config(env.spec, frameskip)
         self.device = torch.device("cpu")
         self._shapes = {name: values.shape[1:] for name, values in env.state().items()}

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 
+from tacit._check import has_simulation
 from tacit.agent import Agent, PolicyActor, RandomActor
 from tacit.evaluation.acting import ClosedLoop, closed_loop
 from tacit.evaluation.references import TrueDynamicsActor
@@ -20,7 +22,7 @@ def beside_references(
     seed: int = 1,
     film: int = 0,
     on_result: Callable[[str, ClosedLoop], None] | None = None,
-    progress: bool | None = False,
+    progress: bool | None = None,
 ) -> dict[str, ClosedLoop]:
     """Let an agent and what it is measured against pursue the same held-out goals.
 
@@ -31,17 +33,20 @@ def beside_references(
         seed: Of the tasks; none of them may have been used to tune anything.
         film: Tasks of the agent's to keep pictures of.
         on_result: Called with the name and the run of each actor when it is done.
-        progress: Show a progress bar on stderr for each actor.
+        progress: Show a progress bar for each actor; None: on a terminal and in a notebook.
 
     Returns:
         ``success``, ``random`` (the floor, which holds each action for a block as well), ``amortised`` where
         the agent has a policy that proposes, which then acts alone, and ``ceiling``: the same planner with the true
-        dynamics and the true distance.
+        dynamics and the true distance. An environment without ``simulate`` has no ceiling, which a warning says.
     """
     actors: dict[str, Actor] = {"success": agent, "random": RandomActor(env.spec.action, hold=agent.frameskip)}
     if agent.proposal is not None:
         actors["amortised"] = PolicyActor(agent.model, agent.proposal, agent.fallback, agent.constraints)
-    actors["ceiling"] = TrueDynamicsActor.like(agent, env)
+    if has_simulation(env):
+        actors["ceiling"] = TrueDynamicsActor.like(agent, env)
+    else:
+        warnings.warn(f"no ceiling is measured: {type(env).__name__} has no simulate(state, actions).", stacklevel=2)
     runs = {}
     for name, actor in actors.items():
         shown = film if name == "success" else 0

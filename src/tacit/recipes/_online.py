@@ -51,7 +51,9 @@ def online_probe(model: Encoder, episodes: Episodes, every: int) -> Watch | None
         return None
 
     def look(model: Any) -> dict[str, float]:
-        known, unknown = features(model, bank, frames=BANK), features(model, asked, frames=ASKED)
+        known, unknown = (
+            features(model, part, frames=most, progress=False) for part, most in ((bank, BANK), (asked, ASKED))
+        )
         varied = [name for name in classes if len(np.unique(known.target(name))) > 1]
         if not varied or len(unknown.shared(known)) == len(np.unique(unknown.episode)):
             return {}

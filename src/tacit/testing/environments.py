@@ -15,10 +15,20 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from tacit._check import has_goals
+from tacit._check import has_expert, has_goals, has_simulation
 from tacit._states import rows_of
 from tacit.errors import SpecError
-from tacit.types import Array, Box, Environment, GoalEnvironment, Observation, Spec, State, Transition
+from tacit.types import (
+    Array,
+    Box,
+    Environment,
+    GoalEnvironment,
+    Observation,
+    SimulatedEnvironment,
+    Spec,
+    State,
+    Transition,
+)
 
 __all__ = ["actions", "check_environment", "check_goal_environment"]
 
@@ -51,7 +61,7 @@ def check_environment(env: Environment) -> None:
 
 
 def check_goal_environment(env: GoalEnvironment) -> None:
-    """Check what :class:`tacit.types.GoalEnvironment` adds.
+    """Check what :class:`tacit.types.GoalEnvironment` adds, with ``simulate`` and ``expert`` where they are there.
 
     Raises:
         AssertionError: naming the promise that is broken.
@@ -64,9 +74,11 @@ def check_goal_environment(env: GoalEnvironment) -> None:
     _require(apart.shape == (16,) and bool((apart > env.rules.radius).all()), "no task is solved at the start")
     _require(bool((env.distance(tasks.goal, tasks.goal) == 0).all()), "a state is at distance 0 of itself")
     _check_pictures(env, tasks.start)
-    _check_simulation(env, tasks.start)
-    expert = env.expert(tasks.start, tasks.goal)
-    _require(_inside(env.spec, expert), "the expert stays in the action space")
+    if has_simulation(env):
+        _check_simulation(env, tasks.start)
+    if has_expert(env):
+        expert = env.expert(tasks.start, tasks.goal)
+        _require(_inside(env.spec, expert), "the expert stays in the action space")
 
 
 def _check_shapes(env: Environment) -> None:
@@ -146,7 +158,7 @@ def _check_pictures(env: GoalEnvironment, states: State) -> None:
     _require(_same(env.state(), states), "observe leaves the running episodes alone")
 
 
-def _check_simulation(env: GoalEnvironment, states: State) -> None:
+def _check_simulation(env: SimulatedEnvironment, states: State) -> None:
     env.begin(states)
     plan = actions(env.spec, 16, 9).swapaxes(0, 1)
     imagined = env.simulate(states, plan)

@@ -22,7 +22,16 @@ from tacit.types.planning import (
 )
 from tacit.types.recordings import REWARD, SUCCESS, Clip, Episode, Mask, Masking, Statistics, Transform
 from tacit.types.spec import ActionKind, ActionSpace, Array, Box, Discrete, Modality, Observation, Spec, State
-from tacit.types.worlds import Actor, Environment, GoalEnvironment, TaskRules, Tasks, Transition
+from tacit.types.worlds import (
+    Actor,
+    Environment,
+    ExpertEnvironment,
+    GoalEnvironment,
+    SimulatedEnvironment,
+    TaskRules,
+    Tasks,
+    Transition,
+)
 
 __all__ = [
     "REWARD",
@@ -39,6 +48,7 @@ __all__ = [
     "Discrete",
     "Environment",
     "Episode",
+    "ExpertEnvironment",
     "FallbackPolicy",
     "Forecast",
     "GoalEnvironment",
@@ -55,6 +65,7 @@ __all__ = [
     "Problem",
     "Score",
     "Scored",
+    "SimulatedEnvironment",
     "Spec",
     "State",
     "Statistics",

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tacit._config import OMIT_DEFAULT
+from tacit._limits import is_positive
 from tacit.errors import SpecError
 
 __all__ = ["ActionKind", "ActionSpace", "Array", "Box", "Discrete", "Modality", "Observation", "Spec", "State"]
@@ -164,7 +165,7 @@ class Modality:
             raise SpecError(
                 f"a rate belongs to a series and to nothing else; got kind {self.kind!r}, rate {self.rate}."
             )
-        if self.rate is not None and not 1 / RATES <= self.rate <= RATES:
+        if self.rate is not None and not (is_positive(self.rate) and 1 / RATES <= self.rate <= RATES):
             raise SpecError(
                 f"a series needs a rate in samples a second between {1 / RATES:g} and {RATES:g}; got {self.rate}."
             )
@@ -207,8 +208,8 @@ class Spec:
             raise SpecError(
                 "a Spec needs at least one modality, for example {'pixels': Modality('pixels', (3, 64, 64))}."
             )
-        if not 1 / RATES <= self.fps <= RATES:
-            raise SpecError(f"fps must be a positive number between {1 / RATES:g} and {RATES:g}; got {self.fps}.")
+        if not (is_positive(self.fps) and 1 / RATES <= self.fps <= RATES):
+            raise SpecError(f"fps must be a positive number between {1 / RATES:g} and {RATES:g}; got {self.fps!r}.")
         if len(self.modalities) > MODALITIES:
             raise SpecError(f"a Spec has at most {MODALITIES} modalities; got {len(self.modalities)}.")
         for name, modality in self.modalities.items():

@@ -12,7 +12,16 @@ import numpy.typing as npt
 from tacit.types.planning import Verdict
 from tacit.types.spec import Array, Observation, Spec, State
 
-__all__ = ["Actor", "Environment", "GoalEnvironment", "TaskRules", "Tasks", "Transition"]
+__all__ = [
+    "Actor",
+    "Environment",
+    "ExpertEnvironment",
+    "GoalEnvironment",
+    "SimulatedEnvironment",
+    "TaskRules",
+    "Tasks",
+    "Transition",
+]
 
 
 @dataclass(frozen=True)
@@ -128,8 +137,16 @@ class GoalEnvironment(Environment, Protocol):
     def distance(self, state: State, goal: State) -> npt.NDArray[np.float64]:
         """``[B]`` distance to the goal in the unit of the rules."""
 
+
+class SimulatedEnvironment(GoalEnvironment, Protocol):
+    """A goal environment that computes its dynamics from any state: what the oracle plans with."""
+
     def simulate(self, state: State, actions: npt.NDArray[np.float32]) -> State:
         """The true dynamics: states ``[B, H, ...]`` that actions ``[B, H, A]`` lead to."""
+
+
+class ExpertEnvironment(GoalEnvironment, Protocol):
+    """A goal environment with a policy of its own that knows the state."""
 
     def expert(self, state: State, goal: State) -> npt.NDArray[np.float32]:
         """``[B, A]`` an action towards the goal that knows the state; a reference, not a competitor."""

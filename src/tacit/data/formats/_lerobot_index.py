@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from tacit._files import read_json
+from tacit._limits import is_positive
 from tacit.data.findings import Defect
 from tacit.data.formats import _lerobot_layout as layouts
 from tacit.data.formats._lerobot_layout import Layout
@@ -35,11 +36,13 @@ def load_info(root: Path) -> dict[str, Any]:
         version, features = str(info["codebase_version"]), info["features"]
         if not version.startswith("v3."):
             raise Defect(path, None, "codebase_version", f"expected v3.x; got {version}. {_upgrade(version)}")
-        numbers = [float(info[key]) for key in ("fps", "total_episodes", "total_frames")]
+        fps, *numbers = info["fps"], *(float(info[key]) for key in ("total_episodes", "total_frames"))
     except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:
         if isinstance(error, Defect):
             raise
         raise Defect(path, None, "info.json", f"cannot be read: {error!r}.") from error
+    if not is_positive(fps):
+        raise Defect(path, None, "fps", f"expected a positive number of steps a second; got {fps!r}.")
     if not min(numbers) > 0 or not isinstance(features, dict):
         raise Defect(path, None, "total_episodes", "expected at least one episode and one frame; the dataset is empty.")
     if len(features) > FEATURES:

@@ -62,23 +62,32 @@ def stretches(file: Path, sheet: Sheet, rate: float | None, split: bool) -> tupl
     return found, clock
 
 
-def pooled(files: Sequence[Path], clocks: Sequence[Clock]) -> float:
-    """The rate of all files together, a whole number where it is as good as one.
+def pooled(recordings: Sequence[tuple[Path, str]], clocks: Sequence[Clock]) -> float:
+    """Return the rate of all recordings together, a whole number where it is as good as one.
+
+    Args:
+        recordings: The file of each, and what it calls the recording.
+        clocks: The clock of each.
 
     Raises:
-        DataError: naming a file that has another rate, or if none tells.
+        DataError: naming a recording that has another rate, or if none tells.
     """
-    known = [(file, seconds / periods) for file, (seconds, periods) in zip(files, clocks, strict=True) if periods]
+    known = [
+        (recording, seconds / periods)
+        for recording, (seconds, periods) in zip(recordings, clocks, strict=True)
+        if periods
+    ]
     if not known:
-        raise Defect(files[0], None, "time", "expected two samples in a row to tell the rate. Say it: rate=...")
-    for file, period in known:
-        if abs(period - known[0][1]) > ALIKE * known[0][1]:
+        raise Defect(recordings[0][0], None, "time", "expected two samples in a row to tell the rate. Say it: rate=...")
+    (first, called), usual = known[0]
+    for (file, name), period in known:
+        if abs(period - usual) > ALIKE * usual:
             raise Defect(
                 file,
                 None,
                 "rate",
-                f"expected {1 / known[0][1]:g} samples a second, like {known[0][0].name}; got {1 / period:g}. "
-                "Resample it, or open files of different rates apart.",
+                f"expected {1 / usual:g} samples a second, like {called or first.name}; got {1 / period:g}"
+                f"{f' in {name}' if name else ''}. Resample it, or open files of different rates apart.",
             )
     rate = sum(periods for _, periods in clocks) / sum(seconds for seconds, _ in clocks)
     return float(round(rate)) if abs(rate - round(rate)) < 1e-4 * rate else rate

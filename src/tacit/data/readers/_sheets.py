@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from tacit._files import parse_json
 from tacit._registry import suggest
@@ -23,7 +24,7 @@ from tacit.data.readers._wfdb import read_wfdb
 from tacit.data.tables import COLUMNS, read_parquet
 from tacit.types import Array
 
-__all__ = ["SUFFIXES", "Sheet", "Wanted", "read_sheet"]
+__all__ = ["SUFFIXES", "Sheet", "Wanted", "read_sheets"]
 
 SUFFIXES = frozenset({".csv", ".tsv", ".parquet", ".hea"})
 INDEX = re.compile(r"__index_level_\d+__")
@@ -41,6 +42,7 @@ class Wanted:
         fill: By column the number that stands for a missing one.
         decimal: The decimal sign of CSV files; None finds it.
         encoding: Of CSV files; None finds it.
+        episode: The column whose values tell the recordings in a file apart; None: a file holds one.
     """
 
     time: str | None = None
@@ -50,11 +52,12 @@ class Wanted:
     fill: Mapping[str, float] = field(default_factory=dict)
     decimal: Literal[".", ","] | None = None
     encoding: str | None = None
+    episode: str | None = None
 
 
 @dataclass(frozen=True)
 class Sheet:
-    """The content of a file of signals.
+    """The content of a file of signals, or of one of the recordings in it.
 
     Attributes:
         names: Of the channels.
@@ -66,11 +69,12 @@ class Sheet:
         seconds: ``[N]`` since the first row, where there are times.
         rate: Samples a second, where the file says so.
         lines: The line in the file of the first row, or of each row; None where the file has no lines.
-        rows: ``[N]`` which row of the file each row was, where rows were inserted.
+        rows: ``[N]`` which row of the file each row was, where rows were inserted or belong to other recordings.
         filled: By column how many missing numbers were given the number of ``fill``.
         bridged: By column how many missing numbers were taken from those before and after.
         longest: The longest gap that was filled, in seconds.
         notes: What was guessed.
+        recording: What the file calls this recording, where it holds several.
     """
 
     names: tuple[str, ...]
@@ -87,21 +91,22 @@ class Sheet:
     bridged: Mapping[str, int] = field(default_factory=dict)
     longest: float = 0.0
     notes: tuple[str, ...] = ()
+    recording: str = ""
 
     def where(self, row: int) -> str:
         """Return how messages name a row."""
         return row_name(self.lines, row if self.rows is None else int(self.rows[row]))
 
 
-def read_sheet(file: Path, wanted: Wanted) -> Sheet:
-    """Return the signals in a CSV, TSV or Parquet file, or in the WFDB record of a header.
+def read_sheets(file: Path, wanted: Wanted) -> list[Sheet]:
+    """Return the recordings in a CSV, TSV or Parquet file, or the one in the WFDB record of a header.
 
     Raises:
         DataError: naming file, column and row of what cannot be read.
         MissingExtra: if it is a WFDB record and the package is not installed.
     """
     if file.suffix.lower() == ".hea":
-        return _record(file, wanted)
+        return [_record(file, wanted)]
     content = _content(file, wanted)
     table = content.table
     if table.num_columns > COLUMNS:
@@ -113,9 +118,10 @@ def read_sheet(file: Path, wanted: Wanted) -> Sheet:
         raise Defect(file, None, "rows", "expected samples; there are none.")
     clock = _time_column(file, table, wanted.time)
     given = (*(wanted.columns or ()), *wanted.labels, *wanted.actions, *wanted.fill)
-    for name in (*([] if clock is None else [clock]), *given):
+    ids = [] if wanted.episode is None else [wanted.episode]
+    for name in (*([] if clock is None else [clock]), *ids, *given):
         _known(file, name, table.column_names)
-    aside = {clock, *wanted.labels, *wanted.actions, *_index(file, table)}
+    aside = {clock, *ids, *wanted.labels, *wanted.actions, *_index(file, table)}
     chosen = tuple(wanted.columns or (name for name in table.column_names if name not in aside))
     _check_names(file, table, chosen, named=bool(wanted.columns))
     reading = Columns(file, content, wanted.fill)
@@ -123,7 +129,7 @@ def read_sheet(file: Path, wanted: Wanted) -> Sheet:
     if clock is not None:
         times = seconds(file, clock, table[clock], content.units.get(clock, ""), reading.where)
     actions = [reading.numbers(name) for name in wanted.actions]
-    return Sheet(
+    sheet = Sheet(
         names=chosen,
         values=np.stack([reading.numbers(name, guessed=wanted.columns is None) for name in chosen], axis=1),
         labels={name: reading.label(name) for name in wanted.labels},
@@ -135,6 +141,34 @@ def read_sheet(file: Path, wanted: Wanted) -> Sheet:
         filled=reading.filled,
         notes=content.notes,
     )
+    return [sheet] if wanted.episode is None else _recordings(file, wanted.episode, table[wanted.episode], sheet)
+
+
+def _recordings(file: Path, name: str, ids: pa.ChunkedArray, sheet: Sheet) -> list[Sheet]:
+    """Return the rows of each value of ``ids`` as a sheet whose times start anew, in the order of their first rows."""
+    missing = np.asarray(pc.is_null(ids, nan_is_null=True))
+    if missing.any():
+        row = int(np.argmax(missing))
+        raise Defect(file, None, name, f"{sheet.where(row)} does not say which recording it is of. Fill the column in.")
+    if pa.types.is_dictionary(ids.type):
+        ids = ids.cast(ids.type.value_type)
+    encoded = ids.combine_chunks().dictionary_encode()
+    codes = np.asarray(encoded.indices)
+    order = np.argsort(codes, kind="stable")  # rows of one recording keep their order
+    rows_of_each = np.split(order, np.cumsum(np.bincount(codes))[:-1])
+    found: list[Sheet] = []
+    for value, rows in zip(encoded.dictionary.to_pylist(), rows_of_each, strict=True):
+        one = replace(
+            sheet,
+            values=sheet.values[rows],
+            labels={label: values[rows] for label, values in sheet.labels.items()},
+            actions=sheet.actions[rows],
+            seconds=None if sheet.seconds is None else sheet.seconds[rows] - sheet.seconds[rows[0]],
+            rows=rows,
+            recording=str(value),
+        )
+        found.append(replace(one, filled={}, notes=()) if found else one)  # what is counted of the file counts once
+    return found
 
 
 def _check_names(file: Path, table: pa.Table, chosen: Sequence[str], *, named: bool) -> None:
@@ -167,7 +201,8 @@ def _record(file: Path, wanted: Wanted) -> Sheet:
         record = read_wfdb(file)
     except (ValueError, OSError) as error:
         raise Defect(file, None, "record", str(error)) from error
-    for kind, names in (("labels", wanted.labels), ("actions", wanted.actions)):
+    ids = () if wanted.episode is None else (wanted.episode,)
+    for kind, names in (("labels", wanted.labels), ("actions", wanted.actions), ("names of recordings", ids)):
         if names:
             raise Defect(file, None, names[0], f"a WFDB record has no columns that can be {kind}.")
     if unknown := set(wanted.fill) - set(record.names):

@@ -1,4 +1,4 @@
-"""Files of signals: each is an episode with one series, and subfolders are their classes."""
+"""Files of signals: each is an episode with one series, or several of them, and subfolders are their classes."""
 
 from __future__ import annotations
 
@@ -6,19 +6,21 @@ import warnings
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from tacit._limits import is_positive
 from tacit.data.findings import Defect, Labels
 from tacit.data.readers._actions import Between, Bounds, actions_between, bound
 from tacit.data.readers._clock import pooled, stretches
 from tacit.data.readers._even import spread
 from tacit.data.readers._files import NAMED, FileStorage, Found, find, listed, unacted
 from tacit.data.readers._gaps import bridged
-from tacit.data.readers._sheets import SUFFIXES, Sheet, Wanted, read_sheet
+from tacit.data.readers._sheets import SUFFIXES, Sheet, Wanted, read_sheets
 from tacit.data.readers._text import check_encoding
 from tacit.data.readers._wfdb import segment_headers, wfdb_files
 from tacit.data.storage import Storage
@@ -27,8 +29,8 @@ from tacit.types import Box, Episode, Modality, Spec
 
 __all__ = ["Signals"]
 
-Part = tuple[int, int, int]
-"""The number of a file, first and end row of a stretch of it."""
+Part = tuple[int, int, int, int]
+"""The number of a file, that of a recording in it, first and end row of a stretch of the recording."""
 GAPS = ("refuse", "split", "previous", "interpolate")
 
 
@@ -72,6 +74,9 @@ class Signals:
         encoding: The text encoding of CSV files, such as ``cp1252``. None: UTF-8 and UTF-16 are found; else it is
             cp1252, with a warning where characters depend on it.
         classes: The names of the classes, by number; a file in another subfolder is refused. None: the subfolders.
+        episode: The column that tells the recordings in a file apart, such as ``run_id``; no part of the signal. The
+            rows of each of its values, in their order and wherever they stand, are a recording with times of its own,
+            and the value is the ``group`` of its episodes, after a hash of the file where there are several files.
     """
 
     rate: float | None = None
@@ -89,20 +94,23 @@ class Signals:
     decimal: Literal[".", ","] | None = None
     encoding: str | None = None
     classes: tuple[str, ...] | None = None
+    episode: str | None = None
 
     added: ClassVar = frozenset(
-        ("fill", "max_gap", "actions", "low", "high", "between", "decimal", "encoding", "classes")
+        ("fill", "max_gap", "actions", "low", "high", "between", "decimal", "encoding", "classes", "episode")
     )
     """Options that count in hashes only where they are given, for datasets from before there were any."""
 
     def __post_init__(self) -> None:
         for name, value in (("rate", self.rate), ("fps", self.fps), ("max_gap", self.max_gap)):
-            if value is not None and not (np.isfinite(value) and value > 0):
+            if value is not None and not is_positive(value):
                 per = "in seconds" if name == "max_gap" else "a second"
-                raise ConfigError(f"{name} is a positive number {per}; got {value}.")
+                raise ConfigError(f"{name} is a positive number {per}; got {value!r}.")
         for name, names in (("columns", self.columns), ("labels", self.labels), ("actions", self.actions)):
             if isinstance(names, str):
                 raise ConfigError(f"{name} is a sequence of names such as ({names!r},); got {names!r}.")
+        if self.episode is not None and self.episode in (self.time, *(self.columns or ()), *self.actions):
+            raise ConfigError(f"the column {self.episode!r} tells episodes apart, and can be a label at most.")
         if self.gaps not in GAPS:
             raise ConfigError(f"gaps is {', '.join(map(repr, GAPS))}; got {self.gaps!r}.")
         if self.max_gap is not None and self.gaps not in ("previous", "interpolate"):
@@ -134,41 +142,43 @@ class Signals:
     def open(self, path: Path) -> Storage:
         """Read all files to find their rate and gaps. Raises DataError naming file, column and row of what is wrong."""
         found = find(path, self.files(path), SUFFIXES, "signals", self.classes)
-        parts, clocks, sheets = [], [], _Seen(found, self.gaps)
+        parts, names, clocks, sheets = [], [], [], _Seen(found, self.gaps)
+        recordings: dict[tuple[int, int], str] = {}
         bounds = Bounds(path, self.actions, *(bound(n, getattr(self, n), self.actions) for n in ("low", "high")))
         first: Sheet | None = None
         for number, file in enumerate(found.files):
-            sheet = self.read(file)
-            first = first or sheet
-            if sheet.names != first.names or _schema(sheet) != _schema(first):
-                raise Defect(
-                    file,
-                    None,
-                    "columns",
-                    f"expected {', '.join(first.names)}, like {found.files[0].name}; got {', '.join(sheet.names)}. "
-                    "Say which all files have: columns=('a', 'b'), or on the command line: tacit data convert SOURCE "
-                    """DATASET --set 'columns=["a", "b"]'.""",
-                )
-            found_here, clock = stretches(file, sheet, self.rate, self.gaps != "refuse")
-            parts += [(number, start, stop) for start, stop in found_here]
-            clocks.append(clock)
-            bounds.see(file, sheet)
-            sheets.see(sheet)
+            for place, sheet in enumerate(self.read(file)):
+                first = first or sheet
+                _check_alike(file, sheet, found.files[0], first)
+                found_here, clock = stretches(file, sheet, self.rate, self.gaps != "refuse")
+                parts += [(number, place, start, stop) for start, stop in found_here]
+                recordings[number, place] = sheet.recording
+                names.append((file, sheet.recording and f"{self.episode} {sheet.recording}"))
+                clocks.append(clock)
+                bounds.see(file, sheet)
+                sheets.see(sheet)
         assert first is not None
-        spec = self._spec(len(first.names), self.rate or pooled(found.files, clocks), bounds.box())
+        spec = self._spec(len(first.names), self.rate or pooled(names, clocks), bounds.box())
         kept = self._long_enough(found, sheets.rows, parts, spec)
         sheets.warn()
-        return _Stretches(found, self, spec, kept, _schema(first))
+        return _Stretches(found, self, spec, kept, _schema(first), recordings)
 
-    def read(self, file: Path) -> Sheet:
-        """Return the content of one file, with its gaps filled."""
+    def read(self, file: Path) -> list[Sheet]:
+        """Return the recordings in one file, with their gaps filled."""
         wanted = Wanted(
-            self.time, self.columns, self.labels, self.actions, dict(self.fill), self.decimal, self.encoding
+            self.time,
+            self.columns,
+            self.labels,
+            self.actions,
+            dict(self.fill),
+            self.decimal,
+            self.encoding,
+            self.episode,
         )
-        sheet = spread(file, read_sheet(file, wanted), self.rate)
+        sheets = [spread(file, sheet, self.rate) for sheet in read_sheets(file, wanted)]
         if self.gaps == "previous" or self.gaps == "interpolate":
-            return bridged(file, sheet, wanted, self.gaps, self.max_gap, self.rate)
-        return sheet
+            return [bridged(file, sheet, wanted, self.gaps, self.max_gap, self.rate) for sheet in sheets]
+        return sheets
 
     def _spec(self, channels: int, rate: float, action: Box) -> Spec:
         fps = self.fps or rate
@@ -177,9 +187,9 @@ class Signals:
         return Spec({"signal": Modality("series", (channels,), rate)}, action, fps=fps)
 
     def _long_enough(self, found: Found, rows: int, parts: Sequence[Part], spec: Spec) -> npt.NDArray[np.int64]:
-        """Return ``[episodes, 3]`` file, first and end row of the stretches that have enough observations."""
+        """Return ``[episodes, 4]`` the stretches that have enough observations; see :data:`Part`."""
         least = 2 if self.actions else 1  # an action lies between two observations
-        kept = [part for part in parts if part[2] - part[1] >= spec.samples("signal", least)]
+        kept = [part for part in parts if part[3] - part[2] >= spec.samples("signal", least)]
         if not kept:
             long = "one observation" if least == 1 else "two observations and the action between them"
             raise DataError(f"no signal in {found.path} is as long as {long} at fps={spec.fps:g}.")
@@ -221,16 +231,44 @@ class _Seen:
 
 
 class _Stretches(FileStorage):
-    """Unbroken stretches of signals; the file that was read last is kept in memory."""
+    """Unbroken stretches of signals; the file that was read last is kept in memory.
+
+    Args:
+        found: The files.
+        options: How they are read.
+        spec: What they hold.
+        parts: ``[episodes, 4]``; see :data:`Part`.
+        labels: Of the columns.
+        recordings: What a file calls each recording in it, by the numbers of both.
+    """
 
     def __init__(
-        self, found: Found, options: Signals, spec: Spec, parts: npt.NDArray[np.int64], labels: Labels
+        self,
+        found: Found,
+        options: Signals,
+        spec: Spec,
+        parts: npt.NDArray[np.int64],
+        labels: Labels,
+        recordings: Mapping[tuple[int, int], str],
     ) -> None:
-        self._reader, self._parts = options, parts
+        self._reader, self._parts, self._recordings = options, parts, recordings
         rate = spec.modalities["signal"].rate or 1.0
-        lengths = np.floor((parts[:, 2] - parts[:, 1] + 1e-9) * spec.fps / rate + 1e-12).astype(np.int64)
+        lengths = np.floor((parts[:, 3] - parts[:, 2] + 1e-9) * spec.fps / rate + 1e-12).astype(np.int64)
         super().__init__(found, options, spec, lengths, parts[:, 0], labels)
-        self._last: tuple[int, Sheet] | None = None
+        self._last: tuple[int, list[Sheet]] | None = None
+
+    @cached_property
+    def groups(self) -> Sequence[str]:
+        """The group of each episode: where a file holds several recordings, its recording."""
+        if self._reader.episode is None:
+            return super().groups
+        several = len(self.found.files) > 1  # which may call different recordings the same
+        return [
+            f"{self._sum(number)[:16]} {self._recordings[number, place]}"
+            if several
+            else self._recordings[number, place]
+            for number, place in self._parts[:, :2].tolist()
+        ]
 
     def parts(self, file: Path) -> Sequence[Path]:
         """Return the file, and those of samples where it is the header of a record."""
@@ -238,11 +276,9 @@ class _Stretches(FileStorage):
 
     def read(self, index: int, modalities: Collection[str]) -> Episode:
         """Return the stretch at ``index``."""
-        number, start, _ = (int(value) for value in self._parts[index])
+        number, place, start, _ = (int(value) for value in self._parts[index])
         file = self.found.files[number]
-        if self._last is None or self._last[0] != number:
-            self._last = number, self._reader.read(file)
-        sheet, steps = self._last[1], int(self.lengths[index])
+        sheet, steps = self._sheets(number)[place], int(self.lengths[index])
         samples = sheet.values[start : start + self.spec.samples("signal", steps)].astype(np.float32)
         rate = self.spec.modalities["signal"].rate or 1.0
         rows = start + np.floor(np.arange(steps) * rate / self.spec.fps + 1e-9).astype(np.int64)
@@ -259,6 +295,25 @@ class _Stretches(FileStorage):
             group=self.groups[index],
         )
 
+    def _sheets(self, number: int) -> list[Sheet]:
+        """Return the recordings in a file."""
+        if self._last is None or self._last[0] != number:
+            self._last = number, self._reader.read(self.found.files[number])
+        return self._last[1]
+
+
+def _check_alike(file: Path, sheet: Sheet, other: Path, first: Sheet) -> None:
+    """Raise DataError unless a sheet has the columns of the first one."""
+    if sheet.names != first.names or _schema(sheet) != _schema(first):
+        raise Defect(
+            file,
+            None,
+            "columns",
+            f"expected {', '.join(first.names)}, like {other.name}; got {', '.join(sheet.names)}. "
+            "Say which all files have: columns=('a', 'b'), or on the command line: tacit data convert SOURCE "
+            """DATASET --set 'columns=["a", "b"]'.""",
+        )
+
 
 def _schema(sheet: Sheet) -> Labels:
     return {name: (str(values.dtype), values.shape[1:]) for name, values in sheet.labels.items()}
@@ -266,14 +321,14 @@ def _schema(sheet: Sheet) -> Labels:
 
 def _warn_of_the_rest(found: Found, rows: int, parts: Sequence[Part], kept: Sequence[Part], fps: float) -> None:
     """Count the rows that are in no episode and name the files that gave none."""
-    whole, left = (sum(stop - start for _, start, stop in some) for some in (parts, kept))
+    whole, left = (sum(stop - start for _, _, start, stop in some) for some in (parts, kept))
     if left == rows:
         return
     why = [f"{rows - whole} lack a finite number"] if whole < rows else []
     if left < whole:
         short = f"{len(parts) - len(kept)} of {len(parts)} stretches"
         why.append(f"{whole - left} lie in stretches shorter than one observation at fps={fps:g} ({short})")
-    used = {number for number, _, _ in kept}
+    used = {number for number, _, _, _ in kept}
     lost = [str(file) for number, file in enumerate(found.files) if number not in used]
     named = ", ".join(lost[:NAMED]) + (", ..." if len(lost) > NAMED else "")
     warnings.warn(

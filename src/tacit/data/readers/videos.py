@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from tacit._limits import is_positive
 from tacit._resize import fitted, wanted_size
 from tacit.data.findings import Defect
 from tacit.data.readers._files import ADVICE, NAMED, FileStorage, Found, find, listed, option, sound, unacted
@@ -78,8 +79,8 @@ class Videos:
 
     def __post_init__(self) -> None:
         check_frames(self.size, self.channels)
-        if self.fps is not None and not (np.isfinite(self.fps) and self.fps > 0):
-            raise ConfigError(f"fps is a positive number of observations a second; got {self.fps}.")
+        if self.fps is not None and not is_positive(self.fps):
+            raise ConfigError(f"fps is a positive number of observations a second; got {self.fps!r}.")
         if self.on_error not in ("raise", "skip"):
             raise ConfigError(f"on_error is 'raise' or 'skip'; got {self.on_error!r}.")
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim import Optimizer
 
+from tacit._progress import track
 from tacit._scales import varies
 from tacit.errors import ConfigError, TrainingError
 from tacit.evaluation._rows import Rows
@@ -130,7 +131,7 @@ def _trained(
     order = _order(count, sweep.batch, task.seed)
     least, best = torch.full((len(sweep.settings),), torch.inf), dict[str, Tensor]()
     alive = torch.ones(len(sweep.settings), dtype=torch.bool, device=task.device)
-    for step in range(steps):
+    for step in track(range(steps), steps, "steps of the heads", show=task.progress):
         rows = next(order)
         x, y = prepare(task.fit.x[rows].to(task.device)), goals[0][rows].to(task.device)
         losses = _losses(heads(x), y)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -65,6 +65,7 @@ class Task:
         classes: How many there are; None where quantities are read.
         seed: Of everything random.
         device: Where to compute.
+        progress: Show a progress bar where heads are trained; None: on a terminal and in a notebook.
     """
 
     fit: Part
@@ -74,6 +75,7 @@ class Task:
     classes: int | None
     seed: int
     device: torch.device
+    progress: bool | None = None
 
     def standard(self, dtype: torch.dtype = torch.float32, flat: bool = False) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Features of fit, aside, whole and test, tokens averaged or ``flat``, end to end.
@@ -112,6 +114,7 @@ class Probe(ABC):
         choose_on: Features | None = None,
         seed: int = 0,
         device: str | torch.device = "cpu",
+        progress: bool | None = None,
     ) -> Reading:
         """Read ``target`` from held-out features.
 
@@ -127,6 +130,7 @@ class Probe(ABC):
                 does, and is fitted on afterwards where that is cheap.
             seed: Of everything random.
             device: Where to compute.
+            progress: Show a progress bar where heads are trained; None: on a terminal and in a notebook.
 
         Raises:
             ConfigError: if there is no such target.
@@ -137,6 +141,7 @@ class Probe(ABC):
         choose_on = None if choose_on is None else choose_on.renumbered(fit, target)
         actual = readable(test.target(target), target)
         task, classes = self._task(fit, test, target, choose_on, seed, torch.device(device))
+        task = replace(task, progress=progress)
         with computing(1 if math.prod(fit.values.shape) <= SMALL else None):
             answer, settings = self.read(task)
         common = {

@@ -60,11 +60,13 @@ class Dense(Probe):
         choose_on: Features | None = None,
         seed: int = 0,
         device: str | torch.device = "cpu",
+        progress: bool | None = None,
     ) -> Reading:
         """As :meth:`Probe.__call__`; classes give a :class:`SegmentationReading`."""
         by_token = partial(self._by_token, target=target, seed=seed)
         others = None if choose_on is None else by_token(choose_on)
-        reading = self.reader(by_token(fit), by_token(test), target, choose_on=others, seed=seed, device=device)
+        parts = by_token(fit), by_token(test)
+        reading = self.reader(*parts, target, choose_on=others, seed=seed, device=device, progress=progress)
         named = replace(reading, probe=type(self).__name__)
         return segmentation_reading(named) if isinstance(named, ClassReading) else named
 

@@ -42,7 +42,7 @@ class MLP(Probe):
         """Train on the rows to fit, choose on those set aside, and read the held-out ones."""
         fit, aside, _, test = task.standard()
         part = Part(fit, task.fit.y)
-        ready = Task(part, Part(aside, task.aside.y), part, test, task.classes, task.seed, task.device)
+        ready = Task(part, Part(aside, task.aside.y), part, test, task.classes, task.seed, task.device, task.progress)
         sweep = Sweep(tuple(product(self.lrs, self.weight_decays)), self.epochs, self.batch)
         return swept(ready, sweep, lambda stack, outputs: _Heads(stack, fit.shape[1], self.width, outputs), _same)
 
