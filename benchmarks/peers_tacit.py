@@ -97,10 +97,10 @@ def plan(work: Path) -> None:
 
     latent, target = shared["latent"], shared["goal_latent"][:, 0]
     with torch.no_grad():
-        energies = 192 * cost(model.rollout(latent, shared["candidates"]), shared["candidates"], target)
+        energies = 192 * cost(imagined(model, latent, shared["candidates"], target))
         found = planner(
             tc.types.Problem(
-                lambda rows: cost(model.rollout(latent, rows.unflatten(2, (5, BLOCK)).flatten(3)), rows, target),
+                lambda rows: cost(imagined(model, latent, rows.unflatten(2, (5, BLOCK)).flatten(3), target)),
                 model.config.spec.action,
                 5 * BLOCK,
                 TheirNoise(1234),
@@ -115,6 +115,13 @@ def plan(work: Path) -> None:
         energies_equal=difference <= 1e-4,
         **rounds(model, cost, latent, target, found, work / "theirs_plan.safetensors"),
     )
+
+
+def imagined(model: Any, latent: Any, blocks: Any, goal: Any) -> Any:
+    """Return the rollout of candidates."""
+    from tacit.types import Context, Rollout
+
+    return Rollout(latent[:, -1], model.rollout(Context(latent), blocks), blocks, goal)
 
 
 class TheirNoise:
@@ -153,7 +160,7 @@ def rounds(model: Any, cost: Any, latent: Any, target: Any, found: Any, theirs: 
         for candidates, costs, mean, own in zip(
             kept["candidates"], kept["costs"], kept["mean"], found.trace, strict=True
         ):
-            told = 192 * cost(model.rollout(latent, candidates), candidates, target)
+            told = 192 * cost(imagined(model, latent, candidates, target))
             energy.append(((told - costs).abs() / costs.abs()).max().item())
             same.append((own.elite.reshape(mean.shape) - mean).abs().max().item())
     apart = next((number for number, gap in enumerate(same) if gap > 1e-3), None)

@@ -35,6 +35,7 @@ from measuring import cpu_seconds, peak_rate, plain_layers
 from tacit.nn.kernels import PLAIN, Packed
 from tacit.nn.mlp import MLP, Activation
 from tacit.recipes.lewm import LeWM
+from tacit.types import Context, Rollout
 
 RESULT = Path(__file__).parent / "results" / "planning_speed.json"
 SAMPLES, ITERATIONS, HORIZON, REPEATS = 300, 30, 5, 9
@@ -136,14 +137,14 @@ def measure(plan: bool) -> dict[str, object]:
         return (rollout[:, :, -1] - goal).square().sum(-1)
 
     expected = energy(slow(latent, actions))
-    error = ((energy(model.rollout(latent, actions)) - expected).abs() / expected).max().item()
+    error = ((energy(model.rollout(Context(latent), actions)) - expected).abs() / expected).max().item()
     with plain_layers():
         rows = {
             "plain": seconds(lambda: slow(latent, actions), 5),
             "cache": seconds(lambda: predictor.rollout(latent, encoded[:, 0, :0], encoded, PLAIN), 5),
         }
     rows["linear"] = seconds(lambda: slow(latent, actions), 5)
-    rows["public"] = seconds(lambda: model.rollout(latent, actions))
+    rows["public"] = seconds(lambda: model.rollout(Context(latent), actions))
     half = copy.deepcopy(predictor).bfloat16()
     packed, parts = Packed(half), [part.bfloat16() for part in (latent, encoded[:, 0, :0], encoded)]
 
@@ -179,7 +180,8 @@ def cem(model: tc.models.WorldModel, latent: Tensor, goal: Tensor) -> float:
     noise = tc.planners.WorldNoise((0,))
 
     def score(actions: Tensor) -> Tensor:
-        return cost(model.rollout(latent, actions), actions, goal)
+        energies: Tensor = cost(Rollout(latent[:, -1], model.rollout(Context(latent), actions), actions, goal))
+        return energies
 
     return seconds(lambda: planner(tc.types.Problem(score, space, HORIZON, noise, device="cpu")), 1)
 

@@ -42,11 +42,14 @@ class ReadPose(Summable):
     bias: torch.Tensor
     target: torch.Tensor | None = None
 
-    def __call__(self, latents: torch.Tensor, actions: torch.Tensor, goal: torch.Tensor | None) -> torch.Tensor:
+    def __call__(self, rollout: tc.types.Rollout, /) -> Any:
         """Energies ``[B, S]``."""
-        told = None if goal is None else goal @ self.weight + self.bias
-        cost = tc.costs.Goal(target=self.target, reduce="sum")
-        return cost(latents @ self.weight + self.bias, actions, told)
+        start, latents, goal = (
+            None if part is None else part @ self.weight + self.bias
+            for part in (rollout.start, rollout.latents, rollout.goal)
+        )
+        read = tc.types.Rollout(start, latents, rollout.blocks, goal)
+        return tc.costs.Goal(target=self.target, reduce="sum")(read)
 
 
 def limits(agent: tc.Agent, env: tc.envs.Reacher, fit_on: tc.data.Episodes, tasks: int) -> dict[str, Any]:

@@ -12,6 +12,7 @@ CORE = {
     "_check",
     "_config",
     "_files",
+    "_arrays",
     "_foreign",
     "_install",
     "_limits",

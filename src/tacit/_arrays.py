@@ -28,5 +28,5 @@ def like(values: np.ndarray[Any, Any] | Numbers, array: Numbers, dtype: Any = No
         import torch
 
         values = values if is_torch_array(values) else torch.from_numpy(np.asarray(values))
-        return values.to(array.device, dtype or array.dtype)
+        return values.detach().to(array.device, dtype or array.dtype)
     return xp.asarray(values, dtype=dtype or array.dtype)

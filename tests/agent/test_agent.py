@@ -243,9 +243,10 @@ class Hints:
     def __init__(self, block):
         self.block = torch.tensor(block)
 
-    def propose(self, latents, goal, horizon, count, noise, model, past_actions=None):
+    def propose(self, context, goal, horizon, count, noise, model):
+        latents = context.latents
         assert latents.shape[2:] == goal.shape[1:] == (2,)
-        assert past_actions.shape[1] == latents.shape[1] - 1
+        assert context.blocks.shape[1] == latents.shape[1] - 1
         assert isinstance(model, Walk)
         return self.block.expand(len(latents), count, horizon, -1)
 
@@ -315,9 +316,9 @@ def test_a_policy_gets_the_history():
     asked = []
 
     class Noted(Hints):
-        def propose(self, latents, goal, horizon, count, noise, model, past_actions=None):
-            asked.append((latents, past_actions))
-            return super().propose(latents, goal, horizon, count, noise, model, past_actions)
+        def propose(self, context, goal, horizon, count, noise, model):
+            asked.append((context.latents, context.blocks))
+            return super().propose(context, goal, horizon, count, noise, model)
 
     world = Walk(history=3)
     agent = Agent(world, Recorded(), Goal(), horizon=2, proposal=Noted([0.1, 0.2]))

@@ -12,7 +12,7 @@ from tacit.constraints import Limits, MaxChange
 from tacit.costs import Goal
 from tacit.errors import ConfigError, PlanningError
 from tacit.planners import CEM, ICEM, MPPI, Gradient, RandomShooting
-from tacit.types import Box, Discrete, Modality, Spec
+from tacit.types import Box, Context, Discrete, Modality, Spec
 
 PLANNERS = [
     CEM(samples=12, elites=4, iterations=2),
@@ -30,8 +30,8 @@ FAR = np.full((2, 2), 50.0, np.float32)
 class Proposed:
     """Proposes numbers of any size, and now and then none."""
 
-    def propose(self, latents, goal, horizon, count, noise, model, past_actions=None):
-        width = model.config.frameskip * model.size
+    def propose(self, context, goal, horizon, count, noise, model):
+        width = model.frameskip * model.size
         return 9 * torch.from_numpy(noise.normal(0, (count, horizon, width)))
 
 
@@ -121,10 +121,11 @@ def test_constraints_are_for_boxes_only():
 
 def test_every_candidate_of_a_search_keeps_to_the_constraints():
     class Judged(Walk):
-        def rollout(self, latents, actions, past_actions=None):
+        def rollout(self, context, actions):
+            latents, past_actions = context.latents, context.blocks
             if actions.ndim == 4 and actions.shape[2] == 3:
                 rated.append(actions.detach())
-            return super().rollout(latents, actions, past_actions)
+            return super().rollout(Context(latents, past_actions), actions)
 
     for planner in PLANNERS:
         for hold in (False, True):

@@ -9,7 +9,7 @@ from tacit.agent import Agent, PolicyActor
 from tacit.costs import Goal
 from tacit.errors import ConfigError, PlanningError, SpecError
 from tacit.planners import CEM
-from tacit.types import Box, Discrete, Modality, Plan, Spec
+from tacit.types import Box, Context, Discrete, Modality, Plan, Spec
 
 START = np.full((3, 2), 0.25, np.float32)
 ARM = Box((-1.0, -1.0), (1.0, 1.0), "position")
@@ -301,10 +301,11 @@ class Blind(Walk):
             raise self.error
         return super().encode(observation)
 
-    def rollout(self, latents, actions, past_actions=None):
+    def rollout(self, context, actions):
+        latents, past_actions = context.latents, context.blocks
         if self.part == "rollout" and self.encoded - 1 > self.since:
             raise self.error
-        return super().rollout(latents, actions, past_actions)
+        return super().rollout(Context(latents, past_actions), actions)
 
 
 @pytest.mark.parametrize("error", [KeyError("position"), SpecError("of another shape"), RuntimeError("out of memory")])
@@ -369,7 +370,7 @@ def test_the_model_is_told_what_was_done_and_not_what_was_planned():
 
 def test_a_policy_actor_falls_back_too():
     class Refuses:
-        def propose(self, latents, goal, horizon, count, noise, model, past_actions=None):
+        def propose(self, context, goal, horizon, count, noise, model):
             raise RuntimeError("no")
 
     world = Walk(frameskip=2, space=Box((-1.0, -1.0), (1.0, 1.0)))

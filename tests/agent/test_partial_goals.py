@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from agent.worlds import Config
+from agent.worlds import Config, Known
 from tacit.agent import Agent
 from tacit.costs import Goal
 from tacit.errors import SpecError
@@ -12,7 +12,7 @@ from tacit.planners import CEM
 from tacit.types import Box, Modality, Spec
 
 
-class Pair:
+class Pair(Known):
     """A latent is the place and the color; actions move the place."""
 
     def __init__(self):
@@ -28,9 +28,10 @@ class Pair:
         self.encoded.append({name: np.array(observation[name]) for name in self.config.spec.modalities})
         return torch.cat([torch.from_numpy(np.asarray(observation[n], np.float32)) for n in ("place", "color")], dim=1)
 
-    def rollout(self, latents, actions, past_actions=None):
+    def rollout(self, context, actions):
+        latents = context.latents
         if actions.ndim == 3:
-            return self.rollout(latents, actions[:, None], past_actions)[:, 0]
+            return self.rollout(context, actions[:, None])[:, 0]
         steps = torch.nn.functional.pad(actions.cumsum(dim=2), (0, 1))
         return latents[:, None, -1:] + steps
 

@@ -11,7 +11,16 @@ class Config:
         self.spec, self.frameskip, self.history = spec, frameskip, history
 
 
-class Walk:
+class Known:
+    """What an agent reads of a model, from its configuration."""
+
+    latent_parts = {}  # noqa: RUF012
+    spec = property(lambda self: self.config.spec)
+    frameskip = property(lambda self: self.config.frameskip)
+    history = property(lambda self: self.config.history)
+
+
+class Walk(Known):
     """``p' = p + a`` for each raw action; a latent is the position, as far as the model is right.
 
     Args:
@@ -33,9 +42,10 @@ class Walk:
         self.looked += 1
         return torch.from_numpy(np.asarray(observation["position"], np.float32))
 
-    def rollout(self, latents, actions, past_actions=None):
+    def rollout(self, context, actions):
+        latents, past_actions = context.latents, context.blocks
         if actions.ndim == 3:
-            return self.rollout(latents, actions[:, None], past_actions)[:, 0]
+            return self.rollout(context, actions[:, None])[:, 0]
         self.contexts.append((latents, past_actions))
         steps = actions.unflatten(-1, (self.config.frameskip, self.size)).sum(dim=-2)
         return latents[:, None, -1:] + steps.cumsum(dim=2)
@@ -53,7 +63,7 @@ class Walk:
         return np.stack(positions), np.stack(actions), verdicts, state
 
 
-class TrueTwoRooms:
+class TrueTwoRooms(Known):
     """The true dynamics of Two Rooms behind the face of a world model; a latent is the position over 64."""
 
     def __init__(self, env, layout, frameskip=5):
@@ -64,9 +74,10 @@ class TrueTwoRooms:
     def encode(self, observation):
         return torch.from_numpy(np.asarray(observation["position"], np.float32)) / 64
 
-    def rollout(self, latents, actions, past_actions=None):
+    def rollout(self, context, actions):
+        latents = context.latents
         if actions.ndim == 3:
-            return self.rollout(latents, actions[:, None], past_actions)[:, 0]
+            return self.rollout(context, actions[:, None])[:, 0]
         batch, count, horizon, _ = actions.shape
         state = {name: np.repeat(values, count, axis=0) for name, values in self.layout.items()}
         state["position"] = np.repeat(64 * latents[:, -1].double().numpy(), count, axis=0)

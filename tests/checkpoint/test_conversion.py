@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,7 @@ from tacit.nn.masked_predictor import MaskedPredictor
 from tacit.nn.vit import VisionTransformer
 from tacit.planners import CEM
 from tacit.recipes import VJEPA2AC
-from tacit.types import Box, Modality, Spec, Statistics
+from tacit.types import Box, Modality, Rollout, Spec, Statistics
 
 STATISTICS = torch.zeros(3), torch.ones(3)
 HEADS = {"heads": 4, "predictor_heads": 4}
@@ -161,8 +162,9 @@ def test_vjepa2_ac_plans(tmp_path: Path) -> None:
     agent = VJEPA2AC().build_agent(checkpoint.load_model(tmp_path / "model", kind=ActionConditioned))
     imagined, goal = torch.randn(2, 3, 2, model.latent_size), torch.randn(2, model.latent_size)
     elsewhere = torch.cat([goal[:, : model.config.shown], torch.randn(2, 7)], dim=1)
-    energies = agent.cost(imagined, torch.zeros(2, 3, 2, 7), goal)
-    torch.testing.assert_close(agent.cost(imagined, torch.zeros(2, 3, 2, 7), elsewhere), energies, rtol=0, atol=0)
+    rollout = Rollout(goal, imagined, torch.zeros(2, 3, 2, 7), goal, model.latent_parts)
+    energies = agent.cost(rollout)
+    torch.testing.assert_close(agent.cost(replace(rollout, goal=elsewhere)), energies, rtol=0, atol=0)
     agent.planner = CEM(samples=4, iterations=1, elites=2)
     action, *_ = agent.act(agent.start(seed=0, batch=2, goal=observation), observation)
     assert action.shape == (2, 7) and (abs(action) <= 0.05).all()

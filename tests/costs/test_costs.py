@@ -1,14 +1,20 @@
 """Each cost equals its formula, and costs compose."""
 
+import numpy as np
 import pytest
 import torch
 
 from tacit import costs
 from tacit.costs import Effort, Goal
 from tacit.errors import ConfigError, SpecError
-from tacit.types import Box
+from tacit.types import Box, Rollout
 
 B, S, H, D, A = 2, 3, 4, 5, 2
+
+
+def imagined(latents, actions, goal=None, parts=None):
+    """A rollout from the first imagined latent."""
+    return Rollout(latents[:, 0, 0], latents, actions, goal, parts or {})
 
 
 @pytest.fixture
@@ -29,7 +35,7 @@ def goal():
 @pytest.mark.parametrize("reduce", ["last", "sum", "min"])
 @pytest.mark.parametrize("metric", ["l2", "l1"])
 def test_goal_equals_its_formula(reduce, metric, latents, actions, goal):
-    energies = Goal(reduce=reduce, metric=metric)(latents, actions, goal)
+    energies = Goal(reduce=reduce, metric=metric)(imagined(latents, actions, goal))
     power = {"l2": 2, "l1": 1}[metric]
     for b in range(B):
         for s in range(S):
@@ -41,36 +47,46 @@ def test_goal_equals_its_formula(reduce, metric, latents, actions, goal):
 @pytest.mark.parametrize("shape", [(D,), (1, D), (B, D)])
 def test_a_target_of_its_own_comes_before_the_goal_of_the_agent(shape, latents, actions, goal):
     target = torch.ones(shape)
-    energies = Goal(target)(latents, actions, goal)
+    energies = Goal(target)(imagined(latents, actions, goal))
     assert torch.allclose(energies, (latents[:, :, -1] - 1).square().mean(dim=-1))
 
 
 def test_goal_is_differentiable_and_zero_at_the_goal(latents, actions, goal):
     latents = latents.requires_grad_()
-    Goal(reduce="sum")(latents, actions, goal).sum().backward()
+    Goal(reduce="sum")(imagined(latents, actions, goal)).sum().backward()
     assert latents.grad.abs().min() > 0
     reached = goal[:, None, None].expand(B, S, H, D)
-    assert Goal(reduce="sum")(reached, actions, goal).eq(0).all()
+    assert Goal(reduce="sum")(imagined(reached, actions, goal)).eq(0).all()
 
 
 @pytest.mark.parametrize("metric", ["l2", "l1"])
-def test_only_the_first_components_count_where_it_is_said(metric, latents, actions, goal):
-    expected = Goal(metric=metric)(latents[..., :2], actions, goal[:, :2])
-    assert torch.equal(Goal(metric=metric, first=2)(latents, actions, goal), expected)
-    assert "first=2" in repr(Goal(first=2)) and "first" not in repr(Goal())
-    with pytest.raises(SpecError, match=r"\[B, D\] = \[2, 5\]; got \[2, 2\]"):
-        Goal(first=2)(latents, actions, goal[:, :2])
-    with pytest.raises(SpecError, match="the first 6 components; latents have 5"):
-        Goal(first=6)(latents, actions, goal)
-    with pytest.raises(ConfigError, match="got -1"):
-        Goal(first=-1)
+def test_a_goal_on_one_part_compares_its_components_alone(metric, latents, actions, goal):
+    parts = {"front": slice(0, 2), "pose": slice(2, D)}
+    rollout = imagined(latents, actions, goal, parts)
+    expected = Goal(metric=metric)(imagined(latents[..., :2], actions, goal[:, :2]))
+    assert torch.equal(Goal(metric=metric, on="front")(rollout), expected)
+    assert "on='front'" in repr(Goal(on="front")) and "on=" not in repr(Goal())
+    with pytest.raises(SpecError, match=r"they have front, pose\. Did you mean 'front'"):
+        Goal(on="fron")(rollout)
+    with pytest.raises(SpecError, match="mixes all modalities"):
+        Goal(on="front")(imagined(latents, actions, goal))
+
+
+def test_costs_of_arrays_are_those_of_tensors(latents, actions, goal):
+    cost = Goal(reduce="sum") + 0.5 * Goal(torch.ones(D), metric="l1", reduce="min")
+    cost = cost + 2 * Effort(Box((-2.0, 0.0), (2.0, 1.0)))
+    tensors = imagined(latents, actions, goal)
+    arrays = Rollout(*(part.numpy() for part in (latents[:, 0, 0], latents, actions, goal)))
+    found = cost(arrays)
+    assert isinstance(found, np.ndarray)
+    np.testing.assert_allclose(found, cost(tensors).numpy(), rtol=1e-5)
 
 
 def test_goal_needs_a_goal_that_fits(latents, actions, goal):
     with pytest.raises(SpecError, match="no target"):
-        Goal()(latents, actions, None)
+        Goal()(imagined(latents, actions))
     with pytest.raises(SpecError, match=r"\[B, D\] = \[2, 5\]; got \[3, 5\]"):
-        Goal()(latents, actions, torch.zeros(3, D))
+        Goal()(imagined(latents, actions, torch.zeros(3, D)))
     with pytest.raises(ConfigError, match="'mean'"):
         Goal(reduce="mean")
     with pytest.raises(ConfigError, match="'cosine'"):
@@ -78,7 +94,7 @@ def test_goal_needs_a_goal_that_fits(latents, actions, goal):
 
 
 def test_effort_equals_its_formula(latents, actions):
-    raw = Effort()(latents, actions, None)
+    raw = Effort()(imagined(latents, actions))
     assert raw.shape == (B, S)
     assert float(raw[1, 2]) == pytest.approx(float(sum(a**2 for a in actions[1, 2].flatten())) / (H * 2 * A), rel=1e-5)
 
@@ -86,18 +102,18 @@ def test_effort_equals_its_formula(latents, actions):
 def test_effort_relative_to_a_box(latents):
     space = Box((-2.0, 0.0, 5.0), (2.0, 1.0, 5.0))
     full = torch.tensor([2.0, 0.5, 0.0, -2.0, 0.5, 0.0]).expand(B, S, H, 6)
-    energies = Effort(space)(latents, full, None)
+    energies = Effort(space)(imagined(latents, full))
     assert torch.allclose(energies, torch.full((B, S), 2 / 3))
     with pytest.raises(SpecError, match="multiple of 3"):
-        Effort(space)(latents, full[..., :4], None)
+        Effort(space)(imagined(latents, full[..., :4]))
 
 
 def test_costs_add_up(latents, actions, goal):
     near, effort = Goal(), Effort()
     total = near + 0.5 * (effort * 4 + 2 * Goal(reduce="min"))
-    expected = near(latents, actions, goal) + 2 * effort(latents, actions, goal)
-    expected = expected + Goal(reduce="min")(latents, actions, goal)
-    assert torch.allclose(total(latents, actions, goal), expected)
+    expected = near(imagined(latents, actions, goal)) + 2 * effort(imagined(latents, actions, goal))
+    expected = expected + Goal(reduce="min")(imagined(latents, actions, goal))
+    assert torch.allclose(total(imagined(latents, actions, goal)), expected)
     assert [term.weight for term in total.terms] == [1, 2, 1]
 
 

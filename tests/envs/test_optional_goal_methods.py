@@ -25,6 +25,7 @@ from tacit.evaluation import (
 )
 from tacit.planners import CEM
 from tacit.testing.environments import check_environment
+from tacit.types import Context
 
 
 class Delegate:
@@ -52,12 +53,14 @@ class Walk(torch.nn.Module):
     def __init__(self, spec: Any) -> None:
         super().__init__()
         self.config: Any = type("Config", (), {"spec": spec, "frameskip": 1, "history": 1, "seen": ("state",)})()
+        self.spec, self.frameskip, self.history, self.latent_parts = spec, 1, 1, {}
         self.device = torch.device("cpu")
 
     def encode(self, observation: Any) -> torch.Tensor:
         return torch.from_numpy(np.asarray(observation["state"], np.float32)[:, :2])
 
-    def rollout(self, latents: torch.Tensor, actions: torch.Tensor, past_actions: Any = None) -> torch.Tensor:
+    def rollout(self, context: Context, actions: torch.Tensor) -> torch.Tensor:
+        latents = context.latents
         return latents[:, None, -1:] + actions.cumsum(dim=2) / 10
 
 

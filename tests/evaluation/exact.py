@@ -16,6 +16,7 @@ class Exact(nn.Module):
     def __init__(self, spec=None, frameskip=1, history=1, size=2, gain=1.0):
         super().__init__()
         self.config = SimpleNamespace(spec=spec, frameskip=frameskip, history=history, seen=("vector",))
+        self.spec, self.frameskip, self.history, self.latent_parts = spec, frameskip, history, {}
         self.device, self._size, self._gain, self.modes = torch.device("cpu"), size, gain, []
 
     def encode(self, observation):
@@ -24,7 +25,8 @@ class Exact(nn.Module):
 
     encode_target = encode
 
-    def rollout(self, latents, actions, past_actions=None):
+    def rollout(self, context, actions):
+        latents, past_actions = context.latents, context.blocks
         assert past_actions is None or past_actions.shape[1] == latents.shape[1] - 1
         move = actions.unflatten(-1, (self.config.frameskip, -1)).sum(dim=-2).cumsum(dim=-2)
         start = latents[:, -1, None] if actions.ndim == 3 else latents[:, -1, None, None]

@@ -54,9 +54,9 @@ def test_energies_rank_plans_as_far_as_the_model_knows_the_world(gain, expected)
 def test_blocks_are_held_actions_of_the_world():
     seen = []
 
-    def cost(latents, actions, goal):
-        seen.append(actions)
-        return (latents[:, :, -1] - goal[:, None]).square().sum(dim=-1)
+    def cost(rollout):
+        seen.append(rollout.blocks)
+        return (rollout.latents[:, :, -1] - rollout.goal[:, None]).square().sum(dim=-1)
 
     correlation = energy_rank_correlation(Exact(frameskip=2, size=1), cost, Line(), horizon=2, tasks=4, candidates=30)
     assert seen[0].shape == (1, 30, 2, 2)

@@ -19,7 +19,7 @@ from tacit.evaluation import (
     planning_record,
     references,
 )
-from tacit.types import Box, Plan
+from tacit.types import Box, Context, Plan
 
 
 class Shooting:
@@ -84,9 +84,9 @@ def test_plans_are_simulated_alike_in_parts_and_whole(monkeypatch):
     actions = torch.from_numpy(rng.uniform(-1, 1, (3, 7, 4, 10)).astype(np.float32))
     actor = TrueDynamicsActor(env, Shooting(), horizon=4, frameskip=5)
     latents = actor.model.encode(tasks.start)[:, None]
-    whole = actor.model.rollout(latents, actions)
+    whole = actor.model.rollout(Context(latents), actions)
     monkeypatch.setattr(references, "ROWS", 4)
-    torch.testing.assert_close(actor.model.rollout(latents, actions), whole)
+    torch.testing.assert_close(actor.model.rollout(Context(latents), actions), whole)
     for world, sample in [(0, 0), (2, 6)]:
         state = {name: values[[world]] for name, values in tasks.start.items()}
         raw = actions[world, sample].reshape(1, 20, 2).numpy()
@@ -152,8 +152,8 @@ def test_the_ceiling_shows_its_fallback_what_the_states_look_like():
 
 def test_an_agent_is_run_beside_its_floors_and_its_ceiling():
     class Towards:
-        def propose(self, latents, goal, horizon, count, noise, model, past_actions=None):
-            step = ((goal - latents[:, -1]) / 2).clamp(-1, 1)
+        def propose(self, context, goal, horizon, count, noise, model):
+            step = ((goal - context.latents[:, -1]) / 2).clamp(-1, 1)
             return step.repeat(1, 2)[:, None, None].expand(-1, count, horizon, -1)
 
     env, said = Line(budget=24, success_at="any"), []

@@ -14,7 +14,7 @@ from evaluation.line import Line, Still, Walker
 from tacit.data import from_episodes
 from tacit.envs import TwoRooms
 from tacit.errors import ConfigError, DataError
-from tacit.types import Episode
+from tacit.types import Context, Episode
 
 
 class Page(HTMLParser):
@@ -147,8 +147,9 @@ class Corner(Exact):
     def encode(self, observation):
         return observation["pixels"][..., :1, 0, 0].float()
 
-    def rollout(self, latents, actions, past_actions=None):
-        return super().rollout(latents, actions.unflatten(-1, (2, 2))[..., :1].flatten(-2), past_actions)
+    def rollout(self, context, actions):
+        latents, past_actions = context.latents, context.blocks
+        return super().rollout(Context(latents, past_actions), actions.unflatten(-1, (2, 2))[..., :1].flatten(-2))
 
 
 def test_imagined_latents_are_shown_as_the_nearest_recorded_frames():

@@ -12,7 +12,7 @@ import tacit as tc
 from tacit.errors import ConfigError, SpecError
 from tacit.models import ActionConditioned, JointEmbedding, MaskedModel, MotionContent, PerceptionModel, WorldModel
 from tacit.objectives import Prediction, Rollout
-from tacit.types import Box, Clip, Modality, Spec
+from tacit.types import Box, Clip, Context, Modality, Spec
 
 WORLD = Spec({"pixels": Modality("pixels", (3, 16, 16))}, Box((-1.0, -1.0), (1.0, 1.0)))
 VIT = {"width": 24, "depth": 2, "heads": 2, "patch": 8}
@@ -91,14 +91,14 @@ def test_a_rollout_with_frames_before_it_is_what_the_predictor_says_step_by_step
     candidates = torch.rand(2, 40, 3, 2) * 2 - 1  # more than are imagined at a time
     with torch.no_grad():
         latents = model.encode(seen.observation)[:, :3]
-        rolled = model.rollout(latents, candidates, seen.action[:, :2])
+        rolled = model.rollout(Context(latents, seen.action[:, :2]), candidates)
         assert rolled.shape == (2, 40, 3, model.latent_size)
         known, actions = latents, torch.cat([seen.action[:, :2], candidates[:, 33]], dim=1)
         for step in range(3):
             following = model.predict(known, actions[:, : step + 3])[:, -1:]
             torch.testing.assert_close(rolled[:, 33, step], following[:, 0], rtol=1e-3, atol=1e-4)
             known = torch.cat([known, following], dim=1)
-        alone = model.rollout(latents, candidates[:, 33], seen.action[:, :2])
+        alone = model.rollout(Context(latents, seen.action[:, :2]), candidates[:, 33])
         torch.testing.assert_close(alone, rolled[:, 33], rtol=1e-4, atol=1e-5)
 
 
@@ -195,7 +195,7 @@ def test_actions_move_the_pose_in_imagination(frameskip: int) -> None:
             torch.testing.assert_close(told[..., shown:], true, rtol=1e-4, atol=1e-5)
         # Step by step what the predictor says, which sees the pose: elsewhere it says something else.
         candidates = seen.action[:, None, 2:].repeat(1, 40, 1, 1)
-        rolled = model.rollout(latents[:, :3], candidates, seen.action[:, :2])
+        rolled = model.rollout(Context(latents[:, :3], seen.action[:, :2]), candidates)
         known = latents[:, :3]
         for step in range(2):
             following = model.predict(known, seen.action[:, : step + 3])[:, -1:]

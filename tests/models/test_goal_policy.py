@@ -8,7 +8,7 @@ from tacit._config import from_json, to_json
 from tacit.errors import ConfigError, SpecError
 from tacit.models import GoalPolicy, GoalPolicyConfig, WorldModel
 from tacit.planners import WorldNoise
-from tacit.types import Box, Discrete, Modality, Spec
+from tacit.types import Box, Context, Discrete, Modality, Spec
 
 BOX = Box((-1.0, -0.5), (1.0, 0.5))
 
@@ -16,7 +16,8 @@ BOX = Box((-1.0, -0.5), (1.0, 0.5))
 class Line:
     """Latents on a plane; a block of two actions moves by their sum."""
 
-    def rollout(self, latents: Tensor, actions: Tensor, past_actions: Tensor) -> Tensor:
+    def rollout(self, context: Context, actions: Tensor) -> Tensor:
+        latents, past_actions = context.latents, context.blocks
         assert actions.shape[1] == 1
         assert past_actions.shape == (len(latents), latents.shape[1] - 1, 4)
         return latents[:, -1:] + actions.reshape(*actions.shape[:2], 2, 2).sum(-2)
@@ -46,7 +47,7 @@ def test_box() -> None:
     _, std = policy._box(latents, goals)
     torch.testing.assert_close(std.mean(0), torch.tensor([0.2, 0.02, 0.2, 0.02]), rtol=0.25, atol=0.02)
     start, goal = torch.zeros(3, 2), torch.tensor([[3.0, 1.0], [-3.0, 0.0], [0.0, -1.0]])
-    draw = lambda: policy.propose(start[:, None], goal, 4, 5, WorldNoise.of(7, 3), Line())  # noqa: E731
+    draw = lambda: policy.propose(Context(start[:, None]), goal, 4, 5, WorldNoise.of(7, 3), Line())  # noqa: E731
     plans = draw()
     assert plans.shape == (3, 5, 4, 4)
     assert torch.equal(plans, draw())
@@ -80,11 +81,12 @@ def test_discrete() -> None:
     assert (out == actions).all(-1).float().mean() > 0.99
 
     class Moves:
-        def rollout(self, latents: Tensor, actions: Tensor, past_actions: Tensor) -> Tensor:
+        def rollout(self, context: Context, actions: Tensor) -> Tensor:
+            latents, past_actions = context.latents, context.blocks
             assert past_actions.shape[1] == latents.shape[1] - 1
             return latents[:, -1:] + actions @ moves
 
-    plans = policy.propose(torch.zeros(1, 1, 2), torch.tensor([[1.0, 0.0]]), 3, 6, WorldNoise((0,)), Moves())
+    plans = policy.propose(Context(torch.zeros(1, 1, 2)), torch.tensor([[1.0, 0.0]]), 3, 6, WorldNoise((0,)), Moves())
     assert plans.shape == (1, 6, 3, 4)
     assert (plans.sum(-1) == 1).all()
     assert plans[0, 0, 0].argmax() == 0
@@ -98,9 +100,9 @@ def test_proposals_are_imagined_from_the_history() -> None:
         torch.nn.init.normal_(parameter, std=0.3)
     policy = GoalPolicy(GoalPolicyConfig(4, BOX, frameskip=2))
     latents, past, goal = torch.randn(2, 3, 4), torch.rand(2, 2, 4) - 0.5, torch.randn(2, 4)
-    plans = policy.propose(latents, goal, 4, 3, WorldNoise.of(0, 2), model, past)
+    plans = policy.propose(Context(latents, past), goal, 4, 3, WorldNoise.of(0, 2), model)
     with torch.no_grad():
-        imagined = model.rollout(latents, plans[:, 0], past)
+        imagined = model.rollout(Context(latents, past), plans[:, 0])
         expected = policy(torch.cat([latents[:, -1:], imagined[:, :-1]], dim=1), goal[:, None].expand(-1, 4, -1))
     torch.testing.assert_close(plans[:, 0], expected, rtol=1e-4, atol=1e-5)
 
@@ -112,7 +114,7 @@ def test_what_does_not_fit_is_refused() -> None:
     for latents, past in ((torch.zeros(1, 4), None), (torch.zeros(1, 3, 4), None), (torch.zeros(1, 2, 4), 2)):
         blocks = None if past is None else torch.zeros(1, past, 2)
         with pytest.raises(SpecError, match="the blocks between them"):
-            policy.propose(latents, torch.zeros(1, 4), 2, 2, WorldNoise((0,)), Line(), blocks)
+            policy.propose(Context(latents, blocks), torch.zeros(1, 4), 2, 2, WorldNoise((0,)), Line())
     with pytest.raises(ConfigError, match="at least 1"):
         GoalPolicyConfig(4, BOX, frameskip=0)
 

@@ -14,7 +14,7 @@ from tacit.errors import CheckpointError
 from tacit.models import WorldModel
 from tacit.nn.kernels import PLAIN
 from tacit.nn.vit import PooledVisionTransformer
-from tacit.types import Box, Modality, Spec, Statistics
+from tacit.types import Box, Context, Modality, Spec, Statistics
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "lewm.npz"
 LIMIT = 1e-5
@@ -42,7 +42,7 @@ def test_golden(golden: dict[str, np.ndarray], gradients: bool, tmp_path: Path) 
     with torch.set_grad_enabled(gradients):
         latents = model.encode({"features": golden["features"]}).unflatten(0, (4, 5))
         predicted = model.predict(latents[:, :3], actions[:, :3])
-        rollout = model.rollout(latents[:, :1], actions)
+        rollout = model.rollout(Context(latents[:, :1]), actions)
     encoded = model._action_latents(actions, PLAIN)
     for ours, name in ((latents, "latents"), (encoded, "action_latents"), (predicted, "predicted")):
         assert np.abs(ours.detach().numpy() - golden[name]).max() < LIMIT, name

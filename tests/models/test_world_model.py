@@ -16,7 +16,7 @@ from tacit.models import WorldModel, WorldModelConfig
 from tacit.models._config import TRANSFORMER
 from tacit.nn import linear
 from tacit.nn.kernels import Packed
-from tacit.types import Box, Clip, Discrete, Modality, Spec, Statistics
+from tacit.types import Box, Clip, Context, Discrete, Modality, Spec, Statistics
 
 BOX = Box((-1.0, -2.0), (1.0, 2.0))
 PIXELS = Spec({"pixels": Modality("pixels", (3, 64, 64))}, BOX)
@@ -66,9 +66,9 @@ def test_every_verb_keeps_its_shapes(spec: Spec, kind: str) -> None:
     torch.testing.assert_close(model.encode(single), latents[:, 2], rtol=1e-4, atol=1e-5)
     assert model.predict(latents[:, :-1], clip.action).shape == (3, 5, size)
     candidates = clip.action[:, None].expand(-1, 4, -1, -1)
-    rolled = model.rollout(latents[:, :2], candidates[:, :, 1:], clip.action[:, :1])
+    rolled = model.rollout(Context(latents[:, :2], clip.action[:, :1]), candidates[:, :, 1:])
     assert rolled.shape == (3, 4, 4, size)
-    alone = model.rollout(latents[:, :2], clip.action[:, 1:], clip.action[:, :1])
+    alone = model.rollout(Context(latents[:, :2], clip.action[:, :1]), clip.action[:, 1:])
     torch.testing.assert_close(alone, rolled[:, 0], rtol=1e-5, atol=1e-5)
 
 
@@ -85,7 +85,7 @@ def test_forecast_lines_up_with_rollouts_from_every_start(kind: str) -> None:
         for start in range(prediction.shape[1]):
             first = max(start + 1 - history, 0)
             context, past = every.latents[:, first : start + 1], clip.action[:, first:start]
-            rolled = model.rollout(context, clip.action[:, start : start + k], past)
+            rolled = model.rollout(Context(context, past), clip.action[:, start : start + k])
             torch.testing.assert_close(prediction[:, start], rolled[:, -1], rtol=1e-4, atol=1e-5)
     first_only = model.forecast(clip, steps=3, starts="first")
     for k in range(3):
@@ -160,19 +160,19 @@ def test_planning_runs_packed_by_default_and_falls_back(kind: str, monkeypatch: 
     calls = []
     packed = Packed.linear
     monkeypatch.setattr(Packed, "linear", lambda *a: calls.append(1) or packed(*a))
-    slow = model.rollout(latents, actions).detach()
+    slow = model.rollout(Context(latents), actions).detach()
     assert not calls, "gradients need the plain layers"
     for mode in (torch.no_grad(), torch.inference_mode()):
         calls.clear()
         with mode:
-            fast = model.rollout(latents, actions)
+            fast = model.rollout(Context(latents), actions)
         assert calls, "rollout without gradients on the CPU must run from packed weights"
         energy, expected = ((part[:, :, -1] - goal).square().sum(-1) for part in (fast, slow))
         torch.testing.assert_close(energy, expected, rtol=1e-4, atol=0)
     calls.clear()
     monkeypatch.setattr(linear, "available", lambda: False)
     with torch.no_grad():
-        fallback = model.rollout(latents, actions)
+        fallback = model.rollout(Context(latents), actions)
     assert not calls
     torch.testing.assert_close(fallback, slow, rtol=1e-4, atol=1e-5)
 
@@ -184,11 +184,11 @@ def test_packed_layers_follow_training() -> None:
     latents, actions = torch.randn(1, 1, 32), torch.rand(1, 4, 3, 2)
     for _ in range(2):
         optimizer.zero_grad()
-        model.train().rollout(latents, actions).square().sum().backward()
+        model.train().rollout(Context(latents), actions).square().sum().backward()
         optimizer.step()
-        expected = model.eval().rollout(latents, actions).detach()
+        expected = model.eval().rollout(Context(latents), actions).detach()
         with torch.no_grad():
-            torch.testing.assert_close(model.rollout(latents, actions), expected, rtol=1e-4, atol=1e-5)
+            torch.testing.assert_close(model.rollout(Context(latents), actions), expected, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -213,16 +213,18 @@ def test_actions_that_do_not_fit_are_refused_in_words() -> None:
     model = WorldModel.for_spec(PIXELS, frameskip=2)
     latents = torch.zeros(2, 1, 32)
     with pytest.raises(SpecError, match=r"\[2, S, H, 4\], blocks of 2 raw actions of 2; got \[2, 3, 5, 2\]"):
-        model.rollout(latents, torch.zeros(2, 3, 5, 2))
+        model.rollout(Context(latents), torch.zeros(2, 3, 5, 2))
     with pytest.raises(SpecError, match=r"latents must have shape \[B, T, 32\]; got \[2, 32\]"):
-        model.rollout(latents[:, 0], torch.zeros(2, 3, 5, 4))
+        model.rollout(Context(latents[:, 0]), torch.zeros(2, 3, 5, 4))
     with pytest.raises(SpecError, match="1 latents have 0 action blocks between them"):
-        model.rollout(latents, torch.zeros(2, 3, 5, 4), torch.zeros(2, 2, 4))
+        model.rollout(Context(latents, torch.zeros(2, 2, 4)), torch.zeros(2, 3, 5, 4))
     latents, blocks = torch.randn(2, 3, 32), torch.rand(2, 3, 5, 4)
-    torch.testing.assert_close(model.eval().rollout(latents, blocks), model.rollout(latents[:, -1:], blocks))
+    torch.testing.assert_close(
+        model.eval().rollout(Context(latents), blocks), model.rollout(Context(latents[:, -1:]), blocks)
+    )
     looks_back = WorldModel.for_spec(PIXELS, frameskip=2, **PREDICTORS["transformer"])
     with pytest.raises(SpecError, match=r"3 latents have 2 action blocks between them.*\(2, 0, 4\)"):
-        looks_back.rollout(latents, blocks)
+        looks_back.rollout(Context(latents), blocks)
     with pytest.raises(SpecError, match="allows 1 to 5 steps of prediction; got 6"):
         model.forecast(clip_for(model), steps=6)
 

@@ -3,7 +3,7 @@
 from tacit.agent._agent import Agent
 from tacit.agent._fallback import NamedFallback
 from tacit.agent._floors import PolicyActor, RandomActor
-from tacit.agent._parts import Model, Proposal
+from tacit.agent._proposal import Proposal
 from tacit.agent._state import AgentState, Latency
 
-__all__ = ["Agent", "AgentState", "Latency", "Model", "NamedFallback", "PolicyActor", "Proposal", "RandomActor"]
+__all__ = ["Agent", "AgentState", "Latency", "NamedFallback", "PolicyActor", "Proposal", "RandomActor"]

@@ -16,11 +16,11 @@ from tacit._files import resolve
 from tacit._limits import HORIZON, limited
 from tacit.agent._blocks import BlockActor
 from tacit.agent._fallback import NamedFallback
-from tacit.agent._parts import Model, Proposal
+from tacit.agent._proposal import Proposal
 from tacit.agent._saving import Settings, read, write
 from tacit.agent._state import AgentState, numbered
 from tacit.errors import CheckpointError, ConfigError
-from tacit.types import ActionConstraint, Cost, FallbackPolicy, Plan, Planner, Problem
+from tacit.types import ActionConstraint, Cost, FallbackPolicy, Plan, Planner, Problem, Rollout, WorldModel
 
 __all__ = ["Agent"]
 
@@ -61,7 +61,7 @@ class Agent(BlockActor):
 
     def __init__(
         self,
-        model: Model,
+        model: WorldModel,
         planner: Planner,
         cost: Cost,
         *,
@@ -96,9 +96,13 @@ class Agent(BlockActor):
         horizon = self._ahead(state.step)
         length = horizon * self._rows
 
+        context = self._context(state)
+
         def energy(actions: Tensor) -> Tensor:
-            blocks = self._blocks(actions)
-            return self.cost(self._rollout(state, blocks), blocks, state.goal)
+            blocks, parts = self._blocks(actions), self.model.latent_parts
+            imagined = self.model.rollout(context, blocks)
+            energies: Tensor = self.cost(Rollout(context.latents[:, -1], imagined, blocks, state.goal, parts))
+            return energies
 
         found = self.planner(
             Problem(

@@ -15,11 +15,11 @@ from torch import Tensor, nn
 from tacit._threads import computing, suited_threads
 from tacit.agent._fallback import Fallback, FallbackActions, NamedFallback, inside, numbers
 from tacit.agent._limits import ActionLimits
-from tacit.agent._parts import Model, Proposal
+from tacit.agent._proposal import Proposal
 from tacit.agent._state import AgentState, numbered
 from tacit.errors import ConfigError, PlanningError, SpecError
 from tacit.planners import WorldNoise, legal, world_seeds
-from tacit.types import ActionConstraint, ActionSpace, Box, FallbackPolicy, Observation, Verdict
+from tacit.types import ActionConstraint, ActionSpace, Box, Context, FallbackPolicy, Observation, Verdict, WorldModel
 
 __all__ = ["BlockActor"]
 
@@ -45,7 +45,7 @@ class BlockActor(ABC):
 
     def __init__(
         self,
-        model: Model,
+        model: WorldModel,
         fallback: NamedFallback | FallbackPolicy | None = None,
         constraints: Sequence[ActionConstraint] = (),
     ) -> None:
@@ -53,7 +53,7 @@ class BlockActor(ABC):
         self._threads = suited_threads(model) if isinstance(model, nn.Module) else None
         self.constraints = tuple(constraints)
         self._limits = ActionLimits(self.space, self.constraints)
-        self._fallback = Fallback(fallback, model.config.spec, self._limits.space)
+        self._fallback = Fallback(fallback, model.spec, self._limits.space)
 
     @property
     def fallback(self) -> NamedFallback | FallbackPolicy | None:
@@ -71,12 +71,12 @@ class BlockActor(ABC):
     @property
     def space(self) -> ActionSpace:
         """The space of one raw action."""
-        return self.model.config.spec.action
+        return self.model.spec.action
 
     @property
     def frameskip(self) -> int:
         """Raw actions of one block."""
-        return self.model.config.frameskip
+        return self.model.frameskip
 
     @abstractmethod
     def _decide(self, state: AgentState) -> AgentState:
@@ -200,7 +200,7 @@ class BlockActor(ABC):
         Raises:
             SpecError: if it is finite in no world.
         """
-        modalities = self.model.config.spec.modalities
+        modalities = self.model.spec.modalities
         known = [name for name in goal if name in modalities]
         for name in known:
             values = np.asarray(goal[name], np.float64)
@@ -237,7 +237,7 @@ class BlockActor(ABC):
         surprise = np.full(state.batch, np.nan, np.float32)
         if state.predicted is not None:
             surprise = (latent - state.predicted).square().mean(dim=-1).float().cpu().numpy()
-        latents = torch.cat([state.latents, latent[:, None]], dim=1)[:, -self.model.config.history :]  # type: ignore[list-item]
+        latents = torch.cat([state.latents, latent[:, None]], dim=1)[:, -self.model.history :]  # type: ignore[list-item]
         actions = torch.cat([state.actions, state.block[:, None]], dim=1)  # type: ignore[index, list-item]
         actions = actions[:, actions.shape[1] - latents.shape[1] + 1 :]
         return replace(state, latents=latents, actions=actions, surprise=surprise, executed=None), problem
@@ -258,7 +258,7 @@ class BlockActor(ABC):
         if state.latents is None:
             return replace(state, block=block, predicted=None)
         try:
-            return replace(state, block=block, predicted=self._rollout(state, block[:, None])[:, 0])
+            return replace(state, block=block, predicted=self.model.rollout(self._context(state), block[:, None])[:, 0])
         except Exception:
             if state.last_action is None:
                 raise
@@ -277,12 +277,11 @@ class BlockActor(ABC):
                 raise
             return self._fail(state, f"planning failed: {type(error).__name__}: {error}")
 
-    def _rollout(self, state: AgentState, blocks: Tensor) -> Tensor:
-        """Imagined latents after ``blocks [B, H, A']`` or ``[B, S, H, A']`` from where the state is."""
+    def _context(self, state: AgentState) -> Context:
+        """Return the past that a state holds."""
         if state.latents is None or state.actions is None:
             raise SpecError("the state has seen no observation yet.")
-        past = state.actions if state.actions.shape[1] else None
-        return self.model.rollout(state.latents, blocks, past)
+        return Context(state.latents, state.actions if state.actions.shape[1] else None)
 
     def _propose(self, policy: Proposal, state: AgentState, horizon: int, count: int) -> Tensor:
         """``[B, count, horizon, frameskip, A]``; without meaning in worlds whose latents or goal are not finite."""
@@ -291,7 +290,7 @@ class BlockActor(ABC):
         # Numbers in place of NaN, for a policy may refuse to draw from NaN, and with it for all worlds.
         latents, goal = (part.nan_to_num(0.0, 0.0, 0.0) for part in (state.latents, state.goal))
         noise = self._noise(state, PROPOSALS)
-        blocks = policy.propose(latents, goal, horizon, count, noise, self.model, state.actions)
+        blocks = policy.propose(Context(latents, state.actions), goal, horizon, count, noise, self.model)
         return blocks.reshape(*blocks.shape[:3], self.frameskip, self.space.size)
 
     def _noise(self, state: AgentState, stream: int = 0) -> WorldNoise:

@@ -12,10 +12,10 @@ from torch import Tensor
 
 from tacit.agent._blocks import BlockActor
 from tacit.agent._fallback import NamedFallback
-from tacit.agent._parts import Model, Proposal
+from tacit.agent._proposal import Proposal
 from tacit.agent._state import AgentState, numbered
 from tacit.errors import ConfigError, SpecError
-from tacit.types import ActionConstraint, ActionSpace, Box, FallbackPolicy, Observation, Verdict
+from tacit.types import ActionConstraint, ActionSpace, Box, FallbackPolicy, Observation, Verdict, WorldModel
 
 __all__ = ["PolicyActor", "RandomActor"]
 
@@ -33,7 +33,7 @@ class PolicyActor(BlockActor):
 
     def __init__(
         self,
-        model: Model,
+        model: WorldModel,
         policy: Proposal,
         fallback: NamedFallback | FallbackPolicy | None = None,
         constraints: Sequence[ActionConstraint] = (),

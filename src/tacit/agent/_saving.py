@@ -130,7 +130,7 @@ def read(path: Path, device: str | torch.device) -> tuple[Dynamics, Settings, Go
         for index, named in enumerate(written.cost):
             own = {key: value.to(device) for key, value in part.tensors.items() if key.startswith(f"{index}.")}
             arrays = {key.partition(".")[2]: value for key, value in own.items()}
-            terms.append(Scaled(named.weight, named.build(costs.load, **arrays)))
+            terms.append(Scaled(named.weight, _current(named, model).build(costs.load, **arrays)))
         cost = Total(tuple(terms))
         restrictions = tuple(named.build(constraints.load) for named in written.constraints)
     except (ConfigError, SpecError) as error:
@@ -146,6 +146,18 @@ def read(path: Path, device: str | torch.device) -> tuple[Dynamics, Settings, Go
         restrictions,
     )
     return model, settings, _policy(parts.get(PROPOSAL), path, device)
+
+
+def _current(cost: Named, model: Dynamics) -> Named:
+    """Return a cost as it is written now; version 0.1 named the part of a goal by its number of components."""
+    if cost.name != "goal" or "first" not in cost.options:
+        return cost
+    options = {name: value for name, value in cost.options.items() if name != "first"}
+    first = slice(0, cost.options["first"])
+    part = next((name for name, found in model.latent_parts.items() if found == first), "")
+    if cost.options["first"] and not part:
+        raise ConfigError(f"the model has no part of its first {first.stop} components.")
+    return dataclasses.replace(cost, options={**options, "on": part})
 
 
 def _policy(part: checkpoint.Part | None, path: Path, device: str | torch.device) -> GoalPolicy | None:

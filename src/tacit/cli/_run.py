@@ -248,7 +248,7 @@ def agent_of(run: Path, device: str, fallback: NamedFallback | None = None) -> A
 
     if (run / "agent").exists():
         agent = Agent.load(run / "agent", device, fallback=fallback)
-        chosen = possible(agent.fallback, agent.model.config.spec)
+        chosen = possible(agent.fallback, agent.model.spec)
         if chosen == agent.fallback:
             return agent
         print(

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from torch import Tensor
-
 from tacit.errors import ConfigError
+from tacit.types import Numbers, Rollout
 
 __all__ = ["Scaled", "Summable", "Total"]
 
@@ -14,11 +13,11 @@ __all__ = ["Scaled", "Summable", "Total"]
 class Summable:
     """``cost + cost`` and ``number * cost``, to be inherited by every cost.
 
-    A subclass answers ``cost(latents, actions, goal) -> energies``; see :class:`tacit.types.Cost`.
+    A subclass answers ``cost(rollout) -> energies``; see :class:`tacit.types.Cost`.
     """
 
-    def __call__(self, latents: Tensor, actions: Tensor, goal: Tensor | None) -> Tensor:
-        """Energies ``[B, S]``; see :class:`tacit.types.Cost`."""
+    def __call__(self, rollout: Rollout, /) -> Numbers:
+        """Return energies ``[B, S]``; see :class:`tacit.types.Cost`."""
         raise NotImplementedError
 
     @property
@@ -73,9 +72,9 @@ class Total(Summable):
         """The terms."""
         return self.terms
 
-    def __call__(self, latents: Tensor, actions: Tensor, goal: Tensor | None) -> Tensor:
-        """The weighted sum of the energies ``[B, S]`` of the terms."""
-        first, *others = [term.weight * term.cost(latents, actions, goal) for term in self.terms]
+    def __call__(self, rollout: Rollout, /) -> Numbers:
+        """Return the weighted sum of the energies ``[B, S]`` of the terms."""
+        first, *others = [term.weight * term.cost(rollout) for term in self.terms]
         return sum(others, start=first)
 
     def __repr__(self) -> str:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
-from torch import Tensor
+import numpy as np
+from array_api_compat import array_namespace
 
+from tacit._arrays import like
 from tacit.costs._base import Summable
 from tacit.errors import SpecError
-from tacit.types import Box
+from tacit.types import Box, Numbers, Rollout
 
 __all__ = ["Effort"]
 
@@ -25,19 +26,19 @@ class Effort(Summable):
 
     space: Box | None = None
 
-    def __call__(self, latents: Tensor, actions: Tensor, goal: Tensor | None) -> Tensor:
-        """Energies ``[B, S]``; see :class:`tacit.types.Cost`.
+    def __call__(self, rollout: Rollout, /) -> Numbers:
+        """Return energies ``[B, S]``; see :class:`tacit.types.Cost`.
 
         Raises:
             SpecError: if the actions are not blocks of whole actions of the space.
         """
-        del latents, goal
+        actions = rollout.blocks
         if self.space is not None:
             if actions.shape[-1] % self.space.size:
                 raise SpecError(
                     f"Effort expected blocks of a multiple of {self.space.size} numbers; got {actions.shape[-1]}."
                 )
-            low, high = torch.tensor([self.space.low, self.space.high], device=actions.device)
-            half = torch.where(high > low, (high - low) / 2, 1.0)
-            actions = actions / half.repeat(actions.shape[-1] // self.space.size)
-        return actions.square().mean(dim=(-2, -1))
+            low, high = np.array([self.space.low, self.space.high], np.float64)
+            half = np.where(high > low, (high - low) / 2, 1.0)
+            actions = actions / like(np.tile(half, actions.shape[-1] // self.space.size), actions)
+        return array_namespace(actions).mean(actions**2, axis=(-2, -1))

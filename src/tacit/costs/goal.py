@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from torch import Tensor
+from array_api_compat import array_namespace
 
+from tacit._arrays import like
+from tacit._registry import suggest
 from tacit.costs._base import Summable
 from tacit.errors import ConfigError, SpecError
+from tacit.types import Numbers, Rollout
 
 __all__ = ["Goal"]
 
@@ -25,55 +29,62 @@ class Goal(Summable):
             given at its start.
         reduce: ``last``, ``sum`` or ``min`` over the horizon.
         metric: ``l2`` (squared) or ``l1``.
-        first: Compare the first so many components alone, such as what a picture shows without a robot's pose; 0: all.
+        on: Compare the part of the latents that belongs to this modality alone, such as a camera without the robot's
+            pose; see :attr:`tacit.types.WorldModel.latent_parts`. Empty: all components.
 
     Raises:
-        ConfigError: if an option is unknown or below 0.
+        ConfigError: if an option is unknown.
     """
 
-    target: Tensor | None = None
+    target: Numbers | None = None
     reduce: Literal["last", "sum", "min"] = "last"
     metric: Literal["l2", "l1"] = "l2"
-    first: int = 0
+    on: str = ""
 
     def __post_init__(self) -> None:
         if self.reduce not in ("last", "sum", "min"):
             raise ConfigError(f"Goal reduces by 'last', 'sum' or 'min'; got {self.reduce!r}.")
         if self.metric not in ("l2", "l1"):
             raise ConfigError(f"Goal measures by 'l2' or 'l1'; got {self.metric!r}.")
-        if self.first < 0:
-            raise ConfigError(f"Goal compares the first components, at least 1, or all with 0; got {self.first}.")
 
-    def __call__(self, latents: Tensor, actions: Tensor, goal: Tensor | None) -> Tensor:
-        """Energies ``[B, S]``; see :class:`tacit.types.Cost`.
+    def __call__(self, rollout: Rollout, /) -> Numbers:
+        """Return energies ``[B, S]``; see :class:`tacit.types.Cost`.
 
         Raises:
-            SpecError: if there is no goal or it does not fit the latents.
+            SpecError: if there is no goal, it does not fit the latents, or the latents have no such part.
         """
-        del actions
-        target = goal if self.target is None else self.target
+        target = rollout.goal if self.target is None else self.target
         if target is None:
             raise SpecError("Goal has no target: write Goal(latent), or give the agent a goal: start(goal=...).")
-        batch, _, _, size = latents.shape
-        if target.shape not in ((size,), (1, size), (batch, size)):
+        batch, _, _, size = rollout.latents.shape
+        if tuple(target.shape) not in ((size,), (1, size), (batch, size)):
             raise SpecError(f"the goal must be [D] = [{size}] or [B, D] = [{batch}, {size}]; got {list(target.shape)}.")
-        if self.first > size:
-            raise SpecError(f"Goal is to compare the first {self.first} components; latents have {size}.")
-        target = target.detach().to(latents.device, latents.dtype).reshape(-1, 1, 1, size)
-        size = self.first or size
-        difference = self.seen(latents)[..., :size] - target[..., :size]
-        distance = (difference.square() if self.metric == "l2" else difference.abs()).mean(dim=-1)
+        part = self._part(rollout.parts)
+        latents = self.considered(rollout.latents)[..., part]
+        xp = array_namespace(latents)
+        difference = latents - xp.reshape(like(target, latents), (-1, 1, 1, size))[..., part]
+        distance = xp.mean(difference**2 if self.metric == "l2" else xp.abs(difference), axis=-1)
         return self.over_horizon(distance)
 
-    def seen(self, latents: Tensor) -> Tensor:
-        """The part ``[B, S, H', D]`` of ``latents [B, S, H, D]`` that the energy depends on."""
+    def _part(self, parts: Mapping[str, slice]) -> slice:
+        """Return the components that are compared."""
+        if not self.on:
+            return slice(None)
+        if self.on not in parts:
+            known = f"they have {', '.join(parts)}" if parts else "this model mixes all modalities in its latents"
+            raise SpecError(f"Goal compares the part {self.on!r} of latents; {known}.{suggest(self.on, parts)}")
+        return parts[self.on]
+
+    def considered(self, latents: Numbers) -> Numbers:
+        """Return the latents ``[B, S, H', D]`` of ``[B, S, H, D]`` that the energy depends on."""
         return latents[:, :, -1:] if self.reduce == "last" else latents
 
-    def over_horizon(self, distance: Tensor) -> Tensor:
-        """Energies ``[B, S]`` of distances ``[B, S, H']`` at the steps that are seen."""
-        return distance.amin(dim=-1) if self.reduce == "min" else distance.sum(dim=-1)
+    def over_horizon(self, distance: Numbers) -> Numbers:
+        """Return energies ``[B, S]`` of distances ``[B, S, H']`` at the steps that are considered."""
+        xp = array_namespace(distance)
+        return xp.min(distance, axis=-1) if self.reduce == "min" else xp.sum(distance, axis=-1)
 
     def __repr__(self) -> str:
         target = "" if self.target is None else f"target={list(self.target.shape)}, "
-        first = f", first={self.first}" if self.first else ""
-        return f"Goal({target}reduce={self.reduce!r}, metric={self.metric!r}{first})"
+        on = f", on={self.on!r}" if self.on else ""
+        return f"Goal({target}reduce={self.reduce!r}, metric={self.metric!r}{on})"

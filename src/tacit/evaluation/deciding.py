@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from torch import Tensor
 
 from tacit._check import has_simulation
 from tacit._progress import counted
@@ -17,7 +16,7 @@ from tacit.errors import PlanningError
 from tacit.evaluation._drawing import BLUE, GREY, ORANGE, canvas, image, png
 from tacit.evaluation.pictures import Picture
 from tacit.evaluation.tasks import held_out_tasks
-from tacit.types import Cost, GoalEnvironment, Plan
+from tacit.types import Cost, GoalEnvironment, Numbers, Plan, Rollout
 
 __all__ = ["Decision", "decide"]
 
@@ -101,6 +100,6 @@ class _Counting:
     cost: Cost
     count: Callable[[], None]
 
-    def __call__(self, latents: Tensor, actions: Tensor, goal: Tensor | None) -> Tensor:
+    def __call__(self, rollout: Rollout, /) -> Numbers:
         self.count()
-        return self.cost(latents, actions, goal)
+        return self.cost(rollout)

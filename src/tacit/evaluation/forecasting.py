@@ -17,7 +17,7 @@ from tacit.errors import ConfigError
 from tacit.evaluation._latents import CHUNK, clip_latents, drawn, frozen
 from tacit.evaluation.statistics import Estimate, bootstrap, rank_correlation
 from tacit.evaluation.tasks import held_out_tasks
-from tacit.types import Box, Cost, GoalEnvironment
+from tacit.types import Box, Context, Cost, GoalEnvironment, Rollout
 
 if TYPE_CHECKING:
     from tacit.data import Episodes
@@ -163,7 +163,9 @@ def energy_rank_correlation(
         for task in track(range(tasks), tasks, "tasks with random plans", show=progress):
             one = slice(task, task + 1)
             actions = blocks[one].to(model.device)
-            energy = cost(model.rollout(latents[one, None], actions), actions, goals[one])[0].cpu().numpy()
+            imagined = model.rollout(Context(latents[one, None]), actions)
+            rollout = Rollout(latents[one], imagined, actions, goals[one], model.latent_parts)
+            energy = cost(rollout)[0].cpu().numpy()
             start, goal = (
                 {name: np.repeat(values[one], candidates, axis=0) for name, values in state.items()}
                 for state in (drawn_tasks.start, drawn_tasks.goal)
@@ -177,8 +179,7 @@ def energy_rank_correlation(
 def _imagined(model: Dynamics, latents: Tensor, past: Tensor, future: Tensor) -> Tensor:
     with frozen(model):
         latents, past, future = (part.to(model.device) for part in (latents, past, future))
-        rollout: Tensor = model.rollout(latents, future, past)
-        return rollout.float().cpu()
+        return model.rollout(Context(latents, past), future).float().cpu()
 
 
 def _by_episode(guess: Tensor, target: Tensor, group: npt.NDArray[np.int64], seed: int) -> tuple[Estimate, ...]:

@@ -11,6 +11,7 @@ import torch
 
 from tacit.errors import ConfigError
 from tacit.evaluation._latents import clip_latents, drawn, frozen
+from tacit.types import Context
 
 if TYPE_CHECKING:
     from tacit.data import Episodes
@@ -80,7 +81,7 @@ def imagine(
     with frozen(model):
         there = latents[:, : now + 1].to(model.device)
         past, future = action[:, :now].to(model.device), action[:, now:].to(model.device)
-        ahead = model.rollout(there, future, past).float().cpu()
+        ahead = model.rollout(Context(there, past), future).float().cpu()
     nearest = torch.cdist(torch.cat([latents[:, now : now + 1], ahead], dim=1).flatten(0, 1), known).argmin(dim=1)
     recorded = clip.observation[name][rows, now:]
     return Imagination(recorded.numpy(), pictures[nearest].view_as(recorded).numpy(), config.frameskip, len(known))

@@ -20,7 +20,17 @@ from tacit.agent._fallback import possible
 from tacit.costs import Goal, Summable
 from tacit.errors import ConfigError
 from tacit.evaluation.acting import Privileged
-from tacit.types import ActionConstraint, FallbackPolicy, GoalEnvironment, Observation, Planner, Spec, State, Verdict
+from tacit.types import (
+    ActionConstraint,
+    Context,
+    FallbackPolicy,
+    GoalEnvironment,
+    Observation,
+    Planner,
+    Rollout,
+    State,
+    Verdict,
+)
 
 __all__ = ["ExpertActor", "TrueDynamicsActor"]
 
@@ -128,19 +138,13 @@ class TrueDynamicsActor(Agent, Privileged):
         )
 
 
-@dataclass(frozen=True)
-class _Config:
-    spec: Spec
-    frameskip: int
-    history: int = 1
-
-
 class _World:
     """The true dynamics in the shape of a world model: a latent is a state, laid out in one row of numbers."""
 
     def __init__(self, env: GoalEnvironment, frameskip: int) -> None:
         self.env = require_simulation(env, "TrueDynamicsActor")
-        self.config = _Config(env.spec, frameskip)
+        self.spec, self.frameskip, self.history = env.spec, frameskip, 1
+        self.latent_parts: Mapping[str, slice] = {}
         self.device = torch.device("cpu")
         self._shapes = {name: values.shape[1:] for name, values in env.state().items()}
 
@@ -155,14 +159,14 @@ class _World:
         parts = np.split(latents, ends[:-1], axis=1)
         return {n: part.reshape(-1, *shape) for part, (n, shape) in zip(parts, self._shapes.items(), strict=True)}
 
-    def rollout(self, latents: Tensor, actions: Tensor, past_actions: Tensor | None = None) -> Tensor:
-        """The states at the end of each block; ``past_actions`` change nothing, for a state says it all."""
-        del past_actions
+    def rollout(self, context: Context, actions: Tensor, /) -> Tensor:
+        """Return the states at the end of each block; what was before the current one changes nothing."""
         if actions.ndim == 3:
-            return self.rollout(latents, actions[:, None])[:, 0]
+            return self.rollout(context, actions[:, None])[:, 0]
+        latents = context.latents
         worlds, samples, horizon, _ = actions.shape
         current = latents[:, -1].double().numpy().repeat(samples, axis=0)
-        blocks = actions.float().numpy().reshape(worlds * samples, horizon, self.config.frameskip, -1)
+        blocks = actions.float().numpy().reshape(worlds * samples, horizon, self.frameskip, -1)
         out = np.empty((worlds * samples, horizon, current.shape[1]))
         for first in range(0, len(out), ROWS):
             rows = slice(first, first + ROWS)
@@ -180,14 +184,16 @@ class _Distance:
     world: _World
     goal: Goal
 
-    def __call__(self, latents: Tensor, actions: Tensor, goal: Tensor | None) -> Tensor:
+    def __call__(self, rollout: Rollout, /) -> Tensor:
+        goal = rollout.goal
         if goal is None:
             raise ConfigError("the ceiling pursues goal states; give start(goal=...).")
-        looked = self.goal.seen(latents)
+        looked = self.goal.considered(rollout.latents)
         worlds, samples, steps, size = looked.shape
         goals = goal.double().numpy().repeat(samples * steps, axis=0)
         distance = self.world.env.distance(
             self.world.states(looked.reshape(-1, size).numpy()), self.world.states(goals)
         )
-        energy = torch.from_numpy(distance.reshape(worlds, samples, steps)).to(actions.dtype)
-        return self.goal.over_horizon(energy.square() if self.goal.metric == "l2" else energy)
+        energy = torch.from_numpy(distance.reshape(worlds, samples, steps)).to(rollout.blocks.dtype)
+        found: Tensor = self.goal.over_horizon(energy.square() if self.goal.metric == "l2" else energy)
+        return found

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from tacit._registry import suggest
 from tacit.errors import ConfigError, SpecError
 from tacit.nn.encoders import Normalizer
-from tacit.types import Array, Clip, Discrete, Forecast, Spec, Statistics
+from tacit.types import Array, Clip, Context, Discrete, Forecast, Spec, Statistics
 
 __all__ = ["Dynamics", "Model", "PerceptionModel", "preset", "seeded"]
 
@@ -207,26 +207,43 @@ class Dynamics(Model):
 
     gives = Forecast
     predict: Callable[..., Tensor]
-    rollout: Callable[..., Tensor]
+    rollout: Callable[[Context, Tensor], Tensor]
     action_normalizer: Normalizer
+
+    @property
+    def spec(self) -> Spec:
+        """The world that it was made for."""
+        spec: Spec = self.config.spec
+        return spec
+
+    @property
+    def history(self) -> int:
+        """Latents that the predictor looks back on, at least one."""
+        return int(self.config.history)
+
+    @property
+    def latent_parts(self) -> Mapping[str, slice]:
+        """The components of a latent that belong to a modality, by its name; empty where all are mixed."""
+        return {}
 
     def encode_target(self, observation: Mapping[str, Tensor | Array]) -> Tensor:
         """As ``encode``, by the encoder of the targets."""
         return self.encode(observation)
 
-    def _known(self, latents: Tensor, actions: Tensor, past_actions: Tensor | None) -> tuple[Tensor, Tensor]:
-        """The latents that a rollout starts from, and the blocks between them.
+    def _known(self, context: Context, actions: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the latents that a rollout starts from, and the blocks between them.
 
         Raises:
             SpecError: if there is not one block less than latents.
         """
+        latents, past_actions = context.latents, context.blocks
         if past_actions is None:
             latents = latents[:, -1:] if self.config.history == 1 else latents
             past_actions = actions.new_empty(len(actions), 0, self.action_size)
         if past_actions.shape[1] != latents.shape[1] - 1:
             raise SpecError(
                 f"{latents.shape[1]} latents have {latents.shape[1] - 1} action blocks between them; "
-                f"got past_actions of shape {tuple(past_actions.shape)}."
+                f"got blocks of shape {tuple(past_actions.shape)}."
             )
         return latents, past_actions
 

@@ -21,7 +21,7 @@ from tacit.models.frame_encoder import FrameEncoder, FrameEncoderConfig
 from tacit.models.masked import MONITORED
 from tacit.nn.block_causal import BlockCausalPredictor, Memories
 from tacit.nn.linear import keep_freed_memory
-from tacit.types import Array, Box, Clip, Forecast, Spec
+from tacit.types import Array, Box, Clip, Context, Forecast, Spec
 
 __all__ = ["ActionConditioned", "ActionConditionedConfig"]
 
@@ -185,6 +185,13 @@ class ActionConditioned(Dynamics):
         check_frozen(self.config.tune)
         return FrameEncoder(self.config.frames, self.encoder).train(self.training)
 
+    @property
+    def latent_parts(self) -> Mapping[str, slice]:
+        """The tokens of the camera and, where there is one, the pose."""
+        camera, pose = self.config.modality, self.config.pose
+        parts = {camera: slice(0, self.config.shown)}
+        return {**parts, pose: slice(self.config.shown, self.config.latent)} if pose else parts
+
     def adopt(self, perception: PerceptionModel) -> None:
         """Take the trained weights of a perception model's encoder.
 
@@ -209,12 +216,12 @@ class ActionConditioned(Dynamics):
         predicted = self.predictor(frames, self._normalised(actions), poses).reshape(*latents.shape[:2], -1)
         return predicted if poses is None else torch.cat([predicted, poses + self._moves(actions)], dim=-1)
 
-    def rollout(self, latents: Tensor, actions: Tensor, past_actions: Tensor | None = None) -> Tensor:
+    def rollout(self, context: Context, blocks: Tensor, /) -> Tensor:
         """Imagined latents under candidate actions; see :meth:`tacit.models.WorldModel.rollout`."""
-        if actions.ndim == 3:
-            return self.rollout(latents, actions[:, None], past_actions)[:, 0]
-        check_actions(self.config, latents, actions, "S, H")
-        latents, past_actions = self._known(latents, actions, past_actions)
+        if blocks.ndim == 3:
+            return self.rollout(context, blocks[:, None])[:, 0]
+        check_actions(self.config, context.latents, blocks, "S, H")
+        latents, past_actions = self._known(context, blocks)
         memories: Memories = ()
         if latents.shape[1] > 1:
             frames, poses = self._apart(latents[:, :-1])
@@ -222,7 +229,7 @@ class ActionConditioned(Dynamics):
         current, pose = self._apart(latents[:, -1:])
         rolled = [
             self._imagined(current, pose, part, memories)
-            for part in torch.split(actions, max(self.rows // len(actions), 1), dim=1)
+            for part in torch.split(blocks, max(self.rows // len(blocks), 1), dim=1)
         ]
         return torch.cat(rolled, dim=1)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +11,7 @@ from torch.nn import functional as F
 from tacit.errors import ConfigError, SpecError
 from tacit.models._check import check_sizes
 from tacit.nn.mlp import MLP
-from tacit.types import Box, Discrete, Noise
+from tacit.types import Box, Context, Discrete, Noise, WorldModel
 
 __all__ = ["GoalPolicy", "GoalPolicyConfig"]
 
@@ -47,16 +46,6 @@ class GoalPolicyConfig:
     def action_size(self) -> int:
         """``A'``, the size of an action block."""
         return self.frameskip * self.action.size
-
-
-class Imagination(Protocol):
-    """What a proposal needs of a world model."""
-
-    def rollout(self, latents: Tensor, actions: Tensor, past_actions: Tensor | None = None) -> Tensor:
-        """What follows latents ``[N, T, D]``, ``past_actions [N, T - 1, A']`` between them, under ``[N, 1, A']``.
-
-        Latents ``[N, 1, D]``.
-        """
 
 
 class GoalPolicy(nn.Module):
@@ -114,25 +103,22 @@ class GoalPolicy(nn.Module):
     @torch.no_grad()
     def propose(
         self,
-        latents: Tensor,
+        context: Context,
         goal: Tensor,
         horizon: int,
         count: int,
         noise: Noise,
-        model: Imagination,
-        past_actions: Tensor | None = None,
+        model: WorldModel,
     ) -> Tensor:
         """Plans for a planner to start from: the policy acts in the model's imagination.
 
         Args:
-            latents: ``[B, T, D]`` what was observed, the last one current; the policy looks at that one alone, the
-                model at as many as it looks back on.
+            context: What was observed; the policy sees the last latent alone, the model as many as it looks back on.
             goal: ``[B, D]`` latents of the goals.
             horizon: Action blocks ``H`` of a plan.
             count: Plans ``P`` for each world; the first takes the mean (or likeliest) action, the others sample.
             noise: The source of randomness.
             model: The world model to imagine with.
-            past_actions: ``[B, T - 1, A']`` the blocks between the latents; not needed for one latent.
 
         Returns:
             ``[B, P, H, A']`` raw actions inside the action space.
@@ -140,18 +126,19 @@ class GoalPolicy(nn.Module):
         Raises:
             SpecError: if the latents or the blocks between them do not fit.
         """
+        latents, past_actions = context.latents, context.blocks
         if past_actions is None:
             past_actions = latents.new_empty(len(latents), 0, self.config.action_size)
         if latents.ndim != 3 or past_actions.shape[1] != latents.shape[1] - 1:
             raise SpecError(
-                "propose needs latents [B, T, D] and the blocks between them [B, T - 1, A']; "
+                "propose needs a context of latents [B, T, D] and the blocks between them [B, T - 1, A']; "
                 f"got {list(latents.shape)} and {list(past_actions.shape)}."
             )
         latents, past_actions, goal = (part.repeat_interleave(count, 0) for part in (latents, past_actions, goal))
         plan: list[Tensor] = []
         for step in range(horizon):
             if step:
-                following = model.rollout(latents, plan[-1].flatten(0, 1)[:, None], past_actions)
+                following = model.rollout(Context(latents, past_actions), plan[-1].flatten(0, 1)[:, None])
                 past_actions = torch.cat([past_actions, plan[-1].flatten(0, 1)[:, None]], dim=1)
                 latents = torch.cat([latents, following], dim=1)
             actions = self._sample(latents[:, -1], goal, count, noise, step)

@@ -18,7 +18,7 @@ from tacit.models._model import Dynamics, PerceptionModel, preset, seeded
 from tacit.models.frame_encoder import FrameEncoder, FrameEncoderConfig
 from tacit.nn.kernels import PLAIN, Kernels, kernels_for
 from tacit.nn.linear import keep_freed_memory
-from tacit.types import Array, Clip, Forecast, Spec
+from tacit.types import Array, Clip, Context, Forecast, Spec
 
 __all__ = ["WorldModel", "WorldModelConfig"]
 
@@ -126,16 +126,14 @@ class WorldModel(Dynamics):
         out: Tensor = self.predictor(latents, self._action_latents(self._normalised(actions), PLAIN))
         return out
 
-    def rollout(self, latents: Tensor, actions: Tensor, past_actions: Tensor | None = None) -> Tensor:
+    def rollout(self, context: Context, blocks: Tensor, /) -> Tensor:
         """Imagined latents under candidate actions.
 
         Without gradients, on the CPU, in float32 and evaluation mode the layers run from packed weights.
 
         Args:
-            latents: ``[B, T0, D]`` what was observed, the last one current.
-            actions: ``[B, S, H, A']`` raw action blocks of ``S`` candidates, or ``[B, H, A']`` of one.
-            past_actions: ``[B, T0 - 1, A']`` the blocks between the observed latents; not needed for one latent,
-                nor by a model of history 1.
+            context: What was observed; a model of history 1 needs the last latent only.
+            blocks: ``[B, S, H, A']`` raw action blocks of ``S`` candidates, or ``[B, H, A']`` of one.
 
         Returns:
             ``[B, S, H, D]``, or ``[B, H, D]`` for one candidate.
@@ -143,21 +141,21 @@ class WorldModel(Dynamics):
         Raises:
             SpecError: if latents and actions do not fit the model or each other.
         """
-        if actions.ndim == 3:
-            return self.rollout(latents, actions[:, None], past_actions)[:, 0]
-        check_actions(self.config, latents, actions, "S, H")
-        latents, past_actions = self._known(latents, actions, past_actions)
+        if blocks.ndim == 3:
+            return self.rollout(context, blocks[:, None])[:, 0]
+        check_actions(self.config, context.latents, blocks, "S, H")
+        latents, past_actions = self._known(context, blocks)
         kernels = kernels_for(*(part for part in (self.predictor, self.action_encoder) if part is not None))
-        worlds, parts = len(actions), 1
+        worlds, parts = len(blocks), 1
         if kernels is not PLAIN:
             # Imagine as many candidates at a time as stay in the processor's cache.
-            worlds, parts = max(self.predictor.rows // actions.shape[1], 1), -(-actions.shape[1] // self.predictor.rows)
+            worlds, parts = max(self.predictor.rows // blocks.shape[1], 1), -(-blocks.shape[1] // self.predictor.rows)
         rolled = []
-        for some, past, blocks in zip(
-            *(torch.split(part, worlds) for part in (latents, past_actions, actions)), strict=True
+        for some, past, following in zip(
+            *(torch.split(part, worlds) for part in (latents, past_actions, blocks)), strict=True
         ):
             before = self._action_latents(self._normalised(past), kernels)
-            for part in blocks.chunk(parts, dim=1):
+            for part in following.chunk(parts, dim=1):
                 encoded = self._action_latents(self._normalised(part), kernels)
                 rolled.append(self.predictor.rollout(some, before, encoded, kernels))
         if parts > 1:

@@ -73,7 +73,7 @@ class VJEPA2AC(AgentRecipe):
         """The agent that plans with a model, towards what its goal shows, whatever the pose there."""
         if not model.config.pose:
             return super().build_agent(model, proposal)
-        shown = {"first": model.config.shown}
+        shown = {"on": model.config.modality}
         cost = tuple(
             replace(part, options={**shown, **part.options}) if part.name == "goal" else part
             for part in self.acting.cost

@@ -8,6 +8,8 @@ a planner score a model it cannot name. Axes: ``B`` batch, ``T`` time, ``S`` can
 from tacit.types.outcomes import Completion, Forecast, Motion, Views
 from tacit.types.planning import (
     ActionConstraint,
+    Constraint,
+    Context,
     Cost,
     FallbackPolicy,
     Iteration,
@@ -16,9 +18,11 @@ from tacit.types.planning import (
     Plan,
     Planner,
     Problem,
+    Rollout,
     Score,
     Scored,
     Verdict,
+    WorldModel,
 )
 from tacit.types.recordings import REWARD, SUCCESS, Clip, Episode, Mask, Masking, Statistics, Transform
 from tacit.types.spec import ActionKind, ActionSpace, Array, Box, Discrete, Modality, Observation, Spec, State
@@ -44,6 +48,8 @@ __all__ = [
     "Box",
     "Clip",
     "Completion",
+    "Constraint",
+    "Context",
     "Cost",
     "Discrete",
     "Environment",
@@ -63,6 +69,7 @@ __all__ = [
     "Plan",
     "Planner",
     "Problem",
+    "Rollout",
     "Score",
     "Scored",
     "SimulatedEnvironment",
@@ -75,4 +82,5 @@ __all__ = [
     "Transition",
     "Verdict",
     "Views",
+    "WorldModel",
 ]
