@@ -62,8 +62,8 @@ def recipe(without: str, reduce: str = "last") -> AgentRecipe:
             planner=Part("icem", {"samples": 96, "iterations": 4, "elites": 8, "std": 0.8, "beta": 2.0}),
             cost=(Part("goal", {"reduce": reduce}),),
             horizon=16,
-            deadline=100 if reduce == "last" else None,
-            hold=True,
+            arrive_by=100 if reduce == "last" else None,
+            repeat_action=True,
         ),
     )
 

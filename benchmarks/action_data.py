@@ -117,8 +117,8 @@ def acting(env: str, method: str, steps: int) -> AgentRecipe:
                 planner=Part("icem", {"samples": 32, "iterations": 3, "elites": 6, "std": 0.7, "beta": 2.0}),
                 cost=(Part("goal", {"metric": "l1"}),),
                 horizon=1,
-                execute=1,
-                hold=True,
+                replan_every=1,
+                repeat_action=True,
             ),
         )
     own = replace(own, training=replace(own.training, threads=1))

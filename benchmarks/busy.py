@@ -41,7 +41,7 @@ state = agent.start(seed=0, goal=goal)
 for index in range(int(sys.argv[1])):
     began = time.perf_counter()
     action, _, state = agent.act(state, observation)
-    if index % (agent.frameskip * agent.execute) == 0:
+    if index % (agent.frameskip * agent.config.replan_every) == 0:
         print(1000 * (time.perf_counter() - began))
     observation = env.step(action).observation
 """

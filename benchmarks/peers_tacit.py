@@ -88,7 +88,7 @@ def plan(work: Path) -> None:
     model, shared = lewm(work), load_file(work / "plan.safetensors")
     planner = tc.planners.CEM(samples=300, iterations=30, elites=30, std=0.01, min_std=0.0, result="mean")
     cost = tc.costs.Goal()
-    agent = tc.Agent(model, planner, cost, horizon=5, execute=5)
+    agent = tc.Agent(model, planner, cost, horizon=5, replan_every=5)
     rng = np.random.default_rng(0)
     seen, goal = ({"pixels": rng.integers(0, 256, (1, 3, SIZE, SIZE), dtype=np.uint8)} for _ in range(2))
     begin = time.process_time()

@@ -66,11 +66,11 @@ def limits(agent: tc.Agent, env: tc.envs.Reacher, fit_on: tc.data.Episodes, task
         cost = ReadPose(solution[:-1], solution[-1], target)
         other = tc.Agent(
             agent.model,
-            agent.planner,
+            agent.config.planner,
             cost,
-            horizon=agent.horizon,
-            execute=agent.execute,
-            hold=agent.hold,
+            horizon=agent.config.horizon,
+            replan_every=agent.config.replan_every,
+            repeat_action=agent.config.repeat_action,
             proposal=agent.proposal,
         )
         found[name] = tc.evaluation.closed_loop(other, env, tasks, TASK_SEED).success
@@ -90,7 +90,7 @@ def run(recipe: tc.recipes.AgentRecipe, options: argparse.Namespace, seed: int) 
     agent.save(options.work / f"agent{seed}")
     model = tc.checkpoint.load_model(options.work / f"agent{seed}")
     probe = tc.evaluation.probe(model, fit_on=fit_on, test_on=held_out, target="pose")
-    ahead = tc.evaluation.open_loop(model, held_out, horizon=agent.horizon)
+    ahead = tc.evaluation.open_loop(model, held_out, horizon=agent.config.horizon)
     laps.end("probe")
     env = tc.envs.Reacher()
     planned = tc.evaluation.closed_loop(agent, env, options.tasks, TASK_SEED)

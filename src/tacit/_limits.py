@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import sys
 from numbers import Real
 from typing import cast
 
@@ -43,5 +43,6 @@ def limited(owner: str, limit: int, **options: float) -> None:
 
 
 def is_positive(value: object) -> bool:
-    """Return whether a value is a finite number above zero; True is none."""
-    return isinstance(value, Real) and not isinstance(value, bool) and bool(0 < cast("float", value) < math.inf)
+    """Return whether a value is a number above zero that a float can hold; True is none."""
+    number = isinstance(value, Real) and not isinstance(value, bool)
+    return number and bool(0 < cast("float", value) <= sys.float_info.max)

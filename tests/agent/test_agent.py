@@ -1,5 +1,8 @@
 """The agent plans, carries out, looks and plans again; its state is a value."""
 
+import time
+from dataclasses import fields
+
 import numpy as np
 import pytest
 import torch
@@ -23,7 +26,7 @@ GOAL = np.array([[2.0, 1.0], [-3.0, 0.5], [0.0, 0.0]], np.float32)
 @pytest.mark.parametrize(("frameskip", "hold"), [(1, False), (2, False), (2, True)])
 def test_agent_reaches_its_goals(planner, frameskip, hold):
     world = Walk(frameskip)
-    agent = Agent(world, planner, Goal(reduce="sum") + 0.001 * Effort(), horizon=3, hold=hold)
+    agent = Agent(world, planner, Goal(reduce="sum") + 0.001 * Effort(), horizon=3, repeat_action=hold)
     positions, _, verdicts, _ = world.live(agent, START, GOAL, steps=8)
     assert np.abs(positions[-1] - GOAL).max() < 0.15
     assert all(verdict.ok for verdict in verdicts)
@@ -32,7 +35,7 @@ def test_agent_reaches_its_goals(planner, frameskip, hold):
 @pytest.mark.parametrize("planner", [CEM(samples=64, elites=8), RandomShooting(samples=900)])
 def test_discrete_actions(planner):
     world = Walk(frameskip=2, space=Discrete(3, noop=2))
-    agent = Agent(world, planner, Goal(), horizon=2, execute=2)
+    agent = Agent(world, planner, Goal(), horizon=2, replan_every=2)
     start, goal = np.zeros((2, 3), np.float32), np.array([[4.0, 0, 0], [1, 2, 1]], np.float32)
     positions, actions, _, _ = world.live(agent, start, goal, steps=4)
     assert (actions.sum(axis=-1) == 1).all()
@@ -42,7 +45,7 @@ def test_discrete_actions(planner):
 def test_held_actions_repeat_and_free_ones_do_not():
     world = Walk(frameskip=3)
     for hold in (True, False):
-        agent = Agent(world, CEM(samples=50), Goal(), horizon=2, execute=2, hold=hold)
+        agent = Agent(world, CEM(samples=50), Goal(), horizon=2, replan_every=2, repeat_action=hold)
         _, actions, _, state = world.live(agent, START, GOAL, steps=6)
         blocks = actions.reshape(2, 3, 3, 2)
         assert (blocks == blocks[:, :1]).all() == hold
@@ -64,7 +67,7 @@ class Recorded:
 
 def test_warm_start_is_the_rest_of_the_plan():
     world, planner = Walk(frameskip=2), Recorded()
-    agent = Agent(world, planner, Goal(), horizon=3, execute=2)
+    agent = Agent(world, planner, Goal(), horizon=3, replan_every=2)
     _, actions, _, _ = world.live(agent, START, GOAL, steps=8)
     assert [asked[0] for asked in planner.asked] == [6, 6]
     assert planner.asked[0][1] is None
@@ -75,7 +78,7 @@ def test_warm_start_is_the_rest_of_the_plan():
 
 def test_the_agent_never_looks_beyond_its_deadline():
     world, planner = Walk(frameskip=2), Recorded()
-    agent = Agent(world, planner, Goal(), horizon=3, deadline=7)
+    agent = Agent(world, planner, Goal(), horizon=3, arrive_by=7)
     world.live(agent, START, GOAL, steps=12)
     assert [asked[0] for asked in planner.asked] == [6, 4, 2, 2, 2, 2], "rows: whole blocks left of 7 steps, times 2"
     assert [asked[1].shape[1] for asked in planner.asked[1:]] == [4, 2, 2, 2, 2]
@@ -84,21 +87,21 @@ def test_the_agent_never_looks_beyond_its_deadline():
 def test_with_a_deadline_the_last_step_alone_brings_it_there_and_keeps_it():
     world = Walk()
     start, goal = np.zeros((4, 2), np.float32), np.full((4, 2), 5.0, np.float32)
-    agent = Agent(world, CEM(samples=300, iterations=12), Goal(), horizon=10, deadline=12)
+    agent = Agent(world, CEM(samples=300, iterations=12), Goal(), horizon=10, arrive_by=12)
     positions, _, _, _ = world.live(agent, start, goal, steps=12)
     assert np.abs(positions[-1] - goal).max() < 0.1
 
 
 def test_observations_enter_at_the_clock_of_the_model():
     world = Walk(frameskip=4)
-    agent = Agent(world, Recorded(), Goal(), horizon=3, execute=3)
+    agent = Agent(world, Recorded(), Goal(), horizon=3, replan_every=3)
     world.live(agent, START, GOAL, steps=9)
     assert world.looked == 1 + 3
 
 
 def test_model_gets_its_history_and_the_blocks_between():
     world = Walk(frameskip=2, history=3)
-    agent = Agent(world, Recorded(), Goal(), horizon=2, execute=2)
+    agent = Agent(world, Recorded(), Goal(), horizon=2, replan_every=2)
     positions, actions, _, _ = world.live(agent, START, GOAL, steps=12)
     latents, past = world.contexts[-1]
     np.testing.assert_allclose(latents.transpose(0, 1), positions[6:12:2])
@@ -218,7 +221,7 @@ def test_a_world_that_fails_leaves_the_others_alone(planner, part):
     # This world model uses the last latent alone, so a failure does not outlast its observation.
     failed = {"first": [0, 1], "later": [2, 3], "goal": range(6)}[part]
     assert [step for step, verdict in enumerate(verdicts) if not verdict.ok] == list(failed)
-    assert "world 1: no candidate" in verdicts[failed[0]].reason
+    assert "world 1: planning failed: no candidate" in verdicts[failed[0]].reason
     if part == "goal":
         assert (spoilt[:, 1] == 0).all()
         assert state.plan.energy.isnan().tolist() == [False, True, False]
@@ -233,7 +236,7 @@ def test_a_world_that_fails_goes_on_with_its_own_plan():
         position = START.copy()
         position[2] = np.nan if step == 2 else 0.0
         action, verdict, state = agent.act(state, {"position": position})
-    assert verdict.reason.startswith("planning failed: world 2: no candidate")
+    assert verdict.reason.startswith("world 2: planning failed: no candidate")
     np.testing.assert_allclose(action[:, 0], [0.01, 0.01, 0.03])
 
 
@@ -255,7 +258,7 @@ def test_proposals_reach_the_planner_row_by_row():
     world = Walk(frameskip=2)
     for hold, expected in [(False, [[0.1, 0.2], [0.3, 0.6]] * 3), (True, [[0.2, 0.4]] * 3)]:
         planner = Recorded()
-        agent = Agent(world, planner, Goal(), horizon=3, hold=hold, proposal=Hints([0.1, 0.2, 0.3, 0.6]))
+        agent = Agent(world, planner, Goal(), horizon=3, repeat_action=hold, proposal=Hints([0.1, 0.2, 0.3, 0.6]))
         world.live(agent, START, GOAL, steps=1)
         proposals = planner.asked[0][2]
         assert proposals.shape == (3, 16, len(expected), 2)
@@ -353,28 +356,77 @@ def test_random_actor_is_uniform_held_and_seeded():
     np.testing.assert_allclose(choices.mean(axis=0), [1 / 3] * 3, atol=0.03)
 
 
-def test_latency_counts_acts_and_decisions():
-    world = Walk(frameskip=5)
-    agent = Agent(world, CEM(samples=50), Goal(), horizon=2)
-    state = agent.start(seed=0, batch=3, goal={"position": GOAL})
-    assert np.isnan(state.latency().p50)
-    _, _, _, state = world.live(agent, START, GOAL, steps=20)
-    latency = state.latency()
-    assert (len(state.durations), len(state.decisions)) == (20, 4)
-    assert 0 < latency.p50 < latency.decision_p50 <= latency.decision_p99 < 10_000
-    for _ in range(1200):
-        state = state.timed(1.0, True)
-    assert (len(state.durations), len(state.decisions)) == (1000, 1000)
-    assert state.latency().p99 == 1000
+def test_a_verdict_holds_the_plan_that_was_made():
+    world = Walk(frameskip=2)
+    agent = Agent(world, CEM(samples=20, elites=4), Goal(), horizon=3, replan_every=2)
+    _, _, verdicts, state = world.live(agent, START, GOAL, steps=8)
+    assert [verdict.plan is not None for verdict in verdicts] == [True, False, False, False] * 2
+    assert verdicts[4].plan is state.plan
+    assert all(verdict.decision == ("act",) * 3 and verdict.reasons == ("",) * 3 for verdict in verdicts)
+
+
+def test_acting_twice_from_one_state_does_the_same_twice():
+    world = Walk(frameskip=2)
+    agent = Agent(world, CEM(samples=20, elites=4), Goal(), horizon=3)
+    _, _, _, state = world.live(agent, START, GOAL, steps=4)
+    (one, told, after), (two, said, then) = (agent.act(state, {"position": START}) for _ in range(2))
+    np.testing.assert_array_equal(one, two)
+    assert told.decision == said.decision
+    for field in fields(after):
+        left, right = getattr(after, field.name), getattr(then, field.name)
+        if isinstance(left, (np.ndarray, torch.Tensor)):
+            np.testing.assert_array_equal(np.asarray(left), np.asarray(right), err_msg=field.name)
+        elif field.name != "plan":
+            assert left == right, field.name
+
+
+def test_a_deadline_ends_a_search_with_the_best_plan_so_far():
+    class Slow(Walk):
+        def rollout(self, context, actions):
+            time.sleep(0.02)
+            return super().rollout(context, actions)
+
+    for deadline, ended in ((30.0, "stopped"), (None, "complete")):
+        world = Slow()
+        agent = Agent(world, CEM(samples=50, iterations=8), Goal(), horizon=2, deadline_ms=deadline)
+        _, _, verdicts, _ = world.live(agent, START, GOAL, steps=1)
+        plan = verdicts[0].plan
+        assert verdicts[0].ok and plan.ended == ended
+        assert (len(plan.trace) < 8) == (ended == "stopped")
+
+
+@pytest.mark.parametrize("planner", [CEM(samples=100), ICEM(samples=100), MPPI(samples=100), Gradient()], ids=repr)
+def test_a_constraint_on_the_rollout_holds_whatever_it_costs(planner):
+    """The way straight to the goal leads through a wall at 1."""
+
+    def wall(rollout):
+        return rollout.latents[..., 0] - 1.0
+
+    world = Walk()
+    agent = Agent(world, planner, Goal(reduce="sum"), horizon=3, constraints=[wall])
+    goal = np.array([[3.0, 1.0], [-2.0, 0.5], [0.9, -1.0]], np.float32)
+    positions, _, verdicts, _ = world.live(agent, START, goal, steps=8)
+    assert positions[..., 0].max() <= 1.0 + 1e-5
+    assert np.abs(positions[-1] - np.minimum(goal, [1.0, 9.0])).max() < 0.3
+    assert all((verdict.plan.violation <= 0).all() for verdict in verdicts)
+
+
+def test_constraints_that_are_none_are_refused():
+    with pytest.raises(ConfigError, match="functions of a rollout; got 3"):
+        Agent(Walk(), CEM(), Goal(), horizon=2, constraints=[3])
+    with pytest.raises(ConfigError, match=r"no option 'repeat_actions'\. Did you mean 'repeat_action'"):
+        Agent(Walk(), CEM(), Goal(), horizon=2, repeat_actions=True)
+    with pytest.raises(ConfigError, match="deadline_ms"):
+        Agent(Walk(), CEM(), Goal(), horizon=2, deadline_ms=0)
 
 
 def test_what_does_not_fit_is_refused():
-    with pytest.raises(ConfigError, match="deadline is a number of steps"):
-        Agent(Walk(), CEM(), Goal(), horizon=3, deadline=0)
+    with pytest.raises(ConfigError, match="arrive_by is a number of steps"):
+        Agent(Walk(), CEM(), Goal(), horizon=3, arrive_by=0)
     world = Walk()
     for horizon, execute in [(2, 3), (2, 0), (0, 0)]:
-        with pytest.raises(ConfigError, match="1 <= execute <= horizon"):
-            Agent(world, CEM(), Goal(), horizon=horizon, execute=execute)
+        with pytest.raises(ConfigError, match="1 <= replan_every <= horizon"):
+            Agent(world, CEM(), Goal(), horizon=horizon, replan_every=execute)
     agent = Agent(world, CEM(), Goal(), horizon=2)
     with pytest.raises(ConfigError, match="seed >= 0"):
         agent.start(seed=-1)
@@ -391,7 +443,7 @@ def test_two_rooms_are_crossed_with_the_true_dynamics():
     tasks = env.tasks(8, seed=2)
     env.begin(tasks.start)
     model = TrueTwoRooms(env, tasks.start)
-    agent = Agent(model, MPPI(samples=150), Goal(reduce="min"), horizon=10, hold=True)
+    agent = Agent(model, MPPI(samples=150), Goal(reduce="min"), horizon=10, repeat_action=True)
     floor = RandomActor(env.spec.action, hold=5)
     reached = []
     for actor in (agent, floor):

@@ -58,7 +58,7 @@ def test_a_plan_starts_from_the_last_action_and_goes_on_across_plans(planner):
 
 def test_a_held_action_jumps_between_blocks_only():
     world = Walk(frameskip=3, space=BOX)
-    agent = agent_of(world, hold=True, constraints=[MaxChange(0.25)])
+    agent = agent_of(world, repeat_action=True, constraints=[MaxChange(0.25)])
     last = np.full((2, 2), -1.0, np.float32)
     state, actions = agent.start(seed=0, batch=2, goal={"position": FAR}, last_action=last), []
     for _ in range(9):
@@ -131,7 +131,7 @@ def test_every_candidate_of_a_search_keeps_to_the_constraints():
         for hold in (False, True):
             world, rated = Judged(frameskip=2, space=BOX), []
             narrow = [Limits(-0.5, (0.75, 1.0)), MaxChange((0.25, 0.125))]
-            agent = agent_of(world, planner, hold=hold, proposal=Proposed(), constraints=narrow)
+            agent = agent_of(world, planner, repeat_action=hold, proposal=Proposed(), constraints=narrow)
             last = np.full((2, 2), 0.5, np.float32)
             agent.act(agent.start(seed=0, batch=2, goal={"position": FAR}, last_action=last), {"position": START})
             rows = torch.cat(rated, dim=1).unflatten(-1, (2, 2)).flatten(2, 3)
@@ -184,7 +184,9 @@ def lives(draw):
     else:
         proposal = draw(st.sampled_from([None, Proposed()]))
         execute = draw(st.integers(1, 2))
-        actor = agent_of(world, kind, execute=execute, hold=draw(st.booleans()), proposal=proposal, **options)
+        actor = agent_of(
+            world, kind, replan_every=execute, repeat_action=draw(st.booleans()), proposal=proposal, **options
+        )
     last = np.asarray(low + draw(share) * (high - low), np.float32)
     return actor, world, np.tile(np.clip(last, *float32_inside(low, high)), (2, 1))
 

@@ -45,12 +45,17 @@ def lived(agent):
     "cost", [Goal(), Goal(reduce="sum", metric="l1") + 0.25 * Effort(SPEC.action) + 2 * Goal(torch.ones(2, 8) / 3)]
 )
 def test_loaded_agent_acts_as_the_saved_one(planner, cost, model, tmp_path):
-    agent = Agent(model, planner, cost, horizon=3, execute=2, deadline=5, hold=True)
+    agent = Agent(model, planner, cost, horizon=3, replan_every=2, arrive_by=5, repeat_action=True)
     agent.save(tmp_path / "agent")
     again = Agent.load(tmp_path / "agent")
-    assert again.planner == planner
-    assert (again.horizon, again.execute, again.deadline, again.hold) == (3, 2, 5, True)
-    assert repr(again.cost) == repr(cost)
+    assert again.config.planner == planner
+    assert (again.config.horizon, again.config.replan_every, again.config.arrive_by, again.config.repeat_action) == (
+        3,
+        2,
+        5,
+        True,
+    )
+    assert repr(again.config.cost) == repr(cost)
     np.testing.assert_array_equal(lived(agent), lived(again))
 
 
@@ -59,7 +64,7 @@ def test_a_policy_that_proposes_is_saved_too(model, tmp_path):
     agent = Agent(model, CEM(samples=30, elites=5, iterations=1), Goal(), horizon=3, proposal=policy)
     agent.save(tmp_path / "agent")
     np.testing.assert_array_equal(lived(agent), lived(Agent.load(tmp_path / "agent")))
-    without = Agent(model, agent.planner, agent.cost, horizon=3)
+    without = Agent(model, agent.config.planner, agent.config.cost, horizon=3)
     assert not np.array_equal(lived(agent), lived(without))
 
 
@@ -106,7 +111,7 @@ def test_an_agent_is_also_a_checkpoint_of_its_model(model, tmp_path):
     Agent(model, CEM(), Goal(), horizon=3).save(tmp_path / "agent")
     assert load_model(tmp_path / "agent").config == model.config
     Agent(model, CEM(samples=77), Goal(), horizon=4).save(tmp_path / "agent")
-    assert Agent.load(tmp_path / "agent").planner == CEM(samples=77)
+    assert Agent.load(tmp_path / "agent").config.planner == CEM(samples=77)
 
 
 class Mine:

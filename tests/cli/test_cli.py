@@ -166,7 +166,7 @@ LIGHT = ("--steps", "1", "--set", "policy_steps=0", "--set", "training.batch_siz
     (("--set", "model.latnt=8"), "latent"),
     (("--set", "acting.planner.name=cme"), "Did you mean 'cem'"),
     (("--set", "acting.cost=[]"), "at least one term"),
-    (("--set", "acting.execute=99"), "execute <= horizon"),
+    (("--set", "acting.replan_every=99"), "replan_every <= horizon"),
     (("--start", "nowhere"), "nowhere"),
     (("--set", "training.batch_size=0"), "batch_size"),
     (("--set", "clip=99"), ""),
@@ -303,7 +303,9 @@ def test_another_world_of_the_same_shapes_is_told(
     search = tc.planners.RandomShooting(samples=8)
     agent = tc.Agent.load(to / "agent")
     monkeypatch.setattr(
-        tc.Agent, "load", lambda *_, **__: tc.Agent(agent.model, search, agent.cost, horizon=1, hold=True)
+        tc.Agent,
+        "load",
+        lambda *_, **__: tc.Agent(agent.model, search, agent.config.cost, horizon=1, repeat_action=True),
     )
     monkeypatch.setattr(tc.envs, "make_goal", lambda *_: tc.envs.TwoRooms())
     for env, told in (("reacher", True), ("two_rooms", False), ("two_rooms:layout=random", False)):

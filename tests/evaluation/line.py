@@ -76,7 +76,7 @@ class Walker:
     def act(self, state, observation):
         self.given.append(observation)
         action = np.clip(state - observation[self._name][:, :1], -self._speed, self._speed).astype(np.float32)
-        return action, Verdict(True, np.zeros(len(action), np.float32)), state
+        return action, Verdict.acting(len(action)), state
 
 
 class Still:
@@ -86,11 +86,15 @@ class Still:
         return batch
 
     def act(self, state, observation):
-        return np.zeros((state, 1), np.float32), Verdict(False, np.zeros(state, np.float32), "frozen"), state
+        return (
+            np.zeros((state, 1), np.float32),
+            Verdict(("stop",) * state, np.zeros(state, np.float32), ("frozen",) * state),
+            state,
+        )
 
 
 class Passing(Still):
     """Walks right until the wall, past every goal."""
 
     def act(self, state, observation):
-        return np.ones((state, 1), np.float32), Verdict(True, np.zeros(state, np.float32)), state
+        return np.ones((state, 1), np.float32), Verdict.acting(state), state

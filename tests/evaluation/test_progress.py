@@ -60,7 +60,7 @@ def closed_loop(**show: Any) -> object:
 
 def rank(**show: Any) -> object:
     made, env = agent()
-    return ev.energy_rank_correlation(made.model, made.cost, env, horizon=2, tasks=2, candidates=4, **show)
+    return ev.energy_rank_correlation(made.model, made.config.cost, env, horizon=2, tasks=2, candidates=4, **show)
 
 
 def collect(**show: Any) -> object:

@@ -48,7 +48,9 @@ def test_the_expert_solves_two_rooms_and_is_marked_as_privileged():
 @pytest.mark.parametrize("hold", [False, True])
 def test_planning_on_the_true_dynamics_solves_a_line(reduce, hold):
     env = Line(budget=24, success_at="any")
-    actor = TrueDynamicsActor(env, Shooting(), horizon=4, frameskip=2, execute=1, hold=hold, goal=Goal(reduce=reduce))
+    actor = TrueDynamicsActor(
+        env, Shooting(), horizon=4, frameskip=2, replan_every=1, repeat_action=hold, goal=Goal(reduce=reduce)
+    )
     assert closed_loop(actor, env, episodes=200).success.rate >= 0.85
 
 
@@ -98,7 +100,7 @@ def test_plans_are_simulated_alike_in_parts_and_whole(monkeypatch):
 
 def test_the_plans_of_filmed_tasks_are_followed_through_the_world():
     env = TwoRooms(size=16)
-    actor = TrueDynamicsActor(env, Shooting(8), horizon=3, frameskip=5, execute=2, hold=True)
+    actor = TrueDynamicsActor(env, Shooting(8), horizon=3, frameskip=5, replan_every=2, repeat_action=True)
     run = closed_loop(actor, env, episodes=3, film=2)
     assert [step for step, _ in run.plans] == list(range(0, 100, 10))
     assert run.frames.shape == (2, 101, 3, 16, 16)
@@ -111,11 +113,16 @@ def test_the_plans_of_filmed_tasks_are_followed_through_the_world():
 @pytest.mark.parametrize("cost", [Goal(reduce="sum", metric="l1"), 0.1 * Effort() + Goal(reduce="sum", metric="l1")])
 def test_the_ceiling_is_the_agent_in_all_but_model_and_cost(cost):
     env = Line()
-    agent = Agent(Exact(env.spec, frameskip=2), Shooting(), cost, horizon=3, execute=2, hold=True)
+    agent = Agent(Exact(env.spec, frameskip=2), Shooting(), cost, horizon=3, replan_every=2, repeat_action=True)
     actor = TrueDynamicsActor.like(agent, env)
-    assert actor.planner is agent.planner
-    assert (actor.horizon, actor.execute, actor.hold, actor.frameskip) == (3, 2, True, 2)
-    assert (actor.cost.goal.reduce, actor.cost.goal.metric) == ("sum", "l1")
+    assert actor.config.planner is agent.config.planner
+    assert (actor.config.horizon, actor.config.replan_every, actor.config.repeat_action, actor.frameskip) == (
+        3,
+        2,
+        True,
+        2,
+    )
+    assert (actor.config.cost.goal.reduce, actor.config.cost.goal.metric) == ("sum", "l1")
 
 
 def test_the_ceiling_has_the_fallback_and_the_constraints_of_the_agent():
@@ -159,7 +166,7 @@ def test_an_agent_is_run_beside_its_floors_and_its_ceiling():
     env, said = Line(budget=24, success_at="any"), []
     parts, options = (
         (Exact(env.spec, frameskip=2, size=1), Shooting(), Goal(reduce="sum")),
-        {"horizon": 3, "hold": True},
+        {"horizon": 3, "repeat_action": True},
     )
     agent = Agent(*parts, **options, proposal=Towards())
     runs = beside_references(agent, env, episodes=20, on_result=lambda name, run: said.append((name, run)))
@@ -173,8 +180,8 @@ def test_an_agent_is_run_beside_its_floors_and_its_ceiling():
 
 
 def test_impossible_settings_are_refused():
-    with pytest.raises(ConfigError, match="execute <= horizon"):
-        TrueDynamicsActor(Line(), Shooting(), horizon=2, execute=3)
+    with pytest.raises(ConfigError, match="replan_every <= horizon"):
+        TrueDynamicsActor(Line(), Shooting(), horizon=2, replan_every=3)
     with pytest.raises(ConfigError, match="goal states"):
         ExpertActor(Line()).start(seed=0)
     with pytest.raises(ConfigError, match="3 of them"):

@@ -192,14 +192,14 @@ def agent_that_looks_ahead_1e9(folder: Path) -> None:
     changed(folder, AGENT, horizon=10**9)
 
 
-@craft("agent", says="execute")
+@craft("agent", says="replan_every")
 def agent_that_executes_nothing(folder: Path) -> None:
-    changed(folder, AGENT, execute=0)
+    changed(folder, AGENT, replan_every=0)
 
 
-@craft("agent", says="deadline")
+@craft("agent", says="arrive_by")
 def agent_of_a_deadline_before_the_start(folder: Path) -> None:
-    changed(folder, AGENT, deadline=-5)
+    changed(folder, AGENT, arrive_by=-5)
 
 
 @craft("agent", says="os.system")

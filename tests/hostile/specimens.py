@@ -188,7 +188,9 @@ def agent(folder: Path) -> None:
     cost = Goal() + 0.1 * Effort(ACTION) + 2 * Goal(torch.ones(1, 8) / 3)
     policy = GoalPolicy(GoalPolicyConfig(8, ACTION, frameskip=2, width=8))
     planner = CEM(samples=8, elites=2, iterations=2)
-    Agent(world_model(), planner, cost, horizon=3, execute=2, proposal=policy, fallback="noop").save(folder / "agent")
+    Agent(world_model(), planner, cost, horizon=3, replan_every=2, proposal=policy, fallback="noop").save(
+        folder / "agent"
+    )
 
 
 @specimen

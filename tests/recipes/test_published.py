@@ -239,10 +239,10 @@ def test_the_planners_of_agents() -> None:
     assert made["vjepa2_ac"].planner.build(planners.load) == CEM(
         samples=400, iterations=10, elites=10, std=1.0, mean_momentum=0.15, std_momentum=0.15
     )
-    assert (made["vjepa2_ac"].horizon, made["vjepa2_ac"].execute) == (2, 1)
+    assert (made["vjepa2_ac"].horizon, made["vjepa2_ac"].replan_every) == (2, 1)
     assert made["vjepa2_ac"].cost == (tc.recipes.Part("goal", {"metric": "l1"}),)
     assert made["lewm"].planner.build(planners.load) == CEM(samples=300, iterations=30, elites=30, std=1.0)
-    assert (made["lewm"].horizon, made["lewm"].execute) == (5, 5)
+    assert (made["lewm"].horizon, made["lewm"].replan_every) == (5, 5)
     assert made["pldm"].planner.build(planners.load) == MPPI(samples=2_000)
 
 

@@ -1,9 +1,10 @@
 """Actors: the agent, which plans in latent space, and the floors that it has to beat."""
 
 from tacit.agent._agent import Agent
+from tacit.agent._config import AgentConfig
 from tacit.agent._fallback import NamedFallback
 from tacit.agent._floors import PolicyActor, RandomActor
 from tacit.agent._proposal import Proposal
-from tacit.agent._state import AgentState, Latency
+from tacit.agent._state import AgentState
 
-__all__ = ["Agent", "AgentState", "Latency", "NamedFallback", "PolicyActor", "Proposal", "RandomActor"]
+__all__ = ["Agent", "AgentConfig", "AgentState", "NamedFallback", "PolicyActor", "Proposal", "RandomActor"]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
-from functools import partial
+from collections.abc import Callable, Sequence
+from dataclasses import fields, replace
 from pathlib import Path
+from time import perf_counter
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,17 +14,24 @@ import torch
 from torch import Tensor, nn
 
 from tacit._files import resolve
-from tacit._limits import HORIZON, limited
+from tacit._registry import suggest
 from tacit.agent._blocks import BlockActor
+from tacit.agent._config import AgentConfig
 from tacit.agent._fallback import NamedFallback
 from tacit.agent._proposal import Proposal
-from tacit.agent._saving import Settings, read, write
-from tacit.agent._state import AgentState, numbered
+from tacit.agent._saving import read, write
+from tacit.agent._state import AgentState
 from tacit.errors import CheckpointError, ConfigError
-from tacit.types import ActionConstraint, Cost, FallbackPolicy, Plan, Planner, Problem, Rollout, WorldModel
+from tacit.planners import as_energies
+from tacit.types import Cost, FallbackPolicy, Plan, Planner, Problem, Rollout, Scored, WorldModel
 
 __all__ = ["Agent"]
 
+NO_SCORE = (
+    "planning failed: no candidate has a finite score. Look for NaN in the observation, and for overflow in the model "
+    "or the cost."
+)
+BROKEN = "planning failed: the plan is not finite."
 PROPOSED = 16
 """Candidates that a proposal is asked for at each decision."""
 
@@ -36,27 +44,16 @@ class Agent(BlockActor):
     the fallback, and the verdict of these acts is not ok; the other worlds act as they would without it.
 
     Args:
-        model: A :class:`tacit.models.WorldModel` or anything like it.
-        planner: Searches raw actions; it is never told of success.
+        model: A :class:`tacit.models.WorldModel` or another :class:`tacit.types.WorldModel`.
+        planner: Searches raw actions.
         cost: Energy of imagined latents.
         horizon: Blocks to look ahead.
-        execute: Blocks to carry out before planning again.
-        deadline: Step after the start at which the agent is to have arrived: it looks ahead as many whole blocks
-            as end by then, and one at least, so that with a cost of the ``last`` step it neither puts arrival off
-            nor leaves again. None: there is none.
-        hold: The planner searches one raw action a block, which is repeated ``frameskip`` times; otherwise
-            every raw action is free, and a plan has ``horizon * frameskip`` rows.
         proposal: Suggests candidates for the first round of each search.
-        fallback: Actions of a world that has no plan. ``noop``: what does nothing by the kind of each component, which
-            is its current position for a ``position`` and zero otherwise; ``last_action``: the last executed action
-            again; or a :class:`tacit.types.FallbackPolicy`, in whose place one of the others acts where it fails.
-            None: ``noop``, but :meth:`start` refuses where the Spec does not say which action does nothing.
-        constraints: Restrictions that every candidate of a search and every action keep to, such as those of
-            :mod:`tacit.constraints`; for a :class:`tacit.types.Box`.
+        options: Further fields of :class:`AgentConfig`, such as ``replan_every`` and ``constraints``.
 
     Raises:
-        ConfigError: unless ``1 <= execute <= horizon`` and the deadline is above 0, or if the fallback or a constraint
-            does not fit the action space.
+        ConfigError: if an option is unknown or out of range, or the fallback or a constraint does not fit the action
+            space.
     """
 
     def __init__(
@@ -66,31 +63,36 @@ class Agent(BlockActor):
         cost: Cost,
         *,
         horizon: int,
-        execute: int = 1,
-        deadline: int | None = None,
-        hold: bool = False,
         proposal: Proposal | None = None,
-        fallback: NamedFallback | FallbackPolicy | None = None,
-        constraints: Sequence[ActionConstraint] = (),
+        **options: Any,
     ) -> None:
-        limited("Agent", HORIZON, horizon=horizon)
-        if not 1 <= execute <= horizon:
-            raise ConfigError(f"Agent needs 1 <= execute <= horizon; got execute={execute}, horizon={horizon}.")
-        if deadline is not None and deadline < 1:
-            raise ConfigError(f"a deadline is a number of steps after the start, at least 1; got {deadline}.")
-        super().__init__(model, fallback, constraints)
-        self.planner = planner
-        self.cost = cost
-        self.horizon = horizon
-        self.execute = execute
-        self.deadline = deadline
-        self.hold = hold
-        self.proposal = proposal
+        known = [option.name for option in fields(AgentConfig)]
+        for name in options:
+            if name not in known:
+                raise ConfigError(f"Agent has no option {name!r}.{suggest(name, known)}")
+        self._begin(model, AgentConfig(planner, cost, horizon, **options), proposal)
+
+    def _begin(self, model: WorldModel, config: AgentConfig, proposal: Proposal | None) -> None:
+        for constraint in config.rollout_constraints:
+            if not callable(constraint):
+                raise ConfigError(
+                    "constraints are those of tacit.constraints, or have limited and after, or are functions of a "
+                    f"rollout; got {constraint!r}."
+                )
+        super().__init__(model, config.fallback, config.action_constraints)
+        self.config, self.proposal = config, proposal
+
+    @classmethod
+    def of(cls, model: WorldModel, config: AgentConfig, proposal: Proposal | None = None) -> Agent:
+        """Return an agent with the settings of another one, or changed by :func:`dataclasses.replace`."""
+        agent = cls.__new__(cls)
+        agent._begin(model, config, proposal)
+        return agent
 
     @property
     def _rows(self) -> int:
         """Rows of a plan for each block."""
-        return 1 if self.hold else self.frameskip
+        return 1 if self.config.repeat_action else self.frameskip
 
     def _decide(self, state: AgentState) -> AgentState:
         horizon = self._ahead(state.step)
@@ -98,15 +100,16 @@ class Agent(BlockActor):
 
         context = self._context(state)
 
-        def energy(actions: Tensor) -> Tensor:
-            blocks, parts = self._blocks(actions), self.model.latent_parts
+        def score(actions: Tensor) -> Scored | Tensor:
+            blocks = self._blocks(actions)
             imagined = self.model.rollout(context, blocks)
-            energies: Tensor = self.cost(Rollout(context.latents[:, -1], imagined, blocks, state.goal, parts))
-            return energies
+            return self._scored(
+                Rollout(context.latents[:, -1], imagined, blocks, state.goal, self.model.latent_parts), actions
+            )
 
-        found = self.planner(
+        found = self.config.planner(
             Problem(
-                energy,
+                score,
                 self._limits.space,
                 length,
                 self._noise(state),
@@ -114,28 +117,27 @@ class Agent(BlockActor):
                 warm_start=None if state.warm_start is None else state.warm_start[:, :length],
                 proposals=self._proposals(state, horizon),
                 project=self._limits.after(self._previous(state)),
+                stop=_deadline(self.config.deadline_ms),
             )
         )
-        broken = ~(found.energy.isfinite() & found.actions.isfinite().flatten(1).all(dim=1))
-        reasons = []
-        if bool(found.failed.any()):
-            reasons.append(
-                f"{numbered(found.failed.cpu())}: no candidate has a finite energy. Look for NaN in the observation, "
-                "and for overflow in the model or the cost."
-            )
-        if bool((broken & ~found.failed).any()):
-            reasons.append(f"{numbered((broken & ~found.failed).cpu())}: the plan is not finite.")
-        reason = f"planning failed: {' '.join(reasons)}" if reasons else ""
-        return self._carry_out(state, found, found.failed | broken, reason)
+        broken = ~found.actions.isfinite().flatten(1).all(dim=1)
+        reasons = [NO_SCORE if failed else BROKEN for failed in found.failed.tolist()]
+        return self._carry_out(state, found, found.failed | broken, reasons)
+
+    def _scored(self, rollout: Rollout, actions: Tensor) -> Scored | Tensor:
+        """Return the energy of a rollout and, where there are constraints, by how much it breaks them."""
+        energy: Tensor = as_energies(self.config.cost(rollout), actions)
+        violations = [constraint(rollout).amax(dim=2) for constraint in self.config.rollout_constraints]
+        return Scored(energy, torch.stack(violations).amax(dim=0)) if violations else energy
 
     def _fail(self, state: AgentState, reason: str) -> AgentState:
         failed = torch.ones(state.batch, dtype=torch.bool, device=self.model.device)
-        return self._carry_out(state, None, failed, reason)
+        return self._carry_out(state, None, failed, [reason] * state.batch)
 
-    def _carry_out(self, state: AgentState, found: Plan | None, failed: Tensor, reason: str) -> AgentState:
+    def _carry_out(self, state: AgentState, found: Plan | None, failed: Tensor, reasons: Sequence[str]) -> AgentState:
         """Return the state with a plan to carry out, and in the worlds that failed what is done instead."""
         horizon = self._ahead(state.step)
-        length, taken = horizon * self._rows, min(self.execute, horizon) * self._rows
+        length, taken = horizon * self._rows, min(self.config.replan_every, horizon) * self._rows
         worlds = failed.cpu().numpy()
         falls = worlds[:, None] & (np.arange(length) >= state.left[:, None])
         if found is not None and not worlds.any():
@@ -153,10 +155,10 @@ class Agent(BlockActor):
         return replace(
             state,
             queue=self.raw(actions[:, :taken]).cpu().numpy(),
-            falls=np.repeat(falls[:, :taken], self.frameskip if self.hold else 1, axis=1),
+            falls=np.repeat(falls[:, :taken], self.frameskip if self.config.repeat_action else 1, axis=1),
             failed=worlds,
             left=np.where(worlds, np.maximum(state.left - taken, 0), length - taken),
-            reason=reason,
+            reasons=tuple(reason if one else "" for one, reason in zip(worlds, reasons, strict=True)),
             warm_start=warm_start,
         )
 
@@ -170,18 +172,18 @@ class Agent(BlockActor):
         return torch.where(going_on, state.warm_start[:, :length].to(actions.device), actions)
 
     def _ahead(self, step: int) -> int:
-        """Blocks to look ahead at a step: the horizon, but not beyond the deadline; at least one."""
-        if self.deadline is None:
-            return self.horizon
-        return min(self.horizon, max((self.deadline - step) // self.frameskip, 1))
+        """Blocks to look ahead at a step: the horizon, but not beyond the step to arrive by; at least one."""
+        if self.config.arrive_by is None:
+            return self.config.horizon
+        return min(self.config.horizon, max((self.config.arrive_by - step) // self.frameskip, 1))
 
     def raw(self, plan: Tensor) -> Tensor:
         """A plan ``[B, rows, A]`` of the planner as raw actions ``[B, steps, A]``."""
-        return plan.repeat_interleave(self.frameskip if self.hold else 1, dim=1)
+        return plan.repeat_interleave(self.frameskip if self.config.repeat_action else 1, dim=1)
 
     def _blocks(self, actions: Tensor) -> Tensor:
         """Rows of a plan ``[B, S, rows, A]`` as action blocks ``[B, S, H, A']``."""
-        if self.hold:
+        if self.config.repeat_action:
             return actions.repeat(1, 1, 1, self.frameskip)
         return actions.reshape(*actions.shape[:2], -1, self.frameskip * self.space.size)
 
@@ -190,20 +192,22 @@ class Agent(BlockActor):
         if self.proposal is None:
             return None
         raw = self._propose(self.proposal, state, horizon, PROPOSED)
-        return raw.mean(dim=3) if self.hold else raw.flatten(2, 3)
+        return raw.mean(dim=3) if self.config.repeat_action else raw.flatten(2, 3)
 
     def __str__(self) -> str:
+        config = self.config
         count = sum(p.numel() for p in self.model.parameters()) if isinstance(self.model, nn.Module) else 0
         size = f" of {count / 1e6:.2g} million parameters" if count else ""
-        action = "one action a block" if self.hold else "every action free"
+        action = "one action a block" if config.repeat_action else "every action free"
         rows = [
             f"agent with a {type(self.model).__name__}{size}",
-            f"  plans {self.horizon} blocks of {self.frameskip} steps ahead, {action}, anew after {self.execute}",
-            f"  planner      {self.planner}",
-            f"  cost         {self.cost}",
-            f"  fallback     {self.fallback or 'what does nothing by the kinds of the actions'}",
+            f"  plans {config.horizon} blocks of {self.frameskip} steps ahead, {action}, anew after "
+            f"{config.replan_every}",
+            f"  planner      {config.planner}",
+            f"  cost         {config.cost}",
+            f"  fallback     {config.fallback or 'what does nothing by the kinds of the actions'}",
         ]
-        rows += [f"  constraint   {constraint}" for constraint in self.constraints]
+        rows += [f"  constraint   {constraint}" for constraint in config.constraints]
         return "\n".join(rows)
 
     def save(self, path: str | Path) -> None:
@@ -215,17 +219,7 @@ class Agent(BlockActor):
                 dataclass of its registry.
             CheckpointError: if something else is at ``path``.
         """
-        settings = Settings(
-            self.planner,
-            self.cost,
-            self.horizon,
-            self.execute,
-            self.hold,
-            self.deadline,
-            self.fallback,
-            self.constraints,
-        )
-        write(resolve(path), self.model, settings, self.proposal)
+        write(resolve(path), self.model, self.config, self.proposal)
 
     @classmethod
     def load(
@@ -246,21 +240,17 @@ class Agent(BlockActor):
             CheckpointError: if it is missing, incomplete or damaged, or names what is not installed.
             ConfigError: if ``fallback`` does not fit it.
         """
-        model, found, proposal = read(resolve(path), device)
-        build = partial(
-            cls,
-            model,
-            found.planner,
-            found.cost,
-            horizon=found.horizon,
-            execute=found.execute,
-            deadline=found.deadline,
-            hold=found.hold,
-            proposal=proposal,
-            constraints=found.constraints,
-        )
+        model, config, proposal = read(resolve(path), device)
         try:
-            agent = build(fallback=found.fallback)
+            agent = cls.of(model, config, proposal)
         except ConfigError as error:
             raise CheckpointError(f"the agent in {path} cannot be built here: {error}") from error
-        return agent if fallback is None else build(fallback=fallback)
+        return agent if fallback is None else cls.of(model, replace(config, fallback=fallback), proposal)
+
+
+def _deadline(milliseconds: float | None) -> Callable[[], bool] | None:
+    """Return a function that says whether so much time has passed since now."""
+    if milliseconds is None:
+        return None
+    end = perf_counter() + milliseconds / 1e3
+    return lambda: perf_counter() >= end

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import replace
-from time import perf_counter
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +16,7 @@ from tacit._threads import computing, suited_threads
 from tacit.agent._fallback import Fallback, FallbackActions, NamedFallback, inside, numbers
 from tacit.agent._limits import ActionLimits
 from tacit.agent._proposal import Proposal
-from tacit.agent._state import AgentState, numbered
+from tacit.agent._state import AgentState
 from tacit.errors import ConfigError, PlanningError, SpecError
 from tacit.planners import WorldNoise, legal, world_seeds
 from tacit.types import ActionConstraint, ActionSpace, Box, Context, FallbackPolicy, Observation, Verdict, WorldModel
@@ -84,7 +84,7 @@ class BlockActor(ABC):
 
     @abstractmethod
     def _fail(self, state: AgentState, reason: str) -> AgentState:
-        """Return the state after a decision that failed in every world."""
+        """Return the state after a decision that failed in every world, for the same reason."""
 
     def start(
         self,
@@ -136,8 +136,8 @@ class BlockActor(ABC):
             SpecError: before the first action, if the observation does not fit.
             PlanningError: before the first action, if planning fails and no fallback is possible.
         """
-        began = perf_counter()
         boundary, decide = state.step % self.frameskip == 0, state.queue.shape[1] == 0
+        before = state
         if state.position is None or self._fallback.reads:
             state = replace(state, position=self._position(state, observation))
         if boundary:
@@ -146,13 +146,16 @@ class BlockActor(ABC):
                 if decide:
                     state = self._decide_or_fail(state, problem)
                 elif problem:
-                    state = replace(state, reason=problem)
+                    state = replace(state, reasons=(problem,) * state.batch)
                 state = self._expect(state)
         now = self._next(state, observation)
-        reason = _explained(state.reason, now.names, now.note)
-        verdict = Verdict(ok=not state.reason, surprise=state.surprise.copy(), reason=reason, fallback=now.names)
-        state = self._executed(state, now.actions)
-        return now.actions.copy(), verdict, state.timed(perf_counter() - began, decide)
+        reasons = tuple(
+            _explained(reason, name, now.note) for reason, name in zip(state.reasons, now.names, strict=True)
+        )
+        decision = tuple(_decision(reason, name) for reason, name in zip(reasons, now.names, strict=True))
+        plan = state.plan if state.plan is not before.plan else None
+        verdict = Verdict(decision, state.surprise.copy(), reasons, now.names, plan=plan)
+        return now.actions.copy(), verdict, self._executed(state, now.actions)
 
     def _next(self, state: AgentState, observation: Observation) -> FallbackActions:
         """Return the actions ``[B, A]`` of this step, and the fallback that each is."""
@@ -269,7 +272,7 @@ class BlockActor(ABC):
         if problem:
             return self._fail(state, problem)
         try:
-            return self._decide(replace(state, reason=""))
+            return self._decide(replace(state, reasons=("",) * state.batch))
         except PlanningError as error:
             return self._fail(state, f"planning failed: {error}")
         except Exception as error:
@@ -337,9 +340,15 @@ class BlockActor(ABC):
         return legal(self.space, torch.from_numpy(rows)).numpy()
 
 
-def _explained(reason: str, names: tuple[str, ...], note: str) -> str:
-    """Return why a decision failed, with what each world does instead."""
-    parts = [f"{name} in {numbered(np.array(names) == name)}" for name in dict.fromkeys(names) if name]
-    if not reason or not parts:
+def _explained(reason: str, name: str, note: str) -> str:
+    """Return why a decision failed, with what is done instead."""
+    if not reason or not name:
         return reason
-    return f"{reason.rstrip('.')}. Instead: {', '.join(parts)}{f' ({note})' if note else ''}."
+    return f"{reason.rstrip('.')}. Instead: {name}{f' ({note})' if note else ''}."
+
+
+def _decision(reason: str, name: str) -> Literal["act", "slow", "stop"]:
+    """Return the decision about a world whose decision failed for a reason, and the fallback that acts."""
+    if not reason:
+        return "act"
+    return "slow" if name in ("", "last_plan") else "stop"

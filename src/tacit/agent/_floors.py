@@ -13,7 +13,7 @@ from torch import Tensor
 from tacit.agent._blocks import BlockActor
 from tacit.agent._fallback import NamedFallback
 from tacit.agent._proposal import Proposal
-from tacit.agent._state import AgentState, numbered
+from tacit.agent._state import AgentState
 from tacit.errors import ConfigError, SpecError
 from tacit.types import ActionConstraint, ActionSpace, Box, FallbackPolicy, Observation, Verdict, WorldModel
 
@@ -47,8 +47,7 @@ class PolicyActor(BlockActor):
         actions = self._propose(self.policy, state, 1, 1)[:, 0, 0].float()
         known = torch.cat([state.latents[:, -1], state.goal, actions.flatten(1)], dim=1)
         failed = ~known.isfinite().all(dim=1)
-        reason = f"{numbered(failed.cpu())}: latent, goal or proposal are not finite" if bool(failed.any()) else ""
-        return self._carry_out(state, actions, failed, reason)
+        return self._carry_out(state, actions, failed, "latent, goal or proposal are not finite")
 
     def _fail(self, state: AgentState, reason: str) -> AgentState:
         failed = torch.ones(state.batch, dtype=torch.bool, device=self.model.device)
@@ -62,7 +61,8 @@ class PolicyActor(BlockActor):
             actions = torch.where(failed[:, None, None], self._stand_in(state)[:, None], actions)
         actions = self._limits.project(actions, self._previous(state))
         falls = np.repeat(worlds[:, None], self.frameskip, axis=1)
-        return replace(state, queue=actions.cpu().numpy(), falls=falls, failed=worlds, reason=reason)
+        reasons = tuple(reason if one else "" for one in worlds)
+        return replace(state, queue=actions.cpu().numpy(), falls=falls, failed=worlds, reasons=reasons)
 
 
 @dataclass(frozen=True)
@@ -104,5 +104,4 @@ class RandomActor:
             action = rng.uniform(self.space.low, self.space.high, (state.batch, self.space.size))
         else:
             action = np.eye(self.space.n)[rng.integers(self.space.n, size=state.batch)]
-        verdict = Verdict(ok=True, surprise=np.full(state.batch, np.nan, np.float32))
-        return action.astype(np.float32), verdict, replace(state, step=state.step + 1)
+        return action.astype(np.float32), Verdict.acting(state.batch), replace(state, step=state.step + 1)

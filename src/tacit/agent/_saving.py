@@ -6,6 +6,7 @@ Planners, costs and constraints are named as in their registries, so that a file
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,42 +17,17 @@ from torch import Tensor
 from tacit import checkpoint, constraints, costs, planners
 from tacit._config import from_json, to_json
 from tacit._part import Part as Named
+from tacit.agent._config import AgentConfig
 from tacit.agent._fallback import NamedFallback
 from tacit.costs._base import Scaled, Summable, Total
 from tacit.errors import CheckpointError, ConfigError, SpecError
 from tacit.models import Dynamics
 from tacit.models.goal_policy import GoalPolicy, GoalPolicyConfig
-from tacit.types import ActionConstraint, Cost, FallbackPolicy, Planner
 
-__all__ = ["Settings", "read", "write"]
+__all__ = ["read", "write"]
 
 PART = "agent"
 PROPOSAL = "proposal"
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How an agent plans.
-
-    Attributes:
-        planner: Of the registry.
-        cost: Of the registry, or a weighted sum of such.
-        horizon: Blocks to look ahead.
-        execute: Blocks to carry out.
-        hold: One raw action a block.
-        deadline: Step not to look beyond.
-        fallback: What to do without a plan, by name.
-        constraints: Of the registry.
-    """
-
-    planner: Planner
-    cost: Cost
-    horizon: int
-    execute: int
-    hold: bool
-    deadline: int | None = None
-    fallback: NamedFallback | FallbackPolicy | None = None
-    constraints: tuple[ActionConstraint, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -61,15 +37,20 @@ class _Written:
     planner: Named
     cost: tuple[Named, ...]
     horizon: int
-    execute: int
-    hold: bool
-    deadline: int | None = None
+    replan_every: int
+    repeat_action: bool
+    arrive_by: int | None = None
+    deadline_ms: float | None = None
     fallback: NamedFallback | None = None
     constraints: tuple[Named, ...] = ()
 
 
-def write(path: Path, model: object, settings: Settings, proposal: object = None) -> None:
-    """Write model, settings and proposal, atomically.
+RENAMED = {"execute": "replan_every", "hold": "repeat_action", "deadline": "arrive_by"}
+"""The names of version 0.1 and those of now."""
+
+
+def write(path: Path, model: object, config: AgentConfig, proposal: object = None) -> None:
+    """Write model, config and proposal, atomically.
 
     Raises:
         ConfigError: if the model is none of :mod:`tacit.models` that imagines, the proposal no
@@ -79,7 +60,7 @@ def write(path: Path, model: object, settings: Settings, proposal: object = None
     """
     if not isinstance(model, Dynamics):
         raise ConfigError(f"an agent is saved with a model of tacit.models; this one has a {type(model).__name__}.")
-    cost = settings.cost
+    cost = config.cost
     if not isinstance(cost, Summable):
         raise ConfigError(f"costs that can be saved are {', '.join(costs.names())} and their sums; got {cost!r}.")
     named, tensors = [], {}
@@ -87,8 +68,8 @@ def write(path: Path, model: object, settings: Settings, proposal: object = None
         part, arrays = _name(term.cost, costs)
         named.append(dataclasses.replace(part, weight=term.weight))
         tensors.update({f"{index}.{name}": value for name, value in arrays.items()})
-    planner, _ = _name(settings.planner, planners)
-    if not (settings.fallback is None or isinstance(settings.fallback, str)):
+    planner, _ = _name(config.planner, planners)
+    if not (config.fallback is None or isinstance(config.fallback, str)):
         raise ConfigError(
             "an agent is saved with fallback='noop', 'last_action' or None; a function cannot be saved. Save it "
             "without, and give the function again: Agent.load(path, fallback=...)."
@@ -96,12 +77,13 @@ def write(path: Path, model: object, settings: Settings, proposal: object = None
     written = _Written(
         planner,
         tuple(named),
-        settings.horizon,
-        settings.execute,
-        settings.hold,
-        settings.deadline,
-        settings.fallback,
-        tuple(_name(constraint, constraints)[0] for constraint in settings.constraints),
+        config.horizon,
+        config.replan_every,
+        config.repeat_action,
+        config.arrive_by,
+        config.deadline_ms,
+        config.fallback,
+        tuple(_name(constraint, constraints)[0] for constraint in config.constraints),
     )
     parts = {PART: checkpoint.Part(to_json(written), tensors)}
     if proposal is not None:
@@ -111,7 +93,7 @@ def write(path: Path, model: object, settings: Settings, proposal: object = None
     checkpoint.save(path, model, parts)
 
 
-def read(path: Path, device: str | torch.device) -> tuple[Dynamics, Settings, GoalPolicy | None]:
+def read(path: Path, device: str | torch.device) -> tuple[Dynamics, AgentConfig, GoalPolicy | None]:
     """Read what :func:`write` wrote.
 
     Raises:
@@ -124,7 +106,10 @@ def read(path: Path, device: str | torch.device) -> tuple[Dynamics, Settings, Go
         raise CheckpointError(f"{path} holds a model but no agent; make one with tc.Agent(model, ...).save(path).")
     part = parts[PART]
     try:
-        written = from_json(_Written, part.config, where=PART)
+        current: Any = part.config
+        if isinstance(current, Mapping):
+            current = {RENAMED.get(name, name): value for name, value in current.items()}
+        written = from_json(_Written, current, where=PART)
         planner = written.planner.build(planners.load)
         terms = []
         for index, named in enumerate(written.cost):
@@ -133,19 +118,20 @@ def read(path: Path, device: str | torch.device) -> tuple[Dynamics, Settings, Go
             terms.append(Scaled(named.weight, _current(named, model).build(costs.load, **arrays)))
         cost = Total(tuple(terms))
         restrictions = tuple(named.build(constraints.load) for named in written.constraints)
+        config = AgentConfig(
+            planner,
+            cost,
+            written.horizon,
+            written.replan_every,
+            written.repeat_action,
+            written.arrive_by,
+            written.deadline_ms,
+            written.fallback,
+            restrictions,
+        )
     except (ConfigError, SpecError) as error:
         raise CheckpointError(f"the agent in {path} cannot be built here: {error}") from error
-    settings = Settings(
-        planner,
-        cost,
-        written.horizon,
-        written.execute,
-        written.hold,
-        written.deadline,
-        written.fallback,
-        restrictions,
-    )
-    return model, settings, _policy(parts.get(PROPOSAL), path, device)
+    return model, config, _policy(parts.get(PROPOSAL), path, device)
 
 
 def _current(cost: Named, model: Dynamics) -> Named:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -10,31 +10,12 @@ from torch import Tensor
 
 from tacit.types import Observation, Plan
 
-__all__ = ["AgentState", "Latency", "numbered"]
-
-KEPT = 1000
+__all__ = ["AgentState", "numbered"]
 
 
 def numbered(worlds: Tensor | npt.NDArray[np.bool_]) -> str:
     """Return the true ones of ``[B]`` in words: ``world 1, 4``."""
     return f"world {', '.join(str(index) for index in np.flatnonzero(np.asarray(worlds)))}"
-
-
-@dataclass(frozen=True)
-class Latency:
-    """Milliseconds of an act.
-
-    Attributes:
-        p50: Median over all acts, most of which may only hand out an action that was planned before.
-        p99: Their 99th percentile.
-        decision_p50: Median over the acts that had to decide anew.
-        decision_p99: Their 99th percentile.
-    """
-
-    p50: float
-    p99: float
-    decision_p50: float
-    decision_p99: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,11 +40,9 @@ class AgentState:
         block: ``[B, A']`` the block that is being carried out, as it was decided.
         predicted: ``[B, D]`` the latent that the model expects at the end of it.
         surprise: ``[B]`` mean squared error of the last such prediction; NaN before the first.
-        reason: Why the last decision failed, in which worlds; empty if it did not.
+        reasons: ``[B]`` why the last decision failed; empty where it did not.
         plan: The last plan, with its trace; where a world failed, what it does instead, its energy NaN.
         warm_start: ``[B, rows, A]`` the last plan, shifted to the next decision.
-        durations: Seconds of the last acts, 1000 at most.
-        decisions: Seconds of the last acts that decided anew, 1000 at most.
     """
 
     seeds: tuple[int, ...]
@@ -83,23 +62,11 @@ class AgentState:
     actions: Tensor | None = field(default=None, repr=False)
     block: Tensor | None = field(default=None, repr=False)
     predicted: Tensor | None = field(default=None, repr=False)
-    reason: str = ""
+    reasons: tuple[str, ...] = ()
     plan: Plan | None = field(default=None, repr=False)
     warm_start: Tensor | None = field(default=None, repr=False)
-    durations: tuple[float, ...] = field(default=(), repr=False)
-    decisions: tuple[float, ...] = field(default=(), repr=False)
 
     @property
     def batch(self) -> int:
         """Worlds ``B``."""
         return len(self.seeds)
-
-    def timed(self, seconds: float, decided: bool) -> AgentState:
-        """With the duration of one more act."""
-        decisions = (*self.decisions[1 - KEPT :], seconds) if decided else self.decisions
-        return replace(self, durations=(*self.durations[1 - KEPT :], seconds), decisions=decisions)
-
-    def latency(self) -> Latency:
-        """How long the acts took; NaN before the first."""
-        pairs = [np.percentile(times or (np.nan,), (50, 99)) * 1e3 for times in (self.durations, self.decisions)]
-        return Latency(*(float(value) for pair in pairs for value in pair))

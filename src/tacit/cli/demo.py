@@ -74,7 +74,7 @@ def demo(*, out: Path = Path("tacit-demo"), pretrained: bool = False, seed: int 
             on_result=show_success,
         )
         ranking = tc.evaluation.energy_rank_correlation(
-            model, agent.cost, tc.envs.TwoRooms(), horizon=agent.horizon, seed=TASK_SEED
+            model, agent.config.cost, tc.envs.TwoRooms(), horizon=agent.config.horizon, seed=TASK_SEED
         )
     with stage("report", "drawing it", seconds):
         sections = [

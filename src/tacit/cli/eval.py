@@ -106,9 +106,9 @@ def _goals(agent: Any, world: GoalEnvironment, episodes: int, seed: int) -> tupl
         return sections, found
     ranking = tc.evaluation.energy_rank_correlation(
         agent.model,
-        agent.cost,
+        agent.config.cost,
         world,
-        horizon=agent.horizon,
+        horizon=agent.config.horizon,
         tasks=min(50, episodes),
         seed=seed,
     )

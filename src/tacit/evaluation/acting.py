@@ -18,7 +18,7 @@ from torch import Tensor
 from tacit._check import has_simulation, require_goals
 from tacit._progress import track
 from tacit._states import copied, rows_of
-from tacit.agent import Agent, AgentState
+from tacit.agent import Agent
 from tacit.errors import ConfigError
 from tacit.evaluation._interaction import checked_actions, shown
 from tacit.evaluation.statistics import Rate, wilson
@@ -54,7 +54,7 @@ class ClosedLoop:
         decision_p50: Median duration of the calls that planned anew, where the actor tells them apart.
         decision_p99: Their 99th percentile.
         batch: Worlds that each of these calls acted for.
-        not_ok: Calls of ``act`` whose verdict was not ok.
+        not_ok: Steps of single tasks whose decision was not ``act``.
         privileged: The actor was shown states: a ceiling, not a score.
         paths: ``[n, budget + 1, P]`` the physical quantity followed, where the environment has that label.
         goals: ``[n, P]`` the same quantity at the goals.
@@ -107,7 +107,7 @@ class _Run:
     frames: list[npt.NDArray[np.uint8]] = field(default_factory=list)
     plans: list[tuple[int, Floats]] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
-    decisions: tuple[float, ...] = ()
+    decisions: list[float] = field(default_factory=list)
     not_ok: int = 0
 
 
@@ -213,18 +213,19 @@ def _pursue(
         if step == env.rules.budget:
             continue  # what the last action led to is only looked at
         sight = copied(env.state()) if privileged else shown(env, observation)
-        before, began = state, perf_counter()
-        action, verdict, state = actor.act(before, sight)
+        began = perf_counter()
+        action, verdict, state = actor.act(state, sight)
         run.seconds.append(perf_counter() - began)
-        if film and isinstance(actor, Agent) and state.plan is not before.plan and has_simulation(env):
-            run.plans += _led(actor, env, state.plan.actions[:film], step, follow)
-        run.not_ok += not verdict.ok
+        if verdict.plan is not None:
+            run.decisions.append(run.seconds[-1])
+            if film and isinstance(actor, Agent) and has_simulation(env):
+                run.plans += _led(actor, env, verdict.plan.actions[:film], step, follow)
+        run.not_ok += sum(decision != "act" for decision in verdict.decision)
         transition = env.step(checked_actions(env, action, len(distance)))
         observation = transition.observation
         # What a world shows after its end is nobody's merit: the distance at the end stands.
         distance = np.where(ended, distance, env.distance(env.state(), goal))
         ended = ended | transition.terminated | transition.truncated
-    run.decisions = state.decisions if isinstance(state, AgentState) else ()
     return run
 
 

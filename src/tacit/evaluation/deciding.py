@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -76,12 +75,12 @@ def decide(agent: Agent, env: GoalEnvironment, seed: int = 1, *, progress: bool 
     tasks, _ = held_out_tasks(env, 1, seed)
     seen, goal = env.begin(tasks.start), env.observe(tasks.goal)
     with counted("rounds of candidates", show=progress) as count:
-        searching = copy(agent)
-        searching.cost = _Counting(agent.cost, count)
-        _, verdict, state = searching.act(searching.start(seed=seed, goal=goal), seen)
-    if state.plan is None:
+        config = replace(agent.config, cost=_Counting(agent.config.cost, count))
+        searching = Agent.of(agent.model, config, agent.proposal)
+        _, verdict, _ = searching.act(searching.start(seed=seed, goal=goal), seen)
+    if verdict.plan is None:
         raise PlanningError(verdict.reason)
-    rows = agent.raw(state.plan.actions)
+    rows = agent.raw(verdict.plan.actions)
     along = []
     if has_simulation(env):
         states = env.simulate(tasks.start, rows.cpu().numpy().astype(np.float32))
@@ -90,7 +89,7 @@ def decide(agent: Agent, env: GoalEnvironment, seed: int = 1, *, progress: bool 
     distances = np.concatenate([env.distance(tasks.start, tasks.goal), *along])
     pixels = next(iter(env.spec.cameras), None)
     first, last = (None if pixels is None else np.array(part[pixels][0], np.uint8) for part in (seen, goal))
-    return Decision(state.plan, first, last, distances, env.rules.unit)
+    return Decision(verdict.plan, first, last, distances, env.rules.unit)
 
 
 @dataclass(frozen=True)

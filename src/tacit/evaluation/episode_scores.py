@@ -66,7 +66,7 @@ class EpisodeScores:
         success: The share that was.
         lengths: ``[n]`` steps of each episode.
         success_at: ``last``: solved at the last step; ``any``: at some step.
-        not_ok: Acts, of all worlds, whose verdict was not ok.
+        not_ok: Steps of single worlds whose decision was not ``act``.
         seed: Of the episodes.
     """
 
@@ -193,7 +193,7 @@ class _Episodes:
         ended = np.zeros(count, np.bool_)
         for _ in range(self.steps):
             action, verdict, state = actor.act(state, shown(self.env, observation))
-            out.not_ok += not verdict.ok
+            out.not_ok += sum(decision != "act" for decision in verdict.decision)
             now = self.env.step(checked_actions(self.env, action, count))
             observation, going = now.observation, ~ended
             if now.reward is not None:

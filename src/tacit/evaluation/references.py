@@ -5,8 +5,8 @@ Both are :class:`tacit.evaluation.Privileged`: they are shown states, which no c
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -15,15 +15,13 @@ import torch
 from torch import Tensor
 
 from tacit._check import require_expert, require_simulation
-from tacit.agent import Agent, NamedFallback
+from tacit.agent import Agent
 from tacit.agent._fallback import possible
 from tacit.costs import Goal, Summable
 from tacit.errors import ConfigError
 from tacit.evaluation.acting import Privileged
 from tacit.types import (
-    ActionConstraint,
     Context,
-    FallbackPolicy,
     GoalEnvironment,
     Observation,
     Planner,
@@ -57,7 +55,7 @@ class ExpertActor(Privileged):
     def act(self, state: State, observation: State) -> tuple[npt.NDArray[np.float32], Verdict, State]:
         """The expert's actions ``[B, A]`` in the states ``observation``."""
         action = self._env.expert(observation, state)
-        return action, Verdict(True, np.full(len(action), np.nan, np.float32)), state
+        return action, Verdict.acting(len(action)), state
 
 
 class TrueDynamicsActor(Agent, Privileged):
@@ -72,15 +70,11 @@ class TrueDynamicsActor(Agent, Privileged):
         planner: The planner of the agent it is compared with.
         horizon: Blocks to look ahead.
         frameskip: Actions in a block.
-        execute: Blocks to carry out before planning again.
-        deadline: Step not to look beyond.
-        hold: Search one action for each block and repeat it.
         goal: Says what becomes of the distances over the horizon, and whether they are squared (``l2``).
-        fallback: See :class:`tacit.Agent`; a policy is shown observations.
-        constraints: See :class:`tacit.Agent`.
+        options: Further fields of :class:`tacit.agent.AgentConfig`; a fallback policy is shown observations.
 
     Raises:
-        ConfigError: if the environment has no ``simulate``.
+        ConfigError: if the environment has no ``simulate``, or an option does not fit.
     """
 
     def __init__(
@@ -90,25 +84,11 @@ class TrueDynamicsActor(Agent, Privileged):
         *,
         horizon: int,
         frameskip: int = 1,
-        execute: int = 1,
-        deadline: int | None = None,
-        hold: bool = False,
         goal: Goal | None = None,
-        fallback: NamedFallback | FallbackPolicy | None = None,
-        constraints: Sequence[ActionConstraint] = (),
+        **options: Any,
     ) -> None:
         world = _World(env, frameskip)
-        super().__init__(
-            world,
-            planner,
-            _Distance(world, goal or Goal()),
-            horizon=horizon,
-            execute=execute,
-            deadline=deadline,
-            hold=hold,
-            fallback=fallback,
-            constraints=constraints,
-        )
+        super().__init__(world, planner, _Distance(world, goal or Goal()), horizon=horizon, **options)
         self._env = env
 
     def _shown(self, observation: State) -> Observation:
@@ -119,23 +99,16 @@ class TrueDynamicsActor(Agent, Privileged):
     def like(cls, agent: Agent, env: GoalEnvironment) -> TrueDynamicsActor:
         """The ceiling of ``agent``: its planner, horizon and clocks, and what its goal cost makes of the horizon.
 
-        What else the agent's cost weighs, such as effort, is left out. The constraints are the agent's and so is the
-        fallback, or the last action where neither the agent nor the environment says what does nothing.
+        What else the agent's cost weighs, such as effort, is left out. The constraints on actions are the agent's and
+        so is the fallback, or the last action where neither the agent nor the environment says what does nothing.
         """
-        terms = agent.cost.parts if isinstance(agent.cost, Summable) else ()
+        config = agent.config
+        terms = config.cost.parts if isinstance(config.cost, Summable) else ()
         goal = next((term.cost for term in terms if isinstance(term.cost, Goal)), None)
-        return cls(
-            env,
-            agent.planner,
-            horizon=agent.horizon,
-            frameskip=agent.frameskip,
-            execute=agent.execute,
-            deadline=agent.deadline,
-            hold=agent.hold,
-            goal=goal,
-            fallback=possible(agent.fallback, env.spec),
-            constraints=agent.constraints,
-        )
+        options = {option.name: getattr(config, option.name) for option in fields(config)}
+        del options["planner"], options["cost"]
+        options |= {"fallback": possible(config.fallback, env.spec), "constraints": config.action_constraints}
+        return cls(env, config.planner, frameskip=agent.frameskip, goal=goal, **options)
 
 
 class _World:

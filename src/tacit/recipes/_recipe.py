@@ -37,9 +37,10 @@ class Acting:
     planner: Part = field(default_factory=lambda: Part("cem"))
     cost: tuple[Part, ...] = (Part("goal"),)
     horizon: int = 10
-    execute: int = 1
-    deadline: int | None = None
-    hold: bool = False
+    replan_every: int = 1
+    arrive_by: int | None = None
+    deadline_ms: float | None = field(default=None, metadata=OMIT_DEFAULT)
+    repeat_action: bool = False
     fallback: NamedFallback | None = field(default=None, metadata=OMIT_DEFAULT)
     constraints: tuple[Part, ...] = field(default=(), metadata=OMIT_DEFAULT)
 
@@ -182,7 +183,7 @@ class AgentRecipe(Recipe):
             )
         agent = self.build_agent(model)
         try:
-            agent.planner(Problem(_bowl, agent.space, 1, planners.WorldNoise((0,)), device="cpu"))
+            agent.config.planner(Problem(_bowl, agent.space, 1, planners.WorldNoise((0,)), device="cpu"))
         except ConfigError as error:
             raise ConfigError(
                 f"the agent of this recipe could not act: {error} Name a planner that can, on the command line with "
@@ -244,9 +245,10 @@ class AgentRecipe(Recipe):
             how.planner.build(planners.load),
             _weighted(how.cost, costs.load),
             horizon=how.horizon,
-            execute=how.execute,
-            deadline=how.deadline,
-            hold=how.hold,
+            replan_every=how.replan_every,
+            arrive_by=how.arrive_by,
+            deadline_ms=how.deadline_ms,
+            repeat_action=how.repeat_action,
             proposal=proposal,
             fallback=how.fallback,
             constraints=tuple(constraint.build(constraints.load) for constraint in how.constraints),

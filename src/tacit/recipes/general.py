@@ -46,8 +46,8 @@ class General(AgentRecipe):
             planner=Part("cem", {"samples": 256, "iterations": 5, "elites": 20}),
             cost=(Part("goal", {"reduce": "sum"}),),
             horizon=25,
-            execute=2,
-            hold=True,
+            replan_every=2,
+            repeat_action=True,
         )
     )
 

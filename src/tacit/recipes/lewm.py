@@ -33,7 +33,7 @@ class LeWM(AgentRecipe):
     policy_steps: int = 0
     acting: Acting = field(
         default_factory=lambda: Acting(
-            planner=Part("cem", {"samples": 300, "iterations": 30, "elites": 30}), horizon=5, execute=5
+            planner=Part("cem", {"samples": 300, "iterations": 30, "elites": 30}), horizon=5, replan_every=5
         )
     )
 

@@ -43,7 +43,7 @@ class RandomRooms(AgentRecipe):
         default_factory=lambda: Acting(
             planner=Part("icem", {"samples": 96, "iterations": 4, "elites": 8, "std": 0.8, "beta": 2.0}),
             horizon=16,
-            deadline=100,
-            hold=True,
+            arrive_by=100,
+            repeat_action=True,
         )
     )

@@ -48,6 +48,6 @@ class Reacher(AgentRecipe):
             planner=Part("icem", {"samples": 128, "iterations": 6, "elites": 8, "std": 0.7, "beta": 2.0}),
             cost=(Part("goal", {"reduce": "sum"}),),
             horizon=3,
-            hold=True,
+            repeat_action=True,
         )
     )

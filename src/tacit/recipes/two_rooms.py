@@ -36,6 +36,6 @@ class TwoRooms(AgentRecipe):
             planner=Part("icem", {"samples": 128, "iterations": 6, "elites": 8, "std": 0.7, "beta": 2.0}),
             cost=(Part("goal", {"reduce": "sum"}),),
             horizon=6,
-            hold=True,
+            repeat_action=True,
         )
     )

@@ -285,17 +285,44 @@ class FallbackPolicy(Protocol):
 
 @dataclass(frozen=True)
 class Verdict:
-    """Report of an actor on its own decision.
+    """Report of an actor on its decision, world by world.
 
     Attributes:
-        ok: The decision can be acted upon.
+        decision: ``[B]`` ``act``: what was decided is carried out; ``slow``: with caution, such as the rest of an older
+            plan; ``stop``: the fallback acts.
         surprise: ``[B]`` energy of what was observed under what had been predicted; NaN before the first prediction.
-        reason: Why not, in words; empty when ``ok``.
-        fallback: What each world did without a decision: ``last_plan``, ``noop``, ``last_action`` or ``policy``;
-            empty where it did what was decided. No entries from an actor that has no fallback.
+        reasons: ``[B]`` why not ``act``, in words; empty where it is.
+        fallback: ``[B]`` what acts without a decision: ``last_plan``, ``noop``, ``last_action`` or ``policy``; empty
+            where it is what was decided.
+        threshold: ``[B]`` the surprise above which an actor does not act; None from one that has no such limit.
+        evidence: Further numbers ``[B]`` behind the decision, by name.
+        plan: The plan that was made in this act; None in an act that made none.
     """
 
-    ok: bool
+    decision: tuple[Literal["act", "slow", "stop"], ...]
     surprise: npt.NDArray[np.float32]
-    reason: str = ""
+    reasons: tuple[str, ...] = ()
     fallback: tuple[str, ...] = ()
+    threshold: npt.NDArray[np.float32] | None = None
+    evidence: Mapping[str, npt.NDArray[np.float32]] = field(default_factory=dict)
+    plan: Plan | None = None
+
+    @classmethod
+    def acting(cls, batch: int) -> Verdict:
+        """Return the verdict of an actor that predicts nothing and always acts, in ``batch`` worlds."""
+        act: Literal["act", "slow", "stop"] = "act"
+        return cls((act,) * batch, np.full(batch, np.nan, np.float32), ("",) * batch)
+
+    @property
+    def ok(self) -> bool:
+        """Whether all worlds do what was decided."""
+        return all(decision == "act" for decision in self.decision)
+
+    @property
+    def reason(self) -> str:
+        """Why some world does not act, with the numbers of the worlds; empty where all do."""
+        groups: dict[str, list[str]] = {}
+        for world, reason in enumerate(self.reasons):
+            if reason:
+                groups.setdefault(reason, []).append(str(world))
+        return " ".join(f"world {', '.join(worlds)}: {reason}" for reason, worlds in groups.items())

@@ -1,0 +1,74 @@
+"""The settings of an agent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tacit._limits import HORIZON, limited
+from tacit.agent._fallback import NamedFallback
+from tacit.errors import ConfigError
+from tacit.types import ActionConstraint, Constraint, Cost, FallbackPolicy, Planner
+
+__all__ = ["AgentConfig"]
+
+
+@dataclass(frozen=True)
+class AgentConfig:
+    """How an agent plans.
+
+    Attributes:
+        planner: Searches raw actions; it sees scores, and never success.
+        cost: Energy of imagined latents.
+        horizon: Blocks to look ahead.
+        replan_every: Blocks to carry out before planning again.
+        repeat_action: The planner searches one raw action a block, which is repeated ``frameskip`` times; otherwise
+            every raw action is free, and a plan has ``horizon * frameskip`` rows.
+        arrive_by: Step after the start at which the agent is to have arrived: it looks ahead as many whole blocks as
+            end by then, and one at least, so that with a cost of the ``last`` step it neither puts arrival off nor
+            leaves again. None: there is none.
+        deadline_ms: Milliseconds after which a search ends with the best plan so far; it is asked after each round, so
+            one round is always completed. None: there is no limit.
+        fallback: Actions of a world that has no plan. ``noop``: what does nothing by the kind of each component, which
+            is its current position for a ``position`` and zero otherwise; ``last_action``: the last executed action
+            again; or a :class:`tacit.types.FallbackPolicy`, in whose place one of the others acts where it fails.
+            None: ``noop``, but :meth:`tacit.Agent.start` refuses where the Spec does not say which action does nothing.
+        constraints: Restrictions of actions, which every candidate of a search and every action keep to, such as those
+            of :mod:`tacit.constraints`, for a :class:`tacit.types.Box`; and conditions on rollouts
+            (:class:`tacit.types.Constraint`), which a plan breaks only where every candidate does.
+
+    Raises:
+        ConfigError: unless ``1 <= replan_every <= horizon``, or if a limit is not above 0.
+    """
+
+    planner: Planner
+    cost: Cost
+    horizon: int
+    replan_every: int = 1
+    repeat_action: bool = False
+    arrive_by: int | None = None
+    deadline_ms: float | None = None
+    fallback: NamedFallback | FallbackPolicy | None = None
+    constraints: tuple[ActionConstraint | Constraint, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "constraints", tuple(self.constraints))
+        limited("Agent", HORIZON, horizon=self.horizon)
+        if not 1 <= self.replan_every <= self.horizon:
+            raise ConfigError(
+                f"Agent needs 1 <= replan_every <= horizon; got replan_every={self.replan_every}, "
+                f"horizon={self.horizon}."
+            )
+        if self.arrive_by is not None and self.arrive_by < 1:
+            raise ConfigError(f"arrive_by is a number of steps after the start, at least 1; got {self.arrive_by}.")
+        if self.deadline_ms is not None and not self.deadline_ms > 0:
+            raise ConfigError(f"deadline_ms is a number of milliseconds above 0; got {self.deadline_ms}.")
+
+    @property
+    def rollout_constraints(self) -> tuple[Constraint, ...]:
+        """The constraints on rollouts."""
+        return tuple(one for one in self.constraints if not isinstance(one, ActionConstraint))
+
+    @property
+    def action_constraints(self) -> tuple[ActionConstraint, ...]:
+        """The constraints on actions."""
+        return tuple(one for one in self.constraints if isinstance(one, ActionConstraint))
