@@ -5,11 +5,23 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from array_api_compat import array_namespace, is_torch_array
+from array_api_compat import array_namespace as found_namespace
+from array_api_compat import is_torch_array
 
 from tacit.types import Numbers
 
-__all__ = ["as_numbers", "like"]
+__all__ = ["array_namespace", "as_numbers", "like"]
+
+NAMESPACES: dict[type, Any] = {}
+"""The namespaces of the types of arrays that came so far: to find one takes longer than a small operation."""
+
+
+def array_namespace(array: Numbers) -> Any:
+    """Return the functions of the array API standard for a NumPy array or a torch tensor."""
+    kind = type(array)
+    if kind not in NAMESPACES:
+        NAMESPACES[kind] = found_namespace(array)
+    return NAMESPACES[kind]
 
 
 def as_numbers(values: Numbers, device: Any) -> Numbers:
@@ -23,10 +35,9 @@ def as_numbers(values: Numbers, device: Any) -> Numbers:
 
 def like(values: np.ndarray[Any, Any] | Numbers, array: Numbers, dtype: Any = None) -> Numbers:
     """Return values as an array of the kind and on the device of another one, in its dtype unless another is given."""
-    xp = array_namespace(array)
-    if is_torch_array(array):
-        import torch
+    if isinstance(array, np.ndarray):
+        return np.asarray(values, dtype=dtype or array.dtype)
+    import torch
 
-        values = values if is_torch_array(values) else torch.from_numpy(np.asarray(values))
-        return values.detach().to(array.device, dtype or array.dtype)
-    return xp.asarray(values, dtype=dtype or array.dtype)
+    values = values if isinstance(values, torch.Tensor) else torch.from_numpy(np.asarray(values))
+    return values.detach().to(array.device, dtype or array.dtype)

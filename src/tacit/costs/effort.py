@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from array_api_compat import array_namespace
 
-from tacit._arrays import like
+from tacit._arrays import array_namespace, like
 from tacit.costs._base import Summable
 from tacit.errors import SpecError
 from tacit.types import Box, Numbers, Rollout

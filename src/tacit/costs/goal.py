@@ -6,9 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from array_api_compat import array_namespace
-
-from tacit._arrays import like
+from tacit._arrays import array_namespace, like
 from tacit._registry import suggest
 from tacit.costs._base import Summable
 from tacit.errors import ConfigError, SpecError

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from array_api_compat import array_namespace, is_torch_array
+from array_api_compat import is_torch_array
 
-from tacit._arrays import like
+from tacit._arrays import array_namespace, like
 from tacit.errors import SpecError
 from tacit.planners._scored import as_scored
 from tacit.planners._search import Search, finite

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from array_api_compat import array_namespace
 
-from tacit._arrays import as_numbers, like
+from tacit._arrays import array_namespace, as_numbers, like
 from tacit.errors import ConfigError, PlanningError, SpecError
 from tacit.types import Box, Numbers, Problem
 

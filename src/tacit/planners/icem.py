@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from array_api_compat import array_namespace
 
-from tacit._arrays import like
+from tacit._arrays import array_namespace, like
 from tacit._check import require
 from tacit._limits import ITERATIONS, SAMPLES, limited
 from tacit.planners._ranking import Rated
