@@ -11,7 +11,7 @@ import images
 import mc_jepa
 import recipes
 import videos
-from reporting import acting, interoperation, minutes, safety, seeing, speed, targets
+from reporting import acting, collapse, interoperation, minutes, safety, seeing, speed, targets
 from reporting.text import load
 
 PAGE = Path(__file__).parent / "RESULTS.md"
@@ -79,6 +79,7 @@ def main() -> None:
         seeing.motion(),
         seeing.recipes(),
         *(minutes.action_data(env) for env in minutes.WORLDS),
+        collapse.collapse(),
         speed.peers(),
         speed.planning(),
         speed.floors(),

@@ -179,8 +179,7 @@ class _Loop:
         self.state, self.watch, self.place = state, watch, place
         self.clips, self.transforms, self.config = job.clips, job.transforms, job.config
         self.steps, self.seed = job.steps, job.seed
-        asks = {term.spread for term, weight in state.objective.terms() if weight > 0}
-        asked: Spread = "gaussian" if "gaussian" in asks else "unit" if "unit" in asks else ""
+        asked = _asked(state)
         advice = REGULARISE
         if not asked and state.model.gives is Completion:
             advice = SLOW if state.model.target_encoder is None else FOLLOW
@@ -319,6 +318,19 @@ class _Loop:
                             f"step {step}: the gradient of term {name!r} by {parameter} is not finite; {kept}."
                         )
         raise TrainingError(f"step {step}: the gradient of the whole objective is not finite; {kept}.")
+
+
+def _asked(state: State) -> Spread:
+    """Return how the latents have to be spread, by which the monitor judges them.
+
+    Where no term keeps them apart and no copy of the encoder gives the targets, the objective is smallest for latents
+    that are all alike: unit variance is then expected although no term asks for it.
+    """
+    terms = [term for term, weight in state.objective.terms() if weight > 0]
+    asks = {term.spread for term in terms}
+    held = any(term.holds_apart for term in terms)
+    copied = state.model.gives is Completion or state.model.target_encoder is not None
+    return "gaussian" if "gaussian" in asks else "unit" if "unit" in asks or not (held or copied) else ""
 
 
 @contextmanager
