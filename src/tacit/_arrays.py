@@ -8,10 +8,10 @@ import numpy as np
 from array_api_compat import array_namespace as found_namespace
 from array_api_compat import is_torch_array
 
-from tacit.types import Numbers
-
 __all__ = ["array_namespace", "as_numbers", "like"]
 
+Numbers = Any
+"""A torch tensor or a NumPy array."""
 NAMESPACES: dict[type, Any] = {}
 """The namespaces of the types of arrays that came so far: to find one takes longer than a small operation."""
 

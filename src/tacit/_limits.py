@@ -42,6 +42,11 @@ def limited(owner: str, limit: int, **options: float) -> None:
             raise ConfigError(f"{owner} takes {name} of at most {limit}; got {came}. Choose a smaller {name}.")
 
 
+def is_whole(value: object) -> bool:
+    """Return whether a value is a whole number; True is none."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
 def is_positive(value: object) -> bool:
     """Return whether a value is a number above zero that a float can hold; True is none."""
     number = isinstance(value, Real) and not isinstance(value, bool)

@@ -117,3 +117,30 @@ def test_what_is_no_environment_is_refused(
 
 def test_the_advice_of_the_error_works() -> None:
     assert len(collect(GymnasiumEnvironment(lambda: gymnasium.make("CartPole-v1")))) == 2
+
+
+@pytest.mark.parametrize("num_envs", [1, 3])
+def test_an_actor_collects_and_each_episode_is_a_function_of_its_seed(num_envs: int) -> None:
+    actor = tc.agent.RandomActor(tc.envs.make("point_mass").spec.action, hold=3)
+    episodes = tc.collect("point_mass", actor, episodes=5, steps=7, num_envs=num_envs)
+    alone = tc.collect("point_mass", actor, episodes=5, steps=7, num_envs=5)
+    for one, two in zip(episodes, alone, strict=True):
+        np.testing.assert_array_equal(one.action, two.action)
+        assert (np.diff(one.action[:3], axis=0) == 0).all() and len(np.unique(one.action, axis=0)) == 3
+
+
+def test_an_agent_collects_on_the_way_to_a_goal() -> None:
+    env = tc.envs.make("point_mass", 2)
+
+    class Towards:
+        def start(self, *, seed: Any, batch: int = 1, goal: Any = None) -> Any:
+            assert len(seed) == batch == 2
+            return goal
+
+        def act(self, state: Any, observation: Any) -> Any:
+            way = state["state"][:, :2] - observation["state"][:, :2]
+            return np.clip(10 * way, -1, 1).astype(np.float32), tc.types.Verdict.acting(2), state
+
+    goal = {"state": np.array([0.5, -0.5, 0.0, 0.0], np.float32)}
+    episode = tc.collect(env, tc.collection.Acting(Towards(), goal), episodes=2, steps=60)[1]
+    assert np.abs(episode.observation["state"][-1, :2] - [0.5, -0.5]).max() < 0.2

@@ -46,7 +46,7 @@ class Broken:
             asked = replace(asked, space=Box((0.0,) * space.n, (1.0,) * space.n))
         plan = CEM()(replace(asked, score=self.scores(score)))
         if self.breakage == "mean":
-            mode = planners.legal(space, plan.trace[-1].elite)
+            mode = space.project(plan.trace[-1].elite)
             energy = score(mode[:, None])[:, 0]
             good = energy.isfinite()
             actions = torch.where(good[:, None, None], mode, plan.actions)
@@ -167,8 +167,8 @@ def test_a_categorical_search_stays_as_it_was_too():
 
 def test_legal_actions():
     actions = torch.tensor([[3.0, 0.2], [-1.0, 0.9]])
-    assert planners.legal(Box((-0.5, 0.0), (0.5, 0.5)), actions).tolist() == [[0.5, pytest.approx(0.2)], [-0.5, 0.5]]
-    assert planners.legal(Discrete(2), actions).tolist() == [[1, 0], [0, 1]]
+    assert Box((-0.5, 0.0), (0.5, 0.5)).project(actions).tolist() == [[0.5, pytest.approx(0.2)], [-0.5, 0.5]]
+    assert Discrete(2).project(actions).tolist() == [[1, 0], [0, 1]]
 
 
 @pytest.mark.parametrize("name", planners.names())

@@ -13,12 +13,12 @@ import torch
 from torch import Tensor, nn
 
 from tacit._threads import computing, suited_threads
-from tacit.agent._fallback import Fallback, FallbackActions, NamedFallback, inside, numbers
+from tacit.agent._fallback import Fallback, FallbackActions, NamedFallback, numbers
 from tacit.agent._limits import ActionLimits
 from tacit.agent._proposal import Proposal
 from tacit.agent._state import AgentState
-from tacit.errors import ConfigError, PlanningError, SpecError
-from tacit.planners import WorldNoise, legal, world_seeds
+from tacit.errors import PlanningError, SpecError
+from tacit.planners import WorldNoise, seeds_of
 from tacit.types import ActionConstraint, ActionSpace, Box, Context, FallbackPolicy, Observation, Verdict, WorldModel
 
 __all__ = ["BlockActor"]
@@ -89,7 +89,7 @@ class BlockActor(ABC):
     def start(
         self,
         *,
-        seed: int,
+        seed: int | Sequence[int],
         batch: int = 1,
         goal: Observation | None = None,
         last_action: npt.NDArray[np.float32] | None = None,
@@ -97,7 +97,8 @@ class BlockActor(ABC):
         """Return the state of ``batch`` new episodes; a model that is a torch module is put in evaluation mode.
 
         Args:
-            seed: Not negative; the only source of randomness.
+            seed: Not negative, the only source of randomness; a sequence gives one to each world, whose plans are then
+                functions of its own, whatever the rest of the batch.
             batch: Worlds ``B``.
             goal: An observation ``[B, ...]`` of each goal. Modalities that it lacks, such as a state next to a goal
                 image, are taken from the current observation at each decision.
@@ -108,14 +109,13 @@ class BlockActor(ABC):
             ConfigError: if the seed or the batch is out of range, or it is not known what to do when planning fails.
             SpecError: if the goal is of another batch or not finite, or the last action is not in the space.
         """
-        if seed < 0 or batch < 1:
-            raise ConfigError(f"an episode needs seed >= 0 and batch >= 1; got {seed} and {batch}.")
+        seeds = seeds_of(seed, batch)
         self.require_fallback()
         if isinstance(self.model, nn.Module):
             self.model.eval()
         partial = goal is not None and self._lacks_modalities(goal)
         return AgentState(
-            tuple(world_seeds(seed, batch)),
+            tuple(seeds),
             queue=np.zeros((batch, 0, self.space.size), np.float32),
             surprise=np.full(batch, np.nan, np.float32),
             falls=np.zeros((batch, 0), np.bool_),
@@ -312,7 +312,7 @@ class BlockActor(ABC):
     def _stand_in(self, state: AgentState) -> Tensor:
         """Return about what the fallback will do, ``[B, A]``."""
         rows = torch.from_numpy(self._fallback.estimate(self._known_position(state), state.last_action))
-        return legal(self.space, rows).to(self.model.device)
+        return self.space.project(rows).to(self.model.device)
 
     def _known_position(self, state: AgentState) -> npt.NDArray[np.float32]:
         if state.position is None:
@@ -327,17 +327,17 @@ class BlockActor(ABC):
         if state.last_action is not None:
             return torch.from_numpy(state.last_action)
         position = torch.from_numpy(self._known_position(state))
-        return legal(self.space, position) if isinstance(self.space, Box) else position
+        return self.space.project(position) if isinstance(self.space, Box) else position
 
     def _given(self, action: npt.NDArray[np.float32], batch: int) -> npt.NDArray[np.float32]:
         """Return the action that is being executed ``[B, A]``, once it is known to be one."""
         rows = numbers(action, (batch, self.space.size))
-        if rows is None or not inside(self.space, rows).all():
+        if rows is None or not self.space.contains(rows).all():
             raise SpecError(
                 f"last_action holds one action of {self.space} for each of the {batch} worlds, "
                 f"{[batch, self.space.size]}; got {action!r}."
             )
-        return legal(self.space, torch.from_numpy(rows)).numpy()
+        return self.space.project(torch.from_numpy(rows)).numpy()
 
 
 def _explained(reason: str, name: str, note: str) -> str:

@@ -13,7 +13,7 @@ from tacit.agent._state import numbered
 from tacit.errors import ConfigError, PlanningError, SpecError
 from tacit.types import ActionSpace, Box, FallbackPolicy, Observation, Spec
 
-__all__ = ["Fallback", "FallbackActions", "NamedFallback", "inside", "numbers", "possible"]
+__all__ = ["Fallback", "FallbackActions", "NamedFallback", "numbers", "possible"]
 
 Floats: TypeAlias = npt.NDArray[np.float32]
 Bools: TypeAlias = npt.NDArray[np.bool_]
@@ -155,7 +155,7 @@ class Fallback:
             return nothing, f"the fallback policy failed: {type(error).__name__}: {error}"
         if found is None:
             return nothing, f"the fallback policy was to return numbers of shape {list(nothing.shape)}"
-        return np.where(inside(self._space, found)[:, None], found, np.float32(np.nan)), ""
+        return np.where(self._space.contains(found)[:, None], found, np.float32(np.nan)), ""
 
 
 def possible(choice: NamedFallback | FallbackPolicy | None, spec: Spec) -> NamedFallback | FallbackPolicy | None:
@@ -216,12 +216,3 @@ def numbers(value: Any, shape: tuple[int, ...]) -> Floats | None:
     except (TypeError, ValueError):
         return None
     return found if found.shape == shape else None
-
-
-def inside(space: ActionSpace, actions: Floats) -> Bools:
-    """Return which of the actions ``[B, A]`` are in the space, up to the rounding of float32."""
-    if not isinstance(space, Box):
-        return np.asarray(np.isin(actions, (0.0, 1.0)).all(axis=1) & (actions.sum(axis=1) == 1))
-    low, high = np.array([space.low, space.high], np.float32)
-    rounding = np.spacing(np.maximum(np.abs(low), np.abs(high)))
-    return np.asarray(((actions >= low - rounding) & (actions <= high + rounding)).all(axis=1))

@@ -15,6 +15,7 @@ from tacit.agent._fallback import NamedFallback
 from tacit.agent._proposal import Proposal
 from tacit.agent._state import AgentState
 from tacit.errors import ConfigError, SpecError
+from tacit.planners import WorldNoise, seeds_of
 from tacit.types import ActionConstraint, ActionSpace, Box, FallbackPolicy, Observation, Verdict, WorldModel
 
 __all__ = ["PolicyActor", "RandomActor"]
@@ -69,8 +70,7 @@ class PolicyActor(BlockActor):
 class RandomState:
     """State of a :class:`RandomActor`."""
 
-    seed: int
-    batch: int
+    noise: WorldNoise
     step: int = 0
 
 
@@ -91,17 +91,16 @@ class RandomActor:
         self.space = space
         self.hold = hold
 
-    def start(self, *, seed: int, batch: int = 1, goal: Observation | None = None) -> RandomState:
+    def start(self, *, seed: int | Sequence[int], batch: int = 1, goal: Observation | None = None) -> RandomState:
         """See :class:`tacit.types.Actor`; the goal is ignored."""
         del goal
-        return RandomState(seed, batch)
+        return RandomState(WorldNoise(tuple(seeds_of(seed, batch))))
 
     def act(self, state: RandomState, observation: Observation) -> tuple[npt.NDArray[np.float32], Verdict, RandomState]:
         """See :class:`tacit.types.Actor`; the observation is ignored."""
         del observation
-        rng = np.random.default_rng([state.seed, state.step // self.hold])
+        drawn = state.noise.uniform(state.step // self.hold, (self.space.size,))
         if isinstance(self.space, Box):
-            action = rng.uniform(self.space.low, self.space.high, (state.batch, self.space.size))
-        else:
-            action = np.eye(self.space.n)[rng.integers(self.space.n, size=state.batch)]
-        return action.astype(np.float32), Verdict.acting(state.batch), replace(state, step=state.step + 1)
+            low, high = np.array(self.space.low), np.array(self.space.high)
+            drawn = (low + (high - low) * drawn).astype(np.float32)
+        return self.space.project(drawn), Verdict.acting(len(state.noise)), replace(state, step=state.step + 1)

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from tacit.errors import ConfigError
-from tacit.planners import legal
 from tacit.types import ActionConstraint, ActionSpace, Box
 
 __all__ = ["ActionLimits"]
@@ -39,7 +38,7 @@ class ActionLimits:
                 space = constraint.limited(space)
         self.space = space
         """What is left of the space at all times."""
-        self._bounds = legal(space, torch.tensor([[-torch.inf], [torch.inf]]).expand(2, space.size))
+        self._bounds = space.project(torch.tensor([[-torch.inf], [torch.inf]]).expand(2, space.size))
         self._steps = tuple(one for one in constraints if one.after(self._bounds[:1]) is not None)
 
     @property
@@ -63,7 +62,7 @@ class ActionLimits:
                 nothing.
         """
         if not isinstance(self.space, Box):
-            return legal(self.space, actions)
+            return self.space.project(actions)
         low, high = self._bounds.to(actions.device)
         if not self._steps:
             return torch.clamp(actions, low, high)

@@ -31,7 +31,7 @@ from tacit._files import read_json, resolve, write_atomically
 from tacit._foreign import foreign
 from tacit._progress import track
 from tacit._workers import Workers
-from tacit.collection.policies import KINDS, Act, Each, Expert, Policy, Random, Steps, named, policy_called
+from tacit.collection.policies import KINDS, Act, Acting, Each, Expert, Policy, Random, Steps, named, policy_called
 from tacit.data import Episodes
 from tacit.data.reading import collection_note
 from tacit.data.storage import Format, digest
@@ -48,7 +48,7 @@ from tacit.types import (
     Transition,
 )
 
-__all__ = ["Each", "Expert", "Policy", "Random", "Steps", "collect"]
+__all__ = ["Acting", "Each", "Expert", "Policy", "Random", "Steps", "collect"]
 
 NUM_ENVS = 16
 
@@ -74,7 +74,7 @@ def collect(
         env: A name for :func:`tacit.envs.make`, a function or class that makes an environment and takes ``num_envs``
             or nothing, or an environment.
         policy: ``random``, ``expert``, ``module:function`` (see :data:`Steps`), a function of one world's observation,
-            or of that and the step, or a :data:`Policy`.
+            or of that and the step, an actor such as an agent (see :class:`Acting`), or a :data:`Policy`.
         episodes: How many there are to be.
         steps: Actions in an episode.
         to: Where to write a dataset; what is there of the same collection is kept, which the first episode,
@@ -201,7 +201,7 @@ class _Recipe:
 
     def _start(self, env: Environment, seeds: Sequence[int]) -> tuple[Observation, Act]:
         """The first observation of every world, and what acts from there on."""
-        if isinstance(self.policy, (Random, Expert, Each)):  # whatever fails in these is not the policy
+        if isinstance(self.policy, (Random, Expert, Each, Acting)):  # whatever fails in these is not the policy
             return self.policy(env, seeds, self.steps)
         border = foreign(f"policy {named(self.policy)}", advice=f"(It was called with env, seeds and steps. {KINDS})")
         with border:
@@ -313,11 +313,7 @@ def _inside(space: ActionSpace, action: npt.NDArray[np.float32], count: int) -> 
     """What the world will do: episodes record that, not what was asked for."""
     if np.shape(action) != (count, space.size):
         raise SpecError(f"a policy gives actions of shape ({count}, {space.size}); got shape {np.shape(action)}.")
-    if isinstance(space, Box):
-        return np.asarray(
-            np.clip(action, np.array(space.low, np.float32), np.array(space.high, np.float32)), np.float32
-        )
-    return action
+    return space.project(np.asarray(action, np.float32)) if isinstance(space, Box) else action
 
 
 def _outcomes(steps: Sequence[Transition]) -> dict[str, Array]:

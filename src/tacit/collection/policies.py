@@ -18,9 +18,21 @@ from tacit._foreign import foreign
 from tacit._registry import suggest
 from tacit._states import concatenated
 from tacit.errors import ConfigError, SpecError
-from tacit.types import ActionSpace, Array, Discrete, Environment, Observation
+from tacit.types import ActionSpace, Actor, Array, Discrete, Environment, Observation
 
-__all__ = ["KINDS", "Act", "Each", "Expert", "Policy", "Random", "Steps", "arguments", "named", "policy_called"]
+__all__ = [
+    "KINDS",
+    "Act",
+    "Acting",
+    "Each",
+    "Expert",
+    "Policy",
+    "Random",
+    "Steps",
+    "arguments",
+    "named",
+    "policy_called",
+]
 
 Act: TypeAlias = Callable[[int, Observation], npt.NDArray[np.float32]]
 """Actions ``[B, A]`` for step ``t`` and observations ``[B, ...]``."""
@@ -36,9 +48,10 @@ Steps: TypeAlias = (
 It may leave out the generator, or the step as well.
 """
 KINDS = (
-    "A policy is 'random', 'expert', 'module:function', a function (observation) or (observation, step) that returns "
-    "the action of one world, Each(function) of (observation, step, generator), or a function (env, seeds, steps) that "
-    "starts every world and returns the observation and a function (step, observation) of the actions [B, A]."
+    "A policy is 'random', 'expert', 'module:function', an actor such as an agent, a function (observation) or "
+    "(observation, step) that returns the action of one world, Each(function) of (observation, step, generator), or a "
+    "function (env, seeds, steps) that starts every world and returns the observation and a function "
+    "(step, observation) of the actions [B, A]."
 )
 """What errors say of policies."""
 
@@ -69,6 +82,37 @@ class Random:
         if isinstance(space, Discrete):
             return np.eye(space.n, dtype=np.float32)[rng.integers(0, space.n, steps)][source]
         return rng.uniform(space.low, space.high, (steps, space.size)).astype(np.float32)[source]
+
+
+@dataclass(frozen=True)
+class Acting:
+    """An actor, such as an agent, as a policy: each world has a seed of its own.
+
+    Args:
+        actor: What acts.
+        goal: What it pursues: an observation of the goal for one world, or a function of first observations
+            ``[B, ...]`` to goals ``[B, ...]``. None: nothing.
+    """
+
+    actor: Actor
+    goal: Observation | Callable[[Observation], Observation] | None = None
+
+    def __call__(self, env: Environment, seeds: Sequence[int], _steps: int) -> tuple[Observation, Act]:
+        """See :data:`Policy`."""
+        observation = env.reset(seeds)
+        shown = {name: np.array(observation[name]) for name in env.spec.modalities}
+        goal = self.goal(shown) if callable(self.goal) else self.goal
+        if goal is not None and not callable(self.goal):
+            goal = {name: np.broadcast_to(value, (len(seeds), *np.shape(value))) for name, value in goal.items()}
+        state = self.actor.start(seed=seeds, batch=len(seeds), goal=goal)
+
+        def act(_step: int, observation: Observation) -> npt.NDArray[np.float32]:
+            nonlocal state
+            shown = {name: np.array(observation[name]) for name in env.spec.modalities}
+            action, _, state = self.actor.act(state, shown)
+            return action
+
+        return observation, act
 
 
 @dataclass(frozen=True)
@@ -157,6 +201,8 @@ def _given(policy: Any) -> Policy:
     """Return a policy that was given as a value, one that is asked of each world where it takes an observation."""
     if isinstance(policy, type):
         raise ConfigError(f"{policy.__name__} is a class; give an instance of it, {policy.__name__}(). {KINDS}")
+    if callable(getattr(policy, "start", None)) and callable(getattr(policy, "act", None)):
+        return Acting(policy)
     if not callable(policy):
         raise ConfigError(f"a {type(policy).__name__} is no policy. {KINDS}")
     count = arguments(policy, 3, 2, 1)

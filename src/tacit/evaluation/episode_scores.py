@@ -130,7 +130,7 @@ def score_episodes(
         seeds = [_episode_seed(seed, index) for index in batch]
         seeds += seeds[-1:] * (env.num_envs - len(seeds))
         episode = _Episodes(env, steps, success, success_at)
-        parts.append(episode.run(actor, seeds, goal, seed + batch[0]).first(len(batch)))
+        parts.append(episode.run(actor, seeds, goal).first(len(batch)))
     returns = np.concatenate([part.returns for part in parts])
     solved = np.concatenate([part.solved for part in parts])
     rewarded, judged = all(part.rewarded for part in parts), all(part.judged for part in parts)
@@ -185,10 +185,10 @@ class _Episodes:
     def __init__(self, env: Environment, steps: int, success: Success | None, success_at: str) -> None:
         self.env, self.steps, self.success, self.success_at = env, steps, success, success_at
 
-    def run(self, actor: Actor, seeds: list[int], goal: Goal | None, seed: int) -> _Outcome:
+    def run(self, actor: Actor, seeds: list[int], goal: Goal | None) -> _Outcome:
         count = self.env.num_envs
         observation = self.env.reset(seeds)
-        state = actor.start(seed=seed, batch=count, goal=_goal_of(self.env, goal, observation))
+        state = actor.start(seed=seeds, batch=count, goal=_goal_of(self.env, goal, observation))
         out = _Outcome(np.zeros(count), np.zeros(count, np.bool_), np.zeros(count, np.int64), False, False, 0)
         ended = np.zeros(count, np.bool_)
         for _ in range(self.steps):

@@ -17,7 +17,7 @@ from tacit.errors import ConfigError
 from tacit.evaluation._latents import CHUNK, clip_latents, drawn, frozen
 from tacit.evaluation.statistics import Estimate, bootstrap, rank_correlation
 from tacit.evaluation.tasks import held_out_tasks
-from tacit.types import Box, Context, Cost, GoalEnvironment, Rollout
+from tacit.types import Context, Cost, GoalEnvironment, Rollout
 
 if TYPE_CHECKING:
     from tacit.data import Episodes
@@ -146,11 +146,7 @@ def energy_rank_correlation(
     drawn_tasks, _ = held_out_tasks(env, tasks, seed)
     space, frameskip = env.spec.action, model.config.frameskip
     rng = np.random.default_rng(seed)
-    if isinstance(space, Box):
-        held = rng.uniform(space.low, space.high, (tasks, candidates, horizon, space.size)).astype(np.float32)
-    else:
-        held = np.eye(space.n, dtype=np.float32)[rng.integers(0, space.n, (tasks, candidates, horizon))]
-    raw = held.repeat(frameskip, axis=2)
+    raw = space.sample(rng, (tasks, candidates, horizon)).repeat(frameskip, axis=2)
     blocks = torch.from_numpy(raw.reshape(tasks, candidates, horizon, -1))
     correlations = []
     with frozen(model):

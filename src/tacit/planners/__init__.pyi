@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from tacit.planners._legal import legal as legal
 from tacit.planners._noise import WorldNoise as WorldNoise
+from tacit.planners._noise import seeds_of as seeds_of
 from tacit.planners._noise import world_seeds as world_seeds
 from tacit.planners._ranking import Ranking as Ranking
 from tacit.planners._ranking import Rated as Rated

@@ -11,7 +11,7 @@ from numpy.random import Generator, Philox
 
 from tacit.errors import ConfigError
 
-__all__ = ["WorldNoise", "world_seeds"]
+__all__ = ["WorldNoise", "seeds_of", "world_seeds"]
 
 Floats = npt.NDArray[np.float32]
 
@@ -73,6 +73,21 @@ class WorldNoise:
         return out
 
 
-def world_seeds(seed: int, batch: int) -> Sequence[int]:
+def world_seeds(seed: int, batch: int) -> list[int]:
     """Return a seed for each world of a batch, functions of ``seed`` and the world's number."""
     return [int(np.random.SeedSequence([seed, world]).generate_state(1, np.uint64)[0]) for world in range(batch)]
+
+
+def seeds_of(seed: int | Sequence[int], batch: int) -> list[int]:
+    """Return a seed for each world, of one seed for all of them or of one for each.
+
+    Raises:
+        ConfigError: if a seed is negative, there is no world, or there are not as many seeds as worlds.
+    """
+    many = seed if isinstance(seed, Sequence) else None
+    least = min(many, default=0) if many is not None else seed
+    if batch < 1 or least < 0 or (many is not None and len(many) != batch):  # type: ignore[operator]
+        raise ConfigError(
+            f"an episode needs batch >= 1 and a seed >= 0, or one for each world; got batch {batch} and seed {seed}."
+        )
+    return list(map(int, many)) if many is not None else world_seeds(seed, batch)  # type: ignore[arg-type]

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from tacit._arrays import array_namespace, as_numbers, like
 from tacit.errors import ConfigError, PlanningError, SpecError
-from tacit.types import Box, Numbers, Problem
+from tacit.types import Box, Discrete, Numbers, Problem
 
 if TYPE_CHECKING:
     from tacit.planners._ranking import Rated
@@ -40,14 +40,7 @@ class Bounds:
     @classmethod
     def of(cls, space: Box, device: Any = None) -> Bounds:
         """Return the bounds of ``space`` on a torch device, or as NumPy arrays."""
-        exact = np.array([space.low, space.high], np.float64).reshape(2, -1)
-        with np.errstate(over="ignore"):
-            low, high = exact.astype(np.float32)
-        inner_low = np.where(low < exact[0], np.nextafter(low, np.float32(np.inf)), low)
-        inner_high = np.where(high > exact[1], np.nextafter(high, np.float32(-np.inf)), high)
-        narrow = inner_low > inner_high
-        sides = (np.where(narrow, low, inner) for inner in (inner_low, inner_high))
-        return cls(*(as_numbers(side.astype(np.float32), device) for side in sides))
+        return cls(*(as_numbers(bound, device) for bound in space.bounds))
 
     @cached_property
     def center(self) -> Numbers:
@@ -180,10 +173,7 @@ class Categorical:
 
     def legal(self, actions: Numbers) -> Numbers:
         """Return one-hot rows at the largest entry of each."""
-        xp = array_namespace(actions)
-        choice = xp.argmax(actions, axis=-1, keepdims=True)
-        numbers = like(np.arange(actions.shape[-1]), actions, choice.dtype)
-        return xp.astype(numbers == choice, actions.dtype)
+        return Discrete(actions.shape[-1]).project(actions)
 
     def draw(self, problem: Problem, round: int, count: int) -> Numbers:
         """Return candidates ``[B, count, H, A]``, not yet legal: the largest entry of each row is the choice."""

@@ -13,7 +13,6 @@ from __future__ import annotations
 import torch
 from torch import Generator
 
-from tacit.planners import legal
 from tacit.types import ActionConstraint, Box
 
 __all__ = ["check_constraint"]
@@ -40,7 +39,7 @@ def check_constraint(constraint: ActionConstraint, space: Box | None = None) -> 
     _expect(limited.kinds == space.kinds, "limited must keep the kinds of the space")
     _expect(constraint.limited(limited) == limited, "limited must leave alone what is limited already")
     unit = torch.rand((5, 3, space.size), generator=Generator().manual_seed(0))
-    previous = legal(space, torch.tensor(space.low) + unit * (torch.tensor(space.high) - torch.tensor(space.low)))
+    previous = space.project(torch.tensor(space.low) + unit * (torch.tensor(space.high) - torch.tensor(space.low)))
     copy, found = previous.clone(), constraint.after(previous)
     _expect(torch.equal(previous, copy), "after must not change the action that it is given")
     if found is None:

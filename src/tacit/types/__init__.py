@@ -25,7 +25,8 @@ from tacit.types.planning import (
     WorldModel,
 )
 from tacit.types.recordings import REWARD, SUCCESS, Clip, Episode, Mask, Masking, Statistics, Transform
-from tacit.types.spec import ActionKind, ActionSpace, Array, Box, Discrete, Modality, Observation, Spec, State
+from tacit.types.spaces import ActionKind, ActionSpace, Box, Discrete
+from tacit.types.spec import Array, Modality, Observation, Spec, State
 from tacit.types.worlds import (
     Actor,
     Environment,

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, runtime_che
 import numpy as np
 import numpy.typing as npt
 
-from tacit.types.spec import ActionSpace, Box, Observation, Spec
+from tacit.types.spaces import ActionSpace, Box
+from tacit.types.spec import Observation, Spec
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -5,16 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from tacit._config import OMIT_DEFAULT
-from tacit._limits import is_positive
+from tacit._limits import is_positive, is_whole
 from tacit.errors import SpecError
+from tacit.types.spaces import ActionSpace, Box
 
-__all__ = ["ActionKind", "ActionSpace", "Array", "Box", "Discrete", "Modality", "Observation", "Spec", "State"]
+__all__ = ["Array", "Modality", "Observation", "Spec", "State"]
 
 Array: TypeAlias = npt.NDArray[np.generic]
 Observation: TypeAlias = Mapping[str, Array]
@@ -22,114 +23,8 @@ Observation: TypeAlias = Mapping[str, Array]
 State: TypeAlias = Mapping[str, npt.NDArray[np.generic]]
 """The full state of a batch of worlds: one array ``[B, ...]`` per quantity."""
 
-COMPONENTS, NUMBERS, MODALITIES, RATES = 10_000, 2**28, 1000, 1e9
-"""Upper limits: components of an action, numbers in one step of a modality, modalities, and steps a second."""
-
-
-ActionKind: TypeAlias = Literal["position", "delta", "velocity", "force"]
-"""The physical quantity that one action component commands.
-
-``position`` is an absolute target, such as a joint angle: doing nothing is commanding the current position. ``delta``
-is a change of the target, ``velocity`` a speed and ``force`` a force or torque: doing nothing is zero.
-"""
-
-
-@dataclass(frozen=True)
-class Box:
-    """A bounded continuous action space of shape ``[A]``; without components, nobody acts: pictures, films, signals.
-
-    Args:
-        low: The lower bound of each component, finite.
-        high: The upper bound of each component, finite and not below ``low``.
-        kind: The :data:`ActionKind` of all components, or a tuple with one entry (or None) for each. None: unknown.
-
-    Raises:
-        SpecError: if the bounds differ in length, are not finite or are crossed, or a kind is unknown.
-    """
-
-    low: tuple[float, ...]
-    high: tuple[float, ...]
-    kind: ActionKind | tuple[ActionKind | None, ...] | None = field(default=None, metadata=OMIT_DEFAULT)
-
-    def __post_init__(self) -> None:
-        longest = max(len(self.low), len(self.high))
-        if longest > COMPONENTS:
-            raise SpecError(f"an action has at most {COMPONENTS} components; got a Box of {longest}.")
-        for name in ("low", "high"):  # an array or a list is taken as well
-            object.__setattr__(self, name, tuple(float(bound) for bound in vars(self)[name]))
-        if len(self.low) != len(self.high):
-            raise SpecError(f"Box needs as many low as high bounds; got {len(self.low)} and {len(self.high)}.")
-        for index, (low, high) in enumerate(zip(self.low, self.high, strict=True)):
-            if not (np.isfinite(low) and np.isfinite(high) and low <= high):
-                raise SpecError(
-                    f"Box component {index} needs finite bounds with low <= high; got [{low}, {high}]. "
-                    "Give the range that the actuator really accepts."
-                )
-        object.__setattr__(self, "kind", _kinds(self.kind, self.size))
-
-    @property
-    def size(self) -> int:
-        """``A``, the number of components."""
-        return len(self.low)
-
-    @property
-    def kinds(self) -> tuple[ActionKind | None, ...]:
-        """The kind of each component, None where it is unknown."""
-        return self.kind if isinstance(self.kind, tuple) else (self.kind,) * self.size
-
-
-def _whole(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _kinds(kind: Any, size: int) -> ActionKind | tuple[ActionKind | None, ...] | None:
-    """Return kinds in their shortest form, so that equal spaces compare equal.
-
-    Raises:
-        SpecError: if there are too few or too many, or one is unknown.
-    """
-    known = get_args(ActionKind)
-    if not (kind is None or isinstance(kind, (str, tuple, list))):
-        raise SpecError(f"the kind of a Box is a name or a tuple of names; got {kind!r}.")
-    kinds: tuple[Any, ...] = (kind,) * size if kind is None or isinstance(kind, str) else tuple(kind)
-    if len(kinds) != size:
-        raise SpecError(f"Box needs one kind for each of its {size} components, or one for all; got {kind!r}.")
-    for one in (*kinds, kind if isinstance(kind, str) else None):
-        if one is not None and one not in known:
-            raise SpecError(f"the kind of an action component is one of {', '.join(known)} or None; got {one!r}.")
-    return next(iter(kinds), None) if len(set(kinds)) <= 1 else kinds
-
-
-@dataclass(frozen=True)
-class Discrete:
-    """A choice among ``n`` actions, carried as a one-hot vector of shape ``[n]`` (so ``A = n``).
-
-    Args:
-        n: The number of choices.
-        noop: The choice that does nothing. None: unknown, or there is none.
-
-    Raises:
-        SpecError: if ``n`` is below two or ``noop`` is not one of the choices.
-    """
-
-    n: int
-    noop: int | None = field(default=None, metadata=OMIT_DEFAULT)
-
-    def __post_init__(self) -> None:
-        if self.n < 2:
-            raise SpecError(f"Discrete needs at least two choices; got n={self.n}.")
-        if self.n > COMPONENTS:
-            raise SpecError(f"an action has at most {COMPONENTS} components; got Discrete with n={self.n}.")
-        if self.noop is not None and not (_whole(self.noop) and 0 <= self.noop < self.n):
-            raise SpecError(f"noop is one of the choices 0 to {self.n - 1}, or None; got {self.noop!r}.")
-
-    @property
-    def size(self) -> int:
-        """``A``, the width of the one-hot vector."""
-        return self.n
-
-
-ActionSpace: TypeAlias = Box | Discrete
+NUMBERS, MODALITIES, RATES = 2**28, 1000, 1e9
+"""Upper limits: numbers in one step of a modality, modalities, and steps a second."""
 
 
 @dataclass(frozen=True)
@@ -198,7 +93,7 @@ class Spec:
     """
 
     modalities: Mapping[str, Modality]
-    action: ActionSpace = Box((), ())
+    action: ActionSpace = field(default_factory=lambda: Box((), ()))
     fps: float = 10.0
     position: str | None = field(default=None, metadata=OMIT_DEFAULT)
     position_index: tuple[int, ...] = field(default=(), metadata=OMIT_DEFAULT)
@@ -248,7 +143,7 @@ class Spec:
                 f"the action has {wanted} components of kind 'position' and {self.position!r} has {size}. "
                 "Say which belong to them, in the order of the action: position_index=(0, 1, ...)."
             )
-        whole = all(_whole(one) and 0 <= one < size for one in index)
+        whole = all(is_whole(one) and 0 <= one < size for one in index)
         if index and not (whole and len(set(index)) == len(index) == wanted):
             raise SpecError(
                 f"position_index needs {wanted} different numbers from 0 to {size - 1}, one for each component of "

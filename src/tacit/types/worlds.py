@@ -80,8 +80,11 @@ class Environment(Protocol):
 class Actor(Protocol):
     """Anything that acts: an agent, an amortised policy, a floor. Its state is a value that you pass."""
 
-    def start(self, *, seed: int, batch: int = 1, goal: Observation | None = None) -> Any:
-        """The state of ``batch`` new episodes, with goals ``[B, ...]`` where the task has them."""
+    def start(self, *, seed: int | Sequence[int], batch: int = 1, goal: Observation | None = None) -> Any:
+        """Return the state of ``batch`` new episodes, with goals ``[B, ...]`` where the task has them.
+
+        ``seed`` is one for the batch, or one for each world.
+        """
 
     def act(self, state: Any, observation: Observation) -> tuple[npt.NDArray[np.float32], Verdict, Any]:
         """Actions ``[B, A]`` for observations ``[B, ...]``, what to think of them, and the next state."""

@@ -1,0 +1,99 @@
+"""An environment of Tacit as one of Gymnasium, for the libraries that act in those."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import gymnasium
+import numpy as np
+import numpy.typing as npt
+from gymnasium import spaces
+
+from tacit.errors import ConfigError
+from tacit.types import Array, Box, Environment, Modality
+
+__all__ = ["to_gymnasium"]
+
+
+def to_gymnasium(env: Environment) -> gymnasium.Env[dict[str, Any], Any]:
+    """Return an environment of one world as a :class:`gymnasium.Env`.
+
+    An observation is a dict with one entry for each modality; pixels have their channels last, ``[H, W, C]``. A
+    discrete action is a number. The reward is 0 where the environment gives none, and ``is_success`` is in the info
+    where it says so. ``render`` returns the first camera.
+
+    Args:
+        env: The environment, which is acted in from now on by the result alone.
+
+    Raises:
+        ConfigError: if it has several worlds, or a modality is a series, which has no fixed size in a step.
+    """
+    if env.num_envs != 1:
+        raise ConfigError(f"to_gymnasium takes an environment of one world; got num_envs={env.num_envs}.")
+    for name, modality in env.spec.modalities.items():
+        if modality.kind == "series":
+            raise ConfigError(f"to_gymnasium shows pixels and vectors; {name!r} is a series.")
+    return _AsGymnasium(env)
+
+
+class _AsGymnasium(gymnasium.Env[dict[str, Any], Any]):
+    """One world, with the interface of Gymnasium."""
+
+    def __init__(self, env: Environment) -> None:
+        self._env, spec = env, env.spec
+        self._camera = next(iter(spec.cameras), None)
+        self.metadata = {"render_modes": ["rgb_array"] if self._camera else [], "render_fps": spec.fps}
+        self.render_mode = "rgb_array" if self._camera else None
+        self.observation_space = spaces.Dict({name: _space(one) for name, one in spec.modalities.items()})
+        action = spec.action
+        self.action_space = (
+            spaces.Box(np.array(action.low, np.float32), np.array(action.high, np.float32))
+            if isinstance(action, Box)
+            else spaces.Discrete(action.n)
+        )
+        self._frame: npt.NDArray[np.uint8] | None = None
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Start an episode; without a seed, one drawn from the environment's generator makes it."""
+        super().reset(seed=seed, options=options)
+        own = int(self.np_random.integers(2**31)) if seed is None else seed
+        return self._shown(self._env.reset([own])), {}
+
+    def step(self, action: Any) -> tuple[dict[str, Any], float, bool, bool, dict[str, Any]]:
+        """Act once."""
+        space = self._env.spec.action
+        row = np.asarray(action, np.float32) if isinstance(space, Box) else np.eye(space.n, dtype=np.float32)[action]
+        now = self._env.step(row[None])
+        reward = 0.0 if now.reward is None else float(now.reward[0])
+        info = {} if now.success is None else {"is_success": bool(now.success[0])}
+        return self._shown(now.observation), reward, bool(now.terminated[0]), bool(now.truncated[0]), info
+
+    def render(self) -> Any:
+        """Return the first camera ``[H, W, 3]``; None before the first reset or without a camera."""
+        if self._frame is None:
+            return None
+        return np.repeat(self._frame, 3, axis=2) if self._frame.shape[2] == 1 else self._frame.copy()
+
+    def close(self) -> None:
+        """Close the environment."""
+        self._env.close()
+
+    def _shown(self, observation: Mapping[str, Array]) -> dict[str, Any]:
+        kinds = self._env.spec.modalities
+        shown = {
+            name: np.array(np.moveaxis(value[0], 0, -1) if kinds[name].kind == "pixels" else value[0])
+            for name, value in observation.items()
+        }
+        if self._camera is not None:
+            self._frame = shown[self._camera]
+        return shown
+
+
+def _space(modality: Modality) -> spaces.Box:
+    if modality.kind == "pixels":
+        channels, height, width = modality.shape
+        return spaces.Box(0, 255, (height, width, channels), np.uint8)
+    return spaces.Box(-np.inf, np.inf, modality.shape, np.float32)
