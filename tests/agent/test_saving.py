@@ -13,12 +13,13 @@ from tacit import checkpoint
 from tacit.agent import Agent
 from tacit.checkpoint import Part, load_model
 from tacit.constraints import Limits, MaxChange
-from tacit.costs import Effort, Goal
+from tacit.costs import Effort, Goal, Target
 from tacit.errors import CheckpointError, ConfigError
 from tacit.models import GoalPolicy, WorldModel
 from tacit.models.goal_policy import GoalPolicyConfig
+from tacit.nn.readout import LinearReadout
 from tacit.planners import CEM, Gradient
-from tacit.types import Box, Modality, Spec
+from tacit.types import Box, Modality, Rollout, Spec
 
 SPEC = Spec({"state": Modality("vector", (3,))}, Box((-1.0, -2.0), (1.0, 2.0), "force"))
 
@@ -201,3 +202,16 @@ def test_an_agent_prints_how_it_plans():
     assert text.startswith("agent with a WorldModel of 0.")
     assert "plans 6 blocks of 5 steps ahead, one action a block, anew after 1" in text
     assert "ICEM(" in text and "Goal(" in text
+
+
+def test_a_cost_on_a_readout_is_saved_with_its_weights(tmp_path):
+    model = WorldModel.for_spec(SPEC, latent=8)
+    readout = LinearReadout("angle", torch.randn(8, 2), torch.randn(2), (0.1, 0.2), (0.9, float("nan")))
+    cost = Goal() + 0.5 * Target(readout, (1.0, None), reduce="sum")
+    Agent(model, CEM(samples=4, elites=2), cost, horizon=2, fallback="noop").save(tmp_path / "agent")
+    again = Agent.load(tmp_path / "agent").config.cost
+    read = again.terms[1].cost.readout
+    assert (read.target, read.error, read.r2[0]) == ("angle", (0.1, 0.2), 0.9) and np.isnan(read.r2[1])
+    latents = torch.randn(2, 3, 2, 8)
+    rollout = Rollout(latents[:, 0, 0], latents, torch.zeros(2, 3, 2, 2), torch.zeros(2, 8))
+    torch.testing.assert_close(again(rollout), cost(rollout))

@@ -6,6 +6,7 @@ Planners, costs and constraints are named as in their registries, so that a file
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ from tacit.costs._base import Scaled, Summable, Total
 from tacit.errors import CheckpointError, ConfigError, SpecError
 from tacit.models import Dynamics
 from tacit.models.goal_policy import GoalPolicy, GoalPolicyConfig
+from tacit.nn.readout import LinearReadout
 
 __all__ = ["read", "write"]
 
@@ -45,6 +47,8 @@ class _Written:
     constraints: tuple[Named, ...] = ()
 
 
+NUMBERS = ("error", "r2")
+"""The numbers of a readout."""
 RENAMED = {"execute": "replan_every", "hold": "repeat_action", "deadline": "arrive_by"}
 """The names of version 0.1 and those of now."""
 
@@ -115,7 +119,8 @@ def read(path: Path, device: str | torch.device) -> tuple[Dynamics, AgentConfig,
         for index, named in enumerate(written.cost):
             own = {key: value.to(device) for key, value in part.tensors.items() if key.startswith(f"{index}.")}
             arrays = {key.partition(".")[2]: value for key, value in own.items()}
-            terms.append(Scaled(named.weight, _current(named, model).build(costs.load, **arrays)))
+            plain, given = _with_readouts(_current(named, model), arrays)
+            terms.append(Scaled(named.weight, plain.build(costs.load, **given)))
         cost = Total(tuple(terms))
         restrictions = tuple(named.build(constraints.load) for named in written.constraints)
         config = AgentConfig(
@@ -129,7 +134,7 @@ def read(path: Path, device: str | torch.device) -> tuple[Dynamics, AgentConfig,
             written.fallback,
             restrictions,
         )
-    except (ConfigError, SpecError) as error:
+    except (ConfigError, SpecError, TypeError, ValueError) as error:
         raise CheckpointError(f"the agent in {path} cannot be built here: {error}") from error
     return model, config, _policy(parts.get(PROPOSAL), path, device)
 
@@ -163,5 +168,26 @@ def _name(value: object, kind: Any) -> tuple[Named, dict[str, Tensor]]:
         known = ", ".join(kind.names())
         raise ConfigError(f"what can be saved are the dataclasses of {kind.__name__} ({known}); got {value!r}.")
     options = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
-    tensors = {key: option for key, option in options.items() if isinstance(option, Tensor)}
-    return Named(name, {key: to_json(option) for key, option in options.items() if key not in tensors}), tensors
+    tensors: dict[str, Tensor] = {}
+    for key, option in list(options.items()):
+        if isinstance(option, LinearReadout):
+            inner = {field.name: getattr(option, field.name) for field in dataclasses.fields(option)}
+            tensors |= {f"{key}.{part}": torch.as_tensor(inner.pop(part)) for part in ("weight", "bias")}
+            options[key] = {**inner, "r2": [None if math.isnan(one) else one for one in option.r2]}
+        elif isinstance(option, Tensor):
+            tensors[key] = options.pop(key)
+    return Named(name, {key: to_json(option) for key, option in options.items()}), tensors
+
+
+def _with_readouts(cost: Named, arrays: Mapping[str, Tensor]) -> tuple[Named, dict[str, Any]]:
+    """Return a cost without the options that are readouts, and these together with its tensors."""
+    given: dict[str, Any] = {key: value for key, value in arrays.items() if "." not in key}
+    options = dict(cost.options)
+    for key in {key.partition(".")[0] for key in arrays if "." in key}:
+        inner = options.pop(key, None)
+        parts: dict[str, Any] = {part: arrays.get(f"{key}.{part}") for part in ("weight", "bias")}
+        if not isinstance(inner, Mapping) or None in parts.values() or set(inner) != {"target", *NUMBERS}:
+            raise ConfigError(f"the readout {key!r} of the cost {cost.name!r} is incomplete.")
+        numbers = {name: tuple(math.nan if one is None else float(one) for one in inner[name]) for name in NUMBERS}
+        given[key] = LinearReadout(str(inner["target"]), **parts, **numbers)
+    return dataclasses.replace(cost, options=options), given

@@ -7,6 +7,7 @@ from tacit.costs._base import Summable as Summable
 from tacit.costs._base import Total as Total
 from tacit.costs.effort import Effort as Effort
 from tacit.costs.goal import Goal as Goal
+from tacit.costs.target import Target as Target
 
 __all__: list[str]
 

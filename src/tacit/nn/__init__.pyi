@@ -43,6 +43,7 @@ from tacit.nn.predictors import MLPPredictor as MLPPredictor
 from tacit.nn.predictors import Predictor as Predictor
 from tacit.nn.pyramid import PYRAMID_SIZES as PYRAMID_SIZES
 from tacit.nn.pyramid import PyramidEncoder as PyramidEncoder
+from tacit.nn.readout import LinearReadout as LinearReadout
 from tacit.nn.transformer import TransformerPredictor as TransformerPredictor
 from tacit.nn.vit import PooledVisionTransformer as PooledVisionTransformer
 from tacit.nn.vit import VIT_SIZES as VIT_SIZES

@@ -28,6 +28,7 @@ __all__ = [
     "Plan",
     "Planner",
     "Problem",
+    "Readout",
     "Rollout",
     "Score",
     "Scored",
@@ -224,6 +225,26 @@ class Constraint(Protocol):
 
     def __call__(self, rollout: Rollout, /) -> Numbers:
         """Return violations ``[B, S, H]``; 0 or less keeps the condition after that block."""
+
+
+@runtime_checkable
+class Readout(Protocol):
+    """A fitted, differentiable map from latents to a physical quantity."""
+
+    @property
+    def target(self) -> str:
+        """The name of the quantity."""
+
+    @property
+    def size(self) -> int:
+        """``P``, the components of the quantity."""
+
+    @property
+    def error(self) -> tuple[float, ...]:
+        """``[P]`` root mean square error of each component over held-out episodes."""
+
+    def __call__(self, latents: Numbers, /) -> Numbers:
+        """Return the quantity ``[..., P]`` of latents ``[..., D]``."""
 
 
 class WorldModel(Protocol):
