@@ -200,7 +200,7 @@ def slope(model: Any, metric: str, part: tc.data.Episodes, label: str) -> dict[s
     near = distance <= np.quantile(distance, 0.25)
     pairs = {"near": near, "far": ~near}
     return {
-        name: round(tc.evaluation.rank_correlation(energy[some], distance[some]), 3) for name, some in pairs.items()
+        name: round(tc.statistics.rank_correlation(energy[some], distance[some]), 3) for name, some in pairs.items()
     }
 
 
@@ -275,7 +275,7 @@ def summary(runs: dict[str, Any]) -> dict[str, Any]:
     for name, some in points.items():
         rates = [one["success"]["rate"] for one in some]
         solved = [[float(mark) for mark in one["solved"]] for one in some]
-        over = tc.evaluation.plain(tc.evaluation.crossed_bootstrap(solved))
+        over = tc.evaluation.plain(tc.statistics.crossed_bootstrap(solved))
         rows[name] = {"seeds": len(some), "median": statistics.median(rates), "worst": min(rates), "mean": over}
     return rows
 

@@ -173,7 +173,7 @@ def from_few(seed: int, data: Path) -> dict[str, Any]:
         for index in range(FEW_STEPS):
             classifier.learn(index, FEW_STEPS)
         scores.append(classifier.score(test).rate)
-    accuracy = tc.evaluation.plain(tc.evaluation.bootstrap(scores))
+    accuracy = tc.evaluation.plain(tc.statistics.bootstrap(scores))
     seconds = {"training": time.process_time() - begin}
     return {"steps": FEW_STEPS, "seconds": seconds, "mean_few_labels": accuracy, "draws": scores}
 
@@ -210,11 +210,11 @@ class Classifier:
         descend(self.optimizer, self.parameters, self.loss(index), now, 0.05, 1.0)
 
     @torch.no_grad()
-    def score(self, test: Any) -> tc.evaluation.Rate:
+    def score(self, test: Any) -> tc.statistics.Rate:
         """The share of the test pictures that the head gets right."""
         pictures = test.clips(1).cut(np.arange(len(test)), np.zeros(len(test), int)).observation["pixels"][:, 0]
         told = torch.cat([self.told(part).argmax(1) for part in pictures.split(500)])
-        return tc.evaluation.wilson(int((told.numpy() == _classes(test)).sum()), len(test))
+        return tc.statistics.wilson(int((told.numpy() == _classes(test)).sum()), len(test))
 
 
 def _classes(episodes: Any) -> Any:

@@ -235,7 +235,7 @@ def judged(errors: torch.Tensor, made: Pairs, objects: bool) -> dict[str, Any]:
     parts = {"all": made.known}
     if objects:
         parts |= {"moving": made.known & made.moving, "still": made.known & ~made.moving}
-    return {name: vars(tc.evaluation.bootstrap(by_picture(errors, where))) for name, where in parts.items()}
+    return {name: vars(tc.statistics.bootstrap(by_picture(errors, where))) for name, where in parts.items()}
 
 
 def phase_correlation(made: Pairs) -> torch.Tensor:
@@ -278,7 +278,7 @@ def differences(runs: dict[str, Any]) -> dict[str, Any]:
                 )
                 gaps.append(mine - theirs)
         if gaps:
-            found[variant] = {**vars(tc.evaluation.crossed_bootstrap(gaps)), "seeds": len(gaps)}
+            found[variant] = {**vars(tc.statistics.crossed_bootstrap(gaps)), "seeds": len(gaps)}
     return found
 
 

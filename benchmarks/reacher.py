@@ -162,7 +162,7 @@ def main() -> None:
             continue
         found, agent = run(recipe, options, seed)
         solved = [one["solved"] for one in (*record.section("runs").values(), found)]
-        over = tc.evaluation.crossed_bootstrap([[float(mark) for mark in one] for one in solved])
+        over = tc.statistics.crossed_bootstrap([[float(mark) for mark in one] for one in solved])
         record.add("runs", str(seed), found, over_seeds_and_tasks=tc.evaluation.plain(over))
         if options.ceiling_tasks and "success" not in record.section("ceiling"):
             record.add("ceiling", "success", ceiling(agent, options.ceiling_tasks))

@@ -9,6 +9,7 @@ PACKAGE = Path(__file__).parents[1] / "src" / "tacit"
 CORE = {
     "types",
     "errors",
+    "_arrays",
     "_check",
     "_config",
     "_files",
@@ -37,6 +38,7 @@ PARTS = {
     "memory",
     "guard",
     "envs",
+    "statistics",
 }
 ASSEMBLIES = [
     "checkpoint",

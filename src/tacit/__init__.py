@@ -32,6 +32,7 @@ __getattr__, __dir__, __all__ = lazy(
                 "objectives",
                 "planners",
                 "recipes",
+                "statistics",
                 "testing",
                 "training",
                 "types",

@@ -9,13 +9,14 @@ import torch
 
 import tacit as tc
 from tacit.errors import ConfigError, DataError
-from tacit.evaluation import Features, blind, extraction, low_shot, probes, wilson
+from tacit.evaluation import Features, blind, extraction, low_shot, probes
 from tacit.evaluation.comparing import few_labels
 from tacit.evaluation.probes import FewEpisodesWarning, _heads
 from tacit.evaluation.probes._lbfgs import minimise
 from tacit.evaluation.probes._probe import badness, numbered
 from tacit.evaluation.probes.dense import per_token
 from tacit.evaluation.probes.linear import Linear, _ridge
+from tacit.statistics import wilson
 from tacit.types import Box, Episode, Modality, Spec
 
 LINEAR, DENSE = probes.Linear(), probes.Dense()

@@ -11,14 +11,7 @@ from tacit.constraints import Limits
 from tacit.costs import Effort, Goal
 from tacit.envs import TwoRooms
 from tacit.errors import ConfigError, PlanningError
-from tacit.evaluation import (
-    ExpertActor,
-    TrueDynamicsActor,
-    beside_references,
-    closed_loop,
-    planning_record,
-    references,
-)
+from tacit.evaluation import ExpertActor, TrueDynamicsActor, beside_references, closed_loop, planning_record, references
 from tacit.types import Box, Plan
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import tacit as tc
 import tacit.evaluation as ev
 from evaluation.exact import Exact, recordings
 from evaluation.line import Line, Still, Walker
@@ -65,7 +66,7 @@ def written(tmp_path_factory, run):
     sections = [
         ev.training_section(rows),
         ev.probe_section([report]),
-        ev.open_loop_section(forecast, ev.Estimate(0.9, 0.8, 1.0, 20)),
+        ev.open_loop_section(forecast, tc.statistics.Estimate(0.9, 0.8, 1.0, 20)),
         ev.planning_section({"success": run, "random": run}, {"success": "<expert>"}, extent=(0, 64, 64, 0)),
     ]
     record = ev.new_record("demo", seeds={"tasks": 1}, config={}, planning=ev.planning_record({"success": run}))

@@ -13,7 +13,6 @@ __getattr__, __dir__, __all__ = lazy(
                 "baselines",
                 "comparing",
                 "deciding",
-                "efficiency",
                 "episode_scores",
                 "embedded",
                 "embedding",
@@ -27,7 +26,6 @@ __getattr__, __dir__, __all__ = lazy(
                 "report",
                 "scoring",
                 "sections",
-                "statistics",
                 "surprising",
                 "tasks",
             )

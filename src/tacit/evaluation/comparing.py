@@ -22,7 +22,7 @@ from tacit.evaluation.probes.constant import Constant
 from tacit.evaluation.probes.dense import Dense
 from tacit.evaluation.probes.linear import Linear
 from tacit.evaluation.report import Section, Table
-from tacit.evaluation.statistics import Estimate, bootstrap
+from tacit.statistics.intervals import Estimate, bootstrap
 
 if TYPE_CHECKING:
     from tacit.data import Clips, Episodes

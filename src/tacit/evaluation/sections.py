@@ -11,7 +11,7 @@ from tacit.evaluation.forecasting import OpenLoop
 from tacit.evaluation.imagination import Imagination
 from tacit.evaluation.probing import Health, ProbeReport
 from tacit.evaluation.report import Section, Table
-from tacit.evaluation.statistics import Estimate
+from tacit.statistics.intervals import Estimate
 
 __all__ = [
     "health_section",
