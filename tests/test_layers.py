@@ -45,6 +45,7 @@ ASSEMBLIES = [
     "agent",
     "collection",
     "training",
+    "probing",
     "evaluation",
     "recipes",
     "domains",

@@ -31,6 +31,7 @@ __getattr__, __dir__, __all__ = lazy(
                 "models",
                 "objectives",
                 "planners",
+                "probing",
                 "recipes",
                 "statistics",
                 "testing",

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from evaluation.exact import Exact
 from evaluation.line import Line
+from probing.exact import Exact
 from tacit.agent import Agent
 from tacit.constraints import Limits
 from tacit.costs import Effort, Goal

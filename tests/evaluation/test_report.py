@@ -10,8 +10,8 @@ from PIL import Image
 
 import tacit as tc
 import tacit.evaluation as ev
-from evaluation.exact import Exact, recordings
 from evaluation.line import Line, Still, Walker
+from probing.exact import Exact, recordings
 from tacit.data import from_episodes
 from tacit.envs import TwoRooms
 from tacit.errors import ConfigError, DataError
@@ -60,7 +60,7 @@ def test_replaced_tasks_are_mentioned_where_there_were_any(share):
 @pytest.fixture(scope="module")
 def written(tmp_path_factory, run):
     train, held_out = recordings(10).split(0.7, seed=0)
-    report = ev.probe(Exact(), fit_on=train, test_on=held_out, frames=100)
+    report = tc.probing.probe(Exact(), fit_on=train, test_on=held_out, frames=100)
     forecast = ev.open_loop(Exact(), held_out, horizon=3, windows=50)
     rows = [{"step": k, "loss": 9.0 / (k + 1), "loss/sigreg": "inf" if k == 3 else 1.5} for k in range(30)]
     sections = [

@@ -31,7 +31,7 @@ from tacit.evaluation._drawing import (
 from tacit.evaluation.acting import ClosedLoop
 from tacit.evaluation.forecasting import OpenLoop
 from tacit.evaluation.imagination import Imagination
-from tacit.evaluation.probing import ProbeReport
+from tacit.probing.probe import ProbeReport
 from tacit.statistics.intervals import Rate
 
 __all__ = ["Picture", "animation", "curves", "distances", "errors", "paths", "rates", "rollouts", "scatter"]

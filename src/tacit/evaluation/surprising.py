@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 
 from tacit.errors import ConfigError, DataError
-from tacit.evaluation._latents import frozen
-from tacit.evaluation.extraction import places, windows
 from tacit.masking import Future
 from tacit.models import MaskedModel
+from tacit.probing._encode import frozen
+from tacit.probing.features import places, windows
 from tacit.statistics.intervals import Estimate, Rate, wilson
 from tacit.training import Masked
 
