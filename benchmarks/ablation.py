@@ -83,7 +83,7 @@ def run(without: str, seed: int, work: Path) -> dict[str, Any]:
     seconds = time.process_time() - begin
     model: Any = agent.model
     probes = {
-        name: tc.evaluation.probe(model, fit_on=fit_on, test_on=held_out, target=name)
+        name: tc.probing.probe(model, fit_on=fit_on, test_on=held_out, target=name)
         for name in ("position", "wall_x", "door_y")
     }
     agents = {"last": agent, "sum": recipe(without, "sum").build_agent(model)}

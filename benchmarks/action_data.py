@@ -39,8 +39,7 @@ import torch
 import tacit as tc
 from record import Record
 from tacit._config import to_json
-from tacit.evaluation import extraction
-from tacit.evaluation.probes import Attentive, Linear
+from tacit.probing.probes import Attentive, Linear
 from tacit.recipes import Acting, AgentRecipe, Part
 from tacit.training import read_log
 
@@ -143,8 +142,8 @@ def eyes(env: str, films: tc.data.Episodes, seed: int, options: argparse.Namespa
     drawn.fit(fit_on.statistics())
     tc.checkpoint.save(options.work / f"drawn{seed}", drawn)
     seen = {name: shown(one, env, fit_on, held_out) for name, one in {"films": model, "untrained": drawn}.items()}
-    raw = tc.evaluation.Raw(tc.models.ActionConditionedConfig(films.spec, model.config), model.statistics, (16, 16))
-    fit, test = (extraction.features(raw, part, frames=PROBED // n, seed=0) for n, part in ((1, fit_on), (2, held_out)))
+    raw = tc.probing.Raw(tc.models.ActionConditionedConfig(films.spec, model.config), model.statistics, (16, 16))
+    fit, test = (tc.probing.features(raw, part, frames=PROBED // n, seed=0) for n, part in ((1, fit_on), (2, held_out)))
     seen["raw"] = {"flat": tc.evaluation.plain(Linear()(fit, test, WORLDS[env].label).estimate)}
     return {"seconds": read_log(place)[-1]["seconds"], "r2": seen}
 
@@ -157,8 +156,8 @@ def shown(perception: Any, env: str, fit_on: tc.data.Episodes, held_out: tc.data
     model.adopt(perception)
     width = perception.config.width
 
-    def tokens(part: tc.data.Episodes, count: int) -> tc.evaluation.Features:
-        found = extraction.features(model, part, frames=count, seed=0)
+    def tokens(part: tc.data.Episodes, count: int) -> tc.probing.Features:
+        found = tc.probing.features(model, part, frames=count, seed=0)
         return replace(found, values=torch.as_tensor(found.values).reshape(len(found), -1, width))
 
     fit, test = tokens(fit_on, PROBED), tokens(held_out, PROBED // 2)
@@ -191,7 +190,7 @@ def slope(model: Any, metric: str, part: tc.data.Episodes, label: str) -> dict[s
 
     Of pairs that are ``near``, the nearest quarter, and of all others, which are ``far``.
     """
-    found = extraction.features(model, part, frames=PROBED // 2, seed=0)
+    found = tc.probing.features(model, part, frames=PROBED // 2, seed=0)
     latents, place = torch.as_tensor(found.values), found.target(label)
     one, other = np.random.default_rng(0).integers(0, len(place), (2, 4 * len(place)))
     gap = latents[one] - latents[other]
@@ -200,7 +199,7 @@ def slope(model: Any, metric: str, part: tc.data.Episodes, label: str) -> dict[s
     near = distance <= np.quantile(distance, 0.25)
     pairs = {"near": near, "far": ~near}
     return {
-        name: round(tc.evaluation.rank_correlation(energy[some], distance[some]), 3) for name, some in pairs.items()
+        name: round(tc.statistics.rank_correlation(energy[some], distance[some]), 3) for name, some in pairs.items()
     }
 
 
@@ -275,7 +274,7 @@ def summary(runs: dict[str, Any]) -> dict[str, Any]:
     for name, some in points.items():
         rates = [one["success"]["rate"] for one in some]
         solved = [[float(mark) for mark in one["solved"]] for one in some]
-        over = tc.evaluation.plain(tc.evaluation.crossed_bootstrap(solved))
+        over = tc.evaluation.plain(tc.statistics.crossed_bootstrap(solved))
         rows[name] = {"seeds": len(some), "median": statistics.median(rates), "worst": min(rates), "mean": over}
     return rows
 

@@ -23,7 +23,7 @@ import tacit as tc
 from planning_speed import cpu_name
 from record import Record
 from tacit._config import to_json
-from tacit.evaluation.probes import Linear
+from tacit.probing.probes import Linear
 from tacit.training import CollapseWarning, read_log
 
 RESULTS = Path(__file__).parent / "results" / "collapse.json"
@@ -125,7 +125,7 @@ def train(name: str, kind: str, work: Path) -> dict[str, Any]:
             warned = int(str(warning).split("seen at step ")[1].split(":")[0])
     log = read_log(place)
     fit, test = (
-        tc.evaluation.features(learner, part, frames=SETTINGS["frames"], seed=seed) for part in (fit_on, held_out)
+        tc.probing.features(learner, part, frames=SETTINGS["frames"], seed=seed) for part in (fit_on, held_out)
     )
     return {
         "steps": case.steps,

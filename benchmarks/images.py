@@ -30,8 +30,8 @@ from torch.nn import functional as F
 import tacit as tc
 from measuring import operations
 from record import Record
-from tacit.evaluation import extraction
-from tacit.evaluation.probes import ClassReading, Linear
+from tacit.probing.features import labels
+from tacit.probing.probes import ClassReading, Linear
 from tacit.training.optimizer import adamw, descend, rate
 from tacit.types import Clip
 from trained import recipe_of, trained
@@ -98,13 +98,13 @@ def probed(model: Any, train: Any, test: Any, tokens: bool = True) -> dict[str, 
     found = {}
     for name, (every, options) in ways.items():
         fit, held_out = (
-            extraction.features(model, some, tokens=every, frames=PROBED, seed=0) for some in (train, test)
+            tc.probing.features(model, some, tokens=every, frames=PROBED, seed=0) for some in (train, test)
         )
         held_out = held_out.without(fit)  # a picture or two are in both
         reading = Linear(**options)(fit, held_out, "class")
         assert isinstance(reading, ClassReading)
         one = Linear(**{**options, "l2": (0.01,)})
-        few = tc.evaluation.low_shot(one, fit, held_out, "class", shots=(SHOTS,), draws=DRAWS)[0]
+        few = tc.probing.low_shot(one, fit, held_out, "class", shots=(SHOTS,), draws=DRAWS)[0]
         found[f"{name}linear"] = tc.evaluation.plain(reading.accuracy)
         found[f"{name}few_labels"] = tc.evaluation.plain(few.accuracy)
     return found
@@ -173,7 +173,7 @@ def from_few(seed: int, data: Path) -> dict[str, Any]:
         for index in range(FEW_STEPS):
             classifier.learn(index, FEW_STEPS)
         scores.append(classifier.score(test).rate)
-    accuracy = tc.evaluation.plain(tc.evaluation.bootstrap(scores))
+    accuracy = tc.evaluation.plain(tc.statistics.bootstrap(scores))
     seconds = {"training": time.process_time() - begin}
     return {"steps": FEW_STEPS, "seconds": seconds, "mean_few_labels": accuracy, "draws": scores}
 
@@ -210,16 +210,16 @@ class Classifier:
         descend(self.optimizer, self.parameters, self.loss(index), now, 0.05, 1.0)
 
     @torch.no_grad()
-    def score(self, test: Any) -> tc.evaluation.Rate:
+    def score(self, test: Any) -> tc.statistics.Rate:
         """The share of the test pictures that the head gets right."""
         pictures = test.clips(1).cut(np.arange(len(test)), np.zeros(len(test), int)).observation["pixels"][:, 0]
         told = torch.cat([self.told(part).argmax(1) for part in pictures.split(500)])
-        return tc.evaluation.wilson(int((told.numpy() == _classes(test)).sum()), len(test))
+        return tc.statistics.wilson(int((told.numpy() == _classes(test)).sum()), len(test))
 
 
 def _classes(episodes: Any) -> Any:
     """``[N]`` of pictures."""
-    found, _ = extraction.labels(episodes, np.arange(len(episodes)), np.zeros(len(episodes), int))
+    found, _ = labels(episodes, np.arange(len(episodes)), np.zeros(len(episodes), int))
     return found["class"].reshape(-1)
 
 
@@ -232,7 +232,7 @@ def floors(seed: int, data: Path) -> dict[str, Any]:
         model.fit(train.statistics())
         found[name] = probed(model, train, test)
     if seed == 0:
-        raw = tc.evaluation.Raw(model.config, model.statistics, grid=(7, 7))  # all of them
+        raw = tc.probing.Raw(model.config, model.statistics, grid=(7, 7))  # all of them
         found["raw"] = probed(raw, train, test, tokens=False)
     return found
 

@@ -34,8 +34,8 @@ from torch.nn import functional as F
 import tacit as tc
 from record import Record
 from tacit._config import to_json
-from tacit.evaluation.probes import ClassReading, Linear
 from tacit.models import MotionContent
+from tacit.probing.probes import ClassReading, Linear
 from tacit.recipes import MCJEPA, Part
 from tacit.training import TrainingConfig, Viewed
 
@@ -235,7 +235,7 @@ def judged(errors: torch.Tensor, made: Pairs, objects: bool) -> dict[str, Any]:
     parts = {"all": made.known}
     if objects:
         parts |= {"moving": made.known & made.moving, "still": made.known & ~made.moving}
-    return {name: vars(tc.evaluation.bootstrap(by_picture(errors, where))) for name, where in parts.items()}
+    return {name: vars(tc.statistics.bootstrap(by_picture(errors, where))) for name, where in parts.items()}
 
 
 def phase_correlation(made: Pairs) -> torch.Tensor:
@@ -250,7 +250,7 @@ def phase_correlation(made: Pairs) -> torch.Tensor:
 
 def read(model: Any, fit: tc.data.Episodes, test: tc.data.Episodes) -> ClassReading:
     """The class, by a linear probe of single frames."""
-    reading = Linear()(tc.evaluation.features(model, fit), tc.evaluation.features(model, test), "class")
+    reading = Linear()(tc.probing.features(model, fit), tc.probing.features(model, test), "class")
     assert isinstance(reading, ClassReading)
     return reading
 
@@ -278,7 +278,7 @@ def differences(runs: dict[str, Any]) -> dict[str, Any]:
                 )
                 gaps.append(mine - theirs)
         if gaps:
-            found[variant] = {**vars(tc.evaluation.crossed_bootstrap(gaps)), "seeds": len(gaps)}
+            found[variant] = {**vars(tc.statistics.crossed_bootstrap(gaps)), "seeds": len(gaps)}
     return found
 
 
@@ -328,8 +328,8 @@ def main() -> None:
         run["content"] = content(read(model, fit, test))
         if str(seed) not in record.section("floors"):
             floors = {
-                "untrained": tc.evaluation.untrained(model, seed),
-                "raw": tc.evaluation.Raw(model.config, model.statistics, grid=(SIDE // 4, SIDE // 4)),
+                "untrained": tc.probing.untrained(model, seed),
+                "raw": tc.probing.Raw(model.config, model.statistics, grid=(SIDE // 4, SIDE // 4)),
             }
             record.add("floors", str(seed), {name: content(read(floor, fit, test)) for name, floor in floors.items()})
         runs = {**record.section("runs"), f"{variant}/{seed}": run}

@@ -55,7 +55,7 @@ class ReadPose(Summable):
 def limits(agent: tc.Agent, env: tc.envs.Reacher, fit_on: tc.data.Episodes, tasks: int) -> dict[str, Any]:
     """The same predictor and planner with another cost: how much of what is missed is the latents' way to measure."""
     model: Any = agent.model
-    seen = tc.evaluation.features(model, fit_on, frames=8192, seed=0)
+    seen = tc.probing.features(model, fit_on, frames=8192, seed=0)
     values = torch.as_tensor(seen.values)
     table = torch.cat([values, torch.ones(len(values), 1)], dim=1)
     solution = torch.linalg.lstsq(table.double(), torch.from_numpy(seen.target("pose")).double()).solution.float()
@@ -89,7 +89,7 @@ def run(recipe: tc.recipes.AgentRecipe, options: argparse.Namespace, seed: int) 
     laps.end("train")
     agent.save(options.work / f"agent{seed}")
     model = tc.checkpoint.load_model(options.work / f"agent{seed}")
-    probe = tc.evaluation.probe(model, fit_on=fit_on, test_on=held_out, target="pose")
+    probe = tc.probing.probe(model, fit_on=fit_on, test_on=held_out, target="pose")
     ahead = tc.evaluation.open_loop(model, held_out, horizon=agent.config.horizon)
     laps.end("probe")
     env = tc.envs.Reacher()
@@ -165,7 +165,7 @@ def main() -> None:
             continue
         found, agent = run(recipe, options, seed)
         solved = [one["solved"] for one in (*record.section("runs").values(), found)]
-        over = tc.evaluation.crossed_bootstrap([[float(mark) for mark in one] for one in solved])
+        over = tc.statistics.crossed_bootstrap([[float(mark) for mark in one] for one in solved])
         record.add("runs", str(seed), found, over_seeds_and_tasks=tc.evaluation.plain(over))
         if options.ceiling_tasks and "success" not in record.section("ceiling"):
             record.add("ceiling", "success", ceiling(agent, options.ceiling_tasks))

@@ -25,8 +25,9 @@ import torch
 
 import tacit as tc
 from record import Record
-from tacit.evaluation import Features, Raw, extraction
-from tacit.evaluation.probes import Dense, Linear
+from tacit.probing import Features, Raw
+from tacit.probing.features import windows
+from tacit.probing.probes import Dense, Linear
 from trained import command
 from videos import DENSE, METHODS
 
@@ -116,18 +117,18 @@ def seen(job: Job, model: Any, train: tc.data.Episodes, test: tc.data.Episodes, 
     """What the encoder and its floors make of the windows of both parts."""
     pools = {probe.pool for probe in job.probes.values() if isinstance(probe, Linear)}
     if not pools:
-        found = tc.evaluation.sources(model, fit_on=train, test_on=test, tokens=True, frames=None, seed=seed)
+        found = tc.probing.sources(model, fit_on=train, test_on=test, tokens=True, frames=None, seed=seed)
         return {"trained": found.pop("model"), **found}
     encoders: dict[str, Any] = {
         "trained": model,
-        "untrained": tc.evaluation.untrained(model, seed),
+        "untrained": tc.probing.untrained(model, seed),
         "raw": Raw(model.config, model.statistics),
     }
-    parts, length = {}, extraction.windows(model, train).length
+    parts, length = {}, windows(model, train).length
     for name, one in encoders.items():
         tokens = "flat" in pools and name != "raw"
         fit, held_out = (
-            tc.evaluation.features(one, part, tokens=tokens, frames=count, length=length, seed=0)
+            tc.probing.features(one, part, tokens=tokens, frames=count, length=length, seed=0)
             for part, count in ((train, PROBED), (test, PROBED // 2))
         )
         parts[name] = fit, held_out.without(fit)

@@ -35,7 +35,7 @@ def run(recipe: tc.recipes.AgentRecipe, options: argparse.Namespace, seed: int) 
     agent.save(work / f"agent{seed}")
     model = tc.checkpoint.load_model(work / f"agent{seed}")
     labels = [name for name in recorded.labels if name == "position" or "random" in env]
-    probes = [tc.evaluation.probe(model, fit_on=fit_on, test_on=held_out, target=name) for name in labels]
+    probes = [tc.probing.probe(model, fit_on=fit_on, test_on=held_out, target=name) for name in labels]
     laps.end("probe")
     runs = tc.evaluation.beside_references(
         agent, tc.envs.make_goal(env), episodes=options.tasks, seed=options.task_seed

@@ -39,7 +39,6 @@ import torch
 import tacit as tc
 from images import operations_a_step, step_of
 from record import Record
-from tacit.evaluation import extraction
 from tacit.evaluation.surprising import Surprise, detection, surprise
 from trained import recipe_of, trained
 
@@ -74,9 +73,9 @@ METHODS: dict[str, tuple[str, dict[str, Any]]] = {
     "videomae_causal": ("mae", {**FILMS, **CAUSAL}),
 }
 PROBES = {
-    "linear": tc.evaluation.probes.Linear(),
-    "flat": tc.evaluation.probes.Linear(pool="flat"),
-    "attentive": tc.evaluation.probes.Attentive(lrs=(3e-3, 1e-3), weight_decays=(0.01,), epochs=10),
+    "linear": tc.probing.probes.Linear(),
+    "flat": tc.probing.probes.Linear(pool="flat"),
+    "attentive": tc.probing.probes.Attentive(lrs=(3e-3, 1e-3), weight_decays=(0.01,), epochs=10),
 }
 READ = {
     "linear": ("smaller", "larger", "position", "velocity", "middle", "drift"),
@@ -86,7 +85,7 @@ READ = {
 EVENTS = {"vanish": 1, "teleport": 2}
 POINTS, AFTER = 3, 6
 Data = Mapping[str, tc.data.Episodes]
-Parts = tuple[tc.evaluation.Features, tc.evaluation.Features]
+Parts = tuple[tc.probing.Features, tc.probing.Features]
 
 
 def recipe(method: str) -> tc.recipes.Recipe:
@@ -98,7 +97,7 @@ def seen(model: Any, data: Data, probed: int, tokens: bool = True) -> Parts:
     """Features of windows of training and of held-out films, with what there is to read."""
     found = []
     for part, count in (("train", probed), ("test", probed)):
-        some = extraction.features(model, data[part], tokens=tokens, frames=count, length=FRAMES, seed=0)
+        some = tc.probing.features(model, data[part], tokens=tokens, frames=count, length=FRAMES, seed=0)
         digits, position, velocity = (some.target(name) for name in ("digits", "position", "velocity"))
         targets = {"smaller": digits[:, 0], "larger": digits[:, 1], "position": position, "velocity": velocity}
         targets |= {"middle": position.mean(axis=1), "drift": velocity.mean(axis=1)}
@@ -179,16 +178,16 @@ def floors(seed: int, options: argparse.Namespace, data: Data) -> dict[str, Any]
     found = {"untrained": {"probes": probes, "surprise": surprised}}
     if seed == 0:
         raw = seen(raw_pixels(model), data, options.probed, tokens=False)
-        blind = tc.evaluation.blind(PROBES["linear"])
+        blind = tc.probing.blind(PROBES["linear"])
         told = {target: tc.evaluation.plain(blind(*raw, target).estimate) for target in READ["linear"]}
         probes = {**read(raw, "linear"), "blind": told}
         found["raw"] = {"probes": probes, "surprise": felt(still(data["surprise"]), data["surprise"])}
     return found
 
 
-def raw_pixels(model: Any) -> tc.evaluation.Raw:
+def raw_pixels(model: Any) -> tc.probing.Raw:
     """Raw pixels of a window, each frame averaged to 16 x 16."""
-    return tc.evaluation.Raw(model.config, model.statistics)
+    return tc.probing.Raw(model.config, model.statistics)
 
 
 def main() -> None:

@@ -28,7 +28,8 @@ def stub(init: Path) -> str:
     if "load" in module.__all__ and not any("Any" in line for line in lines[2:]):
         lines += ["from typing import Any", ""]
     for name, source in sorted(attributes.items(), key=lambda item: (item[1], item[0])):
-        whole = source == f"{package}.{name}"
+        own_module = source == f"{package}.{name}"
+        whole = own_module and name not in vars(importlib.import_module(source)).get("__all__", ())
         lines.append(f"from {package} import {name} as {name}" if whole else f"from {source} import {name} as {name}")
     lines += ["", "__all__: list[str]", *(["__version__: str"] if package == "tacit" else [])]
     if "load" in module.__all__:

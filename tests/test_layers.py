@@ -9,10 +9,10 @@ PACKAGE = Path(__file__).parents[1] / "src" / "tacit"
 CORE = {
     "types",
     "errors",
+    "_arrays",
     "_check",
     "_config",
     "_files",
-    "_arrays",
     "_foreign",
     "_install",
     "_limits",
@@ -38,12 +38,14 @@ PARTS = {
     "memory",
     "guard",
     "envs",
+    "statistics",
 }
 ASSEMBLIES = [
     "checkpoint",
     "agent",
     "collection",
     "training",
+    "probing",
     "evaluation",
     "recipes",
     "domains",

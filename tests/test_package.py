@@ -43,6 +43,17 @@ def test_every_extension_loads_under_its_file_name(kind: str) -> None:
         package.load(package.names()[0] + "x")
 
 
+def test_a_function_wins_over_the_file_of_its_name(tmp_path: Path) -> None:
+    package = tmp_path / "rooms"
+    package.mkdir()
+    lazy = 'lazy(__name__, {"walk": "rooms.walk", "doors": "rooms.doors"})'
+    (package / "__init__.py").write_text(f"from tacit._registry import lazy\n__getattr__, __dir__, __all__ = {lazy}\n")
+    (package / "walk.py").write_text('__all__ = ["walk"]\ndef walk(): return "walked"\n')
+    (package / "doors.py").write_text("")
+    code = "import rooms, rooms.walk, rooms.doors; print(rooms.walk(), rooms.doors.__name__)"
+    assert run(f"import sys; sys.path.insert(0, {str(tmp_path)!r}); {code}") == "walked rooms.doors"
+
+
 def test_stubs_are_up_to_date() -> None:
     subprocess.run([sys.executable, "scripts/stubs.py", "--check"], check=True, cwd=ROOT)
 

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from reporting.drawing import Panel, scores
 from reporting.text import Rows, load, mean, rate, table
-from tacit.evaluation import Curve, cost_ratio, crossed_bootstrap
+from tacit.statistics import Curve, cost_ratio, crossed_bootstrap
 
 WORLDS = {"two_rooms": "Two Rooms", "reacher": "Reacher"}
 METHODS = {

@@ -9,7 +9,7 @@ import numpy as np
 
 from reporting.drawing import Panel, scores
 from reporting.text import Rows, load, mean, met, rate, table
-from tacit.evaluation import Curve, cost_ratio
+from tacit.statistics import Curve, cost_ratio
 
 RIVALS = ("mae", "mae_blocks")
 READINGS = {

@@ -19,7 +19,9 @@ from tacit import masking as masking
 from tacit import models as models
 from tacit import objectives as objectives
 from tacit import planners as planners
+from tacit import probing as probing
 from tacit import recipes as recipes
+from tacit import statistics as statistics
 from tacit import testing as testing
 from tacit.training import train as train
 from tacit import training as training

@@ -16,10 +16,12 @@ import difflib
 import importlib
 import importlib.util
 import pkgutil
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from importlib.metadata import entry_points
 from itertools import islice
+from types import ModuleType
 from typing import Any
 
 from tacit.errors import ConfigError
@@ -58,6 +60,14 @@ def exports(module: str) -> tuple[str, ...]:
     return ()
 
 
+class _Package(ModuleType):
+    """A package whose public function keeps its name when the file of that name is imported, as in ``probe.probe``."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if not (isinstance(value, ModuleType) and name in vars(value).get("__all__", ())):
+            super().__setattr__(name, value)
+
+
 def lazy(
     package: str, attributes: Mapping[str, str]
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
@@ -72,8 +82,10 @@ def lazy(
         if name not in attributes:
             raise AttributeError(f"module {package!r} has no attribute {name!r}.{suggest(name, attributes)}")
         module = importlib.import_module(attributes[name])
-        return module if attributes[name] == f"{package}.{name}" else vars(module)[name]
+        exported = name in vars(module).get("__all__", ())
+        return vars(module)[name] if exported or attributes[name] != f"{package}.{name}" else module
 
+    sys.modules[package].__class__ = _Package
     return get, lambda: sorted(attributes), sorted(attributes)
 
 

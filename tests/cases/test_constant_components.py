@@ -74,12 +74,12 @@ def test_a_target_of_rounding_is_no_target() -> None:
         values = torch.from_numpy(rng.normal(size=(60, 4)).astype(np.float32))
         target = 0.1 + 1e-9 * rng.normal(size=60)
         features.append(
-            tc.evaluation.Features(
+            tc.probing.Features(
                 values[:, None], {"still": target}, np.repeat(np.arange(6), 10), tuple(f"{part}{i}" for i in range(6))
             )
         )
-    with pytest.raises(tc.evaluation.probes.Unvarying):
-        tc.evaluation.probes.Linear()(features[0], features[1], "still")
+    with pytest.raises(tc.probing.probes.Unvarying):
+        tc.probing.probes.Linear()(features[0], features[1], "still")
 
 
 def test_recorded_pixels_that_never_change_are_not_scaled() -> None:

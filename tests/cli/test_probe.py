@@ -165,7 +165,7 @@ def test_collapse_is_told_without_labels(tmp_path: Path, capsys: pytest.CaptureF
     out = capsys.readouterr().out
     record = json.loads((place / "probe" / "report.json").read_text())
     _, held_out = Run.load(place).split(None)
-    found = tc.evaluation.health(tc.checkpoint.load_model(place), held_out)
+    found = tc.probing.health(tc.checkpoint.load_model(place), held_out)
     assert record["effective_rank"] == record["health"]["effective_rank"] == pytest.approx(found.effective_rank)
     assert record["health"]["min_std"] == pytest.approx(found.min_std) and found.min_std > 0
     assert record["health"]["straightness"] == pytest.approx(found.straightness) and abs(found.straightness) <= 1

@@ -224,7 +224,7 @@ def test_the_command_line_says_what_has_no_frames(
 def test_frames_are_probed_like_other_latents(place: Path) -> None:
     model = tc.checkpoint.load_model(place / "eye", kind=MaskedModel)
     data = tc.data.open(place / "data")
-    found = tc.evaluation.features(FrameEncoder.of(model, WORLD, "right"), data)
+    found = tc.probing.features(FrameEncoder.of(model, WORLD, "right"), data)
     stored = tc.evaluation.open_embedding(place / "latents")
     rows = stored.features.values[torch.arange(len(found))]
     torch.testing.assert_close(found.values, rows.mean(dim=1), rtol=1e-4, atol=1e-5)

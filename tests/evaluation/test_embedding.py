@@ -8,14 +8,15 @@ import pytest
 import torch
 from torch import nn
 
+import tacit as tc
 import tacit.evaluation as ev
-from evaluation.exact import Exact, recordings
+from probing.exact import Exact, recordings
 from tacit.data import from_episodes
 from tacit.errors import ConfigError, DataError, SpecError
 from tacit.evaluation import embedding
-from tacit.evaluation._latents import frozen
-from tacit.evaluation.probes.dense import per_token
 from tacit.models import JointEmbedding, MaskedModel, WorldModel
+from tacit.probing._encode import frozen
+from tacit.probing.probes.dense import per_token
 from tacit.types import Episode, Modality, Spec
 
 PICTURES = Spec({"pixels": Modality("pixels", (3, 16, 16))})
@@ -58,12 +59,12 @@ class Patches(nn.Module):
 
 def test_features_come_in_order_with_their_labels():
     episodes = recordings(5, length=7)
-    found = ev.features(Exact(), episodes)
+    found = tc.probing.features(Exact(), episodes)
     expected = np.concatenate([episode.observation["vector"][:, :2] for episode in episodes])
     np.testing.assert_array_equal(found.values, expected)
     np.testing.assert_array_equal(found.targets["position"], expected)
     np.testing.assert_array_equal(found.episode, np.repeat(np.arange(5), 7))
-    some = ev.features(Exact(), episodes, frames=9, seed=1)
+    some = tc.probing.features(Exact(), episodes, frames=9, seed=1)
     assert len(some) == 9 and len(np.unique(some.values[:, 0])) == 9
     np.testing.assert_array_equal(some.targets["position"], some.values)
 
@@ -72,7 +73,7 @@ def test_features_come_in_order_with_their_labels():
 def test_models_of_pictures_give_latents_and_tokens(kind):
     episodes = squares(6)
     model = kind.for_spec(PICTURES, "nano", **NANO).train()
-    pooled, tokens = ev.features(model, episodes), ev.features(model, episodes, tokens=True)
+    pooled, tokens = tc.probing.features(model, episodes), tc.probing.features(model, episodes, tokens=True)
     assert tuple(pooled.values.shape) == (6, 24)
     assert (tuple(tokens.values.shape), tokens.grid) == ((6, 16, 24), (4, 4))
     assert model.training and pooled.grid is None
@@ -84,7 +85,7 @@ def test_models_of_pictures_give_latents_and_tokens(kind):
 def test_a_model_of_films_sees_whole_windows_and_takes_the_last_label():
     episodes = squares(4, length=3)
     model = MaskedModel.for_spec(PICTURES, "nano", frames=2, **NANO)
-    found = ev.features(model, episodes)
+    found = tc.probing.features(model, episodes)
     assert tuple(found.values.shape) == (8, 24)
     np.testing.assert_array_equal(found.targets["class"], np.concatenate([e.labels["class"][1:] for e in episodes]))
 
@@ -92,8 +93,8 @@ def test_a_model_of_films_sees_whole_windows_and_takes_the_last_label():
 def test_tokens_of_films_know_their_grid_and_so_does_the_floor_of_raw_patches():
     episodes = squares(6, length=4)
     model = MaskedModel.for_spec(PICTURES, "nano", frames=4, **NANO)
-    assert ev.features(model, episodes, tokens=True).grid == model.grid == (2, 4, 4)
-    found = ev.sources(model, fit_on=episodes[:4], test_on=episodes[4:], tokens=True)
+    assert tc.probing.features(model, episodes, tokens=True).grid == model.grid == (2, 4, 4)
+    found = tc.probing.sources(model, fit_on=episodes[:4], test_on=episodes[4:], tokens=True)
     assert {name: fit.grid for name, (fit, _) in found.items()} == {
         "model": (2, 4, 4), "untrained": (2, 4, 4), "raw": (4, 4, 4)
     }  # fmt: skip
@@ -110,14 +111,14 @@ def test_raw_films_are_of_the_windows_that_labels_are_of():
     films = from_episodes(made, PICTURES)
     model = MaskedModel.for_spec(PICTURES, "nano", frames=4, **NANO)
     model.fit(films.statistics())
-    found = ev.sources(model, fit_on=films[:20], test_on=films[20:])
-    assert ev.readings(found, "bright", ev.probes.Linear())["raw"].score > 0.999
+    found = tc.probing.sources(model, fit_on=films[:20], test_on=films[20:])
+    assert tc.probing.readings(found, "bright", tc.probing.probes.Linear())["raw"].score > 0.999
 
 
 def test_a_world_model_is_encoded_in_evaluation_mode_of_what_it_sees():
     episodes = recordings(4, length=6)
     model = WorldModel.for_spec(episodes.spec, latent=8).train()
-    found = ev.features(model, episodes)
+    found = tc.probing.features(model, episodes)
     assert model.training and tuple(found.values.shape) == (24, 8)
     with torch.no_grad():
         torch.testing.assert_close(
@@ -129,22 +130,22 @@ def test_an_answer_of_another_shape_is_refused():
     model = Patches()
     model.encode = lambda observation, tokens=False: torch.zeros(len(observation["pixels"]), 3)
     with pytest.raises(SpecError, match=r"shape \[3, n, D\]"):
-        ev.features(model, squares(3), tokens=True)
+        tc.probing.features(model, squares(3), tokens=True)
 
 
 def test_latents_that_are_not_finite_are_refused():
     model = Patches()
     nn.init.constant_(model.gain, float("nan"))
     with pytest.raises(DataError, match="not finite, the first in a window of episode 0"):
-        ev.features(model, squares(3))
+        tc.probing.features(model, squares(3))
 
 
 def test_the_input_itself_is_a_source_of_features():
     episodes = squares(8)
     model = MaskedModel.for_spec(PICTURES, "nano", **NANO)
     model.fit(episodes.statistics())
-    raw = ev.Raw(model.config, model.statistics, grid=(2, 4), patch=2)
-    pooled, tokens = ev.features(raw, episodes), ev.features(raw, episodes, tokens=True)
+    raw = tc.probing.Raw(model.config, model.statistics, grid=(2, 4), patch=2)
+    pooled, tokens = tc.probing.features(raw, episodes), tc.probing.features(raw, episodes, tokens=True)
     assert tuple(pooled.values.shape) == (8, 3 * 4 * 8)
     assert tuple(tokens.values.shape) == (8, 8, 3 * 2 * 2)
     picture = episodes[5].observation["pixels"][0] / 255.0
@@ -153,10 +154,10 @@ def test_the_input_itself_is_a_source_of_features():
     np.testing.assert_allclose(pooled.values[5], small.ravel(), atol=1e-5)
     np.testing.assert_allclose(tokens.values[5, 6], small[:, 2:4, 4:6].ravel(), atol=1e-5)
     vector = WorldModel.for_spec(recordings(2).spec)
-    plain = ev.features(ev.Raw(vector.config, vector.statistics), recordings(2))
+    plain = tc.probing.features(tc.probing.Raw(vector.config, vector.statistics), recordings(2))
     assert tuple(plain.values.shape) == (60, 3)
     with pytest.raises(ConfigError, match="only pictures have patches"):
-        ev.features(ev.Raw(vector.config, vector.statistics), recordings(2), tokens=True)
+        tc.probing.features(tc.probing.Raw(vector.config, vector.statistics), recordings(2), tokens=True)
 
 
 def test_the_untrained_twin_has_other_weights_and_the_same_statistics():
@@ -164,7 +165,7 @@ def test_the_untrained_twin_has_other_weights_and_the_same_statistics():
     model = WorldModel.for_spec(episodes.spec, seed=2)
     model.fit(episodes.statistics())
     state = torch.get_rng_state()
-    twins = [ev.untrained(model, seed) for seed in (0, 0, 1)]
+    twins = [tc.probing.untrained(model, seed) for seed in (0, 0, 1)]
     assert torch.equal(state, torch.get_rng_state())
     assert twins[0].statistics == model.statistics
     digests = [ev.model_digest(twin) for twin in (*twins, model)]
@@ -175,11 +176,16 @@ def test_scores_stand_beside_their_floors():
     fit, test = squares(80).split(0.75, seed=0)
     model = MaskedModel.for_spec(PICTURES, "nano", **NANO)
     model.fit(fit.statistics())
-    results = ev.beside_floors(model, fit_on=fit, test_on=test, target="class")
+    results = tc.probing.beside_floors(model, fit_on=fit, test_on=test, target="class")
     assert list(results) == ["model", "untrained", "raw", "constant"]
     assert results["raw"].score > 0.9 > 0.6 > results["constant"].score
-    dense = ev.beside_floors(
-        model, fit_on=fit, test_on=test, target="map", probe=ev.probes.Dense(ev.probes.Linear((0.01,))), tokens=True
+    dense = tc.probing.beside_floors(
+        model,
+        fit_on=fit,
+        test_on=test,
+        target="map",
+        probe=tc.probing.probes.Dense(tc.probing.probes.Linear((0.01,))),
+        tokens=True,
     )
     assert dense["raw"].rows_test == dense["model"].rows_test == 20 * 16
     assert dense["constant"].mean_iou == pytest.approx(0.375)
@@ -190,30 +196,30 @@ def test_scores_stand_beside_their_floors():
     section = ev.readings_section({"class": results, "map": dense})
     assert len(section.table.rows) == 8
     with pytest.raises(DataError, match=r"test.without\(fit\)"):
-        ev.beside_floors(model, fit_on=fit, test_on=fit.select([0, 1]), target="class")
+        tc.probing.beside_floors(model, fit_on=fit, test_on=fit.select([0, 1]), target="class")
 
 
 def test_quantities_of_pictures_are_probed_and_classes_are_sent_elsewhere():
     fit, test = squares(40).split(0.75, seed=0)
     model = JointEmbedding.for_spec(PICTURES, "nano", **NANO)
-    report = ev.probe(model, fit_on=fit, test_on=test, target="bright")
+    report = tc.probing.probe(model, fit_on=fit, test_on=test, target="bright")
     assert report.latent_size == 24 and np.isnan(report.straightness)
     assert ev.plain(ev.probe_record(report))["straightness"] is None
     with pytest.raises(ConfigError, match="beside_floors reads them"):
-        ev.probe(model, fit_on=fit, test_on=test, target="class")
+        tc.probing.probe(model, fit_on=fit, test_on=test, target="class")
 
 
 def test_a_split_of_features_is_that_of_their_episodes():
     episodes = recordings(11, length=5)
-    fit, test = ev.features(Exact(), episodes).split(0.7, seed=3)
+    fit, test = tc.probing.features(Exact(), episodes).split(0.7, seed=3)
     first, second = episodes.split(0.7, seed=3)
-    np.testing.assert_array_equal(fit.values[torch.arange(len(fit))], ev.features(Exact(), first).values)
-    np.testing.assert_array_equal(test.values[torch.arange(len(test))], ev.features(Exact(), second).values)
-    np.testing.assert_array_equal(test.targets["position"], ev.features(Exact(), second).targets["position"])
-    whole = ev.features(Exact(), episodes)
+    np.testing.assert_array_equal(fit.values[torch.arange(len(fit))], tc.probing.features(Exact(), first).values)
+    np.testing.assert_array_equal(test.values[torch.arange(len(test))], tc.probing.features(Exact(), second).values)
+    np.testing.assert_array_equal(test.targets["position"], tc.probing.features(Exact(), second).targets["position"])
+    whole = tc.probing.features(Exact(), episodes)
     assert whole.without(fit).episode.tolist() == test.episode.tolist()
     with pytest.raises(ConfigError, match="two episodes"):
-        ev.Features(np.zeros((1, 2), np.float32)).split(0.5, 0)
+        tc.probing.Features(np.zeros((1, 2), np.float32)).split(0.5, 0)
 
 
 @pytest.mark.parametrize(("dtype", "tokens"), [("float32", False), ("float16", True), ("bfloat16", True)])
@@ -222,7 +228,7 @@ def test_latents_on_disk_are_those_in_memory(tmp_path, monkeypatch, dtype, token
     episodes, model = squares(20, length=2), Patches().train()
     made = ev.embed(model, episodes, tmp_path / "latents", tokens=tokens, dtype=dtype, split=ev.Split(0.8, 3))
     assert model.training and not any(model.modes)
-    memory = ev.features(model, episodes, tokens=tokens)
+    memory = tc.probing.features(model, episodes, tokens=tokens)
     found = ev.open_embedding(tmp_path / "latents")
     assert found.header == made.header
     assert (found.header.rows, found.header.shape, found.header.dtype) == (40, (4, 3) if tokens else (12,), dtype)
@@ -243,15 +249,15 @@ def test_latents_on_disk_are_those_in_memory(tmp_path, monkeypatch, dtype, token
 def test_a_probe_reads_from_disk_what_it_reads_from_memory(tmp_path):
     episodes, model = squares(60), Patches()
     stored = ev.embed(model, episodes, tmp_path / "latents", tokens=True).split(0.75, 0)
-    memory = ev.features(model, episodes, tokens=True).split(0.75, 0)
+    memory = tc.probing.features(model, episodes, tokens=True).split(0.75, 0)
     for probe in (
-        ev.probes.Linear(),
-        ev.probes.KNN(),
-        ev.probes.Attentive(lrs=(1e-3,), weight_decays=(0.0,), epochs=1),
+        tc.probing.probes.Linear(),
+        tc.probing.probes.KNN(),
+        tc.probing.probes.Attentive(lrs=(1e-3,), weight_decays=(0.0,), epochs=1),
     ):
         readings = [probe(*parts, "class") for parts in (stored, memory)]
         np.testing.assert_array_equal(readings[0].predicted, readings[1].predicted)
-    assert ev.probes.Dense()(*stored, "map").score > 0.9
+    assert tc.probing.probes.Dense()(*stored, "map").score > 0.9
 
 
 def test_an_interrupted_embedding_goes_on_where_it_stopped(tmp_path, monkeypatch):
@@ -270,7 +276,7 @@ def test_an_interrupted_embedding_goes_on_where_it_stopped(tmp_path, monkeypatch
     again = Patches()
     found = ev.embed(again, episodes, to)
     assert again.encoded == 1 + 30 - 24
-    assert torch.equal(found.features.values[torch.arange(30)], ev.features(again, episodes).values)
+    assert torch.equal(found.features.values[torch.arange(30)], tc.probing.features(again, episodes).values)
     with pytest.raises(DataError, match="exists already"):
         ev.embed(again, episodes, to)
 
@@ -320,7 +326,7 @@ def test_tokens_know_what_of_a_picture_they_lie_on(tmp_path):
     episodes = from_episodes(made, spec)
     model = MaskedModel.for_spec(spec, "nano", patch=8)
     stored = ev.embed(model, episodes, tmp_path / "latents", tokens=True)
-    for found in (ev.features(model, episodes, tokens=True), stored.features):
+    for found in (tc.probing.features(model, episodes, tokens=True), stored.features):
         assert found.grid == (2, 4) and found.covered == (16 / 20, 32 / 34)
         assert per_token(found.target("map"), 8, found.grid, found.covered)[0].tolist() == [0, 1, 2, 3] * 2
 
@@ -336,8 +342,8 @@ def test_raw_patches_are_of_the_part_that_tokens_lie_on():
         made.append(Episode({"pixels": picture}, np.empty((0, 0), np.float32), labels=labels))
     fit_on, test_on = from_episodes(made, spec).split(0.8, seed=0)
     model = MaskedModel.for_spec(spec, "nano", patch=8)
-    found = ev.sources(model, fit_on=fit_on, test_on=test_on, tokens=True)
-    assert ev.probes.Dense()(*found["raw"], "bright").r2 > 0.98
+    found = tc.probing.sources(model, fit_on=fit_on, test_on=test_on, tokens=True)
+    assert tc.probing.probes.Dense()(*found["raw"], "bright").r2 > 0.98
 
 
 def test_damage_is_noticed(tmp_path):

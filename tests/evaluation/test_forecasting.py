@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from evaluation.exact import Exact, recordings
 from evaluation.line import Line
+from probing.exact import Exact, recordings
 from tacit.costs import Goal
 from tacit.errors import ConfigError
 from tacit.evaluation import energy_rank_correlation, open_loop

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 import tacit as tc
-from evaluation.exact import Exact, recordings
 from evaluation.line import Line
+from probing.exact import Exact, recordings
 from tacit.agent import Agent
 from tacit.cli import main
 from tacit.costs import Goal
@@ -29,21 +29,21 @@ def agent() -> tuple[Agent, Line]:
 
 
 def features(**show: Any) -> object:
-    return ev.features(Exact(), recordings(3), **show)
+    return tc.probing.features(Exact(), recordings(3), **show)
 
 
 def probe(**show: Any) -> object:
-    return ev.probe(**parts(), baselines=False, frames=64, **show)
+    return tc.probing.probe(**parts(), baselines=False, frames=64, **show)
 
 
 def heads(**show: Any) -> object:
-    known = ev.features(Exact(), recordings(6, seed=1), progress=False)
-    new = ev.features(Exact(), recordings(3, seed=2), progress=False)
-    return ev.probes.MLP(lrs=(3e-3,), epochs=1)(known, new, "position", **show)
+    known = tc.probing.features(Exact(), recordings(6, seed=1), progress=False)
+    new = tc.probing.features(Exact(), recordings(3, seed=2), progress=False)
+    return tc.probing.probes.MLP(lrs=(3e-3,), epochs=1)(known, new, "position", **show)
 
 
 def health(**show: Any) -> object:
-    return ev.health(Exact(), recordings(3), **show)
+    return tc.probing.health(Exact(), recordings(3), **show)
 
 
 def open_loop(**show: Any) -> object:

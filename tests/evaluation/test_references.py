@@ -4,21 +4,14 @@ import numpy as np
 import pytest
 import torch
 
-from evaluation.exact import Exact
 from evaluation.line import Line
+from probing.exact import Exact
 from tacit.agent import Agent
 from tacit.constraints import Limits
 from tacit.costs import Effort, Goal
 from tacit.envs import TwoRooms
 from tacit.errors import ConfigError, PlanningError
-from tacit.evaluation import (
-    ExpertActor,
-    TrueDynamicsActor,
-    beside_references,
-    closed_loop,
-    planning_record,
-    references,
-)
+from tacit.evaluation import ExpertActor, TrueDynamicsActor, beside_references, closed_loop, planning_record, references
 from tacit.types import Box, Context, Plan
 
 

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import tacit as tc
 import tacit.evaluation as ev
-from evaluation.exact import Exact, recordings
 from evaluation.line import Line, Still, Walker
+from probing.exact import Exact, recordings
 from tacit.data import from_episodes
 from tacit.envs import TwoRooms
 from tacit.errors import ConfigError, DataError
@@ -59,13 +60,13 @@ def test_replaced_tasks_are_mentioned_where_there_were_any(share):
 @pytest.fixture(scope="module")
 def written(tmp_path_factory, run):
     train, held_out = recordings(10).split(0.7, seed=0)
-    report = ev.probe(Exact(), fit_on=train, test_on=held_out, frames=100)
+    report = tc.probing.probe(Exact(), fit_on=train, test_on=held_out, frames=100)
     forecast = ev.open_loop(Exact(), held_out, horizon=3, windows=50)
     rows = [{"step": k, "loss": 9.0 / (k + 1), "loss/sigreg": "inf" if k == 3 else 1.5} for k in range(30)]
     sections = [
         ev.training_section(rows),
         ev.probe_section([report]),
-        ev.open_loop_section(forecast, ev.Estimate(0.9, 0.8, 1.0, 20)),
+        ev.open_loop_section(forecast, tc.statistics.Estimate(0.9, 0.8, 1.0, 20)),
         ev.planning_section({"success": run, "random": run}, {"success": "<expert>"}, extent=(0, 64, 64, 0)),
     ]
     record = ev.new_record("demo", seeds={"tasks": 1}, config={}, planning=ev.planning_record({"success": run}))

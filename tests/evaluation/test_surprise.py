@@ -10,9 +10,9 @@ from torch.nn import functional as F
 
 from tacit.data import from_episodes
 from tacit.errors import ConfigError, DataError
-from tacit.evaluation.statistics import wilson
 from tacit.evaluation.surprising import Surprise, detection, surprise
 from tacit.models import MaskedModel
+from tacit.statistics.intervals import wilson
 from tacit.types import Episode, Modality, Spec, Statistics
 
 FILMS = Spec({"pixels": Modality("pixels", (1, 8, 8))})

@@ -60,7 +60,7 @@ def demo(*, out: Path = Path("tacit-demo"), pretrained: bool = False, seed: int 
         sections = [tc.evaluation.training_section(tc.training.read_log(out / "run"))]
     with stage("probe", "what its latents know", seconds):
         model = tc.checkpoint.load_model(out / "agent")
-        knows = tc.evaluation.probe(model, fit_on=fit_on, test_on=held_out, target="position")
+        knows = tc.probing.probe(model, fit_on=fit_on, test_on=held_out, target="position")
         print(f"  position: R2 {knows.r2:.4f}; effective rank {knows.effective_rank:.1f} of {knows.latent_size}")
         ahead = tc.evaluation.open_loop(model, held_out)
         imagined = tc.evaluation.imagine(model, fit_on, held_out)

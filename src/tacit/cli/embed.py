@@ -60,13 +60,13 @@ def embed(
     if record is not None and not read and dataset.resolve() == Path(record.data).resolve():
         how, cache = dict(record.reading), record.cache
     episodes = tc.data.open(dataset, cache=cache or None, **how)
-    model: tc.evaluation.Encoder
+    model: tc.probing.Encoder
     if frames:
         seeing = tc.checkpoint.load_model(run, chosen(device), kind=tc.models.PerceptionModel)
         model, tokens = tc.models.FrameEncoder.of(seeing, episodes.spec, frames), True
     else:
         trained = tc.checkpoint.load_model(run, chosen(device), kind=tc.models.Model)
-        model = trained if source == "model" else tc.evaluation.floors(trained, seed)[source]
+        model = trained if source == "model" else tc.probing.floors(trained, seed)[source]
     split = None
     if record is not None and episodes.hash() == record.dataset_hash:
         split = tc.evaluation.Split(record.fraction, record.split_seed)

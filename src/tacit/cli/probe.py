@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import tyro
 
 if TYPE_CHECKING:
-    from tacit.evaluation import Features
-    from tacit.evaluation.probes import Probe, Reading
+    from tacit.probing import Features
+    from tacit.probing.probes import Probe, Reading
 
 __all__ = ["probe"]
 
@@ -60,12 +60,12 @@ def probe(
 
     if set and not probe:
         raise ConfigError("--set is of a probe; name it: --probe attentive --set blocks=4")
-    named: Probe | None = from_json(tc.evaluation.probes.load(probe), options(set), probe) if probe else None
+    named: Probe | None = from_json(tc.probing.probes.load(probe), options(set), probe) if probe else None
     place = chosen(device)
     if (source / "embedding.json").is_file():
         if tokens or data is not None:
             raise ConfigError("an embedding is read as it is; --tokens and --data are of a run.")
-        written = _embedding(source, target, named or tc.evaluation.probes.Linear(), shots, beside, seed, place, to)
+        written = _embedding(source, target, named or tc.probing.probes.Linear(), shots, beside, seed, place, to)
     else:
         if shots or beside:
             raise ConfigError("--shots and --beside need an embedding. Make one: tacit embed RUN DATASET --to DIR")
@@ -133,11 +133,11 @@ def _few(
     first, _ = next(iter(found.values()))
     for name in _targets(first, target, probe):
         truth = first.target(name)
-        if not ev.probes.is_class(truth) or (truth == truth[:1]).all():
+        if not tc.probing.probes.is_class(truth) or (truth == truth[:1]).all():
             continue
         entries[name] = {"few_labels": {}}
         for kind, (fit, test) in found.items():
-            results = ev.low_shot(probe, fit, test, name, shots=shots, seed=seed, device=device)
+            results = tc.probing.low_shot(probe, fit, test, name, shots=shots, seed=seed, device=device)
             entries[name]["few_labels"][kind] = ev.plain(results)
             for one in results:
                 count = f"{one.shots:>4} labels a class"
@@ -164,17 +164,17 @@ def _run(
     record = Run.load(run)
     fit_on, held_out = record.split(data)
     model = tc.checkpoint.load_model(run, device, kind=tc.models.Model)
-    found = ev.sources(model, fit_on=fit_on, test_on=held_out, tokens=tokens, seed=seed)
-    results = _read(found, target, probe or ev.probes.Linear(), seed, device, held_out.labels)
+    found = tc.probing.sources(model, fit_on=fit_on, test_on=held_out, tokens=tokens, seed=seed)
+    results = _read(found, target, probe or tc.probing.probes.Linear(), seed, device, held_out.labels)
     entries, reports = {name: _entry(readings) for name, readings in results.items()}, []
     for name, readings in results.items():
-        if probe is None and isinstance(readings["model"], ev.probes.QuantityReading):
-            report = ev.probe(model, fit_on=fit_on, test_on=held_out, target=name, seed=seed, baselines=False)
+        if probe is None and isinstance(readings["model"], tc.probing.probes.QuantityReading):
+            report = tc.probing.probe(model, fit_on=fit_on, test_on=held_out, target=name, seed=seed, baselines=False)
             print(f"{name:<12} linear R2 {report.r2:.4f}  MLP R2 {report.mlp_r2:.4f}  r {report.pearson:.4f}")
             entries[name] = {**ev.probe_record(report), "beside": entries[name]}
             reports.append(report)
     sections = [*([ev.probe_section(reports)] if reports else []), *([ev.readings_section(results)] if results else [])]
-    health = ev.health(model, held_out, seed=seed, seen=None if tokens else found["model"][1])
+    health = tc.probing.health(model, held_out, seed=seed, seen=None if tokens else found["model"][1])
     straight = "" if math.isnan(health.straightness) else f", straightness {health.straightness:.2f}"
     rank = f"effective rank {health.effective_rank:.1f} of {health.latent_size}"
     print(f"{rank}, minimum standard deviation {health.min_std:.3g}{straight}")
@@ -218,8 +218,8 @@ def _read(
         if not target and ((known is not None and name not in known) or name in (REWARD, SUCCESS)):
             continue
         try:
-            results[name] = tc.evaluation.readings(found, name, probe, seed=seed, device=device)
-        except tc.evaluation.probes.Unvarying:
+            results[name] = tc.probing.readings(found, name, probe, seed=seed, device=device)
+        except tc.probing.probes.Unvarying:
             if target:
                 raise
             print(f"{name:<12} does not vary and is left out")

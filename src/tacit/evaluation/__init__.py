@@ -5,29 +5,22 @@ from tacit._registry import exports, lazy
 __getattr__, __dir__, __all__ = lazy(
     __name__,
     {
-        "probes": f"{__name__}.probes",
         **{
             name: f"{__name__}.{module}"
             for module in (
                 "acting",
-                "baselines",
-                "comparing",
                 "deciding",
-                "efficiency",
                 "episode_scores",
                 "embedded",
                 "embedding",
-                "extraction",
                 "forecasting",
                 "imagination",
                 "pictures",
-                "probing",
                 "record",
                 "references",
                 "report",
                 "scoring",
                 "sections",
-                "statistics",
                 "surprising",
                 "tasks",
             )

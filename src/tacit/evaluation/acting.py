@@ -21,8 +21,8 @@ from tacit._states import copied, rows_of
 from tacit.agent import Agent
 from tacit.errors import ConfigError
 from tacit.evaluation._interaction import checked_actions, shown
-from tacit.evaluation.statistics import Rate, wilson
 from tacit.evaluation.tasks import held_out_tasks, require_open
+from tacit.statistics.intervals import Rate, wilson
 from tacit.types import Actor, GoalEnvironment, SimulatedEnvironment, State, TaskRules, Tasks
 
 __all__ = ["ClosedLoop", "Privileged", "closed_loop"]

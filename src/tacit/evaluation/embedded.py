@@ -11,15 +11,15 @@ import numpy.typing as npt
 import torch
 
 from tacit.errors import ConfigError, DataError
-from tacit.evaluation._rows import Rows
 from tacit.evaluation.embedding import Embedding, model_digest, open_embedding
 from tacit.models import ActionConditioned, WorldModel
+from tacit.probing._lazy_rows import Rows
 from tacit.types import Clip
 
 if TYPE_CHECKING:
     from tacit.data import Episodes
     from tacit.data.clips import Clips
-    from tacit.evaluation.extraction import Trainable
+    from tacit.probing.features import Trainable
 
 __all__ = ["Embedded"]
 

@@ -34,8 +34,8 @@ from tacit._files import check_file, parse_json, read_bytes, resolve, seal, sync
 from tacit.checkpoint import provenance
 from tacit.data import Episodes
 from tacit.errors import ConfigError, DataError
-from tacit.evaluation._rows import Shards
-from tacit.evaluation.extraction import Encoder, Features, covered_by, encoded, grid_of, labels, places, windows
+from tacit.probing._lazy_rows import Shards
+from tacit.probing.features import Encoder, Features, covered_by, encoded, grid_of, labels, places, windows
 
 __all__ = ["Embedding", "EmbeddingHeader", "Split", "embed", "model_digest", "open_embedding"]
 

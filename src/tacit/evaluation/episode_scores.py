@@ -12,7 +12,7 @@ import numpy.typing as npt
 from tacit._progress import track
 from tacit.errors import ConfigError, SpecError
 from tacit.evaluation._interaction import checked_actions, shown
-from tacit.evaluation.statistics import Estimate, Rate, bootstrap, wilson
+from tacit.statistics.intervals import Estimate, Rate, bootstrap, wilson
 from tacit.types import Actor, Array, Environment, Observation, Transition
 
 __all__ = ["EpisodeScores", "Near", "Success", "desired_goal", "score_episodes"]

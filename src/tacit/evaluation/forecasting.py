@@ -14,9 +14,9 @@ from tacit._check import require_simulation
 from tacit._progress import track
 from tacit.data.groups import units
 from tacit.errors import ConfigError
-from tacit.evaluation._latents import CHUNK, clip_latents, drawn, frozen
-from tacit.evaluation.statistics import Estimate, bootstrap, rank_correlation
 from tacit.evaluation.tasks import held_out_tasks
+from tacit.probing._encode import CHUNK, clip_latents, drawn, frozen
+from tacit.statistics.intervals import Estimate, bootstrap, rank_correlation
 from tacit.types import Context, Cost, GoalEnvironment, Rollout
 
 if TYPE_CHECKING:

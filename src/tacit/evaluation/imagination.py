@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 
 from tacit.errors import ConfigError
-from tacit.evaluation._latents import clip_latents, drawn, frozen
+from tacit.probing._encode import clip_latents, drawn, frozen
 from tacit.types import Context
 
 if TYPE_CHECKING:

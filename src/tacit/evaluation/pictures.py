@@ -31,8 +31,8 @@ from tacit.evaluation._drawing import (
 from tacit.evaluation.acting import ClosedLoop
 from tacit.evaluation.forecasting import OpenLoop
 from tacit.evaluation.imagination import Imagination
-from tacit.evaluation.probing import ProbeReport
-from tacit.evaluation.statistics import Rate
+from tacit.probing.probe import ProbeReport
+from tacit.statistics.intervals import Rate
 
 __all__ = ["Picture", "animation", "curves", "distances", "errors", "paths", "rates", "rollouts", "scatter"]
 

@@ -21,9 +21,9 @@ from tacit.checkpoint import provenance
 from tacit.errors import DataError
 from tacit.evaluation.acting import ClosedLoop
 from tacit.evaluation.forecasting import OpenLoop
-from tacit.evaluation.probes._readings import Reading
-from tacit.evaluation.probing import ProbeReport
-from tacit.evaluation.statistics import paired
+from tacit.probing.probe import ProbeReport
+from tacit.probing.probes._readings import Reading
+from tacit.statistics.intervals import paired
 
 __all__ = ["SCHEMA", "new_record", "open_loop_record", "plain", "planning_record", "probe_record", "validate"]
 

@@ -9,9 +9,11 @@ from tacit.evaluation import pictures
 from tacit.evaluation.acting import ClosedLoop
 from tacit.evaluation.forecasting import OpenLoop
 from tacit.evaluation.imagination import Imagination
-from tacit.evaluation.probing import Health, ProbeReport
 from tacit.evaluation.report import Section, Table
-from tacit.evaluation.statistics import Estimate
+from tacit.probing.health import Health
+from tacit.probing.probe import ProbeReport
+from tacit.probing.probes._readings import ClassReading, QuantityReading, Reading
+from tacit.statistics.intervals import Estimate
 
 __all__ = [
     "health_section",
@@ -19,6 +21,7 @@ __all__ = [
     "open_loop_section",
     "planning_section",
     "probe_section",
+    "readings_section",
     "training_section",
 ]
 
@@ -108,6 +111,30 @@ def probe_section(reports: Sequence[ProbeReport], unit: str = "") -> Section:
     return Section("What the latents know", text, table, tuple(pictures.scatter(report, unit) for report in reports))
 
 
+def readings_section(results: Mapping[str, Mapping[str, Reading]]) -> Section:
+    """What was read of each target, a row for each source of features.
+
+    Args:
+        results: By target, as :func:`tacit.probing.beside_floors` answers.
+    """
+    text = (
+        "A small read-out is fitted on frozen features of some episodes and scored on held-out ones: the share of "
+        "classes that are read right, or the share of a quantity's variance (R²). Beside the model: the same model "
+        "before training, its input without a network, and an answer that looks at nothing. Intervals are "
+        "bootstrapped over episodes."
+    )
+    rows = tuple(
+        (f"{target}, {source}", reading.probe, *_cells(reading))
+        for target, sources in results.items()
+        for source, reading in sources.items()
+    )
+    held = max(reading.rows_test for sources in results.values() for reading in sources.values())
+    table = Table(
+        f"Scores on {held} held-out rows.", ("target, features", "probe", "score", "95 % interval", "settings"), rows
+    )
+    return Section("What the representation knows", text, table)
+
+
 def health_section(found: Health) -> Section:
     """Whether the latents collapsed, where nothing is read from them."""
     return Section("Whether the latents collapsed", f"Of {found.frames} held-out frames. {_collapse(found)}")
@@ -160,3 +187,12 @@ def _milliseconds(run: ClosedLoop, percentile: int) -> str:
     every = run.latency_p50 if percentile == 50 else run.latency_p99
     value = every if decision is None else decision
     return f"{value:,.1f} ms" if value >= 0.1 else "< 0.1 ms"
+
+
+def _cells(reading: Reading) -> tuple[str, str, str]:
+    settings = ", ".join(f"{name} {value:g}" for name, value in reading.settings.items())
+    estimate = reading.estimate
+    if isinstance(reading, QuantityReading):
+        return f"R² {estimate.mean:.4f}", f"{estimate.low:.4f} to {estimate.high:.4f}", settings
+    kind = "right" if isinstance(reading, ClassReading) else ""
+    return f"{100 * estimate.mean:.1f} % {kind}", f"{100 * estimate.low:.1f} to {100 * estimate.high:.1f} %", settings

@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 
 from tacit.errors import ConfigError, DataError
-from tacit.evaluation._latents import frozen
-from tacit.evaluation.extraction import places, windows
-from tacit.evaluation.statistics import Estimate, Rate, wilson
 from tacit.masking import Future
 from tacit.models import MaskedModel
+from tacit.probing._encode import frozen
+from tacit.probing.features import places, windows
+from tacit.statistics.intervals import Estimate, Rate, wilson
 from tacit.training import Masked
 
 if TYPE_CHECKING:

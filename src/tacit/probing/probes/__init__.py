@@ -2,8 +2,8 @@
 
 ::
 
-    fit, test = tc.evaluation.features(model, train), tc.evaluation.features(model, held_out)
-    reading = tc.evaluation.probes.Linear()(fit, test, "class")
+    fit, test = tc.probing.features(model, train), tc.probing.features(model, held_out)
+    reading = tc.probing.probes.Linear()(fit, test, "class")
     print(reading)
 """
 

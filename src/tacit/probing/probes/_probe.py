@@ -16,9 +16,9 @@ from torch import Tensor
 from tacit._scales import varies
 from tacit._threads import computing
 from tacit.errors import DataError
-from tacit.evaluation._rows import Rows, pooled, select
-from tacit.evaluation.extraction import Features
-from tacit.evaluation.probes._readings import Reading, class_reading, quantity_reading
+from tacit.probing._lazy_rows import Rows, pooled, select
+from tacit.probing.features import Features
+from tacit.probing.probes._readings import Reading, class_reading, quantity_reading
 from tacit.types import Array
 
 __all__ = ["Probe", "Unvarying", "is_class"]

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tacit.errors import ConfigError
-from tacit.evaluation.probes._heads import StackedLinear, StackedNorm, Sweep, check_sweep, matrix, swept
-from tacit.evaluation.probes._probe import Answer, Probe, Task
+from tacit.probing.probes._heads import StackedLinear, StackedNorm, Sweep, check_sweep, matrix, swept
+from tacit.probing.probes._probe import Answer, Probe, Task
 
 __all__ = ["Attentive"]
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tacit.errors import ConfigError
-from tacit.evaluation import CostRatio, Curve, cost_ratio, cost_to_reach
+from tacit.statistics import CostRatio, Curve, cost_ratio, cost_to_reach
 
 COST = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
 

@@ -9,13 +9,14 @@ import torch
 
 import tacit as tc
 from tacit.errors import ConfigError, DataError
-from tacit.evaluation import Features, blind, extraction, low_shot, probes, wilson
-from tacit.evaluation.comparing import few_labels
-from tacit.evaluation.probes import FewEpisodesWarning, _heads
-from tacit.evaluation.probes._lbfgs import minimise
-from tacit.evaluation.probes._probe import badness, numbered
-from tacit.evaluation.probes.dense import per_token
-from tacit.evaluation.probes.linear import Linear, _ridge
+from tacit.probing import Features, blind, features, low_shot, probes
+from tacit.probing.compare_probes import few_labels
+from tacit.probing.probes import FewEpisodesWarning, _heads
+from tacit.probing.probes._lbfgs import minimise
+from tacit.probing.probes._probe import badness, numbered
+from tacit.probing.probes.dense import per_token
+from tacit.probing.probes.linear import Linear, _ridge
+from tacit.statistics import wilson
 from tacit.types import Box, Episode, Modality, Spec
 
 LINEAR, DENSE = probes.Linear(), probes.Dense()
@@ -436,5 +437,5 @@ def test_the_grid_of_tokens_is_that_of_the_encoder_whatever_its_shape():
     )
     masked = tc.models.MaskedModel.for_spec(wide, width=24, depth=1, heads=2, patch=8, frames=1)
     for model, grid in ((pyramid, pyramid.encoder.grid), (masked, (2, 8))):
-        found = extraction.features(model.eval(), episodes, tokens=True)
+        found = features(model.eval(), episodes, tokens=True)
         assert found.grid == grid and found.values.shape[1] == grid[0] * grid[1] and grid[1] == 4 * grid[0]

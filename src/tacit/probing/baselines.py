@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tacit.errors import ConfigError
-from tacit.evaluation.extraction import Encoder, Trainable
 from tacit.nn.encoders import Normalizer
+from tacit.probing.features import Encoder, Trainable
 from tacit.types import Modality, Statistics
 
 __all__ = ["Raw", "floors", "untrained"]

@@ -7,7 +7,7 @@ from PIL import Image
 import tacit as tc
 import tacit.evaluation as ev
 from tacit.errors import DataError
-from tacit.evaluation.probes import KNN
+from tacit.probing.probes import KNN
 
 COLOURS = {"0": (200, 30, 30), "180": (30, 200, 30), "270": (30, 30, 200), "90": (200, 200, 30)}
 
@@ -31,7 +31,7 @@ def folders(tmp_path):
 def raw():
     spec = tc.Spec({"pixels": tc.Modality("pixels", (3, 16, 16))})
     model = tc.models.MaskedModel.for_spec(spec, "nano", patch=4, width=48, depth=2)
-    return ev.floors(model)["raw"]
+    return tc.probing.floors(model)["raw"]
 
 
 @pytest.mark.parametrize("stored", ["read", "converted", "embedded"])
@@ -46,7 +46,7 @@ def test_a_probe_matches_classes_by_name(tmp_path, folders, raw, stored):
             ev.embed(raw, episodes, tmp_path / f"{path.name}-latents")
             parts.append(ev.open_embedding(tmp_path / f"{path.name}-latents").features)
         else:
-            parts.append(ev.features(raw, episodes))
+            parts.append(tc.probing.features(raw, episodes))
     fit, test = parts
     assert test.classes == {"class": {0: "0", 1: "270", 2: "90"}}
     reading = KNN()(fit, test, "class")
@@ -57,7 +57,7 @@ def test_a_probe_matches_classes_by_name(tmp_path, folders, raw, stored):
 
 def test_a_class_that_was_not_fitted_on_is_never_right(tmp_path, folders, raw):
     other = folder(tmp_path / "other", ("0", "black"), 5, 2)
-    fit, test = (ev.features(raw, tc.data.open(path)) for path in (folders[0], other))
+    fit, test = (tc.probing.features(raw, tc.data.open(path)) for path in (folders[0], other))
     reading = KNN()(fit, test, "class")
     assert reading.accuracy.rate == 0.5 and sorted(set(reading.actual)) == [0, 4]
 
@@ -83,6 +83,6 @@ def test_tasks_that_are_no_classes_are_not_compared(raw):
             spec,
         )
 
-    assert ev.features(raw, made([0, 1, 1], ["sort"] * 3)).classes == {}
-    assert ev.features(raw, made([0, 1, 1], ["", "", ""])).classes == {}
-    assert ev.features(raw, made([0, 1, 1], ["a", "b", "a"])).classes == {}
+    assert tc.probing.features(raw, made([0, 1, 1], ["sort"] * 3)).classes == {}
+    assert tc.probing.features(raw, made([0, 1, 1], ["", "", ""])).classes == {}
+    assert tc.probing.features(raw, made([0, 1, 1], ["a", "b", "a"])).classes == {}

@@ -8,8 +8,8 @@ from itertools import product
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from tacit.evaluation.probes._heads import StackedLinear, Sweep, check_sweep, swept
-from tacit.evaluation.probes._probe import Answer, Part, Probe, Task
+from tacit.probing.probes._heads import StackedLinear, Sweep, check_sweep, swept
+from tacit.probing.probes._probe import Answer, Part, Probe, Task
 
 __all__ = ["MLP"]
 

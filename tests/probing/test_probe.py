@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from evaluation.exact import Exact, recordings
+from probing.exact import Exact, recordings
 from tacit.data import from_episodes
 from tacit.errors import ConfigError, DataError
-from tacit.evaluation import health, probe, straightness
 from tacit.models import MaskedModel, WorldModel
+from tacit.probing import health, probe, straightness
 from tacit.types import Episode, Modality, Spec
 
 

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from tacit.errors import ConfigError
-from tacit.evaluation.probes._lbfgs import Objective, minimise
-from tacit.evaluation.probes._probe import Answer, Probe, Task, badness
+from tacit.probing.probes._lbfgs import Objective, minimise
+from tacit.probing.probes._probe import Answer, Probe, Task, badness
 
 __all__ = ["Linear"]
 

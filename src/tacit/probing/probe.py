@@ -7,53 +7,30 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import Tensor
 
 from tacit._registry import suggest
 from tacit.errors import ConfigError, DataError
-from tacit.evaluation._latents import drawn, frozen
-from tacit.evaluation._rows import pooled
-from tacit.evaluation.baselines import floors
-from tacit.evaluation.extraction import Features, Trainable, features, target_names, windows
-from tacit.evaluation.probes._readings import QuantityReading
-from tacit.evaluation.probes.linear import Linear
-from tacit.evaluation.probes.mlp import MLP
 from tacit.models import Model
-from tacit.training import effective_rank
+from tacit.probing.baselines import floors
+from tacit.probing.features import Trainable, features, target_names
+from tacit.probing.health import health
+from tacit.probing.probes._readings import QuantityReading
+from tacit.probing.probes.linear import Linear
+from tacit.probing.probes.mlp import MLP
 
 if TYPE_CHECKING:
     from tacit.data import Episodes
 
-__all__ = ["Health", "ProbeReport", "health", "probe", "straightness"]
+__all__ = ["ProbeReport", "probe"]
 
 COMPONENTS = 16
 """Most components that are listed."""
 
 Floats = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Health:
-    """Whether held-out latents collapsed; no label is needed to know.
-
-    Attributes:
-        effective_rank: See :func:`tacit.training.effective_rank`.
-        latent_size: ``D``, the most that the effective rank can be.
-        min_std: Standard deviation of the latent component that varies least.
-        straightness: See :func:`straightness`; NaN where no episode has three observations, or a latent is of several.
-        frames: Frames that were looked at.
-    """
-
-    effective_rank: float
-    latent_size: int
-    min_std: float
-    straightness: float
-    frames: int
 
 
 @dataclass(frozen=True)
@@ -127,7 +104,7 @@ def probe(
     """Read the quantity ``target`` from frozen latents with a linear and an MLP probe.
 
     Both are fitted on frames of ``fit_on``, a fifth of whose episodes choose the ridge penalty and stop the
-    MLP, and scored on frames of ``test_on``. Other probes, and classes: :mod:`tacit.evaluation.probes`.
+    MLP, and scored on frames of ``test_on``. Other probes, and classes: :mod:`tacit.probing.probes`.
 
     Args:
         model: What encodes, for example a world model; its weights do not change.
@@ -156,7 +133,7 @@ def probe(
     mlp = MLP(lrs=(3e-3,))(fit, test, target, seed=seed, device=model.device, progress=progress)
     if not isinstance(linear, QuantityReading) or not isinstance(mlp, QuantityReading):
         raise ConfigError(
-            f"the label {target!r} holds whole numbers, which are classes; tacit.evaluation.beside_floors reads them. "
+            f"the label {target!r} holds whole numbers, which are classes; tacit.probing.beside_floors reads them. "
             "Store a quantity as floating-point numbers."
         )
     found = health(model, test_on, seen=test, seed=seed)
@@ -180,59 +157,6 @@ def probe(
         predicted=linear.predicted.astype(np.float64),
         **easy,
     )
-
-
-def health(
-    model: Trainable,
-    held_out: Episodes,
-    *,
-    frames: int = 8192,
-    seed: int = 0,
-    seen: Features | None = None,
-    progress: bool | None = None,
-) -> Health:
-    """Whether the latents of held-out episodes collapsed.
-
-    Args:
-        model: What encodes.
-        held_out: Episodes that it was not trained on.
-        frames: The most frames to encode.
-        seed: Of the drawn frames.
-        seen: The features of ``held_out``, where they are there already.
-        progress: Show a progress bar; None: on a terminal and in a notebook.
-
-    Raises:
-        DataError: if a latent is not finite or no episode is long enough.
-    """
-    test = features(model, held_out, frames=frames, seed=seed, progress=progress) if seen is None else seen
-    latents = pooled(test.values, torch.float64, torch.device("cpu"))
-    return Health(
-        effective_rank=effective_rank(latents),
-        latent_size=latents.shape[1],
-        min_std=float(latents.std(dim=0, correction=0).min()),
-        straightness=_straightness(model, held_out, seed),
-        frames=len(latents),
-    )
-
-
-def straightness(latents: Tensor) -> float:
-    """Mean cosine of successive velocities of latents ``[B, T, D]``, ``T >= 3`` (LeWorldModel, eq. 9): 1 is a line."""
-    velocity = latents[:, 1:] - latents[:, :-1]
-    return float(torch.cosine_similarity(velocity[:, 1:], velocity[:, :-1], dim=-1).mean())
-
-
-def _straightness(model: Trainable, episodes: Episodes, seed: int) -> float:
-    """Of some windows of three observations; NaN where no episode is so long, or a latent is of several."""
-    if windows(model, episodes).length > 1:
-        return float("nan")
-    try:
-        three = episodes.clips(3, model.config.frameskip, model.config.seen)
-    except DataError:  # too short, where also the samples before the first observation count
-        return float("nan")
-    clip = next(drawn(three, 256, seed))
-    with frozen(cast("Model", model)):
-        latents = model.encode({name: value.flatten(0, 1) for name, value in clip.observation.items()})
-    return straightness(latents.float().cpu().reshape(-1, 3, latents.shape[-1]))
 
 
 def _check(fit_on: Episodes, test_on: Episodes, target: str) -> None:

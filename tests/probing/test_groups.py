@@ -6,14 +6,15 @@ import numpy as np
 import pytest
 import torch
 
+import tacit as tc
 import tacit.evaluation as ev
-from evaluation.exact import Exact, recordings
+from probing.exact import Exact, recordings
 from tacit.data import Episodes, from_episodes
 from tacit.errors import DataError
-from tacit.evaluation.comparing import few_labels
-from tacit.evaluation.probes import Linear
-from tacit.evaluation.probes._probe import set_aside
 from tacit.models import WorldModel
+from tacit.probing.compare_probes import few_labels
+from tacit.probing.probes import Linear
+from tacit.probing.probes._probe import set_aside
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +30,7 @@ def test_features_are_split_like_their_episodes(pieces, tmp_path):
     first, second = pieces.split(0.7, seed=3)
     stored = ev.embed(Exact(), pieces, tmp_path / "latents").features
     assert stored.groups == pieces.groups
-    for features in (ev.features(Exact(), pieces), stored):
+    for features in (tc.probing.features(Exact(), pieces), stored):
         fit, test = features.split(0.7, seed=3)
         numbers = [{pieces.groups[number] for number in part.episode} for part in (fit, test)]
         assert numbers == [set(first.groups), set(second.groups)] and not numbers[0] & numbers[1]
@@ -38,7 +39,7 @@ def test_features_are_split_like_their_episodes(pieces, tmp_path):
 
 
 def test_settings_are_chosen_on_other_recordings(pieces):
-    features = ev.features(Exact(), pieces)
+    features = tc.probing.features(Exact(), pieces)
     for seed in range(5):
         aside = set_aside(features.units, seed)
         chosen, fitted = ({pieces.groups[n] for n in features.episode[rows]} for rows in (aside, ~aside))
@@ -51,13 +52,13 @@ def test_settings_are_chosen_on_other_recordings(pieces):
 def test_other_pieces_of_what_is_fitted_on_are_refused(pieces):
     fit, test = pieces.select(range(0, 13)), pieces.select(range(13, 30))
     with pytest.raises(DataError, match="2 of 17 test episodes are also fitted on, or pieces of a recording that is"):
-        ev.probe(Exact(), fit_on=fit, test_on=test)
+        tc.probing.probe(Exact(), fit_on=fit, test_on=test)
     with pytest.raises(DataError, match=r"2 of 17 episodes of 'test' .* pieces of a recording"):
-        Linear()(ev.features(Exact(), fit), ev.features(Exact(), test), "position")
+        Linear()(tc.probing.features(Exact(), fit), tc.probing.features(Exact(), test), "position")
 
 
 def test_intervals_and_few_labels_count_recordings(pieces):
-    fit, test = (ev.features(Exact(), part) for part in pieces.split(0.7, seed=3))
+    fit, test = (tc.probing.features(Exact(), part) for part in pieces.split(0.7, seed=3))
     assert Linear()(fit, test, "position").estimate.n == 3
     classes = {"class": np.arange(len(fit)) % 2}
     rows, others = few_labels(classes["class"], fit.units, 1, 1, seed=0)
@@ -66,7 +67,7 @@ def test_intervals_and_few_labels_count_recordings(pieces):
 
 
 def test_rows_without_groups_are_independent_by_episode():
-    plain = ev.Features(torch.zeros(4, 2), {}, np.array([3, 3, 5, 9]))
+    plain = tc.probing.Features(torch.zeros(4, 2), {}, np.array([3, 3, 5, 9]))
     assert plain.units.tolist() == [3, 3, 5, 9]
 
 

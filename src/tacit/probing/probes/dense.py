@@ -12,10 +12,10 @@ import torch
 from torch.nn import functional as F
 
 from tacit.errors import ConfigError, DataError
-from tacit.evaluation.extraction import Features
-from tacit.evaluation.probes._probe import Answer, Probe, Task, is_class
-from tacit.evaluation.probes._readings import ClassReading, Reading, segmentation_reading
-from tacit.evaluation.probes.linear import Linear
+from tacit.probing.features import Features
+from tacit.probing.probes._probe import Answer, Probe, Task, is_class
+from tacit.probing.probes._readings import ClassReading, Reading, segmentation_reading
+from tacit.probing.probes.linear import Linear
 from tacit.types import Array
 
 __all__ = ["Dense"]

@@ -14,15 +14,14 @@ from torch import Tensor
 
 from tacit._progress import track
 from tacit.errors import ConfigError, DataError
-from tacit.evaluation.baselines import floors
-from tacit.evaluation.extraction import Encoder, Features, Trainable, encoded, features, some, windows
-from tacit.evaluation.probes._probe import Probe, is_class, readable
-from tacit.evaluation.probes._readings import ClassReading, QuantityReading, Reading
-from tacit.evaluation.probes.constant import Constant
-from tacit.evaluation.probes.dense import Dense
-from tacit.evaluation.probes.linear import Linear
-from tacit.evaluation.report import Section, Table
-from tacit.evaluation.statistics import Estimate, bootstrap
+from tacit.probing.baselines import floors
+from tacit.probing.features import Encoder, Features, Trainable, encoded, features, some, windows
+from tacit.probing.probes._probe import Probe, is_class, readable
+from tacit.probing.probes._readings import Reading
+from tacit.probing.probes.constant import Constant
+from tacit.probing.probes.dense import Dense
+from tacit.probing.probes.linear import Linear
+from tacit.statistics.intervals import Estimate, bootstrap
 
 if TYPE_CHECKING:
     from tacit.data import Clips, Episodes
@@ -31,10 +30,8 @@ __all__ = [
     "FewLabels",
     "beside_floors",
     "blind",
-    "few_labels",
     "low_shot",
     "readings",
-    "readings_section",
     "sources",
 ]
 
@@ -252,36 +249,3 @@ def _values(model: Encoder, clips: Clips, tokens: bool, frames: int | None, seed
     """The values of :func:`features` alone."""
     index = some(len(clips), frames, seed)
     return torch.cat([latents.float() for latents in encoded(model, clips, index, tokens, progress=progress)])
-
-
-def readings_section(results: Mapping[str, Mapping[str, Reading]]) -> Section:
-    """What was read of each target, a row for each source of features.
-
-    Args:
-        results: By target, as :func:`beside_floors` answers.
-    """
-    text = (
-        "A small read-out is fitted on frozen features of some episodes and scored on held-out ones: the share of "
-        "classes that are read right, or the share of a quantity's variance (R²). Beside the model: the same model "
-        "before training, its input without a network, and an answer that looks at nothing. Intervals are "
-        "bootstrapped over episodes."
-    )
-    rows = tuple(
-        (f"{target}, {source}", reading.probe, *_cells(reading))
-        for target, sources in results.items()
-        for source, reading in sources.items()
-    )
-    held = max(reading.rows_test for sources in results.values() for reading in sources.values())
-    table = Table(
-        f"Scores on {held} held-out rows.", ("target, features", "probe", "score", "95 % interval", "settings"), rows
-    )
-    return Section("What the representation knows", text, table)
-
-
-def _cells(reading: Reading) -> tuple[str, str, str]:
-    settings = ", ".join(f"{name} {value:g}" for name, value in reading.settings.items())
-    estimate = reading.estimate
-    if isinstance(reading, QuantityReading):
-        return f"R² {estimate.mean:.4f}", f"{estimate.low:.4f} to {estimate.high:.4f}", settings
-    kind = "right" if isinstance(reading, ClassReading) else ""
-    return f"{100 * estimate.mean:.1f} % {kind}", f"{100 * estimate.low:.1f} to {100 * estimate.high:.1f} %", settings

@@ -14,8 +14,8 @@ from torch.optim import Optimizer
 from tacit._progress import track
 from tacit._scales import varies
 from tacit.errors import ConfigError, TrainingError
-from tacit.evaluation._rows import Rows
-from tacit.evaluation.probes._probe import Answer, Task, badness
+from tacit.probing._lazy_rows import Rows
+from tacit.probing.probes._probe import Answer, Task, badness
 from tacit.training.optimizer import descend, rate
 
 __all__ = ["StackedLinear", "StackedNorm", "Sweep", "check_sweep", "matrix", "swept"]

@@ -17,11 +17,11 @@ from tacit._registry import suggest
 from tacit.data.episodes import lightest
 from tacit.data.groups import draw, units
 from tacit.errors import ConfigError, DataError, SpecError
-from tacit.evaluation._latents import CHUNK, frozen
-from tacit.evaluation._rows import Rows, select
 from tacit.models import FrameEncoder, MaskedModel, Model
 from tacit.nn.pyramid import PyramidEncoder
 from tacit.nn.vit import VisionTransformer
+from tacit.probing._encode import CHUNK, frozen
+from tacit.probing._lazy_rows import Rows, select
 from tacit.types import Array, Spec, Statistics
 
 if TYPE_CHECKING:

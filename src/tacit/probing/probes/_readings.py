@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tacit._scales import varies
-from tacit.evaluation.statistics import Estimate, Rate, wilson
+from tacit.statistics.intervals import Estimate, Rate, wilson
 from tacit.types import Array
 
 __all__ = ["ClassReading", "FewEpisodesWarning", "QuantityReading", "Reading", "SegmentationReading"]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
-from tacit.evaluation.probes._probe import Answer, Probe, Task
+from tacit.probing.probes._probe import Answer, Probe, Task
 
 __all__ = ["Constant"]
 

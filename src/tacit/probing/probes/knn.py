@@ -10,8 +10,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from tacit.errors import ConfigError
-from tacit.evaluation._rows import pooled
-from tacit.evaluation.probes._probe import Answer, Part, Probe, Task, badness
+from tacit.probing._lazy_rows import pooled
+from tacit.probing.probes._probe import Answer, Part, Probe, Task, badness
 
 __all__ = ["KNN"]
 

@@ -7,11 +7,11 @@ from torch import nn
 from torch.nn import functional as F
 
 from tacit.errors import ConfigError, TrainingError
-from tacit.evaluation import Features, probes
-from tacit.evaluation.probes import _heads
-from tacit.evaluation.probes._heads import StackedAdamW, StackedLinear, Sweep, swept
-from tacit.evaluation.probes._probe import Part, Task
-from tacit.evaluation.probes.attentive import AttentiveHeads
+from tacit.probing import Features, probes
+from tacit.probing.probes import _heads
+from tacit.probing.probes._heads import StackedAdamW, StackedLinear, Sweep, swept
+from tacit.probing.probes._probe import Part, Task
+from tacit.probing.probes.attentive import AttentiveHeads
 
 SETTINGS = ((3e-3, 0.0), (1e-3, 0.4), (1e-2, 0.1))
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from tacit.errors import ConfigError
-from tacit.evaluation.statistics import (
+from tacit.statistics.intervals import (
     Rate,
     bootstrap,
     crossed_bootstrap,

@@ -1,0 +1,93 @@
+"""Whether latents collapsed, measured on held-out episodes without labels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+import torch
+from torch import Tensor
+
+from tacit.errors import DataError
+from tacit.models import Model
+from tacit.probing._encode import drawn, frozen
+from tacit.probing._lazy_rows import pooled
+from tacit.probing.features import Features, Trainable, features, windows
+from tacit.training import effective_rank
+
+if TYPE_CHECKING:
+    from tacit.data import Episodes
+
+__all__ = ["Health", "health", "straightness"]
+
+
+@dataclass(frozen=True)
+class Health:
+    """Whether held-out latents collapsed; no label is needed to know.
+
+    Attributes:
+        effective_rank: See :func:`tacit.training.effective_rank`.
+        latent_size: ``D``, the most that the effective rank can be.
+        min_std: Standard deviation of the latent component that varies least.
+        straightness: See :func:`straightness`; NaN where no episode has three observations, or a latent is of several.
+        frames: Frames that were looked at.
+    """
+
+    effective_rank: float
+    latent_size: int
+    min_std: float
+    straightness: float
+    frames: int
+
+
+def health(
+    model: Trainable,
+    held_out: Episodes,
+    *,
+    frames: int = 8192,
+    seed: int = 0,
+    seen: Features | None = None,
+    progress: bool | None = None,
+) -> Health:
+    """Whether the latents of held-out episodes collapsed.
+
+    Args:
+        model: What encodes.
+        held_out: Episodes that it was not trained on.
+        frames: The most frames to encode.
+        seed: Of the drawn frames.
+        seen: The features of ``held_out``, where they are there already.
+        progress: Show a progress bar; None: on a terminal and in a notebook.
+
+    Raises:
+        DataError: if a latent is not finite or no episode is long enough.
+    """
+    test = features(model, held_out, frames=frames, seed=seed, progress=progress) if seen is None else seen
+    latents = pooled(test.values, torch.float64, torch.device("cpu"))
+    return Health(
+        effective_rank=effective_rank(latents),
+        latent_size=latents.shape[1],
+        min_std=float(latents.std(dim=0, correction=0).min()),
+        straightness=_straightness(model, held_out, seed),
+        frames=len(latents),
+    )
+
+
+def straightness(latents: Tensor) -> float:
+    """Mean cosine of successive velocities of latents ``[B, T, D]``, ``T >= 3`` (LeWorldModel, eq. 9): 1 is a line."""
+    velocity = latents[:, 1:] - latents[:, :-1]
+    return float(torch.cosine_similarity(velocity[:, 1:], velocity[:, :-1], dim=-1).mean())
+
+
+def _straightness(model: Trainable, episodes: Episodes, seed: int) -> float:
+    """Of some windows of three observations; NaN where no episode is so long, or a latent is of several."""
+    if windows(model, episodes).length > 1:
+        return float("nan")
+    try:
+        three = episodes.clips(3, model.config.frameskip, model.config.seen)
+    except DataError:  # too short, where also the samples before the first observation count
+        return float("nan")
+    clip = next(drawn(three, 256, seed))
+    with frozen(cast("Model", model)):
+        latents = model.encode({name: value.flatten(0, 1) for name, value in clip.observation.items()})
+    return straightness(latents.float().cpu().reshape(-1, 3, latents.shape[-1]))
