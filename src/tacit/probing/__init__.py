@@ -8,7 +8,7 @@ __getattr__, __dir__, __all__ = lazy(
         "probes": f"{__name__}.probes",
         **{
             name: f"{__name__}.{module}"
-            for module in ("baselines", "compare_probes", "features", "health", "probe")
+            for module in ("baselines", "compare_probes", "features", "health", "probe", "readout")
             for name in exports(f"{__name__}.{module}")
         },
     },

@@ -19,5 +19,6 @@ from tacit.probing.health import straightness as straightness
 from tacit.probing.probe import ProbeReport as ProbeReport
 from tacit.probing.probe import probe as probe
 from tacit.probing import probes as probes
+from tacit.probing.readout import fit as fit
 
 __all__: list[str]

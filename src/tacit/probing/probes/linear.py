@@ -66,9 +66,9 @@ class Linear(Probe):
         alphas = np.array(self.l2 or RIDGE)
         if self.chooses:
             goals = task.aside.y.numpy()
-            tried = _ridge(fit, task.fit.y.numpy(), alphas)
+            tried = ridge(fit, task.fit.y.numpy(), alphas)
             alphas = alphas[[int(np.argmin([((solution(aside) - goals) ** 2).sum() for solution in tried]))]]
-        (chosen,) = _ridge(whole, task.whole.y.numpy(), alphas)
+        (chosen,) = ridge(whole, task.whole.y.numpy(), alphas)
         return torch.from_numpy(chosen(test)), {"l2": float(alphas[0])}
 
     def _classified(self, task: Task, classes: int) -> Answer:
@@ -134,7 +134,7 @@ class _Ridge:
         return (x - self.middle) @ self.weight + self.offset
 
 
-def _ridge(x: Floats, y: Floats, alphas: Floats) -> list[_Ridge]:
+def ridge(x: Floats, y: Floats, alphas: Floats) -> list[_Ridge]:
     """Solutions for each penalty, relative to the number of rows, from one eigendecomposition of the smaller side."""
     middle, offset = x.mean(axis=0), y.mean(axis=0)
     centred, goals = x - middle, (y - offset) / len(x)
