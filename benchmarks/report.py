@@ -11,7 +11,7 @@ import images
 import mc_jepa
 import recipes
 import videos
-from reporting import acting, collapse, interoperation, minutes, safety, seeing, speed, targets
+from reporting import acting, collapse, first_contact, interoperation, minutes, safety, seeing, speed, targets
 from reporting.text import load
 
 PAGE = Path(__file__).parent / "RESULTS.md"
@@ -84,6 +84,9 @@ def main() -> None:
         speed.planning(),
         speed.floors(),
         speed.perception_speed(),
+        first_contact.gymnasium_scores(),
+        first_contact.collection_speed(),
+        first_contact.busy(),
         interoperation.interop(),
         interoperation.memory(),
         safety.hostile(),
