@@ -10,7 +10,7 @@ from tacit._registry import lazy
 
 refuse_other_tacit()
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __getattr__, __dir__, __all__ = lazy(
     __name__,
@@ -18,6 +18,7 @@ __getattr__, __dir__, __all__ = lazy(
         **{
             module: f"tacit.{module}"
             for module in (
+                "agent",
                 "augmentation",
                 "checkpoint",
                 "collection",

@@ -5,6 +5,7 @@ Everything public hangs off this module and is imported on first use::
     import tacit as tc"""
 
 from tacit.agent import Agent as Agent
+from tacit import agent as agent
 from tacit import augmentation as augmentation
 from tacit import checkpoint as checkpoint
 from tacit.collection import collect as collect

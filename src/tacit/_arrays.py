@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from array_api_compat import array_namespace as found_namespace
 from array_api_compat import is_torch_array
 
-__all__ = ["array_namespace", "as_numbers", "like"]
+__all__ = ["Numbers", "array_namespace", "as_numbers", "like"]
 
-Numbers = Any
+Numbers: TypeAlias = Any
 """A torch tensor or a NumPy array."""
 NAMESPACES: dict[type, Any] = {}
 """The namespaces of the types of arrays that came so far: to find one takes longer than a small operation."""

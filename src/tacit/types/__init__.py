@@ -6,28 +6,12 @@ a planner score a model it cannot name. Axes: ``B`` batch, ``T`` time, ``S`` can
 """
 
 from tacit.types.outcomes import Completion, Forecast, Motion, Views
-from tacit.types.planning import (
-    ActionConstraint,
-    Constraint,
-    Context,
-    Cost,
-    FallbackPolicy,
-    Iteration,
-    Noise,
-    Numbers,
-    Plan,
-    Planner,
-    Problem,
-    Readout,
-    Rollout,
-    Score,
-    Scored,
-    Verdict,
-    WorldModel,
-)
+from tacit.types.planning import ActionConstraint, Iteration, Noise, Numbers, Plan, Planner, Problem, Score, Scored
 from tacit.types.recordings import REWARD, SUCCESS, Clip, Episode, Mask, Masking, Statistics, Transform
+from tacit.types.rollouts import Constraint, Context, Cost, Readout, Rollout, WorldModel
 from tacit.types.spaces import ActionKind, ActionSpace, Box, Discrete
 from tacit.types.spec import Array, Modality, Observation, Spec, State
+from tacit.types.verdicts import FallbackPolicy, Verdict
 from tacit.types.worlds import (
     Actor,
     Environment,

@@ -1,43 +1,18 @@
-"""The values and protocols of planning: what planners, costs, models and agents pass to each other."""
+"""The values and protocols of planning: a problem, its score, its noise and the plan."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
+from tacit._arrays import Numbers
 from tacit.types.spaces import ActionSpace, Box
-from tacit.types.spec import Observation, Spec
 
-if TYPE_CHECKING:
-    from torch import Tensor
-
-
-__all__ = [
-    "ActionConstraint",
-    "Constraint",
-    "Context",
-    "Cost",
-    "FallbackPolicy",
-    "Iteration",
-    "Noise",
-    "Numbers",
-    "Plan",
-    "Planner",
-    "Problem",
-    "Readout",
-    "Rollout",
-    "Score",
-    "Scored",
-    "Verdict",
-    "WorldModel",
-]
-
-Numbers: TypeAlias = Any
-"""A torch tensor or a NumPy array, the same kind throughout one problem."""
+__all__ = ["ActionConstraint", "Iteration", "Noise", "Numbers", "Plan", "Planner", "Problem", "Score", "Scored"]
 
 
 @dataclass(frozen=True)
@@ -177,109 +152,6 @@ class Planner(Protocol):
         """
 
 
-@dataclass(frozen=True)
-class Context:
-    """The observed past from which a model imagines.
-
-    Attributes:
-        latents: ``[B, T, D]`` latents at the last block boundaries, the last one current.
-        blocks: ``[B, T - 1, A']`` the raw action blocks between them; None where there is one latent.
-        carry: Further state of the model or its memory.
-    """
-
-    latents: Numbers
-    blocks: Numbers | None = None
-    carry: Any = None
-
-
-@dataclass(frozen=True)
-class Rollout:
-    """Imagined latents of candidate plans.
-
-    Attributes:
-        start: ``[B, D]`` the current latent.
-        latents: ``[B, S, H, D]`` imagined latents after each block.
-        blocks: ``[B, S, H, A']`` the raw action blocks that lead to them.
-        goal: ``[B, D]`` the latent of the goal, where the agent was given one.
-        parts: The components of a latent that belong to a modality, by its name, where a model keeps them apart.
-        std: ``[B, S, H]`` standard deviation of the prediction, from a model that knows it.
-    """
-
-    start: Numbers
-    latents: Numbers
-    blocks: Numbers
-    goal: Numbers | None = None
-    parts: Mapping[str, slice] = field(default_factory=dict)
-    std: Numbers | None = None
-
-
-class Cost(Protocol):
-    """A hand-written or learned energy of rollouts."""
-
-    def __call__(self, rollout: Rollout, /) -> Numbers:
-        """Return energies ``[B, S]``, low is good."""
-
-
-class Constraint(Protocol):
-    """A condition on rollouts that a plan keeps whatever it costs. Holds configuration, never state."""
-
-    def __call__(self, rollout: Rollout, /) -> Numbers:
-        """Return violations ``[B, S, H]``; 0 or less keeps the condition after that block."""
-
-
-@runtime_checkable
-class Readout(Protocol):
-    """A fitted, differentiable map from latents to a physical quantity."""
-
-    @property
-    def target(self) -> str:
-        """The name of the quantity."""
-
-    @property
-    def size(self) -> int:
-        """``P``, the components of the quantity."""
-
-    @property
-    def error(self) -> tuple[float, ...]:
-        """``[P]`` root mean square error of each component over held-out episodes."""
-
-    def __call__(self, latents: Numbers, /) -> Numbers:
-        """Return the quantity ``[..., P]`` of latents ``[..., D]``."""
-
-
-class WorldModel(Protocol):
-    """A model that an agent plans with."""
-
-    @property
-    def spec(self) -> Spec:
-        """The world that it was made for."""
-
-    @property
-    def frameskip(self) -> int:
-        """Raw actions of one block."""
-
-    @property
-    def history(self) -> int:
-        """Latents that it looks back on, at least one."""
-
-    @property
-    def device(self) -> Any:
-        """The torch device on which it computes."""
-
-    @property
-    def latent_parts(self) -> Mapping[str, slice]:
-        """The components of a latent that belong to a modality, by its name; empty where all are mixed."""
-
-    def encode(self, observation: Mapping[str, Any], /) -> Tensor:
-        """Return latents ``[B, D]`` of observations ``[B, ...]``."""
-
-    def rollout(self, context: Context, blocks: Tensor, /) -> Tensor:
-        """Return imagined latents ``[B, S, H, D]`` under raw action blocks ``[B, S, H, A']``.
-
-        Without the axis ``S`` in ``blocks [B, H, A']`` there is none in the result ``[B, H, D]``.
-        """
-
-
 @runtime_checkable
 class ActionConstraint(Protocol):
     """A restriction of actions that holds without exception. Holds configuration, never state."""
@@ -296,55 +168,3 @@ class ActionConstraint(Protocol):
 
         Both contain ``previous`` between them. None: any action may.
         """
-
-
-class FallbackPolicy(Protocol):
-    """Actions of worlds in which nothing was planned. Holds no state and answers from the observation alone."""
-
-    def __call__(self, observation: Observation, /) -> npt.NDArray[np.float32]:
-        """Return actions ``[B, A]`` for observations ``[B, ...]``; only those of the worlds that fail are used."""
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """Report of an actor on its decision, world by world.
-
-    Attributes:
-        decision: ``[B]`` ``act``: what was decided is carried out; ``slow``: with caution, such as the rest of an older
-            plan; ``stop``: the fallback acts.
-        surprise: ``[B]`` energy of what was observed under what had been predicted; NaN before the first prediction.
-        reasons: ``[B]`` why not ``act``, in words; empty where it is.
-        fallback: ``[B]`` what acts without a decision: ``last_plan``, ``noop``, ``last_action`` or ``policy``; empty
-            where it is what was decided.
-        threshold: ``[B]`` the surprise above which an actor does not act; None from one that has no such limit.
-        evidence: Further numbers ``[B]`` behind the decision, by name.
-        plan: The plan that was made in this act; None in an act that made none.
-    """
-
-    decision: tuple[Literal["act", "slow", "stop"], ...]
-    surprise: npt.NDArray[np.float32]
-    reasons: tuple[str, ...] = ()
-    fallback: tuple[str, ...] = ()
-    threshold: npt.NDArray[np.float32] | None = None
-    evidence: Mapping[str, npt.NDArray[np.float32]] = field(default_factory=dict)
-    plan: Plan | None = None
-
-    @classmethod
-    def acting(cls, batch: int) -> Verdict:
-        """Return the verdict of an actor that predicts nothing and always acts, in ``batch`` worlds."""
-        act: Literal["act", "slow", "stop"] = "act"
-        return cls((act,) * batch, np.full(batch, np.nan, np.float32), ("",) * batch)
-
-    @property
-    def ok(self) -> bool:
-        """Whether all worlds do what was decided."""
-        return all(decision == "act" for decision in self.decision)
-
-    @property
-    def reason(self) -> str:
-        """Why some world does not act, with the numbers of the worlds; empty where all do."""
-        groups: dict[str, list[str]] = {}
-        for world, reason in enumerate(self.reasons):
-            if reason:
-                groups.setdefault(reason, []).append(str(world))
-        return " ".join(f"world {', '.join(worlds)}: {reason}" for reason, worlds in groups.items())

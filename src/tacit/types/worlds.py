@@ -9,8 +9,8 @@ from typing import Any, Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from tacit.types.planning import Verdict
 from tacit.types.spec import Array, Observation, Spec, State
+from tacit.types.verdicts import Verdict
 
 __all__ = [
     "Actor",

@@ -1,0 +1,118 @@
+"""Imagination: what a world model is given and returns, and what judges it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+from tacit._arrays import Numbers
+from tacit.types.spec import Spec
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+__all__ = ["Constraint", "Context", "Cost", "Readout", "Rollout", "WorldModel"]
+
+
+@dataclass(frozen=True)
+class Context:
+    """The observed past from which a model imagines.
+
+    Attributes:
+        latents: ``[B, T, D]`` latents at the last block boundaries, the last one current.
+        blocks: ``[B, T - 1, A']`` the raw action blocks between them; None where there is one latent.
+        carry: Further state of the model or its memory.
+    """
+
+    latents: Numbers
+    blocks: Numbers | None = None
+    carry: Any = None
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """Imagined latents of candidate plans.
+
+    Attributes:
+        start: ``[B, D]`` the current latent.
+        latents: ``[B, S, H, D]`` imagined latents after each block.
+        blocks: ``[B, S, H, A']`` the raw action blocks that lead to them.
+        goal: ``[B, D]`` the latent of the goal, where the agent was given one.
+        parts: The components of a latent that belong to a modality, by its name, where a model keeps them apart.
+        std: ``[B, S, H]`` standard deviation of the prediction, from a model that knows it.
+    """
+
+    start: Numbers
+    latents: Numbers
+    blocks: Numbers
+    goal: Numbers | None = None
+    parts: Mapping[str, slice] = field(default_factory=dict)
+    std: Numbers | None = None
+
+
+class Cost(Protocol):
+    """A hand-written or learned energy of rollouts."""
+
+    def __call__(self, rollout: Rollout, /) -> Numbers:
+        """Return energies ``[B, S]``, low is good."""
+
+
+class Constraint(Protocol):
+    """A condition on rollouts that a plan keeps whatever it costs. Holds configuration, never state."""
+
+    def __call__(self, rollout: Rollout, /) -> Numbers:
+        """Return violations ``[B, S, H]``; 0 or less keeps the condition after that block."""
+
+
+@runtime_checkable
+class Readout(Protocol):
+    """A fitted, differentiable map from latents to a physical quantity."""
+
+    @property
+    def target(self) -> str:
+        """The name of the quantity."""
+
+    @property
+    def size(self) -> int:
+        """``P``, the components of the quantity."""
+
+    @property
+    def error(self) -> tuple[float, ...]:
+        """``[P]`` root mean square error of each component over held-out episodes."""
+
+    def __call__(self, latents: Numbers, /) -> Numbers:
+        """Return the quantity ``[..., P]`` of latents ``[..., D]``."""
+
+
+class WorldModel(Protocol):
+    """A model that an agent plans with."""
+
+    @property
+    def spec(self) -> Spec:
+        """The world that it was made for."""
+
+    @property
+    def frameskip(self) -> int:
+        """Raw actions of one block."""
+
+    @property
+    def history(self) -> int:
+        """Latents that it looks back on, at least one."""
+
+    @property
+    def device(self) -> Any:
+        """The torch device on which it computes."""
+
+    @property
+    def latent_parts(self) -> Mapping[str, slice]:
+        """The components of a latent that belong to a modality, by its name; empty where all are mixed."""
+
+    def encode(self, observation: Mapping[str, Any], /) -> Tensor:
+        """Return latents ``[B, D]`` of observations ``[B, ...]``."""
+
+    def rollout(self, context: Context, blocks: Tensor, /) -> Tensor:
+        """Return imagined latents ``[B, S, H, D]`` under raw action blocks ``[B, S, H, A']``.
+
+        Without the axis ``S`` in ``blocks [B, H, A']`` there is none in the result ``[B, H, D]``.
+        """
