@@ -92,7 +92,7 @@ def run(without: str, seed: int, work: Path) -> dict[str, Any]:
         for name, one in agents.items()
     }
     return {
-        "planning": tc.evaluation.plain(planning),
+        "planning": tc.reports.plain(planning),
         "probe_r2": {name: {"linear": report.r2, "mlp": report.mlp_r2} for name, report in probes.items()},
         "effective_rank": probes["position"].effective_rank,
         "train_cpu_seconds": round(seconds, 1),

@@ -144,7 +144,7 @@ def eyes(env: str, films: tc.data.Episodes, seed: int, options: argparse.Namespa
     seen = {name: shown(one, env, fit_on, held_out) for name, one in {"films": model, "untrained": drawn}.items()}
     raw = tc.probing.Raw(tc.models.ActionConditionedConfig(films.spec, model.config), model.statistics, (16, 16))
     fit, test = (tc.probing.features(raw, part, frames=PROBED // n, seed=0) for n, part in ((1, fit_on), (2, held_out)))
-    seen["raw"] = {"flat": tc.evaluation.plain(Linear()(fit, test, WORLDS[env].label).estimate)}
+    seen["raw"] = {"flat": tc.reports.plain(Linear()(fit, test, WORLDS[env].label).estimate)}
     return {"seconds": read_log(place)[-1]["seconds"], "r2": seen}
 
 
@@ -167,7 +167,7 @@ def shown(perception: Any, env: str, fit_on: tc.data.Episodes, held_out: tc.data
         "attentive": Attentive(lrs=(3e-3, 1e-3), weight_decays=(0.01,)),
     }
     label = WORLDS[env].label
-    return {name: tc.evaluation.plain(probe(fit, test, label).estimate) for name, probe in probes.items()}
+    return {name: tc.reports.plain(probe(fit, test, label).estimate) for name, probe in probes.items()}
 
 
 def labelled(episodes: tc.data.Episodes, minutes: float) -> tc.data.Episodes:
@@ -181,7 +181,7 @@ def embedded(place: Path, episodes: tc.data.Episodes) -> Path:
     if not to.exists():
         perception = tc.checkpoint.load_model(place, kind=tc.models.MaskedModel)
         frames = tc.models.FrameEncoder.of(perception, episodes.spec)
-        tc.evaluation.embed(frames, episodes, to, tokens=True)
+        tc.embeddings.embed(frames, episodes, to, tokens=True)
     return to
 
 
@@ -244,8 +244,8 @@ def run(
     for name, part in tasks.items():
         found = pursue(agent, env, part, options.task_seed)
         reached[name] = {
-            "success": tc.evaluation.plain(found.success),
-            "amortised": tc.evaluation.plain(pursue(alone, env, part, options.task_seed).success),
+            "success": tc.reports.plain(found.success),
+            "amortised": tc.reports.plain(pursue(alone, env, part, options.task_seed).success),
             "solved": "".join(str(int(solved)) for solved in found.solved),
             "nearest": np.percentile(found.distances[:, 1:].min(axis=1), [10, 50, 90]).round(3).tolist(),
             "last": np.percentile(found.distances[:, -1], [10, 50, 90]).round(3).tolist(),
@@ -274,7 +274,7 @@ def summary(runs: dict[str, Any]) -> dict[str, Any]:
     for name, some in points.items():
         rates = [one["success"]["rate"] for one in some]
         solved = [[float(mark) for mark in one["solved"]] for one in some]
-        over = tc.evaluation.plain(tc.statistics.crossed_bootstrap(solved))
+        over = tc.reports.plain(tc.statistics.crossed_bootstrap(solved))
         rows[name] = {"seeds": len(some), "median": statistics.median(rates), "worst": min(rates), "mean": over}
     return rows
 
@@ -284,7 +284,7 @@ def floor(env: str, tasks: tc.types.Tasks, seed: int) -> dict[str, Any]:
     world = tc.envs.make_goal(env)
     actor = tc.agent.RandomActor(world.spec.action, hold=5)
     world.close()
-    rate: dict[str, Any] = tc.evaluation.plain(pursue(actor, env, tasks, seed).success)
+    rate: dict[str, Any] = tc.reports.plain(pursue(actor, env, tasks, seed).success)
     return rate
 
 

@@ -105,8 +105,8 @@ def probed(model: Any, train: Any, test: Any, tokens: bool = True) -> dict[str, 
         assert isinstance(reading, ClassReading)
         one = Linear(**{**options, "l2": (0.01,)})
         few = tc.probing.low_shot(one, fit, held_out, "class", shots=(SHOTS,), draws=DRAWS)[0]
-        found[f"{name}linear"] = tc.evaluation.plain(reading.accuracy)
-        found[f"{name}few_labels"] = tc.evaluation.plain(few.accuracy)
+        found[f"{name}linear"] = tc.reports.plain(reading.accuracy)
+        found[f"{name}few_labels"] = tc.reports.plain(few.accuracy)
     return found
 
 
@@ -152,7 +152,7 @@ def supervised(seed: int, budget: float, data: Path) -> dict[str, Any]:
         seconds["training"] += time.process_time() - begin
         if index + 1 in at:
             begin = time.process_time()
-            accuracy = tc.evaluation.plain(classifier.score(test))
+            accuracy = tc.reports.plain(classifier.score(test))
             point = {"step": index + 1, "operations": (index + 1) * each, "own_head": accuracy}
             points.append({**point, **probed(classifier.model, train, test)})
             seconds["probing"] += time.process_time() - begin
@@ -173,7 +173,7 @@ def from_few(seed: int, data: Path) -> dict[str, Any]:
         for index in range(FEW_STEPS):
             classifier.learn(index, FEW_STEPS)
         scores.append(classifier.score(test).rate)
-    accuracy = tc.evaluation.plain(tc.statistics.bootstrap(scores))
+    accuracy = tc.reports.plain(tc.statistics.bootstrap(scores))
     seconds = {"training": time.process_time() - begin}
     return {"steps": FEW_STEPS, "seconds": seconds, "mean_few_labels": accuracy, "draws": scores}
 

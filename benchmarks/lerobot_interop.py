@@ -172,8 +172,8 @@ def tacit_train(root: Path) -> dict[str, Any]:
     return {
         "steps": TRAIN_STEPS,
         "held_out_episodes": len(held_out),
-        "open_loop_error": tc.evaluation.plain(error),
-        "copy_last": tc.evaluation.plain(copy),
+        "open_loop_error": tc.reports.plain(error),
+        "copy_last": tc.reports.plain(copy),
         "passed": bool(error.high < copy.low),
     }
 

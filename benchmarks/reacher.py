@@ -119,7 +119,7 @@ def run(recipe: tc.recipes.AgentRecipe, options: argparse.Namespace, seed: int) 
         "open_loop": {"error": ahead.error, "copy_last": ahead.copy_last, "shuffled_actions": ahead.shuffled_actions},
         "seconds": laps.seconds,
     }
-    return tc.evaluation.plain(record), agent
+    return tc.reports.plain(record), agent
 
 
 def ceiling(agent: tc.Agent, tasks: int) -> dict[str, Any]:
@@ -127,7 +127,7 @@ def ceiling(agent: tc.Agent, tasks: int) -> dict[str, Any]:
     env = tc.envs.Reacher()
     found = tc.evaluation.closed_loop(tc.evaluation.TrueDynamicsActor.like(agent, env), env, tasks, TASK_SEED)
     env.close()
-    rate: dict[str, Any] = tc.evaluation.plain(found.success)
+    rate: dict[str, Any] = tc.reports.plain(found.success)
     return rate
 
 
@@ -163,7 +163,7 @@ def main() -> None:
         found, agent = run(recipe, options, seed)
         solved = [one["solved"] for one in (*record.section("runs").values(), found)]
         over = tc.statistics.crossed_bootstrap([[float(mark) for mark in one] for one in solved])
-        record.add("runs", str(seed), found, over_seeds_and_tasks=tc.evaluation.plain(over))
+        record.add("runs", str(seed), found, over_seeds_and_tasks=tc.reports.plain(over))
         if options.ceiling_tasks and "success" not in record.section("ceiling"):
             record.add("ceiling", "success", ceiling(agent, options.ceiling_tasks))
         print(json.dumps(found, indent=2), flush=True)

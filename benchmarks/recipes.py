@@ -109,7 +109,7 @@ def read(job: Job, parts: Parts) -> dict[str, Any]:
     for name, target in job.targets.items():
         fit, test = (replace(part, targets={name: target(part)}) for part in parts)
         for way, probe in job.probes.items():
-            found[name + way] = tc.evaluation.plain(probe(fit, test, name).estimate)
+            found[name + way] = tc.reports.plain(probe(fit, test, name).estimate)
     return found
 
 

@@ -43,8 +43,8 @@ def run(recipe: tc.recipes.AgentRecipe, options: argparse.Namespace, seed: int) 
     laps.end("plan")
     return {
         "data_hash": recorded.hash(),
-        "planning": tc.evaluation.plain({name: found.success for name, found in runs.items()}),
-        "success_any": tc.evaluation.plain(runs["success"].success_any),
+        "planning": tc.reports.plain({name: found.success for name, found in runs.items()}),
+        "success_any": tc.reports.plain(runs["success"].success_any),
         "probe_r2": {report.target: {"linear": report.r2, "mlp": report.mlp_r2} for report in probes},
         "effective_rank": probes[0].effective_rank,
         "seconds": laps.seconds,

@@ -39,7 +39,7 @@ import torch
 import tacit as tc
 from images import operations_a_step, step_of
 from record import Record
-from tacit.evaluation.surprising import Surprise, detection, surprise
+from tacit.evaluation.surprise import Surprise, detection, surprise
 from trained import recipe_of, trained
 
 RESULTS = Path(__file__).parent / "results" / "videos.json"
@@ -108,7 +108,7 @@ def seen(model: Any, data: Data, probed: int, tokens: bool = True) -> Parts:
 def read(features: Parts, *names: str) -> dict[str, Any]:
     """What probes read, by the name of the probe."""
     return {
-        name: {target: tc.evaluation.plain(PROBES[name](*features, target).estimate) for target in READ[name]}
+        name: {target: tc.reports.plain(PROBES[name](*features, target).estimate) for target in READ[name]}
         for name in names
     }
 
@@ -136,7 +136,7 @@ def felt(found: Surprise, films: tc.data.Episodes) -> dict[str, Any]:
         measures = {"mean": found.mean, "largest": found.largest}
         measures |= {f"{after} after": found.at(frame + after) for after in range(AFTER)}
         rows[event] = {
-            name: tc.evaluation.plain(detection(energy[::3], energy[number::3])) for name, energy in measures.items()
+            name: tc.reports.plain(detection(energy[::3], energy[number::3])) for name, energy in measures.items()
         }
     return rows
 
@@ -179,7 +179,7 @@ def floors(seed: int, options: argparse.Namespace, data: Data) -> dict[str, Any]
     if seed == 0:
         raw = seen(raw_pixels(model), data, options.probed, tokens=False)
         blind = tc.probing.blind(PROBES["linear"])
-        told = {target: tc.evaluation.plain(blind(*raw, target).estimate) for target in READ["linear"]}
+        told = {target: tc.reports.plain(blind(*raw, target).estimate) for target in READ["linear"]}
         probes = {**read(raw, "linear"), "blind": told}
         found["raw"] = {"probes": probes, "surprise": felt(still(data["surprise"]), data["surprise"])}
     return found

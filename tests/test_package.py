@@ -10,7 +10,18 @@ import pytest
 import tacit
 
 ROOT = Path(__file__).parents[1]
-REGISTRIES = ("augmentation", "constraints", "costs", "envs", "masking", "models", "objectives", "planners", "recipes")
+REGISTRIES = (
+    "augmentation",
+    "constraints",
+    "costs",
+    "envs",
+    "masking",
+    "models",
+    "objectives",
+    "planners",
+    "probing.probes",
+    "recipes",
+)
 
 
 def run(code: str) -> str:
@@ -29,6 +40,14 @@ def test_import_adds_little_time() -> None:
 @pytest.mark.parametrize("name", tacit.__all__)
 def test_public_names_are_there(name: str) -> None:
     assert getattr(tacit, name) is getattr(tacit, name)
+
+
+@pytest.mark.parametrize("room", ["embeddings", "evaluation", "probing", "probing.probes", "reports", "statistics"])
+def test_a_namespace_can_be_taken_in(room: str) -> None:
+    package = importlib.import_module(f"tacit.{room}")
+    assert 0 < len(package.__all__) <= 25
+    for name in package.__all__:
+        assert getattr(package, name) is getattr(package, name)
 
 
 @pytest.mark.parametrize("kind", REGISTRIES)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tacit.evaluation._drawing import COLORS, GREY, canvas, svg
+from tacit.reports._plot import COLORS, GREY, canvas, svg
 
 Points = Sequence[Mapping[str, float]]
 

@@ -12,6 +12,7 @@ from tacit import collection as collection
 from tacit import constraints as constraints
 from tacit import costs as costs
 from tacit import data as data
+from tacit import embeddings as embeddings
 from tacit import envs as envs
 from tacit import errors as errors
 from tacit import evaluation as evaluation
@@ -21,6 +22,7 @@ from tacit import objectives as objectives
 from tacit import planners as planners
 from tacit import probing as probing
 from tacit import recipes as recipes
+from tacit import reports as reports
 from tacit import statistics as statistics
 from tacit import testing as testing
 from tacit.training import train as train

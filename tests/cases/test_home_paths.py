@@ -66,10 +66,10 @@ def test_runs_and_agents_are_in_the_home_directory(home: Path) -> None:
     agent = tc.Agent(loaded, tc.planners.CEM(samples=8, elites=2, iterations=1), tc.costs.Goal(), horizon=2)
     agent.save("~/agents/a")
     assert tc.Agent.load("~/agents/a").horizon == tc.Agent.load(home / "agents" / "a").horizon == 2
-    tc.evaluation.embed(loaded, episodes, "~/latents")
-    assert tc.evaluation.open_embedding("~/latents").path == home / "latents"
-    record = tc.evaluation.new_record("eval", seeds={"train": 0}, config={})
-    tc.evaluation.write_report("~/report", record, [], title="None")
+    tc.embeddings.embed(loaded, episodes, "~/latents")
+    assert tc.embeddings.open_embedding("~/latents").path == home / "latents"
+    record = tc.reports.new_record("eval", seeds={"train": 0}, config={})
+    tc.reports.write_report("~/report", record, [], title="None")
     assert (home / "report").is_dir()
     assert not list(Path.cwd().iterdir())
 

@@ -95,14 +95,14 @@ def test_progress_is_shown_where_somebody_watches(
 
 
 def test_an_embedding_knows_the_split_of_its_run(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    found = tc.evaluation.open_embedding(place / "model")
-    assert found.header.split == tc.evaluation.Split(0.8, 0)
+    found = tc.embeddings.open_embedding(place / "model")
+    assert found.header.split == tc.embeddings.Split(0.8, 0)
     assert (found.header.rows, found.header.shape, found.header.source) == (60, (24,), "model")
     other = place / "other"
     tc.data.save(pictures(5, seed=1), other, "hdf5")
     to = place / "of_other"
     assert run("embed", place / "run", other, "--to", to, "--tokens", "--dtype", "bfloat16", "--device", "cpu") == 0
-    header = tc.evaluation.open_embedding(to).header
+    header = tc.embeddings.open_embedding(to).header
     assert (header.split, header.shape, header.dtype) == (None, (4, 24), "bfloat16")
     assert "5 latents of 4 x 24 numbers" in capsys.readouterr().out
 
@@ -198,7 +198,7 @@ def test_what_is_wrong_is_said(
 ) -> None:
     if "of_stranger" in words:
         model = tc.checkpoint.load_model(place / "run", kind=tc.models.Model)
-        tc.evaluation.embed(model, pictures(4, seed=2), place / "of_stranger")
+        tc.embeddings.embed(model, pictures(4, seed=2), place / "of_stranger")
     named = [place / word if word in ("model", "run", "nowhere", "of_stranger") else word for word in words]
     assert run("probe", *named, "--device", "cpu") == 1
     said = capsys.readouterr()

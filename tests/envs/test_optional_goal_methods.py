@@ -20,10 +20,9 @@ from tacit.evaluation import (
     closed_loop,
     decide,
     energy_rank_correlation,
-    planning_record,
-    planning_section,
 )
 from tacit.planners import CEM
+from tacit.reports import figures, planning_record, planning_section
 from tacit.testing.environments import check_environment
 
 
@@ -118,4 +117,4 @@ def test_a_plan_is_shown_without_its_true_way() -> None:
     assert len(decide(agent(full), full).distances) == 4
     env: Any = Bare(PointMass(1))
     decision = decide(agent(env), env)
-    assert decision.distances.shape == (1,) and decision.picture().data.startswith(b"\x89PNG")
+    assert decision.distances.shape == (1,) and figures.decision(decision).data.startswith(b"\x89PNG")

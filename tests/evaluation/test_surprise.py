@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from tacit.data import from_episodes
 from tacit.errors import ConfigError, DataError
-from tacit.evaluation.surprising import Surprise, detection, surprise
+from tacit.evaluation.surprise import Surprise, detection, surprise
 from tacit.models import MaskedModel
 from tacit.statistics.intervals import wilson
 from tacit.types import Episode, Modality, Spec, Statistics

@@ -119,12 +119,12 @@ def run(folder: Path) -> None:
 
 def embedding(folder: Path) -> None:
     def read() -> None:
-        found = tc.evaluation.open_embedding(folder / "latents")
+        found = tc.embeddings.open_embedding(folder / "latents")
         fit, held = found.split(0.5)
         fit.values[torch.arange(len(fit.values))]
         held.values[torch.arange(len(held.values))]
 
-    tried(read, lambda: tc.evaluation.open_embedding(folder / "latents").verify())
+    tried(read, lambda: tc.embeddings.open_embedding(folder / "latents").verify())
 
 
 def collection(folder: Path) -> None:

@@ -218,7 +218,7 @@ def embedding(folder: Path) -> None:
         ],
         CAMERA,
     )
-    tc.evaluation.embed(model, data, folder / "latents", tokens=True)
+    tc.embeddings.embed(model, data, folder / "latents", tokens=True)
 
 
 @specimen

@@ -5,7 +5,6 @@ import pytest
 from PIL import Image
 
 import tacit as tc
-import tacit.evaluation as ev
 from tacit.errors import DataError
 from tacit.probing.probes import KNN
 
@@ -43,8 +42,8 @@ def test_a_probe_matches_classes_by_name(tmp_path, folders, raw, stored):
             path = tmp_path / f"{path.name}-data"
         episodes = tc.data.open(path)
         if stored == "embedded":
-            ev.embed(raw, episodes, tmp_path / f"{path.name}-latents")
-            parts.append(ev.open_embedding(tmp_path / f"{path.name}-latents").features)
+            tc.embeddings.embed(raw, episodes, tmp_path / f"{path.name}-latents")
+            parts.append(tc.embeddings.open_embedding(tmp_path / f"{path.name}-latents").features)
         else:
             parts.append(tc.probing.features(raw, episodes))
     fit, test = parts

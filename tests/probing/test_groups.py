@@ -7,7 +7,6 @@ import pytest
 import torch
 
 import tacit as tc
-import tacit.evaluation as ev
 from probing.exact import Exact, recordings
 from tacit.data import Episodes, from_episodes
 from tacit.errors import DataError
@@ -28,7 +27,7 @@ def pieces() -> Episodes:
 
 def test_features_are_split_like_their_episodes(pieces, tmp_path):
     first, second = pieces.split(0.7, seed=3)
-    stored = ev.embed(Exact(), pieces, tmp_path / "latents").features
+    stored = tc.embeddings.embed(Exact(), pieces, tmp_path / "latents").features
     assert stored.groups == pieces.groups
     for features in (tc.probing.features(Exact(), pieces), stored):
         fit, test = features.split(0.7, seed=3)
@@ -73,4 +72,4 @@ def test_rows_without_groups_are_independent_by_episode():
 
 def test_imagination_is_averaged_over_recordings(pieces):
     model = WorldModel.for_spec(pieces.spec, latent=4, encoders={"vector": "identity"})
-    assert ev.open_loop(model, pieces, horizon=1).error[0].n == 10
+    assert tc.evaluation.open_loop(model, pieces, horizon=1).error[0].n == 10

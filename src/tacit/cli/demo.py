@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tacit.evaluation import ClosedLoop, Fact
+    from tacit.evaluation import ClosedLoop
+    from tacit.reports import Fact
 
 __all__ = ["demo"]
 
@@ -57,7 +58,7 @@ def demo(*, out: Path = Path("tacit-demo"), pretrained: bool = False, seed: int 
         with stage("train", "a world model, from pixels and actions alone", seconds):
             agent = recipe.learn(fit_on, seed=seed, to=out / "run")
             agent.save(out / "agent")
-        sections = [tc.evaluation.training_section(tc.training.read_log(out / "run"))]
+        sections = [tc.reports.training_section(tc.training.read_log(out / "run"))]
     with stage("probe", "what its latents know", seconds):
         model = tc.checkpoint.load_model(out / "agent")
         knows = tc.probing.probe(model, fit_on=fit_on, test_on=held_out, target="position")
@@ -78,27 +79,25 @@ def demo(*, out: Path = Path("tacit-demo"), pretrained: bool = False, seed: int 
         )
     with stage("report", "drawing it", seconds):
         sections = [
-            tc.evaluation.planning_section(runs, extent=WORLD),
-            tc.evaluation.probe_section([knows], unit="world units"),
-            tc.evaluation.imagination_section(imagined),
-            tc.evaluation.open_loop_section(ahead, ranking),
+            tc.reports.planning_section(runs, extent=WORLD),
+            tc.reports.probe_section([knows], unit="world units"),
+            tc.reports.imagination_section(imagined),
+            tc.reports.open_loop_section(ahead, ranking),
             *sections,
         ]
-    record = tc.evaluation.new_record(
+    record = tc.reports.new_record(
         "demo",
         seeds={"data": of, **({} if pretrained else {"train": seed}), "tasks": TASK_SEED, "split": 0},
         config={"recipe": recipe, "episodes": len(episodes), "pretrained": pretrained},
         dataset_hash=episodes.hash(),
-        planning=tc.evaluation.planning_record(runs),
-        probe={"position": tc.evaluation.probe_record(knows)},
+        planning=tc.reports.planning_record(runs),
+        probe={"position": tc.reports.probe_record(knows)},
         effective_rank=knows.effective_rank,
-        open_loop=tc.evaluation.open_loop_record(ahead),
+        open_loop=tc.reports.open_loop_record(ahead),
         energy_rank_correlation=ranking,
         seconds={**seconds, "total": sum(seconds.values())},
     )
-    page = tc.evaluation.write_report(
-        out, record, sections, title=TITLE, lead=LEAD, facts=facts(runs, knows.r2, seconds)
-    )
+    page = tc.reports.write_report(out, record, sections, title=TITLE, lead=LEAD, facts=facts(runs, knows.r2, seconds))
     print(f"\n{sum(seconds.values()):.0f} s in all. Open {page}")
 
 
@@ -114,7 +113,7 @@ def stage(name: str, doing: str, seconds: dict[str, float]) -> Iterator[None]:
 
 def facts(runs: dict[str, ClosedLoop], r2: float, seconds: dict[str, float]) -> list[Fact]:
     """The numbers to see first."""
-    from tacit.evaluation import Fact
+    from tacit.reports import Fact
 
     reached, floor = runs["success"].success, runs["random"].success
     return [

@@ -69,8 +69,8 @@ def embed(
         model = trained if source == "model" else tc.probing.floors(trained, seed)[source]
     split = None
     if record is not None and episodes.hash() == record.dataset_hash:
-        split = tc.evaluation.Split(record.fraction, record.split_seed)
-    made = tc.evaluation.embed(model, episodes, to, tokens=tokens, dtype=dtype, split=split, source=source)
+        split = tc.embeddings.Split(record.fraction, record.split_seed)
+    made = tc.embeddings.embed(model, episodes, to, tokens=tokens, dtype=dtype, split=split, source=source)
     shape = " x ".join(map(str, made.header.shape))
     held = "with the run's own split" if split else "with no split: as it was read, this is not the dataset of the run"
     print(f"{made.header.rows} latents of {shape} numbers as {dtype}, {held}")

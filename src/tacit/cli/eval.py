@@ -83,14 +83,14 @@ def eval_(
         sections, found = _episodes(agent, world, episodes, seed, {**scored, "steps": steps})
     world.close()
     settings = {"run": record, "env": env, "episodes": episodes, "goal": goal, "success": success}
-    written = tc.evaluation.new_record(
+    written = tc.reports.new_record(
         "eval",
         seeds={"train": record.seed, "tasks": seed},
         config=settings,
         dataset_hash=record.dataset_hash,
         **found,
     )
-    print(tc.evaluation.write_report(to or run / "eval", written, sections, title=f"How {run.name} plans"))
+    print(tc.reports.write_report(to or run / "eval", written, sections, title=f"How {run.name} plans"))
 
 
 def _goals(agent: Any, world: GoalEnvironment, episodes: int, seed: int) -> tuple[list[Any], dict[str, Any]]:
@@ -100,8 +100,8 @@ def _goals(agent: Any, world: GoalEnvironment, episodes: int, seed: int) -> tupl
     from tacit.cli._run import show_success
 
     runs = tc.evaluation.beside_references(agent, world, episodes=episodes, seed=seed, film=6, on_result=show_success)
-    found: dict[str, Any] = {"planning": tc.evaluation.planning_record(runs)}
-    sections = [tc.evaluation.planning_section(runs)]
+    found: dict[str, Any] = {"planning": tc.reports.planning_record(runs)}
+    sections = [tc.reports.planning_section(runs)]
     if not has_simulation(world):  # a warning has said so
         return sections, found
     ranking = tc.evaluation.energy_rank_correlation(
@@ -137,13 +137,13 @@ def _episodes(
             raise
         print(f"  {name:<10} {scores[name]}", flush=True)
     rows = tuple((name, str(one.mean_return or "-"), str(one.success or "-")) for name, one in scores.items())
-    table = tc.evaluation.Table(f"Scores of {episodes} episodes.", ("actor", "return", "solved"), rows)
+    table = tc.reports.Table(f"Scores of {episodes} episodes.", ("actor", "return", "solved"), rows)
     text = "Whole episodes with seeds that no recording had, next to random actions. Intervals are of 95 %."
     found = {
         name: {"return": one.mean_return, "success": one.success, "mean_length": float(one.lengths.mean())}
         for name, one in scores.items()
     }
-    return [tc.evaluation.Section("Whole episodes", text, table)], {"episode_scores": found}
+    return [tc.reports.Section("Whole episodes", text, table)], {"episode_scores": found}
 
 
 def _aim(words: tuple[str, ...]) -> Observation | None:

@@ -49,5 +49,5 @@ def plan(
     led = f"-> {along[-1]:.1f} ({decision.unit}) along the plan" if along else f"({decision.unit}) at the start"
     print(f"distance {first:.1f} {led}")
     target = to or run / "plan.png"
-    target.write_bytes(decision.picture().data)
+    target.write_bytes(tc.reports.figures.decision(decision).data)
     print(target)

@@ -87,28 +87,28 @@ def _embedding(
     import tacit as tc
     from tacit.errors import DataError
 
-    ev = tc.evaluation
-    first = ev.open_embedding(source)
+    first = tc.embeddings.open_embedding(source)
     found = {first.header.source: _apart(first.split())}
     for path in beside:
-        other = ev.open_embedding(path)
+        other = tc.embeddings.open_embedding(path)
         if other.header.dataset != first.header.dataset:
             raise DataError(f"{path} embeds another dataset than {source}; only the same rows can be compared.")
-        split = first.header.split or ev.Split(0.9, 0)
+        split = first.header.split or tc.embeddings.Split(0.9, 0)
         name = other.header.source if other.header.source not in found else path.name
         found[name] = _apart(other.features.split(split.fraction, split.seed))
     few = _few(found, target, probe, shots, seed, device) if shots else {}  # first: it may refuse
     results = _read(found, target, probe, seed, device)
     entries = {name: {**_entry(readings), **few.get(name, {})} for name, readings in results.items()}
-    record = ev.new_record(
+    record = tc.reports.new_record(
         "probe",
         seeds={"probe": seed},
         config={"probe": type(probe).__name__, "settings": vars(probe), "model": first.header.digest},
         dataset_hash=first.header.dataset,
         probe=entries,
     )
-    sections = [ev.readings_section(results)] if results else []
-    return ev.write_report(to or source / "probe", record, sections, title=f"What {source.resolve().name} holds")
+    sections = [tc.reports.readings_section(results)] if results else []
+    title = f"What {source.resolve().name} holds"
+    return tc.reports.write_report(to or source / "probe", record, sections, title=title)
 
 
 def _apart(parts: tuple[Features, Features]) -> tuple[Features, Features]:
@@ -128,7 +128,6 @@ def _few(
     """Accuracy after a few labels of each class that varies, by target and source."""
     import tacit as tc
 
-    ev = tc.evaluation
     entries: dict[str, dict[str, Any]] = {}
     first, _ = next(iter(found.values()))
     for name in _targets(first, target, probe):
@@ -138,7 +137,7 @@ def _few(
         entries[name] = {"few_labels": {}}
         for kind, (fit, test) in found.items():
             results = tc.probing.low_shot(probe, fit, test, name, shots=shots, seed=seed, device=device)
-            entries[name]["few_labels"][kind] = ev.plain(results)
+            entries[name]["few_labels"][kind] = tc.reports.plain(results)
             for one in results:
                 count = f"{one.shots:>4} labels a class"
                 print(f"{name:<12} {kind:<10} {count}  {one.accuracy} over {len(one.draws)} draws")
@@ -160,7 +159,6 @@ def _run(
     from tacit.cli._run import Run
     from tacit.errors import ConfigError, DataError
 
-    ev = tc.evaluation
     record = Run.load(run)
     fit_on, held_out = record.split(data)
     model = tc.checkpoint.load_model(run, device, kind=tc.models.Model)
@@ -171,25 +169,26 @@ def _run(
         if probe is None and isinstance(readings["model"], tc.probing.probes.QuantityReading):
             report = tc.probing.probe(model, fit_on=fit_on, test_on=held_out, target=name, seed=seed, baselines=False)
             print(f"{name:<12} linear R2 {report.r2:.4f}  MLP R2 {report.mlp_r2:.4f}  r {report.pearson:.4f}")
-            entries[name] = {**ev.probe_record(report), "beside": entries[name]}
+            entries[name] = {**tc.reports.probe_record(report), "beside": entries[name]}
             reports.append(report)
-    sections = [*([ev.probe_section(reports)] if reports else []), *([ev.readings_section(results)] if results else [])]
+    sections = [tc.reports.probe_section(reports)] if reports else []
+    sections += [tc.reports.readings_section(results)] if results else []
     health = tc.probing.health(model, held_out, seed=seed, seen=None if tokens else found["model"][1])
     straight = "" if math.isnan(health.straightness) else f", straightness {health.straightness:.2f}"
     rank = f"effective rank {health.effective_rank:.1f} of {health.latent_size}"
     print(f"{rank}, minimum standard deviation {health.min_std:.3g}{straight}")
     optional: dict[str, Any] = {"effective_rank": health.effective_rank, "health": health}
-    sections += [] if reports else [ev.health_section(health)]
+    sections += [] if reports else [tc.reports.health_section(health)]
     if probe is None and isinstance(model, tc.models.Dynamics):
         horizon = min(8, (int(held_out.lengths.min()) - 1) // model.config.frameskip - model.config.history + 1)
         try:
-            ahead = ev.open_loop(model, held_out, horizon)
+            ahead = tc.evaluation.open_loop(model, held_out, horizon)
         except (ConfigError, DataError) as error:
             print(f"imagination is not measured: {error}")
         else:
-            optional["open_loop"] = ev.open_loop_record(ahead)
-            sections.append(ev.open_loop_section(ahead))
-    written = ev.new_record(
+            optional["open_loop"] = tc.reports.open_loop_record(ahead)
+            sections.append(tc.reports.open_loop_section(ahead))
+    written = tc.reports.new_record(
         "probe",
         seeds={"train": record.seed, "split": record.split_seed, "probe": seed},
         config=record,
@@ -197,7 +196,7 @@ def _run(
         probe=entries,
         **optional,
     )
-    return ev.write_report(to or run / "probe", written, sections, title=f"What {run.name} knows")
+    return tc.reports.write_report(to or run / "probe", written, sections, title=f"What {run.name} knows")
 
 
 def _read(
@@ -237,4 +236,4 @@ def _targets(fit: Features, target: tuple[str, ...], probe: Probe) -> tuple[str,
 def _entry(readings: dict[str, Reading]) -> dict[str, Any]:
     import tacit as tc
 
-    return {kind: tc.evaluation.probe_record(reading) for kind, reading in readings.items()}
+    return {kind: tc.reports.probe_record(reading) for kind, reading in readings.items()}

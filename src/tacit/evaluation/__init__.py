@@ -1,30 +1,22 @@
-"""Scores that can be trusted: every one with an interval, its floors and its ceiling."""
+"""Evaluation of agents and world models: closed loop, open loop, oracles, surprise and held-out tasks."""
 
 from tacit._registry import exports, lazy
 
 __getattr__, __dir__, __all__ = lazy(
     __name__,
     {
-        **{
-            name: f"{__name__}.{module}"
-            for module in (
-                "acting",
-                "deciding",
-                "episode_scores",
-                "embedded",
-                "embedding",
-                "forecasting",
-                "imagination",
-                "pictures",
-                "record",
-                "references",
-                "report",
-                "scoring",
-                "sections",
-                "surprising",
-                "tasks",
-            )
-            for name in exports(f"{__name__}.{module}")
-        },
+        name: f"{__name__}.{module}"
+        for module in (
+            "closed_loop",
+            "compare_actors",
+            "decision",
+            "episode_scores",
+            "imagination",
+            "open_loop",
+            "oracles",
+            "surprise",
+            "tasks",
+        )
+        for name in exports(f"{__name__}.{module}")
     },
 )

@@ -204,7 +204,7 @@ class AgentRecipe(Recipe):
         """
         self.check(model)
         if self.latents:
-            from tacit.evaluation import Embedded
+            from tacit.embeddings import Embedded
 
             stored = Embedded.open(self.latents, model, episodes)
             options["transforms"] = (*options.get("transforms", self.transforms(model)), stored)

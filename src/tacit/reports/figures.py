@@ -11,7 +11,12 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from tacit.errors import ConfigError
-from tacit.evaluation._drawing import (
+from tacit.evaluation.closed_loop import ClosedLoop
+from tacit.evaluation.decision import Decision
+from tacit.evaluation.imagination import Imagination
+from tacit.evaluation.open_loop import OpenLoop
+from tacit.probing.probe import ProbeReport
+from tacit.reports._plot import (
     BLUE,
     COLORS,
     GREEN,
@@ -28,13 +33,9 @@ from tacit.evaluation._drawing import (
     svg,
     thinned,
 )
-from tacit.evaluation.acting import ClosedLoop
-from tacit.evaluation.forecasting import OpenLoop
-from tacit.evaluation.imagination import Imagination
-from tacit.probing.probe import ProbeReport
 from tacit.statistics.intervals import Rate
 
-__all__ = ["Picture", "animation", "curves", "distances", "errors", "paths", "rates", "rollouts", "scatter"]
+__all__ = ["Picture", "animation", "curves", "decision", "distances", "errors", "paths", "rates", "rollouts", "scatter"]
 
 MEDIA = {"png": "image/png", "svg": "image/svg+xml", "gif": "image/gif"}
 
@@ -182,6 +183,27 @@ def distances(runs: Mapping[str, ClosedLoop]) -> Picture:
             alt,
             f"Median over the tasks, the middle half shaded; dashed: solved ({rules.radius} {rules.unit}).",
         )
+
+
+def decision(made: Decision) -> Picture:
+    """Draw start and goal, energy over the iterations, and the true distance along the plan where it is known."""
+    shown = [part for part in (made.start, made.goal) if part is not None]
+    graphs = 2 if len(made.distances) > 1 else 1
+    with canvas(2.6 * len(shown) + 3.2 * graphs, 2.7, 1, len(shown) + graphs) as (figure, axes):
+        for panel, part, title in zip(axes, shown, ("start", "goal"), strict=False):
+            panel.imshow(image(part), interpolation="nearest")
+            panel.set(title=title, xticks=[], yticks=[])
+        search = axes[len(shown)]
+        search.plot([float(i.mean[0]) for i in made.plan.trace], color=GREY, label="mean of the candidates")
+        search.plot([float(i.best[0]) for i in made.plan.trace], color=BLUE, label="best so far")
+        search.set(title="energy", xlabel="iteration")
+        search.legend(fontsize=7.5)
+        alt = f"Energy falls to {float(made.plan.energy[0]):.4g}."
+        for way in axes[len(shown) + 1 :]:
+            way.plot(made.distances, color=ORANGE)
+            way.set(title="true distance along the plan", xlabel="step", ylabel=made.unit, ylim=(0, None))
+            alt += f" The plan ends {made.distances[-1]:.1f} from the goal."
+        return Picture(png(figure), "png", alt, "The planner saw energies alone; distances are for the reader.")
 
 
 def rollouts(result: Imagination) -> Picture:

@@ -14,8 +14,6 @@ from tacit._check import has_simulation
 from tacit._progress import counted
 from tacit.agent import Agent
 from tacit.errors import PlanningError
-from tacit.evaluation._drawing import BLUE, GREY, ORANGE, canvas, image, png
-from tacit.evaluation.pictures import Picture
 from tacit.evaluation.tasks import held_out_tasks
 from tacit.types import Cost, GoalEnvironment, Plan
 
@@ -40,26 +38,6 @@ class Decision:
     goal: npt.NDArray[np.uint8] | None
     distances: npt.NDArray[np.float64]
     unit: str
-
-    def picture(self) -> Picture:
-        """Draw start and goal, energy over the iterations, and the true distance along the plan where it is known."""
-        shown = [part for part in (self.start, self.goal) if part is not None]
-        graphs = 2 if len(self.distances) > 1 else 1
-        with canvas(2.6 * len(shown) + 3.2 * graphs, 2.7, 1, len(shown) + graphs) as (figure, axes):
-            for panel, part, title in zip(axes, shown, ("start", "goal"), strict=False):
-                panel.imshow(image(part), interpolation="nearest")
-                panel.set(title=title, xticks=[], yticks=[])
-            search = axes[len(shown)]
-            search.plot([float(i.mean[0]) for i in self.plan.trace], color=GREY, label="mean of the candidates")
-            search.plot([float(i.best[0]) for i in self.plan.trace], color=BLUE, label="best so far")
-            search.set(title="energy", xlabel="iteration")
-            search.legend(fontsize=7.5)
-            alt = f"Energy falls to {float(self.plan.energy[0]):.4g}."
-            for way in axes[len(shown) + 1 :]:
-                way.plot(self.distances, color=ORANGE)
-                way.set(title="true distance along the plan", xlabel="step", ylabel=self.unit, ylim=(0, None))
-                alt += f" The plan ends {self.distances[-1]:.1f} from the goal."
-            return Picture(png(figure), "png", alt, "The planner saw energies alone; distances are for the reader.")
 
 
 def decide(agent: Agent, env: GoalEnvironment, seed: int = 1, *, progress: bool | None = None) -> Decision:

@@ -9,11 +9,10 @@ import torch
 from torch import nn
 
 import tacit as tc
-import tacit.evaluation as ev
 from probing.exact import Exact, recordings
 from tacit.data import from_episodes
+from tacit.embeddings import embedding
 from tacit.errors import ConfigError, DataError, SpecError
-from tacit.evaluation import embedding
 from tacit.models import JointEmbedding, MaskedModel, WorldModel
 from tacit.probing._encode import frozen
 from tacit.probing.probes.dense import per_token
@@ -168,7 +167,7 @@ def test_the_untrained_twin_has_other_weights_and_the_same_statistics():
     twins = [tc.probing.untrained(model, seed) for seed in (0, 0, 1)]
     assert torch.equal(state, torch.get_rng_state())
     assert twins[0].statistics == model.statistics
-    digests = [ev.model_digest(twin) for twin in (*twins, model)]
+    digests = [tc.embeddings.model_digest(twin) for twin in (*twins, model)]
     assert digests[0] == digests[1] and len(set(digests)) == 3
 
 
@@ -189,11 +188,11 @@ def test_scores_stand_beside_their_floors():
     )
     assert dense["raw"].rows_test == dense["model"].rows_test == 20 * 16
     assert dense["constant"].mean_iou == pytest.approx(0.375)
-    record = ev.new_record(
-        "probe", seeds={"probe": 0}, config={}, probe={k: ev.probe_record(r) for k, r in dense.items()}
+    record = tc.reports.new_record(
+        "probe", seeds={"probe": 0}, config={}, probe={k: tc.reports.probe_record(r) for k, r in dense.items()}
     )
     assert "predicted" not in record["probe"]["model"]
-    section = ev.readings_section({"class": results, "map": dense})
+    section = tc.reports.readings_section({"class": results, "map": dense})
     assert len(section.table.rows) == 8
     with pytest.raises(DataError, match=r"test.without\(fit\)"):
         tc.probing.beside_floors(model, fit_on=fit, test_on=fit.select([0, 1]), target="class")
@@ -204,7 +203,7 @@ def test_quantities_of_pictures_are_probed_and_classes_are_sent_elsewhere():
     model = JointEmbedding.for_spec(PICTURES, "nano", **NANO)
     report = tc.probing.probe(model, fit_on=fit, test_on=test, target="bright")
     assert report.latent_size == 24 and np.isnan(report.straightness)
-    assert ev.plain(ev.probe_record(report))["straightness"] is None
+    assert tc.reports.plain(tc.reports.probe_record(report))["straightness"] is None
     with pytest.raises(ConfigError, match="beside_floors reads them"):
         tc.probing.probe(model, fit_on=fit, test_on=test, target="class")
 
@@ -226,13 +225,14 @@ def test_a_split_of_features_is_that_of_their_episodes():
 def test_latents_on_disk_are_those_in_memory(tmp_path, monkeypatch, dtype, tokens):
     monkeypatch.setattr(embedding, "SHARD", 7 * 12 * getattr(torch, dtype).itemsize)
     episodes, model = squares(20, length=2), Patches().train()
-    made = ev.embed(model, episodes, tmp_path / "latents", tokens=tokens, dtype=dtype, split=ev.Split(0.8, 3))
+    split = tc.embeddings.Split(0.8, 3)
+    made = tc.embeddings.embed(model, episodes, tmp_path / "latents", tokens=tokens, dtype=dtype, split=split)
     assert model.training and not any(model.modes)
     memory = tc.probing.features(model, episodes, tokens=tokens)
-    found = ev.open_embedding(tmp_path / "latents")
+    found = tc.embeddings.open_embedding(tmp_path / "latents")
     assert found.header == made.header
     assert (found.header.rows, found.header.shape, found.header.dtype) == (40, (4, 3) if tokens else (12,), dtype)
-    assert (found.header.digest, found.header.dataset) == (ev.model_digest(model), episodes.hash())
+    assert (found.header.digest, found.header.dataset) == (tc.embeddings.model_digest(model), episodes.hash())
     assert sum(name.startswith("values") for name in found.header.files) == 6
     order = torch.from_numpy(np.random.default_rng(0).permutation(40))
     assert torch.equal(found.features.values[order], memory.values[order].to(getattr(torch, dtype)))
@@ -248,7 +248,7 @@ def test_latents_on_disk_are_those_in_memory(tmp_path, monkeypatch, dtype, token
 
 def test_a_probe_reads_from_disk_what_it_reads_from_memory(tmp_path):
     episodes, model = squares(60), Patches()
-    stored = ev.embed(model, episodes, tmp_path / "latents", tokens=True).split(0.75, 0)
+    stored = tc.embeddings.embed(model, episodes, tmp_path / "latents", tokens=True).split(0.75, 0)
     memory = tc.probing.features(model, episodes, tokens=True).split(0.75, 0)
     for probe in (
         tc.probing.probes.Linear(),
@@ -264,21 +264,21 @@ def test_an_interrupted_embedding_goes_on_where_it_stopped(tmp_path, monkeypatch
     monkeypatch.setattr(embedding, "SHARD", 8 * 12 * 4)
     episodes, to = squares(30), tmp_path / "latents"
     with pytest.raises(KeyboardInterrupt):
-        ev.embed(Patches(stop_after=20), episodes, to)
+        tc.embeddings.embed(Patches(stop_after=20), episodes, to)
     assert not to.exists()
     with pytest.raises(DataError, match="was never finished"):
-        ev.open_embedding(to)
+        tc.embeddings.open_embedding(to)
     changed = Patches()
     nn.init.constant_(changed.gain, 2.0)
     with pytest.raises(DataError, match="another digest"):
-        ev.embed(changed, episodes, to)
+        tc.embeddings.embed(changed, episodes, to)
     (tmp_path / ".latents.unfinished" / ".values-00003.safetensors").write_bytes(b"half")
     again = Patches()
-    found = ev.embed(again, episodes, to)
+    found = tc.embeddings.embed(again, episodes, to)
     assert again.encoded == 1 + 30 - 24
     assert torch.equal(found.features.values[torch.arange(30)], tc.probing.features(again, episodes).values)
     with pytest.raises(DataError, match="exists already"):
-        ev.embed(again, episodes, to)
+        tc.embeddings.embed(again, episodes, to)
 
 
 def test_an_embedding_that_was_interrupted_at_its_end_is_not_made_anew(tmp_path, monkeypatch):
@@ -292,16 +292,16 @@ def test_an_embedding_that_was_interrupted_at_its_end_is_not_made_anew(tmp_path,
     with monkeypatch.context() as patch:
         patch.setattr(embedding, "sync", stop)
         with pytest.raises(KeyboardInterrupt):
-            ev.embed(Patches(), episodes, to)
+            tc.embeddings.embed(Patches(), episodes, to)
     again = Patches()
-    ev.embed(again, episodes, to).verify()
+    tc.embeddings.embed(again, episodes, to).verify()
     assert again.encoded == 1  # to see its shape
     assert {path.name for path in to.iterdir()} == {"embedding.json", "rows.safetensors", "values-00000.safetensors"}
 
 
 def test_what_an_interruption_loses_does_not_grow_with_the_rows(tmp_path, monkeypatch):
     monkeypatch.setattr(embedding, "SHARD_ROWS", 8)
-    assert len(ev.embed(Patches(), squares(30), tmp_path / "latents").header.files) == 4 + 1
+    assert len(tc.embeddings.embed(Patches(), squares(30), tmp_path / "latents").header.files) == 4 + 1
 
 
 def test_modes_of_parts_come_back():
@@ -325,7 +325,7 @@ def test_tokens_know_what_of_a_picture_they_lie_on(tmp_path):
     ]
     episodes = from_episodes(made, spec)
     model = MaskedModel.for_spec(spec, "nano", patch=8)
-    stored = ev.embed(model, episodes, tmp_path / "latents", tokens=True)
+    stored = tc.embeddings.embed(model, episodes, tmp_path / "latents", tokens=True)
     for found in (tc.probing.features(model, episodes, tokens=True), stored.features):
         assert found.grid == (2, 4) and found.covered == (16 / 20, 32 / 34)
         assert per_token(found.target("map"), 8, found.grid, found.covered)[0].tolist() == [0, 1, 2, 3] * 2
@@ -347,33 +347,33 @@ def test_raw_patches_are_of_the_part_that_tokens_lie_on():
 
 
 def test_damage_is_noticed(tmp_path):
-    ev.embed(Patches(), squares(10), tmp_path / "latents")
+    tc.embeddings.embed(Patches(), squares(10), tmp_path / "latents")
     shard, header = tmp_path / "latents" / "values-00000.safetensors", tmp_path / "latents" / "embedding.json"
     whole = shard.read_bytes()
     shard.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
     with pytest.raises(DataError, match="digest is not the one recorded"):
-        ev.open_embedding(tmp_path / "latents").verify()
+        tc.embeddings.open_embedding(tmp_path / "latents").verify()
     shard.write_bytes(whole[:-4])
     with pytest.raises(DataError, match="not as long"):
-        ev.open_embedding(tmp_path / "latents")
+        tc.embeddings.open_embedding(tmp_path / "latents")
     shard.unlink()
     with pytest.raises(DataError, match="damaged"):
-        ev.open_embedding(tmp_path / "latents")
+        tc.embeddings.open_embedding(tmp_path / "latents")
     shard.write_bytes(whole)
     record = json.loads(header.read_text())
     record["content"]["rows"] = 11
     header.write_text(json.dumps(record))
     with pytest.raises(DataError, match="changed after it was written"):
-        ev.open_embedding(tmp_path / "latents")
+        tc.embeddings.open_embedding(tmp_path / "latents")
     header.unlink()
     with pytest.raises(DataError, match=r"no embedding\.json"):
-        ev.open_embedding(tmp_path / "latents")
+        tc.embeddings.open_embedding(tmp_path / "latents")
 
 
 def test_what_does_not_fit_the_stored_type_is_refused(tmp_path):
     model = Patches()
     nn.init.constant_(model.gain, 1e6)
     with pytest.raises(DataError, match="do not fit float16"):
-        ev.embed(model, squares(4), tmp_path / "latents", dtype="float16")
+        tc.embeddings.embed(model, squares(4), tmp_path / "latents", dtype="float16")
     with pytest.raises(ConfigError, match="float32, float16, bfloat16"):
-        ev.embed(model, squares(4), tmp_path / "latents", dtype="int8")
+        tc.embeddings.embed(model, squares(4), tmp_path / "latents", dtype="int8")

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from tacit.embeddings.embedding import Embedding, model_digest, open_embedding
 from tacit.errors import ConfigError, DataError
-from tacit.evaluation.embedding import Embedding, model_digest, open_embedding
 from tacit.models import ActionConditioned, WorldModel
 from tacit.probing._lazy_rows import Rows
 from tacit.types import Clip

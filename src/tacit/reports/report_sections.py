@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from tacit.evaluation import pictures
-from tacit.evaluation.acting import ClosedLoop
-from tacit.evaluation.forecasting import OpenLoop
+from tacit.evaluation.closed_loop import ClosedLoop
 from tacit.evaluation.imagination import Imagination
-from tacit.evaluation.report import Section, Table
+from tacit.evaluation.open_loop import OpenLoop
 from tacit.probing.health import Health
 from tacit.probing.probe import ProbeReport
 from tacit.probing.probes._readings import ClassReading, QuantityReading, Reading
+from tacit.reports import figures
+from tacit.reports.report import Section, Table
 from tacit.statistics.intervals import Estimate
 
 __all__ = [
@@ -34,9 +34,9 @@ def planning_section(
     """How many goals were reached, beside floors and ceiling; pictures where the run ``success`` was filmed.
 
     Args:
-        runs: As for :func:`tacit.evaluation.planning_record`.
+        runs: As for :func:`tacit.reports.planning_record`.
         names: What to call each of them.
-        extent: Edges of the picture in the unit of the paths, to draw paths; see :func:`tacit.evaluation.paths`.
+        extent: Edges of the picture in the unit of the paths, to draw paths; see :func:`tacit.reports.figures.paths`.
     """
     names = {
         "success": "agent",
@@ -80,16 +80,16 @@ def planning_section(
         rows,
     )
     shown = [
-        pictures.rates(
+        figures.rates(
             {name: run.success for name, run in titled.items()},
             "Beside what is easy, and what the same planner does with the true dynamics.",
         ),
-        pictures.distances(titled),
+        figures.distances(titled),
     ]
     if judged.frames is not None and judged.paths is not None and extent is not None:
-        shown.append(pictures.paths(judged, extent))
+        shown.append(figures.paths(judged, extent))
     if judged.frames is not None:
-        shown.append(pictures.animation(judged))
+        shown.append(figures.animation(judged))
     return Section("Planning", text, table, tuple(shown))
 
 
@@ -108,7 +108,7 @@ def probe_section(reports: Sequence[ProbeReport], unit: str = "") -> Section:
             (r.target, f"{r.r2:.4f}", f"{r.pearson:.4f}", f"{r.mlp_r2:.4f}", f"{r.mlp_pearson:.4f}") for r in reports
         ),
     )
-    return Section("What the latents know", text, table, tuple(pictures.scatter(report, unit) for report in reports))
+    return Section("What the latents know", text, table, tuple(figures.scatter(report, unit) for report in reports))
 
 
 def readings_section(results: Mapping[str, Mapping[str, Reading]]) -> Section:
@@ -162,12 +162,12 @@ def open_loop_section(result: OpenLoop, ranking: Estimate | None = None) -> Sect
             f"\n\nSpearman's correlation of a random plan's energy and its true final distance is {ranking.mean:.2f} "
             f"[{ranking.low:.2f}, {ranking.high:.2f}] over {ranking.n} tasks: 1 ranks plans as the world does."
         )
-    return Section("How far imagination holds", text, None, (pictures.errors(result),))
+    return Section("How far imagination holds", text, None, (figures.errors(result),))
 
 
 def imagination_section(result: Imagination) -> Section:
     """Recorded above imagined frames."""
-    return Section("Imagined and real", "", None, (pictures.rollouts(result),))
+    return Section("Imagined and real", "", None, (figures.rollouts(result),))
 
 
 def training_section(rows: Sequence[Mapping[str, float | str]]) -> Section:
@@ -179,7 +179,7 @@ def training_section(rows: Sequence[Mapping[str, float | str]]) -> Section:
         "batch use. A rank that rises tells that nothing collapsed."
     )
     shown = {title: names for title, names in groups.items() if any(name in row for name in names for row in rows)}
-    return Section("Training", "", None, (pictures.curves(rows, shown, caption),))
+    return Section("Training", "", None, (figures.curves(rows, shown, caption),))
 
 
 def _milliseconds(run: ClosedLoop, percentile: int) -> str:

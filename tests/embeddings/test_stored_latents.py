@@ -11,8 +11,8 @@ import tacit as tc
 from tacit._config import to_json
 from tacit.cli import main
 from tacit.data import Episodes
+from tacit.embeddings import Embedded, embedding
 from tacit.errors import ConfigError, DataError
-from tacit.evaluation import Embedded, embedding
 from tacit.models import ActionConditioned, FrameEncoder, MaskedModel, WorldModel
 from tacit.types import Box, Episode, Modality, Spec
 
@@ -78,7 +78,7 @@ def trained(place: Path, to: Path, **options: object) -> tuple[ActionConditioned
 def test_training_from_disk_ends_with_the_weights_of_training_from_pixels(
     place: Path, tmp_path: Path, pose: str
 ) -> None:
-    header = tc.evaluation.open_embedding(place / "latents").header
+    header = tc.embeddings.open_embedding(place / "latents").header
     assert (header.model, header.shape, header.grid, header.split) == ("FrameEncoder", (4, 24), (2, 2), None)
     assert len(header.files) > 5
     sees = {"model.pose": pose}
@@ -188,7 +188,7 @@ def test_what_does_not_fit_is_refused(place: Path, tmp_path: Path) -> None:
     left = recipe(place, **{"model.modality": "left"}).build_model(WORLD, 0)
     with pytest.raises(DataError, match="made by a FrameEncoder of digest"):
         Embedded.open(place / "latents", left, data)
-    tc.evaluation.embed(model.frames, data, tmp_path / "pooled")
+    tc.embeddings.embed(model.frames, data, tmp_path / "pooled")
     with pytest.raises(DataError, match="one latent of each frame"):
         Embedded.open(tmp_path / "pooled", model, data)
     held = [{"name": "prediction", "options": {"starts": "mixed"}}, {"name": "inverse_dynamics"}]
@@ -225,6 +225,6 @@ def test_frames_are_probed_like_other_latents(place: Path) -> None:
     model = tc.checkpoint.load_model(place / "eye", kind=MaskedModel)
     data = tc.data.open(place / "data")
     found = tc.probing.features(FrameEncoder.of(model, WORLD, "right"), data)
-    stored = tc.evaluation.open_embedding(place / "latents")
+    stored = tc.embeddings.open_embedding(place / "latents")
     rows = stored.features.values[torch.arange(len(found))]
     torch.testing.assert_close(found.values, rows.mean(dim=1), rtol=1e-4, atol=1e-5)

@@ -51,7 +51,7 @@ def run():
 @pytest.mark.parametrize("share", [0.0, 0.5])
 def test_replaced_tasks_are_mentioned_where_there_were_any(share):
     met = ev.closed_loop(Walker(), Line(solved_share=share), 20)
-    section = ev.planning_section({"success": met, "random": met})
+    section = tc.reports.planning_section({"success": met, "random": met})
     sentence = f"{met.refused} drawn tasks were solved at their start and replaced."
     assert (met.refused > 0) == (share > 0) == (sentence in section.text)
     assert ("replaced" in section.text) == (share > 0)
@@ -64,15 +64,16 @@ def written(tmp_path_factory, run):
     forecast = ev.open_loop(Exact(), held_out, horizon=3, windows=50)
     rows = [{"step": k, "loss": 9.0 / (k + 1), "loss/sigreg": "inf" if k == 3 else 1.5} for k in range(30)]
     sections = [
-        ev.training_section(rows),
-        ev.probe_section([report]),
-        ev.open_loop_section(forecast, tc.statistics.Estimate(0.9, 0.8, 1.0, 20)),
-        ev.planning_section({"success": run, "random": run}, {"success": "<expert>"}, extent=(0, 64, 64, 0)),
+        tc.reports.training_section(rows),
+        tc.reports.probe_section([report]),
+        tc.reports.open_loop_section(forecast, tc.statistics.Estimate(0.9, 0.8, 1.0, 20)),
+        tc.reports.planning_section({"success": run, "random": run}, {"success": "<expert>"}, extent=(0, 64, 64, 0)),
     ]
-    record = ev.new_record("demo", seeds={"tasks": 1}, config={}, planning=ev.planning_record({"success": run}))
+    planning = tc.reports.planning_record({"success": run})
+    record = tc.reports.new_record("demo", seeds={"tasks": 1}, config={}, planning=planning)
     folder = tmp_path_factory.mktemp("report") / "new"
-    facts = [ev.Fact("100 %", "solved", "six & more")]
-    return ev.write_report(folder, record, sections, title="Two Rooms", lead="A <lead>.", facts=facts), record
+    facts = [tc.reports.Fact("100 %", "solved", "six & more")]
+    return tc.reports.write_report(folder, record, sections, title="Two Rooms", lead="A <lead>.", facts=facts), record
 
 
 def test_the_page_is_whole_and_asks_nothing_of_another_place(written):
@@ -100,16 +101,16 @@ def test_every_picture_says_what_it_shows(written):
 
 def test_a_broken_record_writes_nothing(tmp_path, written):
     with pytest.raises(DataError, match="needs the entry"):
-        ev.write_report(tmp_path / "none", {"schema": "tacit-report-1"}, [], title="x")
+        tc.reports.write_report(tmp_path / "none", {"schema": "tacit-report-1"}, [], title="x")
     assert not (tmp_path / "none").exists()
 
 
 def test_an_interrupted_write_leaves_the_old_report(tmp_path, written, monkeypatch):
     record = written[1]
-    path = ev.write_report(tmp_path, record, [], title="old")
+    path = tc.reports.write_report(tmp_path, record, [], title="old")
     monkeypatch.setattr("os.fsync", lambda handle: (_ for _ in ()).throw(OSError("no space left")))
     with pytest.raises(OSError, match="no space"):
-        ev.write_report(tmp_path, {**record, "kind": "new"}, [], title="new")
+        tc.reports.write_report(tmp_path, {**record, "kind": "new"}, [], title="new")
     assert "<h1>old</h1>" in path.read_text()
     assert json.loads((tmp_path / "report.json").read_text())["kind"] == "demo"
     assert sorted(p.name for p in tmp_path.iterdir()) == ["index.html", "report.json"]
@@ -117,25 +118,25 @@ def test_an_interrupted_write_leaves_the_old_report(tmp_path, written, monkeypat
 
 def test_pictures_are_the_same_for_the_same_numbers_and_change_no_setting(run):
     before = dict(matplotlib.rcParams)
-    first, second = (ev.distances({"expert": run}) for _ in range(2))
+    first, second = (tc.reports.figures.distances({"expert": run}) for _ in range(2))
     assert first.data == second.data
     assert dict(matplotlib.rcParams) == before
 
 
 def test_the_animation_has_a_frame_for_every_other_step_and_a_still(run):
-    picture = ev.animation(run, shown=2, every=10)
+    picture = tc.reports.figures.animation(run, shown=2, every=10)
     with Image.open(io.BytesIO(picture.data)) as film:
         assert film.n_frames == 11
     with Image.open(io.BytesIO(picture.still)) as still:
         assert still.format == "PNG"
     with pytest.raises(ConfigError, match="film=4"):
-        ev.animation(ev.closed_loop(Still(), Line(), 3))
+        tc.reports.figures.animation(ev.closed_loop(Still(), Line(), 3))
 
 
 def test_paths_need_a_filmed_run(run):
-    assert ev.paths(run, (0, 64, 64, 0)).kind == "png"
+    assert tc.reports.figures.paths(run, (0, 64, 64, 0)).kind == "png"
     with pytest.raises(ConfigError, match="film=4"):
-        ev.paths(ev.closed_loop(Walker(), Line(), 3), (0, 1, 1, 0))
+        tc.reports.figures.paths(ev.closed_loop(Walker(), Line(), 3), (0, 1, 1, 0))
 
 
 class Corner(Exact):
@@ -169,6 +170,6 @@ def test_imagined_latents_are_shown_as_the_nearest_recorded_frames():
     assert set(np.unique(result.imagined)) <= set(range(40, 160, 2))
     difference = result.imagined[:, :, 0, 0, 0].astype(int) - result.recorded[:, :, 0, 0, 0]
     assert np.abs(difference).max() <= 1 + 2 * (result.bank < 60)
-    assert ev.rollouts(result).kind == "png"
+    assert tc.reports.figures.rollouts(result).kind == "png"
     with pytest.raises(ConfigError, match="sees none"):
         ev.imagine(Exact(recordings(2).spec), recordings(2), recordings(2, seed=1))

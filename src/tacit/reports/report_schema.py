@@ -19,8 +19,8 @@ import numpy as np
 from tacit._registry import suggest
 from tacit.checkpoint import provenance
 from tacit.errors import DataError
-from tacit.evaluation.acting import ClosedLoop
-from tacit.evaluation.forecasting import OpenLoop
+from tacit.evaluation.closed_loop import ClosedLoop
+from tacit.evaluation.open_loop import OpenLoop
 from tacit.probing.probe import ProbeReport
 from tacit.probing.probes._readings import Reading
 from tacit.statistics.intervals import paired

@@ -11,7 +11,8 @@ from tacit.constraints import Limits
 from tacit.costs import Effort, Goal
 from tacit.envs import TwoRooms
 from tacit.errors import ConfigError, PlanningError
-from tacit.evaluation import ExpertActor, TrueDynamicsActor, beside_references, closed_loop, planning_record, references
+from tacit.evaluation import ExpertActor, TrueDynamicsActor, beside_references, closed_loop, oracles
+from tacit.reports import planning_record
 from tacit.types import Box, Plan
 
 
@@ -78,7 +79,7 @@ def test_plans_are_simulated_alike_in_parts_and_whole(monkeypatch):
     actor = TrueDynamicsActor(env, Shooting(), horizon=4, frameskip=5)
     latents = actor.model.encode(tasks.start)[:, None]
     whole = actor.model.rollout(latents, actions)
-    monkeypatch.setattr(references, "ROWS", 4)
+    monkeypatch.setattr(oracles, "ROWS", 4)
     torch.testing.assert_close(actor.model.rollout(latents, actions), whole)
     for world, sample in [(0, 0), (2, 6)]:
         state = {name: values[[world]] for name, values in tasks.start.items()}

@@ -7,7 +7,8 @@ import pytest
 
 from evaluation.line import Line, Still, Walker
 from tacit.errors import DataError
-from tacit.evaluation import closed_loop, new_record, plain, planning_record, validate
+from tacit.evaluation import closed_loop
+from tacit.reports import new_record, plain, planning_record, validate
 from tacit.statistics import wilson
 from tacit.types import TaskRules
 

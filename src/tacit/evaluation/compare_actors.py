@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 from tacit._check import has_simulation
 from tacit.agent import Agent, PolicyActor, RandomActor
-from tacit.evaluation.acting import ClosedLoop, closed_loop
-from tacit.evaluation.references import TrueDynamicsActor
+from tacit.evaluation.closed_loop import ClosedLoop, closed_loop
+from tacit.evaluation.oracles import TrueDynamicsActor
 from tacit.types import Actor, GoalEnvironment
 
 __all__ = ["beside_references"]

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from tacit._files import resolve, write_atomically
-from tacit.evaluation.pictures import Picture
-from tacit.evaluation.record import validate
+from tacit.reports.figures import Picture
+from tacit.reports.report_schema import validate
 
 __all__ = ["Fact", "Section", "Table", "write_report"]
 
@@ -61,7 +61,7 @@ def write_report(
 
     Args:
         directory: Made where it is missing.
-        record: From :func:`tacit.evaluation.new_record`.
+        record: From :func:`tacit.reports.new_record`.
         sections: The parts of the page, in order.
         title: Of the page.
         lead: One paragraph below it.
@@ -83,7 +83,7 @@ def write_report(
 
 
 def _page(title: str, lead: str, facts: Sequence[Fact], sections: Sequence[Section], record: str) -> str:
-    style = (files("tacit.evaluation") / "report.css").read_text(encoding="utf-8")
+    style = (files("tacit.reports") / "report.css").read_text(encoding="utf-8")
     ids = [f"part-{number}" for number in range(1, len(sections) + 1)]
     links = "".join(f'<li><a href="#{i}">{_safe(s.title)}</a></li>' for i, s in zip(ids, sections, strict=True))
     cards = "".join(

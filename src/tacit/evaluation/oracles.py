@@ -19,7 +19,7 @@ from tacit.agent import Agent, NamedFallback
 from tacit.agent._fallback import possible
 from tacit.costs import Goal, Summable
 from tacit.errors import ConfigError
-from tacit.evaluation.acting import Privileged
+from tacit.evaluation.closed_loop import Privileged
 from tacit.types import ActionConstraint, FallbackPolicy, GoalEnvironment, Observation, Planner, Spec, State, Verdict
 
 __all__ = ["ExpertActor", "TrueDynamicsActor"]

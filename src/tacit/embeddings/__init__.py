@@ -1,0 +1,12 @@
+"""Embeddings: latents on disk, for probes and for training."""
+
+from tacit._registry import exports, lazy
+
+__getattr__, __dir__, __all__ = lazy(
+    __name__,
+    {
+        name: f"{__name__}.{module}"
+        for module in ("embedding", "stored_latents")
+        for name in exports(f"{__name__}.{module}")
+    },
+)

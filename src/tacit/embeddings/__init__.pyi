@@ -1,0 +1,11 @@
+"""Embeddings: latents on disk, for probes and for training."""
+
+from tacit.embeddings.embedding import Embedding as Embedding
+from tacit.embeddings.embedding import EmbeddingHeader as EmbeddingHeader
+from tacit.embeddings.embedding import Split as Split
+from tacit.embeddings.embedding import embed as embed
+from tacit.embeddings.embedding import model_digest as model_digest
+from tacit.embeddings.embedding import open_embedding as open_embedding
+from tacit.embeddings.stored_latents import Embedded as Embedded
+
+__all__: list[str]
