@@ -45,6 +45,7 @@ ASSEMBLIES = [
     "agent",
     "collection",
     "training",
+    "runs",
     "probing",
     "evaluation",
     "embeddings",

@@ -16,7 +16,6 @@ FUNCTION_LINES, PARAMETERS, FILE_LINES, NAMES = 60, 8, 300, 25
 
 FILES = {
     "agent/_blocks.py": 354,
-    "cli/_run.py": 314,
     "data/cache.py": 309,
     "data/formats/_lerobot_write.py": 317,
     "data/readers/signals.py": 338,
@@ -32,9 +31,9 @@ FILES = {
 FUNCTIONS = {
     "checkpoint/conversion.convert": 83,
     "cli/demo.demo": 75,
-    "cli/embed.embed": 65,
-    "cli/eval.eval_": 71,
-    "cli/train.train": 68,
+    "cli/embed.embed": 68,
+    "cli/eval.eval_": 72,
+    "cli/train.train": 69,
     "collection/__init__.collect": 66,
     "embeddings/embedding.embed": 79,
     "evaluation/closed_loop.closed_loop": 73,

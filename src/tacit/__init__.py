@@ -35,6 +35,7 @@ __getattr__, __dir__, __all__ = lazy(
                 "planners",
                 "probing",
                 "recipes",
+                "runs",
                 "reports",
                 "statistics",
                 "testing",

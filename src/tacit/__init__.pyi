@@ -24,6 +24,7 @@ from tacit import planners as planners
 from tacit import probing as probing
 from tacit import recipes as recipes
 from tacit import reports as reports
+from tacit import runs as runs
 from tacit import statistics as statistics
 from tacit import testing as testing
 from tacit.training import train as train

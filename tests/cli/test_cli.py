@@ -16,8 +16,9 @@ from PIL import Image
 
 import tacit as tc
 from tacit.cli import commands, main, verbs
-from tacit.cli._run import Run, device, options, other_world
+from tacit.cli._run import device, options, other_world
 from tacit.errors import CheckpointError, ConfigError
+from tacit.runs import RunRecord
 from tacit.training.processes import sole
 
 
@@ -108,25 +109,27 @@ def test_a_device_that_is_not_there_is_refused() -> None:
 
 
 def test_a_run_is_written_whole_and_read_back(tmp_path: Path) -> None:
-    run = Run("two_rooms", "data/rooms", "abc", seed=3, options={"training.lr": 0.1})
-    with Run("two_rooms", "data/rooms", "abc", seed=2).begun(tmp_path / "run"):  # was refused before it trained
+    run = RunRecord("two_rooms", "data/rooms", "abc", seed=3, options={"training.lr": 0.1})
+    with RunRecord("two_rooms", "data/rooms", "abc", seed=2).begun(tmp_path / "run"):  # was refused before it trained
         pass
     with run.begun(tmp_path / "run"):
         pass
     (tmp_path / "run" / "checkpoint").mkdir()
     with run.begun(tmp_path / "run"):
         pass
-    assert Run.load(tmp_path / "run") == run
-    other = Run("two_rooms", "data/rooms", "abc", seed=4)
+    assert RunRecord.load(tmp_path / "run") == run
+    other = RunRecord("two_rooms", "data/rooms", "abc", seed=4)
     with pytest.raises(CheckpointError, match="holds another run"), other.begun(tmp_path / "run"):
         pass
-    assert Run.load(tmp_path / "run") == run
-    moved = Run("two_rooms", "elsewhere/rooms", "abc", seed=3, options={"training.lr": 0.1})  # the same recordings
+    assert RunRecord.load(tmp_path / "run") == run
+    moved = RunRecord(
+        "two_rooms", "elsewhere/rooms", "abc", seed=3, options={"training.lr": 0.1}
+    )  # the same recordings
     with moved.begun(tmp_path / "run"):
         pass
-    assert Run.load(tmp_path / "run") == moved
+    assert RunRecord.load(tmp_path / "run") == moved
     with pytest.raises(CheckpointError, match=r"no run\.json"):
-        Run.load(tmp_path)
+        RunRecord.load(tmp_path)
 
 
 @pytest.mark.filterwarnings("ignore::tacit.training.CollapseWarning")
@@ -135,7 +138,7 @@ def test_a_complete_run_goes_on_for_more_steps(rooms: Path, tmp_path: Path, caps
     assert run(*words, "--steps", "2") == 0
     assert run(*words, "--steps", "3", "--set", "training.log_every=1", "--set", "training.threads=1") == 0
     assert tc.checkpoint.load(tmp_path / "run").parts["training"].config["step"] == 3
-    assert Run.load(tmp_path / "run").options["steps"] == 3
+    assert RunRecord.load(tmp_path / "run").options["steps"] == 3
     assert run(*words, "--steps", "2") == 1
     assert "its steps is 3, not 2" in capsys.readouterr().err
 
@@ -199,7 +202,7 @@ def test_a_run_that_trains_is_left_alone(rooms: Path, tmp_path: Path, capsys: py
     with sole(tmp_path):
         assert run(*words, "--seed", "1") == 1
     assert "another process is training in" in capsys.readouterr().err
-    assert place.exists() and Run.load(tmp_path).seed == 0
+    assert place.exists() and RunRecord.load(tmp_path).seed == 0
 
 
 @pytest.mark.filterwarnings("ignore::tacit.training.CollapseWarning")

@@ -9,7 +9,7 @@ import torch
 
 import tacit as tc
 from tacit.cli import main
-from tacit.cli._run import Run
+from tacit.runs import RunRecord
 from tacit.types import Box, Episode, Modality, Spec
 
 SPEC = Spec({"pixels": Modality("pixels", (3, 16, 16))})
@@ -47,7 +47,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(0)
     model = tc.models.JointEmbedding.for_spec(SPEC, "nano", width=24, depth=1, heads=2, patch=8)
     model.fit(episodes.statistics())
-    with Run("none", str(folder / "data"), tc.data.open(folder / "data").hash(), seed=0, fraction=0.8).begun(
+    with RunRecord("none", str(folder / "data"), tc.data.open(folder / "data").hash(), seed=0, fraction=0.8).begun(
         folder / "run"
     ):
         pass
@@ -66,7 +66,7 @@ def test_copies_in_a_dataset_are_left_out_and_counted(
     fit, test = episodes.split(0.8, seed=0)
     shared = len(test) - len(test.without(fit))
     assert 0 < shared < len(test)
-    with Run("none", str(tmp_path / "data"), episodes.hash(), seed=0, fraction=0.8).begun(tmp_path / "run"):
+    with RunRecord("none", str(tmp_path / "data"), episodes.hash(), seed=0, fraction=0.8).begun(tmp_path / "run"):
         pass
     model = tc.checkpoint.load_model(place / "run", kind=tc.models.Model)
     tc.checkpoint.save(tmp_path / "run" / "checkpoint", model)
@@ -153,7 +153,7 @@ def moving(folder: Path, lengths: tuple[int, ...]) -> Path:
     model = tc.models.WorldModel.for_spec(spec, latent=6, features=16, predictor_width=16)
     data = tc.data.open(folder / "data")
     model.fit(data.statistics())
-    with Run("none", str(folder / "data"), data.hash(), seed=0, fraction=0.8).begun(folder / "run"):
+    with RunRecord("none", str(folder / "data"), data.hash(), seed=0, fraction=0.8).begun(folder / "run"):
         pass
     tc.checkpoint.save(folder / "run" / "checkpoint", model)
     return folder / "run"
@@ -164,7 +164,7 @@ def test_collapse_is_told_without_labels(tmp_path: Path, capsys: pytest.CaptureF
     assert run("probe", place, "--device", "cpu") == 0
     out = capsys.readouterr().out
     record = json.loads((place / "probe" / "report.json").read_text())
-    _, held_out = Run.load(place).split(None)
+    _, held_out = RunRecord.load(place).split(None)
     found = tc.probing.health(tc.checkpoint.load_model(place), held_out)
     assert record["effective_rank"] == record["health"]["effective_rank"] == pytest.approx(found.effective_rank)
     assert record["health"]["min_std"] == pytest.approx(found.min_std) and found.min_std > 0
@@ -176,7 +176,7 @@ def test_collapse_is_told_without_labels(tmp_path: Path, capsys: pytest.CaptureF
 
 def test_what_cannot_be_imagined_is_left_out_with_a_word(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     place = moving(tmp_path, (2,) * 5)
-    assert len(Run.load(place).split(None)[1]) == 1, "one window of two observations"
+    assert len(RunRecord.load(place).split(None)[1]) == 1, "one window of two observations"
     assert run("probe", place, "--device", "cpu") == 0
     assert "imagination is not measured: open_loop needs two windows" in capsys.readouterr().out
     record = json.loads((place / "probe" / "report.json").read_text())

@@ -7,7 +7,7 @@ import pytest
 
 import tacit as tc
 from tacit.cli import main
-from tacit.cli._run import Run
+from tacit.runs import RunRecord
 
 LIGHT = (
     "--recipe",
@@ -43,7 +43,7 @@ def test_train_embed_probe_and_eval_read_alike(rooms: Path, tmp_path: Path, caps
     to, cache = tmp_path / "run", tmp_path / "cache"
     words = ("train", rooms, "--to", to, *LIGHT, "--read", "size=32", "--read", f"cache={cache}")
     assert run(*words) == 0
-    record = Run.load(to)
+    record = RunRecord.load(to)
     assert record.reading == {"size": 32}
     assert record.dataset_hash == tc.data.open(rooms, size=32).hash()
     assert list(cache.glob("data-*/*/pixels.raw"))
@@ -59,7 +59,7 @@ def test_train_embed_probe_and_eval_read_alike(rooms: Path, tmp_path: Path, caps
 
 def test_a_run_of_before_has_no_options(tmp_path: Path) -> None:
     (tmp_path / "run.json").write_text(json.dumps({"recipe": "x", "data": "y", "dataset_hash": "z", "seed": 0}))
-    assert Run.load(tmp_path).reading == {}
+    assert RunRecord.load(tmp_path).reading == {}
 
 
 @pytest.mark.parametrize(

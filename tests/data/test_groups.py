@@ -159,9 +159,9 @@ def test_units_join_what_shares_any_key():
 
 
 def test_a_run_holds_out_whole_recordings(tmp_path):
-    from tacit.cli._run import Run
+    from tacit.runs import RunRecord
 
     tc.data.save(broken_logs(tmp_path / "logs"), tmp_path / "data")
-    run = Run("lejepa", str(tmp_path / "data"), tc.data.open(tmp_path / "data").hash(), seed=0)
+    run = RunRecord("lejepa", str(tmp_path / "data"), tc.data.open(tmp_path / "data").hash(), seed=0)
     fit_on, held_out = run.split(None)
     assert len(held_out) == 3 and not set(fit_on.groups) & set(held_out.groups)

@@ -90,7 +90,8 @@ def agent(folder: Path) -> None:
 
 
 def run(folder: Path) -> None:
-    from tacit.cli._run import Run, agent_of, other_world
+    from tacit.cli._run import agent_of, other_world
+    from tacit.runs import RunRecord
 
     place = folder / "run"
 
@@ -100,11 +101,11 @@ def run(folder: Path) -> None:
         tc.train(model, objective, data.clips(4, frameskip=2), steps=3, seed=0, to=place, batch_size=4, log_every=1)
 
     def begin() -> None:
-        with Run.load(place).begun(place):
+        with RunRecord.load(place).begun(place):
             pass
 
     def split() -> None:
-        Run.load(place).split(folder / "data")
+        RunRecord.load(place).split(folder / "data")
 
     tried(
         begin,

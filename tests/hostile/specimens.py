@@ -196,13 +196,13 @@ def agent(folder: Path) -> None:
 @specimen
 def run(folder: Path) -> None:
     """A run as ``tacit train`` leaves it when it is interrupted."""
-    from tacit.cli._run import Run
+    from tacit.runs import RunRecord
 
     tc.data.save(episodes(VECTOR), folder / "data")
     data = tc.data.open(folder / "data")
     model = world_model()
     objective = tc.objectives.Prediction() + 0.1 * tc.objectives.SIGReg()
-    note = Run("two_rooms", "data", data.hash(), 0, options={"training": {"lr": 1e-3}})
+    note = RunRecord("two_rooms", "data", data.hash(), 0, options={"training": {"lr": 1e-3}})
     with note.begun(folder / "run"):
         pass
     tc.train(

@@ -232,7 +232,7 @@ class Agent(BlockActor):
         """Read an agent that :meth:`save` wrote.
 
         Args:
-            path: Where it is.
+            path: Where it is, or the directory of the run that trained it.
             device: Where it is to compute.
             fallback: In place of the saved one; None: the saved one.
 
@@ -240,7 +240,10 @@ class Agent(BlockActor):
             CheckpointError: if it is missing, incomplete or damaged, or names what is not installed.
             ConfigError: if ``fallback`` does not fit it.
         """
-        model, config, proposal = read(resolve(path), device)
+        place = resolve(path)
+        if (place / "run.json").is_file() and (place / "agent").is_dir():
+            place = place / "agent"
+        model, config, proposal = read(place, device)
         try:
             agent = cls.of(model, config, proposal)
         except ConfigError as error:

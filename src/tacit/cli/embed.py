@@ -49,13 +49,16 @@ def embed(
             are none and the dataset is that of the run, it is read as the run read it.
     """
     import tacit as tc
-    from tacit.cli._run import Run, reading
     from tacit.cli._run import device as chosen
+    from tacit.cli._run import reading
     from tacit.errors import ConfigError
+    from tacit.runs import RunRecord
 
     if frames and source != "model":
         raise ConfigError(f"--frames is what a trained model sees; got --source {source}. Leave one of them out.")
-    record = Run.load(run) if (run / "run.json").is_file() else None  # a bare checkpoint was trained on other data
+    record = (
+        RunRecord.load(run) if (run / "run.json").is_file() else None
+    )  # a bare checkpoint was trained on other data
     how, cache = reading(read)
     if record is not None and not read and dataset.resolve() == Path(record.data).resolve():
         how, cache = dict(record.reading), record.cache

@@ -47,7 +47,7 @@ def eval_(
     where it is known.
 
     Args:
-        run: The directory of a run.
+        run: The directory of a run, or of an agent.
         env: The environment, for example two_rooms, two_rooms:layout=random or gymnasium:CartPole-v1.
         episodes: Tasks or episodes.
         seed: Of the tasks or episodes.
@@ -65,10 +65,11 @@ def eval_(
     """
     import tacit as tc
     from tacit._check import has_goals
-    from tacit.cli._run import Run, agent_of, other_world
+    from tacit.cli._run import agent_of, other_world
     from tacit.cli._run import device as chosen
+    from tacit.runs import RunRecord
 
-    record = Run.load(run)
+    record = RunRecord.load(run) if (run / "run.json").exists() else None
     agent = agent_of(run, chosen(device), fallback)
     world = tc.envs.make(env)
     if warning := other_world(run, env):
@@ -85,9 +86,9 @@ def eval_(
     settings = {"run": record, "env": env, "episodes": episodes, "goal": goal, "success": success}
     written = tc.reports.new_record(
         "eval",
-        seeds={"train": record.seed, "tasks": seed},
+        seeds={**({} if record is None else {"train": record.seed}), "tasks": seed},
         config=settings,
-        dataset_hash=record.dataset_hash,
+        dataset_hash=None if record is None else record.dataset_hash,
         **found,
     )
     print(tc.reports.write_report(to or run / "eval", written, sections, title=f"How {run.name} plans"))

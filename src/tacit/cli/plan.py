@@ -26,7 +26,7 @@ def plan(
     For example: tacit plan runs/two_rooms --env two_rooms --seed 3 --to plan.png
 
     Args:
-        run: The directory of a run.
+        run: The directory of a run, or of an agent.
         env: The environment, for example two_rooms or two_rooms:layout=random.
         seed: Of the task.
         device: cpu, cuda, cuda:1, mps or auto.

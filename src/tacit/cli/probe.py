@@ -156,11 +156,11 @@ def _run(
 ) -> Path:
     """Probe the model of a run on its own held-out episodes."""
     import tacit as tc
-    from tacit.cli._run import Run
     from tacit.errors import ConfigError, DataError
+    from tacit.runs import RunRecord
 
-    record = Run.load(run)
-    fit_on, held_out = record.split(data)
+    record = RunRecord.load(run)
+    fit_on, held_out = record.split(data, print)
     model = tc.checkpoint.load_model(run, device, kind=tc.models.Model)
     found = tc.probing.sources(model, fit_on=fit_on, test_on=held_out, tokens=tokens, seed=seed)
     results = _read(found, target, probe or tc.probing.probes.Linear(), seed, device, held_out.labels)

@@ -47,8 +47,9 @@ def train(
     """
     import tacit as tc
     from tacit._config import to_json
-    from tacit.cli._run import Run, options, reading
     from tacit.cli._run import device as chosen
+    from tacit.cli._run import options, reading
+    from tacit.runs import RunRecord
 
     changed = {**options(set), **({} if steps is None else {"steps": steps})}
     how, cache = reading(read)
@@ -64,7 +65,7 @@ def train(
     model = method.build_model(episodes.spec, seed)
     method.check(model)  # before the recordings are read through, and before anything is written
     model.to(chosen(device))
-    run = Run(
+    run = RunRecord(
         recipe,
         str(data),
         episodes.hash(),
