@@ -12,10 +12,12 @@ LIGHT = ("--steps", "2", "--set", "policy_steps=2", "--set", "training.batch_siz
 
 def run_verb(*words):
     """Run the command line, which must succeed."""
+    code: object = 0
     try:
         main(words)
-    except SystemExit as exit:
-        assert not exit.code, exit.code
+    except SystemExit as ended:
+        code = ended.code or 0
+    assert code == 0
 
 
 @pytest.mark.filterwarnings("ignore::tacit.training.CollapseWarning")

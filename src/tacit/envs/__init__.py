@@ -8,7 +8,7 @@ from tacit._registry import registry, suggest
 from tacit.errors import ConfigError
 from tacit.types import Environment, GoalEnvironment
 
-__getattr__, __dir__, __all__, load, names = registry(__name__, also=("_to_gymnasium",))
+__getattr__, __dir__, __all__, load, names = registry(__name__, also=("_to_gymnasium", "_wrapper"))
 __all__ = [*__all__, "make", "make_goal"]
 
 

@@ -9,6 +9,7 @@ from tacit.types import Environment, GoalEnvironment
 from typing import Any
 
 from tacit.envs._to_gymnasium import to_gymnasium as to_gymnasium
+from tacit.envs._wrapper import Wrapper as Wrapper
 from tacit.envs.dm_control import DMControlEnvironment as DMControlEnvironment
 from tacit.envs.gymnasium import GymnasiumEnvironment as GymnasiumEnvironment
 from tacit.envs.point_mass import PointMass as PointMass
