@@ -31,9 +31,8 @@ def gymnasium_scores() -> str:
     header = ("environment", "agent", "random actions", "bar", "seconds", "machine")
     return (
         "## Gymnasium environments from the command line\n\n`uv run benchmarks/gymnasium_scores.py`: `tacit collect`, "
-        "`tacit train` without a recipe and `tacit eval` over "
-        f"{found['settings']['episodes']} episodes with seeds that no recording has. Seconds are of a machine shared "
-        "with other work, which its load average tells.\n\n"
+        "`tacit train` without a recipe and `tacit eval`, with seeds that no recording has. Seconds are of a machine "
+        "shared with other work, which its load average tells.\n\n"
         f"{table(header, rows)}\n"
     )
 
@@ -45,10 +44,10 @@ def _score(score: Any) -> str:
     parts = []
     if score.get("success"):
         rate = score["success"]
-        parts.append(f"{100 * rate['rate']:.1f} % [{100 * rate['low']:.1f}, {100 * rate['high']:.1f}]")
+        parts.append(f"{100 * rate['rate']:.1f} % [{100 * rate['low']:.1f}, {100 * rate['high']:.1f}] of {rate['n']}")
     if score.get("return"):
         mean = score["return"]
-        parts.append(f"return {mean['mean']:.1f} [{mean['low']:.1f}, {mean['high']:.1f}]")
+        parts.append(f"return {mean['mean']:.1f} [{mean['low']:.1f}, {mean['high']:.1f}] of {mean['n']} episodes")
     return ", ".join(parts)
 
 
