@@ -17,3 +17,5 @@ autodoc_typehints = "description"
 autodoc_typehints_description_target = "documented"
 autoclass_content = "class"
 myst_heading_anchors = 2
+# Annotations name classes by their last name, which a protocol and a class may share.
+suppress_warnings = ["ref.python"]
