@@ -44,12 +44,12 @@ def test_the_image_alone_is_collected() -> None:
     episodes = tc.collect(env, episodes=2, steps=5)
     for episode in episodes:
         assert episode.observation["image"].shape == (6, 3, 7, 7) and set(episode.observation) == {"image"}
-        assert set(episode.labels) == {"direction"}
+        assert set(episode.labels) == {"direction", "next.reward"}
         assert np.array_equal(episode.labels["direction"].argmax(axis=1), episode.observation["image"][:, 0, 0, 0] % 4)
 
 
 def test_the_text_is_refused_with_the_way_to_leave_it_out() -> None:
     with pytest.raises(
-        tc.errors.SpecError, match=r"environment 'Words' .*'mission': a Text .*modalities=\['direction', 'image'\]"
+        tc.errors.SpecError, match=r"environment 'Words' .*'mission': a Text .*modalities=\[.direction.,.image.\]"
     ):
         tc.envs.GymnasiumEnvironment(Words)

@@ -16,6 +16,7 @@ from torch.nn import functional as F
 
 from golden.reading import assert_golden, golden
 from tacit import checkpoint
+from tacit.agent import Agent
 from tacit.checkpoint import convert
 from tacit.checkpoint._numbers import NUMBERS
 from tacit.checkpoint.layouts.lewm import renamed
@@ -165,7 +166,7 @@ def test_vjepa2_ac_plans(tmp_path: Path) -> None:
     rollout = Rollout(goal, imagined, torch.zeros(2, 3, 2, 7), goal, model.latent_parts)
     energies = agent.config.cost(rollout)
     torch.testing.assert_close(agent.config.cost(replace(rollout, goal=elsewhere)), energies, rtol=0, atol=0)
-    agent.planner = CEM(samples=4, iterations=1, elites=2)
+    agent = Agent.of(agent.model, replace(agent.config, planner=CEM(samples=4, iterations=1, elites=2)))
     action, *_ = agent.act(agent.start(seed=0, batch=2, goal=observation), observation)
     assert action.shape == (2, 7) and (abs(action) <= 0.05).all()
 
@@ -724,6 +725,7 @@ import sys
 from pathlib import Path
 import torch
 from tacit import checkpoint
+from tacit.agent import Agent
 from tacit.checkpoint import convert
 from tacit.checkpoint._numbers import NUMBERS
 torch.set_num_threads(1)
