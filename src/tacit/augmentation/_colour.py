@@ -14,7 +14,7 @@ LUMA = (0.2989, 0.587, 0.114)
 
 
 def grey(films: Tensor) -> Tensor:
-    """Return the luma of videos ``[B, T, C, H, W]`` as ``[B, T, 1, H, W]``; return grey videos as they are.
+    """Return the luma ``[B, T, 1, H, W]`` of videos ``[B, T, C, H, W]``; return grey videos unchanged.
 
     Raises:
         SpecError: if the videos have neither one channel nor three.

@@ -18,7 +18,7 @@ REACH = {"bilinear": 1, "bicubic": 2}  # old pixels that a filter spans in each 
 
 @dataclass(frozen=True)
 class Taps:
-    """Indices and weights of the old pixels ``[N, out, K]`` that each new pixel along an axis sums."""
+    """Old pixels ``[N, out, K]`` that each new pixel along an axis sums, and their weights."""
 
     index: Tensor
     weight: Tensor

@@ -41,8 +41,8 @@ def split(rng: np.random.Generator, mask: Bools, inside: int, outside: int) -> t
         The indices, ascending: int64 ``[B, inside]`` and ``[B, outside]``, disjoint if they fit into N together.
     """
     batch, length = mask.shape
-    # From the top: which kind, a random number, the index. So no two keys of a row are equal, and a threshold takes
-    # exactly as many as it should.
+    # Bits from the top: the kind, a random number, the index. So no two keys of a row are equal, and a threshold
+    # selects exactly the wanted number.
     bits = length.bit_length()
     keys = np.asarray(rng.bit_generator.random_raw((batch, length)), dtype=np.uint64)
     keys = (keys >> np.uint64(bits + 1) << np.uint64(bits)) | np.arange(length, dtype=np.uint64)

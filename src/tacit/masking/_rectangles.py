@@ -156,7 +156,7 @@ def settle(
         streams: The random stream that all processes share, and that of this process.
 
     Raises:
-        ConfigError: if no layout leaves enough tokens; on all processes alike.
+        ConfigError: if no layout leaves enough tokens; on all processes.
     """
     shared, own = streams
     for _ in range(ROUNDS):

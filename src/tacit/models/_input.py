@@ -53,7 +53,7 @@ def grid_size(spec: Spec, name: str, frames: int, frameskip: int, side: int) -> 
 
 
 def _check_even(spec: Spec, name: str, frameskip: int) -> None:
-    """Check that observations of a series have equally many samples, so that they join without gap or overlap."""
+    """Check that all observations of a series have equally many samples, without gap or overlap."""
     rate = spec.modalities[name].rate or spec.fps
     if abs(frameskip * rate / spec.fps - round(frameskip * rate / spec.fps)) < EVEN:
         return
@@ -79,7 +79,7 @@ def channels_first(
         name: The modality.
         modality: Its kind and shape; images may have another height and width.
         frames: Observations in a window.
-        device: Where the model computes.
+        device: Device of the model.
 
     Raises:
         SpecError: if the modality is missing or its shape or dtype does not fit.

@@ -237,7 +237,10 @@ class ActionConditioned(Dynamics):
         return torch.cat(rolled, dim=1)
 
     def _imagined(self, frame: Tensor, pose: Tensor | None, actions: Tensor, memories: Memories = ()) -> Tensor:
-        """Return latents ``[B, S, H, D]`` after blocks ``[B, S, H, A']`` from one frame and its pose ``[B, 1, P]``."""
+        """Return latents ``[B, S, H, D]`` after blocks ``[B, S, H, A']`` from one frame.
+
+        ``pose`` is the pose of that frame, ``[B, 1, P]``.
+        """
         if pose is None:
             return self.predictor.rollout(frame, self._normalised(actions), memories=memories).flatten(3)
         after = pose[:, None] + self._moves(actions).cumsum(dim=2)

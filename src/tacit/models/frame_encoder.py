@@ -57,7 +57,7 @@ class FrameEncoderConfig:
         return height // self.perception.patch, width // self.perception.patch
 
     def check_tokens(self, tokens: Tensor) -> None:
-        """Check that tokens of clips are ``[B, T, n, D]``, with the encoder's number and width of tokens.
+        """Check that tokens of clips are ``[B, T, n, D]``, with the encoder's ``n`` and ``D``.
 
         Raises:
             SpecError: if they are not, with the expected shape.

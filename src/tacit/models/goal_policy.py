@@ -155,7 +155,7 @@ class GoalPolicy(nn.Module):
             normal = torch.from_numpy(noise.normal(step, (count, mean.shape[-1]))).to(mean)
             return torch.minimum(torch.maximum(mean + std * normal.flatten(0, 1), self.low), self.high)
         logits = self._logits(latents, goals)
-        # The first of exponential clocks with the rates of the choices rings with their probabilities.
+        # The argmax of probabilities divided by exponential draws is a sample of the choices.
         clocks = torch.from_numpy(noise.exponential(step, (count, *logits.shape[-2:]))).to(logits)
         chosen = (logits.softmax(-1) / clocks.flatten(0, 1)).argmax(-1)
         return F.one_hot(chosen, logits.shape[-1]).flatten(-2).to(logits.dtype)

@@ -66,7 +66,7 @@ class Block(nn.Module):
         query, key, value = qkv.reshape(*x.shape[:2], 3, self.heads, -1).permute(2, 0, 3, 1, 4)
         if rotation is not None:
             query, key = rotate(query, rotation), rotate(key, rotation)
-            # As a view it would keep, beside the rotated ones, the queries and keys from before in memory.
+            # A view would keep the unrotated queries and keys in memory, next to the rotated ones.
             value = value.contiguous()
         if memory is not None:
             key, value = torch.cat([memory.key, key], dim=2), torch.cat([memory.value, value], dim=2)
@@ -100,7 +100,9 @@ def run(
 
 
 def initialise(module: nn.Module, blocks: nn.ModuleList) -> None:
-    """Draw weights as BEiT (arXiv 2106.08254) and the JEPAs do: small, and smaller in deeper blocks.
+    """Draw weights as BEiT (arXiv 2106.08254) and the JEPAs do: small, with depth-scaled residual outputs.
+
+    The deeper a block, the smaller the weights of its residual outputs.
 
     Patch embeddings are an exception: they are drawn like a linear layer, as in MAE (arXiv 2111.06377). With the 0.02
     of the JEPAs, made for patches of 768 and more values, the embedding of a patch of 16 values is small next to its

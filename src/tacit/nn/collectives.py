@@ -59,6 +59,6 @@ def _reduced(x: Tensor) -> Tensor:
     # Imported here because builds of torch without distributed lack it.
     from torch.distributed import _functional_collectives as functional
 
-    # A sum, because gloo knows no average.
+    # A sum, because gloo has no average.
     total: Tensor = functional.all_reduce(x.contiguous(), "sum", dist.group.WORLD)  # type: ignore[arg-type]
     return total / world_size()

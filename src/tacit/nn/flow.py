@@ -56,14 +56,14 @@ def warp(x: Tensor, flow: Tensor) -> Tensor:
 
 
 def inside(flow: Tensor) -> Tensor:
-    """Return where a flow ``[N, 2, h, w]`` points into the image, ``[N, 1, h, w]`` booleans."""
+    """Return the mask ``[N, 1, h, w]`` of the places whose flow ``[N, 2, h, w]`` points into the image."""
     height, width = flow.shape[2:]
     across, down = _places(flow.detach())
     return ((across >= 0) & (across <= width - 1) & (down >= 0) & (down <= height - 1))[:, None]
 
 
 def visible(flow: Tensor, back: Tensor, share: float = 0.01, slack: float = 0.5) -> Tensor:
-    """Return where a place is inside the other image and not occluded there, ``[N, 1, h, w]`` booleans.
+    """Return the mask ``[N, 1, h, w]`` of the places inside the other image and not occluded there.
 
     A place is occluded where forward and backward flow disagree: ``|f + b|^2 > share (|f|^2 + |b|^2) + slack``, with
     ``b`` the flow of the other image where ``f`` points (Meister, Hur and Roth, arXiv 1711.07837, eq. 1).

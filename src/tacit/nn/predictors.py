@@ -65,7 +65,7 @@ class Predictor(nn.Module):
         Returns:
             ``[B, S, H, D]``.
         """
-        del past  # The current latent is all that these look at.
+        del past  # These predictors use the current latent only.
         latent = latents[:, -1:].expand(-1, actions.shape[1], -1)
         out = []
         for step in range(actions.shape[2]):

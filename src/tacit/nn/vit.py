@@ -156,7 +156,7 @@ class VisionTransformer(nn.Module):
         return grid
 
     def _embed(self, x: Tensor, mean: Tensor, std: Tensor, keep: Tensor | None, grid: tuple[int, ...]) -> Tensor:
-        """Return tokens ``[B, K, width]`` of the patches to encode; pixels are read without a copy."""
+        """Return tokens ``[B, K, width]`` of the patches to encode; for pixels, the normalisation is folded in."""
         conv = self.patches
         if keep is None and isinstance(conv, nn.Conv1d | nn.Conv2d):
             return patch_embed(conv, x, mean, std).flatten(2).transpose(1, 2)

@@ -23,7 +23,7 @@ class Prediction(Term):
     """Distance between predicted and encoded latents, averaged over 1 to ``steps`` steps ahead.
 
     One step is teacher forcing; each further step feeds the model its own prediction. The distance is a mean over
-    batch, time and channels, and the steps count alike however many predictions each has. Gradients flow into the
+    batch, time and channels, and the steps weigh equally for any number of predictions. Gradients flow into the
     targets as in LeWorldModel (arXiv 2603.19312), unless ``stop_gradient``; the target of an EMA encoder has none.
 
     Args:

@@ -86,7 +86,7 @@ class Variance(_Moments):
     Args:
         over: ``batch``: one statistic for each time step, over the batch; ``time``: one for each clip, over its
             time steps; ``pooled``: one over both.
-        frames: First and last (exclusive, None for all) observation of the clips to look at.
+        frames: First and last (exclusive, None for all) observation of the clips to read.
         name: Name in logs.
     """
 
