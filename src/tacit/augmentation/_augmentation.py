@@ -1,4 +1,4 @@
-"""What augmentations share: pictures in, float pictures out, and draws that are the same on every device."""
+"""Base class and helpers of augmentations: float output, and the same draws on every device."""
 
 from __future__ import annotations
 
@@ -13,23 +13,25 @@ __all__ = ["Augmentation"]
 
 
 class Augmentation:
-    """Changes each picture of a batch at random; a subclass is a frozen dataclass of options and answers :meth:`apply`.
+    """Base class of augmentations, which change each image of a batch at random.
 
-    Grey levels are 0 to 255 throughout, and float once changed, so that a chain of augmentations never rounds; a
-    model normalises them itself. All draws are made on the CPU: the same generator gives the same pictures, to
-    rounding, on every device.
+    A subclass is a frozen dataclass of options and implements :meth:`apply`.
+
+    Pixel values are 0 to 255 throughout, and float once changed, so that a chain of augmentations never rounds; a model
+    normalises them itself. All draws are made on the CPU: the same generator gives the same images, to rounding, on
+    every device.
     """
 
     def __call__(self, pictures: Tensor, generator: Generator | None = None) -> Tensor:
-        """The changed pictures: float32 levels from 0 to 255, on the device that they came on.
+        """Return the changed images: float32 values from 0 to 255, on the device of the input.
 
         Args:
-            pictures: ``[B, C, H, W]``, or films ``[B, T, C, H, W]``, all frames of which are changed alike; uint8, or
-                float32 levels from 0 to 255.
-            generator: The only source of randomness, on the CPU; what draws nothing does without.
+            pictures: Images ``[B, C, H, W]``, or videos ``[B, T, C, H, W]``, all frames of which are changed alike;
+                uint8, or float32 values from 0 to 255.
+            generator: The only source of randomness, on the CPU; optional for augmentations that draw nothing.
 
         Raises:
-            SpecError: if these are no such pictures, or none that the options fit.
+            SpecError: if the input has another shape or dtype, or does not fit the options.
             ConfigError: if the generator is missing or not on the CPU.
         """
         films = as_films(pictures)
@@ -37,15 +39,15 @@ class Augmentation:
         return changed.squeeze(1) if pictures.ndim == 4 else changed
 
     def apply(self, films: Tensor, generator: Generator | None) -> Tensor:
-        """Changed films ``[B, T, C, H', W']`` of films ``[B, T, C, H, W]``, float32; the films stay as they are."""
+        """Return float32 ``[B, T, C, H', W']`` for videos ``[B, T, C, H, W]``; do not modify the input."""
         raise NotImplementedError
 
 
 def as_films(pictures: Tensor) -> Tensor:
-    """Pictures ``[B, C, H, W]`` as films of one frame, and films as they are; float32 levels.
+    """Convert images ``[B, C, H, W]`` to videos of one frame; keep videos; float32 values.
 
     Raises:
-        SpecError: if these are neither.
+        SpecError: if the input is neither.
     """
     if pictures.ndim not in (4, 5) or pictures.dtype not in (torch.uint8, torch.float32):
         raise SpecError(
@@ -56,7 +58,7 @@ def as_films(pictures: Tensor) -> Tensor:
 
 
 def uniform(generator: Generator | None, *shape: int, low: float = 0.0, high: float = 1.0) -> Tensor:
-    """Float64 draws from ``[low, high)`` of the given shape, on the CPU.
+    """Draw float64 values from ``[low, high)`` of the given shape, on the CPU.
 
     Raises:
         ConfigError: if the generator is missing or on another device.
@@ -71,7 +73,7 @@ def uniform(generator: Generator | None, *shape: int, low: float = 0.0, high: fl
 
 
 def among(films: Tensor, chosen: Tensor, change: Callable[[Tensor], Tensor]) -> Tensor:
-    """Films of which those that are ``chosen [B]`` are changed, and the others cost nothing but a copy."""
+    """Apply a change to the ``chosen [B]`` videos; the others cost nothing but a copy."""
     index = chosen.nonzero()[:, 0]  # on the CPU, where counting them waits for no device
     if len(index) == 0:
         return films
@@ -82,12 +84,12 @@ def among(films: Tensor, chosen: Tensor, change: Callable[[Tensor], Tensor]) -> 
 
 
 def per_film(values: Tensor, films: Tensor) -> Tensor:
-    """Numbers ``[B]`` as ``[B, 1, 1, 1, 1]``, where the films are."""
+    """Return numbers ``[B]`` as ``[B, 1, 1, 1, 1]``, on the device of the videos."""
     return values.to(films).view(-1, 1, 1, 1, 1)
 
 
 def require_size(size: object, augmentation: object) -> None:
-    """Refuse what is no height and width.
+    """Check that a size is a valid height and width.
 
     Raises:
         ConfigError: unless ``size`` is a pair of whole numbers of at least 1.
@@ -97,7 +99,7 @@ def require_size(size: object, augmentation: object) -> None:
 
 
 def require(condition: bool, augmentation: object, message: str) -> None:
-    """Refuse an option.
+    """Check an option.
 
     Raises:
         ConfigError: unless ``condition`` holds.

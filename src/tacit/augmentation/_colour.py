@@ -1,4 +1,4 @@
-"""Changes of colour and light, each by a number of its own for each film."""
+"""Changes of colour and light, each by one number per video."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ LUMA = (0.2989, 0.587, 0.114)
 
 
 def grey(films: Tensor) -> Tensor:
-    """The luma of films ``[B, T, C, H, W]`` as ``[B, T, 1, H, W]``; of grey films, themselves.
+    """Return the luma ``[B, T, 1, H, W]`` of videos ``[B, T, C, H, W]``; return grey videos unchanged.
 
     Raises:
-        SpecError: if the films have neither one channel nor three.
+        SpecError: if the videos have neither one channel nor three.
     """
     if films.shape[2] == 1:
         return films
@@ -30,23 +30,23 @@ def grey(films: Tensor) -> Tensor:
 
 
 def brightness(films: Tensor, factors: Tensor) -> Tensor:
-    """Levels times ``factors [B]``; 0 is black, 1 changes nothing."""
+    """Multiply pixel values by ``factors [B]``; 0 is black, 1 changes nothing."""
     return (films * per_film(factors, films)).clamp_(0, 255)
 
 
 def contrast(films: Tensor, factors: Tensor) -> Tensor:
-    """Distances from the mean luma of each frame, times ``factors [B]``; 0 is one grey, 1 changes nothing."""
+    """Multiply distances from the mean luma of each frame by ``factors [B]``; 0 is one grey, 1 changes nothing."""
     mean = grey(films.mean(dim=(-2, -1), keepdim=True))
     return _blend(films, mean, factors)
 
 
 def saturation(films: Tensor, factors: Tensor) -> Tensor:
-    """Distances from the luma of each pixel, times ``factors [B]``; 0 is grey, 1 changes nothing."""
+    """Multiply distances from the luma of each pixel by ``factors [B]``; 0 is grey, 1 changes nothing."""
     return films if films.shape[2] == 1 else _blend(films, grey(films), factors)
 
 
 def hue(films: Tensor, turns: Tensor) -> Tensor:
-    """Hues turned by ``turns [B]`` of the colour circle; 0 and 1 change nothing, and grey has no hue.
+    """Rotate hues by ``turns [B]`` of the colour circle; 0 and 1 change nothing, and grey has no hue.
 
     With chroma c and hue h in sixths of the circle, a channel is ``max - c clip(2 - |h' - 3|, 0, 1)``, where h' is
     h for red, h + 4 for green and h + 2 for blue, modulo 6.
@@ -69,6 +69,6 @@ def hue(films: Tensor, turns: Tensor) -> Tensor:
 
 
 def _blend(films: Tensor, other: Tensor, factors: Tensor) -> Tensor:
-    """``factors`` parts of the films and the rest of the other, clipped."""
+    """Mix ``factors`` parts of the videos with the rest of the other, clipped."""
     factors = per_film(factors, films)
     return (films * factors).add_((1 - factors) * other).clamp_(0, 255)

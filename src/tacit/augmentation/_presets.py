@@ -1,4 +1,4 @@
-"""The views of published methods."""
+"""Views of published methods."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ __all__ = ["lejepa"]
 def lejepa(
     size: tuple[int, int] = (224, 224), local: tuple[int, int] = (98, 98), counts: tuple[int, int] = (2, 6)
 ) -> MultiCrop:
-    """LeJEPA (arXiv 2511.08544): global and local views, all with the same changes of colour and light.
+    """Return LeJEPA's global and local views (arXiv 2511.08544), all with the same colour and light changes.
 
     Args:
-        size: Height and width of the global views, 30 to 100 % of the picture.
-        local: Those of the local views, 5 to 30 % of it.
-        counts: How many there are of both.
+        size: Height and width of the global views, 30 to 100 % of the image.
+        local: Height and width of the local views, 5 to 30 % of the image.
+        counts: Number of global and of local views.
     """
     photometric = Chain(
         (

@@ -1,4 +1,4 @@
-"""New pixels as weighted sums of old ones, first along the columns and then along the lines of a picture."""
+"""Separable resampling: new pixels as weighted sums of old ones, columns first and then lines."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from torch.nn import functional as F
 __all__ = ["Interpolation", "Taps", "resized_crop", "separable"]
 
 Interpolation: TypeAlias = Literal["bilinear", "bicubic"]
-REACH = {"bilinear": 1, "bicubic": 2}  # old pixels that a filter spans to either side
+REACH = {"bilinear": 1, "bicubic": 2}  # old pixels that a filter spans in each direction
 
 
 @dataclass(frozen=True)
 class Taps:
-    """The old pixels ``[N, out, K]`` that each of the new ones along an axis is a sum of, and their weights."""
+    """Old pixels ``[N, out, K]`` that each new pixel along an axis sums, and their weights."""
 
     index: Tensor
     weight: Tensor
 
 
 def resized_crop(films: Tensor, boxes: Tensor, size: tuple[int, int], interpolation: Interpolation) -> Tensor:
-    """Crops of films, resized with an antialiased filter that sees nothing outside of the crop.
+    """Crop and resize videos with an antialiased filter that reads nothing outside of the crop.
 
     Args:
         films: ``[B, T, C, H, W]`` float32.
-        boxes: ``[B, V, 4]`` integers on the CPU: top, left, height and width of V crops of each film.
+        boxes: ``[B, V, 4]`` integers on the CPU: top, left, height and width of V crops of each video.
         size: Height and width of the results.
         interpolation: The filter; as it widens with the reduction, no pixel of a crop is skipped.
 
     Returns:
-        ``[B, V, T, C, *size]``, levels clipped to 0 to 255, which bicubic weights may leave.
+        ``[B, V, T, C, *size]``, values clipped to 0 to 255, which bicubic weights may exceed.
     """
     largest = boxes[..., 2:].amax((0, 1)).tolist()
     spans = [ceil(2 * REACH[interpolation] * max(old / new, 1)) for old, new in zip(largest, size, strict=True)]
@@ -46,12 +46,12 @@ def resized_crop(films: Tensor, boxes: Tensor, size: tuple[int, int], interpolat
 
 
 def separable(films: Tensor, rows: Taps, columns: Taps) -> Tensor:
-    """Films whose frames are sums of their lines, and then of their columns.
+    """Compute videos whose frames are weighted sums of lines, and then of columns.
 
     Args:
         films: ``[B, T, C, H, W]``.
-        rows: Lines that each of the h new lines is made of, for V views of each film: ``[B V, h, K]``.
-        columns: Columns that each of the w new columns is made of: ``[B V, w, K]``.
+        rows: Lines that each of the h new lines sums, for V views of each video: ``[B V, h, K]``.
+        columns: Columns that each of the w new columns sums: ``[B V, w, K]``.
 
     Returns:
         ``[B, V, T, C, h, w]``.
@@ -67,9 +67,9 @@ def separable(films: Tensor, rows: Taps, columns: Taps) -> Tensor:
 
 
 def _sums(pixels: Tensor, taps: Taps) -> Tensor:
-    """Weighted sums along the second axis: ``[N, L, ...]`` to ``[N, out, the rest in one]``.
+    """Compute weighted sums along the second axis: ``[N, L, ...]`` to ``[N, out, the rest in one]``.
 
-    A bag of embeddings is the one operator that reads its few lines and writes their sum in a single pass.
+    ``embedding_bag`` is the one operator that reads its few lines and writes their sum in a single pass.
     """
     count, length = pixels.shape[:2]
     first = torch.arange(0, count * length, length, device=pixels.device)[:, None, None]
@@ -80,10 +80,10 @@ def _sums(pixels: Tensor, taps: Taps) -> Tensor:
 
 
 def _taps(start: Tensor, length: Tensor, out: int, span: int, interpolation: Interpolation) -> Taps:
-    """How ``out`` new pixels see the ``length [N]`` old ones from ``start [N]`` on.
+    """Compute the taps of ``out`` new pixels on the ``length [N]`` old ones from ``start [N]``.
 
-    Pixels are unit squares, sampled at their middle. The filter is stretched by the reduction, where there is one,
-    cut off at the ends and normalised.
+    Pixels are unit squares, sampled at their centre. The filter is stretched by the reduction, if any, cut off at the
+    ends and normalised.
     """
     start, length = start[:, None, None], length[:, None, None]
     scale = length / out
@@ -99,7 +99,7 @@ def _taps(start: Tensor, length: Tensor, out: int, span: int, interpolation: Int
 
 
 def _cubic(distance: Tensor) -> Tensor:
-    """The cubic convolution filter of Keys (1981) with a = -1/2, the one that is exact for parabolas."""
+    """Compute the cubic convolution filter of Keys (1981) with a = -1/2, which is exact for parabolas."""
     near = (1.5 * distance - 2.5) * distance.square() + 1
     far = ((-0.5 * distance + 2.5) * distance - 4) * distance + 2
     return torch.where(distance < 1, near, torch.where(distance < 2, far, 0.0))

@@ -1,4 +1,4 @@
-"""Blur by a Gaussian."""
+"""Gaussian blur."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["Blur"]
 
 @dataclass(frozen=True)
 class Blur(Augmentation):
-    """Blur by a Gaussian of random width, cut off at ``kernel`` pixels; pictures go on mirrored beyond their edges.
+    """Gaussian blur of random width, cut off at ``kernel`` pixels, with mirrored edges.
 
     Args:
         kernel: Height and width of the window, odd.
@@ -39,10 +39,10 @@ class Blur(Augmentation):
 
 
 def blur(films: Tensor, kernel: int, sigmas: Tensor) -> Tensor:
-    """Films ``[B, T, C, H, W]``, each blurred by its own ``sigmas [B]``.
+    """Blur each of the videos ``[B, T, C, H, W]`` by its own ``sigmas [B]``.
 
     Raises:
-        SpecError: if half a kernel does not fit into the films.
+        SpecError: if half a kernel does not fit into the videos.
     """
     if kernel // 2 >= min(films.shape[-2:]):
         height, width = films.shape[-2:]
@@ -55,7 +55,7 @@ def blur(films: Tensor, kernel: int, sigmas: Tensor) -> Tensor:
 
 
 def _taps(size: int, kernel: int, sigmas: Tensor) -> Taps:
-    """How each pixel of a line, mirrored at its ends, sees its neighbours."""
+    """Compute the taps of each pixel of a line on its neighbours, mirrored at the ends."""
     offsets = torch.arange(kernel, device=sigmas.device) - kernel // 2
     weight = torch.softmax(-0.5 * (offsets / sigmas[:, None]).square(), dim=1)
     index = (torch.arange(size, device=sigmas.device)[:, None] + offsets).abs()

@@ -1,4 +1,4 @@
-"""The middle of a picture."""
+"""Crop of the centre of an image."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ __all__ = ["CenterCrop"]
 
 @dataclass(frozen=True)
 class CenterCrop(Augmentation):
-    """The middle of a picture; nothing is drawn.
+    """Crop of the centre of an image; nothing is drawn.
 
     Args:
         size: Height and width of the result.
 
     Raises:
-        ConfigError: if the size is no size.
+        ConfigError: if the size is no valid height and width.
     """
 
     size: tuple[int, int]
@@ -32,7 +32,7 @@ class CenterCrop(Augmentation):
         """See :class:`Augmentation`.
 
         Raises:
-            SpecError: if the pictures are smaller than the crop.
+            SpecError: if the images are smaller than the crop.
         """
         del generator
         (height, width), (rows, columns) = self.size, films.shape[-2:]

@@ -1,4 +1,4 @@
-"""One augmentation after the other."""
+"""Chain of augmentations."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["Chain"]
 
 @dataclass(frozen=True)
 class Chain(Augmentation):
-    """One augmentation after the other; an empty chain changes nothing.
+    """Augmentations applied in order; an empty chain changes nothing.
 
     Raises:
         ConfigError: if a part is no augmentation.

@@ -1,4 +1,4 @@
-"""Brightness, contrast, saturation and hue, changed a little."""
+"""Random changes of brightness, contrast, saturation and hue."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ CHANGES = (brightness, contrast, saturation, hue)
 
 @dataclass(frozen=True)
 class ColorJitter(Augmentation):
-    """Brightness, contrast, saturation and hue, changed by numbers of its own for each item.
+    """Random changes of brightness, contrast, saturation and hue, drawn for each item.
 
-    Grey pictures have no saturation and no hue to change.
+    Grey images have no saturation and no hue to change.
 
     Args:
         brightness: The factor is drawn from ``1 - brightness`` (0 at least) to ``1 + brightness``.
-        contrast: The same about the mean luma of a frame.
-        saturation: The same about the luma of a pixel.
-        hue: Hues turn by up to this part of the colour circle, either way.
-        order: ``random``: the four come in an order drawn for the batch; ``fixed``: in this one.
+        contrast: The same, relative to the mean luma of a frame.
+        saturation: The same, relative to the luma of a pixel.
+        hue: Hues rotate by up to this part of the colour circle, in either direction.
+        order: ``random``: the order of the four changes is drawn for the batch; ``fixed``: it is this one.
 
     Raises:
         ConfigError: if an option is out of range.

@@ -1,4 +1,4 @@
-"""Left and right exchanged."""
+"""Horizontal or vertical flip."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ __all__ = ["Flip"]
 
 @dataclass(frozen=True)
 class Flip(Augmentation):
-    """Left and right exchanged, or top and bottom.
+    """Exchange of left and right, or of top and bottom.
 
     Args:
         p: The probability for each item.
         vertical: Exchange top and bottom instead.
 
     Raises:
-        ConfigError: if ``p`` is no probability.
+        ConfigError: if ``p`` is not a probability.
     """
 
     p: float = 0.5

@@ -1,4 +1,4 @@
-"""Colour taken away."""
+"""Conversion to grey."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["Grayscale"]
 
 @dataclass(frozen=True)
 class Grayscale(Augmentation):
-    """Every channel becomes the luma, 0.2989 red + 0.587 green + 0.114 blue."""
+    """Conversion of every channel to the luma, 0.2989 red + 0.587 green + 0.114 blue."""
 
     def apply(self, films: Tensor, generator: Generator | None) -> Tensor:
         """See :class:`Augmentation`."""

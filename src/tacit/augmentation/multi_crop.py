@@ -1,4 +1,4 @@
-"""Several views of each picture, of several sizes."""
+"""Multi-crop: several views of each image, of several sizes."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ __all__ = ["MultiCrop"]
 
 @dataclass(frozen=True)
 class MultiCrop:
-    """Several views of each picture: crops of several sizes, each then changed by itself (SwAV, arXiv 2006.09882).
+    """Crops of several sizes of each image, each augmented independently (SwAV, arXiv 2006.09882).
 
     Args:
-        counts: How many views there are of each size; by convention the first are the global ones.
+        counts: Number of views of each size; by convention the first are the global ones.
         sizes: Height and width of each.
-        scales: Range of the area of their crops, as a share of the picture's.
-        photometric: What happens to every view after it is cropped.
+        scales: Range of the area of their crops, as a share of the image's.
+        photometric: Augmentation of every view after it is cropped.
         aspect: Range of width over height of all crops.
         interpolation: ``bilinear`` or ``bicubic``.
 
@@ -45,20 +45,20 @@ class MultiCrop:
         self.croppings()
 
     def croppings(self) -> tuple[RandomResizedCrop, ...]:
-        """How the views of each size are cropped."""
+        """Return the crop of the views of each size."""
         kinds = zip(self.sizes, self.scales, strict=True)
         return tuple(RandomResizedCrop(size, scale, self.aspect, self.interpolation) for size, scale in kinds)
 
     def __call__(self, pictures: Tensor, generator: Generator | None = None) -> tuple[Tensor, ...]:
-        """Views ``[B, V, C, h, w]`` of pictures, or ``[B, V, T, C, h, w]`` of films, for each size; float32 levels.
+        """Return views ``[B, V, C, h, w]`` (videos: ``[B, V, T, C, h, w]``) for each size; float32 values.
 
         Args:
-            pictures: ``[B, C, H, W]``, or films ``[B, T, C, H, W]``, all frames of which are changed alike; uint8, or
-                float32 levels from 0 to 255.
+            pictures: Images ``[B, C, H, W]``, or videos ``[B, T, C, H, W]``, all frames of which are changed alike;
+                uint8, or float32 values from 0 to 255.
             generator: The only source of randomness, on the CPU.
 
         Raises:
-            SpecError: if these are no such pictures, or none that the options fit.
+            SpecError: if the input has another shape or dtype, or does not fit the options.
             ConfigError: if the generator is missing or not on the CPU.
         """
         films = as_films(pictures)

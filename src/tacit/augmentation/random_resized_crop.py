@@ -1,4 +1,4 @@
-"""A crop of random size, shape and place, resized."""
+"""Resized crop of random size, shape and place."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ TRIES = 10
 
 @dataclass(frozen=True)
 class RandomResizedCrop(Augmentation):
-    """A crop of random size, shape and place, resized with antialiasing (GoogLeNet, arXiv 1409.4842).
+    """Crop of random size, shape and place, resized with antialiasing (GoogLeNet, arXiv 1409.4842).
 
-    Area and the logarithm of the aspect are uniform, and drawn again while the crop is larger than the picture. After
-    ten draws the crop is the largest central one of an allowed aspect.
+    Area and the logarithm of the aspect are uniform, and drawn again while the crop is larger than the image. After ten
+    draws the crop is the largest central one of an allowed aspect.
 
     Args:
         size: Height and width of the result.
-        scale: Range of the area, as a share of the picture's.
+        scale: Range of the area, as a share of the image's.
         aspect: Range of width over height.
         interpolation: ``bilinear`` or ``bicubic``.
 
@@ -49,13 +49,13 @@ class RandomResizedCrop(Augmentation):
         return self.crops(films, 1, generator)[:, 0]
 
     def crops(self, films: Tensor, views: int, generator: Generator | None) -> Tensor:
-        """``views`` crops ``[B, V, T, C, *size]`` of each film ``[B, T, C, H, W]``, float32."""
+        """Return ``views`` crops ``[B, V, T, C, *size]`` of each video ``[B, T, C, H, W]``, float32."""
         height, width = films.shape[-2:]
         boxes = self.boxes(len(films) * views, height, width, generator)
         return resized_crop(films, boxes.view(len(films), views, 4), self.size, self.interpolation)
 
     def boxes(self, count: int, height: int, width: int, generator: Generator | None) -> Tensor:
-        """Draw ``count`` crops of a picture: top, left, height and width ``[count, 4]``, int64, on the CPU."""
+        """Draw ``count`` crops of an image: top, left, height and width ``[count, 4]``, int64, on the CPU."""
         area = uniform(generator, count, TRIES, low=self.scale[0], high=self.scale[1]) * height * width
         aspect = uniform(generator, count, TRIES, low=log(self.aspect[0]), high=log(self.aspect[1])).exp()
         sizes = torch.stack([(area / aspect).sqrt().round(), (area * aspect).sqrt().round()])
@@ -69,7 +69,7 @@ class RandomResizedCrop(Augmentation):
         return torch.cat([torch.where(found, places, ((whole - central) / 2).floor()), size], dim=1).long()
 
     def _central(self, height: int, width: int) -> Tensor:
-        """Height and width of the largest crop of an allowed aspect."""
+        """Return height and width of the largest crop of an allowed aspect."""
         low, high = self.aspect
         if width / height < low:
             height = max(round(width / low), 1)

@@ -1,4 +1,4 @@
-"""Another size."""
+"""Resize to another size."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["Resize"]
 
 @dataclass(frozen=True)
 class Resize(Augmentation):
-    """Another size, with antialiasing; nothing is drawn.
+    """Resize to another size, with antialiasing; nothing is drawn.
 
     Args:
         size: Height and width, or the length of the shorter side alone, which keeps the aspect.
@@ -42,7 +42,7 @@ class Resize(Augmentation):
         return resized.view(*films.shape[:3], *size)
 
     def target(self, height: int, width: int) -> tuple[int, int]:
-        """Height and width of what pictures of this height and width become."""
+        """Return height and width after the change of an image of this height and width."""
         if not isinstance(self.size, int):
             return self.size
         shorter = min(height, width)

@@ -1,4 +1,4 @@
-"""Bright levels inverted."""
+"""Inversion of bright pixel values."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ __all__ = ["Solarize"]
 
 @dataclass(frozen=True)
 class Solarize(Augmentation):
-    """Levels from ``threshold`` on become 255 minus themselves.
+    """Inversion of values from ``threshold`` on: they become 255 minus themselves.
 
     Raises:
-        ConfigError: if the threshold is no level from 0 to 255; 256 leaves everything as it is.
+        ConfigError: if the threshold is not within 0 and 256; 256 changes nothing.
     """
 
     threshold: float = 128.0

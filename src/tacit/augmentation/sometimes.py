@@ -1,4 +1,4 @@
-"""An augmentation of some of the items."""
+"""Augmentation of a random part of the items."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ __all__ = ["Sometimes"]
 
 @dataclass(frozen=True)
 class Sometimes(Augmentation):
-    """An augmentation of some of the items; the others pass unchanged, and at no cost.
+    """Augmentation of a random part of the items; the others pass unchanged, at no cost.
 
     Args:
         p: The probability for each item.
-        augmentation: What happens to it; it must keep the size of pictures.
+        augmentation: The augmentation; it must keep the size of images.
 
     Raises:
-        ConfigError: if ``p`` is no probability or ``augmentation`` no augmentation.
+        ConfigError: if ``p`` is not a probability or ``augmentation`` not an augmentation.
     """
 
     p: float
@@ -35,7 +35,7 @@ class Sometimes(Augmentation):
         """See :class:`Augmentation`.
 
         Raises:
-            SpecError: if the augmentation changes the size of pictures.
+            SpecError: if the augmentation changes the size of images.
         """
         return among(films, uniform(generator, len(films)) < self.p, lambda chosen: self._change(chosen, generator))
 

@@ -1,4 +1,4 @@
-"""Ranges of a method's options and of what it is called with."""
+"""Checks of a method's options and arguments."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ METHODS = {1: "Spans, Future and RandomPatches", 2: "Blocks and RandomPatches", 
 
 
 def check_range(method: str, name: str, value: tuple[float, float], highest: float = math.inf) -> None:
-    """Refuse a pair of bounds that is not ``0 < low <= high <= highest``.
+    """Check that a pair of bounds satisfies ``0 < low <= high <= highest``.
 
     Raises:
-        ConfigError: naming the option.
+        ConfigError: if it does not, with the name of the option.
     """
     fine = (
         isinstance(value, (tuple, list))
@@ -30,10 +30,10 @@ def check_range(method: str, name: str, value: tuple[float, float], highest: flo
 
 
 def check_call(method: str, grid: tuple[int, ...], axes: Collection[int], batch: int, seed: int, rank: int) -> None:
-    """Refuse a grid of another number of axes than those in ``axes``, and numbers that count nothing.
+    """Check the number of axes of a grid against ``axes``, and the range of the numbers.
 
     Raises:
-        ConfigError: saying which methods mask such a grid.
+        ConfigError: if one does not fit, with the methods that mask such a grid.
     """
     wanted = " or ".join(form for number, form in FORMS.items() if number in axes)
     advice = f"; {METHODS[len(grid)]} mask {FORMS[len(grid)]}" if len(grid) in FORMS else ""

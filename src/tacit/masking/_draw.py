@@ -19,7 +19,7 @@ STREAM = int.from_bytes(b"mask")
 
 
 def generators(seed: int, rank: int) -> tuple[np.random.Generator, np.random.Generator]:
-    """What all processes draw alike, and what process ``rank`` draws for itself."""
+    """Return the random stream that all processes share, and that of process ``rank``."""
     shared, own = (
         np.random.Generator(np.random.Philox(key=seed % 2**128, counter=STREAM << 192 | part << 128))
         for part in (0, rank + 1)
@@ -28,21 +28,21 @@ def generators(seed: int, rank: int) -> tuple[np.random.Generator, np.random.Gen
 
 
 def uniform(rng: np.random.Generator, bounds: tuple[float, float]) -> float:
-    """One number between the bounds; it takes a draw even where they are equal."""
+    """Draw a number between the bounds; consume a draw even where they are equal."""
     return bounds[0] + (bounds[1] - bounds[0]) * float(rng.random())
 
 
 def split(rng: np.random.Generator, mask: Bools, inside: int, outside: int) -> tuple[Tensor, Tensor]:
-    """Random places of each row: ``inside`` of those where ``mask [B, N]`` holds, ``outside`` of the others.
+    """Draw random places of each row, ``inside`` where ``mask [B, N]`` holds and ``outside`` elsewhere.
 
-    Every subset of its size is equally likely. Where a row has too few of one kind, those of the other fill up.
+    Every subset of its size is equally likely. A row with too few places of one kind is filled up with the other kind.
 
     Returns:
         The indices, ascending: int64 ``[B, inside]`` and ``[B, outside]``, disjoint if they fit into N together.
     """
     batch, length = mask.shape
-    # From the top: which kind, a random number, the index. So no two keys of a row are equal, and a threshold takes
-    # exactly as many as it should.
+    # Bits from the top: the kind, a random number, the index. So no two keys of a row are equal, and a threshold
+    # selects exactly the wanted number.
     bits = length.bit_length()
     keys = np.asarray(rng.bit_generator.random_raw((batch, length)), dtype=np.uint64)
     keys = (keys >> np.uint64(bits + 1) << np.uint64(bits)) | np.arange(length, dtype=np.uint64)
@@ -51,7 +51,7 @@ def split(rng: np.random.Generator, mask: Bools, inside: int, outside: int) -> t
 
 
 def _smallest(keys: npt.NDArray[np.uint64], count: int) -> Tensor:
-    """Where the ``count`` smallest of each row of ``keys [B, N]`` are, ascending: int64 ``[B, count]``."""
+    """Return the indices of the ``count`` smallest ``keys [B, N]`` per row, ascending: int64 ``[B, count]``."""
     batch, length = keys.shape
     if count == 0:
         return torch.empty(batch, 0, dtype=torch.int64)
@@ -61,5 +61,5 @@ def _smallest(keys: npt.NDArray[np.uint64], count: int) -> Tensor:
 
 
 def in_frames(places: Tensor, frames: range, area: int) -> Tensor:
-    """The same ``places [B, P]`` in each of ``frames``, of ``area`` tokens each: ``[B, len(frames) * P]``."""
+    """Repeat ``places [B, P]`` in each of ``frames``, of ``area`` tokens each: ``[B, len(frames) * P]``."""
     return (torch.tensor(frames)[:, None] * area + places[:, None]).flatten(1)

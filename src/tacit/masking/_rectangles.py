@@ -1,4 +1,4 @@
-"""Random rectangles on a grid, so drawn that all of a batch, and of all processes, leave enough tokens."""
+"""Random rectangles on a grid that leave enough tokens free in all batches and processes."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from tacit.masking._draw import Bools, Ints, uniform
 __all__ = ["Layouts", "Rectangles", "draw_size", "settle"]
 
 POOL = 64
-"""Layouts that every process draws alike, to learn how many tokens a layout of these sizes leaves free."""
+"""Number of layouts that every process draws alike, to estimate how many tokens such a layout leaves free."""
 TAIL = 0.05
-"""Share of the layouts that is not used because they leave the fewest tokens free, and of those that leave most."""
+"""Share of the layouts in each tail (fewest and most free tokens) that is not used."""
 ROUNDS = 20
-"""How often sizes are drawn again for which there is no layout, and a layout that leaves too few tokens or too many."""
+"""Limit on redraws, of sizes without a valid layout and of layouts with too few or too many free tokens."""
 
 
 def draw_size(
@@ -28,7 +28,7 @@ def draw_size(
     aspect: tuple[float, float],
     largest: tuple[int, int],
 ) -> tuple[int, int]:
-    """Height and width in tokens of a rectangle that has a random share of the grid and a random aspect.
+    """Draw height and width in tokens of a rectangle with random area share and aspect.
 
     A rectangle that would exceed ``largest`` along one axis is cut there and grows along the other.
 
@@ -48,7 +48,7 @@ def draw_size(
 
 @dataclass(frozen=True)
 class Rectangles:
-    """One context rectangle and some target rectangles of given sizes, at places that are drawn.
+    """Context rectangle and target rectangles of given sizes, with random places.
 
     A layout is the top left corner of each, the context's first: ``[1 + blocks, 2]``. Each place within the grid
     is equally likely for each rectangle.
@@ -67,21 +67,21 @@ class Rectangles:
 
     @property
     def area(self) -> int:
-        """Tokens of the grid."""
+        """Return the number of tokens of the grid."""
         return self.grid[0] * self.grid[1]
 
     @property
     def sizes(self) -> Ints:
-        """Height and width of each rectangle, the context's first: ``[1 + blocks, 2]``."""
+        """Return height and width of each rectangle, the context's first: ``[1 + blocks, 2]``."""
         return np.array([self.context, *[self.target] * self.blocks])
 
     def draw(self, rng: np.random.Generator, count: int) -> Ints:
-        """Layouts ``[count, 1 + blocks, 2]``."""
+        """Draw layouts ``[count, 1 + blocks, 2]``."""
         highest = np.array(self.grid) - self.sizes
         return rng.integers(0, highest, size=(count, *highest.shape), endpoint=True)
 
     def free(self, corners: Ints) -> Bools:
-        """Tokens ``[B, H * W]`` of the context rectangle of each layout that no target covers."""
+        """Return the tokens ``[B, H * W]`` of each layout's context rectangle that no target covers."""
         first, end = corners[..., None], (corners + self.sizes)[..., None]
         height, width = (np.arange(length) for length in self.grid)
         rows = ((height >= first[:, :, 0]) & (height < end[:, :, 0]))[:, :, :, None]
@@ -92,10 +92,10 @@ class Rectangles:
         return free.reshape(len(corners), self.area)
 
     def draw_within(self, rng: np.random.Generator, count: int, low: int, high: int) -> tuple[Ints, Bools, Bools]:
-        """Layouts, drawn again a bounded number of times where they do not leave ``low`` to ``high`` tokens free.
+        """Draw layouts, a bounded number of times until they leave ``low`` to ``high`` tokens free.
 
         Returns:
-            Layouts ``[count, 1 + blocks, 2]``, their free tokens ``[count, H * W]``, and which do, ``[count]``.
+            Layouts ``[count, 1 + blocks, 2]``, their free tokens ``[count, H * W]``, and their validity ``[count]``.
         """
         corners = self.draw(rng, count)
         free = self.free(corners)
@@ -118,14 +118,14 @@ def _within(free: Bools, low: int, high: int) -> Bools:
 
 @dataclass(frozen=True)
 class Layouts:
-    """Where the rectangles of a batch lie.
+    """Places of the rectangles of a batch.
 
     Attributes:
         rectangles: Their sizes.
         corners: ``[B, 1 + blocks, 2]``.
         free: ``[B, H * W]`` tokens of the context rectangle that no target covers.
-        fewest: The fewest that are free for any item of any process.
-        most: The most.
+        fewest: Minimum of free tokens over all items of all processes.
+        most: Maximum of free tokens.
     """
 
     rectangles: Rectangles
@@ -142,21 +142,21 @@ def settle(
     batch: int,
     streams: tuple[np.random.Generator, np.random.Generator],
 ) -> Layouts:
-    """Layouts that all leave nearly the same number of tokens free.
+    """Draw layouts that all leave nearly the same number of tokens free.
 
-    How many tokens a layout leaves depends on where its rectangles overlap, but all processes must keep equally
-    many. So all draw the same layouts first and drop the tails of their counts; then each draws layouts of its own,
-    again and again, until they lie within. One that never does becomes one of the first.
+    The number of free tokens of a layout depends on the overlap of its rectangles, but all processes must keep equally
+    many. So all draw the same layouts first and drop the tails of their counts; then each process draws its own layouts
+    repeatedly until they lie within. A layout that never does is replaced by one of the first.
 
     Args:
-        method: Who asks, for messages.
+        method: Name of the calling method, for messages.
         draw: Draws the sizes.
         min_keep: Fewest tokens to leave free.
         batch: Layouts B.
-        streams: What all processes draw alike, and what this one draws for itself.
+        streams: The random stream that all processes share, and that of this process.
 
     Raises:
-        ConfigError: if no layout leaves enough tokens; on all processes alike.
+        ConfigError: if no layout leaves enough tokens; on all processes.
     """
     shared, own = streams
     for _ in range(ROUNDS):

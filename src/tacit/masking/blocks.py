@@ -1,4 +1,4 @@
-"""Blocks of a picture, predicted from what surrounds them (I-JEPA)."""
+"""Block masking: blocks of an image are predicted from their surroundings (I-JEPA)."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ __all__ = ["Blocks"]
 
 @dataclass(frozen=True)
 class Blocks:
-    """Several target blocks, and as context one large block without them (I-JEPA, arXiv 2301.08243, section 3).
+    """Target blocks, with one large block without them as context (I-JEPA, arXiv 2301.08243, section 3).
 
-    One mask on a grid ``(H, W)``. Sizes are drawn once for a batch, places for each picture; targets may overlap.
-    How much of the context block the targets leave differs from picture to picture, so of each a random subset
-    of equal size is kept, of equal size on all processes too: layouts in the two tails, that leave fewest or most, are
-    drawn again. Sides are shorter than those of the grid.
+    One mask on a grid ``(H, W)``. Sizes are drawn once for a batch, places for each image; targets may overlap. The
+    part of the context block that the targets leave differs from image to image, so a random subset of equal size is
+    kept, of equal size on all processes too: layouts in the two tails, with the fewest or most free tokens, are drawn
+    again. Blocks are shorter and narrower than the grid.
 
     Args:
         blocks: Target blocks.
-        scale: Range of the share of the grid that a target block has.
+        scale: Range of a target block's share of the grid.
         aspect: Range of its height over its width, in tokens.
-        context_scale: Range of the share of the grid that the context block has; it is square.
+        context_scale: Range of the context block's share of the grid; it is square.
         min_keep: Fewest tokens of the context.
 
     Raises:

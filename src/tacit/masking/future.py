@@ -1,4 +1,4 @@
-"""What comes, predicted from what was."""
+"""Future masking: later steps are predicted from earlier ones."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ __all__ = ["Future"]
 
 @dataclass(frozen=True)
 class Future:
-    """The first steps are the context, all later ones the target: a causal mask.
+    """Causal mask: the first steps are the context, all later ones the target.
 
-    One mask with one target on a grid that begins with time, ``(T,)`` or ``(T, H, W)``. How many steps are seen is
-    drawn once for a batch. There is nothing to place, so all clips of a batch and all processes have the same mask.
+    One mask with one target on a grid that begins with time, ``(T,)`` or ``(T, H, W)``. The number of context steps is
+    drawn once for a batch. No places are drawn, so all clips of a batch and all processes have the same mask.
 
     Args:
         share: Range of the share of the steps that the context has, rounded to whole steps; at least one step is

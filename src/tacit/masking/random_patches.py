@@ -1,4 +1,4 @@
-"""Patches at random, each by itself (MAE, VideoMAE)."""
+"""Random masking of individual patches (MAE, VideoMAE)."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ __all__ = ["RandomPatches"]
 
 @dataclass(frozen=True)
 class RandomPatches:
-    """A random subset of the tokens is the target, all others are the context (MAE, arXiv 2111.06377, section 3).
+    """Random token subset as target, all others as context (MAE, arXiv 2111.06377, section 3).
 
-    One mask with one target on a grid of any number of axes. ``RandomPatches(ratio=0.9, tube=True)`` is that of
-    VideoMAE (arXiv 2203.12602, section 3.2): the same places in all frames of a grid ``(T, H, W)``.
+    One mask with one target on a grid of any number of axes. ``RandomPatches(ratio=0.9, tube=True)`` is VideoMAE's mask
+    (arXiv 2203.12602, section 3.2): the same places in all frames of a grid ``(T, H, W)``.
 
     Args:
         ratio: Share of the tokens that is target, rounded to a whole number and never all or none.

@@ -1,4 +1,4 @@
-"""Spans of a signal, predicted from what is around them."""
+"""Span masking: spans of a signal are predicted from their surroundings."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["Spans"]
 
 @dataclass(frozen=True)
 class Spans:
-    """Several spans of tokens in a row are the targets, all others the context: I-JEPA's blocks along one axis.
+    """Target spans of consecutive tokens, with all others as context: I-JEPA's blocks along one axis.
 
     One mask on a grid ``(T,)``. The length is drawn once for a batch, places for each signal. Spans may touch but do
     not overlap, each arrangement of them being equally likely, so the context always has the same size; the

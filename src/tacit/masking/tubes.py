@@ -1,4 +1,4 @@
-"""Tubes through a film, predicted from what is beside them (V-JEPA)."""
+"""Tube masking: space-time tubes of a video are predicted from their surroundings (V-JEPA)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["TubeMask", "Tubes"]
 
 @dataclass(frozen=True)
 class TubeMask:
-    """What one mask of :class:`Tubes` hides: some blocks of equal size, in every frame at the same place.
+    """Options of one mask of :class:`Tubes`: hidden blocks of equal size, constant over frames.
 
     Args:
         blocks: Blocks, which may overlap.
@@ -41,18 +41,18 @@ class TubeMask:
 
 @dataclass(frozen=True)
 class Tubes:
-    """Blocks that last for the whole clip, and as context all the rest (V-JEPA, arXiv 2404.08471, section 3.2).
+    """Blocks that last for the whole clip; all other tokens are context (V-JEPA, arXiv 2404.08471, section 3.2).
 
     Several masks on a grid ``(T, H, W)``, by default the short-range and the long-range one of V-JEPA and V-JEPA 2
     (arXiv 2506.09985). Each has one target, the union of its blocks. Sizes are drawn once for a batch, places for each
-    clip. How much the union covers differs from clip to clip, so random subsets of equal size of its tubes and of
-    those of the context are kept, of equal size on all processes too: layouts in the two tails, that cover least or
-    most, are drawn again.
+    clip. The area of the union differs from clip to clip, so random subsets of equal size of its tubes and of the
+    context's are kept, of equal size on all processes too: layouts in the two tails, with the smallest or largest
+    union, are drawn again.
 
     Args:
-        masks: What each mask hides.
+        masks: Options of each mask.
         min_keep: Fewest places in a frame that a context has.
-        context_frames: Share of the frames that a context may see; what comes later is target, at its places too.
+        context_frames: Share of the frames in the context; later frames are target at the context's places too.
 
     Raises:
         ConfigError: if an option is out of range.

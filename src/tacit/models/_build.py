@@ -1,4 +1,4 @@
-"""From a configuration to the modules of a world model."""
+"""Construction of a world model's modules from its configuration."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _KINDS = {"pixels": ("conv", "vit"), "series": ("conv",), "vector": ("mlp", "ide
 
 
 class ObservationEncoder(nn.Module):
-    """One encoder per modality, concatenated and fused by a projector into one latent."""
+    """Encoders of all modalities, whose features a projector fuses into one latent."""
 
     def __init__(self, config: WorldModelConfig) -> None:
         super().__init__()
@@ -37,9 +37,9 @@ class ObservationEncoder(nn.Module):
         self.norm = nn.LayerNorm(config.latent) if config.latent_norm else nn.Identity()
 
     def forward(self, parts: Sequence[tuple[Tensor, Tensor, Tensor]], tokens: Tensor | None = None) -> Tensor:
-        """Per modality its values ``[N, ...]``, their mean and their standard deviation, to latents ``[N, D]``.
+        """Encode the values ``[N, ...]``, mean and standard deviation of each modality to latents ``[N, D]``.
 
-        With ``tokens [N, n, D']``, which the eye of the one camera made before, it is not asked.
+        Precomputed ``tokens [N, n, D']`` of the one camera's pretrained encoder replace a call of it.
         """
         features = []
         for kind, encoder, (value, mean, std) in zip(self.kinds, self.encoders.values(), parts, strict=True):
@@ -54,14 +54,14 @@ class ObservationEncoder(nn.Module):
 
 
 def build_action_encoder(config: WorldModelConfig) -> tuple[MLP | None, int]:
-    """The encoder of action blocks, none where the predictor takes them as they are; and what it puts out."""
+    """Build the encoder of action blocks; return it, or None without an encoder, and its output size."""
     if not config.action_width:
         return None, config.action_size
     return MLP(config.action_size, (config.action_width,), config.latent, activation="silu"), config.latent
 
 
 def build_predictor(config: WorldModelConfig, action: int) -> Predictor:
-    """The predictor, for action latents of size ``action``."""
+    """Build the predictor, for action latents of size ``action``."""
     if config.predictor == "mlp":
         return MLPPredictor(config.latent, action, config.predictor_width, config.predictor_depth, config.latent_norm)
     if config.predictor == "gru":

@@ -1,4 +1,4 @@
-"""What a world model accepts, and what it says to everything else."""
+"""Input validation for world models."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ STEPS = {"frames", "frameskip", "history", "tubelet"}
 
 
 def check_sizes(config: Any) -> None:
-    """Refuse numbers in the configuration of a model that are negative or too large to build.
+    """Check that no number in a model's configuration is negative or too large to build.
 
     Raises:
-        ConfigError: naming the option and the limit.
+        ConfigError: if one is, with the option and the limit.
     """
     owner = type(config).__name__
     for name in (field.name for field in fields(config)):
@@ -40,37 +40,37 @@ def check_sizes(config: Any) -> None:
 
 
 class Seeing(Protocol):
-    """What is read of the configuration of a model that sees."""
+    """Configuration of a model that reads observations."""
 
     @property
     def spec(self) -> Spec:
-        """What the world shows and accepts."""
+        """Return the Spec of the world."""
 
     @property
     def seen(self) -> tuple[str, ...]:
-        """The modalities that the model sees."""
+        """Return the modalities that the model reads."""
 
     @property
     def frameskip(self) -> int:
-        """Steps of the world in one of the model."""
+        """Return the steps of the world in one step of the model."""
 
 
 class Config(Seeing, Protocol):
-    """What is read of a world model's configuration."""
+    """Configuration of a world model."""
 
     @property
     def latent(self) -> int:
-        """Size of a latent."""
+        """Return the size of a latent."""
 
     @property
     def action_size(self) -> int:
-        """Size of an action block."""
+        """Return the size of an action block."""
 
 
 def batched(
     config: Seeing, observation: Mapping[str, Tensor | Array], device: torch.device
 ) -> tuple[list[Tensor], tuple[int, ...]]:
-    """Each modality that the model sees as one batch ``[N, ...]`` on its device, and the leading axes of ``N``.
+    """Return each modality as a batch ``[N, ...]`` on the device, and the leading axes of ``N``.
 
     Raises:
         SpecError: if a modality is missing or its shape or dtype does not fit the Spec.
@@ -94,7 +94,7 @@ def batched(
 
 
 def check_actions(config: Config, latents: Tensor, actions: Tensor, axes: str) -> None:
-    """Refuse latents that are not ``[B, T, D]`` and actions that are not blocks ``[B, axes, A']``."""
+    """Check that latents are ``[B, T, D]`` and actions are blocks ``[B, axes, A']``."""
     if latents.ndim != 3 or latents.shape[-1] != config.latent:
         raise SpecError(f"latents must have shape [B, T, {config.latent}]; got {list(latents.shape)}.")
     fits = actions.ndim == 3 + axes.count(",") and actions.shape[-1] == config.action_size
@@ -106,7 +106,7 @@ def check_actions(config: Config, latents: Tensor, actions: Tensor, axes: str) -
 
 
 def _checked(config: Seeing, name: str, value: Tensor | Array) -> tuple[Tensor, int]:
-    """The value as a tensor, and how many axes of it belong to one step."""
+    """Return the value as a tensor, and its number of axes per step."""
     modality = config.spec.modalities[name]
     tensor = as_tensor(value, modality)
     shape = modality.shape

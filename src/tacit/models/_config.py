@@ -1,4 +1,4 @@
-"""What a world model is made of."""
+"""Configuration of a world model."""
 
 from __future__ import annotations
 
@@ -23,33 +23,34 @@ TRANSFORMER = {
     "dropout": 0.0,
     "inner_norm": False,
 }
-"""The options that only a transformer predictor has, and their defaults."""
+"""Options that only a transformer predictor has, and their defaults."""
 
 
 @dataclass(frozen=True)
 class WorldModelConfig:
-    """What a :class:`WorldModel` is made of; plain values, so that it becomes JSON and back.
+    """Configuration of a :class:`WorldModel`; plain values that convert to JSON and back.
 
     Args:
-        spec: What the world shows and accepts.
-        modalities: The modalities that the model sees; all of them where empty.
+        spec: Observations and actions of the world.
+        modalities: The modalities that the model reads; all of them where empty.
         frameskip: Steps of the world, and so raw actions, in one step of the model.
-        history: Latents, the current one included, that the predictor sees; 1 but for a transformer.
+        history: Latents, the current one included, that the predictor reads; 1 except for a transformer.
         latent: Size ``D`` of a latent.
         encoders: Per modality ``conv`` or ``vit`` (pixels), ``conv`` (series), ``mlp`` or ``identity``
             (vector); the first of these where not named.
-        perception: The configuration of a perception model, whose encoder then looks at every camera.
-        pool: What of that encoder's tokens is seen: all of them end to end (``flat``), or their ``mean``, which says
-            less about where things are.
-        tune: ``frozen``; ``last``: the last blocks of that encoder learn on; ``lora``: additions of low rank; ``all``.
-        tune_last: How many blocks, with ``last``.
-        tune_rank: Of the additions, with ``lora``.
+        perception: The configuration of a perception model, whose encoder then encodes every camera.
+        pool: Reduction of that encoder's tokens: all of them concatenated (``flat``), or their ``mean``, which has less
+            information about positions.
+        tune: Trained part of that encoder: ``frozen`` (none), its ``last`` blocks, low-rank additions (``lora``) or
+            ``all``.
+        tune_last: Number of blocks, with ``last``.
+        tune_rank: Rank of the additions, with ``lora``.
         encoder_width: Channels after the first convolution, or the token size of the ViT.
         encoder_depth: Blocks of the ViT.
         encoder_heads: Attention heads of the ViT.
         patch: Side of the patches that pixels are first cut into.
-        features: What a ``conv`` or ``mlp`` encoder puts out for each modality.
-        projector_width: Hidden width, with BatchNorm, of what maps the features to the latent; 0: one linear layer.
+        features: Output size of a ``conv`` or ``mlp`` encoder for each modality.
+        projector_width: Hidden width, with BatchNorm, of the map from features to the latent; 0: one linear layer.
         latent_norm: End the encoder and the GRU predictor in a LayerNorm (eb_jepa).
         action_width: Hidden width of the action encoder; 0 gives the predictor the normalised action block.
         predictor: ``mlp`` (residual), ``gru`` (hidden state = latent) or ``transformer`` (AdaLN-zero, causal).
@@ -58,15 +59,15 @@ class WorldModelConfig:
         predictor_heads: Attention heads of the transformer; a GRU has neither width nor depth of its own.
         predictor_head_width: Size of an attention head.
         predictor_mlp: Hidden width of the transformer's MLPs.
-        predictor_out: Hidden width, with BatchNorm, of what maps the transformer's tokens to latents; 0: one
+        predictor_out: Hidden width, with BatchNorm, of the map from the transformer's tokens to latents; 0: one
             linear layer.
-        dropout: Of the transformer, while training.
-        inner_norm: The further LayerNorms of LeWorldModel's blocks, in the transformer.
-        target: ``shared``: the encoder embeds the targets too; ``ema``: a slowly following copy does.
+        dropout: Dropout probability of the transformer, while training.
+        inner_norm: Add the further LayerNorms of LeWorldModel's blocks to the transformer.
+        target: Encoder of the targets: the same one (``shared``) or its ``ema`` copy.
 
     Raises:
-        ConfigError: if a modality is unknown, a size is below 1, or an option has no use: one of the transformer
-            with another predictor, one of a perception model's encoder without one.
+        ConfigError: if a modality is unknown, a size is below 1, or an option has no effect: an option of the
+            transformer with another predictor, or an option of a perception model's encoder without one.
     """
 
     spec: Spec
@@ -127,7 +128,7 @@ class WorldModelConfig:
                 )
 
     def _check_eye(self) -> None:
-        """Refuse options of a perception model's encoder where there is none, and the reverse."""
+        """Check that options of a pretrained encoder are set only with one, and the reverse."""
         if self.perception is None:
             for name, default in (("tune", "frozen"), ("pool", "flat")):
                 if vars(self)[name] != default:
@@ -145,12 +146,12 @@ class WorldModelConfig:
 
     @property
     def seen(self) -> tuple[str, ...]:
-        """The modalities that the model sees, in order."""
+        """Return the modalities that the model reads, in order."""
         return self.modalities or tuple(self.spec.modalities)
 
     @property
     def action_size(self) -> int:
-        """``A'``, the size of an action block."""
+        """Return ``A'``, the size of an action block."""
         return self.frameskip * self.spec.action.size
 
 

@@ -1,4 +1,4 @@
-"""A perception model's encoder inside a world model: frozen, or trained on in part."""
+"""Encoder of a perception model inside a world model: frozen, or trained in part."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ Pool: TypeAlias = Literal["flat", "mean"]
 
 
 class Eye(nn.Module):
-    """Single pictures to tokens, by the encoder of a perception model with that model's own input statistics.
+    """Encoder of a perception model, with that model's input statistics: single images to tokens.
 
-    An encoder of films sees each picture held still for one tubelet, as V-JEPA 2-AC does (arXiv 2506.09985). The
-    tokens of a pyramid are the places of its coarsest level.
+    A video encoder gets each image repeated for one tubelet, as in V-JEPA 2-AC (arXiv 2506.09985). The tokens of a
+    pyramid are the places of its coarsest level.
 
     Args:
-        config: Of the perception model.
-        tune: ``frozen``; ``last``: the last blocks learn on; ``lora``: additions of low rank do; ``all``.
-        last: How many blocks, with ``last``.
-        rank: Of the additions, with ``lora``.
+        config: Configuration of the perception model.
+        tune: Trained part: ``frozen`` (none), the ``last`` blocks, low-rank additions (``lora``) or ``all``.
+        last: Number of blocks, with ``last``.
+        rank: Rank of the additions, with ``lora``.
     """
 
     mean: Tensor
@@ -62,10 +62,12 @@ class Eye(nn.Module):
         self._learns = tune != "frozen"
 
     def adopt(self, model: PerceptionModel) -> None:
-        """Take the weights of the encoder that a trained perception model encodes with, and its input statistics.
+        """Copy the encoder weights and input statistics of a trained perception model.
+
+        The source is the encoder that the model encodes with: its target encoder where it has one.
 
         Raises:
-            ConfigError: if it is of another configuration.
+            ConfigError: if the model has another configuration.
         """
         if not isinstance(model, PerceptionModel) or model.config != self.config:
             raise ConfigError(
@@ -82,7 +84,7 @@ class Eye(nn.Module):
             self.std.copy_(std)
 
     def forward(self, pictures: Tensor) -> Tensor:
-        """``[N, C, H, W]`` of any number type to tokens ``[N, n, D]``, without a class token."""
+        """Encode ``[N, C, H, W]`` of any number type to tokens ``[N, n, D]``, without a class token."""
         values = pictures.unsqueeze(2).expand(-1, -1, self.tubelet, -1, -1) if self.tubelet else pictures
         with nullcontext() if self._learns else torch.no_grad():
             out: Tensor | tuple[Tensor, ...] = self.encoder(values, self.mean, self.std)
@@ -92,15 +94,15 @@ class Eye(nn.Module):
 
 
 class PooledEye(nn.Module):
-    """An eye to one feature vector a picture; the interface of a world model's encoders.
+    """Pretrained encoder with one feature vector per image; the interface of a world model's encoders.
 
-    The features are standardised without learnt scales (BatchNorm), as MAE (arXiv 2111.06377) reads frozen ones: the
-    tokens of one picture differ from those of another by little beside what all have in common.
+    The features are standardised without learned scales (BatchNorm), as MAE (arXiv 2111.06377) reads frozen ones: the
+    differences between the tokens of two images are small next to their common part.
 
     Args:
-        eye: What looks.
-        tokens: Tokens of a picture.
-        pool: All tokens end to end (``flat``), or their ``mean``.
+        eye: The encoder.
+        tokens: Tokens of an image.
+        pool: All tokens concatenated (``flat``), or their ``mean``.
     """
 
     def __init__(self, eye: Eye, tokens: int, pool: Pool) -> None:
@@ -110,25 +112,25 @@ class PooledEye(nn.Module):
         self.norm = nn.BatchNorm1d(self.features, affine=False)
 
     def forward(self, x: Tensor, mean: Tensor | None = None, std: Tensor | None = None) -> Tensor:  # noqa: ARG002
-        """``[N, C, H, W]`` to ``[N, D]``; normalised as the perception model was, not by ``mean`` and ``std``."""
+        """Encode ``[N, C, H, W]`` to ``[N, D]``; ignore ``mean`` and ``std``, as the encoder has its own statistics."""
         return self.pooled(self.eye(x))
 
     def pooled(self, tokens: Tensor) -> Tensor:
-        """Tokens ``[N, n, D']`` of the eye to ``[N, D]``."""
+        """Pool tokens ``[N, n, D']`` of the encoder to ``[N, D]``."""
         out: Tensor = self.norm(tokens.mean(dim=1) if self.pool == "mean" else tokens.flatten(1))
         return out
 
 
 def check_camera(spec: Spec, name: str, perception: Perception) -> None:
-    """Refuse an encoder that cannot look at a camera.
+    """Check that an encoder fits a camera.
 
     Args:
-        spec: What the world shows.
-        name: The modality to look at.
+        spec: Observations of the world.
+        name: The modality to encode.
         perception: The configuration of the perception model.
 
     Raises:
-        ConfigError: if it is of another model, or the camera does not show what the encoder sees.
+        ConfigError: if the configuration is of another model, or the camera's images do not fit the encoder.
     """
     if not isinstance(perception, Perception):
         raise ConfigError(
@@ -148,10 +150,10 @@ def check_camera(spec: Spec, name: str, perception: Perception) -> None:
 
 
 def check_tune(tune: Tune, last: int, rank: int) -> None:
-    """Refuse options of tuning that are out of range.
+    """Check the range of the tuning options.
 
     Raises:
-        ConfigError: naming the option.
+        ConfigError: if one is out of range, with its name.
     """
     if tune not in ("frozen", "last", "lora", "all"):
         raise ConfigError(f"tune is one of frozen, last, lora, all; got {tune!r}.")
@@ -163,10 +165,10 @@ def check_tune(tune: Tune, last: int, rank: int) -> None:
 
 
 def check_frozen(tune: Tune) -> None:
-    """Refuse to take latents that were made before, if the encoder learns.
+    """Check that the encoder is frozen, as precomputed latents require.
 
     Raises:
-        ConfigError: if it does.
+        ConfigError: if it is not.
     """
     if tune != "frozen":
         raise ConfigError(
@@ -176,7 +178,7 @@ def check_frozen(tune: Tune) -> None:
 
 
 def _difference(config: Perception, model: object) -> str:
-    """What another model has otherwise."""
+    """Describe the differences between a configuration and another model's."""
     other = model.config if isinstance(model, PerceptionModel) else None
     if not isinstance(other, type(config)):
         return f"a {type(model).__name__}"
@@ -188,14 +190,14 @@ def _difference(config: Perception, model: object) -> str:
 
 
 def _built(config: Perception) -> MaskedModel | JointEmbedding | MotionContent:
-    """The perception model of a configuration."""
+    """Build the perception model of a configuration."""
     if isinstance(config, MaskedModelConfig):
         return MaskedModel(config)
     return JointEmbedding(config) if isinstance(config, JointEmbeddingConfig) else MotionContent(config)
 
 
 def _ending(encoder: VisionTransformer | PyramidEncoder, last: int) -> list[nn.Module]:
-    """The last blocks of an encoder, with what follows them."""
+    """Return the last blocks of an encoder, with the layers after them."""
     if isinstance(encoder, PyramidEncoder):
         return [block for level in encoder.levels for block in level.children()][-last:]
     return [*list(encoder.blocks)[-last:], encoder.norm]

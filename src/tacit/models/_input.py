@@ -1,4 +1,4 @@
-"""What models of a single modality take in, as one array with channels first."""
+"""Input of single-modality models, as one array with channels first."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from tacit.types import Array, Modality, Spec
 __all__ = ["channels_first", "chosen", "grid_size"]
 
 EVEN, MOST = 1e-6, 1000
-"""How near to a whole number is whole; the frameskips that are tried for advice."""
+"""Integer tolerance; limit of the frameskips that are tried for the advice in errors."""
 
 
 def chosen(spec: Spec, name: str) -> str:
-    """The modality to look at: the named one, or the first camera, or else the first of all.
+    """Return the modality to read: the named one, the first camera, or the first of all.
 
     Raises:
         ConfigError: if the Spec has no modality of that name.
@@ -29,17 +29,17 @@ def chosen(spec: Spec, name: str) -> str:
 
 
 def grid_size(spec: Spec, name: str, frames: int, frameskip: int, side: int) -> tuple[int, ...]:
-    """Extent of the axes that are cut into patches: ``(H, W)``, ``(T, H, W)`` or ``(R,)``.
+    """Return the extent of the axes that are cut into patches: ``(H, W)``, ``(T, H, W)`` or ``(R,)``.
 
     Args:
-        spec: What the world shows.
+        spec: Observations of the world.
         name: The modality.
         frames: Observations in a window.
         frameskip: Steps from one to the next.
-        side: Height and width of the pictures that come, if not those of the Spec.
+        side: Height and width of the input images, if not those of the Spec.
 
     Raises:
-        ConfigError: if observations of a series would overlap in a window, which is read as one even signal.
+        ConfigError: if observations of a series would overlap in a window, which is read as one uniform signal.
     """
     modality = spec.modalities[name]
     if modality.kind == "pixels":
@@ -53,7 +53,7 @@ def grid_size(spec: Spec, name: str, frames: int, frameskip: int, side: int) -> 
 
 
 def _check_even(spec: Spec, name: str, frameskip: int) -> None:
-    """Observations of a series follow on each other without gap or overlap only where each has as many samples."""
+    """Check that all observations of a series have equally many samples, without gap or overlap."""
     rate = spec.modalities[name].rate or spec.fps
     if abs(frameskip * rate / spec.fps - round(frameskip * rate / spec.fps)) < EVEN:
         return
@@ -70,14 +70,16 @@ def _check_even(spec: Spec, name: str, frameskip: int) -> None:
 def channels_first(
     observation: Mapping[str, Tensor | Array], name: str, modality: Modality, frames: int, device: torch.device
 ) -> Tensor:
-    """One modality as ``[B, C, H, W]``, ``[B, C, T, H, W]`` or ``[B, C, R]``, on the device; uint8 or float32.
+    """Return one modality as ``[B, C, H, W]``, ``[B, C, T, H, W]`` or ``[B, C, R]`` on the device.
+
+    The dtype is uint8 or float32.
 
     Args:
         observation: ``[B, frames, ...]`` per modality, or ``[B, ...]`` where a window is one observation.
         name: The modality.
-        modality: Its kind and shape; pictures may have another height and width.
+        modality: Its kind and shape; images may have another height and width.
         frames: Observations in a window.
-        device: Where the model computes.
+        device: Device of the model.
 
     Raises:
         SpecError: if the modality is missing or its shape or dtype does not fit.

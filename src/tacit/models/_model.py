@@ -1,4 +1,4 @@
-"""What every model that can be trained shares: input statistics, a device, and a target that follows the encoder."""
+"""Base classes of trainable models: input statistics, a device, and an EMA target encoder."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["Dynamics", "Model", "PerceptionModel", "preset", "seeded"]
 def preset(
     configuration: type, sizes: Mapping[str, Mapping[str, Any]], size: str, overrides: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """The options of a size, with some replaced.
+    """Return the options of a size, with some replaced.
 
     Raises:
         ConfigError: for an unknown size, or an option that the configuration does not have, with the nearest name.
@@ -41,7 +41,7 @@ def seeded(kind: Callable[[Any], Built], config: Any, seed: int) -> Built:
     """Return ``kind(config)`` with weights that are a function of ``seed``; torch's generator stays as it was.
 
     Raises:
-        ConfigError: if the seed is no whole number of 64 bits, at least 0.
+        ConfigError: if the seed is not an unsigned 64-bit integer.
     """
     if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 2**64:
         raise ConfigError(f"the seed of the weights is a whole number from 0 to 2**64 - 1; got {seed!r}.")
@@ -51,24 +51,24 @@ def seeded(kind: Callable[[Any], Built], config: Any, seed: int) -> Built:
 
 
 class Model(nn.Module):
-    """A model that training, checkpoints and probes can hold; subclasses write ``forecast`` and ``encode``.
+    """Base class for training, checkpoints and probes; subclasses implement ``forecast`` and ``encode``.
 
-    It takes observations as the world has them (bytes, raw units) and normalises inside, with the statistics given
+    It takes observations in the units of the world (bytes, raw units) and normalises inside, with the statistics given
     to :meth:`fit`.
 
     Args:
-        spec: What the world shows and accepts.
-        seen: The modalities that the model sees.
-        acts: Whether the model takes actions.
+        spec: Observations and actions of the world.
+        seen: The modalities that the model reads.
+        acts: True if the model takes actions.
 
     Attributes:
-        configuration: The dataclass of its options; ``type(model)(model.config)`` builds another one alike.
-        gives: What :meth:`forecast` returns, for objectives to read.
+        configuration: The dataclass of its options; ``type(model)(model.config)`` builds an identical model.
+        gives: The type that :meth:`forecast` returns, for objectives to read.
         encoder: The context encoder.
-        target_encoder: The copy that follows it, None where the encoder embeds the targets too.
+        target_encoder: The EMA copy of it, None where the encoder embeds the targets too.
         frameskip: Steps of the world in one step of the model.
         latent_size: Size ``D`` of a latent.
-        action_size: Size of an action block; 0 for a model that takes none.
+        action_size: Size of an action block; 0 for a model without actions.
     """
 
     configuration: ClassVar[type]
@@ -95,12 +95,12 @@ class Model(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        """Where the model computes."""
+        """Return the device of the model."""
         return next(self.buffers()).device
 
     @property
     def statistics(self) -> Statistics:
-        """The means and standard deviations that inputs are normalised with."""
+        """Return the means and standard deviations that normalise the inputs."""
         parts = self._parts()
         return Statistics(
             {name: tuple(part.mean.tolist()) for name, part in parts.items()},
@@ -108,10 +108,10 @@ class Model(nn.Module):
         )
 
     def fit(self, statistics: Statistics) -> None:
-        """Take the statistics of the training episodes; a discrete action stays one-hot.
+        """Set the statistics of the training episodes; a discrete action stays one-hot.
 
         Raises:
-            SpecError: if they lack a modality that the model sees or have another number of components.
+            SpecError: if they lack a modality that the model reads or have another number of components.
         """
         parts = self._parts()
         if isinstance(self._spec.action, Discrete):
@@ -131,11 +131,13 @@ class Model(nn.Module):
 
     @torch.no_grad()
     def monitored(self, _clip: Clip, outcome: Any, /) -> Tensor:
-        """Latents ``[B, T, D]`` that vary only where the model tells observations apart; training watches their health.
+        """Return latents ``[B, T, D]`` for collapse monitoring.
+
+        They vary only where the model distinguishes observations.
 
         Args:
-            _clip: As :meth:`forecast` got it.
-            outcome: What :meth:`forecast` made of it.
+            _clip: The argument of :meth:`forecast`.
+            outcome: The result of :meth:`forecast`.
         """
         found: Tensor = outcome.latents
         return found
@@ -151,14 +153,14 @@ class Model(nn.Module):
             kept.copy_(current)
 
     def normalizer(self, name: str) -> Normalizer:
-        """The statistics of one modality."""
+        """Return the statistics of one modality."""
         module = self.normalizers[name]
         if not isinstance(module, Normalizer):
             raise TypeError(f"normalizers hold Normalizer modules; {name!r} is a {type(module).__name__}.")
         return module
 
     def statistics_of(self, name: str) -> tuple[Tensor, Tensor]:
-        """Mean and standard deviation ``[C]`` of one modality, in its raw units."""
+        """Return mean and standard deviation ``[C]`` of one modality, in its raw units."""
         part = self.normalizer(name)
         scale = 255.0 if self._spec.modalities[name].kind == "pixels" else 1.0
         return scale * part.mean, scale * part.std
@@ -169,12 +171,14 @@ class Model(nn.Module):
 
 
 class PerceptionModel(Model):
-    """A model that learns to see one modality, without actions; a world model can look at its cameras with the encoder.
+    """Base class of models that encode one modality, without actions.
+
+    A world model can encode its cameras with the trained encoder.
 
     ``encode(observation, tokens=True)`` gives ``[B, N, D]``, the tokens of each place.
 
     Args:
-        config: What to build.
+        config: Configuration of the model.
 
     Attributes:
         sizes: Options of its configuration by size.
@@ -188,12 +192,12 @@ class PerceptionModel(Model):
 
     @classmethod
     def for_spec(cls, spec: Spec, size: str = "tiny", seed: int = 0, **overrides: Any) -> Self:
-        """A model for what a dataset shows.
+        """Build a model for the observations of a dataset.
 
         Args:
             spec: For example ``episodes.spec``.
-            size: Of the encoder; one of ``sizes``.
-            seed: Of the weights.
+            size: Size of the encoder; one of ``sizes``.
+            seed: Seed of the weights.
             overrides: Any option of its configuration.
 
         Raises:
@@ -203,7 +207,7 @@ class PerceptionModel(Model):
 
 
 class Dynamics(Model):
-    """A model that imagines what actions do, for agents to plan with: ``encode``, ``predict`` and ``rollout``."""
+    """Base class of models of action effects, for planning: ``encode``, ``predict`` and ``rollout``."""
 
     gives = Forecast
     predict: Callable[..., Tensor]
@@ -212,29 +216,29 @@ class Dynamics(Model):
 
     @property
     def spec(self) -> Spec:
-        """The world that it was made for."""
+        """Return the Spec of the model's world."""
         spec: Spec = self.config.spec
         return spec
 
     @property
     def history(self) -> int:
-        """Latents that the predictor looks back on, at least one."""
+        """Return the number of latents that the predictor reads, at least one."""
         return int(self.config.history)
 
     @property
     def latent_parts(self) -> Mapping[str, slice]:
-        """The components of a latent that belong to a modality, by its name; empty where all are mixed."""
+        """Return the components of a latent that belong to each modality; empty where all are mixed."""
         return {}
 
     def encode_target(self, observation: Mapping[str, Tensor | Array]) -> Tensor:
-        """As ``encode``, by the encoder of the targets."""
+        """Return the latents of the target encoder; see ``encode``."""
         return self.encode(observation)
 
     def _known(self, context: Context, actions: Tensor) -> tuple[Tensor, Tensor]:
         """Return the latents that a rollout starts from, and the blocks between them.
 
         Raises:
-            SpecError: if there is not one block less than latents.
+            SpecError: if the number of blocks is not one less than that of latents.
         """
         latents, past_actions = context.latents, context.blocks
         if past_actions is None:
@@ -248,6 +252,6 @@ class Dynamics(Model):
         return latents, past_actions
 
     def _normalised(self, actions: Tensor) -> Tensor:
-        """Raw action blocks in the model's units."""
+        """Convert raw action blocks to the model's units."""
         out: Tensor = self.action_normalizer(actions)
         return out

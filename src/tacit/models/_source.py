@@ -1,4 +1,4 @@
-"""Frames of the size that was recorded, at the size that a model was trained at."""
+"""Resizing of frames from their recorded size to the size used in training."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ __all__ = ["as_tensor", "source_hint"]
 
 
 def as_tensor(value: Tensor | Array, modality: Modality) -> Tensor:
-    """Return an observation as a tensor, its frames resized as they were for training if they have the source's size.
+    """Return an observation as a tensor; resize frames of the source's size as in training.
 
     Args:
         value: One modality of an observation, with any leading axes.
-        modality: What the model was trained on.
+        modality: The modality that the model was trained on.
     """
     source = modality.source
     if source is not None and value.ndim >= 3 and tuple(value.shape[-2:]) == source != modality.shape[1:]:
@@ -28,7 +28,7 @@ def as_tensor(value: Tensor | Array, modality: Modality) -> Tensor:
 
 
 def source_hint(modality: Modality) -> str:
-    """Return what an error adds about frames of another size."""
+    """Return the addition to an error about frames of another size."""
     if modality.source is None:
         return ""
     return f" uint8 frames of the recorded size, {modality.source[0]} x {modality.source[1]}, are resized by the model."

@@ -1,4 +1,4 @@
-"""A world model on the patch tokens of a pretrained encoder: V-JEPA 2-AC."""
+"""V-JEPA 2-AC: a world model on the patch tokens of a pretrained encoder."""
 
 from __future__ import annotations
 
@@ -35,26 +35,27 @@ PREDICTORS: dict[str, dict[str, int]] = {
 
 @dataclass(frozen=True)
 class ActionConditionedConfig:
-    """What an :class:`ActionConditioned` is made of; plain values, so that it becomes JSON and back.
+    """Configuration of an :class:`ActionConditioned`; plain values that convert to JSON and back.
 
     Args:
-        spec: What the world shows and accepts.
-        perception: The configuration of the perception model whose encoder it looks with.
+        spec: Observations and actions of the world.
+        perception: The configuration of the perception model that provides the encoder.
         modality: The camera; the first where not named.
         pose: A vector that actions add to, component by component, such as the pose of a robot's hand: the predictor
-            sees it at each step. None where empty.
+            reads it at each step. None where empty.
         frameskip: Steps of the world, and so raw actions, in one step of the model.
-        history: Frames, the current one included, that an agent lets it look back on.
-        tune: ``frozen``; ``last``: the last blocks of the encoder learn on; ``lora``: additions of low rank; ``all``.
-        tune_last: How many blocks, with ``last``.
-        tune_rank: Of the additions, with ``lora``.
+        history: Frames, the current one included, that an agent keeps as context.
+        tune: Trained part of the encoder: ``frozen`` (none), its ``last`` blocks, low-rank additions (``lora``) or
+            ``all``.
+        tune_last: Number of blocks, with ``last``.
+        tune_rank: Rank of the additions, with ``lora``.
         predictor_width: Size of a token of the predictor.
         predictor_depth: Its blocks.
         predictor_heads: Its attention heads.
-        checkpointing: Compute the predictor's activations anew in backward, for memory.
+        checkpointing: Recompute the predictor's activations in backward, to save memory.
 
     Raises:
-        ConfigError: if the camera does not show what the encoder sees, the pose is no vector of as many components as
+        ConfigError: if the camera's images do not fit the encoder, the pose is not a vector of as many components as
             an action, or an option is out of range.
     """
 
@@ -84,58 +85,58 @@ class ActionConditionedConfig:
 
     @property
     def seen(self) -> tuple[str, ...]:
-        """The modalities that the model sees."""
+        """Return the modalities that the model reads."""
         return (self.modality, self.pose) if self.pose else (self.modality,)
 
     @property
     def frames(self) -> FrameEncoderConfig:
-        """The configuration of the encoder alone."""
+        """Return the configuration of the encoder alone."""
         return FrameEncoderConfig(self.spec, self.perception, self.modality)
 
     @property
     def grid(self) -> tuple[int, int]:
-        """Tokens of a picture."""
+        """Return the tokens of an image, down and across."""
         return self.frames.grid
 
     @property
     def shown(self) -> int:
-        """Size of what a frame shows: that of a token times their number."""
+        """Return the size of a frame's tokens: the size of a token times their number."""
         return math.prod(self.grid) * self.perception.width
 
     @property
     def pose_size(self) -> int:
-        """Components of the pose; 0 for none."""
+        """Return the components of the pose; 0 for none."""
         return self.spec.action.size if self.pose else 0
 
     @property
     def latent(self) -> int:
-        """Size of a latent: what a frame shows, and the pose."""
+        """Return the size of a latent: the tokens of a frame, and the pose."""
         return self.shown + self.pose_size
 
     @property
     def action_size(self) -> int:
-        """``A'``, the size of an action block."""
+        """Return ``A'``, the size of an action block."""
         return self.frameskip * self.spec.action.size
 
 
 class ActionConditioned(Dynamics):
-    """V-JEPA 2-AC (arXiv 2506.09985, section 3): predict what an action does to the patch tokens of a frozen encoder.
+    """V-JEPA 2-AC (arXiv 2506.09985, section 3): action-conditioned prediction of a frozen encoder's tokens.
 
-    Each frame is encoded by itself and its tokens are layer-normalised; a block-causal transformer sees, at each step,
-    an action, the robot's pose where the data has one, and the tokens of the frame. Latents of a frame are its tokens
-    one after the other and then the normalised pose, ``[B, T, n D + P]``, so that agents, costs, planners and probes
-    take it as any world model. In imagination every action moves the pose by itself, as the authors have it for
+    Each frame is encoded independently and its tokens are layer-normalised; a block-causal transformer reads, at each
+    step, an action, the robot's pose where the data has one, and the tokens of the frame. Latents of a frame are its
+    concatenated tokens and then the normalised pose, ``[B, T, n D + P]``, so that agents, costs, planners and probes
+    take it as any world model. In imagination every action moves the pose independently, as the authors have it for
     positions; their rotations are composed, which for small ones is the same.
 
     Args:
-        config: What to build; its encoder is untrained until :meth:`adopt`.
+        config: Configuration of the model; its encoder is untrained until :meth:`adopt`.
     """
 
     configuration = ActionConditionedConfig
     config: ActionConditionedConfig
     encoder: Eye
     rows = 32
-    """Candidates that a rollout imagines at a time: their tokens are many."""
+    """Number of candidates that a rollout imagines at a time, to bound memory."""
 
     def __init__(self, config: ActionConditionedConfig) -> None:
         super().__init__(config.spec, config.seen, acts=True)
@@ -157,13 +158,13 @@ class ActionConditioned(Dynamics):
 
     @classmethod
     def for_spec(cls, spec: Spec, size: str = "tiny", seed: int = 0, **overrides: Any) -> ActionConditioned:
-        """A model for what a dataset shows and accepts.
+        """Build a model for the observations and actions of a dataset.
 
         Args:
             spec: For example ``episodes.spec``.
-            size: Of the predictor: ``tiny``, ``small``, ``base``, or ``large`` as published.
-            seed: Of the weights.
-            overrides: Any option of :class:`ActionConditionedConfig`; ``perception`` is needed.
+            size: Size of the predictor: ``tiny``, ``small``, ``base``, or ``large`` as published.
+            seed: Seed of the weights.
+            overrides: Any option of :class:`ActionConditionedConfig`; ``perception`` is required.
 
         Raises:
             ConfigError: for an unknown size or option, or values that do not fit together.
@@ -177,31 +178,33 @@ class ActionConditioned(Dynamics):
 
     @property
     def frames(self) -> FrameEncoder:
-        """The frozen encoder alone, to write its tokens to disk; it shares the weights.
+        """Return the frozen encoder alone, to write its tokens to disk; it shares the weights.
 
         Raises:
-            ConfigError: if it learns.
+            ConfigError: if the encoder is trained.
         """
         check_frozen(self.config.tune)
         return FrameEncoder(self.config.frames, self.encoder).train(self.training)
 
     @property
     def latent_parts(self) -> Mapping[str, slice]:
-        """The tokens of the camera and, where there is one, the pose."""
+        """Return the tokens of the camera and, where there is one, the pose."""
         camera, pose = self.config.modality, self.config.pose
         parts = {camera: slice(0, self.config.shown)}
         return {**parts, pose: slice(self.config.shown, self.config.latent)} if pose else parts
 
     def adopt(self, perception: PerceptionModel) -> None:
-        """Take the trained weights of a perception model's encoder.
+        """Copy the trained weights of a perception model's encoder.
 
         Raises:
-            ConfigError: if it is of another configuration than the one that this model was built with.
+            ConfigError: if its configuration differs from the one that this model was built with.
         """
         self.encoder.adopt(perception)
 
     def encode(self, observation: Mapping[str, Tensor | Array]) -> Tensor:
-        """Latents ``[..., n D + P]`` of observations with leading axes ``[B]`` or ``[B, T]``, each frame by itself.
+        """Return latents ``[..., n D + P]`` of observations with leading axes ``[B]`` or ``[B, T]``.
+
+        Each frame is encoded independently.
 
         Raises:
             SpecError: if the camera or the pose is missing or its shape or dtype does not fit the Spec.
@@ -210,14 +213,14 @@ class ActionConditioned(Dynamics):
         return self._latents(self.encoder(pictures), *poses).reshape(*leading, -1)
 
     def predict(self, latents: Tensor, actions: Tensor) -> Tensor:
-        """Teacher-forced one-step forecasts, causal: see :meth:`tacit.models.WorldModel.predict`."""
+        """Return teacher-forced one-step forecasts, causal: see :meth:`tacit.models.WorldModel.predict`."""
         check_actions(self.config, latents, actions, "T")
         frames, poses = self._apart(latents)
         predicted = self.predictor(frames, self._normalised(actions), poses).reshape(*latents.shape[:2], -1)
         return predicted if poses is None else torch.cat([predicted, poses + self._moves(actions)], dim=-1)
 
     def rollout(self, context: Context, blocks: Tensor, /) -> Tensor:
-        """Imagined latents under candidate actions; see :meth:`tacit.models.WorldModel.rollout`."""
+        """Return imagined latents under candidate actions; see :meth:`tacit.models.WorldModel.rollout`."""
         if blocks.ndim == 3:
             return self.rollout(context, blocks[:, None])[:, 0]
         check_actions(self.config, context.latents, blocks, "S, H")
@@ -234,7 +237,10 @@ class ActionConditioned(Dynamics):
         return torch.cat(rolled, dim=1)
 
     def _imagined(self, frame: Tensor, pose: Tensor | None, actions: Tensor, memories: Memories = ()) -> Tensor:
-        """Latents ``[B, S, H, D]`` after blocks ``[B, S, H, A']`` from one frame and its pose ``[B, 1, P]``."""
+        """Return latents ``[B, S, H, D]`` after blocks ``[B, S, H, A']`` from one frame.
+
+        ``pose`` is the pose of that frame, ``[B, 1, P]``.
+        """
         if pose is None:
             return self.predictor.rollout(frame, self._normalised(actions), memories=memories).flatten(3)
         after = pose[:, None] + self._moves(actions).cumsum(dim=2)
@@ -243,16 +249,16 @@ class ActionConditioned(Dynamics):
         return torch.cat([predicted.flatten(3), after], dim=-1)
 
     def forecast(self, clip: Clip, steps: int = 1, starts: Literal["every", "first", "mixed"] = "mixed") -> Forecast:
-        """What the model makes of a clip, for objectives to judge.
+        """Predict the latents of a clip, for objectives.
 
         Args:
-            clip: Windows of ``T`` observations; where it has ``latents``, the frozen encoder is not asked.
-            steps: How far to predict, at most ``T - 1``.
-            starts: ``mixed``: one step from every observation, further ones from the first alone; ``first``: all from
+            clip: Windows of ``T`` observations; ``latents`` in it replace a call of the frozen encoder.
+            steps: Number of steps to predict, at most ``T - 1``.
+            starts: ``mixed``: one step from every observation, further steps from the first alone; ``first``: all from
                 the first; ``every`` for one step.
 
         Raises:
-            ConfigError: for several steps from every observation, or latents for an encoder that learns.
+            ConfigError: for several steps from every observation, or latents for an encoder that is trained.
             SpecError: if the clip does not fit the model or is too short.
         """
         if starts == "every" and steps > 1:
@@ -273,12 +279,12 @@ class ActionConditioned(Dynamics):
         return Forecast(latents, latents, self._normalised(blocks), tuple(predictions))
 
     def monitored(self, _clip: Clip, outcome: Forecast, /) -> Tensor:
-        """The tokens of frames, less what all frames have in common at a place; without the pose.
+        """Return the tokens of frames, without the common part of each place and without the pose.
 
-        A camera that stands still shows the same at most places, whose tokens would each look like a dead channel.
+        A static camera shows the same content at most places, whose tokens would each look like a dead channel.
 
         Returns:
-            ``[B n', T, D]`` at up to 64 places ``n'``; their mean is that of the tokens.
+            ``[B n', T, D]`` at up to 64 places ``n'``, with the mean of the tokens.
         """
         frames, _ = self._apart(outcome.latents)
         tokens = frames.float().reshape(*outcome.latents.shape[:2], -1, self.config.perception.width)
@@ -287,11 +293,11 @@ class ActionConditioned(Dynamics):
         return apart.transpose(1, 2).flatten(0, 1)
 
     def _given(self, tokens: Tensor, observation: Mapping[str, Tensor]) -> Tensor:
-        """Latents ``[B, T, n D + P]`` of observations whose tokens ``[B, T, n, D]`` the encoder made before.
+        """Return latents ``[B, T, n D + P]`` of observations with precomputed tokens ``[B, T, n, D]``.
 
         Raises:
-            ConfigError: if the encoder learns.
-            SpecError: if the tokens are not as many or as wide as those of the encoder.
+            ConfigError: if the encoder is trained.
+            SpecError: if the tokens do not have the encoder's number or width of tokens.
         """
         check_frozen(self.config.tune)
         self.config.frames.check_tokens(tokens)
@@ -299,27 +305,27 @@ class ActionConditioned(Dynamics):
         return self._latents(tokens.to(self.device, non_blocking=True).float(), *pose)
 
     def _latents(self, tokens: Tensor, pose: Tensor | None = None) -> Tensor:
-        """Tokens ``[..., n, D]``, each normalised, one after the other, and the pose ``[..., P]`` behind them."""
+        """Concatenate tokens ``[..., n, D]``, each normalised, and then the pose ``[..., P]``."""
         frames = F.layer_norm(tokens, tokens.shape[-1:]).flatten(-2)
         return frames if pose is None else torch.cat([frames, self.normalizer(self.config.pose)(pose)], dim=-1)
 
     def _apart(self, latents: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Tokens ``[B, T n, D]``, as the predictor takes them, and poses ``[B, T, P]`` of latents."""
+        """Split latents into tokens ``[B, T n, D]``, as the predictor takes them, and poses ``[B, T, P]``."""
         frames = latents[..., : self.config.shown].reshape(len(latents), -1, self.config.perception.width)
         return frames, latents[..., self.config.shown :] if self.config.pose else None
 
     def _moves(self, actions: Tensor) -> Tensor:
-        """By how much raw blocks ``[..., A']`` move the normalised pose, ``[..., P]``."""
+        """Return the displacement ``[..., P]`` of the normalised pose by raw blocks ``[..., A']``."""
         moved = actions.reshape(*actions.shape[:-1], self.frameskip, -1).sum(dim=-2)
         out: Tensor = moved / self.normalizer(self.config.pose).std
         return out
 
 
 def check_pose(spec: Spec, name: str) -> None:
-    """Refuse a pose that actions cannot be added to.
+    """Check that actions can be added to a pose.
 
     Raises:
-        ConfigError: naming it.
+        ConfigError: if they cannot, with the name of the pose.
     """
     if name not in spec.modalities:
         raise ConfigError(f"there is no {name!r} to be the pose.{suggest(name, spec.modalities)}")

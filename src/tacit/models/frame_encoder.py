@@ -1,4 +1,4 @@
-"""The frozen encoder of a world model alone: what it makes of single frames, to be written to disk once."""
+"""Frozen encoder of a world model, to write the tokens of frames to disk."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ __all__ = ["FrameEncoder", "FrameEncoderConfig"]
 
 @dataclass(frozen=True)
 class FrameEncoderConfig:
-    """What a :class:`FrameEncoder` is made of.
+    """Configuration of a :class:`FrameEncoder`.
 
     Args:
-        spec: What the world shows.
-        perception: The configuration of the perception model whose encoder it is.
+        spec: Observations of the world.
+        perception: The configuration of the perception model that provides the encoder.
         modality: The camera; the first where not named.
 
     Raises:
-        ConfigError: if the camera does not show what the encoder sees.
+        ConfigError: if the camera's images do not fit the encoder.
     """
 
     spec: Spec
@@ -42,25 +42,25 @@ class FrameEncoderConfig:
 
     @property
     def seen(self) -> tuple[str, ...]:
-        """The modality that it sees."""
+        """Return the modality that the encoder reads."""
         return (self.modality,)
 
     @property
     def frameskip(self) -> int:
-        """Steps from one observation to the next: every frame is seen by itself."""
+        """Return the steps between observations: 1, as every frame is encoded independently."""
         return 1
 
     @property
     def grid(self) -> tuple[int, int]:
-        """Tokens of a frame, down and across."""
+        """Return the tokens of a frame, down and across."""
         height, width = self.spec.modalities[self.modality].shape[1:]
         return height // self.perception.patch, width // self.perception.patch
 
     def check_tokens(self, tokens: Tensor) -> None:
-        """Refuse tokens of clips that are not ``[B, T, n, D]``, as many and as wide as the encoder makes them.
+        """Check that tokens of clips are ``[B, T, n, D]``, with the encoder's ``n`` and ``D``.
 
         Raises:
-            SpecError: saying what was expected.
+            SpecError: if they are not, with the expected shape.
         """
         expected = (math.prod(self.grid), self.perception.width)
         if tokens.ndim != 4 or tokens.shape[2:] != expected:
@@ -70,11 +70,11 @@ class FrameEncoderConfig:
 
 
 class FrameEncoder(nn.Module):
-    """Every frame by itself to the tokens that :class:`ActionConditioned` sees with the same encoder, frozen.
+    """Frozen encoder of single frames, with the tokens that :class:`ActionConditioned` reads.
 
     Args:
-        config: What to build.
-        eye: The encoder, if it is not to be a new and untrained one.
+        config: Configuration of the encoder.
+        eye: The encoder; a new and untrained one by default.
     """
 
     def __init__(self, config: FrameEncoderConfig, eye: Eye | None = None) -> None:
@@ -84,10 +84,10 @@ class FrameEncoder(nn.Module):
 
     @classmethod
     def of(cls, perception: PerceptionModel, spec: Spec, modality: str = "") -> FrameEncoder:
-        """The encoder of a trained perception model, for what a dataset shows.
+        """Return the encoder of a trained perception model, for the observations of a dataset.
 
         Raises:
-            ConfigError: if the camera does not show what the encoder sees.
+            ConfigError: if the camera's images do not fit the encoder.
         """
         made = cls(FrameEncoderConfig(spec, perception.config, modality))
         made.encoder.adopt(perception)
@@ -95,11 +95,11 @@ class FrameEncoder(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        """Where it computes."""
+        """Return the device of the encoder."""
         return self.encoder.mean.device
 
     def encode(self, observation: Mapping[str, Tensor | Array], tokens: bool = False) -> Tensor:
-        """Latents of pictures with leading axes ``[B]`` or ``[B, T]``.
+        """Return latents of images with leading axes ``[B]`` or ``[B, T]``.
 
         Args:
             observation: The camera, uint8 ``[..., C, H, W]``.

@@ -1,4 +1,4 @@
-"""The goal-conditioned policy: which action leads from one latent towards another, without search."""
+"""Goal-conditioned policy: the action from one latent towards another, without search."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _NARROWEST, _WIDEST = 0.02, 1.0
 
 @dataclass(frozen=True)
 class GoalPolicyConfig:
-    """What a :class:`GoalPolicy` is made of.
+    """Configuration of a :class:`GoalPolicy`.
 
     Args:
         latent: Size ``D`` of a latent.
@@ -44,18 +44,20 @@ class GoalPolicyConfig:
 
     @property
     def action_size(self) -> int:
-        """``A'``, the size of an action block."""
+        """Return ``A'``, the size of an action block."""
         return self.frameskip * self.action.size
 
 
 class GoalPolicy(nn.Module):
-    """Goal-conditioned inverse dynamics (as GC-IDM, arXiv 2605.08732): an MLP on a latent and the latent of a goal.
+    """Goal-conditioned inverse dynamics (as GC-IDM, arXiv 2605.08732): an MLP on two latents.
+
+    Its inputs are a latent and the latent of a goal.
 
     For a box it returns a mean inside the box and a spread for each component, for a discrete space
     a distribution over the choices, for each raw action of the block.
 
     Args:
-        config: What to build.
+        config: Configuration of the policy.
     """
 
     low: Tensor
@@ -70,10 +72,10 @@ class GoalPolicy(nn.Module):
         self.register_buffer("high", torch.tensor(box.high if box else ()).repeat(config.frameskip))
 
     def forward(self, latents: Tensor, goals: Tensor) -> Tensor:
-        """The action block ``[..., A']`` to take at ``latents [..., D]`` to reach ``goals [..., D]``.
+        """Return the action block ``[..., A']`` at ``latents [..., D]`` that leads to ``goals [..., D]``.
 
         Raises:
-            SpecError: if the latents are of another size.
+            SpecError: if the latents have another size.
         """
         if isinstance(self.config.action, Box):
             return self._box(latents, goals)[0]
@@ -81,14 +83,14 @@ class GoalPolicy(nn.Module):
         return F.one_hot(logits.argmax(-1), logits.shape[-1]).flatten(-2).to(logits.dtype)
 
     def loss(self, latents: Tensor, goals: Tensor, actions: Tensor) -> Tensor:
-        """What to minimise: how badly the recorded ``actions [N, A']`` from latent to goal are explained.
+        """Compute the loss of the recorded ``actions [N, A']`` from latent to goal.
 
-        The mean is fitted by squared error and the spread by the likelihood around it, so that
-        actions which are hard to foresee do not weigh less.
+        The mean is fitted by squared error and the spread by the likelihood around it, so that unpredictable actions do
+        not weigh less.
 
         Args:
             latents: ``[N, D]``.
-            goals: ``[N, D]``, latents seen later in the same episodes.
+            goals: ``[N, D]``, later latents of the same episodes.
             actions: ``[N, A']`` raw action blocks taken at ``latents``.
         """
         if isinstance(self.config.action, Discrete):
@@ -110,10 +112,10 @@ class GoalPolicy(nn.Module):
         noise: Noise,
         model: WorldModel,
     ) -> Tensor:
-        """Plans for a planner to start from: the policy acts in the model's imagination.
+        """Propose initial plans for a planner: the policy acts in the model's imagination.
 
         Args:
-            context: What was observed; the policy sees the last latent alone, the model as many as it looks back on.
+            context: Observed latents and actions; the policy reads the last latent only, the model its history.
             goal: ``[B, D]`` latents of the goals.
             horizon: Action blocks ``H`` of a plan.
             count: Plans ``P`` for each world; the first takes the mean (or likeliest) action, the others sample.
@@ -153,20 +155,20 @@ class GoalPolicy(nn.Module):
             normal = torch.from_numpy(noise.normal(step, (count, mean.shape[-1]))).to(mean)
             return torch.minimum(torch.maximum(mean + std * normal.flatten(0, 1), self.low), self.high)
         logits = self._logits(latents, goals)
-        # The first of exponential clocks with the rates of the choices rings with their probabilities.
+        # The argmax of probabilities divided by exponential draws is a sample of the choices.
         clocks = torch.from_numpy(noise.exponential(step, (count, *logits.shape[-2:]))).to(logits)
         chosen = (logits.softmax(-1) / clocks.flatten(0, 1)).argmax(-1)
         return F.one_hot(chosen, logits.shape[-1]).flatten(-2).to(logits.dtype)
 
     def _box(self, latents: Tensor, goals: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and standard deviation ``[..., A']`` in raw units."""
+        """Return mean and standard deviation ``[..., A']`` in raw units."""
         mean, spread = self._outputs(latents, goals).chunk(2, dim=-1)
         half = _half(self.low, self.high)
         std = _NARROWEST + (_WIDEST - _NARROWEST) * torch.sigmoid(spread)
         return (self.low + self.high) / 2 + (self.high - self.low) / 2 * torch.tanh(mean), half * std
 
     def _logits(self, latents: Tensor, goals: Tensor) -> Tensor:
-        """``[..., frameskip, n]``."""
+        """Return logits ``[..., frameskip, n]``."""
         out = self._outputs(latents, goals)
         return out.reshape(*out.shape[:-1], self.config.frameskip, -1)
 
@@ -181,5 +183,5 @@ class GoalPolicy(nn.Module):
 
 
 def _half(low: Tensor, high: Tensor) -> Tensor:
-    """Half the width of a range; never 0, for a component that cannot move."""
+    """Return half the width of a range; never 0, for a component that cannot move."""
     return ((high - low) / 2).clamp(min=1e-6)

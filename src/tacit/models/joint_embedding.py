@@ -1,4 +1,4 @@
-"""Models that embed several views of one picture alike: LeJEPA, VICReg."""
+"""Joint-embedding models of several views of one image: LeJEPA, VICReg."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ __all__ = ["JointEmbedding", "JointEmbeddingConfig"]
 
 @dataclass(frozen=True)
 class JointEmbeddingConfig:
-    """What a :class:`JointEmbedding` is made of; plain values, so that it becomes JSON and back.
+    """Configuration of a :class:`JointEmbedding`; plain values that convert to JSON and back.
 
     Args:
-        spec: What the world shows.
-        modality: The camera that the model sees; the first where not named.
-        side: Height and width of the pictures that the model is made for; those of the Spec where 0.
+        spec: Observations of the world.
+        modality: The camera that the model reads; the first where not named.
+        side: Height and width of the images that the model is built for; those of the Spec where 0.
         patch: Side of a patch.
         width: Size ``D`` of a token.
         depth: Blocks of the encoder.
         heads: Its attention heads.
         mlp_ratio: Hidden width of its MLPs, in widths.
-        pool: ``cls``: what the class token says is embedded; ``mean``: the mean of the patches.
+        pool: Embedded token: the class token (``cls``) or the ``mean`` of the patches.
         positions: ``learned``, ``sincos`` or ``rope``.
-        norm_eps: What LayerNorms add to a variance.
+        norm_eps: Epsilon that LayerNorms add to a variance.
         projector: Widths of the hidden layers of the projector, with BatchNorm.
-        embedding: Size of what it puts out, on which views are compared.
-        checkpointing: Compute activations anew in backward, for memory.
+        embedding: Output size of the projector, on which views are compared.
+        checkpointing: Recompute activations in backward, to save memory.
 
     Raises:
         ConfigError: if the Spec has no such camera.
@@ -70,20 +70,20 @@ class JointEmbeddingConfig:
 
     @property
     def frameskip(self) -> int:
-        """Steps from one observation to the next: a window is one observation."""
+        """Return the steps between observations: 1, as a window is one observation."""
         return 1
 
     @property
     def seen(self) -> tuple[str, ...]:
-        """The modality that the model sees."""
+        """Return the modality that the model reads."""
         return (self.modality,)
 
 
 class JointEmbedding(PerceptionModel):
-    """An encoder and a projector, the same for every view; no target copy, no predictor (LeJEPA, arXiv 2511.08544).
+    """Encoder and projector, shared by all views, without target copy or predictor (LeJEPA, arXiv 2511.08544).
 
     Args:
-        config: What to build.
+        config: Configuration of the model.
     """
 
     configuration = JointEmbeddingConfig
@@ -113,7 +113,7 @@ class JointEmbedding(PerceptionModel):
         self.projector = MLP(config.width, config.projector, config.embedding, norm="batch")
 
     def encode(self, observation: Mapping[str, Tensor | Array], tokens: bool = False) -> Tensor:
-        """Latents of pictures, before the projector.
+        """Return latents of images, before the projector.
 
         Args:
             observation: ``[B, C, H, W]`` or ``[B, 1, C, H, W]`` per modality, of any size.
@@ -130,7 +130,7 @@ class JointEmbedding(PerceptionModel):
         return self._tokens(values)[:, self._lead :] if tokens else self._embed(values)
 
     def forecast(self, clip: Clip) -> Views:
-        """Embeddings of the views of a clip, of which the first group are the global ones, for objectives to judge.
+        """Return embeddings of the views of a clip; the first group holds the global views.
 
         Raises:
             SpecError: if the clip has no views.

@@ -1,4 +1,4 @@
-"""Models that predict what a mask hides from what it leaves: I-JEPA, V-JEPA, V-JEPA 2, and their rivals on pixels."""
+"""Masked prediction models: I-JEPA, V-JEPA, V-JEPA 2, and pixel-space baselines."""
 
 from __future__ import annotations
 
@@ -24,36 +24,36 @@ from tacit.types import Array, Clip, Completion, Mask, Spec
 __all__ = ["MaskedModel", "MaskedModelConfig"]
 
 MONITORED = 64
-"""Places of a window by which a training is watched."""
+"""Number of places of a window that are monitored in training."""
 
 
 @dataclass(frozen=True)
 class MaskedModelConfig:
-    """What a :class:`MaskedModel` is made of; plain values, so that it becomes JSON and back.
+    """Configuration of a :class:`MaskedModel`; plain values that convert to JSON and back.
 
     Args:
-        spec: What the world shows.
-        modality: The one that the model sees; the first camera, or else the first of all, where not named.
-        frames: Observations in a window; 1 for pictures.
+        spec: Observations of the world.
+        modality: The modality that the model reads; by default the first camera, or else the first of all.
+        frames: Observations in a window; 1 for images.
         frameskip: Steps from one observation to the next.
-        side: Height and width of the pictures that the model is made for; those of the Spec where 0.
-        patch: Side of a patch of a picture, or samples in a patch of a series.
-        tubelet: Frames in a patch of a film.
+        side: Height and width of the images that the model is built for; those of the Spec where 0.
+        patch: Side of a patch of an image, or samples in a patch of a series.
+        tubelet: Frames in a patch of a video.
         width: Size ``D`` of a token.
         depth: Blocks of the encoder.
         heads: Its attention heads.
         mlp_ratio: Hidden width of its MLPs, in widths.
-        cls: Whether it has a class token.
+        cls: Add a class token.
         positions: ``sincos``, ``learned`` or ``rope``, in encoder and predictor.
-        norm_eps: What LayerNorms add to a variance.
+        norm_eps: Epsilon that LayerNorms add to a variance.
         predictor_width: Size of a token of the predictor.
         predictor_depth: Its blocks.
         predictor_heads: Its attention heads.
-        mask_tokens: How many kinds of mask token it has; the masks of a batch take them in turn.
-        target: What is predicted: ``ema``: the latents of a slowly following copy of the encoder, layer-normalised;
-            ``pixels``: the values of the patch themselves (MAE, VideoMAE), a rival and no JEPA.
-        normalised_pixels: Take mean and standard deviation of each patch out of them.
-        checkpointing: Compute activations anew in backward, for memory.
+        mask_tokens: Number of kinds of mask token; the masks of a batch take them in turn.
+        target: Prediction target. ``ema``: the layer-normalised latents of an EMA copy of the encoder; ``pixels``:
+            the values of the patch themselves (MAE, VideoMAE), a baseline that is not a JEPA.
+        normalised_pixels: Standardise the pixels of each patch by their mean and standard deviation.
+        checkpointing: Recompute activations in backward, to save memory.
 
     Raises:
         ConfigError: if the Spec has no such modality, or sizes do not fit.
@@ -89,30 +89,30 @@ class MaskedModelConfig:
 
     @property
     def seen(self) -> tuple[str, ...]:
-        """The modality that the model sees."""
+        """Return the modality that the model reads."""
         return (self.modality,)
 
     @property
     def extent(self) -> tuple[int, ...]:
-        """Extent of the axes that are cut into patches."""
+        """Return the extent of the axes that are cut into patches."""
         return grid_size(self.spec, self.modality, self.frames, self.frameskip, self.side)
 
     @property
     def patch_extent(self) -> tuple[int, ...]:
-        """Extent of a patch along each of them."""
+        """Return the extent of a patch along each of them."""
         axes = len(self.extent)
         return (self.tubelet,) * (axes == 3) + (self.patch,) * min(axes, 2)
 
 
 class MaskedModel(PerceptionModel):
-    """A masked joint-embedding predictive architecture: context encoder, target encoder, predictor, no decoder.
+    """Masked joint-embedding predictive architecture: context encoder, target encoder, predictor, no decoder.
 
-    The context encoder sees the visible tokens only, the target encoder all of them; the predictor tells the latents
-    of the target at the hidden places. Sources: I-JEPA (arXiv 2301.08243), V-JEPA (arXiv 2404.08471), V-JEPA 2
+    The context encoder reads the visible tokens only, the target encoder all of them; the predictor predicts the
+    latents of the target at the hidden places. Sources: I-JEPA (arXiv 2301.08243), V-JEPA (arXiv 2404.08471), V-JEPA 2
     (arXiv 2506.09985); with pixels as target MAE (arXiv 2111.06377) and VideoMAE (arXiv 2203.12602).
 
     Args:
-        config: What to build.
+        config: Configuration of the model.
     """
 
     configuration = MaskedModelConfig
@@ -161,14 +161,14 @@ class MaskedModel(PerceptionModel):
 
     @property
     def grid(self) -> tuple[int, ...]:
-        """Tokens along each axis, on which masks are drawn."""
+        """Return the tokens along each axis, on which masks are drawn."""
         return self.encoder.grid
 
     def encode(self, observation: Mapping[str, Tensor | Array], tokens: bool = False) -> Tensor:
-        """Latents of whole windows, by the target encoder where there is one.
+        """Return latents of whole windows, by the target encoder where there is one.
 
         Args:
-            observation: ``[B, frames, ...]`` per modality, or ``[B, ...]`` for pictures; pictures of other sizes too.
+            observation: ``[B, frames, ...]`` per modality, or ``[B, ...]`` for images; other image sizes are allowed.
             tokens: All tokens instead of their mean.
 
         Returns:
@@ -183,14 +183,14 @@ class MaskedModel(PerceptionModel):
         return out if tokens else out.mean(dim=1)
 
     def forecast(self, clip: Clip, visible: bool = False) -> Completion:
-        """What the model makes of the hidden tokens of a clip, for objectives to judge.
+        """Predict the hidden tokens of a clip, for objectives.
 
         Args:
             clip: Windows with masks.
             visible: Predict the visible tokens too.
 
         Raises:
-            SpecError: if the clip has no masks or does not fit the model, whose grid the masks are drawn on.
+            SpecError: if the clip has no masks or does not fit the model's grid, on which masks are drawn.
         """
         if not clip.masks or not all(mask.targets for mask in clip.masks):
             raise SpecError("a masked model needs a clip with masks; train it with transforms=[Masked(...)].")
@@ -218,17 +218,17 @@ class MaskedModel(PerceptionModel):
 
     @torch.no_grad()
     def monitored(self, clip: Clip, _outcome: Completion, /) -> Tensor:
-        """Tokens of whole windows by the context encoder, less what all windows have in common at a place.
+        """Return the context encoder's tokens of whole windows, without the common part of each place.
 
-        Positions alone keep the tokens of different places apart, whatever an encoder sees, and the tokens of a masked
-        window also say which places are hidden: neither says anything about what is there.
+        Positions alone separate the tokens of different places, for any encoder input, and the tokens of a masked
+        window also encode which places are hidden: neither is information about the content.
 
         Args:
-            clip: Windows, with or without masks; of a single one the tokens are given as they are.
-            _outcome: Not looked at.
+            clip: Windows, with or without masks; the tokens of a single window are returned unchanged.
+            _outcome: Unused.
 
         Returns:
-            ``[B, N, D]`` at up to 64 places; their mean is that of the tokens.
+            ``[B, N, D]`` at up to 64 places, with the mean of the tokens.
         """
         statistics = self.statistics_of(self.config.modality)
         tokens: Tensor = self.encoder(self._values(clip.observation), *statistics)[:, self.config.cls :]
@@ -238,7 +238,7 @@ class MaskedModel(PerceptionModel):
         return tokens - tokens.mean(dim=0) + tokens.mean(dim=(0, 1))
 
     def _check_grid(self, values: Tensor) -> None:
-        """Refuse what is cut into other tokens than those that masks count."""
+        """Check that the input has the grid that the masks count."""
         config, size = self.config, tuple(values.shape[2:])
         grid = tuple(extent // side for extent, side in zip(size, config.patch_extent, strict=True))
         if grid == self.grid:
@@ -256,7 +256,7 @@ class MaskedModel(PerceptionModel):
         )
 
     def _predicted(self, context: Tensor, mask: Mask, token: int) -> list[Tensor]:
-        """Predictions of each block by itself; blocks of one size go through the predictor together."""
+        """Predict each block independently; blocks of one size pass the predictor together."""
         sizes = {block.shape[1] for block in mask.targets}
         if len(sizes) > 1:
             return [self.predictor(context, mask.context, block, token) for block in mask.targets]
@@ -266,7 +266,7 @@ class MaskedModel(PerceptionModel):
 
     @torch.no_grad()
     def _targets(self, values: Tensor, mean: Tensor, std: Tensor) -> Tensor:
-        """What is to be predicted at every place, ``[B, N, D']``."""
+        """Return the prediction targets of every place, ``[B, N, D']``."""
         if self.target_encoder is not None:
             latents = self.target_encoder(values, mean, std)[:, self.config.cls :]
             return F.layer_norm(latents, latents.shape[-1:])
@@ -278,7 +278,7 @@ class MaskedModel(PerceptionModel):
         return (pixels - pixels.mean(-1, keepdim=True)) / torch.sqrt(pixels.var(-1, keepdim=True) + 1e-6)
 
     def _distances(self, visible: Tensor, hidden: Tensor) -> Tensor:
-        """``[B, K]`` from each visible token to the nearest hidden one."""
+        """Return the distance ``[B, K]`` from each visible token to the nearest hidden one."""
         there, away = (torch.stack(coordinates(index, self.grid), dim=-1) for index in (visible, hidden))
         return torch.cdist(there, away).amin(dim=-1)
 
@@ -293,5 +293,5 @@ def _moved(masks: tuple[Mask, ...], device: torch.device) -> list[Mask]:
 
 
 def _gathered(tokens: Tensor, index: Tensor) -> Tensor:
-    """``[B, N, D]`` at the places ``[B, M]``."""
+    """Return ``[B, N, D]`` at the places ``[B, M]``."""
     return tokens.gather(1, index[:, :, None].expand(-1, -1, tokens.shape[-1]))

@@ -1,4 +1,4 @@
-"""MC-JEPA: one encoder that learns what is in a picture and how it moves."""
+"""MC-JEPA: one encoder of the content and the motion of images."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ __all__ = ["MotionContent", "MotionContentConfig"]
 
 @dataclass(frozen=True)
 class MotionContentConfig:
-    """What a :class:`MotionContent` is made of; plain values, so that it becomes JSON and back.
+    """Configuration of a :class:`MotionContent`; plain values that convert to JSON and back.
 
     Args:
-        spec: What the world shows.
-        modality: The camera that the model sees; the first where not named.
-        frameskip: Steps from the first picture of a pair to the second.
+        spec: Observations of the world.
+        modality: The camera that the model reads; the first where not named.
+        frameskip: Steps from the first image of a pair to the second.
         widths: Channels of each level of the encoder, from the finest to the coarsest.
         depths: Blocks of each level.
         stem: Side of a cell of the finest level in pixels; each further level is half as fine.
         kernel: Side of the depthwise convolutions.
-        radius: Of the comparison of places at each level, in places of it.
-        head_width: Channels of the network that reads the flow from it.
+        radius: Radius of the comparison of places at each level, in places of that level.
+        head_width: Channels of the network that computes the flow from the comparison.
         head_depth: Its hidden layers.
         expander: Widths of the hidden layers of the expander, with BatchNorm.
-        embedding: Size of what it puts out, on which views are compared.
+        embedding: Output size of the expander, on which views are compared.
 
     Raises:
         ConfigError: if the Spec has no such camera, or ``frameskip`` is below 1.
@@ -68,29 +68,29 @@ class MotionContentConfig:
 
     @property
     def seen(self) -> tuple[str, ...]:
-        """The modality that the model sees."""
+        """Return the modality that the model reads."""
         return (self.modality,)
 
     @property
     def patch(self) -> int:
-        """Side of a cell of the coarsest level in pixels."""
+        """Return the side of a cell of the coarsest level in pixels."""
         return self.stem << (len(self.widths) - 1)
 
     @property
     def width(self) -> int:
-        """Channels of the coarsest level, ``D`` of a latent."""
+        """Return the channels of the coarsest level, ``D`` of a latent."""
         return self.widths[-1]
 
 
 class MotionContent(PerceptionModel):
-    """A pyramid encoder with two heads: one finds the flow between two pictures, one embeds views of a picture.
+    """Pyramid encoder with two heads: flow between two images, and embeddings of views.
 
-    MC-JEPA (arXiv 2307.12698). There is no official code, and what is public of the method does not say everything:
-    the flow head here is a small PWC-Net with one network for all levels, and normalised latents are compared. See
-    :class:`tacit.recipes.MCJEPA` for the terms and where their weights come from.
+    MC-JEPA (arXiv 2307.12698). There is no official code, and the public descriptions of the method are incomplete: the
+    flow head here is a small PWC-Net with one network for all levels, and normalised latents are compared. See
+    :class:`tacit.recipes.MCJEPA` for the terms and the sources of their weights.
 
     Args:
-        config: What to build.
+        config: Configuration of the model.
     """
 
     configuration = MotionContentConfig
@@ -111,11 +111,11 @@ class MotionContent(PerceptionModel):
         self.expander = MLP(config.widths[-1], config.expander, config.embedding, norm="batch")
 
     def encode(self, observation: Mapping[str, Tensor | Array], tokens: bool = False) -> Tensor:
-        """Latents of pictures: of the coarsest level, before the expander.
+        """Return latents of images: of the coarsest level, before the expander.
 
         Args:
-            observation: ``[B, C, H, W]`` per modality, or windows ``[B, T, C, H, W]``, whose last picture counts; of
-                any size.
+            observation: ``[B, C, H, W]`` per modality, or windows ``[B, T, C, H, W]``, of which the last image is
+                read; of any size.
             tokens: The latents of all places instead of their mean.
 
         Returns:
@@ -132,13 +132,13 @@ class MotionContent(PerceptionModel):
         return places if tokens else places.mean(dim=1)
 
     def flow(self, observation: Mapping[str, Tensor | Array]) -> Tensor:
-        """Where each pixel of the second picture was in the first.
+        """Return the flow from each pixel of the second image to its place in the first.
 
         Args:
             observation: ``[B, 2, C, H, W]`` per modality.
 
         Returns:
-            ``[B, 2, H, W]``, to the right and down, in pixels: what moved right by 3 has -3.
+            ``[B, 2, H, W]``, to the right and down, in pixels: a motion to the right by 3 has -3.
 
         Raises:
             SpecError: if the modality is missing or its shape or dtype does not fit.
@@ -148,14 +148,14 @@ class MotionContent(PerceptionModel):
         return resize_flow(flows[-1], (pair.shape[3], pair.shape[4]))
 
     def forecast(self, clip: Clip, directions: int = 0) -> Motion:
-        """Embeddings of the views of a clip, and the flow between its two pictures, for objectives to judge.
+        """Return embeddings of a clip's views, and the flow between its two images.
 
         Args:
-            clip: Windows with views; of two observations where a flow is asked for.
-            directions: Flows to find: none, back from the second picture to the first, or both ways.
+            clip: Windows with views; of two observations if ``directions`` is not 0.
+            directions: Flows to compute: none, from the second image to the first, or both directions.
 
         Raises:
-            SpecError: if the clip has no views or is not of two observations.
+            SpecError: if the clip has no views or does not have two observations.
         """
         if not clip.views:
             raise SpecError("a model of motion and content needs views; train it with transforms=[Viewed(...)].")
@@ -179,7 +179,7 @@ class MotionContent(PerceptionModel):
         )
 
     def _motion(self, pair: Tensor, directions: int) -> tuple[tuple[Tensor, ...], list[Tensor]]:
-        """Features ``[2 B, C', h, w]`` and flows ``[R B, 2, h, w]`` of each level, direction by direction."""
+        """Return features ``[2 B, C', h, w]`` and flows ``[R B, 2, h, w]`` of each level, direction by direction."""
         features = self._pyramid(pair.flatten(0, 1))
         sides = [(level[0::2], level[1::2]) for level in features]
         source = [torch.cat([first, second][:directions]) for first, second in sides]
@@ -187,7 +187,7 @@ class MotionContent(PerceptionModel):
         return features, self.flow_head(source, target)
 
     def _pair(self, observation: Mapping[str, Tensor | Array]) -> Tensor:
-        """``[B, 2, C, H, W]``."""
+        """Return the pair of images, ``[B, 2, C, H, W]``."""
         name = self.config.modality
         values = channels_first(observation, name, self.config.spec.modalities[name], 2, self.device)
         return values.transpose(1, 2)

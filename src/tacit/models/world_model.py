@@ -1,4 +1,4 @@
-"""The world model: encode what is seen, predict what an action does, roll out what a plan would do."""
+"""World model: encode observations, predict the effect of an action, roll out a plan."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ __all__ = ["WorldModel", "WorldModelConfig"]
 
 
 class WorldModel(Dynamics):
-    """A joint-embedding predictive world model: encoders, projector, action encoder and predictor, no decoder.
+    """Joint-embedding predictive world model: encoders, projector, action encoder and predictor, no decoder.
 
-    It takes observations and actions as the world has them (bytes, raw units) and normalises inside.
+    It takes observations and actions in the units of the world (bytes, raw units) and normalises inside.
 
     Args:
-        config: What to build.
+        config: Configuration of the model.
     """
 
     configuration = WorldModelConfig
@@ -49,14 +49,14 @@ class WorldModel(Dynamics):
 
     @classmethod
     def for_spec(cls, spec: Spec, size: str = "tiny", seed: int = 0, **overrides: Any) -> WorldModel:
-        """A model for what a dataset or an environment shows and accepts.
+        """Build a model for the observations and actions of a dataset or an environment.
 
         Args:
             spec: For example ``episodes.spec``.
             size: For one camera of 64 x 64 pixels: ``tiny``, convolutions and an MLP predictor, ``D`` = 32,
                 0.3 million parameters; ``small``, the same wider, ``D`` = 64, 1.3 million; ``base``,
                 LeWorldModel's ViT-Tiny with its transformer predictor, ``D`` = 192, 18 million.
-            seed: Of the weights.
+            seed: Seed of the weights.
             overrides: Any option of :class:`WorldModelConfig`.
 
         Raises:
@@ -74,19 +74,21 @@ class WorldModel(Dynamics):
 
     @property
     def frames(self) -> FrameEncoder:
-        """The frozen encoder of a perception model alone, to write its tokens to disk; it shares the weights.
+        """Return the frozen encoder of a perception model alone, to write its tokens to disk.
+
+        It shares the weights.
 
         Raises:
-            ConfigError: if it learns, or the model looks with encoders of its own or at several cameras.
+            ConfigError: if the encoder is trained, or the model has no pretrained encoder or encodes several cameras.
         """
         config, eye = self._camera()
         return FrameEncoder(config, eye).train(self.training)
 
     def adopt(self, perception: PerceptionModel) -> None:
-        """Take the trained encoder of a perception model, of the configuration that this model was built with.
+        """Copy the trained encoder of a perception model, of the configuration that this model was built with.
 
         Raises:
-            ConfigError: if this model looks with an encoder of its own, or the other is of another configuration.
+            ConfigError: if this model has no pretrained encoder, or the other model has another configuration.
         """
         eyes = [module for module in self.modules() if isinstance(module, Eye)]
         if not eyes:
@@ -95,7 +97,7 @@ class WorldModel(Dynamics):
             eye.adopt(perception)
 
     def encode(self, observation: Mapping[str, Tensor | Array]) -> Tensor:
-        """Latents ``[..., D]`` of observations with leading axes ``[B]`` or ``[B, T]``.
+        """Return latents ``[..., D]`` of observations with leading axes ``[B]`` or ``[B, T]``.
 
         Args:
             observation: Per modality pixels uint8 ``[..., C, H, W]``, vectors ``[..., D]``, series ``[..., R, C]``.
@@ -106,14 +108,14 @@ class WorldModel(Dynamics):
         return self._embed(self.encoder, observation)
 
     def encode_target(self, observation: Mapping[str, Tensor | Array]) -> Tensor:
-        """As :meth:`encode`, by the encoder of the targets; without gradients where that is an EMA copy."""
+        """Return the latents of the target encoder; without gradients for an EMA copy."""
         if self.target_encoder is None:
             return self.encode(observation)
         with torch.no_grad():
             return self._embed(self.target_encoder, observation)
 
     def predict(self, latents: Tensor, actions: Tensor) -> Tensor:
-        """Teacher-forced one-step forecasts, causal.
+        """Return teacher-forced one-step forecasts, causal.
 
         Args:
             latents: ``[B, T, D]``.
@@ -127,12 +129,12 @@ class WorldModel(Dynamics):
         return out
 
     def rollout(self, context: Context, blocks: Tensor, /) -> Tensor:
-        """Imagined latents under candidate actions.
+        """Return imagined latents under candidate actions.
 
         Without gradients, on the CPU, in float32 and evaluation mode the layers run from packed weights.
 
         Args:
-            context: What was observed; a model of history 1 needs the last latent only.
+            context: Observed latents and actions; a model of history 1 needs the last latent only.
             blocks: ``[B, S, H, A']`` raw action blocks of ``S`` candidates, or ``[B, H, A']`` of one.
 
         Returns:
@@ -163,16 +165,16 @@ class WorldModel(Dynamics):
         return torch.cat(rolled)
 
     def forecast(self, clip: Clip, steps: int = 1, starts: Literal["every", "first", "mixed"] = "every") -> Forecast:
-        """What the model makes of a clip, for objectives to judge.
+        """Predict the latents of a clip, for objectives.
 
         Args:
-            clip: Windows of ``T`` observations; where it has ``latents``, the frozen encoder is not asked.
-            steps: How far to predict, at most ``T - 1``.
-            starts: Predict from ``every`` observation (the context before it as it was, its own forecasts
+            clip: Windows of ``T`` observations; ``latents`` in it replace a call of the frozen encoder.
+            steps: Number of steps to predict, at most ``T - 1``.
+            starts: Predict from ``every`` observation (with true latents as context before it, the model's forecasts
                 after it), from the ``first`` alone, or ``mixed``: one step from every one, more from the first.
 
         Raises:
-            ConfigError: if the clip has latents and the encoder learns, or is none of a perception model.
+            ConfigError: if the clip has latents and the encoder is trained, or is not a perception model's.
             SpecError: if the clip does not fit the model or is too short.
         """
         tokens = None if clip.latents is None else self._given(clip.latents)
@@ -202,7 +204,7 @@ class WorldModel(Dynamics):
         return Forecast(latents, targets, actions, predictions)
 
     def _camera(self) -> tuple[FrameEncoderConfig, Eye]:
-        """The one camera that the frozen encoder of a perception model looks at, and that encoder."""
+        """Return the one camera that the frozen pretrained encoder encodes, and that encoder."""
         eyes = {name: one.eye for name, one in self.encoder.encoders.items() if isinstance(one, PooledEye)}
         if len(eyes) != 1 or self.config.perception is None:
             raise ConfigError(
@@ -214,7 +216,7 @@ class WorldModel(Dynamics):
         return FrameEncoderConfig(self.config.spec, self.config.perception, name), eye
 
     def _given(self, tokens: Tensor) -> Tensor:
-        """Tokens ``[B, T, n, D']`` that the frozen encoder made before, as ``[B T, n, D']`` on this device."""
+        """Check precomputed tokens ``[B, T, n, D']``; return them as ``[B T, n, D']`` on this device."""
         self._camera()[0].check_tokens(tokens)
         return tokens.flatten(0, 1).to(self.device, non_blocking=True).float()
 

@@ -1,4 +1,4 @@
-"""The pre-norm transformer block that encoders and predictors share."""
+"""Pre-norm transformer block of encoders and predictors."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ __all__ = ["Block", "Memory", "initialise", "run", "stack"]
 
 
 class Memory(NamedTuple):
-    """Keys, rotated, and values of the tokens before, ``[B, heads, n, head width]``."""
+    """Rotated keys, and values, of the previous tokens, ``[B, heads, n, head width]``."""
 
     key: Tensor
     value: Tensor
 
 
 class Block(nn.Module):
-    """Attention, then an MLP, each on a LayerNorm of the tokens and added to them (arXiv 2010.11929).
+    """Residual attention and MLP, each on a LayerNorm of the tokens (arXiv 2010.11929).
 
     Args:
         width: Size of a token.
         heads: Attention heads.
         hidden: Hidden width of the MLP.
-        norm_eps: What the LayerNorms add to a variance.
+        norm_eps: Epsilon that the LayerNorms add to a variance.
     """
 
     def __init__(self, width: int, heads: int, hidden: int, norm_eps: float) -> None:
@@ -45,28 +45,28 @@ class Block(nn.Module):
         self.down = Linear(hidden, width)
 
     def forward(self, x: Tensor, rotation: Rotation | None = None, mask: Tensor | None = None) -> Tensor:
-        """Tokens ``[B, n, width]``; every one sees every other, or those that ``mask [n, n]`` lets it see."""
+        """Transform tokens ``[B, n, width]``; each attends to all, or to those that ``mask [n, n]`` allows."""
         return self.extend(x, rotation, mask)[0]
 
     def extend(
         self, x: Tensor, rotation: Rotation | None = None, mask: Tensor | None = None, memory: Memory | None = None
     ) -> tuple[Tensor, Memory]:
-        """Tokens ``[B, n, width]`` that see those in memory too.
+        """Transform tokens ``[B, n, width]``, which attend to those in memory too.
 
         Args:
             x: The new tokens.
-            rotation: Of the new tokens.
-            mask: ``[n, memory and n]``, True where a token may look; by default everywhere.
-            memory: The tokens before.
+            rotation: Rotation of the new tokens.
+            mask: ``[n, memory and n]``, True where a token may attend; by default everywhere.
+            memory: The previous tokens.
 
         Returns:
-            The tokens, and the memory with them in it.
+            The tokens, and the memory extended by them.
         """
         qkv = self.qkv(self.attention_norm(x))
         query, key, value = qkv.reshape(*x.shape[:2], 3, self.heads, -1).permute(2, 0, 3, 1, 4)
         if rotation is not None:
             query, key = rotate(query, rotation), rotate(key, rotation)
-            # As a view it would keep, beside the rotated ones, the queries and keys from before in memory.
+            # A view would keep the unrotated queries and keys in memory, next to the rotated ones.
             value = value.contiguous()
         if memory is not None:
             key, value = torch.cat([memory.key, key], dim=2), torch.cat([memory.value, value], dim=2)
@@ -77,7 +77,7 @@ class Block(nn.Module):
 
 
 def stack(width: int, depth: int, heads: int, mlp_ratio: float, norm_eps: float) -> nn.ModuleList:
-    """Blocks of one width.
+    """Build blocks of one width.
 
     Raises:
         ConfigError: if the heads cannot share the width.
@@ -90,7 +90,7 @@ def stack(width: int, depth: int, heads: int, mlp_ratio: float, norm_eps: float)
 def run(
     blocks: Iterable[nn.Module], x: Tensor, rotation: Rotation | None, checkpointing: bool, mask: Tensor | None = None
 ) -> Tensor:
-    """Tokens ``[B, n, width]`` through every block; with ``checkpointing``, backward computes each one anew."""
+    """Apply every block to tokens ``[B, n, width]``; with ``checkpointing``, backward recomputes each one."""
     for block in blocks:
         if checkpointing and torch.is_grad_enabled():
             x = checkpoint(block, x, rotation, mask, use_reentrant=False)
@@ -100,11 +100,13 @@ def run(
 
 
 def initialise(module: nn.Module, blocks: nn.ModuleList) -> None:
-    """Draw weights as BEiT (arXiv 2106.08254) and the JEPAs do: small, and smaller what deeper blocks add.
+    """Draw weights as BEiT (arXiv 2106.08254) and the JEPAs do: small, with depth-scaled residual outputs.
 
-    But for what embeds patches, which is drawn like a linear layer, as MAE does (arXiv 2111.06377): with the 0.02 of
-    the JEPAs, made for patches of 768 and more values, one of 16 values hardly shows beside its position, and a masked
-    model begins by forgetting it.
+    The deeper a block, the smaller the weights of its residual outputs.
+
+    Patch embeddings are an exception: they are drawn like a linear layer, as in MAE (arXiv 2111.06377). With the 0.02
+    of the JEPAs, made for patches of 768 and more values, the embedding of a patch of 16 values is small next to its
+    position, and a masked model ignores it in early training.
     """
     for part in module.modules():
         if isinstance(part, nn.Conv1d | nn.Conv2d | nn.Conv3d):

@@ -1,4 +1,4 @@
-"""The predictor of the next frame's latents from the frames before, the actions and the states of a robot."""
+"""Predictor of the next frame's latents from past frames, actions and robot states."""
 
 from __future__ import annotations
 
@@ -17,14 +17,16 @@ from tacit.nn.positions import Rotation, coordinates, rotations
 __all__ = ["BlockCausalPredictor", "Memories"]
 
 Memories: TypeAlias = tuple[Memory, ...]
-"""Keys and values of the frames before, one entry for each block."""
+"""Keys and values of the previous frames, one entry for each block."""
 
 
 class BlockCausalPredictor(nn.Module):
-    """Per step an action, a state, where given the camera's extrinsics, and the patches; each sees its step and before.
+    """Block-causal transformer over actions, states, optional camera extrinsics, and patches of each step.
 
-    The predictor of V-JEPA 2-AC (arXiv 2506.09985, section 3). What is computed for a frame never changes when
-    another follows, so that keys and values are kept: :meth:`advance` computes the new frames alone.
+    Tokens attend to those of their own step and of previous steps.
+
+    The predictor of V-JEPA 2-AC (arXiv 2506.09985, section 3). Features of a frame do not depend on later frames, so
+    that keys and values are kept: :meth:`advance` computes the new frames alone.
 
     Args:
         grid: Patches of a frame, ``(H, W)``; ``N`` in all.
@@ -35,10 +37,10 @@ class BlockCausalPredictor(nn.Module):
         depth: Blocks.
         heads: Attention heads.
         extrinsics: Size of the extrinsics; 0 for none.
-        latent_norm: End in a LayerNorm without parameters, for latents that are normalised like that.
+        latent_norm: End in a LayerNorm without parameters, for latents that are normalised in the same way.
         mlp_ratio: Hidden width of the MLPs, in widths.
-        norm_eps: What the LayerNorms add to a variance.
-        checkpointing: Keep only the input of each block for backward, which computes the block once more.
+        norm_eps: Epsilon that the LayerNorms add to a variance.
+        checkpointing: Keep only the input of each block, and recompute the block in backward.
 
     Raises:
         ConfigError: if the heads do not fit the width.
@@ -75,7 +77,7 @@ class BlockCausalPredictor(nn.Module):
 
     @property
     def patches(self) -> int:
-        """``N``, the patches of a frame."""
+        """Return ``N``, the patches of a frame."""
         return math.prod(self.grid)
 
     def forward(
@@ -87,7 +89,7 @@ class BlockCausalPredictor(nn.Module):
             context: ``[B, T * N, D]`` latents of the patches of ``T`` frames.
             actions: ``[B, T, A]``; action ``t`` leads from frame ``t`` to the next.
             states: ``[B, T, state]``.
-            extrinsics: ``[B, T, extrinsics]``; left out, there are no such tokens.
+            extrinsics: ``[B, T, extrinsics]``; without them, there are no such tokens.
 
         Returns:
             ``[B, T * N, D]``: frame ``t`` forecasts frame ``t + 1``.
@@ -105,10 +107,10 @@ class BlockCausalPredictor(nn.Module):
         extrinsics: Tensor | None = None,
         memories: Memories | None = None,
     ) -> tuple[Tensor, Memories]:
-        """As :meth:`forward` for the frames that follow those in memory.
+        """Forecast from the frames that follow those in memory; see :meth:`forward`.
 
         Returns:
-            Their forecasts, and the memory with them in it.
+            Their forecasts, and the memory extended by them.
         """
         return self._advance(context, actions, states, extrinsics, memories or ())
 
@@ -120,14 +122,14 @@ class BlockCausalPredictor(nn.Module):
         extrinsics: Tensor | None = None,
         memories: Memories = (),
     ) -> Tensor:
-        """Imagine: feed each forecast back.
+        """Imagine frames: feed each forecast back.
 
         Args:
             latest: ``[B, N, D]`` latents of the current frame.
             actions: ``[B, S, H, A]`` candidate actions.
             states: ``[B, S, H, state]``, the first of them current.
             extrinsics: ``[B, S, H, extrinsics]``.
-            memories: Of the frames before, from :meth:`advance`; all candidates share them.
+            memories: Memory of the previous frames, from :meth:`advance`; all candidates share it.
 
         Returns:
             ``[B, S, H, N, D]``.
@@ -154,7 +156,7 @@ class BlockCausalPredictor(nn.Module):
         extrinsics: Tensor | None,
         memories: Memories | None,
     ) -> tuple[Tensor, Memories]:
-        """Frames through every block; without memories, none are kept."""
+        """Apply every block to frames; without memories, none are kept."""
         x = self._tokens(context, actions, states, extrinsics)
         steps, size = x.shape[1:3]
         before = memories[0].key.shape[2] // size if memories else 0
@@ -172,7 +174,7 @@ class BlockCausalPredictor(nn.Module):
         return F.layer_norm(out, out.shape[-1:]) if self.latent_norm else out, tuple(kept)
 
     def _tokens(self, context: Tensor, actions: Tensor, states: Tensor | None, extrinsics: Tensor | None) -> Tensor:
-        """``[B, T, m + N, width]``: the ``m`` conditions of each step, then its patches."""
+        """Return tokens ``[B, T, m + N, width]``: the ``m`` conditions of each step, then its patches."""
         batch, steps = actions.shape[:2]
         if context.ndim != 3 or context.shape[:2] != (batch, steps * self.patches):
             raise SpecError(
@@ -191,14 +193,14 @@ class BlockCausalPredictor(nn.Module):
         return torch.cat([torch.stack(conditions, dim=2), patches], dim=2).to(self.norm.weight.dtype)
 
     def _rotation(self, before: int, steps: int, conditions: int, device: torch.device) -> Rotation:
-        """Rotations ``[1, steps * (conditions + N), head width]``; a condition stands at its time and no place."""
+        """Return rotations ``[1, steps * (conditions + N), head width]``; a condition has a time and no place."""
         rows, columns = coordinates(torch.arange(self.patches, device=device), self.grid)
         rows, columns = (F.pad(part, (conditions, 0)).repeat(steps) for part in (rows, columns))
         time = torch.arange(before, before + steps, device=device, dtype=torch.float32)
         return rotations((time.repeat_interleave(conditions + self.patches), rows, columns), self.head_width)
 
     def _mask(self, before: int, steps: int, size: int, device: torch.device) -> Tensor:
-        """``[n, total]``: a token may look at the frames up to its own."""
+        """Return the mask ``[n, total]``: a token attends to frames up to its own."""
         frame = torch.arange(before + steps, device=device).repeat_interleave(size)
         return frame[None, :] <= frame[before * size :, None]
 

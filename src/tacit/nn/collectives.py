@@ -1,4 +1,4 @@
-"""What the processes of a distributed run do together: means that gradients flow through, verdicts, weights."""
+"""Collective operations of a distributed run: differentiable means, joint booleans, broadcast of weights."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ __all__ = ["all_mean", "broadcast", "everywhere", "world_size"]
 
 
 def world_size() -> int:
-    """Processes of the run; one where ``torch.distributed`` is not initialised."""
+    """Return the number of processes; 1 where ``torch.distributed`` is not initialised."""
     return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
 
 
 def all_mean(x: Tensor) -> Tensor:
-    """The mean of ``x`` over all processes, the same on each of them; ``x`` itself in a run of one process.
+    """Return the mean of ``x`` over all processes, identical on each; ``x`` itself for one process.
 
-    Every process must call it with the same shape. The gradient is exact: the gradients that the processes
-    hold for the mean are added and divided by their number.
+    Every process must call it with the same shape. The gradient is exact: the gradients of the mean on all processes
+    are added and divided by their number.
     """
     if world_size() == 1:
         return x
@@ -29,17 +29,17 @@ def all_mean(x: Tensor) -> Tensor:
 
 
 def everywhere(x: Tensor) -> Tensor:
-    """Where the booleans ``x`` hold on every process, the same on each of them."""
+    """Return the logical AND of the booleans ``x`` over all processes, identical on each."""
     return all_mean(x.float()) == 1
 
 
 @torch.no_grad()
 def broadcast(module: nn.Module) -> None:
-    """Give every process the parameters and buffers of the first one."""
+    """Copy the parameters and buffers of the first process to all processes."""
     if world_size() == 1:
         return
     for value in (*module.parameters(), *module.buffers()):
-        # A copy, because gloo takes no tensor laid out channels last.
+        # A copy, because gloo does not support channels-last tensors.
         first = value.contiguous()
         dist.broadcast(first, src=0)
         value.copy_(first)
@@ -59,6 +59,6 @@ def _reduced(x: Tensor) -> Tensor:
     # Imported here because builds of torch without distributed lack it.
     from torch.distributed import _functional_collectives as functional
 
-    # A sum, because gloo knows no average.
+    # A sum, because gloo has no average.
     total: Tensor = functional.all_reduce(x.contiguous(), "sum", dist.group.WORLD)  # type: ignore[arg-type]
     return total / world_size()

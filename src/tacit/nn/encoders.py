@@ -1,4 +1,4 @@
-"""Encoders of one modality: what the world shows to a feature vector."""
+"""Encoders of one modality: observations to a feature vector."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class Normalizer(nn.Module):
 
     Args:
         size: Components.
-        mean: The mean before any is fitted.
-        std: The standard deviation before any is fitted.
+        mean: The mean before :meth:`fit`.
+        std: The standard deviation before :meth:`fit`.
     """
 
     mean: Tensor
@@ -32,12 +32,15 @@ class Normalizer(nn.Module):
         self.register_buffer("std", torch.full((size,), std))
 
     def fit(self, mean: Sequence[float], std: Sequence[float]) -> None:
-        """Take the statistics of the training data."""
+        """Set the statistics of the training data."""
         self.mean.copy_(torch.as_tensor(mean))
         self.std.copy_(torch.as_tensor(std))
 
     def forward(self, x: Tensor) -> Tensor:
-        """``[..., components]``, whole repeats of them included (an action block), to zero mean and unit variance."""
+        """Normalise ``[..., components]`` to zero mean and unit variance.
+
+        The last axis may hold several repeats of the components, as in an action block.
+        """
         repeats = x.shape[-1] // len(self.mean)
         return (x - self.mean.repeat(repeats)) / self.std.repeat(repeats)
 
@@ -45,9 +48,8 @@ class Normalizer(nn.Module):
 class ConvEncoder(nn.Module):
     """Strided convolutions over space (pixels) or time (a series), then one linear layer.
 
-    The first convolution cuts the input into patches and carries the normalisation in its weights, so
-    that bytes become features in one pass; each further one halves the input until four cells an axis
-    are left.
+    The first convolution cuts the input into patches and carries the normalisation in its weights, so that bytes become
+    features in one pass; each further one halves the input until four cells per axis are left.
 
     Args:
         channels: Channels ``C``.
@@ -78,7 +80,7 @@ class ConvEncoder(nn.Module):
                 module.weight.data = module.weight.data.contiguous(memory_format=torch.channels_last)
 
     def forward(self, x: Tensor, mean: Tensor, std: Tensor) -> Tensor:
-        """``[N, C, *size]`` of any number type, with the ``[C]`` statistics of its values, to ``[N, features]``."""
+        """Encode ``[N, C, *size]`` of any number type, with ``[C]`` statistics, to ``[N, features]``."""
         x = F.gelu(patch_embed(self.stem, x, mean, std))
         for stage in self.stages:
             x = F.gelu(stage(x))
@@ -86,11 +88,11 @@ class ConvEncoder(nn.Module):
 
 
 class VectorEncoder(nn.Module):
-    """An MLP on a normalised vector.
+    """MLP on a normalised vector.
 
     Args:
         size: Components of the vector.
-        width: Width of the hidden layer; 0 passes the normalised vector on as it is.
+        width: Width of the hidden layer; 0 returns the normalised vector.
         features: Size of the output.
     """
 
@@ -99,13 +101,13 @@ class VectorEncoder(nn.Module):
         self.net = MLP(size, (width,), features) if width else None
 
     def forward(self, x: Tensor, mean: Tensor, std: Tensor) -> Tensor:
-        """``[N, size]`` with its statistics ``[size]`` to ``[N, features]``."""
+        """Encode ``[N, size]`` with its statistics ``[size]`` to ``[N, features]``."""
         x = (x - mean) / std
         return x if self.net is None else F.gelu(self.net(x))
 
 
 def patch_embed(conv: nn.Conv1d | nn.Conv2d, x: Tensor, mean: Tensor, std: Tensor) -> Tensor:
-    """``conv((x - mean) / std)`` for a convolution without padding.
+    """Compute ``conv((x - mean) / std)`` for a convolution without padding.
 
     Args:
         conv: The convolution, its stride equal to its kernel.
@@ -121,7 +123,10 @@ def patch_embed(conv: nn.Conv1d | nn.Conv2d, x: Tensor, mean: Tensor, std: Tenso
 
 
 def folded(conv: nn.modules.conv._ConvNd, mean: Tensor, std: Tensor) -> tuple[Tensor, Tensor]:
-    """Weight and bias of a convolution that takes raw pixels for ``conv((x - mean) / std)``: no picture is copied."""
+    """Return weight and bias of a convolution on raw pixels equal to ``conv((x - mean) / std)``.
+
+    The folded normalisation saves a copy of the images.
+    """
     scale = (1.0 / std).view(-1, *[1] * (conv.weight.ndim - 2))
     weight = conv.weight * scale
     shift = (weight * mean.view_as(scale)).flatten(1).sum(1)
@@ -129,9 +134,9 @@ def folded(conv: nn.modules.conv._ConvNd, mean: Tensor, std: Tensor) -> tuple[Te
 
 
 def standardised(x: Tensor, mean: Tensor, std: Tensor) -> Tensor:
-    """``[N, C, R]`` with the ``[C]`` statistics of its values taken out, before anything is computed in fewer digits.
+    """Standardise ``[N, C, R]`` by its ``[C]`` statistics, before any computation in lower precision.
 
-    Pixels are small whole numbers, which bf16 holds exactly. A signal may lie a thousand times its spread from zero:
-    rounded as it is to bf16 or TF32, it would be a constant.
+    Pixels are small integers, which bf16 represents exactly. A signal may have a mean of a thousand standard
+    deviations: rounded in raw units to bf16 or TF32, it would be constant.
     """
     return (x - mean[:, None]) / std[:, None]

@@ -1,7 +1,7 @@
-"""Optical flow: pictures looked up elsewhere, how alike places are, and a head that finds where they went.
+"""Optical flow: warping, local correlation, and a head that estimates the flow.
 
-A flow ``[N, 2, h, w]`` holds a vector ``(x right, y down)`` for each place of one picture, in places: where it is in
-another one. Looking the other picture up there, :func:`warp`, makes it look like the first.
+A flow ``[N, 2, h, w]`` holds a vector ``(x right, y down)`` for each place of one image, in places: its displacement to
+another image. :func:`warp` samples the other image there, which aligns it with the first.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ __all__ = ["FlowHead", "correlation", "inside", "resize_flow", "visible", "warp"
 
 
 def warp(x: Tensor, flow: Tensor) -> Tensor:
-    """``x`` looked up where the flow points, ``out(p) = x(p + flow(p))``: bilinear, and exact at whole places.
+    """Sample ``x`` where the flow points, ``out(p) = x(p + flow(p))``: bilinear, and exact at whole places.
 
-    Outside of the picture lies what is at its edge; :func:`inside` tells where that was used. A flow that is not a
-    number gives values that are not numbers.
+    Outside of the image, edge values are repeated; :func:`inside` marks the places where that is not needed. NaN in the
+    flow gives NaN in the result.
 
     Args:
         x: ``[N, C, h, w]``.
@@ -56,23 +56,23 @@ def warp(x: Tensor, flow: Tensor) -> Tensor:
 
 
 def inside(flow: Tensor) -> Tensor:
-    """Where a flow ``[N, 2, h, w]`` points into the picture, ``[N, 1, h, w]`` booleans."""
+    """Return the mask ``[N, 1, h, w]`` of the places whose flow ``[N, 2, h, w]`` points into the image."""
     height, width = flow.shape[2:]
     across, down = _places(flow.detach())
     return ((across >= 0) & (across <= width - 1) & (down >= 0) & (down <= height - 1))[:, None]
 
 
 def visible(flow: Tensor, back: Tensor, share: float = 0.01, slack: float = 0.5) -> Tensor:
-    """Where a place is in the other picture and not hidden there, ``[N, 1, h, w]`` booleans.
+    """Return the mask ``[N, 1, h, w]`` of the places inside the other image and not occluded there.
 
-    A place is hidden where the way back does not lead back: ``|f + b|^2 > share (|f|^2 + |b|^2) + slack``, with ``b``
-    the flow of the other picture where ``f`` points (Meister, Hur and Roth, arXiv 1711.07837, eq. 1).
+    A place is occluded where forward and backward flow disagree: ``|f + b|^2 > share (|f|^2 + |b|^2) + slack``, with
+    ``b`` the flow of the other image where ``f`` points (Meister, Hur and Roth, arXiv 1711.07837, eq. 1).
 
     Args:
         flow: ``[N, 2, h, w]``.
-        back: ``[N, 2, h, w]``, the flow of the other picture.
-        share: Of the squared lengths that the gap may have.
-        slack: What it may have in any case, in squared places.
+        back: ``[N, 2, h, w]``, the flow of the other image.
+        share: Tolerance of the gap, as a share of the squared lengths.
+        slack: Absolute tolerance of the gap, in squared places.
     """
     with torch.no_grad():
         there = warp(back, flow)
@@ -81,7 +81,9 @@ def visible(flow: Tensor, back: Tensor, share: float = 0.01, slack: float = 0.5)
 
 
 def correlation(first: Tensor, second: Tensor, radius: int) -> Tensor:
-    """How alike each place of ``first`` is to the places around it in ``second``: the local part of a 4-D volume.
+    """Compute the similarity of each place of ``first`` to the places around it in ``second``.
+
+    This is the local part of a 4-D correlation volume.
 
     Args:
         first: ``[N, C, h, w]``.
@@ -97,7 +99,7 @@ def correlation(first: Tensor, second: Tensor, radius: int) -> Tensor:
 
 
 def resize_flow(flow: Tensor, size: tuple[int, int]) -> Tensor:
-    """A flow ``[N, 2, h, w]`` at another size ``(h', w')``, its vectors in places of that size; bilinear."""
+    """Resize a flow ``[N, 2, h, w]`` to ``(h', w')``, with vectors in places of that size; bilinear."""
     height, width = flow.shape[2:]
     if (height, width) == tuple(size):
         return flow
@@ -106,15 +108,15 @@ def resize_flow(flow: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 class FlowHead(nn.Module):
-    """Finds the flow between two pyramids from coarse to fine, after PWC-Net (arXiv 1709.02371).
+    """Coarse-to-fine flow estimation between two pyramids, after PWC-Net (arXiv 1709.02371).
 
-    At each level the source is warped by the flow of the level before, compared with the target within a radius, and
-    a small convolutional network reads the correction from how alike they are. It is the same network at every
-    level, as MC-JEPA (arXiv 2307.12698) writes it, begins with no correction, and corrects by less than the radius:
-    further it has not looked.
+    At each level the source is warped by the flow of the previous level and correlated with the target within a radius,
+    and a small convolutional network computes a correction from the correlations. The same network is used at every
+    level, as MC-JEPA (arXiv 2307.12698) writes it; it starts with no correction, and corrections are smaller than the
+    radius of the comparison.
 
     Args:
-        radius: Of the comparison, in places of a level.
+        radius: Radius of the comparison, in places of a level.
         width: Channels of the network.
         depth: Its hidden layers.
 
@@ -134,7 +136,7 @@ class FlowHead(nn.Module):
         nn.init.zeros_(self.out.bias)  # type: ignore[arg-type]
 
     def forward(self, source: Sequence[Tensor], target: Sequence[Tensor]) -> list[Tensor]:
-        """Where each place of the target is in the source, ``[N, 2, h, w]`` for each level, in places of it.
+        """Return the flow from target to source, ``[N, 2, h, w]`` for each level, in places of it.
 
         Args:
             source: ``[N, C, h, w]`` for each level, from the coarsest to the finest.
@@ -158,7 +160,10 @@ class FlowHead(nn.Module):
 
 
 class _Correlation(torch.autograd.Function):
-    """As it is written, displacement by displacement; autograd would keep each product, and clear a gradient for it."""
+    """Correlation computed displacement by displacement, with less memory than autograd needs.
+
+    Autograd would keep each product, and clear a gradient for it.
+    """
 
     @staticmethod
     def forward(ctx: Any, first: Tensor, second: Tensor, radius: int) -> Tensor:
@@ -190,7 +195,7 @@ def _padded(x: Tensor, radius: int) -> Tensor:
 
 
 def _displaced(padded: Tensor, radius: int) -> Iterator[tuple[int, int, Tensor]]:
-    """Each displacement, and what of the padded values lies there."""
+    """Yield each displacement, and the part of the padded values at it."""
     height, width = padded.shape[2] - 2 * radius, padded.shape[3] - 2 * radius
     for dy in range(2 * radius + 1):
         for dx in range(2 * radius + 1):
@@ -198,7 +203,7 @@ def _displaced(padded: Tensor, radius: int) -> Iterator[tuple[int, int, Tensor]]
 
 
 def _places(flow: Tensor) -> tuple[Tensor, Tensor]:
-    """Where a flow points, ``[N, h, w]`` across and down; never in less than single precision."""
+    """Return the target of a flow, ``[N, h, w]`` across and down; at least in single precision."""
     height, width = flow.shape[2:]
     flow = flow.to(torch.promote_types(flow.dtype, torch.float32))
     across = torch.arange(width, device=flow.device, dtype=flow.dtype)

@@ -1,7 +1,7 @@
-"""How a network's linear layers are computed: as PyTorch does, or from weights packed for this CPU.
+"""Kernels of linear layers: PyTorch's own, or weights packed for this CPU.
 
-Rollouts call their layers through one of these, so that the fast and the plain path are the same code.
-Packed weights are a copy: :func:`kernels_for` makes it anew when a parameter has changed.
+Rollouts call their layers through one of these, so that the fast and the plain path are the same code. Packed weights
+are a copy: :func:`kernels_for` rebuilds it when a parameter has changed.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ __all__ = ["PLAIN", "Kernels", "Packed", "kernels_for"]
 
 
 class Kernels(Protocol):
-    """Computes layers."""
+    """Interface of layer computations."""
 
     def linear(self, layer: nn.Linear, x: Tensor, activation: Activation = "none") -> Tensor:
-        """``activation(layer(x))`` for ``x [..., inputs]``."""
+        """Compute ``activation(layer(x))`` for ``x [..., inputs]``."""
 
     def mlp(self, block: MLP, x: Tensor) -> Tensor:
-        """``block(x)``."""
+        """Compute ``block(x)``."""
 
 
 class _Plain:
-    """Differentiable, any device, any dtype."""
+    """PyTorch's own kernels: differentiable, any device, any dtype."""
 
     def linear(self, layer: nn.Linear, x: Tensor, activation: Activation = "none") -> Tensor:
         return ACTIVATIONS[activation](layer(x))
@@ -44,10 +44,10 @@ PLAIN: Kernels = _Plain()
 
 
 class Packed:
-    """Inference on the CPU in float32: oneDNN's blocked weights, activations fused, BatchNorm folded.
+    """Inference kernels on the CPU in float32: oneDNN's blocked weights, activations fused, BatchNorm folded.
 
     Args:
-        modules: Whose linear layers will be computed, with BatchNorm in evaluation mode.
+        modules: Modules with the linear layers to compute, with BatchNorm in evaluation mode.
     """
 
     def __init__(self, *modules: nn.Module) -> None:
@@ -63,14 +63,14 @@ class Packed:
                 self._packed[id(block)] = _pack(weight), bias
 
     def linear(self, layer: nn.Linear, x: Tensor, activation: Activation = "none") -> Tensor:
-        """``activation(layer(x))``, with what :class:`MLP` puts between the two folded in."""
+        """Compute ``activation(layer(x))``, with the normalisation of :class:`MLP` folded in."""
         weight, bias = self._packed[id(layer)]
         name, algorithm = _FUSED[activation]
         out: Tensor = torch.ops.mkldnn._linear_pointwise(x, weight, bias, name, [], algorithm)
         return out
 
     def mlp(self, block: MLP, x: Tensor) -> Tensor:
-        """``block(x)``."""
+        """Compute ``block(x)``."""
         folded = not any(isinstance(norm, nn.LayerNorm) for norm in block.norms)
         for index, layer in enumerate(block.linears):
             last = index == len(block.layers) - 1
@@ -89,7 +89,10 @@ _FUSED: dict[Activation, tuple[str, str]] = {
 
 
 class _OptimiserSteps:
-    """Counts the steps of every optimiser: the fused ones write to parameters without a trace in their version."""
+    """Counter of the steps of every optimiser.
+
+    Fused optimisers write to parameters without a change of their version.
+    """
 
     def __init__(self) -> None:
         self.steps = 0
@@ -109,10 +112,10 @@ _packed: WeakKeyDictionary[nn.Module, tuple[tuple[int, ...], Packed]] = WeakKeyD
 
 
 def kernels_for(*modules: nn.Module) -> Kernels:
-    """The fastest kernels that compute the modules now, :data:`PLAIN` where packing does not apply.
+    """Return the fastest kernels for the modules now, :data:`PLAIN` where packing does not apply.
 
-    Packing applies without gradients, on the CPU, in float32, in evaluation mode, outside autocast. The
-    packed copy is kept until a parameter or buffer of theirs is written to, or an optimiser makes a step.
+    Packing applies without gradients, on the CPU, in float32, in evaluation mode, outside autocast. The packed copy is
+    kept until one of their parameters or buffers is written to, or an optimiser makes a step.
     """
     _optimiser.watch()
     tensors = [tensor for module in modules for tensor in (*module.parameters(), *module.buffers())]
@@ -141,7 +144,7 @@ def _pack(weight: Tensor) -> Tensor:
 
 
 def _folded(layer: nn.Linear, norm: nn.BatchNorm1d | None) -> tuple[Tensor, Tensor | None]:
-    """Weight and bias of ``norm(layer(x))`` with the running statistics."""
+    """Return weight and bias of ``norm(layer(x))`` with the running statistics."""
     weight, bias = layer.weight.detach(), None if layer.bias is None else layer.bias.detach()
     if norm is None or norm.running_mean is None or norm.running_var is None:
         return weight, bias

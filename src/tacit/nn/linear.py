@@ -1,4 +1,4 @@
-"""A linear layer that runs on oneDNN on the CPU, where PyTorch's own choice for float32 can be several times slower."""
+"""Linear layer on oneDNN for the CPU, where PyTorch's float32 default can be several times slower."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SMALL = 2**22
 
 @cache
 def available() -> bool:
-    """Whether this build of PyTorch has the operators of oneDNN that the fast paths call."""
+    """Return True if this build of PyTorch has the oneDNN operators of the fast paths."""
     operators = ("mkldnn::_linear_pointwise", "mkldnn::_reorder_linear_weight")
     return bool(torch.backends.mkldnn.is_available()) and all(  # type: ignore[no-untyped-call]
         torch._C._jit_get_schemas_for_operator(operator) for operator in operators
@@ -25,18 +25,18 @@ def available() -> bool:
 
 @cache
 def keep_freed_memory() -> None:
-    """Keep glibc from giving freed memory back to the system, to fault it in again at the next layer.
+    """Keep glibc from returning freed memory to the system, which would cause page faults later.
 
-    It does so above twice the largest block that it has seen freed, of 32 MB at most: show it one.
+    glibc returns memory above twice the largest block freed so far, of 32 MB at most: one such block is freed here.
     """
     torch.empty(31 * 2**18)
 
 
 class Linear(nn.Linear):
-    """``torch.nn.Linear``, with the same parameters and, to rounding, the same results and gradients."""
+    """``torch.nn.Linear`` on oneDNN, with the same parameters and, to rounding, the same results and gradients."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """``[..., inputs]`` to ``[..., outputs]``."""
+        """Map ``[..., inputs]`` to ``[..., outputs]``."""
         if (
             x.numel() * self.out_features < _SMALL
             or x.ndim < 2
@@ -76,6 +76,6 @@ class _Linear(torch.autograd.Function):
 
 
 def _multiply(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    # A weight with gaps in memory makes oneDNN fall back on code that is a thousand times slower.
+    # A non-contiguous weight makes oneDNN fall back on code that is a thousand times slower.
     out: Tensor = torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")
     return out

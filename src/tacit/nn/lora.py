@@ -1,4 +1,4 @@
-"""Low-rank adaptation: train a small addition to each linear layer and leave the layer alone."""
+"""Low-rank adaptation: train a small addition to each linear layer with the layer frozen."""
 
 from __future__ import annotations
 
@@ -15,12 +15,14 @@ M = TypeVar("M", bound=nn.Module)
 
 
 class LoRALinear(nn.Linear):
-    """``layer(x) + alpha / rank * (x @ a.T) @ b.T`` (Hu et al. 2021, arXiv 2106.09685), the layer as it is at first.
+    """Linear layer plus ``alpha / rank * (x @ a.T) @ b.T`` (Hu et al. 2021, arXiv 2106.09685).
+
+    The addition is zero at first.
 
     Args:
-        layer: The layer, whose parameters become fixed.
+        layer: The layer, whose parameters are frozen.
         rank: Rows of ``a``.
-        alpha: What the addition is scaled by, in ranks.
+        alpha: Scale of the addition, which is multiplied by ``alpha / rank``.
     """
 
     def __init__(self, layer: nn.Linear, rank: int, alpha: float) -> None:
@@ -35,26 +37,26 @@ class LoRALinear(nn.Linear):
 
     @property
     def weight(self) -> Tensor:  # type: ignore[override]
-        """The weight with the addition in it: what those who compute the layer in their own way are to read."""
+        """Return the weight including the addition, for code that computes the layer itself."""
         return torch.addmm(self.layer.weight, self.b, self.a, alpha=self.scale)
 
     @property
     def bias(self) -> Tensor | None:  # type: ignore[override]
-        """The layer's bias."""
+        """Return the layer's bias."""
         return self.layer.bias
 
     def forward(self, x: Tensor) -> Tensor:
-        """``[..., inputs]`` to ``[..., outputs]``."""
+        """Map ``[..., inputs]`` to ``[..., outputs]``."""
         out: Tensor = self.layer(x)
         low = nn.functional.linear(nn.functional.linear(x, self.a), self.b)
         return out + self.scale * low
 
 
 def add_lora(module: M, rank: int, alpha: float) -> M:
-    """Put an addition of low rank beside every linear layer, in place; nothing else of the module stays trainable.
+    """Add a low-rank addition to every linear layer, in place; freeze all other parameters.
 
     Args:
-        module: Its outputs stay what they are until the additions are trained.
+        module: The module; its outputs are unchanged until the additions are trained.
         rank: Rank of each addition.
         alpha: The additions are scaled by ``alpha / rank``.
 
@@ -78,7 +80,7 @@ def add_lora(module: M, rank: int, alpha: float) -> M:
 
 
 def original_parameters(module: nn.Module) -> dict[str, nn.Parameter]:
-    """The parameters of what :func:`add_lora` was given, by the names that they had before, without the additions."""
+    """Return the parameters of a module given to :func:`add_lora`, under their original names, without additions."""
     added = {path for path, part in module.named_modules() if isinstance(part, LoRALinear)}
     found: dict[str, nn.Parameter] = {}
     for path, part in module.named_modules():
@@ -89,7 +91,7 @@ def original_parameters(module: nn.Module) -> dict[str, nn.Parameter]:
 
 
 def _layers(module: nn.Module) -> list[tuple[nn.Module, str, nn.Linear]]:
-    """The linear layers with who holds them and under which name, the outermost only."""
+    """Return the outermost linear layers, with the parent module and the name of each."""
     found = []
     for name, child in module.named_children():
         if isinstance(child, nn.Linear):

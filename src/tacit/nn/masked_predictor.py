@@ -1,4 +1,4 @@
-"""The predictor of latents at hidden places from those at visible ones."""
+"""Predictor of latents at hidden places from those at visible ones."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ __all__ = ["MaskedPredictor"]
 
 
 class MaskedPredictor(nn.Module):
-    """A narrow transformer over visible latents and a learned mask token for each place to predict.
+    """Narrow transformer over visible latents and a learned mask token for each place to predict.
 
-    With ``sincos`` positions the predictor of I-JEPA (arXiv 2301.08243) and V-JEPA (arXiv 2404.08471), with ``rope``
-    that of V-JEPA 2 (arXiv 2506.09985). Places predicted together see each other: predict blocks of one mask in one
-    call where they belong together, and stack them along the batch where they do not.
+    With ``sincos`` positions it is the predictor of I-JEPA (arXiv 2301.08243) and V-JEPA (arXiv 2404.08471), with
+    ``rope`` that of V-JEPA 2 (arXiv 2506.09985). Places predicted together attend to each other: predict blocks of one
+    mask in one call where they belong together, and stack them along the batch where they do not.
 
     Args:
         grid: Tokens along each axis.
-        latent: Size ``D`` of a latent that comes in.
+        latent: Size ``D`` of an input latent.
         width: Size of a token.
         depth: Blocks.
         heads: Attention heads.
         positions: ``learned``, ``sincos`` (fixed sines and cosines) or ``rope`` (rotated queries and keys).
         out: Size of a prediction; ``latent`` where not given.
-        mask_tokens: How many mask tokens to choose from, one for each kind of mask.
+        mask_tokens: Number of mask tokens to choose from, one for each kind of mask.
         mlp_ratio: Hidden width of the MLPs, in widths.
-        norm_eps: What the LayerNorms add to a variance.
-        checkpointing: Keep only the input of each block for backward, which computes the block once more.
+        norm_eps: Epsilon that the LayerNorms add to a variance.
+        checkpointing: Keep only the input of each block, and recompute the block in backward.
 
     Raises:
         ConfigError: if the heads or the positions do not fit the width.
@@ -77,13 +77,13 @@ class MaskedPredictor(nn.Module):
         initialise(self, self.blocks)
 
     def forward(self, context: Tensor, visible: Tensor, hidden: Tensor, token: int = 0) -> Tensor:
-        """Predict what is hidden.
+        """Predict the hidden places.
 
         Args:
             context: ``[B, K, D]`` latents of visible tokens.
-            visible: ``[B, K]`` int64, where on the grid they stand, in C order.
+            visible: ``[B, K]`` int64, their places on the grid, in C order.
             hidden: ``[B, M]`` int64, the places to predict.
-            token: Which mask token.
+            token: Index of the mask token.
 
         Returns:
             ``[B, M, out]``.
@@ -96,7 +96,7 @@ class MaskedPredictor(nn.Module):
         return out
 
     def complete(self, context: Tensor, visible: Tensor, hidden: Tensor, token: int = 0) -> tuple[Tensor, Tensor]:
-        """As :meth:`forward`, with predictions for the visible places too.
+        """Predict the visible places too; otherwise the same as :meth:`forward`.
 
         Returns:
             ``[B, K, out]`` for the visible and ``[B, M, out]`` for the hidden places.
@@ -105,9 +105,9 @@ class MaskedPredictor(nn.Module):
         return out[:, : visible.shape[1]], out[:, visible.shape[1] :]
 
     def _tokens(self, context: Tensor, visible: Tensor, hidden: Tensor, token: int) -> Tensor:
-        """Tokens ``[B, K + M, width]`` after the last block, the visible ones first.
+        """Return tokens ``[B, K + M, width]`` after the last block, the visible ones first.
 
-        Attention does not know the order of tokens, so that there is no need to sort them by their place.
+        Attention is invariant to the order of tokens, so that they need not be sorted by place.
         """
         if context.shape[:2] != visible.shape or hidden.ndim != 2 or len(hidden) != len(context):
             raise SpecError(

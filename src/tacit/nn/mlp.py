@@ -1,4 +1,4 @@
-"""The multilayer perceptron that projectors, heads and policies are made of."""
+"""Multilayer perceptron of projectors, heads and policies."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
 
 
 class MLP(nn.Module):
-    """Linear layers with an activation, and where asked a normalisation, between them.
+    """Linear layers with an activation and an optional normalisation between them.
 
     Args:
         inputs: Size of the last axis of the input.
         hidden: Width of each hidden layer; none makes this one linear layer.
         outputs: Size of the last axis of the output.
-        norm: What normalises each hidden layer before its activation.
-        activation: What follows each hidden layer.
+        norm: Normalisation of each hidden layer before its activation.
+        activation: Activation after each hidden layer.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class MLP(nn.Module):
         self.norms = nn.ModuleList(kinds[norm](width) for width in hidden) if norm != "none" else nn.ModuleList()
 
     def forward(self, x: Tensor) -> Tensor:
-        """``[..., inputs]`` to ``[..., outputs]``; batch statistics run over all leading axes."""
+        """Map ``[..., inputs]`` to ``[..., outputs]``; batch statistics run over all leading axes."""
         leading = x.shape[:-1]
         x = x.reshape(-1, x.shape[-1])
         for index, layer in enumerate(self.layers[:-1]):
@@ -62,5 +62,5 @@ class MLP(nn.Module):
 
     @property
     def linears(self) -> list[nn.Linear]:
-        """The linear layers, first to last."""
+        """Return the linear layers, first to last."""
         return [layer for layer in self.layers if isinstance(layer, nn.Linear)]

@@ -1,4 +1,4 @@
-"""Where tokens stand on their grid: tables added to them, and rotations of queries and keys."""
+"""Positions of tokens on their grid: tables added to them, and rotations of queries and keys."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Rotation(NamedTuple):
 
 
 def sincos(grid: Sequence[int], width: int) -> Tensor:
-    """Sines and cosines of the coordinates of every cell of a grid, ``[N, width]``, cells in C order.
+    """Compute sines and cosines of the coordinates of every grid cell, ``[N, width]``, in C order.
 
     Each axis has its share of the components, sines first, at frequencies ``10000 ** (-k / count)``. Two axes
     come column first, as in MAE (arXiv 2111.06377) and I-JEPA (arXiv 2301.08243); one and three come in order,
@@ -53,22 +53,22 @@ def sincos(grid: Sequence[int], width: int) -> Tensor:
 
 
 def coordinates(index: Tensor, grid: Sequence[int]) -> tuple[Tensor, ...]:
-    """The coordinate of cells along each axis, float32 of the shape of ``index``, which counts in C order.
+    """Return the coordinates of cells along each axis, float32 of the shape of ``index``.
 
     Args:
-        index: Cells.
+        index: Cells, counted in C order.
         grid: Cells along each axis.
     """
     return tuple(place.float() for place in torch.unravel_index(index, tuple(grid)))
 
 
 def resize_positions(table: Tensor, grid: Sequence[int], to: Sequence[int]) -> Tensor:
-    """A table of positions for a grid of another size: linear, bicubic or trilinear by the number of axes.
+    """Resize a position table to another grid: linear, bicubic or trilinear by the number of axes.
 
     Args:
         table: ``[1, n, width]``; rows before the last ``prod(grid)`` belong to no cell (a class token) and stay.
         grid: Cells along each axis.
-        to: Cells wanted.
+        to: Cells along each axis of the result.
 
     Returns:
         ``[1, n', width]``, differentiable.
@@ -84,12 +84,12 @@ def resize_positions(table: Tensor, grid: Sequence[int], to: Sequence[int]) -> T
 
 
 def rotations(places: Sequence[Tensor], head_width: int) -> Rotation:
-    """Rotations by the coordinates of tokens, the components of a head shared out among the axes.
+    """Compute rotations by the coordinates of tokens, the components of a head shared among the axes.
 
-    As in V-JEPA 2 (arXiv 2506.09985): each axis has an equal, even share, and what is left over is not rotated.
-    Components turn in neighbouring pairs ``(2 k, 2 k + 1)``, but the list of frequencies is repeated as a whole, so
-    that the two of a pair have angles of their own and the length of a pair is not kept. Released weights were
-    trained with that.
+    As in V-JEPA 2 (arXiv 2506.09985), each axis has an equal, even share, and the remaining components are not rotated.
+    Components rotate in neighbouring pairs ``(2 k, 2 k + 1)``, but the list of frequencies is repeated as a whole, so
+    that the two of a pair have different angles and the length of a pair is not kept. Released weights were trained in
+    this way.
 
     Args:
         places: The coordinate along each axis, ``[..., n]``.
@@ -113,7 +113,7 @@ def rotations(places: Sequence[Tensor], head_width: int) -> Rotation:
 
 
 def rotate(x: Tensor, rotation: Rotation) -> Tensor:
-    """Queries or keys ``[B, heads, n, head width]``, rotated."""
+    """Rotate queries or keys ``[B, heads, n, head width]``."""
     even, odd = x.reshape(*x.shape[:-1], -1, 2).unbind(-1)
     turned = torch.stack([-odd, even], dim=-1).flatten(-2)
     return x * rotation.cos.to(x.dtype) + turned * rotation.sin.to(x.dtype)

@@ -1,4 +1,4 @@
-"""Predictors of the next latent; this file holds the interface and the two that need no history."""
+"""Predictors of the next latent: the interface, and two predictors without history."""
 
 from __future__ import annotations
 
@@ -13,37 +13,40 @@ __all__ = ["GRUPredictor", "MLPPredictor", "Predictor"]
 
 
 class Predictor(nn.Module):
-    """``(latents, action latents) -> next latents``; subclasses write :meth:`forward` and :meth:`step`.
+    """Base class ``(latents, action latents) -> next latents``; subclasses implement :meth:`forward` and :meth:`step`.
 
-    What is here serves every predictor whose next latent depends on the last one alone.
+    The methods here serve every predictor whose next latent depends on the last one alone.
 
     Attributes:
-        history: Latents, the current one included, that a prediction looks at.
-        rows: Candidates to imagine at a time on a CPU, so that what they need stays in its cache.
+        history: Latents, the current one included, that a prediction depends on.
+        rows: Candidates to imagine at a time on a CPU, so that their data stays in its cache.
     """
 
     history = 1
     rows = 4096
 
     def forward(self, latents: Tensor, actions: Tensor) -> Tensor:
-        """``latents [N, T, D]``, ``actions [N, T, E]`` to ``[N, T, D]``: entry ``t`` forecasts latent ``t + 1``."""
+        """Forecast: entry ``t`` of the result ``[N, T, D]`` is the forecast of latent ``t + 1``.
+
+        ``latents`` is ``[N, T, D]``, ``actions`` ``[N, T, E]``.
+        """
         return self.step(latents, actions, PLAIN)
 
     def step(self, latents: Tensor, actions: Tensor, kernels: Kernels) -> Tensor:
-        """``latents [..., D]``, ``actions [..., E]`` to the next latents ``[..., D]``."""
+        """Map ``latents [..., D]``, ``actions [..., E]`` to the next latents ``[..., D]``."""
         raise NotImplementedError
 
     def unroll(self, latents: Tensor, actions: Tensor, steps: int) -> tuple[Tensor, ...]:
-        """Forecasts of 1 to ``steps`` steps from every start, one batched pass for each step.
+        """Forecast 1 to ``steps`` steps from every start, one batched pass for each step.
 
         Args:
             latents: ``[N, T, D]``.
             actions: ``[N, T, E]``; the last one leads out of the clip.
-            steps: How far.
+            steps: Number of steps.
 
         Returns:
             At index ``k - 1`` ``[N, T + 1 - k, D]``: entry ``i`` forecasts latent ``i + k`` from latent
-            ``i`` and what came before it.
+            ``i`` and its context.
         """
         predictions = [self.forward(latents, actions)]
         for k in range(2, steps + 1):
@@ -51,18 +54,18 @@ class Predictor(nn.Module):
         return tuple(predictions)
 
     def rollout(self, latents: Tensor, past: Tensor, actions: Tensor, kernels: Kernels = PLAIN) -> Tensor:
-        """Imagine: feed each forecast back.
+        """Imagine latents: feed each forecast back.
 
         Args:
             latents: ``[B, T0, D]`` observed latents, the last one current.
             past: ``[B, T0 - 1, E]`` latents of the actions between them.
             actions: ``[B, S, H, E]`` latents of the candidate actions.
-            kernels: How to compute the layers.
+            kernels: Kernels of the linear layers.
 
         Returns:
             ``[B, S, H, D]``.
         """
-        del past  # The current latent is all that these look at.
+        del past  # These predictors use the current latent only.
         latent = latents[:, -1:].expand(-1, actions.shape[1], -1)
         out = []
         for step in range(actions.shape[2]):
@@ -72,14 +75,14 @@ class Predictor(nn.Module):
 
 
 class MLPPredictor(Predictor):
-    """A residual MLP: the next latent is this one and what an MLP of latent and action adds.
+    """Residual MLP: the next latent is the current one plus an MLP of latent and action.
 
     Args:
         latent: Size ``D``.
         action: Size ``E`` of an action latent.
         width: Width of the hidden layers.
         depth: Hidden layers.
-        final_norm: Layer-normalise what comes out, for an encoder that ends in a LayerNorm too.
+        final_norm: Layer-normalise the output, for an encoder that ends in a LayerNorm too.
     """
 
     def __init__(self, latent: int, action: int, width: int, depth: int, final_norm: bool = False) -> None:
@@ -88,20 +91,20 @@ class MLPPredictor(Predictor):
         self.norm = nn.LayerNorm(latent) if final_norm else nn.Identity()
 
     def step(self, latents: Tensor, actions: Tensor, kernels: Kernels) -> Tensor:
-        """As :meth:`Predictor.step`."""
+        """Compute the next latents; see :meth:`Predictor.step`."""
         out: Tensor = self.norm(latents + kernels.mlp(self.net, torch.cat([latents, actions], dim=-1)))
         return out
 
 
 class GRUPredictor(Predictor):
-    """A gated recurrent unit whose hidden state is the latent and whose input is the action latent.
+    """Gated recurrent unit whose hidden state is the latent and whose input is the action latent.
 
     The predictor of eb_jepa's action-conditioned example; Cho et al. 2014 (arXiv 1406.1078) for the cell.
 
     Args:
         latent: Size ``D``.
         action: Size ``E`` of an action latent.
-        final_norm: Layer-normalise what comes out, for an encoder that ends in a LayerNorm too.
+        final_norm: Layer-normalise the output, for an encoder that ends in a LayerNorm too.
     """
 
     def __init__(self, latent: int, action: int, final_norm: bool = False) -> None:
@@ -114,7 +117,7 @@ class GRUPredictor(Predictor):
         self.norm = nn.LayerNorm(latent) if final_norm else nn.Identity()
 
     def step(self, latents: Tensor, actions: Tensor, kernels: Kernels) -> Tensor:
-        """As :meth:`Predictor.step`."""
+        """Compute the next latents; see :meth:`Predictor.step`."""
         reset, update, new = kernels.linear(self.from_action, actions).chunk(3, dim=-1)
         kept_reset, kept_update, kept_new = kernels.linear(self.from_latent, latents).chunk(3, dim=-1)
         new = torch.tanh(new + torch.sigmoid(reset + kept_reset) * kept_new)

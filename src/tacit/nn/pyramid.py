@@ -1,4 +1,4 @@
-"""A convolutional encoder that keeps every scale: latents of places, from coarse to fine."""
+"""Convolutional encoder that keeps every scale: latents of places, from coarse to fine."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ PYRAMID_SIZES: dict[str, dict[str, Any]] = {
     "small": {"widths": (48, 96, 192, 384), "depths": (2, 2, 4, 2)},
     "base": {"widths": (48, 48, 96, 192, 384, 768), "depths": (1, 1, 3, 3, 9, 3)},
 }
-"""Options of :class:`PyramidEncoder` by size; ``base`` is ConvNeXt-T with two finer levels before it."""
+"""Options of :class:`PyramidEncoder` by size; ``base`` is ConvNeXt-T with two additional finer levels."""
 
 
 class PyramidEncoder(nn.Module):
     """ConvNeXt blocks (arXiv 2201.03545) at several scales, each half as fine as the one before.
 
-    A level ends in a LayerNorm over channels without weights, so that the latent of every place has the same length:
-    nothing that compares places can be satisfied by making latents small. Cells overlap, and their centres lie where
-    resizing a level to the next puts them. Layer scale and stochastic depth are left out.
+    A level ends in a LayerNorm over channels without weights, so that the latent of every place has the same length: no
+    term that compares places can be minimised by small latents. Cells overlap, and their centres are aligned for
+    resizing from level to level. Layer scale and stochastic depth are left out.
 
     Args:
-        channels: Channels ``C`` of the pictures.
+        channels: Channels ``C`` of the images.
         size: Their height and width.
         widths: Channels of each level, from the finest to the coarsest.
         depths: Blocks of each level.
@@ -41,7 +41,7 @@ class PyramidEncoder(nn.Module):
         grid: Cells of the coarsest level down and across.
 
     Raises:
-        ConfigError: if the options do not fit each other, or a picture has no cell at the coarsest level.
+        ConfigError: if the options do not fit each other, or an image has no cell at the coarsest level.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class PyramidEncoder(nn.Module):
         )
 
     def forward(self, x: Tensor, mean: Tensor, std: Tensor) -> tuple[Tensor, ...]:
-        """Latents ``[N, C', h, w]`` of each level, from the coarsest to the finest.
+        """Return latents ``[N, C', h, w]`` of each level, from the coarsest to the finest.
 
         Args:
             x: ``[N, C, H, W]``, raw values, of any size that has a cell at the coarsest level.
@@ -87,7 +87,7 @@ class PyramidEncoder(nn.Module):
             std: ``[C]``.
 
         Raises:
-            SpecError: if the pictures are too small.
+            SpecError: if the images are too small.
         """
         if min(x.shape[-2:]) < self.least:
             raise SpecError(f"the pyramid needs pictures of at least {self.least} px; got {list(x.shape)}.")
@@ -102,7 +102,7 @@ class PyramidEncoder(nn.Module):
 
 
 class _Block(nn.Module):
-    """A depthwise convolution, then an MLP at every place, added to what came; channels last."""
+    """Depthwise convolution, then an MLP at every place, with a residual connection; channels last."""
 
     def __init__(self, width: int, kernel: int) -> None:
         super().__init__()
@@ -112,7 +112,7 @@ class _Block(nn.Module):
         self.out = Linear(4 * width, width)
 
     def forward(self, x: Tensor) -> Tensor:
-        """``[N, h, w, width]`` to the same."""
+        """Transform ``[N, h, w, width]`` to the same shape."""
         mixed = self.mix(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
         out: Tensor = x + self.out(F.gelu(self.up(self.norm(mixed))))
         return out

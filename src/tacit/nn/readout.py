@@ -1,4 +1,4 @@
-"""A fitted linear map from latents to a physical quantity."""
+"""Fitted linear map from latents to a physical quantity."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ __all__ = ["LinearReadout"]
 
 @dataclass(frozen=True, eq=False)
 class LinearReadout:
-    """A linear map from latents to a quantity; see :class:`tacit.types.Readout`.
+    """Linear map from latents to a quantity; see :class:`tacit.types.Readout`.
 
     Attributes:
         target: The quantity.
         weight: ``[D, P]``.
         bias: ``[P]``.
         error: ``[P]`` root mean square error of each component over held-out episodes.
-        r2: ``[P]`` share of the variance that is explained there; NaN for a component that does not vary.
+        r2: ``[P]`` share of the variance explained on them; NaN for a constant component.
     """
 
     target: str
@@ -41,14 +41,14 @@ class LinearReadout:
 
     @property
     def size(self) -> int:
-        """``P``, the components of the quantity."""
+        """Return ``P``, the components of the quantity."""
         return int(self.weight.shape[1])
 
     def __call__(self, latents: Numbers, /) -> Numbers:
         """Return the quantity ``[..., P]`` of latents ``[..., D]``, differentiable in torch.
 
         Raises:
-            SpecError: if the latents are of another size.
+            SpecError: if the latents have another size.
         """
         if latents.shape[-1] != self.weight.shape[0]:
             raise SpecError(
@@ -58,7 +58,7 @@ class LinearReadout:
         return array_namespace(latents).matmul(latents, like(self.weight, latents)) + like(self.bias, latents)
 
     def to(self, device: Any) -> LinearReadout:
-        """Return it with its weights on a torch device."""
+        """Return the readout with its weights on a torch device."""
         return LinearReadout(self.target, self.weight.to(device), self.bias.to(device), self.error, self.r2)
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""The causal transformer predictor, conditioned on actions through AdaLN-zero."""
+"""Causal transformer predictor, conditioned on actions through AdaLN-zero."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _FEW = 4
 
 
 class _Memory(NamedTuple):
-    """Keys and values of the tokens before, in parts ``[B, S or 1, n, heads, head width]``."""
+    """Keys and values of the previous tokens, in parts ``[B, S or 1, n, heads, head width]``."""
 
     keys: tuple[Tensor, ...] = ()
     values: tuple[Tensor, ...] = ()
@@ -29,11 +29,11 @@ _Memories: TypeAlias = list[_Memory]
 
 
 class TransformerPredictor(Predictor):
-    """LeWorldModel's predictor: one token a step, causal attention, actions modulate every block.
+    """LeWorldModel's predictor: one token per step, causal attention, action-modulated blocks.
 
-    Learned positions count from the start of a window of ``history`` steps, so the window slides by
-    being computed anew; while it grows, the keys and values of the tokens before are kept.
-    Source: LeWorldModel (arXiv 2603.19312); AdaLN-zero from DiT (arXiv 2212.09748).
+    Learned positions count from the start of a window of ``history`` steps, so a sliding window is recomputed; while
+    the window grows, the keys and values of the previous tokens are kept. Source: LeWorldModel (arXiv 2603.19312);
+    AdaLN-zero from DiT (arXiv 2212.09748).
 
     Args:
         latent: Size ``D`` of a latent.
@@ -80,9 +80,10 @@ class TransformerPredictor(Predictor):
         self.out = MLP(width, (out_width,) if out_width else (), latent, norm="batch" if out_width else "none")
 
     def forward(self, latents: Tensor, actions: Tensor) -> Tensor:
-        """``latents [N, T, D]``, ``actions [N, T, E]`` to ``[N, T, D]``: entry ``t`` forecasts latent ``t + 1``.
+        """Forecast: entry ``t`` of the result ``[N, T, D]`` is the forecast of latent ``t + 1``.
 
-        It sees the window of ``history`` steps that ends at ``t``.
+        ``latents`` is ``[N, T, D]``, ``actions`` ``[N, T, E]``. A forecast depends on the window of ``history`` steps
+        that ends at ``t``.
         """
         steps = latents.shape[1]
         out = self._features(latents[:, : self.history], actions[:, : self.history])
@@ -95,7 +96,10 @@ class TransformerPredictor(Predictor):
         return result
 
     def unroll(self, latents: Tensor, actions: Tensor, steps: int) -> tuple[Tensor, ...]:
-        """As :meth:`Predictor.unroll`; true latents are the context before each start, forecasts after it."""
+        """Forecast from every start; see :meth:`Predictor.unroll`.
+
+        The context before a start holds true latents, and forecasts follow after it.
+        """
         count = latents.shape[1]
         predictions = [self.forward(latents, actions)]
         for k in range(2, steps + 1):
@@ -104,7 +108,7 @@ class TransformerPredictor(Predictor):
             time = first[:, None] + torch.arange(self.history, device=latents.device)
             last = starts + k - 1 - first
             ahead = time - starts[:, None]
-            # Row j holds what is known of a latent j steps after its start: row 0 the latents themselves.
+            # Row j holds the estimate of a latent j steps after its start: row 0 the latents themselves.
             known = [latents[:, : count + 1 - k], *(p[:, : count + 1 - k] for p in predictions)]
             table = torch.stack(known, dim=1)
             windows = torch.where(
@@ -119,7 +123,7 @@ class TransformerPredictor(Predictor):
         return tuple(predictions)
 
     def rollout(self, latents: Tensor, past: Tensor, actions: Tensor, kernels: Kernels = PLAIN) -> Tensor:
-        """As :meth:`Predictor.rollout`; what precedes the candidates is computed once for each world."""
+        """Imagine latents; compute the shared context once per world; see :meth:`Predictor.rollout`."""
         latents, past = latents[:, -self.history :], past[:, max(past.shape[1] + 1 - self.history, 0) :]
         shared = latents.shape[1] - 1
         before, during = self._modulations(past[:, None], kernels), self._modulations(actions, kernels)
@@ -139,12 +143,12 @@ class TransformerPredictor(Predictor):
         return torch.stack(tokens[1:], dim=2)
 
     def _features(self, latents: Tensor, actions: Tensor) -> Tensor:
-        """One window ``[N, n, D]`` and its action latents to the features ``[N, n, width]`` of every token."""
+        """Compute features ``[N, n, width]`` of every token of one window ``[N, n, D]`` and its action latents."""
         modulations = self._modulations(actions[:, None], PLAIN)
         return self._advance(latents[:, None], 0, modulations, self._empty(), PLAIN, last_only=False)[0][:, 0]
 
     def _modulations(self, actions: Tensor, kernels: Kernels) -> list[Tensor]:
-        """What the action latents ``[B, S, n, E]`` do to each block: ``[B, S, n, 6 width]``."""
+        """Compute each block's modulation by action latents ``[B, S, n, E]``: ``[B, S, n, 6 width]``."""
         if self.from_action is not None:
             actions = kernels.linear(self.from_action, actions)
         actions = F.silu(actions)
@@ -159,10 +163,10 @@ class TransformerPredictor(Predictor):
         kernels: Kernels,
         last_only: bool = True,
     ) -> tuple[Tensor, _Memories]:
-        """Tokens ``[B, S, n, D]`` at positions ``offset`` onwards through every block, after those in memory.
+        """Apply every block to tokens ``[B, S, n, D]`` at positions from ``offset``, after those in memory.
 
         Returns:
-            The features ``[B, S, n or 1, width]`` and the memory with the new tokens in it.
+            The features ``[B, S, n or 1, width]`` and the memory extended by the new tokens.
         """
         x = latents + self.position[offset : offset + latents.shape[2]]
         if self.from_latent is not None:
@@ -205,7 +209,7 @@ class _Block(nn.Module):
     def forward(
         self, x: Tensor, modulation: Tensor, memory: _Memory, kernels: Kernels, trim: bool
     ) -> tuple[Tensor, _Memory]:
-        """Tokens ``[B, S, n, width]`` after those in memory; ``trim`` returns the last token alone."""
+        """Transform tokens ``[B, S, n, width]`` after those in memory; with ``trim``, return the last token alone."""
         qkv = kernels.linear(self.qkv, self._modulated(x, modulation, 0, self.attention_norm))
         query, key, value = qkv.reshape(*qkv.shape[:-1], 3, self.heads, -1).unbind(-3)
         memory = _Memory((*memory.keys, key), (*memory.values, value))
@@ -230,7 +234,10 @@ class _Block(nn.Module):
 
 
 def _attend(query: Tensor, memory: _Memory) -> Tensor:
-    """Causal attention of the last ``n`` tokens ``[B, S, n, heads, d]`` to all in memory: ``[B, S, n, heads * d]``."""
+    """Compute causal attention of the last ``n`` tokens ``[B, S, n, heads, d]`` to all in memory.
+
+    The result is ``[B, S, n, heads * d]``.
+    """
     batch, total = query.shape[:2], sum(key.shape[2] for key in memory.keys)
     if total <= _FEW and query.device.type == "cpu":
         return _attend_few(query, memory)
@@ -243,7 +250,7 @@ def _attend(query: Tensor, memory: _Memory) -> Tensor:
 
 
 def _attend_few(query: Tensor, memory: _Memory) -> Tensor:
-    """The same pair by pair: a matrix product of 3 by 3 costs more to call than to compute."""
+    """Compute the same pair by pair: a 3 x 3 matrix product costs more to call than to compute."""
     keys, values = ([token for part in parts for token in part.unbind(2)] for parts in memory)
     query = query * query.shape[-1] ** -0.5
     out = []

@@ -1,4 +1,4 @@
-"""The vision transformer: one encoder for pictures, films and series."""
+"""Vision transformer: one encoder for images, videos and series."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ VIT_SIZES: dict[str, dict[str, Any]] = {
     "huge": {"width": 1280, "depth": 32, "heads": 16},
     "giant": {"width": 1408, "depth": 40, "heads": 22, "mlp_ratio": 48 / 11},
 }
-"""Options of :class:`VisionTransformer` by size; from ``tiny`` on those that are published under the name."""
+"""Options of :class:`VisionTransformer` by size; from ``tiny`` on, the published ones of that name."""
 
 _CONVOLUTIONS = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
 _AXES = {1: "R", 2: "H, W", 3: "T, H, W"}
 
 
 class VisionTransformer(nn.Module):
-    """A pre-norm vision transformer (arXiv 2010.11929) on patches of one, two or three axes.
+    """Pre-norm vision transformer (arXiv 2010.11929) on patches of one, two or three axes.
 
-    Patches left out are dropped before they are embedded, as in MAE (arXiv 2111.06377), so that a context encoder
-    costs what it sees.
+    Patches that are left out are dropped before embedding, as in MAE (arXiv 2111.06377), so that the cost of a context
+    encoder depends on its visible patches only.
 
     Args:
         channels: Channels ``C``.
-        size: Extent of the axes: ``(H, W)``, ``(T, H, W)`` or ``(R,)``; what does not fill a patch is cut off.
+        size: Extent of the axes: ``(H, W)``, ``(T, H, W)`` or ``(R,)``; a rest smaller than a patch is cut off.
         patch: Extent of a patch along each of them.
         width: Size of a token, and of the output.
         depth: Blocks.
@@ -49,8 +49,8 @@ class VisionTransformer(nn.Module):
         positions: ``learned``, ``sincos`` (fixed sines and cosines) or ``rope`` (rotated queries and keys).
         cls: Put a learned class token first.
         mlp_ratio: Hidden width of the MLPs, in widths.
-        norm_eps: What the LayerNorms add to a variance.
-        checkpointing: Keep only the input of each block for backward, which computes the block once more.
+        norm_eps: Epsilon that the LayerNorms add to a variance.
+        checkpointing: Keep only the input of each block, and recompute the block in backward.
 
     Attributes:
         grid: Patches along each axis.
@@ -102,14 +102,14 @@ class VisionTransformer(nn.Module):
         self._draw()
 
     def forward(self, x: Tensor, mean: Tensor, std: Tensor, keep: Tensor | None = None) -> Tensor:
-        """Encode.
+        """Encode an input to tokens.
 
         Args:
             x: ``[B, C, H, W]``, ``[B, C, T, H, W]`` or ``[B, C, R]``, raw values of any number type. For another
-                size than the encoder's, tables of positions are interpolated; rotations go on beyond the grid.
+                size than the encoder's, tables of positions are interpolated; rotations extend beyond the grid.
             mean: ``[C]`` in units of ``x``.
             std: ``[C]``.
-            keep: ``[B, K]`` int64, the patches to look at, which count in C order; all by default.
+            keep: ``[B, K]`` int64, the patches to encode, counted in C order; all by default.
 
         Returns:
             ``[B, K, width]`` after the last LayerNorm, a class token first where there is one.
@@ -121,11 +121,11 @@ class VisionTransformer(nn.Module):
         return out
 
     def _features(self, x: Tensor, mean: Tensor, std: Tensor, keep: Tensor | None = None) -> Tensor:
-        """What :meth:`forward` returns, before the last LayerNorm."""
+        """Compute the result of :meth:`forward`, before the last LayerNorm."""
         grid = self._grid_of(x)
         if keep is not None and (keep.ndim != 2 or len(keep) != len(x)):
             raise SpecError(f"keep must hold indices of patches, [{len(x)}, K]; got shape {list(keep.shape)}.")
-        # Kept in the precision of the weights: under autocast, sums over many blocks would lose digits.
+        # Kept in the precision of the weights: under autocast, sums over many blocks would lose precision.
         tokens = self._embed(x, mean, std, keep, grid).to(self.norm.weight.dtype)
         lead = 0 if self.cls is None else 1
         first = None if self.cls is None else self.cls.expand(len(x), -1, -1)
@@ -145,7 +145,7 @@ class VisionTransformer(nn.Module):
         initialise(self, self.blocks)
 
     def _grid_of(self, x: Tensor) -> tuple[int, ...]:
-        """Patches along each axis of an input."""
+        """Return the patches along each axis of an input."""
         axes = len(self.patch)
         grid = tuple(extent // side for extent, side in zip(x.shape[2:], self.patch, strict=False))
         if x.ndim != axes + 2 or x.shape[1] != self.channels or not all(grid):
@@ -156,7 +156,7 @@ class VisionTransformer(nn.Module):
         return grid
 
     def _embed(self, x: Tensor, mean: Tensor, std: Tensor, keep: Tensor | None, grid: tuple[int, ...]) -> Tensor:
-        """Tokens ``[B, K, width]`` of the patches to look at; pixels are read as they are."""
+        """Return tokens ``[B, K, width]`` of the patches to encode; for pixels, the normalisation is folded in."""
         conv = self.patches
         if keep is None and isinstance(conv, nn.Conv1d | nn.Conv2d):
             return patch_embed(conv, x, mean, std).flatten(2).transpose(1, 2)
@@ -178,16 +178,18 @@ class VisionTransformer(nn.Module):
         rotation = rotations(coordinates(index, grid), self.head_width)
         if self.cls is None:
             return rotation
-        # The class token stands nowhere and is not rotated.
+        # The class token has no position and is not rotated.
         return Rotation(F.pad(rotation.cos, (0, 0, 1, 0), value=1.0), F.pad(rotation.sin, (0, 0, 1, 0)))
 
 
 class PooledVisionTransformer(VisionTransformer):
-    """The class token alone, for a world model that makes one latent of a picture; laid out as LeWorldModel's ViT-Tiny.
+    """Vision transformer that returns the class token alone; the layout of LeWorldModel's ViT-Tiny.
+
+    It serves a world model with one latent per image.
 
     Args:
         channels: Channels ``C``.
-        size: Height and width of the pictures; what does not fill a patch is cut off.
+        size: Height and width of the images; a rest smaller than a patch is cut off.
         patch: Side of a patch.
         width: Size of a token, and of the output.
         depth: Blocks.
@@ -198,16 +200,16 @@ class PooledVisionTransformer(VisionTransformer):
         super().__init__(channels, size, (patch, patch), width, depth, heads, cls=True, norm_eps=1e-12)
 
     def forward(self, x: Tensor, mean: Tensor, std: Tensor, keep: Tensor | None = None) -> Tensor:
-        """As :meth:`VisionTransformer.forward`, to ``[B, width]``."""
+        """Encode to ``[B, width]``; see :meth:`VisionTransformer.forward`."""
         out: Tensor = self.norm(self._features(x, mean, std, keep)[:, 0])
         return out
 
     def _draw(self) -> None:
-        """Leave the layers as PyTorch draws them."""
+        """Keep the layers as PyTorch draws them."""
 
 
 def cells(x: Tensor, grid: Sequence[int], patch: Sequence[int]) -> Tensor:
-    """``[B, C, *size]`` cut into patches: a view ``[B, *grid, C, *patch]``."""
+    """Cut ``[B, C, *size]`` into patches: a view ``[B, *grid, C, *patch]``."""
     axes = len(grid)
     for axis, (count, side) in enumerate(zip(grid, patch, strict=True)):
         x = x.narrow(2 + axis, 0, count * side)

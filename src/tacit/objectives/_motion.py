@@ -1,4 +1,4 @@
-"""What the terms over motion share: the two sides of a flow, and means over the places that count."""
+"""Helpers of motion terms: source and target of a flow, and masked means."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ __all__ = ["masked_mean", "require", "sides"]
 
 
 def require(motion: Motion, directions: int, name: str) -> None:
-    """Refuse what has fewer flows than a term reads.
+    """Check that a motion has as many flows as a term reads.
 
     Raises:
-        SpecError: naming the term and what to ask for.
+        SpecError: if it has fewer, with the name of the term and the option to set.
     """
     there = motion.flow.shape[1]
     if there < directions:
@@ -25,12 +25,15 @@ def require(motion: Motion, directions: int, name: str) -> None:
 
 
 def sides(pair: Tensor, directions: int) -> tuple[Tensor, Tensor]:
-    """Both pictures ``[B, 2, ...]``, or both flows, by direction: where it looks, and whence; ``[B R, ...]`` each."""
+    """Return the source and the target image (or flow) of each direction, ``[B R, ...]`` each.
+
+    ``pair [B, 2, ...]`` holds both images, or both flows; R is ``directions``.
+    """
     return pair[:, :directions].flatten(0, 1), pair.flip(1)[:, :directions].flatten(0, 1)
 
 
 def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
-    """The mean of ``[N, C, h, w]`` over the places where ``mask [N, 1, h, w]`` holds; 0 where it holds nowhere."""
+    """Return the mean of ``[N, C, h, w]`` where ``mask [N, 1, h, w]`` holds; 0 where it holds nowhere."""
     weight = mask.to(values.dtype)
-    # Where it does not hold, values may be anything but not infinite: nothing times infinity is no number.
+    # Values outside of the mask may be anything finite: zero times infinity is NaN.
     return (values.mean(1, keepdim=True) * weight).sum() / weight.sum().clamp(min=1)

@@ -1,4 +1,4 @@
-"""What every objective is: a weighted sum of named terms that read a forecast."""
+"""Base classes of objectives: weighted sums of named terms that read a forecast."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ __all__ = ["Loss", "Losses", "Objective", "Outcome", "Spread", "Starts", "Term"]
 Starts: TypeAlias = Literal["every", "first", "mixed"]
 Spread: TypeAlias = Literal["", "unit", "gaussian"]
 Outcome: TypeAlias = Forecast | Completion | Views | Motion
-"""What models make of a clip, one kind for each family of them."""
+"""Output of a model's ``forecast``, one kind for each family of models."""
 
 
 class Loss(NamedTuple):
-    """One term of an objective: its scalar before weighting, and its weight."""
+    """Value of one term of an objective before weighting, and its weight."""
 
     value: Tensor
     weight: float
@@ -30,7 +30,7 @@ class Loss(NamedTuple):
 
 @dataclass(frozen=True)
 class Losses:
-    """What an objective makes of a forecast.
+    """Total loss of a forecast, and the value of each term.
 
     Attributes:
         total: Scalar to minimise: the sum of weight times value.
@@ -42,18 +42,18 @@ class Losses:
 
 
 class Objective(nn.Module):
-    """What training minimises: a weighted sum of named terms.
+    """Weighted sum of named terms, which training minimises.
 
     Objectives add up with ``+`` and scale with a number: ``Prediction(steps=4) + 0.09 * SIGReg()``.
     A weight belongs to the term it multiplies, so a weight without a term cannot be written.
     """
 
     def terms(self) -> tuple[tuple[Term, float], ...]:
-        """The terms and their weights."""
+        """Return the terms and their weights."""
         raise NotImplementedError
 
     def needs(self) -> dict[str, Any]:
-        """What the terms ask of the model's ``forecast``, by the name of the option."""
+        """Return the options of the model's ``forecast`` that the terms need, by name."""
         wanted: dict[str, Any] = {}
         for term, _ in self.terms():
             for name, value in term.asks().items():
@@ -64,10 +64,10 @@ class Objective(nn.Module):
         return wanted
 
     def check(self, gives: type) -> None:
-        """Refuse a model whose ``forecast`` is not of a kind that every term reads.
+        """Check that every term reads the kind of forecast that a model returns.
 
         Raises:
-            ConfigError: naming the term and what it reads.
+            ConfigError: if one does not, with the name of the term and the kinds that it reads.
         """
         for term, _ in self.terms():
             if gives not in term.reads:
@@ -78,21 +78,23 @@ class Objective(nn.Module):
                 )
 
     def prepare(self, latent_size: int, action_size: int) -> None:
-        """Build the heads that terms own, with torch's global generator; terms that have theirs keep them."""
+        """Build the heads that terms own, with torch's global generator; keep heads that exist."""
         for term, _ in self.terms():
             term.build(latent_size, action_size)
 
     def describe(self) -> list[dict[str, Any]]:
-        """Each term's class, weight and options, as plain values."""
+        """Return each term's class, weight and options, as plain values."""
         return [{"term": type(term).__name__, "weight": weight, **term.options()} for term, weight in self.terms()]
 
     def forward(self, forecast: Outcome, seed: int = 0, done: float = 1.0) -> Losses:
-        """The loss of a forecast; terms that draw at random draw from ``seed`` alone, alike on every process.
+        """Compute the loss of a forecast.
+
+        Terms that draw at random draw from ``seed`` alone, identically on every process.
 
         Args:
-            forecast: What a model makes of a clip.
-            seed: Of this step.
-            done: Share of the training that is done with this step, for terms whose weight rises first.
+            forecast: Output of a model's ``forecast``.
+            seed: Seed of this step.
+            done: Share of the training completed after this step, for terms with a warmup of the weight.
 
         Raises:
             ConfigError: if no term has a weight above zero.
@@ -121,17 +123,17 @@ class Objective(nn.Module):
 
 
 class Term(Objective):
-    """One term, the class to inherit from for a new one; it has weight 1 until it is multiplied.
+    """Base class of terms; a term has weight 1 until it is multiplied.
 
     Args:
-        name: What logs call it; unique within an objective.
+        name: Name in logs; unique within an objective.
 
     Attributes:
-        reads: The kinds of forecast that it can judge.
-        holds_apart: Whether it keeps latents from becoming all alike.
-        spread: How it wants latents to be spread, by which training judges them: ``unit`` variance in each
-            component, an isotropic ``gaussian``, or nothing.
-        warmup: Share of the training over which its weight rises in a straight line from 0.
+        reads: Kinds of forecast that the term accepts.
+        holds_apart: True if the term prevents collapse of the latents.
+        spread: Distribution of latents that the term asks for, used to monitor them: ``unit`` variance in each
+            component, an isotropic ``gaussian``, or none.
+        warmup: Share of the training over which the weight rises linearly from 0.
     """
 
     reads: ClassVar[tuple[type, ...]] = (Forecast,)
@@ -146,27 +148,27 @@ class Term(Objective):
         self.name = name
 
     def loss(self, forecast: Any, seed: int, /) -> Tensor:
-        """The scalar to minimise, unweighted; any randomness comes from ``seed``.
+        """Return the scalar to minimise, unweighted; any randomness comes from ``seed``.
 
         Args:
-            forecast: Of one of the kinds in ``reads``.
-            seed: Of this step.
+            forecast: A forecast of one of the kinds in ``reads``.
+            seed: Seed of this step.
         """
         raise NotImplementedError
 
     def asks(self) -> Mapping[str, Any]:
-        """Options of the model's ``forecast``: of several terms the largest number counts, and words must agree."""
+        """Return options of the model's ``forecast``; terms share the largest number, and strings must agree."""
         return {}
 
     def build(self, latent_size: int, action_size: int) -> None:
         """Build the parameters that the term owns, unless it has them already."""
 
     def options(self) -> dict[str, Any]:
-        """Its public attributes: what it was made with."""
+        """Return its public attributes, which are its constructor arguments."""
         return {key: value for key, value in vars(self).items() if not key.startswith("_") and key != "training"}
 
     def terms(self) -> tuple[tuple[Term, float], ...]:
-        """Itself, with weight 1."""
+        """Return the term itself, with weight 1."""
         return ((self, 1.0),)
 
 
@@ -192,5 +194,5 @@ class Sum(Objective):
         self.needs()
 
     def terms(self) -> tuple[tuple[Term, float], ...]:
-        """The terms and their weights, in the order in which they were added."""
+        """Return the terms and their weights, in the order of addition."""
         return self._terms

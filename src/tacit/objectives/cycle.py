@@ -1,4 +1,4 @@
-"""There and back again: two flows that undo each other."""
+"""Cycle consistency: two flows that invert each other."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ __all__ = ["Cycle"]
 
 
 class Cycle(Term):
-    """The squared distance of latents from themselves, warped onto the other picture and back, summed over levels.
+    """Squared distance of latents from themselves after warping forward and back, summed over levels.
 
     ``sum_l mean_p (X(p) - warp(warp(X, f), b)(p))^2`` (MC-JEPA, arXiv 2307.12698, as recalled; its weight of 0.2 is
-    from third-party code). The mean runs over channels, both pictures, and the places that stay inside of the picture
-    on both ways.
+    from third-party code). The mean runs over channels, both images, and the pixels whose forward-backward path stays
+    inside the image.
 
     Args:
-        name: What logs call it.
+        name: Name in logs.
     """
 
     reads = (Motion,)
@@ -33,18 +33,18 @@ class Cycle(Term):
         super().__init__(name)
 
     def asks(self) -> Mapping[str, Any]:
-        """Both directions."""
+        """Return the request for flows in both directions."""
         return {"directions": 2}
 
     def loss(self, motion: Motion, _seed: int, /) -> Tensor:
-        """Scalar, in squared units of the latents; 0 for flows that undo each other."""
+        """Return a scalar, in squared units of the latents; 0 for flows that invert each other."""
         require(motion, 2, self.name)
         losses = []
         for features, flows in zip(motion.features, motion.flows, strict=True):
             here, _ = sides(features, 2)
             flow, back = sides(flows, 2)
             again = warp(warp(here, flow), back)
-            # A place counts if all that it was made of on the way was inside.
+            # Keep pixels whose forward-backward path stays inside the image.
             kept = inside(back) & (warp(inside(flow).to(flow.dtype), back.detach()) > 1 - 1e-4)
             losses.append(masked_mean((again - here).square(), kept))
         return torch.stack(losses).sum()

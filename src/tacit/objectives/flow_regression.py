@@ -1,4 +1,4 @@
-"""Latents of places, predicted by those where they came from: the predictive term of MC-JEPA."""
+"""Regression of latents on the warped latents of the other image: MC-JEPA's predictive term."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ __all__ = ["FlowRegression"]
 
 
 class FlowRegression(Term):
-    """The squared distance of one picture's latents from the other's warped onto them, summed over levels.
+    """Squared distance of one image's latents from the other's warped onto them, summed over levels.
 
-    ``sum_l mean_p (X'(p) - X(p + f(p)))^2`` (MC-JEPA, arXiv 2307.12698, as recalled: the paper has no public code).
-    The mean runs over channels and over the places that the flow finds inside of the other picture, so that no level
-    and no size of picture outweighs another; over directions too. The flow is the prediction, and the gradient reaches
-    both pictures: nothing is stopped.
+    ``sum_l mean_p (X'(p) - X(p + f(p)))^2`` (MC-JEPA, arXiv 2307.12698, as recalled: the paper has no public code). The
+    mean runs over channels, directions, and the places whose flow points inside the other image, so that no level and
+    no image size outweighs another. The flow is the prediction, and the gradient reaches both images: nothing is
+    stopped.
 
     Args:
-        name: What logs call it.
+        name: Name in logs.
     """
 
     reads = (Motion,)
@@ -34,11 +34,11 @@ class FlowRegression(Term):
         super().__init__(name)
 
     def asks(self) -> Mapping[str, Any]:
-        """A flow."""
+        """Return the request for a flow in one direction."""
         return {"directions": 1}
 
     def loss(self, motion: Motion, _seed: int, /) -> Tensor:
-        """Scalar, in squared units of the latents; 0 where the flow explains everything."""
+        """Return a scalar, in squared units of the latents; 0 where the flow explains everything."""
         require(motion, 1, self.name)
         directions = motion.flow.shape[1]
         losses = []

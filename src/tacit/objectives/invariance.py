@@ -1,4 +1,4 @@
-"""Views of one thing that are embedded alike."""
+"""Invariance: views of one item have the same embedding."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["Invariance"]
 
 
 class Invariance(Term):
-    """The mean squared distance of each view's embedding from the mean of the views of the same item.
+    """Mean squared distance of each view's embedding from the mean over its item's views.
 
     LeJEPA (arXiv 2511.08544, eq. 9) predicts every view by the mean of the global ones (``around="whole"``) and sums
     over channels; its minimal example takes the mean of all views and averages over channels (``around="all"``,
@@ -24,7 +24,7 @@ class Invariance(Term):
     Args:
         around: ``whole`` or ``all``: the views whose mean is the centre.
         channels: ``mean`` or ``sum`` over the channels.
-        name: What logs call it.
+        name: Name in logs.
     """
 
     reads = (Views, Motion)
@@ -42,7 +42,7 @@ class Invariance(Term):
         self.around, self.channels = around, channels
 
     def loss(self, views: Views | Motion, _seed: int, /) -> Tensor:
-        """Scalar, in squared units of the embedding."""
+        """Return a scalar, in squared units of the embedding."""
         latents = views.latents
         centre = (latents if self.around == "all" else latents[:, : views.whole]).mean(dim=1, keepdim=True)
         gap = (latents - centre).square()

@@ -1,4 +1,4 @@
-"""Latents from which the action between them can be read."""
+"""Inverse dynamics: prediction of the action from the latents before and after it."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ __all__ = ["InverseDynamics"]
 
 
 class InverseDynamics(Term):
-    """The mean squared error of an action block read from the latents before and after it (PLDM, arXiv 2502.14819).
+    """Mean squared error of an action block read from adjacent latents (PLDM, arXiv 2502.14819).
 
-    The head is a perceptron on the two latents side by side and belongs to the term; actions are in the model's
-    normalised units, so an error of 1 is what the mean action would give.
+    The head is a perceptron on the concatenated two latents and belongs to the term; actions are in the model's
+    normalised units, so predicting the mean action has an error of 1.
 
     Args:
         hidden: Width of each hidden layer of the head; none makes it linear.
-        name: What logs call it.
+        name: Name in logs.
     """
 
     holds_apart = True
@@ -40,7 +40,7 @@ class InverseDynamics(Term):
             self.head = MLP(2 * latent_size, self.hidden, action_size)
 
     def loss(self, forecast: Forecast, _seed: int, /) -> Tensor:
-        """Scalar, in squared normalised action units.
+        """Return a scalar, in squared normalised action units.
 
         Raises:
             ConfigError: if the head was not built.

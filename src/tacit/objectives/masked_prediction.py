@@ -1,4 +1,4 @@
-"""Prediction error at the places that a mask hides."""
+"""Prediction error at masked places."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ __all__ = ["MaskedPrediction"]
 
 
 class MaskedPrediction(Term):
-    """The mean distance between what is predicted for hidden tokens and what is there; target blocks count alike.
+    """Mean distance between predictions and targets of hidden tokens; target blocks weigh equally.
 
     ``smooth_l1`` is I-JEPA's (arXiv 2301.08243, as released; the paper writes L2), ``l1`` that of V-JEPA
     (arXiv 2404.08471) and V-JEPA 2 (arXiv 2506.09985), ``mse`` that of MAE (arXiv 2111.06377) on pixels.
 
     Args:
         distance: ``smooth_l1``, ``l1`` or ``mse``.
-        name: What logs call it.
+        name: Name in logs.
     """
 
     reads = (Completion,)
@@ -35,7 +35,7 @@ class MaskedPrediction(Term):
         self.distance = distance
 
     def loss(self, completion: Completion, _seed: int, /) -> Tensor:
-        """Scalar, in units of the targets (or their squares)."""
+        """Return a scalar, in units of the targets (or their squares)."""
         distance = DISTANCES[self.distance]
         pairs = zip(completion.predictions, completion.targets, strict=True)
         return torch.stack([distance(predicted, target) for predicted, target in pairs]).mean()

@@ -1,4 +1,4 @@
-"""Pictures that look alike once one is moved onto the other."""
+"""Photometric error between an image and the other one warped onto it."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ BRIGHTNESS, CONTRAST = 0.01**2, 0.03**2
 
 
 class Photometric(Term):
-    """What remains between a picture and the other one warped onto it: ``l1 |d| + l2 d^2 + ssim (1 - SSIM) / 2``.
+    """Difference between an image and the other, warped: ``l1 |d| + l2 d^2 + ssim (1 - SSIM) / 2``.
 
-    The reconstruction term of MC-JEPA (arXiv 2307.12698), which is known from secondary sources: the three parts and
-    their weights of 1 are; the window of 3 x 3 pixels is that of common practice. Each part is a mean over channels,
-    over the pixels that are seen in both pictures, and over the flow's directions. Grey levels are 0 to 1. A flow that
-    leads out of the picture everywhere has nothing to pay, so a picture should be larger than what moves in it.
+    The reconstruction term of MC-JEPA (arXiv 2307.12698). Secondary sources give the three parts and their weights of
+    1; the window of 3 x 3 pixels is that of common practice. Each part is a mean over channels, over the pixels that
+    are visible in both images, and over the flow's directions. Grey levels are 0 to 1. A flow that leads out of the
+    image everywhere costs nothing, so an image should be larger than the motion in it.
 
     Args:
         l1: Weight of the absolute difference.
         l2: Weight of the squared difference.
         ssim: Weight of the structural part (Wang et al. 2004).
-        occlusion: Leave out pixels that are hidden in the other picture, which takes the flow in both directions; if
-            not, only those that are outside of it.
-        levels: ``final``: pictures at full size, as published; ``all``: the mean of that and of the pictures averaged
+        occlusion: Leave out pixels that are hidden in the other image, which needs the flow in both directions; if
+            False, leave out only pixels outside of it.
+        levels: ``final``: images at full size, as published; ``all``: the mean of that and of the images averaged
             down to each level, with the flow of that level, as in ARFlow (Liu et al. 2020). Motions of many pixels
             are found at coarse levels first.
-        name: What logs call it.
+        name: Name in logs.
 
     Raises:
         ConfigError: if a weight is negative, all are 0, or ``levels`` is unknown.
@@ -63,17 +63,17 @@ class Photometric(Term):
         self.levels: Literal["final", "all"] = levels
 
     def asks(self) -> Mapping[str, Any]:
-        """Both directions, where what is hidden is to be found."""
+        """Return the number of flow directions: both if occluded pixels are left out."""
         return {"directions": 2 if self.occlusion else 1}
 
     def loss(self, motion: Motion, _seed: int, /) -> Tensor:
-        """Scalar, in grey levels and their squares; 0 where the flow explains everything."""
+        """Return a scalar, in grey levels and their squares; 0 where the flow explains everything."""
         require(motion, 2 if self.occlusion else 1, self.name)
         levels = (*motion.flows, motion.flow) if self.levels == "all" else (motion.flow,)
         return torch.stack([self._remaining(motion.pictures, flows) for flows in levels]).mean()
 
     def _remaining(self, pictures: Tensor, flows: Tensor) -> Tensor:
-        """Of one level: both pictures, averaged down to it, and flows ``[B, R, 2, h, w]``."""
+        """Compute the loss of one level: both images, averaged down to it, and flows ``[B, R, 2, h, w]``."""
         directions, size = flows.shape[1], (flows.shape[3], flows.shape[4])
         source, target = (F.adaptive_avg_pool2d(side, size) for side in sides(pictures, directions))
         flow, back = sides(flows, directions)
@@ -87,7 +87,7 @@ class Photometric(Term):
 
 
 def dissimilarity(first: Tensor, second: Tensor) -> Tensor:
-    """``(1 - SSIM) / 2`` of windows of 3 x 3 pixels, between 0 and 1.
+    """Compute ``(1 - SSIM) / 2`` of windows of 3 x 3 pixels, between 0 and 1.
 
     Args:
         first: ``[N, C, H, W]``, grey levels from 0 to 1.
@@ -107,5 +107,5 @@ def dissimilarity(first: Tensor, second: Tensor) -> Tensor:
 
 
 def _windows(seen: Tensor) -> Tensor:
-    """The windows of 3 x 3 pixels all of which are seen."""
+    """Return the windows of 3 x 3 pixels that are entirely visible."""
     return torch.eq(F.avg_pool2d(seen.float(), 3, 1, divisor_override=1), 9.0)

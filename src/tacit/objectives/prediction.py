@@ -20,10 +20,10 @@ DISTANCES = {"mse": F.mse_loss, "smooth_l1": F.smooth_l1_loss, "l1": F.l1_loss}
 
 
 class Prediction(Term):
-    """The distance between predicted and encoded latents, averaged over 1 to ``steps`` steps ahead.
+    """Distance between predicted and encoded latents, averaged over 1 to ``steps`` steps ahead.
 
     One step is teacher forcing; each further step feeds the model its own prediction. The distance is a mean over
-    batch, time and channels, and the steps count alike however many predictions each has. Gradients flow into the
+    batch, time and channels, and the steps weigh equally for any number of predictions. Gradients flow into the
     targets as in LeWorldModel (arXiv 2603.19312), unless ``stop_gradient``; the target of an EMA encoder has none.
 
     Args:
@@ -32,7 +32,7 @@ class Prediction(Term):
             ``mixed``: one step from every one, further steps from the first alone.
         distance: ``mse``, ``smooth_l1`` (I-JEPA) or ``l1`` (V-JEPA 2).
         stop_gradient: Keep gradients out of the targets.
-        name: What logs call it.
+        name: Name in logs.
     """
 
     def __init__(
@@ -54,11 +54,11 @@ class Prediction(Term):
         self.distance, self.stop_gradient = distance, stop_gradient
 
     def asks(self) -> Mapping[str, Any]:
-        """How far the model has to predict, and from where."""
+        """Return the number of steps to predict, and the observations to start from."""
         return {"steps": self.steps, "starts": self.starts}
 
     def loss(self, forecast: Forecast, _seed: int, /) -> Tensor:
-        """Scalar distance, in squared (or plain) latent units."""
+        """Return the scalar distance, in squared (or plain) latent units."""
         if len(forecast.predictions) < self.steps:
             raise SpecError(
                 f"term {self.name!r} needs predictions {self.steps} steps ahead; "

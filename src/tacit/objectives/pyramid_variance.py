@@ -18,17 +18,17 @@ __all__ = ["PyramidVariance"]
 
 
 class PyramidVariance(Term):
-    """Latents of places that vary, at every level: the sum of ``m_l`` :class:`Variance` and ``n_l`` covariance.
+    """Sum over levels of ``m_l`` :class:`Variance` and ``n_l`` covariance of the latents of places.
 
-    The samples of a statistic are all places of both pictures of all pairs. The covariance is the sum of its squared
+    The samples of a statistic are all places of both images of all pairs. The covariance is the sum of its squared
     entries off the diagonal divided by the channels ``d``, as VICReg's paper writes it: ``d - 1`` times
     :class:`Covariance`. MC-JEPA (arXiv 2307.12698) regularises every level; the weights here are those of third-party
     code, whose own default leaves the term out, from the finest of six levels, with cells of 2 px, to the coarsest.
 
     Args:
-        variance: A weight for each level, from the finest on; those that a pyramid does not have are not used.
+        variance: A weight for each level, from the finest on; weights of levels that a pyramid lacks are not used.
         covariance: The same.
-        name: What logs call it.
+        name: Name in logs.
     """
 
     reads = (Motion,)
@@ -47,11 +47,11 @@ class PyramidVariance(Term):
         self._variance, self._covariance = Variance("pooled"), Covariance("pooled")
 
     def asks(self) -> Mapping[str, Any]:
-        """The levels, which come with a flow."""
+        """Return the request for the levels, which come with a flow."""
         return {"directions": 1}
 
     def loss(self, motion: Motion, seed: int, /) -> Tensor:
-        """Scalar of at least 0.
+        """Return a scalar of at least 0.
 
         Raises:
             ConfigError: if there are more levels than weights.

@@ -17,7 +17,7 @@ __all__ = ["Rollout"]
 
 
 class Rollout(Term):
-    """The distance between the latents of 1 to ``steps`` steps after the first and what a rollout from it says.
+    """Distance between encoded latents and a rollout of ``steps`` steps from the first one.
 
     V-JEPA 2-AC (arXiv 2506.09985) adds it to teacher forcing, with two steps and L1: the second one is predicted from
     the first latent and the first prediction.
@@ -25,7 +25,7 @@ class Rollout(Term):
     Args:
         steps: Length of the rollout.
         distance: ``l1``, ``smooth_l1`` or ``mse``.
-        name: What logs call it.
+        name: Name in logs.
     """
 
     def __init__(self, steps: int = 2, distance: Distance = "l1", name: str = "rollout") -> None:
@@ -37,11 +37,11 @@ class Rollout(Term):
         self.steps, self.distance = steps, distance
 
     def asks(self) -> Mapping[str, Any]:
-        """How far the model has to predict; from the first observation, whatever else."""
+        """Return the number of steps to predict; every choice of ``starts`` includes the first observation."""
         return {"steps": self.steps}
 
     def loss(self, forecast: Forecast, _seed: int, /) -> Tensor:
-        """Scalar, in units of the latents (or their squares)."""
+        """Return a scalar, in units of the latents (or their squares)."""
         if len(forecast.predictions) < self.steps:
             raise SpecError(
                 f"term {self.name!r} needs predictions {self.steps} steps ahead; the forecast has "

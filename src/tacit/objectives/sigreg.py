@@ -1,4 +1,4 @@
-"""SIGReg: latents that are an isotropic Gaussian along every direction one looks."""
+"""SIGReg: regularisation of latents towards an isotropic Gaussian along random directions."""
 
 from __future__ import annotations
 
@@ -25,29 +25,29 @@ TILE = 1 << 17
 
 
 class SIGReg(Term):
-    """The Epps-Pulley distance of the latents from ``N(0, I)`` along random directions (LeJEPA, arXiv 2511.08544).
+    """Epps-Pulley distance of latents from ``N(0, I)`` along random directions (LeJEPA, arXiv 2511.08544).
 
     The statistic of one direction is ``T = N sum_k w_k |phi_N(t_k) - exp(-t_k^2 / 2)|^2``, with the empirical
     characteristic function ``phi_N`` of the N projections and 17 knots on [0, 3]; the loss is the mean over
     directions and, with ``over="step"``, over time steps. Location and scale count: nothing is standardised.
 
-    **Mind the scale.** With ``scale_by_n`` (LeJEPA, LeWorldModel: weight 0.09) Gaussian latents score 1.0525 for
-    every N, so a healthy loss levels off there, and collapse scores 0.402 N. Without (eb_jepa: weight 10) both are
-    N times smaller, and a weight is N times larger for the same pressure.
+    **Mind the scale.** With ``scale_by_n`` (LeJEPA, LeWorldModel: weight 0.09) Gaussian latents have an expected loss
+    of 1.0525 for every N, so a healthy loss levels off there, and collapse has a loss of 0.402 N. Without (eb_jepa:
+    weight 10) both are N times smaller, and a weight is N times larger for the same pressure.
 
-    The samples of all processes count as one batch, exactly, gradients included; each must hold as many clips.
-    Cost a step, with S = samples over all statistics, D channels and M slices: ``2 S D M`` multiply-adds forward and
-    as many backward, one sine and cosine an element of the projections, then 4 multiply-adds a knot forward
-    and again backward. No ``[S, M, 17]`` array is made.
+    The samples of all processes count as one batch, exactly, gradients included; each process must hold as many clips.
+    Cost of a step, with S = samples over all statistics, D channels and M slices: ``2 S D M`` multiply-adds forward and
+    as many backward, one sine and cosine per element of the projections, then 4 multiply-adds per knot forward and
+    again backward. No ``[S, M, 17]`` array is made.
 
     Args:
-        slices: Random directions M, drawn anew at every step; None: twice as many as channels, from 64 to 1024. Fewer
+        slices: Random directions M, redrawn at every step; None: twice as many as channels, from 64 to 1024. Fewer
             make each step's estimate noisier, not different on average; LeJEPA and LeWorldModel take 1024.
         scale_by_n: Multiply by the number of samples in a statistic.
         over: ``step``: one statistic for each time step, over the batch (LeWorldModel); ``pooled``: one over both.
-        time_centred: Subtract each clip's mean over time first, so that only what moves counts.
-        channels: The part of the latent to look at, as fractions of its size: ``(0.0, 0.5)`` is the first half.
-        name: What logs call it.
+        time_centred: Subtract each clip's mean over time first, so that only changes over time count.
+        channels: The part of the latent to read, as fractions of its size: ``(0.0, 0.5)`` is the first half.
+        name: Name in logs.
     """
 
     reads = (Forecast, Views)
@@ -75,7 +75,7 @@ class SIGReg(Term):
         self.channels = (float(channels[0]), float(channels[1]))
 
     def loss(self, forecast: Forecast | Views, seed: int, /) -> Tensor:
-        """Scalar; along the same directions for the same ``seed``, on every process."""
+        """Return a scalar; the same ``seed`` gives the same directions on every process."""
         samples = self.samples(forecast.latents)
         channels = samples.shape[-1]
         slices = min(max(2 * channels, FEWEST), MOST) if self.slices is None else self.slices
@@ -83,7 +83,7 @@ class SIGReg(Term):
         return epps_pulley(samples, axes, self.scale_by_n)
 
     def samples(self, latents: Tensor) -> Tensor:
-        """What the statistics are taken of: latents ``[B, T, D]`` to ``[T, B, D']`` or, pooled, ``[1, B T, D']``.
+        """Return the samples of the statistics: ``[B, T, D]`` to ``[T, B, D']`` or, pooled, ``[1, B T, D']``.
 
         Raises:
             ConfigError: if the latent is too small to have a channel in the wanted part.
@@ -98,26 +98,29 @@ class SIGReg(Term):
 
 
 def directions(size: int, slices: int, seed: int) -> Tensor:
-    """Unit vectors ``[size, slices]``, uniform on the sphere; a pure function of the arguments, on the CPU."""
+    """Draw unit vectors ``[size, slices]``, uniform on the sphere; a pure function of the arguments, on the CPU."""
     drawn = torch.randn(size, slices, generator=torch.Generator().manual_seed(seed))
     return F.normalize(drawn, dim=0)
 
 
 def floor(samples: int, scale_by_n: bool = True) -> float:
-    """The expected statistic of ``samples`` draws from ``N(0, I)``: 1.0525, or that divided by ``samples``."""
+    """Return the expected value of the statistic under Gaussian latents.
+
+    It is 1.0525 for ``samples`` draws from ``N(0, I)``, or that divided by ``samples`` without ``scale_by_n``.
+    """
     knots, weights = _quadrature(torch.float64)
     value = float((weights * (1.0 - torch.exp(-knots.square()))).sum())
     return value if scale_by_n else value / samples
 
 
 def collapsed(samples: int) -> float:
-    """The statistic of ``samples`` latents that are all zero: 0.4020 times ``samples``."""
+    """Return the statistic of ``samples`` latents that are all zero: 0.4020 times ``samples``."""
     knots, weights = _quadrature(torch.float64)
     return samples * float((weights * (1.0 - torch.exp(-knots.square() / 2)).square()).sum())
 
 
 def epps_pulley(samples: Tensor, axes: Tensor, scale_by_n: bool = True) -> Tensor:
-    """The mean Epps-Pulley statistic of ``samples [..., N, D]`` along unit vectors ``axes [D, M]``; a scalar.
+    """Compute the mean Epps-Pulley statistic of ``samples [..., N, D]`` along unit vectors ``axes [D, M]``; a scalar.
 
     N counts the samples of all processes.
     """
@@ -132,7 +135,7 @@ def epps_pulley(samples: Tensor, axes: Tensor, scale_by_n: bool = True) -> Tenso
 
 
 def _quadrature(dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-    """Knots and weights ``[K]``: the trapezoid on [0, 3], doubled for the even half, times ``exp(-t^2 / 2)``."""
+    """Return knots and weights ``[K]``: the trapezoid on [0, 3], doubled for the even half, times ``exp(-t^2 / 2)``."""
     knots = torch.arange(KNOTS, dtype=torch.float64) * SPACING
     weights = torch.full((KNOTS,), 2 * SPACING, dtype=torch.float64)
     weights[0] = weights[-1] = SPACING
@@ -182,12 +185,12 @@ class _Characteristic(torch.autograd.Function):
 
 
 def _product(a: Tensor, b: Tensor, c: Tensor, d: Tensor) -> tuple[Tensor, Tensor]:
-    """Real and imaginary part of ``(a + ib)(c + id)``."""
+    """Return real and imaginary part of ``(a + ib)(c + id)``."""
     return torch.mul(a, c).addcmul_(b, d, value=-1), torch.mul(a, d).addcmul_(b, c)
 
 
 def _tiles(h: Tensor) -> Iterator[tuple[slice, slice]]:
-    """Groups and columns that cut ``h [G, N, M]`` into pieces for the cache of a CPU; other devices take it whole."""
+    """Yield groups and columns that cut ``h [G, N, M]`` into cache-sized tiles on a CPU; other devices get it whole."""
     groups, rows, columns = h.shape
     width = max(TILE // rows, 16) if h.device.type == "cpu" else columns
     depth = max(TILE // (rows * columns), 1) if h.device.type == "cpu" else groups

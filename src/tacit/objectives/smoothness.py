@@ -1,4 +1,4 @@
-"""Flow that changes where the picture does, and nowhere else."""
+"""Edge-aware smoothness of a flow."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ __all__ = ["Smoothness"]
 
 
 class Smoothness(Term):
-    """How much the flow changes from pixel to pixel, less where there is an edge: ``mean exp(-edge |dI|) |d^order f|``.
+    """Change of the flow between pixels, reduced at edges: ``mean exp(-edge |dI|) |d^order f|``.
 
     The published formula of MC-JEPA (arXiv 2307.12698, as recalled) has first differences of the flow. Second
     differences, ``edge=10`` and a weight of 75 come from ARFlow (Liu et al. 2020), where the flow is measured in
-    shorter sides of the picture, as here; third-party code of MC-JEPA has the same three numbers. The mean runs over
-    pixels, both components of the flow, both axes and the directions; ``|dI|`` is a mean over channels, in grey
-    levels of 0 to 1.
+    shorter sides of the image, as here; third-party code of MC-JEPA has the same three numbers. The mean runs over
+    pixels, both components of the flow, both axes and the directions; ``|dI|`` is a mean over channels, in grey levels
+    of 0 to 1.
 
     Args:
-        order: 1: what changes costs; 2: what bends costs.
-        edge: How much less the flow's changes cost at an edge.
-        name: What logs call it.
+        order: Order of the flow's differences: 1 penalises any change, 2 only changes of slope.
+        edge: Strength of the reduction of the cost at an edge.
+        name: Name in logs.
     """
 
     reads = (Motion,)
@@ -40,19 +40,19 @@ class Smoothness(Term):
         self.order, self.edge = order, edge
 
     def asks(self) -> Mapping[str, Any]:
-        """A flow."""
+        """Return the request for a flow in one direction."""
         return {"directions": 1}
 
     def loss(self, motion: Motion, _seed: int, /) -> Tensor:
-        """Scalar, in shorter sides of the picture; 0 for a flow that is the same everywhere.
+        """Return a scalar, in shorter sides of the image; 0 for a constant flow.
 
         Raises:
-            SpecError: if the pictures have no differences of that order.
+            SpecError: if the images have no differences of that order.
         """
         require(motion, 1, self.name)
         if min(motion.flow.shape[-2:]) <= self.order:
             raise SpecError(f"term {self.name!r} needs pictures of more than {self.order} px.")
-        # The flow of a direction lies on the picture that it looks from: the second one first.
+        # The flow of a direction is defined on its target image: the second one first.
         pictures = motion.pictures.flip(1)[:, : motion.flow.shape[1]]
         flow = motion.flow / min(motion.flow.shape[-2:])
         parts = []

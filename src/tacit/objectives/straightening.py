@@ -1,4 +1,4 @@
-"""Latent paths that bend little."""
+"""Straightening of latent paths."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ __all__ = ["Straightening"]
 
 
 class Straightening(Term):
-    """One minus the mean cosine between successive changes ``v_t = z_{t+1} - z_t`` of the latent.
+    """Mean of 1 - cosine between successive changes ``v_t = z_{t+1} - z_t`` of the latent.
 
-    The cosine is the straightness that LeWorldModel reports (arXiv 2603.19312, eq. 9): 0 here is a straight
-    line, 2 is turning back at every step. Where nothing moves the cosine counts as 0.
+    The cosine is the straightness that LeWorldModel reports (arXiv 2603.19312, eq. 9): a loss of 0 is a straight line,
+    2 is a reversal at every step. The cosine of a zero change counts as 0.
 
     Args:
-        name: What logs call it.
+        name: Name in logs.
     """
 
     def __init__(self, name: str = "straightening") -> None:
         super().__init__(name)
 
     def loss(self, forecast: Forecast, _seed: int, /) -> Tensor:
-        """Scalar in ``[0, 2]``.
+        """Return a scalar in ``[0, 2]``.
 
         Raises:
             SpecError: if the clip has fewer than three observations.

@@ -1,4 +1,4 @@
-"""Latents that change slowly."""
+"""Temporal similarity: latents that change slowly."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ __all__ = ["TimeSimilarity"]
 
 
 class TimeSimilarity(Term):
-    """The mean squared change of the latent from one observation to the next (PLDM, arXiv 2502.14819).
+    """Mean squared change of the latent between consecutive observations (PLDM, arXiv 2502.14819).
 
     Args:
-        name: What logs call it.
+        name: Name in logs.
     """
 
     def __init__(self, name: str = "time_similarity") -> None:
         super().__init__(name)
 
     def loss(self, forecast: Forecast, _seed: int, /) -> Tensor:
-        """Scalar, in squared latent units."""
+        """Return a scalar, in squared latent units."""
         return F.mse_loss(forecast.latents[:, 1:], forecast.latents[:, :-1])

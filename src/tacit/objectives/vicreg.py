@@ -1,4 +1,4 @@
-"""Variance and covariance regularisation: channels that vary, each in its own way."""
+"""Variance and covariance regularisation: channels that vary and are uncorrelated."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ EPSILON = 1e-4
 
 
 class VICReg(Sum):
-    """The variance and the covariance regulariser together, each logged under its own name.
+    """Variance and covariance regularisers together, each logged under its own name.
 
     PLDM on Two Rooms (arXiv 2502.14819) is ``VICReg(3.98, 6.92, frames=(0, 1))`` on the first encodings, plus
     ``VICReg(0.245, 0.0, over="time", frames=(1, None), suffix="_time")`` on the later ones.
@@ -27,8 +27,8 @@ class VICReg(Sum):
     Args:
         variance: Weight of :class:`Variance`.
         covariance: Weight of :class:`Covariance`.
-        over: What the samples of one statistic are, see :class:`Variance`.
-        frames: First and last (exclusive, None for all) observation of the clips to look at.
+        over: The samples of one statistic, see :class:`Variance`.
+        frames: First and last (exclusive, None for all) observation of the clips to read.
         suffix: Appended to the names ``variance`` and ``covariance``.
     """
 
@@ -49,7 +49,7 @@ class VICReg(Sum):
 
 
 class _Moments(Term):
-    """A term that reads the second moments of the latents."""
+    """Base class of terms that read the second moments of the latents."""
 
     reads = (Forecast, Views, Motion)
 
@@ -61,7 +61,7 @@ class _Moments(Term):
         self.frames = frames
 
     def centred(self, latents: Tensor) -> tuple[Tensor, int]:
-        """Samples ``[G, N, D]`` less their mean, and how many each of the G groups has in all processes."""
+        """Return samples ``[G, N, D]`` less their mean, and the size of each of the G groups over all processes."""
         latents = latents[:, slice(*self.frames)]
         if self.over == "batch":
             samples = latents.transpose(0, 1)
@@ -74,20 +74,20 @@ class _Moments(Term):
         return samples - mean, count
 
     def reduced(self, mean: Tensor) -> Tensor:
-        """A mean over local samples as the mean over all processes; a clip lies in one process."""
+        """Average a mean over local samples over all processes; a clip lies in one process."""
         return mean if self.over == "time" else all_mean(mean)
 
 
 class Variance(_Moments):
-    """How far the standard deviation of each channel falls below 1: ``mean_j relu(1 - sqrt(Var(z_j) + 1e-4))``.
+    """Shortfall of each channel's standard deviation below 1: ``mean_j relu(1 - sqrt(Var(z_j) + 1e-4))``.
 
     VICReg (arXiv 2105.04906, eq. 1), with the unbiased variance. The mean runs over channels and groups.
 
     Args:
         over: ``batch``: one statistic for each time step, over the batch; ``time``: one for each clip, over its
             time steps; ``pooled``: one over both.
-        frames: First and last (exclusive, None for all) observation of the clips to look at.
-        name: What logs call it.
+        frames: First and last (exclusive, None for all) observation of the clips to read.
+        name: Name in logs.
     """
 
     holds_apart = True
@@ -99,22 +99,22 @@ class Variance(_Moments):
         super().__init__(over, frames, name)
 
     def loss(self, forecast: Forecast | Views | Motion, _seed: int, /) -> Tensor:
-        """Scalar in ``[0, 1]``; 0.99 when collapsed."""
+        """Return a scalar in ``[0, 1]``; 0.99 when collapsed."""
         centred, count = self.centred(forecast.latents)
         variance = self.reduced(centred.square().mean(1)) * (count / (count - 1))
         return torch.relu(1.0 - torch.sqrt(variance + EPSILON)).mean()
 
 
 class Covariance(_Moments):
-    """The mean squared covariance of two different channels: ``sum_{i != j} C_ij^2 / (D (D - 1))``.
+    """Mean squared covariance of two different channels: ``sum_{i != j} C_ij^2 / (D (D - 1))``.
 
     The mean over the off-diagonal entries is the scaling of eb_jepa (arXiv 2602.03604) and PLDM. VICReg's paper
     (arXiv 2105.04906, eq. 4) divides by ``D`` alone: its weight is this one's divided by ``D - 1``.
 
     Args:
-        over: What the samples of one statistic are, see :class:`Variance`.
-        frames: First and last (exclusive, None for all) observation of the clips to look at.
-        name: What logs call it.
+        over: The samples of one statistic, see :class:`Variance`.
+        frames: First and last (exclusive, None for all) observation of the clips to read.
+        name: Name in logs.
     """
 
     def __init__(
@@ -123,7 +123,7 @@ class Covariance(_Moments):
         super().__init__(over, frames, name)
 
     def loss(self, forecast: Forecast | Views | Motion, _seed: int, /) -> Tensor:
-        """Scalar of at least 0, in fourth powers of latent units."""
+        """Return a scalar of at least 0, in fourth powers of latent units."""
         centred, count = self.centred(forecast.latents)
         size = centred.shape[-1]
         covariance = self.reduced(centred.transpose(1, 2) @ centred / centred.shape[1]) * (count / (count - 1))

@@ -1,4 +1,4 @@
-"""Prediction error at the places that a mask leaves: the dense loss of V-JEPA 2.1."""
+"""Prediction error at visible places: the dense loss of V-JEPA 2.1."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ __all__ = ["VisiblePrediction"]
 
 
 class VisiblePrediction(Term):
-    """L1 at visible tokens, each weighted by ``1 / sqrt(d)``, ``d`` its distance to the nearest hidden token.
+    """L1 at visible tokens, weighted by ``1 / sqrt(d)``, ``d`` the distance to the nearest hidden one.
 
-    V-JEPA 2.1 (arXiv 2603.14482) adds it with weight 0.5, for features that are good at every place. Alone it
-    spoils what the tokens say together: the paper warms its weight up and predicts several depths of the encoder.
+    V-JEPA 2.1 (arXiv 2603.14482) adds it with weight 0.5, for features that are good at every place. Alone it degrades
+    the tokens' joint representation: the paper warms its weight up and predicts several depths of the encoder.
 
     Args:
-        warmup: Share of the training over which the weight rises in a straight line from 0.
-        name: What logs call it.
+        warmup: Share of the training over which the weight rises linearly from 0.
+        name: Name in logs.
 
     Raises:
         ConfigError: if ``warmup`` is not between 0 and 1.
@@ -38,11 +38,11 @@ class VisiblePrediction(Term):
         self.warmup = warmup
 
     def asks(self) -> Mapping[str, Any]:
-        """The visible tokens are to be predicted too."""
+        """Return the request for predictions of the visible tokens."""
         return {"visible": True}
 
     def loss(self, completion: Completion, _seed: int, /) -> Tensor:
-        """Scalar, in units of the targets."""
+        """Return a scalar, in units of the targets."""
         parts = zip(completion.visible, completion.visible_targets, completion.distances, strict=True)
         errors = [((predicted - there).abs().mean(-1) / far.sqrt()).mean() for predicted, there, far in parts]
         return torch.stack(errors).mean()
