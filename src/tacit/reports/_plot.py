@@ -60,7 +60,7 @@ DRAWN = 400
 def canvas(
     width: float, height: float, rows: int, columns: int, tight: bool = False
 ) -> Iterator[tuple[Figure, list[Axes]]]:
-    """Create a figure of ``rows * columns`` panels in the report's style. Nothing global is left changed."""
+    """Yield a figure of ``rows * columns`` panels in the report's style. Nothing global is left changed."""
     layout = ConstrainedLayoutEngine(**(TIGHT if tight else {}))
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(width, height), facecolor=PAPER, layout=layout)
