@@ -92,7 +92,7 @@ class TrueDynamicsActor(Agent, Privileged):
         self._env = env
 
     def _shown(self, observation: State) -> Observation:
-        """Return what the states look like."""
+        """Return the observations of the states."""
         return self._env.observe(observation)
 
     @classmethod
