@@ -290,7 +290,7 @@ def _name(number: int) -> str:
 
 
 def _staged(to: Path, plan: Mapping[str, Any]) -> Path:
-    """Return the folder of what is not finished, empty or with shards of the same plan."""
+    """Return the folder of unfinished files, empty or with shards of the same plan."""
     staging = _unfinished(to)
     try:
         found = unseal(read_bytes(staging / PLAN))

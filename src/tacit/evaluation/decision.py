@@ -1,4 +1,4 @@
-"""One decision of an agent: its observation, its search and the path of its plan."""
+"""Decision of an agent: its observation, its search and the path of its plan."""
 
 from __future__ import annotations
 

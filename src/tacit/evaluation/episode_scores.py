@@ -180,7 +180,7 @@ class _Outcome:
 
 
 class _Episodes:
-    """One batch of episodes in lock-step."""
+    """Batch of episodes in lock-step."""
 
     def __init__(self, env: Environment, steps: int, success: Success | None, success_at: str) -> None:
         self.env, self.steps, self.success, self.success_at = env, steps, success, success_at

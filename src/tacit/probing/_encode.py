@@ -60,7 +60,7 @@ def drawn(clips: Clips, count: int, seed: int) -> Iterator[Clip]:
 
 
 def clip_latents(model: Dynamics, clip: Clip, target: bool = False) -> Tensor:
-    """Encode a clip on the CPU as ``[B, T, D]``, by the context or the target encoder."""
+    """Encode a clip as ``[B, T, D]`` on the CPU, with context or target encoder."""
     with frozen(model):
         latents: Tensor = model.encode_target(clip.observation) if target else model.encode(clip.observation)
     return latents.float().cpu()

@@ -117,7 +117,7 @@ def scatter(report: ProbeReport, unit: str = "") -> Picture:
 
 
 def rates(values: Mapping[str, Rate], caption: str) -> Picture:
-    """Plot success rates with their intervals, from the first name at the top to the last."""
+    """Plot success rates with their intervals, the first name at the top."""
     names = list(values)
     with canvas(8.0, 0.5 * len(names) + 0.8, 1, 1) as (figure, (panel,)):
         for row, (name, color) in enumerate(zip(names, COLORS, strict=False)):

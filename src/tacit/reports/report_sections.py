@@ -154,7 +154,7 @@ def _collapse(found: Health | ProbeReport) -> str:
 
 
 def open_loop_section(result: OpenLoop, ranking: Estimate | None = None) -> Section:
-    """Return the section on the accuracy of imagined rollouts and the ranking of plans by energy."""
+    """Return the section on accuracy of imagined rollouts and ranking of plans by energy."""
     text = (
         f"{result.windows} held-out windows are rolled out along their recorded actions, from {result.context} "
         f"observed latent{'s' if result.context > 1 else ''}. Shaded: 95 % bootstrap interval over episodes."

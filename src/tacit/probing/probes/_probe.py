@@ -78,7 +78,7 @@ class Task:
     progress: bool | None = None
 
     def standard(self, dtype: torch.dtype = torch.float32, flat: bool = False) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Return features of fit, aside, whole and test, with tokens averaged or ``flat``, end to end.
+        """Return features of fit, aside, whole and test. Tokens are averaged, or ``flat``, end to end.
 
         They are standardised by the mean and deviation of ``whole``. Beyond ten deviations, held-out features are clamped
         to the largest of ``whole``, so that a nearly constant one cannot dominate.

@@ -153,7 +153,7 @@ def token_grid(count: int, grid: tuple[int, ...] | None = None) -> tuple[int, in
 
 
 def _cells(maps: Array, height: int, width: int) -> Array:
-    """Return commonest class or mean of each cell of a grid over maps ``[N, H, W]``."""
+    """Return the commonest class or mean in each grid cell of maps ``[N, H, W]``."""
     if not is_class(maps):
         averaged = F.adaptive_avg_pool2d(torch.from_numpy(maps.astype(np.float64))[:, None], (height, width))
         return averaged.flatten(1).numpy()

@@ -86,9 +86,9 @@ class Linear(Probe):
         return _logits(weights[0], test).argmax(dim=-1), {"l2": choices[best]}
 
     def _logistic(self, x: Tensor, y: Tensor, l2: Tensor, start: Tensor) -> Tensor:
-        """Fit weights ``[K, D + 1, C]`` for penalties ``[K]``; the last row holds the biases.
+        """Fit weights ``[K, D + 1, C]`` for penalties ``[K]``.
 
-        The data are ``x [N, D]`` and classes ``y``.
+        The last row holds the biases. The data are ``x [N, D]`` and classes ``y``.
         """
         objective = _cross_entropy(torch.cat([x, x.new_ones(len(x), 1)], dim=1), y, l2, start.shape[-1])
         found = minimise(objective, start.flatten(1), steps=self.steps, tolerance=self.tolerance)
