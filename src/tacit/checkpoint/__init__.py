@@ -137,7 +137,7 @@ def load_model(path: str | Path, device: str | torch.device = "cpu", *, kind: ty
     Args:
         path: A checkpoint, or the directory of a run, which holds one.
         device: Where the model is to compute.
-        kind: What is expected: a world model, or another class of :mod:`tacit.models`; ``Model`` for any.
+        kind: The expected class: a world model, or another class of :mod:`tacit.models`; ``Model`` for any.
 
     Raises:
         CheckpointError: if the checkpoint is missing, incomplete or damaged, its tensors do not fit its config, or
@@ -189,7 +189,7 @@ def fill(build: Callable[[], Module], tensors: Mapping[str, Tensor], where: str)
     Args:
         build: Makes the module, from options that a file gave.
         tensors: By name.
-        where: What errors call the place that options and tensors come from.
+        where: The source of options and tensors, as errors name it.
 
     Raises:
         CheckpointError: if the module cannot be built, or has other tensors.
@@ -285,7 +285,7 @@ def restore(module: nn.Module, tensors: Mapping[str, Tensor], where: str) -> Non
     Args:
         module: Its ``state_dict()`` names what is expected.
         tensors: By name.
-        where: What errors call the place that the tensors come from.
+        where: The source of the tensors, as errors name it.
 
     Raises:
         CheckpointError: on unknown or missing names, another shape or another dtype, listing them.

@@ -15,8 +15,8 @@ _PIECES = 16
 class Mapped(MutableMapping[str, Tensor]):
     """Tensors by name, mapped from a file again for each piece of a conversion.
 
-    What was read of a mapped file counts as memory until the file is closed. Tensors in single precision, which are
-    kept as they are, stay mapped.
+    The part of a mapped file that was read counts as memory until the file is closed. Tensors in single precision,
+    which are kept as they are, stay mapped.
 
     Args:
         tensors: As the file has them.

@@ -72,7 +72,7 @@ class Networks:
         layout: The publication whose names it has.
         size: Extent of the encoder's input, where it was given.
         heads: Attention heads of the encoder, where they were given.
-        predictor_heads: Those of the predictor.
+        predictor_heads: Attention heads of the predictor.
 
     Raises:
         CheckpointError: if the config asks for another activation than is computed here.

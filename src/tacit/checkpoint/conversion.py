@@ -50,18 +50,18 @@ def convert(
     Args:
         path: A ``.pt``, ``.pth`` or ``.tar`` file of the authors, a ``.safetensors`` file of the library transformers,
             or a directory with one of them and its ``config.json``.
-        layout: The publication whose names the file has; found out where not given and where the file tells.
+        layout: The publication whose names the file has; found out where not given and where the file shows it.
         part: ``model``: a :class:`tacit.models.MaskedModel`; for V-JEPA 2-AC a
             :class:`tacit.models.ActionConditioned`; for LeWorldModel a :class:`tacit.models.WorldModel`. Or one
             network of the file alone, a :class:`tacit.nn.VisionTransformer`,
             :class:`tacit.nn.MaskedPredictor` or :class:`tacit.nn.BlockCausalPredictor`; no other is read then.
-        spec: What the world shows and accepts; where not given, images as the encoder takes them. LeWorldModel
+        spec: Observations and actions of the world; where not given, images as the encoder takes them. LeWorldModel
             and V-JEPA 2-AC need it, for the bounds of actions; the latter with one camera and the robot's pose, the
             former with one camera, or one vector of features where its file has no encoder.
         size: Extent of the images, ``(H, W)``, or videos, ``(T, H, W)``, that the model is made for, where the
             file leaves it open.
         heads: Attention heads of the encoder; those published for its width where not given.
-        predictor_heads: Those of the predictor.
+        predictor_heads: Attention heads of the predictor.
         statistics: Of the episodes that LeWorldModel's weights were trained on, such as ``episodes.statistics()``:
             the weights expect actions standardised with them. Only those of the action are taken.
 

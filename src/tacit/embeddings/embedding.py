@@ -103,7 +103,7 @@ class Embedding:
 
     Attributes:
         path: Where they are.
-        header: What they are.
+        header: Their description.
         features: The latents, read from disk when they are needed, with their targets.
     """
 
@@ -141,8 +141,8 @@ def embed(
     """Encode every observation and write the latents. Repeat an interrupted call to continue where it stopped.
 
     Args:
-        model: What encodes; its weights and its mode do not change.
-        episodes: What is encoded, with its labels.
+        model: The encoder; its weights and its mode do not change.
+        episodes: Episodes to encode, with their labels.
         to: The directory to make.
         tokens: Keep every token.
         dtype: How the values are stored.

@@ -57,8 +57,8 @@ class Embedded:
         Args:
             path: An embedding of ``model.frames`` with all tokens.
             model: A world model that uses the frozen encoder of a perception model.
-            episodes: Those to train on, ``clips.episodes``. All of them are in the embedding, by their content; it may
-                have others.
+            episodes: Episodes to train on, ``clips.episodes``. All of them are in the embedding, by their content; it
+                may have others.
 
         Raises:
             ConfigError: if the model is another one, or its encoder learns.

@@ -109,14 +109,14 @@ def score_episodes(
         episodes: How many.
         seed: Of the episodes and of the actor.
         steps: The most steps of an episode.
-        goal: What the actor pursues, if it takes a goal; see :data:`Goal`. By default ``desired_goal`` where the
+        goal: Goal of the actor, if it takes one; see :data:`Goal`. By default ``desired_goal`` where the
             environment shows one, as goal environments of Gymnasium do.
-        success: What counts as solved; see :data:`Success`. By default what the environment says, if it does.
+        success: Criterion of success; see :data:`Success`. By default the report of the environment, if it has one.
         success_at: When it counts.
         progress: Show a progress bar; None: on a terminal and in a notebook.
 
     Raises:
-        ConfigError: if a number is out of range, or ``success`` asks for what the environment does not say.
+        ConfigError: if a number is out of range, or ``success`` needs a report that the environment does not give.
         SpecError: if actions do not fit, or the goal does not.
     """
     if episodes < 1 or steps < 1:

@@ -135,7 +135,7 @@ def energy_rank_correlation(
 
     Args:
         model: The world model.
-        cost: What the planner minimises.
+        cost: The cost that the planner minimises.
         env: The world.
         horizon: Blocks in a plan.
         tasks: Held-out tasks.

@@ -101,7 +101,7 @@ class TrueDynamicsActor(Agent, Privileged):
 
         It has its planner, horizon and clocks, and reduces distances over the horizon as its goal cost does.
 
-        What else the agent's cost weighs, such as effort, is left out. The constraints on actions are the agent's and
+        Other terms of the agent's cost, such as effort, are left out. The constraints on actions are the agent's and
         so is the fallback, or the last action where neither the agent nor the environment says what does nothing.
         """
         config = agent.config

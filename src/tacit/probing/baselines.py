@@ -22,7 +22,7 @@ class Raw(nn.Module):
 
     Args:
         config: Of the model that is compared: which modalities it sees, of which Spec.
-        statistics: What to standardise with, fitted on training episodes.
+        statistics: Statistics for standardising, fitted on training episodes.
         grid: Patches down and across, the tokens of an image.
         patch: Side of a patch in pixels, after averaging.
         covered: Share of the height and the width of an image, from its upper left corner, that patches are cut from.

@@ -74,7 +74,7 @@ def low_shot(
     as ``Linear(l2=(0.01,))``, gets by on ``shots`` labels.
 
     Args:
-        probe: What reads.
+        probe: The probe.
         fit: Where the labels are drawn from.
         test: Held-out features.
         target: The name of a class.

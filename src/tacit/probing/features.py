@@ -82,7 +82,7 @@ class Features:
         covered: Share of the height and of the width of an image, from its upper left corner, that the grid covers:
             an encoder leaves out what does not fill a patch.
         groups: The group of each episode by its number, where there are any; see :attr:`tacit.types.Episode.group`.
-        classes: By target the names of its numbers, where episodes tell: numbers of two datasets may differ.
+        classes: By target the names of its numbers, where episodes have them: numbers of two datasets may differ.
     """
 
     values: Rows

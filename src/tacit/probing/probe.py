@@ -107,7 +107,7 @@ def probe(
     MLP, and scored on frames of ``test_on``. Other probes, and classes: :mod:`tacit.probing.probes`.
 
     Args:
-        model: What encodes, for example a world model; its weights do not change.
+        model: The encoder, for example a world model; its weights do not change.
         fit_on: Episodes to fit the probes on, best those that the model was trained on.
         test_on: Held-out episodes.
         target: The name of a label, or of a vector modality.

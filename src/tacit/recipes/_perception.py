@@ -67,7 +67,7 @@ def window_of(spec: Spec, modality: str, frames: int = 0, frameskip: int = 0) ->
     The patch cuts it into 32 to 64 tokens where it is long enough.
 
     Args:
-        spec: What the world shows.
+        spec: Spec of the data.
         modality: A series or a vector.
         frames: Observations in the window, where they are given.
         frameskip: Steps from one to the next, where they are given.

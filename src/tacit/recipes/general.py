@@ -58,7 +58,7 @@ class General(AgentRecipe):
         A block is as many steps as let four clips fit into half of the episodes, five at most.
 
         Args:
-            spec: What the recordings hold.
+            spec: Spec of the recordings.
             lengths: Observations of each episode.
         """
         plain = cls()

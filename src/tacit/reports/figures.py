@@ -48,7 +48,7 @@ class Picture:
         data: The bytes of the file.
         kind: Its format.
         alt: What it shows, for those who do not see it.
-        caption: What to make of it.
+        caption: Its interpretation.
         still: A PNG in the place of an animation, for those who asked for less motion.
     """
 
@@ -70,7 +70,7 @@ def curves(rows: Sequence[Mapping[str, float | str]], groups: Mapping[str, Seque
     Args:
         rows: Lines of a training log, each with ``step``.
         groups: Title of a panel to the names of its quantities.
-        caption: What to make of it.
+        caption: Its interpretation.
     """
     with canvas(min(9.6, 4.8 * len(groups)), 2.8, 1, len(groups)) as (figure, axes):
         for panel, (title, names) in zip(axes, groups.items(), strict=True):

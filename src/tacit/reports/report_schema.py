@@ -63,7 +63,7 @@ def new_record(
     """Return the content of a ``report.json``: where the numbers come from, and the sections given.
 
     Args:
-        kind: What was evaluated, for example ``demo`` or ``eval``.
+        kind: Kind of evaluation, for example ``demo`` or ``eval``.
         seeds: Every seed by its use, for example ``{"train": 0, "tasks": 1}``.
         config: The resolved settings: dataclasses, mappings and plain values.
         dataset_hash: ``episodes.hash()`` of the data, where there were some.

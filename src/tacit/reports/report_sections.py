@@ -37,7 +37,7 @@ def planning_section(
 
     Args:
         runs: As for :func:`tacit.reports.planning_record`.
-        names: What to call each of them.
+        names: The name of each of them in the report.
         extent: Edges of the image in the unit of the paths, to draw paths; see :func:`tacit.reports.figures.paths`.
     """
     names = {

@@ -190,7 +190,7 @@ def over_seeds(rates: Sequence[Rate]) -> Seeds:
 def rank_correlation(x: Sequence[float] | Floats, y: Sequence[float] | Floats) -> float:
     """Compute Spearman's rank correlation of ``x [n]`` and ``y [n]``. Ties share their mean rank.
 
-    A constant side orders nothing: the correlation is then 0, the score of a model that cannot tell plans apart.
+    A constant side orders nothing: the correlation is then 0, the score of a model that cannot distinguish plans.
 
     Raises:
         ConfigError: if the sides differ in length, have fewer than two values or hold one that is not finite.

@@ -33,7 +33,7 @@ class Layout:
     """The published names of the parameters of one of our modules.
 
     Attributes:
-        what: What errors call the weights.
+        what: The name of the weights in errors.
         modules: Our module to theirs; each has a weight and a bias.
         blocks: Before the number of a block, in their names.
         block: Our module of a block to theirs; several are stacked along the rows, in order.

@@ -94,10 +94,10 @@ def swept(task: Task, sweep: Sweep, build: Build, prepare: Prepare) -> Answer:
     held-out rows.
 
     Args:
-        task: What to do.
+        task: Data and settings.
         sweep: The settings and how long.
         build: From the number of heads and of outputs to a module ``[B, ...]`` to ``[S, B, outputs]``.
-        prepare: What is done to a batch of features before the heads see it.
+        prepare: Preprocessing of a batch of features for the heads.
 
     Raises:
         TrainingError: if no head keeps a finite loss.
@@ -149,7 +149,7 @@ def _trained(
 
 
 class StackedAdamW(Optimizer):
-    """AdamW with a learning rate and a weight decay for each head. Those of the group are factors of them."""
+    """AdamW with a learning rate and a weight decay for each head. The group's values are factors of these."""
 
     def __init__(
         self,

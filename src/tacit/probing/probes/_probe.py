@@ -80,8 +80,8 @@ class Task:
     def standard(self, dtype: torch.dtype = torch.float32, flat: bool = False) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Return features of fit, aside, whole and test. Tokens are averaged, or ``flat``, end to end.
 
-        They are standardised by the mean and deviation of ``whole``. Beyond ten deviations, held-out features are clamped
-        to the largest of ``whole``, so that a nearly constant one cannot dominate.
+        They are standardised by the mean and deviation of ``whole``. Beyond ten deviations, held-out features are
+        clamped to the largest of ``whole``, so that a nearly constant one cannot dominate.
         """
         parts = [pooled(x, dtype, self.device, flat) for x in (self.fit.x, self.aside.x, self.whole.x, self.test)]
         std, mean = torch.std_mean(parts[2], dim=0, correction=0)
@@ -123,11 +123,11 @@ class Probe(ABC):
         same name, with the numbers that they have in ``fit``.
 
         Args:
-            fit: What to fit on; nothing of ``test`` is used but to score.
+            fit: Features to fit on; nothing of ``test`` is used but to score.
             test: Held-out features of other episodes.
             target: The name of a target of both.
-            choose_on: What chooses among settings and when to stop. Where None, a fifth of the episodes of ``fit``
-                does, and is fitted on afterwards where that is cheap.
+            choose_on: Features that choose among settings and when to stop. Where None, a fifth of the episodes of
+                ``fit`` does, and is fitted on afterwards where that is cheap.
             seed: Of everything random.
             device: Where to compute.
             progress: Show a progress bar where heads are trained; None: on a terminal and in a notebook.

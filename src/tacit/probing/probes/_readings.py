@@ -28,15 +28,15 @@ class Reading:
 
     Attributes:
         probe: Its name.
-        target: What was read.
+        target: Its target.
         estimate: The score (share of classes right, or R2) with a bootstrap interval over episodes, for rows of one
             episode are not independent.
-        settings: Those in use, chosen on rows that were set aside.
+        settings: Settings in use, chosen on rows that were set aside.
         rows_fit: Rows that the probe was fitted on.
         rows_test: Held-out rows that it was scored on.
         seed: Of everything random in it.
         actual: The true targets of the held-out rows.
-        predicted: What was read.
+        predicted: The predictions.
     """
 
     probe: str
@@ -61,7 +61,7 @@ class ClassReading(Reading):
 
     Attributes:
         accuracy: Share of rows whose class was read right, with the Wilson interval of independent rows.
-        classes: Those that the probe knows, from the rows that it was fitted on.
+        classes: Classes that the probe knows, from the rows that it was fitted on.
         recall: Of each of them: the share of its rows that were read as such; NaN where none is held out.
     """
 

@@ -81,10 +81,10 @@ class AttentiveHeads(nn.Module):
 class _CrossAttention(nn.Module):
     """Cross-attention from one query to tokens, and an MLP.
 
-    With a single query the products are turned round: keys are never computed, the query is carried back through
-    their weights instead, and values are computed of the mean that the attention has taken, not of every token. A
-    key's bias adds the same to every score, so there is none. What is left of the tokens, their LayerNorm without
-    gain, is the same for all heads.
+    With a single query the products are turned round: keys are never computed, the query is carried back through their
+    weights instead, and values are computed of the mean that the attention has taken, not of every token. A key's bias
+    adds the same to every score, so there is none. The rest of the computation on tokens, their LayerNorm without gain,
+    is the same for all heads.
     """
 
     def __init__(self, stack: int, width: int, heads: int) -> None:

@@ -35,7 +35,7 @@ class Linear(Probe):
         l2: Penalties to choose from; where empty, 21 from 1e-8 to 100 for quantities, 13 from 1e-5 to 10 for classes.
         steps: The most steps of L-BFGS.
         tolerance: Largest entry of the gradient that counts as none.
-        pool: What is read of tokens ``[N, n, D]``: their ``mean``, or ``flat`` all of them end to end, which know
+        pool: Pooling of tokens ``[N, n, D]``: their ``mean``, or ``flat`` all of them end to end, which know
             where they are as raw pixels do.
     """
 
