@@ -1,4 +1,4 @@
-"""Checkpoints: a directory of safetensors and JSON that is either complete or not there.
+"""Checkpoints: a directory of safetensors and JSON that is either complete or absent.
 
 ::
 
@@ -67,7 +67,7 @@ TABLES = {"position"}
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What a checkpoint holds.
+    """Content of a checkpoint.
 
     Attributes:
         path: The directory that it was read from.
@@ -81,12 +81,12 @@ class Checkpoint:
 
 
 def save(path: str | Path, model: Model, parts: Mapping[str, Part] | None = None) -> None:
-    """Write a checkpoint of a model, atomically: a reader finds the old one or the new one, whole.
+    """Write a checkpoint of a model atomically. A reader finds the old one or the new one, whole.
 
     Args:
         path: The directory to make, or the checkpoint to replace.
         model: The model.
-        parts: What else to keep beside it, by name.
+        parts: Further parts to keep next to it, by name.
 
     Raises:
         CheckpointError: if ``path`` holds anything but a checkpoint, which is left alone, or ``model`` is no model.
@@ -132,12 +132,12 @@ def load_model(path: str | Path, device: str | torch.device = "cpu", *, kind: ty
 
 
 def load_model(path: str | Path, device: str | torch.device = "cpu", *, kind: type[Model] = WorldModel) -> Model:
-    """The model of a checkpoint, in evaluation mode.
+    """Load the model of a checkpoint, in evaluation mode.
 
     Args:
         path: A checkpoint, or the directory of a run, which holds one.
         device: Where the model is to compute.
-        kind: What is expected: a world model, or another class of :mod:`tacit.models`; ``Model`` for any.
+        kind: The expected class: a world model, or another class of :mod:`tacit.models`; ``Model`` for any.
 
     Raises:
         CheckpointError: if the checkpoint is missing, incomplete or damaged, its tensors do not fit its config, or
@@ -147,7 +147,7 @@ def load_model(path: str | Path, device: str | torch.device = "cpu", *, kind: ty
 
 
 def load_with_model(path: str | Path, device: str | torch.device, kind: type[Kind]) -> tuple[Kind, Checkpoint]:
-    """The model of a checkpoint, as :func:`load_model` gives it, and all other parts, of one and the same save.
+    """Load the model and all other parts of a checkpoint from one save. The model is as :func:`load_model` gives it.
 
     Args:
         path: A checkpoint, or the directory of a run, which holds one.
@@ -167,7 +167,7 @@ def load_with_model(path: str | Path, device: str | torch.device, kind: type[Kin
 
 
 def _model_in(path: Path, manifest: Manifest, kind: type[Kind]) -> Kind:
-    """The model of the checkpoint in a directory."""
+    """Return the model of the checkpoint in a directory."""
     try:
         described = read_config(path, "model", manifest)
         found = models.load(str(described.get("model")))
@@ -184,12 +184,12 @@ def _model_in(path: Path, manifest: Manifest, kind: type[Kind]) -> Kind:
 
 
 def fill(build: Callable[[], Module], tensors: Mapping[str, Tensor], where: str) -> Module:
-    """Return a module with tensors of a file, whose names and shapes are compared before memory is taken.
+    """Return a module with the tensors of a file. Names and shapes are compared before memory is taken.
 
     Args:
         build: Makes the module, from options that a file gave.
         tensors: By name.
-        where: What errors call the place that options and tensors come from.
+        where: The source of options and tensors, as errors name it.
 
     Raises:
         CheckpointError: if the module cannot be built, or has other tensors.
@@ -200,7 +200,7 @@ def fill(build: Callable[[], Module], tensors: Mapping[str, Tensor], where: str)
 
 
 def _filled(module: Module, tensors: Mapping[str, Tensor]) -> Module:
-    """The module of a shell with tensors that were compared."""
+    """Return the module of a shell with tensors that were compared."""
     # Copied into memory laid out as the module wants it: channels last is faster, and rounds differently.
     state = module.state_dict()
     laid_out = {name: torch.empty_like(value, device="cpu").copy_(tensors[name]) for name, value in state.items()}
@@ -209,7 +209,7 @@ def _filled(module: Module, tensors: Mapping[str, Tensor]) -> Module:
 
 
 def start_from(model: Model, path: str | Path) -> None:
-    """Give a model the weights of another one alike, which may have been made for longer windows or larger pictures.
+    """Copy the weights of a similar model. That model may have been made for longer windows or larger images.
 
     Parameters and statistics are copied, those of inputs and the running ones of normalisation alike; tables that only
     depend on the size of the input stay. Options that change what the weights mean, such as heads and positions, have
@@ -238,13 +238,16 @@ def start_from(model: Model, path: str | Path) -> None:
 
 
 def _learnt(model: Model) -> dict[str, Tensor]:
-    """Parameters and statistics of a model, by name; all that its configuration alone does not decide."""
+    """Return parameters and statistics of a model, by name.
+
+    They are all that its configuration alone does not decide.
+    """
     tables = {name for name, _ in model.named_buffers() if name.rpartition(".")[2] in TABLES}
     return {name: value for name, value in model.state_dict().items() if name not in tables}
 
 
 def _differences(mine: Any, theirs: Any, prefix: str = "") -> Iterator[str]:
-    """Options that change what weights do, of two configurations of one kind, and are not the same in both."""
+    """Yield the options that change what weights do and differ between two configurations. Both are of one kind."""
     for name in (field.name for field in fields(mine) if field.name not in FREE):
         expected, found = vars(mine)[name], vars(theirs)[name]
         if is_dataclass(expected) and type(expected) is type(found):
@@ -258,7 +261,7 @@ def _short(option: Any) -> str:
 
 
 def _hint(found: type[Model], kind: type[Model]) -> str:
-    """What to do where another kind of model was expected."""
+    """Return advice for a model of another kind than expected."""
     if issubclass(found, PerceptionModel) and issubclass(kind, PerceptionModel):
         return " Take a run of the same kind of model."
     if issubclass(kind, PerceptionModel):
@@ -272,7 +275,7 @@ def _hint(found: type[Model], kind: type[Model]) -> str:
 
 
 def _kind(model: Model) -> str:
-    """The name under which :mod:`tacit.models` has a model's class."""
+    """Return the name under which :mod:`tacit.models` has a model's class."""
     return type(model).__module__.rpartition(".")[2]
 
 
@@ -282,7 +285,7 @@ def restore(module: nn.Module, tensors: Mapping[str, Tensor], where: str) -> Non
     Args:
         module: Its ``state_dict()`` names what is expected.
         tensors: By name.
-        where: What errors call the place that the tensors come from.
+        where: The source of the tensors, as errors name it.
 
     Raises:
         CheckpointError: on unknown or missing names, another shape or another dtype, listing them.

@@ -1,4 +1,4 @@
-"""The directory of a checkpoint: its manifest, its parts, and how it is written and read whole."""
+"""Directory of a checkpoint: its manifest and parts, and reading and writing it whole."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Part:
-    """One part of a checkpoint.
+    """Config and tensors of one part of a checkpoint.
 
     Attributes:
         config: JSON values.
@@ -62,7 +62,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Shape:
-    """What a tensor looks like."""
+    """Dtype and shape of a tensor."""
 
     dtype: str
     shape: tuple[int, ...]
@@ -83,21 +83,21 @@ class _Entry:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a checkpoint says of itself."""
+    """Manifest of a checkpoint."""
 
     format: int
     provenance: Mapping[str, Any]
     parts: Mapping[str, _Entry]
 
     def part(self, path: Path, name: str) -> _Entry:
-        """The entry of a part, which must be there."""
+        """Return the entry of a part, which must be there."""
         if name not in self.parts:
             raise CheckpointError(f"checkpoint {path} has no part {name!r}; it has {', '.join(self.parts)}.")
         return self.parts[name]
 
 
 def shapes(tensors: Mapping[str, Tensor]) -> dict[str, Shape]:
-    """What tensors look like, by name."""
+    """Return dtype and shape of tensors, by name."""
     return {name: Shape(str(value.dtype), tuple(value.shape)) for name, value in tensors.items()}
 
 
@@ -123,7 +123,7 @@ def compare(expected: Mapping[str, Shape], found: Mapping[str, Shape], where: st
 
 
 def read_whole(path: str | Path, read: Callable[[Path, Manifest], T]) -> T:
-    """What ``read`` makes of a checkpoint, all of it from one save, though others may save there meanwhile.
+    """Return the result of ``read`` on a checkpoint, all of it from one save. Others may save there meanwhile.
 
     Args:
         path: A checkpoint, or the directory of a run, which holds one.
@@ -148,7 +148,7 @@ def read_whole(path: str | Path, read: Callable[[Path, Manifest], T]) -> T:
 
 
 def _stamp(path: Path) -> list[tuple[int, int] | None]:
-    """What tells the checkpoint at a path, and the one aside, from those before and after them."""
+    """Return marks that change when the checkpoint at a path, or the one aside, changes."""
     found: list[tuple[int, int] | None] = []
     for place in (path, aside(path)):
         try:
@@ -160,7 +160,7 @@ def _stamp(path: Path) -> list[tuple[int, int] | None]:
 
 
 def _read_manifest(path: Path) -> tuple[Path, Manifest]:
-    """The directory that holds the manifest, and the manifest."""
+    """Return the directory that holds the manifest, and the manifest."""
     place = path if path.exists() or not exists(path) else aside(path)
     value = _read_json(place / MANIFEST)
     if value.get("format") != FORMAT:
@@ -174,14 +174,14 @@ def _read_manifest(path: Path) -> tuple[Path, Manifest]:
 
 
 def exists(path: str | Path) -> bool:
-    """Whether there is a checkpoint at ``path``, also one whose replacement was interrupted."""
+    """Return True if there is a checkpoint at ``path``, also one whose replacement was interrupted."""
     path = resolve(path)
     # Once more at the end: while the old one was looked for aside, the new one may have taken its place.
     return any((place / MANIFEST).exists() for place in (path, aside(path), path))
 
 
 def _read_json(path: Path, stream: BinaryIO | None = None) -> dict[str, Any]:
-    """A JSON object of a checkpoint, from a file that is open already or not yet."""
+    """Read a JSON object of a checkpoint, from a path or an open file."""
     try:
         value = parse_json(read_bytes(path) if stream is None else stream.read(MAX_BYTES))
     except FileNotFoundError:
@@ -225,7 +225,7 @@ def read_part(path: Path, name: str, manifest: Manifest) -> Part:
 
 @contextmanager
 def _verified(file: Path, expected: _File) -> Iterator[BinaryIO]:
-    """A file of a checkpoint that proved to be as long, and to hold the bytes, that the manifest says; opened."""
+    """Open a file of a checkpoint whose length and bytes match the manifest."""
     try:
         check_file(file)
         stream = file.open("rb")
@@ -276,7 +276,10 @@ def _write(path: Path, data: bytes) -> _File:
 
 @cache
 def provenance() -> dict[str, Any]:
-    """Versions of what computes, and the git revision of the working directory (None outside a repository)."""
+    """Return versions of the software and the git revision of the working directory.
+
+    The revision is None outside a repository.
+    """
     packages = ("torch", "numpy", "safetensors")
     own = {"python": platform.python_version(), "tacit": __version__}
     versions = {**own, **{name: version(name) for name in packages}}

@@ -1,4 +1,4 @@
-"""Modules that are given published weights."""
+"""Modules filled with published weights."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _SHOWN = 5
 
 
 def filled(build: Callable[[], M], weights: Mapping[str, Tensor], where: str) -> M:
-    """A module with weights under our names, in evaluation mode; no memory is used beside theirs.
+    """Build a module with weights under our names, in evaluation mode. It uses no memory besides theirs.
 
-    Weights that share memory, as those of two networks that a file holds as one, are parted: each will be changed by
+    Weights that share memory, as those of two networks that a file holds as one, are separated: each will be changed by
     itself.
 
     Raises:
@@ -54,6 +54,6 @@ def filled(build: Callable[[], M], weights: Mapping[str, Tensor], where: str) ->
 
 
 def picture_statistics(name: str, channels: int) -> dict[str, Tensor]:
-    """The statistics of pictures in colour, under the names of a model's buffers."""
+    """Return the statistics of images in colour, under the names of a model's buffers."""
     values = IMAGENET if channels == 3 else {"mean": (0.5,) * channels, "std": (0.25,) * channels}
     return {f"normalizers.{name}.{kind}": torch.tensor(value) for kind, value in values.items()}

@@ -27,13 +27,13 @@ def world_model(
     predictor_heads: int | None,
     statistics: Statistics | None,
 ) -> WorldModel:
-    """The model in a file.
+    """Return the model in a file.
 
     Warns:
         UserWarning: if there are no statistics to standardise actions with.
 
     Raises:
-        CheckpointError: if there is no Spec, it or the statistics do not fit, or heads are neither known nor said.
+        CheckpointError: if there is no Spec, it or the statistics do not fit, or heads are neither known nor given.
     """
     where = published.where
     if spec is None:
@@ -57,7 +57,7 @@ def world_model(
 
 
 def _action_statistics(statistics: Statistics | None, size: int, where: str) -> dict[str, Tensor]:
-    """What actions are standardised with, under the names of the model's buffers."""
+    """Return the statistics that standardise actions, under the names of the model's buffers."""
     if statistics is None:
         warnings.warn(
             f"{where} expects standardised actions and does not hold their mean and standard deviation: the model "

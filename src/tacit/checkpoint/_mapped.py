@@ -1,4 +1,4 @@
-"""Tensors of a mapped file, to be converted one after the other in little more memory than the result."""
+"""Tensors of a mapped file, converted one after the other. The conversion takes little more memory than the result."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ _PIECES = 16
 
 
 class Mapped(MutableMapping[str, Tensor]):
-    """Tensors by name, mapped from a file that is mapped anew for each piece of what is to be converted.
+    """Tensors by name, mapped from a file again for each piece of a conversion.
 
-    What was read of a mapped file counts as memory until the file is let go. Tensors in single precision, which are
-    kept as they are, stay mapped.
+    The part of a mapped file that was read counts as memory until the file is closed. Tensors in single precision,
+    which are kept as they are, stay mapped.
 
     Args:
         tensors: As the file has them.
-        again: Maps the file anew, and gives the same tensors.
+        again: Maps the file again, and gives the same tensors.
     """
 
     def __init__(self, tensors: Mapping[str, Tensor], again: Callable[[], Mapping[str, Tensor]]) -> None:
@@ -55,7 +55,9 @@ class Mapped(MutableMapping[str, Tensor]):
 
 
 def single(parts: Sequence[Tensor]) -> Tensor:
-    """One tensor of the rows of all, in single precision if they are floating point; a single one that is so, itself.
+    """Return one tensor of the rows of all parts.
+
+    Floating-point parts become single precision; a single part that has it already is returned itself.
 
     They are copied to where they belong, without a copy of each in between.
     """

@@ -1,4 +1,4 @@
-"""The networks in a published file: what they are called in it, and their sizes."""
+"""Networks in a published file: their names in it, and their sizes."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ _SHOWN = 5
 
 
 def detected(published: Published) -> str:
-    """Whose names the networks have.
+    """Return the publication whose names the networks have.
 
     Raises:
-        CheckpointError: if it is nobody's that is read, or two publications have these names.
+        CheckpointError: if no publication that is read has these names, or two have them.
     """
     where = published.where
     if "world_model" in published.parts:
@@ -69,10 +69,10 @@ class Networks:
 
     Attributes:
         published: The file.
-        layout: Whose names it has.
-        size: Extent of what the encoder takes, where it was said.
-        heads: Attention heads of the encoder, where they were said.
-        predictor_heads: Those of the predictor.
+        layout: The publication whose names it has.
+        size: Extent of the encoder's input, where it was given.
+        heads: Attention heads of the encoder, where they were given.
+        predictor_heads: Attention heads of the predictor.
 
     Raises:
         CheckpointError: if the config asks for another activation than is computed here.
@@ -85,7 +85,7 @@ class Networks:
     predictor_heads: int | None
 
     def weights(self, part: str) -> dict[str, Tensor]:
-        """The tensors of ``encoder``, ``target_encoder`` or ``predictor`` under our names.
+        """Return the tensors of ``encoder``, ``target_encoder`` or ``predictor`` under our names.
 
         Raises:
             CheckpointError: if the file has none, or other names.
@@ -103,7 +103,7 @@ class Networks:
             )
 
     def encoder(self, weights: Mapping[str, Tensor]) -> dict[str, Any]:
-        """Options of the :class:`tacit.nn.vit.VisionTransformer` that has these weights."""
+        """Return the options of the :class:`tacit.nn.vit.VisionTransformer` that has these weights."""
         width, channels, *patch = weights["patches.weight"].shape
         return {
             "channels": channels,
@@ -118,7 +118,10 @@ class Networks:
         }
 
     def predictor(self, weights: Mapping[str, Tensor]) -> dict[str, Any]:
-        """Options of the predictor that has these weights, of whichever kind, but for what only one kind has."""
+        """Return the options of the predictor that has these weights.
+
+        They are those that every kind of predictor has.
+        """
         width, latent = weights["from_latent.weight"].shape
         said = self.published.told("pred_num_mask_tokens", int)
         if "mask" in weights and said not in (None, len(weights["mask"])):
@@ -136,25 +139,28 @@ class Networks:
         }
 
     def drawn(self, encoder: Mapping[str, Tensor]) -> dict[str, Any]:
-        """Options of a predictor for an encoder that was published without: as wide and deep as the authors' own."""
+        """Return options of a predictor for an encoder that was published without one.
+
+        It is as wide and deep as the authors' own.
+        """
         sizes = self.encoder(encoder)
         own = _DRAWN if sizes["width"] > _DRAWN["width"] else {name: sizes[name] for name in _DRAWN}
         return {**own, "heads": self.predictor_heads or own["heads"]}
 
     @property
     def positions(self) -> Literal["sincos", "rope"]:
-        """How the networks know where tokens stand."""
+        """Return the kind of position encoding of the networks."""
         return "sincos" if self.layout in ("ijepa", "vjepa") else "rope"
 
     @property
     def norm_eps(self) -> float:
-        """What LayerNorms add to a variance."""
+        """Return the constant that LayerNorms add to a variance."""
         said = self.published.told("layer_norm_eps", float)
         return 1e-6 if said is None else said
 
     @property
     def patch(self) -> tuple[int, ...]:
-        """Extent of a patch."""
+        """Return the extent of a patch."""
         found = self._tensor(_PATCHES, (5,) if self.layout == "vjepa2_ac" else axes_of("patches.weight"))
         if found is None:
             raise CheckpointError(f"{self.published.where} has no layer that embeds patches: {_PATCHES[0]!r}.")
@@ -162,7 +168,10 @@ class Networks:
 
     @property
     def extent(self) -> tuple[int, ...]:
-        """Extent of what the encoder takes: said, in the config, told by the table of positions, or as published."""
+        """Return the extent of the encoder's input.
+
+        It is given, in the config, read from the table of positions, or as published.
+        """
         patch, size = self.patch, self.size
         crop, frames, image = (
             self.published.told(name, int) for name in ("crop_size", "frames_per_clip", "image_size")
@@ -183,11 +192,14 @@ class Networks:
 
     @property
     def grid(self) -> tuple[int, ...]:
-        """Tokens along each axis."""
+        """Return the number of tokens along each axis."""
         return tuple(extent // side for extent, side in zip(self.extent, self.patch, strict=True))
 
     def _from_table(self, patch: tuple[int, ...]) -> tuple[int, ...]:
-        """The square pictures, or films of 16 frames, that a table of positions was made for."""
+        """Return the extent that a table of positions was made for.
+
+        It is that of a square image, or of a video of 16 square frames.
+        """
         table = self._tensor(_TABLES, axes_of("position"))
         count = 0 if table is None else table.shape[1]
         frames = _VJEPA_TUBELETS if len(patch) == 3 else 1
@@ -200,7 +212,7 @@ class Networks:
         return tuple(cells * extent for cells, extent in zip((frames, side, side)[-len(patch) :], patch, strict=True))
 
     def _tensor(self, names: tuple[str, ...], axes: tuple[int, ...]) -> Tensor | None:
-        """A tensor of the encoder as the file has it, under the first of these names that is there."""
+        """Return a tensor of the encoder as the file has it. Its name is the first of these that is there."""
         weights = self.published.parts[self._name("encoder")]
         name = next((name for name in names if name in weights), None)
         return None if name is None else checked(name, weights[name], axes, f"the encoder of {self.published.where}")
@@ -234,7 +246,7 @@ class Networks:
 
 
 def heads_of(heads: int | None, width: int, which: str, where: str, option: str) -> int:
-    """A number of attention heads that was said or is known, checked.
+    """Return a checked number of attention heads, given or known.
 
     Raises:
         CheckpointError: if it is neither, or cannot share the width.

@@ -1,4 +1,4 @@
-"""Numbers of numpy in a file of PyTorch, read without running anything of numpy's that the file names.
+"""Safe stand-ins for NumPy scalars in ``torch.load(weights_only=True)``.
 
 Training loops save their loss as ``np.float64``, which a pickle rebuilds by ``scalar(dtype(code), bytes)``. Under
 those two names the reader finds the functions below, which know numbers and nothing else.
@@ -21,7 +21,7 @@ _REFUSED = "has what says it is a number of numpy and is none: the file is damag
 
 
 class _Kind:
-    """In place of ``numpy.dtype``: the kind of a number."""
+    """Stand-in for ``numpy.dtype``: the kind of a number."""
 
     def __init__(self, code: object, *_: object) -> None:
         if not isinstance(code, str) or not re.fullmatch(r"[fiub][1248]", code):
@@ -37,7 +37,7 @@ class _Kind:
 
 
 def _number(kind: object, data: object) -> bool | int | float:
-    """In place of numpy's ``scalar``: the number that the bytes are."""
+    """Return the number in the bytes, in place of numpy's ``scalar``."""
     if not isinstance(kind, _Kind) or not isinstance(data, bytes):
         raise CheckpointError(_REFUSED)
     dtype = np.dtype(kind.order + kind.code)
@@ -52,4 +52,4 @@ NUMBERS: list[Callable[..., Any] | tuple[Callable[..., Any], str]] = [
     (_number, "numpy.core.multiarray.scalar"),  # of numpy 1
     (_number, "numpy._core.multiarray.scalar"),
 ]
-"""What ``torch.serialization.safe_globals`` takes."""
+"""Arguments for ``torch.serialization.safe_globals``."""

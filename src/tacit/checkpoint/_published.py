@@ -1,4 +1,4 @@
-"""Files that others published, read without running anything that is in them."""
+"""Files of publications, read without running anything that is in them."""
 
 from __future__ import annotations
 
@@ -25,27 +25,27 @@ Parts: TypeAlias = Mapping[str, Mapping[str, Tensor]]
 T = TypeVar("T")
 
 _ENTRIES = ("encoder", "target_encoder", "predictor")
-_READOUTS = ("pooler", "classifier")  # of transformers, beside an encoder
+_READOUTS = ("pooler", "classifier")  # of transformers, next to an encoder
 _TRAINING = ("opt", "optimizer", "scaler", "scheduler", "epoch", "loss", "batch_size", "world_size", "lr")
 _LARGE = 2**53
 _SHOWN, _SHOWN_LETTERS = 5, 100
 _SHARED = 4
-"""How often the tensors of a file may use the bytes of it; a file may hold one encoder as two."""
+"""Times that the tensors of a file may use its bytes; a file may hold one encoder as two."""
 _SUFFIXES = (".safetensors", ".pt", ".pth", ".tar", ".bin")
 _WRAPPERS = re.compile(r"(?:module\.|backbone\.|vjepa2\.|ijepa\.)+")  # of distributed training, masks, classifiers
 
 
 @dataclass(frozen=True)
 class Published:
-    """What a file holds, under the names of its publication.
+    """Content of a file, under the names of its publication.
 
     Attributes:
-        where: What errors call it.
+        where: Its name in errors.
         parts: Tensors by name: ``encoder``, ``target_encoder``, ``predictor``, or ``world_model``. They are mapped
             from the file and read from it when they are first needed.
-        left: What else has tensors, and is not read.
-        again: Maps the file anew.
-        config: The ``config.json`` beside the weights; empty where there is none.
+        left: Names of other entries that have tensors and are not read.
+        again: Maps the file again.
+        config: The ``config.json`` next to the weights; empty where there is none.
     """
 
     where: str
@@ -75,12 +75,12 @@ class Published:
         return cast("T", value)
 
     def mapped(self, part: str) -> Mapped:
-        """The tensors of a part, to be converted one after the other."""
+        """Return the tensors of a part, to be converted one after the other."""
         return Mapped(self.parts[part], lambda: self.again()[part])
 
 
 def read(path: str | Path) -> Published:
-    """Read a file, or the directory of a model as the Hugging Face hub has it.
+    """Read a file, or the directory of a model from the Hugging Face hub.
 
     Raises:
         CheckpointError: if there is none, it is damaged, or it holds anything but tensors and plain values.
@@ -92,7 +92,7 @@ def read(path: str | Path) -> Published:
 
 
 def _parts(files: list[Path]) -> tuple[Parts, tuple[str, ...]]:
-    """The networks, and what else has tensors."""
+    """Return the networks, and the other entries that have tensors."""
     if files[0].suffix == ".safetensors":
         tensors = {name: value for file in files for name, value in _safetensors(file).items()}
         return _split(_tensors(tensors, files[0]), files[0])
@@ -108,7 +108,10 @@ def _parts(files: list[Path]) -> tuple[Parts, tuple[str, ...]]:
 
 
 def _has_tensors(value: object, seen: set[int]) -> bool:
-    """Whether there is a tensor in nested containers, which may hold each other; ``seen`` are those looked into."""
+    """Return True if there is a tensor in nested containers.
+
+    They may hold each other; ``seen`` are those looked into.
+    """
     waiting = [value]
     while waiting:
         one = waiting.pop()
@@ -121,7 +124,7 @@ def _has_tensors(value: object, seen: set[int]) -> bool:
 
 
 def _files(path: Path) -> list[Path]:
-    """The files of weights: one, or the shards of an index."""
+    """Return the files of weights: one, or the shards of an index."""
     if path.is_file():
         return [path]
     if not path.is_dir():
@@ -139,7 +142,7 @@ def _files(path: Path) -> list[Path]:
 
 
 def _shards(index: Path) -> list[str]:
-    """The names of the shards in an index of the Hugging Face hub, each of them next to it."""
+    """Return the names of the shards in an index of the Hugging Face hub. Each of them is next to it."""
     named = _config(index).get("weight_map")
     if not isinstance(named, dict) or not all(isinstance(name, str) for name in named.values()):
         raise CheckpointError(
@@ -204,7 +207,7 @@ def _torch(file: Path) -> Any:
 
 
 def _is_zip(file: Path) -> bool:
-    """Whether a file is an archive as torch writes them; a compressed one could unpack to any size.
+    """Return True if a file is an archive as torch writes them. A compressed one could unpack to any size.
 
     Raises:
         CheckpointError: if it is no regular file, or a damaged or compressed archive.
@@ -257,7 +260,7 @@ def _check_memory(tensors: Mapping[str, Tensor], file: Path) -> None:
 
 
 def _tensors(entry: Mapping[Any, Any], file: Path) -> dict[str, Tensor]:
-    """The tensors of a state dict, without the prefixes that wrappers of the module left."""
+    """Return the tensors of a state dict, without prefixes that wrappers of modules left."""
     out: dict[str, Tensor] = {}
     for key, value in entry.items():
         if not isinstance(key, str) or not isinstance(value, Tensor):
@@ -272,7 +275,10 @@ def _tensors(entry: Mapping[Any, Any], file: Path) -> dict[str, Tensor]:
 
 
 def _split(tensors: Mapping[str, Tensor], file: Path) -> tuple[Parts, tuple[str, ...]]:
-    """Tensors of one dict by the first part of their names, and what else it names."""
+    """Return tensors of one dict by the first part of their names.
+
+    The other entries that it names are returned as well.
+    """
     if any(name.startswith("predictor.transformer.") for name in tensors):
         return {"world_model": tensors}, ()
     groups: dict[str, dict[str, Tensor]] = {}

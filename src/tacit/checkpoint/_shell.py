@@ -1,4 +1,4 @@
-"""Modules without memory, to compare names and shapes before any is allocated, and to be given their tensors then."""
+"""Modules without memory, to validate names and shapes before allocating. They are given their tensors then."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ M = TypeVar("M", bound=nn.Module)
 
 
 def shell(build: Callable[[], M], tensors: int, where: str) -> M:
-    """Return what ``build`` makes, on the meta device; ``load_state_dict(..., assign=True)`` fills it.
+    """Return the module of ``build`` on the meta device. Fill it with ``load_state_dict(..., assign=True)``.
 
     Args:
         build: Makes the module, from options that a file gave.
         tensors: How many tensors there are to fill it with; one that needs many more is not built to its end.
-        where: What errors call the file.
+        where: The name of the file in errors.
 
     Raises:
         CheckpointError: if the options cannot be built, or make a module of many more tensors.
@@ -48,11 +48,11 @@ def shell(build: Callable[[], M], tensors: int, where: str) -> M:
 
 
 class _TooLarge(Exception):
-    """A module takes more calls of torch than its tensors explain."""
+    """Error of a module that takes more calls of torch than its tensors explain."""
 
 
 class _Undrawn(TorchFunctionMode):
-    """Leaves out drawing the initial weights, which on the meta device would load torch's compiler for nothing.
+    """Mode that skips drawing the initial weights. On the meta device, drawing would load torch's compiler for nothing.
 
     Args:
         calls: Calls of torch after which it gives up.

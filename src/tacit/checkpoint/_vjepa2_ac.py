@@ -17,7 +17,7 @@ __all__ = ["action_conditioned"]
 
 
 def action_conditioned(networks: Networks, spec: Spec | None) -> ActionConditioned:
-    """The model in a file, for the robot of a Spec.
+    """Return the model in a file, for the robot of a Spec.
 
     Warns:
         UserWarning: if the predictor can see the camera's extrinsics, which is left out, as in the authors' own use.

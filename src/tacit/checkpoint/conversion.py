@@ -42,26 +42,26 @@ def convert(
     Sizes come from the shapes of the tensors. On the CPU those in single precision stay mapped from the file, from
     which each is read when it is first needed: leave the file as it is while the model is in use. Others become single
     one by one, so that memory holds little more than what is kept; a file of PyTorch before 1.6 cannot be mapped, and
-    is read whole. Pictures are normalised with the statistics of ImageNet, as all of these were trained.
+    is read whole. Images are normalised with the statistics of ImageNet, as all of these were trained.
 
     A file of an encoder alone, such as the library transformers has of I-JEPA, becomes a model whose predictor is
-    freshly drawn, with a warning: what it encodes is as published, what it predicts is to be learned first.
+    drawn at random, with a warning: its latents are as published, its predictions have to be learned first.
 
     Args:
         path: A ``.pt``, ``.pth`` or ``.tar`` file of the authors, a ``.safetensors`` file of the library transformers,
             or a directory with one of them and its ``config.json``.
-        layout: Whose names the file has; found out where not given and where the file tells.
+        layout: The publication whose names the file has; found out where not given and where the file shows it.
         part: ``model``: a :class:`tacit.models.MaskedModel`; for V-JEPA 2-AC a
             :class:`tacit.models.ActionConditioned`; for LeWorldModel a :class:`tacit.models.WorldModel`. Or one
             network of the file alone, a :class:`tacit.nn.VisionTransformer`,
             :class:`tacit.nn.MaskedPredictor` or :class:`tacit.nn.BlockCausalPredictor`; no other is read then.
-        spec: What the world shows and accepts; where not given, pictures as the encoder takes them. LeWorldModel
+        spec: Observations and actions of the world; where not given, images as the encoder takes them. LeWorldModel
             and V-JEPA 2-AC need it, for the bounds of actions; the latter with one camera and the robot's pose, the
             former with one camera, or one vector of features where its file has no encoder.
-        size: Extent of the pictures, ``(H, W)``, or films, ``(T, H, W)``, that the model is made for, where the
+        size: Extent of the images, ``(H, W)``, or videos, ``(T, H, W)``, that the model is made for, where the
             file leaves it open.
         heads: Attention heads of the encoder; those published for its width where not given.
-        predictor_heads: Those of the predictor.
+        predictor_heads: Attention heads of the predictor.
         statistics: Of the episodes that LeWorldModel's weights were trained on, such as ``episodes.statistics()``:
             the weights expect actions standardised with them. Only those of the action are taken.
 
@@ -129,7 +129,7 @@ def _predictor(networks: Networks) -> MaskedPredictor | BlockCausalPredictor:
 
 
 def _drawn_predictor(networks: Networks, encoder: dict[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Weights and options of a predictor for an encoder that was published without."""
+    """Return weights and options of a predictor for an encoder that was published without one."""
     sizes, options = networks.encoder(encoder), networks.drawn(encoder)
     module = MaskedPredictor(
         networks.grid, sizes["width"], **options, positions=networks.positions, norm_eps=networks.norm_eps

@@ -1,4 +1,4 @@
-"""Latents on disk: encoded once, read back by any probe, or by training, without the model.
+"""Latents on disk, encoded once and read back without the model by probes or training.
 
 ::
 
@@ -8,8 +8,8 @@
         values-00000.safetensors  latents, mapped into memory when they are read
         values-00001.safetensors
 
-The directory is there whole or not at all. Until then the finished shards are in ``.<name>.unfinished`` beside it, from
-where the same call goes on.
+The directory is there whole or not at all. Until then the finished shards are in ``.<name>.unfinished`` next to it,
+from where the same call continues.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.
 
 @dataclass(frozen=True)
 class Split:
-    """How the episodes are to be split, as ``episodes.split(fraction, seed)`` does."""
+    """Split of the episodes, as made by ``episodes.split(fraction, seed)``."""
 
     fraction: float
     seed: int
@@ -62,13 +62,13 @@ class _File:
 
 @dataclass(frozen=True)
 class EmbeddingHeader:
-    """What an embedding says of itself.
+    """Header of an embedding.
 
     Attributes:
         format: Of the files.
         model: The class of the model.
         digest: A hash of its configuration and weights; see :func:`model_digest`.
-        source: What it is beside others: ``model``, ``untrained``, ``raw``.
+        source: Its role in a comparison: ``model``, ``untrained``, ``raw``.
         dataset: ``episodes.hash()`` of what was encoded.
         rows: ``N``.
         shape: Of a row, ``[D]`` or ``[n, D]``.
@@ -78,7 +78,7 @@ class EmbeddingHeader:
         split: The split of the run that trained the model, where the dataset is the same.
         files: Size and SHA-256 of each file, the shards in order and last the rows.
         provenance: The versions and the git revision that wrote it.
-        covered: Share of a picture's height and width that the grid covers.
+        covered: Share of an image's height and width that the grid covers.
     """
 
     format: int
@@ -103,7 +103,7 @@ class Embedding:
 
     Attributes:
         path: Where they are.
-        header: What they are.
+        header: Their description.
         features: The latents, read from disk when they are needed, with their targets.
     """
 
@@ -112,7 +112,7 @@ class Embedding:
     features: Features
 
     def split(self, fraction: float = 0.9, seed: int = 0) -> tuple[Features, Features]:
-        """Features to fit on and held-out ones, by the split in the header where there is one."""
+        """Return features to fit on and held-out ones. The split in the header is used where there is one."""
         chosen = self.header.split or Split(fraction, seed)
         return self.features.split(chosen.fraction, chosen.seed)
 
@@ -138,11 +138,11 @@ def embed(
     source: str = "model",
     progress: bool | None = None,
 ) -> Embedding:
-    """Encode every observation and write the latents; a call that was interrupted goes on where it stopped.
+    """Encode every observation and write the latents. Repeat an interrupted call to continue where it stopped.
 
     Args:
-        model: What encodes; its weights and its mode do not change.
-        episodes: What is encoded, with its labels.
+        model: The encoder; its weights and its mode do not change.
+        episodes: Episodes to encode, with their labels.
         to: The directory to make.
         tokens: Keep every token.
         dtype: How the values are stored.
@@ -152,7 +152,7 @@ def embed(
 
     Raises:
         ConfigError: for an unknown dtype.
-        DataError: if something is at ``to``, an unfinished embedding of something else is beside it, or a latent is
+        DataError: if something is at ``to``, an unfinished embedding of something else is next to it, or a latent is
             not finite, in the stored dtype.
     """
     if dtype not in DTYPES:
@@ -268,7 +268,10 @@ def _check_table(table: Mapping[str, npt.NDArray[Any]], rows: int) -> None:
 
 
 def model_digest(model: Encoder) -> str:
-    """A hash of the class, the configuration and every parameter and buffer of a model, wherever it was loaded from."""
+    """Hash the class, the configuration and every parameter and buffer of a model.
+
+    The hash does not depend on where the model was loaded from.
+    """
     config = to_json(model.config) if is_dataclass(model.config) else None
     total = hashlib.sha256(json.dumps([type(model).__name__, config], sort_keys=True).encode())
     for name, value in sorted(model.state_dict().items()):
@@ -287,7 +290,7 @@ def _name(number: int) -> str:
 
 
 def _staged(to: Path, plan: Mapping[str, Any]) -> Path:
-    """The folder of what is not finished, empty or with shards of the same plan."""
+    """Return the folder of unfinished files, empty or with shards of the same plan."""
     staging = _unfinished(to)
     try:
         found = unseal(read_bytes(staging / PLAN))
@@ -322,6 +325,6 @@ def _described(file: Path) -> _File:
 
 
 def _read(file: Path) -> dict[str, Tensor]:
-    """The tensors of a file, mapped into memory."""
+    """Return the tensors of a file, mapped into memory."""
     with safe_open(file, framework="pt") as opened:
         return {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118

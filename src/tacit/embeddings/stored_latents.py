@@ -28,7 +28,9 @@ HOW = "Embed again: tacit embed RUN DATASET --frames CAMERA --to DIR, with the r
 
 @dataclass(frozen=True)
 class Embedded:
-    """Gives each window the latents of its observations, which :func:`embed` wrote; a :class:`tacit.types.Transform`.
+    """A :class:`tacit.types.Transform` that gives each window the latents of its observations.
+
+    :func:`embed` wrote the latents.
 
     Get one from :meth:`open`. Rows are read from the memory-mapped files when a batch asks for them.
 
@@ -50,13 +52,13 @@ class Embedded:
 
     @classmethod
     def open(cls, path: str | Path, model: Trainable, episodes: Episodes) -> Embedded:
-        """What is on disk, for training this model on these episodes.
+        """Open an embedding to train this model on these episodes.
 
         Args:
             path: An embedding of ``model.frames`` with all tokens.
-            model: A world model that looks with the frozen encoder of a perception model.
-            episodes: Those to train on, ``clips.episodes``. All of them are in the embedding, by their content; it may
-                have others.
+            model: A world model that uses the frozen encoder of a perception model.
+            episodes: Episodes to train on, ``clips.episodes``. All of them are in the embedding, by their content; it
+                may have others.
 
         Raises:
             ConfigError: if the model is another one, or its encoder learns.
@@ -97,7 +99,7 @@ class Embedded:
 
 
 def _first(found: Embedding, episodes: Episodes) -> npt.NDArray[np.int64]:
-    """The row of the first step of each episode.
+    """Return the row of the first step of each episode.
 
     Raises:
         DataError: if an episode is not in the embedding.

@@ -1,4 +1,4 @@
-"""What passes between an actor and an environment, checked and copied."""
+"""Checked and copied data between an actor and an environment."""
 
 from __future__ import annotations
 
@@ -34,5 +34,5 @@ def checked_actions(env: Environment, action: Any, batch: int) -> npt.NDArray[np
 
 
 def shown(env: Environment, observation: Mapping[str, Any]) -> Observation:
-    """Return copies of the modalities of the Spec: nothing else to read, and nothing of the world to write to."""
+    """Return copies of the modalities of the Spec. The actor can read nothing else, and cannot write to the world."""
     return {name: np.array(observation[name]) for name in env.spec.modalities}

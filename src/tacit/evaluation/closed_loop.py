@@ -31,12 +31,12 @@ Floats = npt.NDArray[np.float64]
 
 
 class Privileged:
-    """The mark of an actor that is shown states where others see observations: a reference, never a competitor."""
+    """Marker of actors that receive the true state: a reference, never a competitor."""
 
 
 @dataclass(frozen=True)
 class ClosedLoop:
-    """What an actor achieved on held-out tasks.
+    """Scores of an actor on held-out tasks.
 
     Attributes:
         success: Tasks solved by the rules of the environment.
@@ -51,15 +51,15 @@ class ClosedLoop:
         seed: The seed of the tasks and, with them, of the actor.
         latency_p50: Median duration of one ``act`` in milliseconds.
         latency_p99: Its 99th percentile.
-        decision_p50: Median duration of the calls that planned anew, where the actor tells them apart.
+        decision_p50: Median duration of the calls that planned, where the actor reports them.
         decision_p99: Their 99th percentile.
         batch: Worlds that each of these calls acted for.
         not_ok: Steps of single tasks whose decision was not ``act``.
-        privileged: The actor was shown states: a ceiling, not a score.
+        privileged: The actor was shown states: an oracle, not a score.
         paths: ``[n, budget + 1, P]`` the physical quantity followed, where the environment has that label.
         goals: ``[n, P]`` the same quantity at the goals.
-        frames: ``[k, budget + 1, C, H, W]`` uint8 pictures of the first tasks, where they were asked for.
-        goal_frames: ``[k, C, H, W]`` uint8 pictures of their goals.
+        frames: ``[k, budget + 1, C, H, W]`` uint8 images of the first tasks, where they were asked for.
+        goal_frames: ``[k, C, H, W]`` uint8 images of their goals.
         plans: For the same tasks each plan of an agent, as the step at which it was made and where the true
             dynamics would have led it, ``[k, L, P]``; where ``follow`` is part of the state and the
             environment has ``simulate``.
@@ -133,7 +133,7 @@ def closed_loop(
         tasks: Pursue these, all of them, instead of ``episodes`` that the environment draws.
         batch: Tasks that act together; all of them by default.
         follow: The label whose path is recorded.
-        film: Keep the pictures and the plans of this many tasks of the first batch.
+        film: Keep the images and the plans of this many tasks of the first batch.
         progress: Show a progress bar; None: on a terminal and in a notebook.
 
     Raises:
@@ -223,14 +223,17 @@ def _pursue(
         run.not_ok += sum(decision != "act" for decision in verdict.decision)
         transition = env.step(checked_actions(env, action, len(distance)))
         observation = transition.observation
-        # What a world shows after its end is nobody's merit: the distance at the end stands.
+        # Steps after termination do not count: the distance at the end stands.
         distance = np.where(ended, distance, env.distance(env.state(), goal))
         ended = ended | transition.terminated | transition.truncated
     return run
 
 
 def _led(actor: Agent, env: SimulatedEnvironment, rows: Tensor, step: int, follow: str) -> list[tuple[int, Floats]]:
-    """Where plans ``[k, rows, A]`` would lead from the current states, if that can be followed."""
+    """Return the states that plans ``[k, rows, A]`` reach from the current ones.
+
+    Empty where ``follow`` is no part of the simulated states.
+    """
     raw = actor.raw(rows).cpu().numpy()
     states = env.simulate(rows_of(env.state(), slice(0, len(raw))), raw.astype(np.float32))
     return [(step, np.array(states[follow], np.float64))] if follow in states else []
@@ -246,6 +249,6 @@ def _label(env: GoalEnvironment, name: str) -> Floats:
 
 
 def _joined(parts: list[list[Any]]) -> Any:
-    """``[n, T, ...]`` of one list of ``T`` arrays ``[B, ...]`` for each batch; None if nothing was recorded."""
+    """Join one list of ``T`` arrays ``[B, ...]`` for each batch into ``[n, T, ...]``. None if nothing was recorded."""
     stacked = [np.stack(steps, axis=1) for steps in parts if steps and steps[0].size]
     return np.concatenate(stacked) if stacked else None

@@ -1,4 +1,4 @@
-"""An agent beside its floors and its ceiling, on the same held-out tasks."""
+"""Comparison of an agent with its baselines and its oracle on the same held-out tasks."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ def beside_references(
     on_result: Callable[[str, ClosedLoop], None] | None = None,
     progress: bool | None = None,
 ) -> dict[str, ClosedLoop]:
-    """Let an agent and what it is measured against pursue the same held-out goals.
+    """Let an agent and its references pursue the same held-out goals.
 
     Args:
-        agent: What is judged; its run is called ``success``.
+        agent: The agent to evaluate; its run is called ``success``.
         env: The world, with its rules.
         episodes: Tasks.
         seed: Of the tasks; none of them may have been used to tune anything.
-        film: Tasks of the agent's to keep pictures of.
+        film: Tasks of the agent's to keep images of.
         on_result: Called with the name and the run of each actor when it is done.
         progress: Show a progress bar for each actor; None: on a terminal and in a notebook.
 
     Returns:
-        ``success``, ``random`` (the floor, which holds each action for a block as well), ``amortised`` where
+        ``success``, ``random`` (the baseline, which holds each action for a block as well), ``amortised`` where
         the agent has a policy that proposes, which then acts alone, and ``ceiling``: the same planner with the true
-        dynamics and the true distance. An environment without ``simulate`` has no ceiling, which a warning says.
+        dynamics and the true distance. An environment without ``simulate`` has no oracle, which a warning says.
     """
     actors: dict[str, Actor] = {"success": agent, "random": RandomActor(env.spec.action, hold=agent.frameskip)}
     if agent.proposal is not None:

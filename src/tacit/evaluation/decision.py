@@ -1,4 +1,4 @@
-"""One decision of an agent, to look at: what it saw, what it searched, and where the plan would lead."""
+"""Decision of an agent: its observation, its search and the path of its plan."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ __all__ = ["Decision", "decide"]
 
 @dataclass(frozen=True)
 class Decision:
-    """What an agent decided at the start of one task.
+    """Decision of an agent at the start of one task.
 
     Attributes:
         plan: Actions, energy and the trace of every iteration, of one world.
-        start: The first picture of the observation, uint8 ``[C, H, W]``; None without pixels.
-        goal: The picture of the goal.
+        start: The first image of the observation, uint8 ``[C, H, W]``; None without pixels.
+        goal: The image of the goal.
         distances: ``[1 + steps]`` true distance to the goal before and along the whole plan; of an environment
             without ``simulate`` the one before it alone.
         unit: The unit of the distances.
@@ -42,7 +42,7 @@ def decide(agent: Agent, env: GoalEnvironment, seed: int = 1, *, progress: bool 
     """Let an agent decide once, at the start of a held-out task.
 
     Args:
-        agent: It sees the observation and the picture of the goal.
+        agent: It sees the observation and the image of the goal.
         env: The world; its running episodes are replaced.
         seed: Of the task and the agent.
         progress: Show how often candidates were scored; None: on a terminal and in a notebook.
@@ -72,7 +72,7 @@ def decide(agent: Agent, env: GoalEnvironment, seed: int = 1, *, progress: bool 
 
 @dataclass(frozen=True)
 class _Counting:
-    """A cost that says when it is asked."""
+    """A cost that counts its calls."""
 
     cost: Cost
     count: Callable[[], None]

@@ -19,7 +19,7 @@ __all__ = ["EpisodeScores", "Near", "Success", "desired_goal", "score_episodes"]
 
 Floats = npt.NDArray[np.float64]
 Success: TypeAlias = Literal["info", "terminated"] | Callable[[Observation], npt.NDArray[np.bool_]]
-"""What counts as solved: what the environment says, its own end of an episode, or a function of observations."""
+"""Criterion of success: the report of the environment, its own end of an episode, or a function of observations."""
 Goal: TypeAlias = Observation | Callable[[Observation], Observation]
 """The observation of a goal for one world, or a function of first observations ``[B, ...]`` to goals ``[B, ...]``."""
 
@@ -47,7 +47,7 @@ class Near:
             raise ConfigError(f"Near needs a radius above 0; got {self.radius}.")
 
     def __call__(self, observation: Observation) -> npt.NDArray[np.bool_]:
-        """Return ``[B]`` whether observations ``[B, ...]`` are near."""
+        """Return for each observation ``[B, ...]`` whether it is near, ``[B]``."""
         inside = np.ones(len(next(iter(observation.values()))), np.bool_)
         for name, value in self.goal.items():
             difference = np.asarray(observation[name], np.float64) - np.asarray(value, np.float64)
@@ -57,7 +57,7 @@ class Near:
 
 @dataclass(frozen=True)
 class EpisodeScores:
-    """What an actor achieved in whole episodes.
+    """Scores of an actor in whole episodes.
 
     Attributes:
         returns: ``[n]`` sum of rewards of each episode; None where the environment gives none.
@@ -98,7 +98,7 @@ def score_episodes(
     success_at: Literal["last", "any"] = "last",
     progress: bool | None = None,
 ) -> EpisodeScores:
-    """Let an actor act in whole episodes of an environment, which needs no goals of its own.
+    """Let an actor act in whole episodes of an environment. The environment needs no goals of its own.
 
     An episode ends where the environment ends it, or after ``steps`` steps. Episode ``i`` is a function of
     ``(seed, i)``, whatever the number of worlds.
@@ -109,14 +109,14 @@ def score_episodes(
         episodes: How many.
         seed: Of the episodes and of the actor.
         steps: The most steps of an episode.
-        goal: What the actor pursues, if it takes a goal; see :data:`Goal`. By default ``desired_goal`` where the
+        goal: Goal of the actor, if it takes one; see :data:`Goal`. By default ``desired_goal`` where the
             environment shows one, as goal environments of Gymnasium do.
-        success: What counts as solved; see :data:`Success`. By default what the environment says, if it does.
+        success: Criterion of success; see :data:`Success`. By default the report of the environment, if it has one.
         success_at: When it counts.
         progress: Show a progress bar; None: on a terminal and in a notebook.
 
     Raises:
-        ConfigError: if a number is out of range, or ``success`` asks for what the environment does not say.
+        ConfigError: if a number is out of range, or ``success`` needs a report that the environment does not give.
         SpecError: if actions do not fit, or the goal does not.
     """
     if episodes < 1 or steps < 1:
@@ -158,7 +158,7 @@ def _episode_seed(seed: int, index: int) -> int:
 
 @dataclass
 class _Outcome:
-    """What came of one batch of episodes."""
+    """Outcome of one batch of episodes."""
 
     returns: Floats
     solved: npt.NDArray[np.bool_]
@@ -180,7 +180,7 @@ class _Outcome:
 
 
 class _Episodes:
-    """One batch of episodes in lock-step."""
+    """Batch of episodes in lock-step."""
 
     def __init__(self, env: Environment, steps: int, success: Success | None, success_at: str) -> None:
         self.env, self.steps, self.success, self.success_at = env, steps, success, success_at
@@ -210,7 +210,7 @@ class _Episodes:
         return out
 
     def judge(self, now: Transition) -> npt.NDArray[np.bool_] | None:
-        """Return ``[B]`` whether the worlds are solved; None where nothing says so."""
+        """Return ``[B]`` whether the worlds are solved. None where nothing says so."""
         if callable(self.success):
             solved = np.asarray(self.success(now.observation))
             if solved.shape != (self.env.num_envs,):

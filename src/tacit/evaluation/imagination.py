@@ -1,4 +1,7 @@
-"""Imagined futures made visible without a decoder: each latent as the recorded frame whose latent is nearest."""
+"""Imagined futures as recorded frames, without a decoder.
+
+Each latent is shown as the recorded frame whose latent is nearest.
+"""
 
 from __future__ import annotations
 

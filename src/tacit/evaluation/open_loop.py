@@ -1,4 +1,4 @@
-"""Open loop: how far imagined latents stay true, and whether plan energies rank plans as the world does."""
+"""Open-loop accuracy of imagined latents, and rank correlation of plan energies with outcomes."""
 
 from __future__ import annotations
 
@@ -30,7 +30,9 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class OpenLoop:
-    """Mean squared latent error of imagined rollouts for each step of the horizon, with intervals over episodes.
+    """Latent errors of imagined rollouts for each step of the horizon.
+
+    They are mean squared errors, with intervals over episodes.
 
     Attributes:
         error: Of the model.
@@ -51,7 +53,7 @@ class OpenLoop:
 
     @property
     def horizon(self) -> int:
-        """Imagined steps."""
+        """Return the number of imagined steps."""
         return len(self.error)
 
     def __str__(self) -> str:
@@ -70,7 +72,9 @@ def open_loop(
     seed: int = 0,
     progress: bool | None = None,
 ) -> OpenLoop:
-    """Roll the model out along the recorded actions of held-out windows, and compare with what was recorded.
+    """Roll the model out along recorded actions of held-out windows.
+
+    The imagined latents are compared with the recorded ones.
 
     Args:
         model: The world model; its context is as long as its history.
@@ -121,7 +125,9 @@ def energy_rank_correlation(
     seed: int = 1,
     progress: bool | None = None,
 ) -> Estimate:
-    """Whether low energy means a good outcome: Spearman's correlation of plan energy and true final distance.
+    """Compute Spearman's correlation of plan energy and true final distance.
+
+    It measures whether low energy means a good outcome.
 
     For each held-out task, random plans that hold one action for each block are scored by the model and then
     carried out by ``env.simulate``; the correlations of the tasks are averaged, with a bootstrap interval.
@@ -129,7 +135,7 @@ def energy_rank_correlation(
 
     Args:
         model: The world model.
-        cost: What the planner minimises.
+        cost: The cost that the planner minimises.
         env: The world.
         horizon: Blocks in a plan.
         tasks: Held-out tasks.
@@ -179,7 +185,7 @@ def _imagined(model: Dynamics, latents: Tensor, past: Tensor, future: Tensor) ->
 
 
 def _by_episode(guess: Tensor, target: Tensor, group: npt.NDArray[np.int64], seed: int) -> tuple[Estimate, ...]:
-    """An estimate for each step; windows of one episode are averaged first, for they are not independent."""
+    """Return an estimate for each step. Windows of one episode are averaged first, for they are not independent."""
     error = (guess - target).square().mean(dim=-1).double().numpy()
     means = np.stack([error[group == index].mean(axis=0) for index in np.unique(group)])
     return tuple(bootstrap(step, seed) for step in means.T)

@@ -1,4 +1,4 @@
-"""What a score is read against: a planner that knows the world, and a walker that knows the way.
+"""Oracles: a planner with the true dynamics, and the expert of an environment.
 
 Both are :class:`tacit.evaluation.Privileged`: they are shown states, which no competitor is.
 """
@@ -37,7 +37,7 @@ ROWS = 4096
 
 
 class ExpertActor(Privileged):
-    """The environment's own expert: what the task allows to someone who knows the way.
+    """The environment's own expert: the score that the task allows with full knowledge.
 
     Raises:
         ConfigError: if the environment has no expert.
@@ -47,23 +47,23 @@ class ExpertActor(Privileged):
         self._env = require_expert(env, "ExpertActor")
 
     def start(self, *, seed: int, batch: int = 1, goal: State | None = None) -> State:  # noqa: ARG002
-        """The goal states ``[B, ...]``; the expert has no randomness."""
+        """Return the goal states ``[B, ...]``; the expert has no randomness."""
         if goal is None or {len(values) for values in goal.values()} != {batch}:
             raise ConfigError(f"the expert pursues goal states; give start(goal=...) {batch} of them.")
         return goal
 
     def act(self, state: State, observation: State) -> tuple[npt.NDArray[np.float32], Verdict, State]:
-        """The expert's actions ``[B, A]`` in the states ``observation``."""
+        """Return the expert's actions ``[B, A]`` in the states ``observation``."""
         action = self._env.expert(observation, state)
         return action, Verdict.acting(len(action)), state
 
 
 class TrueDynamicsActor(Agent, Privileged):
-    """The ceiling: an agent whose model is the world itself and whose cost is the true distance to the goal.
+    """Oracle with the true dynamics as its model and the true distance as its cost.
 
-    Everything else is :class:`tacit.Agent`: the same planner, horizon, warm start and repeated actions, the
-    distance looked at after each block, as a model does. The gap between the two is what the learnt model and
-    its latent space cost.
+    Everything else is :class:`tacit.Agent`: the same planner, horizon, warm start and repeated actions, the distance
+    computed after each block, as a model does. The gap between the two is what the learned model and its latent space
+    cost.
 
     Args:
         env: The world whose ``simulate`` and ``distance`` are used; its running episodes are untouched.
@@ -92,14 +92,16 @@ class TrueDynamicsActor(Agent, Privileged):
         self._env = env
 
     def _shown(self, observation: State) -> Observation:
-        """Return what the states look like."""
+        """Return the observations of the states."""
         return self._env.observe(observation)
 
     @classmethod
     def like(cls, agent: Agent, env: GoalEnvironment) -> TrueDynamicsActor:
-        """The ceiling of ``agent``: its planner, horizon and clocks, and what its goal cost makes of the horizon.
+        """Build the oracle of ``agent``.
 
-        What else the agent's cost weighs, such as effort, is left out. The constraints on actions are the agent's and
+        It has its planner, horizon and clocks, and reduces distances over the horizon as its goal cost does.
+
+        Other terms of the agent's cost, such as effort, are left out. The constraints on actions are the agent's and
         so is the fallback, or the last action where neither the agent nor the environment says what does nothing.
         """
         config = agent.config
@@ -112,7 +114,7 @@ class TrueDynamicsActor(Agent, Privileged):
 
 
 class _World:
-    """The true dynamics in the shape of a world model: a latent is a state, laid out in one row of numbers."""
+    """The true dynamics as a world model: a latent is a state, flattened to one row of numbers."""
 
     def __init__(self, env: GoalEnvironment, frameskip: int) -> None:
         self.env = require_simulation(env, "TrueDynamicsActor")
@@ -122,18 +124,18 @@ class _World:
         self._shapes = {name: values.shape[1:] for name, values in env.state().items()}
 
     def encode(self, observation: Mapping[str, Any]) -> Tensor:
-        """States to ``[B, D]``."""
+        """Map states to ``[B, D]``."""
         rows = [np.asarray(observation[name], np.float64).reshape(len(observation[name]), -1) for name in self._shapes]
         return torch.from_numpy(np.concatenate(rows, axis=1))
 
     def states(self, latents: npt.NDArray[np.float64]) -> State:
-        """States of latents ``[N, D]``."""
+        """Return the states of latents ``[N, D]``."""
         ends = np.cumsum([int(np.prod(shape)) for shape in self._shapes.values()])
         parts = np.split(latents, ends[:-1], axis=1)
         return {n: part.reshape(-1, *shape) for part, (n, shape) in zip(parts, self._shapes.items(), strict=True)}
 
     def rollout(self, context: Context, actions: Tensor, /) -> Tensor:
-        """Return the states at the end of each block; what was before the current one changes nothing."""
+        """Return the states at the end of each block. Only the current state matters: earlier ones change nothing."""
         if actions.ndim == 3:
             return self.rollout(context, actions[:, None])[:, 0]
         latents = context.latents
@@ -152,7 +154,7 @@ class _World:
 
 @dataclass(frozen=True)
 class _Distance:
-    """The true distance in the shape of a cost."""
+    """The true distance as a cost."""
 
     world: _World
     goal: Goal

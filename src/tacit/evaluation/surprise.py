@@ -1,4 +1,4 @@
-"""Surprise: how far what came is from what a masked model foretold, and whether that finds what cannot happen."""
+"""Surprise of a masked model: prediction errors, and detection of impossible events with them."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ Floats = npt.NDArray[np.float64]
 Steps = npt.NDArray[np.int64]
 
 CHUNK = 64
-"""Windows at a time: the tokens of films are many."""
+"""Windows at a time: the tokens of videos are many."""
 RESAMPLES = 2000
 
 
 @dataclass(frozen=True, eq=False)
 class Surprise:
-    """Energy of what came under what a model expected, window by window.
+    """Energy of observations under the expectations of a model, window by window.
 
     Attributes:
         energies: Mean absolute error of the predicted tokens, ``[W]`` for each episode, its windows in the order of
@@ -48,16 +48,22 @@ class Surprise:
 
     @property
     def mean(self) -> Floats:
-        """``[E]`` mean over the windows of each episode, to compare matched ones by; NaN where there are none."""
+        """Return the mean over the windows of each episode ``[E]``.
+
+        It serves to compare matched episodes; NaN where there are no windows.
+        """
         return np.array([found.mean() if len(found) else np.nan for found in self.energies])
 
     @property
     def largest(self) -> Floats:
-        """``[E]`` largest of the windows of each episode, to judge one by itself; NaN where there are none."""
+        """Return the largest energy of the windows of each episode ``[E]``.
+
+        It serves to judge one episode by itself; NaN where there are no windows.
+        """
         return np.array([found.max() if len(found) else np.nan for found in self.energies])
 
     def at(self, step: npt.ArrayLike) -> Floats:
-        """``[E]`` energy of the window that ends at a step of each episode ``[E]``; NaN where none does."""
+        """Return the energy of the window that ends at a step of each episode ``[E]``. NaN where none does."""
         wanted = np.broadcast_to(np.asarray(step), (len(self.last),))
         found = np.full(len(self.last), np.nan)
         for episode, (ends, energies) in enumerate(zip(self.last, self.energies, strict=True)):
@@ -69,7 +75,7 @@ class Surprise:
 
 @dataclass(frozen=True)
 class Detection:
-    """How well an energy tells impossible episodes from the possible ones that they are matched with.
+    """Detection of impossible episodes by energy, against the possible ones that they are matched with.
 
     Attributes:
         paired: Share of the pairs whose impossible episode has the higher energy, with its Wilson interval; where
@@ -85,22 +91,24 @@ class Detection:
 def surprise(
     model: MaskedModel, episodes: Episodes, *, share: float = 0.75, stride: int = 1, batch: int = CHUNK
 ) -> Surprise:
-    """Slide a window over each episode, show the model how it begins, and compare what it predicts with what comes.
+    """Slide a window over each episode and measure the error of its predicted end.
+
+    The model sees how the window begins, and its predictions are compared with the rest.
 
     As intuitive physics is measured in V-JEPA (arXiv 2502.11831): the mean absolute error of the predicted latents of
     the target encoder, or of the pixels of a model that predicts those. The model sees all tokens of the first steps
     and predicts all others at once, which the masks that it was trained with need not have asked of it.
 
     Args:
-        model: A masked model of films or signals, frozen; its weights and its mode do not change.
-        episodes: Films or signals that it was not trained on.
-        share: Share of the steps of a window that the model sees, rounded to whole ones; one step of a film is a
+        model: A masked model of videos or signals, frozen; its weights and its mode do not change.
+        episodes: Videos or signals that it was not trained on.
+        share: Share of the steps of a window that the model sees, rounded to whole ones; one step of a video is a
             tubelet.
         stride: Observations from the beginning of a window to that of the next.
         batch: Windows at a time.
 
     Raises:
-        ConfigError: if the model sees pictures, or an option is out of range.
+        ConfigError: if the model sees images, or an option is out of range.
         DataError: if no episode is long enough or an energy is not finite.
     """
     if not isinstance(model, MaskedModel) or len(model.grid) == 2:
@@ -133,7 +141,7 @@ def surprise(
 
 
 def detection(possible: Floats, impossible: Floats, seed: int = 0) -> Detection:
-    """Compare the energies ``[n]`` of impossible episodes with those of the possible ones they are matched with.
+    """Compare the energies ``[n]`` of impossible episodes with those of their possible matches.
 
     Args:
         possible: Energies of episodes as they should be.
@@ -158,6 +166,6 @@ def detection(possible: Floats, impossible: Floats, seed: int = 0) -> Detection:
 
 
 def _energy(predicted: Tensor, came: Tensor) -> npt.NDArray[Any]:
-    """Mean absolute error ``[B]`` of tokens ``[B, M, D]``."""
+    """Compute the mean absolute error ``[B]`` of tokens ``[B, M, D]``."""
     error: Tensor = (predicted - came).abs().mean(dim=(1, 2), dtype=torch.float64)
     return error.cpu().numpy()

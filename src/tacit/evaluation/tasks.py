@@ -1,4 +1,4 @@
-"""Held-out tasks: starts and goals that nothing was trained on, none of them solved at its start."""
+"""Held-out tasks: starts and goals outside of the training data, none solved at its start."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ __all__ = ["held_out_tasks", "reached_tasks"]
 
 
 def held_out_tasks(env: GoalEnvironment, count: int, seed: int) -> tuple[Tasks, int]:
-    """``count`` tasks that are not solved at their start, and how many drawn ones had to be replaced.
+    """Draw ``count`` tasks that are not solved at their start.
+
+    The second value is the number of drawn tasks that had to be replaced.
 
     Raises:
         ConfigError: if most of what the environment draws is already solved.
@@ -24,7 +26,7 @@ def held_out_tasks(env: GoalEnvironment, count: int, seed: int) -> tuple[Tasks, 
 
 
 def reached_tasks(env: GoalEnvironment, policy: Policy, count: int, steps: int, seed: int) -> Tasks:
-    """``count`` tasks whose goals lie within reach: where ``policy`` comes from its start in so many steps.
+    """Draw ``count`` tasks whose goals ``policy`` reaches from its start in ``steps`` steps.
 
     The starts are the policy's own, and none is solved there; an episode that ends before gives no task. DINO-WM,
     LeWorldModel and others draw goals like this, from recorded episodes.
@@ -48,7 +50,10 @@ def reached_tasks(env: GoalEnvironment, policy: Policy, count: int, steps: int, 
 
 
 def _unsolved(env: GoalEnvironment, count: int, seed: int, draw: Callable[[int, int], Tasks]) -> tuple[Tasks, int]:
-    """``count`` tasks that are not solved at their start, and how many drawn ones had to be replaced."""
+    """Draw ``count`` tasks that are not solved at their start.
+
+    The second value is the number of drawn tasks that had to be replaced.
+    """
     kept: list[Tasks] = []
     missing, refused, ended = count, 0, 0
     for attempt in range(20):
@@ -70,7 +75,7 @@ def _unsolved(env: GoalEnvironment, count: int, seed: int, draw: Callable[[int, 
 
 
 def require_open(env: GoalEnvironment, tasks: Tasks) -> None:
-    """Refuse tasks of which some are solved at their start, or none at all.
+    """Refuse tasks if some are solved at their start, or if there are none.
 
     Raises:
         ConfigError: saying how many.

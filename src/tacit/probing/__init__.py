@@ -1,4 +1,4 @@
-"""Probes of frozen representations: features, small readouts of them, and the baselines that they have to beat."""
+"""Probes of frozen representations: features, small readouts of them, and baselines."""
 
 from tacit._registry import exports, lazy
 

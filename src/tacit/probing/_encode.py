@@ -1,4 +1,4 @@
-"""Latents of recorded windows, as evaluation needs them: in order, in batches, in evaluation mode."""
+"""Latents of recorded windows for evaluation: in order, in batches, in evaluation mode."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CHUNK = 256
 
 @contextmanager
 def frozen(model: Model) -> Iterator[None]:
-    """Run the block in evaluation mode, without gradients and with as many threads as suit the model.
+    """Run the block in evaluation mode, without gradients and with threads that suit the model.
 
     The mode of each part of the model and the number of threads are restored.
     """
@@ -39,7 +39,10 @@ def frozen(model: Model) -> Iterator[None]:
 
 
 def drawn(clips: Clips, count: int, seed: int) -> Iterator[Clip]:
-    """``count`` windows, or all if there are fewer: uniform, none twice, in batches that fit in memory."""
+    """Yield ``count`` windows, or all if there are fewer.
+
+    They are drawn uniformly, none twice, in batches that fit in memory.
+    """
     wanted, seen = min(count, len(clips)), set[tuple[int, int]]()
     # Where nearly all windows are wanted, chance leaves a few out: eight rounds miss about one in 3000.
     for step in range(8 * -(-wanted // CHUNK)):
@@ -57,7 +60,7 @@ def drawn(clips: Clips, count: int, seed: int) -> Iterator[Clip]:
 
 
 def clip_latents(model: Dynamics, clip: Clip, target: bool = False) -> Tensor:
-    """Latents ``[B, T, D]`` of a clip on the CPU, by the context encoder or that of the targets."""
+    """Encode a clip as ``[B, T, D]`` on the CPU, with context or target encoder."""
     with frozen(model):
         latents: Tensor = model.encode_target(clip.observation) if target else model.encode(clip.observation)
     return latents.float().cpu()

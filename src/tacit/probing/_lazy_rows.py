@@ -1,4 +1,4 @@
-"""Rows of features that need not be in memory: a tensor, a selection of one, or shards on disk end to end."""
+"""Rows of features that need not be in memory. They are a tensor, a selection of one, or shards on disk end to end."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ NUMBERS = 2**24
 
 
 class Rows(Protocol):
-    """What probes read features from; a tensor is one."""
+    """Rows from which probes read features; a tensor is one."""
 
     @property
     def shape(self) -> Sequence[int]:
-        """``[N, D]`` or ``[N, n, D]``."""
+        """Return the shape ``[N, D]`` or ``[N, n, D]``."""
 
     def __len__(self) -> int: ...
 
     def __getitem__(self, index: Tensor, /) -> Tensor:
-        """The rows at ``index [B]``."""
+        """Return the rows at ``index [B]``."""
 
 
 class Selection:
-    """Some rows of others, read when they are asked for."""
+    """Selection of the rows of another object, read when they are asked for."""
 
     def __init__(self, rows: Rows, index: Tensor) -> None:
         self._rows, self._index = rows, index
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """``[N, ...]``."""
+        """Return the shape ``[N, ...]``."""
         return (len(self._index), *self._rows.shape[1:])
 
     def __len__(self) -> int:
@@ -45,12 +45,12 @@ class Selection:
         return self._rows[self._index[index]]
 
     def select(self, index: Tensor) -> Selection:
-        """Some of these rows."""
+        """Return the rows at ``index`` of this selection."""
         return Selection(self._rows, self._index[index])
 
 
 class Shards:
-    """Tensors end to end, such as the memory-mapped files of an embedding."""
+    """Tensors joined end to end, such as the memory-mapped files of an embedding."""
 
     def __init__(self, parts: Sequence[Tensor]) -> None:
         self._parts = parts
@@ -58,7 +58,7 @@ class Shards:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """``[N, ...]``."""
+        """Return the shape ``[N, ...]``."""
         return (len(self), *self._parts[0].shape[1:])
 
     def __len__(self) -> int:
@@ -75,12 +75,12 @@ class Shards:
 
 
 def select(rows: Rows, index: Tensor) -> Selection:
-    """The rows at ``index``, read when they are asked for."""
+    """Return the rows at ``index``, read when they are asked for."""
     return rows.select(index) if isinstance(rows, Selection) else Selection(rows, index)
 
 
 def pooled(rows: Rows, dtype: torch.dtype, device: torch.device, flat: bool = False) -> Tensor:
-    """Every row in memory, tokens averaged: ``[N, D]``; or ``flat``, end to end: ``[N, n D]``."""
+    """Load every row into memory, tokens averaged: ``[N, D]``; or ``flat``, end to end: ``[N, n D]``."""
     size = 1
     for extent in rows.shape[1:]:
         size *= extent

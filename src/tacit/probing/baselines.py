@@ -1,4 +1,4 @@
-"""What a representation is read beside: the same model before training, and its input without a network."""
+"""Baselines for probes: the untrained model and raw inputs."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ __all__ = ["Raw", "floors", "untrained"]
 
 
 class Raw(nn.Module):
-    """The floor that needs no network: observations as they are, standardised, pictures averaged to fewer pixels.
+    """Baseline without a network: standardised observations, with images averaged to fewer pixels.
 
     Args:
         config: Of the model that is compared: which modalities it sees, of which Spec.
-        statistics: What to standardise with, fitted on training episodes.
-        grid: Patches down and across, the tokens of a picture.
+        statistics: Statistics for standardising, fitted on training episodes.
+        grid: Patches down and across, the tokens of an image.
         patch: Side of a patch in pixels, after averaging.
-        covered: Share of the height and the width of a picture, from its upper left corner, that patches are cut from.
+        covered: Share of the height and the width of an image, from its upper left corner, that patches are cut from.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class Raw(nn.Module):
             self._normalizer(name).fit(statistics.mean[name], statistics.std[name])
 
     def encode(self, observation: Mapping[str, Tensor], tokens: bool = False) -> Tensor:
-        """``[B, D]`` of observations ``[B, ...]``, or the patches ``[B, n, D]`` of its pictures."""
+        """Return ``[B, D]`` of observations ``[B, ...]``, or patches ``[B, n, D]`` of its images."""
         kinds = {modality.kind for modality in self.modalities.values()}
         if tokens and kinds != {"pixels"}:
             raise ConfigError(f"only pictures have patches; the modalities here are {', '.join(sorted(kinds))}.")
@@ -73,7 +73,10 @@ class Raw(nn.Module):
 
 
 def untrained(model: Trainable, seed: int = 0) -> Trainable:
-    """The same model with weights that ``seed`` draws and the statistics of ``model``: what training has to beat."""
+    """Return the same model with weights that ``seed`` draws and the statistics of ``model``.
+
+    It is the baseline that training has to beat.
+    """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         twin: Trainable = type(model)(model.config)  # type: ignore[call-arg]
@@ -90,14 +93,14 @@ def floors(
     grid: tuple[int, int] | None = None,
     covered: tuple[float, float] = (1.0, 1.0),
 ) -> dict[str, Encoder]:
-    """What a representation is read beside: ``untrained``, its twin without training, and ``raw``, its input.
+    """Build the baselines of a model: ``untrained``, its untrained twin, and ``raw``, its input.
 
     Args:
-        model: What is judged.
+        model: The model to compare with.
         seed: Of the weights of the twin.
-        tokens: Tokens are compared; ``raw`` is left out then where not all of the input is pictures.
-        grid: Of the tokens of ``raw``, 4 x 4 where it is not said.
-        covered: Share of a picture's height and width that they lie on.
+        tokens: Tokens are compared; ``raw`` is left out then where not all of the input is images.
+        grid: Of the tokens of ``raw``, 4 x 4 where it is not given.
+        covered: Share of an image's height and width that they lie on.
     """
     kinds = {model.config.spec.modalities[name].kind for name in model.config.seen}
     found: dict[str, Encoder] = {"untrained": untrained(model, seed)}

@@ -1,4 +1,4 @@
-"""Probes beside their floors, and with few labels."""
+"""Probes compared with their baselines, and fitted on few labels."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class FewLabels:
-    """What a probe reads after a few labels of each class.
+    """Accuracy of a probe after a few labels of each class.
 
     Attributes:
         shots: Labels of each class that it was fitted on.
@@ -74,7 +74,7 @@ def low_shot(
     as ``Linear(l2=(0.01,))``, gets by on ``shots`` labels.
 
     Args:
-        probe: What reads.
+        probe: The probe.
         fit: Where the labels are drawn from.
         test: Held-out features.
         target: The name of a class.
@@ -110,7 +110,7 @@ def low_shot(
 def few_labels(
     classes: npt.NDArray[Any], episode: npt.NDArray[np.int64], shots: int, extra: int, seed: int | Sequence[int]
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Rows with ``shots`` labels of each class, and others with ``extra`` of each, no episode twice.
+    """Draw rows with ``shots`` labels of each class, and others with ``extra`` of each. No episode is drawn twice.
 
     Raises:
         DataError: if a class has too few episodes.
@@ -145,21 +145,22 @@ def beside_floors(
     seed: int = 0,
     progress: bool | None = None,
 ) -> dict[str, Reading]:
-    """Read a label from a model's latents, and from what needs no training.
+    """Read a label from a model's latents and from its baselines.
 
     Args:
-        model: What is judged.
+        model: The model to evaluate.
         fit_on: Episodes to fit the probe on.
         test_on: Held-out episodes.
         target: The name of a label.
-        probe: What reads; a linear probe where None.
+        probe: The probe; a linear one where None.
         tokens: Encode tokens.
         frames: The most observations to encode of each of the two.
-        seed: Of the drawn observations, of the floors and of the probe.
+        seed: Of the drawn observations, of the baselines and of the probe.
         progress: Show progress bars; None: on a terminal and in a notebook.
 
     Returns:
-        ``model``, ``untrained`` (its twin), ``raw`` (its input) and ``constant`` (an answer that looks at nothing).
+        ``model``, ``untrained`` (its twin), ``raw`` (its input) and ``constant`` (a prediction that ignores the
+            features).
 
     Raises:
         ConfigError: if there is no such label.
@@ -181,10 +182,12 @@ def sources(
     seed: int = 0,
     progress: bool | None = None,
 ) -> dict[str, tuple[Features, Features]]:
-    """Features to fit on and held-out ones of ``model``, and of its floors ``untrained`` and ``raw``.
+    """Encode features to fit on and held-out ones of ``model`` and its baselines.
+
+    The baselines are ``untrained`` and ``raw``.
 
     Args:
-        model: What is judged.
+        model: The model to evaluate.
         fit_on: Episodes to fit probes on.
         test_on: Held-out episodes.
         tokens: Encode tokens; ``raw`` has as many where they form a square or the model knows its grid.
@@ -218,12 +221,14 @@ def readings(
     device: str | torch.device = "cpu",
     progress: bool | None = None,
 ) -> dict[str, Reading]:
-    """Read one target from several sources of features, and ``constant``, an answer that looks at nothing.
+    """Read one target from several sources of features, and with the ``constant`` baseline.
+
+    That baseline is a prediction that ignores the features.
 
     Args:
         found: By name features to fit on and held-out ones, of the same rows.
         target: The name of a target.
-        probe: What reads.
+        probe: The probe.
         seed: Of the probe.
         device: Where to compute.
         progress: Show a progress bar where heads are trained; None: on a terminal and in a notebook.
@@ -241,11 +246,11 @@ def readings(
 
 
 def blind(probe: Probe) -> Probe:
-    """The floor of a probe: an answer that looks at nothing, for each token where the probe reads tokens."""
+    """Return the constant-prediction baseline of a probe. It predicts for each token where the probe reads tokens."""
     return replace(probe, reader=Constant()) if isinstance(probe, Dense) else Constant()
 
 
 def _values(model: Encoder, clips: Clips, tokens: bool, frames: int | None, seed: int, progress: bool | None) -> Tensor:
-    """The values of :func:`features` alone."""
+    """Return the values of :func:`features` alone."""
     index = some(len(clips), frames, seed)
     return torch.cat([latents.float() for latents in encoded(model, clips, index, tokens, progress=progress)])

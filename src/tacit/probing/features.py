@@ -1,4 +1,4 @@
-"""Features of recorded observations: what probes are fitted on and scored on."""
+"""Features of recorded observations, for fitting and scoring probes."""
 
 from __future__ import annotations
 
@@ -33,55 +33,56 @@ CLASS = "class"
 
 
 class Encoder(Protocol):
-    """What probes need of a model, which is a torch module; one with tokens takes ``tokens=True`` as well.
+    """Interface of models for probes: a torch module. One with tokens takes ``tokens=True`` as well.
 
     ``config.seen`` names the modalities that it sees, ``config.frameskip`` the steps between two of its observations.
     """
 
     @property
     def config(self) -> Any:
-        """What it is made of."""
+        """Return the configuration of the model."""
 
     def encode(self, observation: Mapping[str, Tensor], /) -> Tensor:
-        """``[B, D]`` of observations ``[B, ...]``; with ``tokens=True`` ``[B, n, D]``."""
+        """Encode observations ``[B, ...]`` as ``[B, D]``; with ``tokens=True`` as ``[B, n, D]``."""
 
     def state_dict(self) -> Mapping[str, Any]:
-        """Its parameters and buffers by name."""
+        """Return its parameters and buffers by name."""
 
 
 class Trainable(Encoder, Protocol):
-    """An encoder of which there can be another: ``type(model)(model.config)``, then ``fit(statistics)``."""
+    """An encoder that can be built again: ``type(model)(model.config)``, then ``fit(statistics)``."""
 
     @property
     def device(self) -> torch.device:
-        """Where it computes."""
+        """Return the device that it computes on."""
 
     @property
     def statistics(self) -> Statistics:
-        """What its inputs are normalised with."""
+        """Return the statistics that its inputs are normalised with."""
 
     def fit(self, statistics: Statistics) -> None:
         """Take the statistics of the training episodes."""
 
     def to(self, device: torch.device) -> Any:
-        """Move it."""
+        """Move it to a device."""
 
 
 @dataclass(frozen=True, eq=False)
 class Features:
-    """What probes are fitted on and scored on.
+    """Features and targets for fitting and scoring probes.
 
     Attributes:
         values: ``[N, D]``, or tokens ``[N, n, D]``: a tensor, an array, or rows that are read when they are needed.
         targets: By name ``[N, ...]``: whole numbers are classes, floating-point numbers quantities.
         episode: ``[N]`` number of the episode of each row; without it each row is an episode of its own.
-        hashes: A hash of the content of each episode by its number, where known: what was fitted on is not scored.
-        grid: Extents of the grid of tokens in C order, ``(h, w)`` of pictures, ``(T, h, w)`` of films; a square where
-            it is not said.
-        covered: Share of the height and of the width of a picture, from its upper left corner, that the grid covers:
+        hashes: A hash of the content of each episode by its number, where known: episodes that were fitted on are not
+            scored.
+        grid: Extents of the grid of tokens in C order, ``(h, w)`` of images, ``(T, h, w)`` of videos; a square where it
+            is not given.
+        covered: Share of the height and of the width of an image, from its upper left corner, that the grid covers:
             an encoder leaves out what does not fill a patch.
         groups: The group of each episode by its number, where there are any; see :attr:`tacit.types.Episode.group`.
-        classes: By target the names of its numbers, where episodes tell: numbers of two datasets may differ.
+        classes: By target the names of its numbers, where episodes have them: numbers of two datasets may differ.
     """
 
     values: Rows
@@ -107,11 +108,11 @@ class Features:
                 raise DataError(f"{name!r} needs one entry for each of {len(self.values)} rows; got {list(of.shape)}.")
 
     def __len__(self) -> int:
-        """Rows ``N``."""
+        """Return the number of rows ``N``."""
         return len(self.values)
 
     def target(self, name: str) -> Array:
-        """The target called ``name``.
+        """Return the target called ``name``.
 
         Raises:
             ConfigError: if there is none, with the nearest name.
@@ -122,7 +123,7 @@ class Features:
         return self.targets[name]
 
     def select(self, rows: npt.NDArray[Any]) -> Features:
-        """The rows at ``rows``, indices or a mask; their values are not copied."""
+        """Return the rows at ``rows``, indices or a mask; their values are not copied."""
         rows = np.flatnonzero(rows) if rows.dtype == np.bool_ else rows
         targets = {name: target[rows] for name, target in self.targets.items()}
         chosen = select(self.values, torch.from_numpy(np.asarray(rows, np.int64)))
@@ -130,14 +131,14 @@ class Features:
 
     @property
     def units(self) -> npt.NDArray[np.int64]:
-        """``[N]`` what rows are independent between: the episode of each, or the first one of its group."""
+        """Return the independent unit of each row ``[N]``. It is the row's episode, or the first one of its group."""
         if not any(self.groups):
             return self.episode
         _, first = np.unique(unit := units(self.groups), return_index=True)
         return np.asarray(first[unit][self.episode], np.int64)
 
     def split(self, fraction: float, seed: int) -> tuple[Features, Features]:
-        """Two parts by whole groups: those that ``episodes.split(fraction, seed)`` of the same episodes draws.
+        """Split into two parts by whole groups, as ``episodes.split(fraction, seed)`` of the same episodes.
 
         Raises:
             ConfigError: if a part would be empty.
@@ -153,7 +154,9 @@ class Features:
         return self.select(~np.isin(self.episode, self.shared(other)))
 
     def renumbered(self, other: Features, target: str) -> Features:
-        """Return these features with the classes of a target numbered as in ``other``, where both know their names.
+        """Return these features with the classes of a target numbered as in ``other``.
+
+        It applies where both know the names of the classes.
 
         A class that ``other`` does not have gets a number that none of its classes has.
         """
@@ -193,10 +196,10 @@ def features(
     seed: int = 0,
     progress: bool | None = None,
 ) -> Features:
-    """Encode observations of some episodes with a frozen model, and take their labels along as targets.
+    """Encode observations of some episodes with a frozen model. Their labels become targets.
 
     Args:
-        model: What encodes; its weights and its mode do not change.
+        model: The encoder; its weights and its mode do not change.
         episodes: Where the observations come from.
         tokens: Keep every token, ``[N, n, D]``, of a model that has them.
         frames: The most observations to encode, drawn at random; all of them where None.
@@ -223,25 +226,25 @@ def features(
 
 
 def windows(model: Encoder, episodes: Episodes, length: int | None = None) -> Clips:
-    """What the model sees at once, of all episodes."""
+    """Return windows of all episodes, as long as the model's input."""
     if length is None:
         length = model.config.frames if isinstance(model, MaskedModel) else 1
     return episodes.clips(length, model.config.frameskip, model.config.seen)
 
 
 def grid_of(model: Encoder, count: int) -> tuple[int, ...] | None:
-    """Extents of the grid of ``count`` tokens, where the model knows."""
+    """Return the extents of the grid of ``count`` tokens, where the model knows it."""
     if isinstance(model, FrameEncoder):
         return model.config.grid
     if not (isinstance(model, Model) and isinstance(model.encoder, VisionTransformer | PyramidEncoder)):
         return None
     grid = model.encoder.grid
-    # Of an encoder of films that looks at single frames, as an eye does, the tokens are those of a picture.
+    # A video encoder that is used on single frames, as in world models, has the tokens of an image.
     return next((some for some in (grid, grid[-2:]) if math.prod(some) == count), None)
 
 
 def covered_by(model: Encoder, spec: Spec, grid: tuple[int, ...] | None) -> tuple[float, float]:
-    """The share of a picture's height and width that the tokens of a model lie on."""
+    """Return the share of an image's height and width that a model's tokens cover."""
     if grid is None or len(grid) < 2:
         return 1.0, 1.0
     sides = spec.modalities[model.config.seen[0]].shape[1:]
@@ -251,7 +254,7 @@ def covered_by(model: Encoder, spec: Spec, grid: tuple[int, ...] | None) -> tupl
 
 
 def some(count: int, most: int | None, seed: int) -> npt.NDArray[np.int64]:
-    """``most`` of ``count`` in ascending order, or all of them."""
+    """Draw ``most`` of ``count`` numbers in ascending order, or return all of them."""
     if most is None or most >= count:
         return np.arange(count)
     return np.sort(np.random.default_rng(seed).permutation(count)[:most])
@@ -266,7 +269,7 @@ def encoded(
     progress: bool | None = None,
     what: str = "batches encoded",
 ) -> Iterator[Tensor]:
-    """Yield latents on the CPU of the windows ``index``, a batch at a time, with a progress bar called ``what``."""
+    """Yield latents on the CPU of the windows ``index``, a batch at a time. The progress bar is called ``what``."""
     batches = np.split(index, range(CHUNK, len(index), CHUNK))
     for rows in track(batches, len(batches), what, show=progress):
         observation: dict[str, Tensor] = dict(clips.cut(*clips.windows(rows)).observation)
@@ -290,13 +293,13 @@ def encoded(
 
 
 def places(clips: Clips, index: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Episode and step of the last observation of the windows ``index``."""
+    """Return episode and step of the last observation of the windows ``index``."""
     episode, start = clips.windows(index)
     return episode, start + (clips.length - 1) * clips.frameskip
 
 
 def target_names(episodes: Episodes) -> tuple[str, ...]:
-    """Return what can be read of episodes: their labels, and the vectors that they observe."""
+    """Return the names of the targets of episodes: their labels, and the vectors that they observe."""
     vectors = (name for name, modality in episodes.spec.modalities.items() if modality.kind == "vector")
     return tuple(dict.fromkeys((*episodes.labels, *vectors)))
 
@@ -304,7 +307,9 @@ def target_names(episodes: Episodes) -> tuple[str, ...]:
 def labels(
     episodes: Episodes, episode: npt.NDArray[np.int64], step: npt.NDArray[np.int64]
 ) -> tuple[dict[str, Array], dict[str, dict[int, str]]]:
-    """Return every target ``[N, ...]`` at some steps, given in the order of their episodes, and the names of classes.
+    """Return every target ``[N, ...]`` at some steps, and the names of classes.
+
+    The steps are given in the order of their episodes.
 
     The label ``class`` of what the readers of other programs' files read numbers subfolders, whose names are the tasks.
     """
@@ -326,6 +331,9 @@ def labels(
 
 
 def _named(pairs: set[tuple[int, str]]) -> dict[str, dict[int, str]]:
-    """Return the name of each class number; nothing where numbers and tasks do not belong together one by one."""
+    """Return the name of each class number.
+
+    The result is empty where numbers and tasks do not correspond one to one.
+    """
     numbers, names = {number for number, _ in pairs}, {name for _, name in pairs}
     return {CLASS: dict(pairs)} if pairs and len(numbers) == len(names) == len(pairs) and "" not in names else {}

@@ -1,4 +1,4 @@
-"""Whether latents collapsed, measured on held-out episodes without labels."""
+"""Collapse of latents, measured on held-out episodes without labels."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ __all__ = ["Health", "health", "straightness"]
 
 @dataclass(frozen=True)
 class Health:
-    """Whether held-out latents collapsed; no label is needed to know.
+    """Collapse measures of held-out latents; they need no labels.
 
     Attributes:
         effective_rank: See :func:`tacit.training.effective_rank`.
         latent_size: ``D``, the most that the effective rank can be.
         min_std: Standard deviation of the latent component that varies least.
         straightness: See :func:`straightness`; NaN where no episode has three observations, or a latent is of several.
-        frames: Frames that were looked at.
+        frames: Frames that were encoded.
     """
 
     effective_rank: float
@@ -49,10 +49,10 @@ def health(
     seen: Features | None = None,
     progress: bool | None = None,
 ) -> Health:
-    """Whether the latents of held-out episodes collapsed.
+    """Measure the collapse of the latents of held-out episodes.
 
     Args:
-        model: What encodes.
+        model: The encoder.
         held_out: Episodes that it was not trained on.
         frames: The most frames to encode.
         seed: Of the drawn frames.
@@ -74,13 +74,19 @@ def health(
 
 
 def straightness(latents: Tensor) -> float:
-    """Mean cosine of successive velocities of latents ``[B, T, D]``, ``T >= 3`` (LeWorldModel, eq. 9): 1 is a line."""
+    """Compute the mean cosine of successive velocities of latents ``[B, T, D]``.
+
+    It needs ``T >= 3`` (LeWorldModel, eq. 9); 1 is a line.
+    """
     velocity = latents[:, 1:] - latents[:, :-1]
     return float(torch.cosine_similarity(velocity[:, 1:], velocity[:, :-1], dim=-1).mean())
 
 
 def _straightness(model: Trainable, episodes: Episodes, seed: int) -> float:
-    """Of some windows of three observations; NaN where no episode is so long, or a latent is of several."""
+    """Measure straightness over sampled windows of three observations.
+
+    NaN where no episode is so long, or a latent is of several observations.
+    """
     if windows(model, episodes).length > 1:
         return float("nan")
     try:

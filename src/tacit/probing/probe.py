@@ -1,4 +1,4 @@
-"""Probes: what a small readout finds in frozen latents, and whether the latents collapsed.
+"""Probes of a physical quantity in frozen latents, with a check for collapse.
 
 Skill and collapse belong together: a readout of a collapsed encoder can still look good on one quantity.
 """
@@ -35,7 +35,7 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class ProbeReport:
-    """How well a physical quantity can be read from frozen latents of held-out episodes.
+    """Accuracy of a physical quantity read from frozen latents of held-out episodes.
 
     Attributes:
         target: The label, or the vector modality, that was read.
@@ -107,7 +107,7 @@ def probe(
     MLP, and scored on frames of ``test_on``. Other probes, and classes: :mod:`tacit.probing.probes`.
 
     Args:
-        model: What encodes, for example a world model; its weights do not change.
+        model: The encoder, for example a world model; its weights do not change.
         fit_on: Episodes to fit the probes on, best those that the model was trained on.
         test_on: Held-out episodes.
         target: The name of a label, or of a vector modality.

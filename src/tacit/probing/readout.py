@@ -1,4 +1,4 @@
-"""Probes that are kept: readouts of a physical quantity from latents."""
+"""Readouts of a physical quantity from latents: probes that are saved and used later."""
 
 from __future__ import annotations
 
@@ -32,14 +32,16 @@ def fit(
     seed: int = 0,
     progress: bool | None = None,
 ) -> LinearReadout:
-    """Fit a linear readout of a quantity from frozen latents, and measure its error on episodes it was not fitted on.
+    """Fit a linear readout of a quantity from frozen latents.
+
+    Its error is measured on episodes that it was not fitted on.
 
     It is a ridge regression on standardised latents, as of :class:`tacit.probing.probes.Linear`, whose penalty a fifth
     of the fitted episodes choose. A readout is differentiable, so a cost (:class:`tacit.costs.Target`) or a constraint
     can use it, and it is saved with the agent that does.
 
     Args:
-        model: What encodes; its weights do not change.
+        model: The encoder; its weights do not change.
         episodes: Recordings with the quantity.
         target: The name of a label, or of a vector modality.
         held_out: Where the error is measured. None: a fifth of the episodes, which are then not fitted on.

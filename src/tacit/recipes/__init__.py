@@ -11,7 +11,7 @@ __all__ = [*__all__, "pretrained"]
 
 
 def pretrained(name: str, device: str = "cpu") -> Agent:
-    """An agent that comes with Tacit.
+    """Return an agent that comes with Tacit.
 
     Args:
         name: ``two_rooms``: what ``tacit demo --seed 100`` made.

@@ -12,7 +12,9 @@ __all__ = ["suited"]
 
 
 def suited(episodes: Episodes) -> tuple[str, Recipe]:
-    """Return the name of a recipe that can learn from some recordings, and the recipe with options for them.
+    """Return the name of a recipe for some recordings, and the recipe.
+
+    The recipe can learn from them, and has options for them.
 
     ``general`` where there are actions. Without actions ``ijepa`` for images, series and vectors, and ``vjepa2`` for
     videos.

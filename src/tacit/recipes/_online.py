@@ -1,4 +1,4 @@
-"""An online probe: what the neighbours of a picture's latent tell of its class, while the model trains."""
+"""Online probe: nearest-neighbour accuracy on the classes of images while the model trains."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ SHARE = 8
 
 
 def online_probe(model: Encoder, episodes: Episodes, every: int) -> Watch | None:
-    """Watches how well nearest neighbours tell the classes of episodes apart; None where they have no classes.
+    """Return a watch of nearest-neighbour accuracy on the classes of episodes. None where they have no classes.
 
-    A class is a label of one whole number that takes several values; others are left out. The pictures are those that
+    A class is a label of one whole number that takes several values; others are left out. The images are those that
     the model trains on, without their classes: this shows how a training goes, and is no result. There are 20
     neighbours, fewer where rows are few.
 
     Args:
         model: The one that trains, for the windows that it sees.
         episodes: With labels of whole numbers.
-        every: Steps from one look to the next; 0: never.
+        every: Steps from one probe to the next; 0: never.
     """
     if not every or len(np.unique(units(episodes.groups))) < FEWEST or not episodes.labels:
         return None
@@ -63,5 +63,5 @@ def online_probe(model: Encoder, episodes: Episodes, every: int) -> Watch | None
 
 
 def _one_whole_number(label: Array) -> bool:
-    """Whether a label ``[T, ...]`` is one whole number a step."""
+    """Return True if a label ``[T, ...]`` is one whole number a step."""
     return label.dtype.kind in "iu" and label.size == len(label)

@@ -1,4 +1,4 @@
-"""What recipes share that learn to see: windows, crops, masks, and sizes that fit the data."""
+"""Base classes of perception recipes: windows, crops, masks, and sizes that fit the data."""
 
 from __future__ import annotations
 
@@ -34,7 +34,10 @@ SECONDS, TOKENS, FEWEST_TOKENS = 4.0, 64, 16
 
 
 def patch_for(spec: Spec, modality: str = "") -> int:
-    """A patch that cuts what is seen into a few hundred tokens: the published 16 for pictures of 128 px and more."""
+    """Return a patch that cuts the input into a few hundred tokens.
+
+    It is the published 16 for images of 128 px and more.
+    """
     seen = spec.modalities[chosen(spec, modality)]
     if seen.kind != "pixels":
         return 16
@@ -44,25 +47,27 @@ def patch_for(spec: Spec, modality: str = "") -> int:
 
 @dataclass(frozen=True)
 class PerceptionRecipe(Recipe):
-    """A method that learns to see, from recordings without actions or labels.
+    """A method that trains an encoder on recordings without actions or labels.
 
     Args:
-        probe_every: Steps from one look of the online k-NN probe to the next, where recordings have classes; 0: never.
+        probe_every: Steps from one online k-NN probe to the next, where recordings have classes; 0: never.
     """
 
     probe_every: int = 500
 
     def train(self, model: Model, episodes: Episodes, *, seed: int, to: str | Path, **options: Any) -> TrainingReport:
-        """As :meth:`Recipe.train`, with the online probe."""
+        """Train as :meth:`Recipe.train`, with the online probe."""
         watch = online_probe(model, episodes, self.probe_every)
         return super().train(model, episodes, seed=seed, to=to, **{"watch": watch, **options})
 
 
 def window_of(spec: Spec, modality: str, frames: int = 0, frameskip: int = 0) -> dict[str, int]:
-    """A window of numbers, about four seconds, and a patch that cuts it into 32 to 64 tokens where it is long enough.
+    """Return the options of a window of numbers, about four seconds, and of its patch.
+
+    The patch cuts it into 32 to 64 tokens where it is long enough.
 
     Args:
-        spec: What the world shows.
+        spec: Spec of the data.
         modality: A series or a vector.
         frames: Observations in the window, where they are given.
         frameskip: Steps from one to the next, where they are given.
@@ -84,14 +89,14 @@ def window_of(spec: Spec, modality: str, frames: int = 0, frameskip: int = 0) ->
 
 @dataclass(frozen=True)
 class MaskedRecipe(PerceptionRecipe):
-    """A method that predicts what a mask hides.
+    """A method that predicts the masked parts of its input.
 
-    Where a series or a vector is seen, which are no pictures, the window is one of about four seconds in 32 to 64
+    Where the input is a series or a vector, not images, the window is one of about four seconds in 32 to 64
     patches, and spans are hidden; ``clip``, ``masking`` and the options of the model replace that.
 
     Args:
         masking: How masks are drawn, by its name in :mod:`tacit.masking`, with options.
-        crop: Range of the share of the picture that a random crop shows, resized to the model's size; empty: none.
+        crop: Range of the share of the image that a random crop shows, resized to the model's size; empty: none.
         aspect: Range of its width over its height.
         flip: Probability that left and right are exchanged; turn it off where directions mean something.
     """
@@ -106,7 +111,7 @@ class MaskedRecipe(PerceptionRecipe):
     flip: float = 0.0
 
     def options(self, spec: Spec) -> dict[str, Any]:
-        """As :meth:`Recipe.options`, with window, patch and predictor that fit data and size."""
+        """Return options as :meth:`Recipe.options`, with window, patch and predictor that fit data and size."""
         predictor = PREDICTORS.get(self.size, {**PREDICTORS["base"], "predictor_depth": 12})
         modality = chosen(spec, str(self.model.get("modality", "")))
         if spec.modalities[modality].kind == "pixels":
@@ -119,11 +124,11 @@ class MaskedRecipe(PerceptionRecipe):
         return {**predictor, **self.model, **window, **given}
 
     def clips(self, episodes: Episodes, model: Model) -> Clips:
-        """As :meth:`Recipe.clips`, as long as the model's windows."""
+        """Return clips as :meth:`Recipe.clips`, as long as the model's windows."""
         return episodes.clips(model.config.frames, model.frameskip, tuple(model.normalizers))
 
     def transforms(self, model: MaskedModel) -> tuple[Transform, ...]:
-        """What happens to pictures, and masks."""
+        """Return the augmentations of images, and the masks."""
         config = model.config
         camera = config.spec.modalities[config.modality].kind == "pixels"
         masking = self.masking if camera or self.masking != type(self)().masking else Part("spans")
@@ -134,7 +139,7 @@ class MaskedRecipe(PerceptionRecipe):
         return (Augmented(changes[0] if len(changes) == 1 else Chain(changes), config.modality), masks)
 
     def _changes(self, config: MaskedModelConfig) -> tuple[Augmentation, ...]:
-        """What happens to pictures: a crop, or the size that the model is made for, and a flip."""
+        """Return the augmentations of images. They are a crop, or the size that the model is made for, and a flip."""
         changes: list[Augmentation] = []
         height, width = config.extent[-2:]
         if self.crop:

@@ -1,4 +1,4 @@
-"""What every recipe is: a method as plain values, from the model to the training, or on to the agent."""
+"""Base classes of recipes: methods as plain values, up to the training or the agent."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ __all__ = ["Acting", "AgentRecipe", "Part", "Recipe"]
 
 @dataclass(frozen=True)
 class Acting:
-    """How an agent plans with the trained model; see :class:`tacit.Agent` for the options after the cost."""
+    """Planning settings of an agent with the trained model. See :class:`tacit.Agent` for the options after the cost."""
 
     planner: Part = field(default_factory=lambda: Part("cem"))
     cost: tuple[Part, ...] = (Part("goal"),)
@@ -47,7 +47,7 @@ class Acting:
 
 @dataclass(frozen=True)
 class Recipe:
-    """A method as plain values, from the model to its training; a published one is a subclass with its own defaults.
+    """A method as plain values, from the model to its training. A published method is a subclass with its own defaults.
 
     Args:
         size: Preset that the model starts from.
@@ -67,7 +67,7 @@ class Recipe:
     training: TrainingConfig = field(default_factory=TrainingConfig)
 
     def with_options(self, options: Mapping[str, Any]) -> Self:
-        """The recipe with options replaced, named by dotted paths: ``{"training.lr": 3e-4}``.
+        """Return the recipe with options replaced, named by dotted paths: ``{"training.lr": 3e-4}``.
 
         Raises:
             ConfigError: on an unknown option or a value of another type, naming it.
@@ -84,20 +84,20 @@ class Recipe:
         return from_json(type(self), values)
 
     def build_model(self, spec: Spec, seed: int) -> Any:
-        """A new model for what a dataset shows and accepts, its weights drawn from ``seed``."""
+        """Build a new model for the observations and actions of a dataset. Its weights are drawn from ``seed``."""
         return self.kind.for_spec(spec, self.size, seed=seed, **self.options(spec))
 
     def options(self, spec: Spec) -> dict[str, Any]:  # noqa: ARG002 - a recipe may look at it
-        """The options of the model for a Spec."""
+        """Return the options of the model for a Spec."""
         return dict(self.model)
 
     def build_objective(self) -> Objective:
-        """The weighted sum of the terms."""
+        """Return the weighted sum of the terms."""
         total: Objective = _weighted(self.objective, objectives.load)
         return total
 
     def check(self, model: Any) -> None:
-        """Refuse before a training what cannot be used in it or after it.
+        """Refuse, before a training, settings that cannot be used in it or after it.
 
         Raises:
             ConfigError: if a part is unknown or does not fit, saying what to put in its place.
@@ -106,15 +106,15 @@ class Recipe:
         self.transforms(model)
 
     def clips(self, episodes: Episodes, model: Model) -> Clips:
-        """The training windows of some episodes, of the modalities that the model sees."""
+        """Return the training windows of some episodes, of the modalities that the model sees."""
         return episodes.clips(self.clip, model.frameskip, tuple(model.normalizers))
 
     def transforms(self, model: Any) -> tuple[Transform, ...]:  # noqa: ARG002 - a recipe may look at it
-        """What is done to a batch before the model sees it."""
+        """Return the transforms of a batch before the model sees it."""
         return ()
 
     def train(self, model: Model, episodes: Episodes, *, seed: int, to: str | Path, **options: Any) -> TrainingReport:
-        """Train a model in place; see :func:`tacit.train` for the options."""
+        """Train a model in place. See :func:`tacit.train` for the options."""
         defaults = {"steps": self.steps, "config": self.training, "transforms": self.transforms(model)}
         return train(
             model,
@@ -129,9 +129,9 @@ class AgentRecipe(Recipe):
     """A method from the world model to the agent that plans with it.
 
     Args:
-        encoder: A run of a perception model whose encoder the world model looks with; empty: one of its own.
+        encoder: A run of a perception model whose encoder the world model uses; empty: one of its own.
         latents: An embedding of the dataset's frames by that encoder, frozen, to train from instead of encoding the
-            same pictures again at every step; empty: from pixels. ``tacit embed RUN DATASET --frames CAMERA`` writes
+            same images again at every step; empty: from pixels. ``tacit embed RUN DATASET --frames CAMERA`` writes
             one.
         policy_steps: Updates of the goal-conditioned policy that proposes plans; 0: no policy.
         policy: Options of its training.
@@ -145,11 +145,11 @@ class AgentRecipe(Recipe):
     acting: Acting = field(default_factory=Acting)
 
     def build_model(self, spec: Spec, seed: int) -> Any:
-        """As :meth:`Recipe.build_model`, with the perception model's encoder where one is named.
+        """Build the model as :meth:`Recipe.build_model`, with the perception encoder where one is named.
 
         Raises:
             CheckpointError: if there is no perception model at that place.
-            ConfigError: if its encoder cannot look at the cameras of ``spec``, or nobody acts in it.
+            ConfigError: if its encoder does not fit the cameras of ``spec``, or ``spec`` has no actions.
         """
         if not spec.action.size:
             raise ConfigError(
@@ -166,7 +166,7 @@ class AgentRecipe(Recipe):
         return model
 
     def check(self, model: Any) -> None:
-        """As :meth:`Recipe.check`; the agent is built, and its planner searches the actions of the model once.
+        """Check as :meth:`Recipe.check`, and build the agent. Its planner searches the actions of the model once.
 
         Raises:
             ConfigError: if a part is unknown or does not fit, such as a planner that cannot search discrete actions, or
@@ -191,11 +191,11 @@ class AgentRecipe(Recipe):
             ) from error
 
     def _held(self) -> str:
-        """The terms of this recipe and one that keeps latents apart, as they are written on the command line."""
+        """Return the terms of this recipe and one that keeps latents apart. They are written as on the command line."""
         return json.dumps([*map(to_json, self.objective), {"name": "inverse_dynamics"}])
 
     def train(self, model: Model, episodes: Episodes, *, seed: int, to: str | Path, **options: Any) -> TrainingReport:
-        """Train a model in place, once :meth:`check` has found that its agent will be able to act.
+        """Train a model in place, once :meth:`check` has found that its agent can act.
 
         See :func:`tacit.train` for the options.
 
@@ -212,7 +212,9 @@ class AgentRecipe(Recipe):
         return super().train(model, episodes, seed=seed, to=to, **options)
 
     def learn(self, episodes: Episodes, *, seed: int, to: str | Path, device: str = "cpu", **options: Any) -> Agent:
-        """The whole method: a model trained on the episodes, its policy, and the agent that plans with both.
+        """Run the whole method.
+
+        It trains a model on the episodes and its policy, and builds the agent that plans with both.
 
         Args:
             episodes: To train on; keep others to measure on.
@@ -226,7 +228,7 @@ class AgentRecipe(Recipe):
         return self.build_agent(model, self.train_policy(model, episodes, seed=seed))
 
     def train_policy(self, model: Dynamics, episodes: Episodes, *, seed: int) -> GoalPolicy | None:
-        """A goal-conditioned policy on the frozen latents of the model, if the recipe has one."""
+        """Train a goal-conditioned policy on the frozen latents of the model. None if the recipe has no policy."""
         if self.policy_steps == 0:
             return None
         config = GoalPolicyConfig(model.config.latent, model.config.spec.action, model.config.frameskip)
@@ -238,7 +240,7 @@ class AgentRecipe(Recipe):
         return policy
 
     def build_agent(self, model: Dynamics, proposal: Proposal | None = None) -> Agent:
-        """The agent that plans with a model."""
+        """Return the agent that plans with a model."""
         how = self.acting
         return Agent(
             model,
@@ -256,12 +258,12 @@ class AgentRecipe(Recipe):
 
 
 def _bowl(actions: Tensor) -> Tensor:
-    """An energy that every planner can minimise."""
+    """Return an energy that every planner can minimise."""
     return actions.square().sum(dim=(2, 3))
 
 
 def _weighted(parts: tuple[Part, ...], load: Callable[[str], Any]) -> Any:
-    """The sum of the parts times their weights."""
+    """Return the sum of the parts times their weights."""
     if not parts:
         raise ConfigError("a recipe needs at least one term in its objective and in its cost.")
     return reduce(operator.add, (part.weight * part.build(load) for part in parts))

@@ -1,4 +1,4 @@
-"""A world model and a planner for recordings of any kind, with options that follow from what was recorded."""
+"""World model and planner for recordings of any kind. Their options follow from the recordings."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CLIPS = 4
 
 @dataclass(frozen=True)
 class General(AgentRecipe):
-    """The objective of PLDM (arXiv 2502.14819) on short clips, and CEM, which searches actions of every kind.
+    """The objective of PLDM (arXiv 2502.14819) on short clips, and a CEM planner. CEM searches actions of every kind.
 
     Where observations are images alone, no single one shows a velocity: the predictor then sees two latents.
     :meth:`for_data` chooses the length of a block. The planner's horizon was chosen on MountainCarContinuous.
@@ -58,7 +58,7 @@ class General(AgentRecipe):
         A block is as many steps as let four clips fit into half of the episodes, five at most.
 
         Args:
-            spec: What the recordings hold.
+            spec: Spec of the recordings.
             lengths: Observations of each episode.
         """
         plain = cls()

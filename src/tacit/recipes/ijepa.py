@@ -1,4 +1,4 @@
-"""I-JEPA (arXiv 2301.08243): predict the latents of blocks of a picture from the rest of it."""
+"""I-JEPA (arXiv 2301.08243): latents of blocks of an image, predicted from the rest of it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class IJEPA(MaskedRecipe):
     Four blocks of 15 to 20 % of the tokens are predicted, each by itself, from a context of at most what they leave;
     smooth L1 to the layer-normed latents of a copy that follows with a decay from 0.996 to 1. Learning rate 2e-4 to
     1e-3 over two fifteenths of the steps, then a cosine to 1e-6; weight decay from 0.04 to 0.4. They train for 187,000
-    steps of 2048 pictures of 224 px; size, steps and batch here are for small data on a CPU.
+    steps of 2048 images of 224 px; size, steps and batch here are for small data on a CPU.
     """
 
     steps: int = 10_000

@@ -1,4 +1,4 @@
-"""LeJEPA (arXiv 2511.08544): views of a picture that are embedded alike, held up by SIGReg alone."""
+"""LeJEPA (arXiv 2511.08544): similar embeddings of an image's views, kept from collapse by SIGReg alone."""
 
 from __future__ import annotations
 
@@ -18,15 +18,17 @@ __all__ = ["LeJEPA"]
 
 @dataclass(frozen=True)
 class LeJEPA(PerceptionRecipe):
-    """LeJEPA with the weights, views and schedules of its authors: no target copy, no stop of gradients, no predictor.
+    """LeJEPA with the weights, views and schedules of its authors.
+
+    It has no target copy, no stop of gradients and no predictor.
 
     Each view is predicted by the mean of the global ones, with weight 0.95, and every view's embeddings are an
-    isotropic Gaussian, with weight 0.05, along 1024 directions drawn anew at each step. AdamW, 5e-4, a cosine to a
+    isotropic Gaussian, with weight 0.05, along 1024 directions drawn again at each step. AdamW, 5e-4, a cosine to a
     thousandth. The distance is a mean over channels, as in their minimal example; as a sum it would weigh as many times
     more.
 
     Args:
-        global_views: Views of 30 to 100 % of a picture, as large as the model's pictures.
+        global_views: Views of 30 to 100 % of an image, as large as the model's images.
         local_views: Views of 5 to 30 % of it.
         local_share: Side of a local view, as a share of that of a global one; rounded to whole patches.
     """
@@ -46,11 +48,11 @@ class LeJEPA(PerceptionRecipe):
     local_share: float = 0.45
 
     def options(self, spec: Spec) -> dict[str, Any]:
-        """As :meth:`Recipe.options`, with a patch that fits the data."""
+        """Return options as :meth:`Recipe.options`, with a patch that fits the data."""
         return {"patch": patch_for(spec, str(self.model.get("modality", ""))), **self.model}
 
     def transforms(self, model: JointEmbedding) -> tuple[Transform, ...]:
-        """Global and local views."""
+        """Return the transform to global and local views."""
         patch = model.config.patch
         height, width = (cells * patch for cells in model.encoder.grid)
         local = [max(round(side * self.local_share / patch), 1) * patch for side in (height, width)]

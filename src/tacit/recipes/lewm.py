@@ -17,7 +17,7 @@ __all__ = ["LeWM"]
 class LeWM(AgentRecipe):
     """LeWorldModel as published: a ViT-Tiny, a causal transformer over three steps, one-step prediction and SIGReg.
 
-    The sizes are those of the preset ``base``; patches are 14 px wide, and 8 px where pictures are small. Actions
+    The sizes are those of the preset ``base``; patches are 14 px wide, and 8 px where images are small. Actions
     come in blocks of five and plans of five blocks are carried out whole. A vector is taken as features that are
     encoded already. :func:`tacit.checkpoint.convert` reads the released weights.
     """
@@ -38,6 +38,6 @@ class LeWM(AgentRecipe):
     )
 
     def options(self, spec: Spec) -> dict[str, Any]:
-        """As :meth:`Recipe.options`, with vectors passed through."""
+        """Return options as :meth:`Recipe.options`, with vectors passed through."""
         identity = {name: "identity" for name, modality in spec.modalities.items() if modality.kind == "vector"}
         return {"encoders": identity, **self.model}

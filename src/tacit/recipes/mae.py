@@ -1,4 +1,4 @@
-"""MAE (arXiv 2111.06377) and VideoMAE (arXiv 2203.12602): predict pixels; the rival that JEPAs are measured against."""
+"""MAE (arXiv 2111.06377) and VideoMAE (arXiv 2203.12602): pixel prediction, the rival of the JEPAs."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ __all__ = ["MAE"]
 
 @dataclass(frozen=True)
 class MAE(MaskedRecipe):
-    """A masked autoencoder on the encoder and the loop of the JEPAs; its decoder is their predictor, of pixels.
+    """A masked autoencoder on the encoder and the loop of the JEPAs. Its decoder is their predictor, of pixels.
 
     Three quarters of the patches are hidden, and their pixels, each patch normalised by itself, are predicted by mean
     squared error. AdamW with betas 0.9 and 0.95, weight decay 0.05, a cosine after a twentieth of the steps, crops of
-    20 to 100 % with flips left out. For films: ``clip=16``, ``model.frameskip=4`` and
+    20 to 100 % with flips left out. For videos: ``clip=16``, ``model.frameskip=4`` and
     ``masking.options={"ratio": 0.9, "tube": true}`` (VideoMAE, whose code, as recalled, normalises each channel of a
     patch by itself).
     """

@@ -1,4 +1,4 @@
-"""MC-JEPA (arXiv 2307.12698): what is in a picture and how it moves, learned by one encoder."""
+"""MC-JEPA (arXiv 2307.12698): content and motion of images, learned by one encoder."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ LEVELS = 6  # at most
 
 @dataclass(frozen=True)
 class MCJEPA(PerceptionRecipe):
-    """MC-JEPA on pairs of neighbouring pictures of a film, and two views of the first of them.
+    """MC-JEPA on pairs of neighbouring frames of a video and two views of the first.
 
     The total is ``photometric + flow_regression + 75 smoothness + 0.2 cycle + pyramid_variance + 100 content``, with
     VICReg (arXiv 2105.04906) as content: 25 invariance, 25 variance and 1 covariance as released, which in Tacit's
@@ -41,13 +41,12 @@ class MCJEPA(PerceptionRecipe):
 
     **What is different on purpose.** With the weights that third-party code has for the variance of each level, those
     of :class:`~tacit.objectives.PyramidVariance`, the latents of all places became alike within a hundred steps, which
-    satisfies ``flow_regression`` and ``cycle``, and no flow was learned; here each level has VICReg's 25 and 1.
-    Content has 100 where the paper, as recalled, has 0.1: among terms that are all means, 0.1 leaves the content to
-    waste. ``benchmarks/mc_jepa.py`` measures what the encoder then knows, beside content alone, and the flow.
-    Pictures are compared at every level, as in ARFlow, and not at full size alone, with which trials of a few hundred
-    steps did not find motions of several pixels. One learning rate (theirs, recalled, are 3e-4 for the encoder and
-    1e-4 for the flow head), one dataset for both tasks (theirs takes turns between films and ImageNet), a smaller
-    expander.
+    satisfies ``flow_regression`` and ``cycle``, and no flow was learned; here each level has VICReg's 25 and 1. Content
+    has 100 where the paper, as recalled, has 0.1: among terms that are all means, 0.1 lets the content degrade.
+    ``benchmarks/mc_jepa.py`` measures what the encoder then knows, next to content alone, and the flow. Images are
+    compared at every level, as in ARFlow, and not at full size alone, with which trials of a few hundred steps did not
+    find motions of several pixels. One learning rate (theirs, recalled, are 3e-4 for the encoder and 1e-4 for the flow
+    head), one dataset for both tasks (theirs takes turns between videos and ImageNet), a smaller expander.
 
     The authors, as recalled, begin with content alone and add motion after some epochs. On this loop that is a run of
     its own, which the next one starts from: with ``weights`` of 0 for the names in ``MOTION``, then with all terms.
@@ -55,7 +54,7 @@ class MCJEPA(PerceptionRecipe):
     Args:
         weights: Weights by the name of a term, in place of those in ``objective``; a term of weight 0 is logged and
             not minimised.
-        crop: Range of the share of the picture that a view shows.
+        crop: Range of the share of the image that a view shows.
     """
 
     kind = MotionContent
@@ -79,11 +78,11 @@ class MCJEPA(PerceptionRecipe):
     crop: tuple[float, float] = (0.08, 1.0)
 
     def options(self, spec: Spec) -> dict[str, Any]:  # noqa: ARG002 - a recipe may look at it
-        """As :meth:`Recipe.options`, with the embedding that the weights are for."""
+        """Return options as :meth:`Recipe.options`, with the embedding that the weights are for."""
         return {"embedding": EMBEDDING, **self.model}
 
     def build_objective(self) -> Objective:
-        """The weighted sum of the terms.
+        """Return the weighted sum of the terms.
 
         Raises:
             ConfigError: if ``weights`` names no term.
@@ -97,7 +96,10 @@ class MCJEPA(PerceptionRecipe):
         return reduce(operator.add, weighted)
 
     def transforms(self, model: MotionContent) -> tuple[Transform, ...]:
-        """Two views of the first picture of each pair, changed as those of LeJEPA are."""
+        """Return the transform to two views of the first image of each pair.
+
+        They are changed as those of LeJEPA are.
+        """
         config = model.config
         height, width = config.spec.modalities[config.modality].shape[1:]
         photometric = lejepa((height, width)).photometric

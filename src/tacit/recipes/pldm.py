@@ -1,4 +1,4 @@
-"""PLDM (arXiv 2502.14819): a JEPA held up by variance, covariance and inverse dynamics, planned with by MPPI."""
+"""PLDM (arXiv 2502.14819): a JEPA with variance, covariance and inverse dynamics, and an MPPI planner."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ class RandomRooms(AgentRecipe):
     A plain isotropic latent fills up with the wall, which tells episodes apart, and forgets the disc. So one half
     of the latent is regularised after each clip's mean over time is taken away, and has to vary within clips; the
     other half as it is. Inverse dynamics keeps what actions move, and long rollouts teach where the wall stops it.
-    The planner looks far ahead, never beyond the last step of the task, and asks only where a plan ends, for the way
+    The planner looks far ahead, never beyond the last step of the task, and scores only the end of a plan, for the way
     through the door leads away from the goal.
     """
 

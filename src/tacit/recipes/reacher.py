@@ -1,4 +1,4 @@
-"""Reacher from pixels: a two-link arm whose velocity no single picture shows."""
+"""Reacher from pixels: a two-link arm whose velocity no single image shows."""
 
 from __future__ import annotations
 

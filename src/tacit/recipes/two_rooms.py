@@ -1,4 +1,4 @@
-"""Two Rooms with the fixed wall, from random wandering to plans in minutes on two cores."""
+"""Two Rooms with the fixed wall: from random actions to plans in minutes on two cores."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["TwoRooms"]
 
 @dataclass(frozen=True)
 class TwoRooms(AgentRecipe):
-    """A small convolutional encoder and an MLP predictor with PLDM's objective (arXiv 2502.14819) on short clips.
+    """A small convolutional encoder and MLP predictor with PLDM's objective (arXiv 2502.14819) on short clips.
 
     Latents are predicted four blocks ahead from the first observation alone, as they are when planning.
     The planner looks six blocks of five steps ahead, with one held action a block.

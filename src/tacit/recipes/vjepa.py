@@ -1,4 +1,4 @@
-"""V-JEPA (arXiv 2404.08471): predict the latents of tubes through a film from what is beside them."""
+"""V-JEPA (arXiv 2404.08471): latents of tubes through a video, predicted from the rest of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""V-JEPA 2-AC (arXiv 2506.09985, section 3): a world model of actions on a frozen encoder of films."""
+"""V-JEPA 2-AC (arXiv 2506.09985, section 3): an action-conditioned world model on a frozen video encoder."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["VJEPA2AC"]
 
 @dataclass(frozen=True)
 class VJEPA2AC(AgentRecipe):
-    """V-JEPA 2-AC with the loss and schedule of its authors, and their planner; ``encoder`` names the perception run.
+    """V-JEPA 2-AC with the loss, schedule and planner of its authors. ``encoder`` names the perception run.
 
     Windows of 8 frames; L1 to the layer-normed tokens of the frozen encoder, teacher-forced for one step and rolled out
     for two from the first frame, the second from the first latent and the first prediction. The learning rate rises
@@ -31,8 +31,8 @@ class VJEPA2AC(AgentRecipe):
     standard deviation is half the range. Nor is what belongs to their robot: no rotation, and a rounded gripper. They
     carry out the last mean; here the best candidate is carried out.
 
-    ``model={"pose": NAME}`` shows the predictor the robot's pose beside each action, as published: a vector of the data
-    that actions add to. Energies compare what the pictures show, without it.
+    ``model={"pose": NAME}`` shows the predictor the robot's pose next to each action, as published: a vector of the
+    data that actions add to. Energies compare what the images show, without it.
     """
 
     kind = ActionConditioned
@@ -70,7 +70,7 @@ class VJEPA2AC(AgentRecipe):
     )
 
     def build_agent(self, model: Dynamics, proposal: Proposal | None = None) -> Agent:
-        """The agent that plans with a model, towards what its goal shows, whatever the pose there."""
+        """Build the agent that plans with a model. It plans towards the images of its goal, whatever the pose there."""
         if not model.config.pose:
             return super().build_agent(model, proposal)
         shown = {"on": model.config.modality}

@@ -1,4 +1,4 @@
-"""How pictures are drawn: one style, nothing global changed, the same bytes from the same numbers."""
+"""Plotting helpers: one style, no global changes, the same bytes from the same numbers."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ DRAWN = 400
 def canvas(
     width: float, height: float, rows: int, columns: int, tight: bool = False
 ) -> Iterator[tuple[Figure, list[Axes]]]:
-    """A figure of ``rows * columns`` panels in the report's style; nothing global is left changed."""
+    """Yield a figure of ``rows * columns`` panels in the report's style. Nothing global is left changed."""
     layout = ConstrainedLayoutEngine(**(TIGHT if tight else {}))
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(width, height), facecolor=PAPER, layout=layout)
@@ -68,14 +68,14 @@ def canvas(
 
 
 def thinned(points: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """At most 400 points, each the mean of its neighbours, so that noise does not hide the course."""
+    """Reduce a curve to at most 400 points, each the mean of its neighbours. Noise then does not hide the trend."""
     if len(points) <= DRAWN:
         return points
     return np.stack([part.mean(axis=0) for part in np.array_split(points, DRAWN)])
 
 
 def image(frame: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """``[C, H, W]`` as ``[H, W, 3]``; a grey picture becomes three equal channels."""
+    """Convert ``[C, H, W]`` to ``[H, W, 3]``. A grey image becomes three equal channels."""
     three = np.broadcast_to(frame, (3, *frame.shape[1:])) if len(frame) == 1 else frame[:3]
     return np.moveaxis(three, 0, -1)
 
@@ -103,7 +103,7 @@ def encoded(image: Image.Image) -> bytes:
 
 
 def gif(images: list[Image.Image]) -> bytes:
-    """At 12 frames a second, the last one held for two seconds, for ever."""
+    """Encode an endlessly looping GIF at 12 frames a second. The last frame is held for two seconds."""
     out = io.BytesIO()
     durations = [80] * (len(images) - 1) + [2000]
     images[0].save(out, format="GIF", save_all=True, append_images=images[1:], duration=durations, loop=0)

@@ -1,4 +1,4 @@
-"""The pictures of a report, each with what it shows in words for those who cannot see it."""
+"""Figures of a report, each with a description for readers who cannot see it."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ MEDIA = {"png": "image/png", "svg": "image/svg+xml", "gif": "image/gif"}
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture and its words.
+    """A figure and its description.
 
     Attributes:
         data: The bytes of the file.
         kind: Its format.
         alt: What it shows, for those who do not see it.
-        caption: What to make of it.
+        caption: Its interpretation.
         still: A PNG in the place of an animation, for those who asked for less motion.
     """
 
@@ -60,17 +60,17 @@ class Picture:
 
     @property
     def uri(self) -> str:
-        """The picture as a ``data:`` address, so that a page needs no other file."""
+        """Return the image as a ``data:`` address, so that a page needs no other file."""
         return f"data:{MEDIA[self.kind]};base64,{base64.b64encode(self.data).decode()}"
 
 
 def curves(rows: Sequence[Mapping[str, float | str]], groups: Mapping[str, Sequence[str]], caption: str) -> Picture:
-    """Quantities of a training over its steps, one panel for each group.
+    """Plot quantities of a training over its steps, one panel for each group.
 
     Args:
         rows: Lines of a training log, each with ``step``.
         groups: Title of a panel to the names of its quantities.
-        caption: What to make of it.
+        caption: Its interpretation.
     """
     with canvas(min(9.6, 4.8 * len(groups)), 2.8, 1, len(groups)) as (figure, axes):
         for panel, (title, names) in zip(axes, groups.items(), strict=True):
@@ -91,7 +91,7 @@ def curves(rows: Sequence[Mapping[str, float | str]], groups: Mapping[str, Seque
 
 
 def scatter(report: ProbeReport, unit: str = "") -> Picture:
-    """Read against true values of held-out frames, one panel for each component."""
+    """Plot read against true values of held-out frames, one panel for each component."""
     actual, predicted = report.actual[:1500], report.predicted[:1500]
     count = min(actual.shape[1], 4)
     with canvas(min(9.6, 3.6 * count), 3.4 if count < 4 else 2.7, 1, count) as (figure, axes):
@@ -117,7 +117,7 @@ def scatter(report: ProbeReport, unit: str = "") -> Picture:
 
 
 def rates(values: Mapping[str, Rate], caption: str) -> Picture:
-    """Success rates with their intervals, from the first name at the top to the last."""
+    """Plot success rates with their intervals, the first name at the top."""
     names = list(values)
     with canvas(8.0, 0.5 * len(names) + 0.8, 1, 1) as (figure, (panel,)):
         for row, (name, color) in enumerate(zip(names, COLORS, strict=False)):
@@ -135,7 +135,7 @@ def rates(values: Mapping[str, Rate], caption: str) -> Picture:
 
 
 def errors(result: OpenLoop) -> Picture:
-    """Latent error of imagined rollouts over the horizon, beside its references."""
+    """Plot the latent error of imagined rollouts over the horizon, with its references."""
     lines = {
         "model": (result.error, BLUE),
         "shuffled actions": (result.shuffled_actions, ORANGE),
@@ -163,7 +163,7 @@ def errors(result: OpenLoop) -> Picture:
 
 
 def distances(runs: Mapping[str, ClosedLoop]) -> Picture:
-    """Median distance to the goal over the steps, with the middle half of the tasks shaded."""
+    """Plot the median distance to the goal over the steps. The middle half of the tasks is shaded."""
     with canvas(8.0, 3.1, 1, 1) as (figure, (panel,)):
         for (name, run), color in zip(runs.items(), COLORS, strict=False):
             low, middle, high = np.quantile(run.distances, [0.25, 0.5, 0.75], axis=0)
@@ -186,7 +186,7 @@ def distances(runs: Mapping[str, ClosedLoop]) -> Picture:
 
 
 def decision(made: Decision) -> Picture:
-    """Draw start and goal, energy over the iterations, and the true distance along the plan where it is known."""
+    """Draw start, goal, energy over the iterations and, where known, true distance along the plan."""
     shown = [part for part in (made.start, made.goal) if part is not None]
     graphs = 2 if len(made.distances) > 1 else 1
     with canvas(2.6 * len(shown) + 3.2 * graphs, 2.7, 1, len(shown) + graphs) as (figure, axes):
@@ -207,7 +207,7 @@ def decision(made: Decision) -> Picture:
 
 
 def rollouts(result: Imagination) -> Picture:
-    """What happened above what was imagined, one pair of rows for each held-out window."""
+    """Draw recorded above imagined frames, one pair of rows for each held-out window."""
     count, steps = result.recorded.shape[:2]
     with canvas(0.86 * steps + 0.8, 1.86 * count + 0.2, 2 * count, steps, tight=True) as (figure, axes):
         grid = np.array(axes, dtype=object).reshape(2 * count, steps)
@@ -235,11 +235,11 @@ def rollouts(result: Imagination) -> Picture:
 
 
 def paths(run: ClosedLoop, extent: tuple[float, float, float, float], shown: int = 4) -> Picture:
-    """Walked and planned paths over the pictures of the first tasks.
+    """Draw walked and planned paths over the images of the first tasks.
 
     Args:
         run: Of an actor, recorded with ``film``.
-        extent: The coordinates of the picture's left, right, bottom and top edge, in the unit of the paths.
+        extent: The coordinates of the image's left, right, bottom and top edge, in the unit of the paths.
         shown: Tasks.
     """
     frames, walked, goals = _filmed(run)
@@ -265,12 +265,12 @@ def paths(run: ClosedLoop, extent: tuple[float, float, float, float], shown: int
 
 
 def animation(run: ClosedLoop, shown: int = 4, size: int = 192, every: int = 2) -> Picture:
-    """The first tasks as they were pursued, what the actor sees above its goal.
+    """Animate the first tasks, the actor's observations above its goals.
 
     Args:
         run: Of an actor, recorded with ``film``.
         shown: Tasks.
-        size: Side of a picture in pixels.
+        size: Side of an image in pixels.
         every: Steps from one frame of the animation to the next.
     """
     frames, _, goals = _filmed(run, pictures=True)

@@ -1,6 +1,6 @@
 """The report of an evaluation: ``report.json`` for programs, ``index.html`` for people.
 
-The page is one file: styles and pictures are inside it, and it asks nothing of any other place.
+The page is one file: styles and images are inside it, and it loads nothing from elsewhere.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the page: words, then a table, then pictures."""
+    """A part of the page: text, then a table, then figures."""
 
     title: str
     text: str = ""

@@ -1,4 +1,4 @@
-"""``report.json``: what an evaluation found, from what, under which settings; the schema and its check.
+"""Schema and check of ``report.json``: results of an evaluation, their sources and settings.
 
 The schema is documented in ``docs/concepts/evaluation.md``. Every share of successes is a mapping of ``rate``,
 ``low``, ``high`` and ``n``; every mean with an interval one of ``mean``, ``low``, ``high`` and ``n``. No number is
@@ -60,10 +60,10 @@ def new_record(
     dataset_hash: str | None = None,
     **sections: Any,
 ) -> dict[str, Any]:
-    """The content of a ``report.json``: where the numbers come from, and the sections given.
+    """Return the content of a ``report.json``: where the numbers come from, and the sections given.
 
     Args:
-        kind: What was evaluated, for example ``demo`` or ``eval``.
+        kind: Kind of evaluation, for example ``demo`` or ``eval``.
         seeds: Every seed by its use, for example ``{"train": 0, "tasks": 1}``.
         config: The resolved settings: dataclasses, mappings and plain values.
         dataset_hash: ``episodes.hash()`` of the data, where there were some.
@@ -87,7 +87,7 @@ def new_record(
 
 
 def planning_record(runs: Mapping[str, ClosedLoop]) -> dict[str, Any]:
-    """The section ``planning`` of actors that met the same tasks; ``success`` names the one that is judged.
+    """Return the section ``planning`` of actors that met the same tasks. ``success`` names the one that is judged.
 
     Each name becomes a rate by the rules; ``details`` holds for each actor both readings of success, latency and
     what became of every task, and ``against`` how ``success`` differs from each other one, paired by task.
@@ -114,18 +114,18 @@ def planning_record(runs: Mapping[str, ClosedLoop]) -> dict[str, Any]:
 
 
 def probe_record(report: ProbeReport | Reading) -> dict[str, Any]:
-    """One entry of the section ``probe``, without what was read of each row."""
+    """Return one entry of the section ``probe``, without the reading of each row."""
     rows = ("target", "actual", "predicted")
     return {key: plain(value) for key, value in vars(report).items() if key not in rows}
 
 
 def open_loop_record(result: OpenLoop) -> dict[str, Any]:
-    """The section ``open_loop``: a list over the horizon for the model and each reference."""
+    """Return the section ``open_loop``: a list over the horizon for the model and each reference."""
     return {"horizon": result.horizon, **plain(result)}
 
 
 def plain(value: Any) -> Any:
-    """Any result as JSON values: NaN becomes null, an absolute path its last part, rows of numbers lists."""
+    """Convert any result to JSON values. NaN becomes null, an absolute path its last part, rows of numbers lists."""
     if is_dataclass(value) and not isinstance(value, type):
         return {field.name: plain(vars(value)[field.name]) for field in fields(value)}
     if isinstance(value, Mapping):

@@ -1,4 +1,4 @@
-"""The usual parts of a report, each from the result that it explains."""
+"""The usual sections of a report, each from the result that it explains."""
 
 from __future__ import annotations
 
@@ -31,12 +31,14 @@ def planning_section(
     names: Mapping[str, str] | None = None,
     extent: tuple[float, float, float, float] | None = None,
 ) -> Section:
-    """How many goals were reached, beside floors and ceiling; pictures where the run ``success`` was filmed.
+    """Return the section on reached goals, with baselines and oracle.
+
+    It has images where the run ``success`` recorded frames.
 
     Args:
         runs: As for :func:`tacit.reports.planning_record`.
-        names: What to call each of them.
-        extent: Edges of the picture in the unit of the paths, to draw paths; see :func:`tacit.reports.figures.paths`.
+        names: The name of each of them in the report.
+        extent: Edges of the image in the unit of the paths, to draw paths; see :func:`tacit.reports.figures.paths`.
     """
     names = {
         "success": "agent",
@@ -94,7 +96,7 @@ def planning_section(
 
 
 def probe_section(reports: Sequence[ProbeReport], unit: str = "") -> Section:
-    """What the latents know, and whether they collapsed."""
+    """Return the section on probed quantities and on collapse of the latents."""
     first = reports[0]
     text = (
         "A small readout is fitted on frozen latents of training episodes and scored on held-out ones. R² is the share "
@@ -112,7 +114,7 @@ def probe_section(reports: Sequence[ProbeReport], unit: str = "") -> Section:
 
 
 def readings_section(results: Mapping[str, Mapping[str, Reading]]) -> Section:
-    """What was read of each target, a row for each source of features.
+    """Return the section on readings: for each target, a row for each source of features.
 
     Args:
         results: By target, as :func:`tacit.probing.beside_floors` answers.
@@ -136,7 +138,7 @@ def readings_section(results: Mapping[str, Mapping[str, Reading]]) -> Section:
 
 
 def health_section(found: Health) -> Section:
-    """Whether the latents collapsed, where nothing is read from them."""
+    """Return the section on collapse of the latents, where nothing is read from them."""
     return Section("Whether the latents collapsed", f"Of {found.frames} held-out frames. {_collapse(found)}")
 
 
@@ -152,7 +154,7 @@ def _collapse(found: Health | ProbeReport) -> str:
 
 
 def open_loop_section(result: OpenLoop, ranking: Estimate | None = None) -> Section:
-    """How far imagined rollouts stay true, and whether energies rank plans."""
+    """Return the section on accuracy of imagined rollouts and ranking of plans by energy."""
     text = (
         f"{result.windows} held-out windows are rolled out along their recorded actions, from {result.context} "
         f"observed latent{'s' if result.context > 1 else ''}. Shaded: 95 % bootstrap interval over episodes."
@@ -166,12 +168,12 @@ def open_loop_section(result: OpenLoop, ranking: Estimate | None = None) -> Sect
 
 
 def imagination_section(result: Imagination) -> Section:
-    """Recorded above imagined frames."""
+    """Return the section with recorded above imagined frames."""
     return Section("Imagined and real", "", None, (figures.rollouts(result),))
 
 
 def training_section(rows: Sequence[Mapping[str, float | str]]) -> Section:
-    """How a training went, from the lines of its log, :func:`tacit.training.read_log`."""
+    """Return the section on a training, from the lines of its log. See :func:`tacit.training.read_log`."""
     terms = tuple(dict.fromkeys(key for row in rows for key in row if key.startswith("loss/")))
     groups = {"loss": ("loss",), "terms": terms, "effective rank": ("effective_rank",)}
     caption = (

@@ -1,4 +1,4 @@
-"""How much less it costs to be as good: curves of score over cost, compared where they are equally high."""
+"""Curves of score over cost, compared at equal scores."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Curve:
-    """What a method scored after spending so much, in several training runs.
+    """Scores of a method at increasing costs, in several training runs.
 
     Args:
         cost: ``[P]``, rising and above 0, in whatever is counted: operations, seconds, labels.
@@ -42,14 +42,14 @@ class Curve:
             raise ConfigError("the costs of a curve rise from above 0, and its scores are finite.")
 
     def mean(self, rows: Sequence[int] | None = None) -> Floats:
-        """``[P]`` the mean score over the seeds, or over some of them (one may be counted twice)."""
+        """Return the mean score ``[P]`` over the seeds, or over some of them. A seed may be counted twice."""
         scores = np.asarray(self.scores, np.float64)
         return np.asarray(scores[list(range(len(scores)) if rows is None else rows)].mean(axis=0))
 
 
 @dataclass(frozen=True)
 class CostRatio:
-    """What the second of two curves costs over what the first one does, both up to ``target``.
+    """Ratio of the costs of two curves, second over first, both up to ``target``.
 
     Above 1 the first is cheaper. A curve that never gets there costs more than anything: the ratio is then infinite,
     or 0, and not a number where neither does.
@@ -80,7 +80,9 @@ class CostRatio:
 
 
 def cost_to_reach(cost: Sequence[float] | Floats, score: Sequence[float] | Floats, target: float) -> float:
-    """The cost at which a curve first reaches a score: a straight line between points over the logarithm of cost.
+    """Return the cost at which a curve first reaches a score.
+
+    Points are joined by straight lines over the logarithm of cost.
 
     Args:
         cost: ``[P]``, rising and above 0.
@@ -103,10 +105,10 @@ def cost_to_reach(cost: Sequence[float] | Floats, score: Sequence[float] | Float
 
 
 def cost_ratio(first: Curve, second: Curve, target: float, confidence: float = 0.95) -> CostRatio:
-    """How many times what the first costs the second does, to score the same.
+    """Compute the cost ratio of two curves, second over first, at equal score.
 
     Choose the target before looking. At the best score of the lower curve, about half of its resamples do not get
-    there, and below its first point nobody knows when it did: the cost of that point is taken then.
+    there, and below its first point the cost of reaching it is unknown: the cost of that point is taken then.
 
     The interval is the percentile bootstrap over the seeds of each curve: all 27 resamples of three seeds against all
     27 of the other, and 100 drawn ones of more seeds than that. Three seeds make a rough interval: no end of it lies
@@ -133,14 +135,14 @@ def cost_ratio(first: Curve, second: Curve, target: float, confidence: float = 0
 
 
 def _over(one: float, other: float) -> float:
-    """``other / one``, not a number where both are infinite."""
+    """Return ``other / one``, NaN where both are infinite."""
     if one == inf:
         return nan if other == inf else 0.0
     return other / one
 
 
 def _resamples(seeds: int) -> list[tuple[int, ...]]:
-    """Rows of a bootstrap resample: all of them of up to three seeds, and else a hundred."""
+    """Return the rows of bootstrap resamples: all for up to three seeds, else a hundred."""
     if seeds <= 3:
         return list(product(range(seeds), repeat=seeds))
     draw = np.random.default_rng(0)

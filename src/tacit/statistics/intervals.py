@@ -1,4 +1,4 @@
-"""Numbers that say how sure they are: rates, means, paired differences and rank correlations."""
+"""Rates, means, paired differences and rank correlations, with their intervals."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Paired:
-    """How two actors differ on the same tasks.
+    """Difference between two actors on the same tasks.
 
     Attributes:
         difference: Success rate of the first less that of the second.
@@ -90,7 +90,7 @@ class Paired:
 
 @dataclass(frozen=True)
 class Seeds:
-    """The same score from several training seeds: its median, worst and best, and each of them in order."""
+    """Scores of several training seeds: median, worst, best, and each of them in order."""
 
     median: float
     worst: float
@@ -99,7 +99,7 @@ class Seeds:
 
 
 def wilson(successes: int, n: int, confidence: float = 0.95) -> Rate:
-    """The rate of ``successes`` in ``n`` attempts with its score interval (Wilson 1927).
+    """Return the rate of ``successes`` in ``n`` attempts with its score interval (Wilson 1927).
 
     Raises:
         ConfigError: if ``n`` is below one or ``successes`` is not in ``0 .. n``.
@@ -117,7 +117,7 @@ def wilson(successes: int, n: int, confidence: float = 0.95) -> Rate:
 def bootstrap(
     values: Sequence[float] | Floats, seed: int = 0, resamples: int = 4000, confidence: float = 0.95
 ) -> Estimate:
-    """The mean of ``values [n]`` with the percentile interval of its bootstrap distribution.
+    """Return the mean of ``values [n]`` with the percentile interval of its bootstrap distribution.
 
     Raises:
         ConfigError: if there is no value.
@@ -133,7 +133,7 @@ def bootstrap(
 def crossed_bootstrap(
     values: Sequence[Sequence[float]] | Floats, seed: int = 0, resamples: int = 2000, confidence: float = 0.95
 ) -> Estimate:
-    """The mean of ``values [S, n]``, what each of ``S`` training runs scored on the same ``n`` tasks.
+    """Estimate the mean of ``values [S, n]``: ``S`` training runs scored on the same ``n`` tasks.
 
     Runs and tasks are resampled each by themselves (Owen 2007, the pigeonhole bootstrap), which is wider than to take
     all of them for independent. ``n`` of the result counts tasks.
@@ -152,7 +152,10 @@ def crossed_bootstrap(
 
 
 def mcnemar(first: npt.NDArray[np.bool_], second: npt.NDArray[np.bool_]) -> float:
-    """Two-sided p value of McNemar's exact test on paired outcomes ``[n]``: a fair coin for each disagreement."""
+    """Compute the two-sided p value of McNemar's exact test on paired outcomes ``[n]``.
+
+    Each disagreement counts as a fair coin.
+    """
     first, second = _pair(first, second)
     wins, losses = int((first & ~second).sum()), int((~first & second).sum())
     disagreements = wins + losses
@@ -173,7 +176,7 @@ def paired(first: npt.NDArray[np.bool_], second: npt.NDArray[np.bool_], seed: in
 
 
 def over_seeds(rates: Sequence[Rate]) -> Seeds:
-    """Median, worst and best of the rates of several training seeds.
+    """Return the median, worst and best of the rates of several training seeds.
 
     Raises:
         ConfigError: if there is none.
@@ -185,9 +188,9 @@ def over_seeds(rates: Sequence[Rate]) -> Seeds:
 
 
 def rank_correlation(x: Sequence[float] | Floats, y: Sequence[float] | Floats) -> float:
-    """Spearman's rank correlation of ``x [n]`` and ``y [n]``; ties share their mean rank.
+    """Compute Spearman's rank correlation of ``x [n]`` and ``y [n]``. Ties share their mean rank.
 
-    A constant side orders nothing: the correlation is then 0, the score of a model that cannot tell plans apart.
+    A constant side orders nothing: the correlation is then 0, the score of a model that cannot distinguish plans.
 
     Raises:
         ConfigError: if the sides differ in length, have fewer than two values or hold one that is not finite.

@@ -1,1 +1,1 @@
-"""How publications name their parameters, one file for each: functions from their names to ours."""
+"""Layouts of publications, one file for each: functions from their names of parameters to ours."""

@@ -1,4 +1,4 @@
-"""From published names of parameters to ours, with nothing left over and nothing left out."""
+"""Renaming of published parameters to ours, with none left over and none left out."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Layout:
     """The published names of the parameters of one of our modules.
 
     Attributes:
-        what: What errors call the weights.
+        what: The name of the weights in errors.
         modules: Our module to theirs; each has a weight and a bias.
         blocks: Before the number of a block, in their names.
         block: Our module of a block to theirs; several are stacked along the rows, in order.
@@ -49,7 +49,7 @@ class Layout:
     unused: tuple[str, ...] = ()
 
     def sources(self, weights: Collection[str]) -> dict[str, tuple[str, ...]]:
-        """Our parameters to theirs, for as many blocks as there are."""
+        """Return the published names of each of our parameters, for all blocks present."""
         numbers = [re.match(rf"{re.escape(self.blocks)}\.(\d{{1,6}})\.", name) for name in weights]
         depth = max((int(number[1]) + 1 for number in numbers if number), default=1)
         modules: dict[str, tuple[str, ...]] = {name: (theirs,) for name, theirs in self.modules.items()}
@@ -64,7 +64,9 @@ class Layout:
 
 
 def rename(weights: MutableMapping[str, Tensor], *layouts: Layout) -> dict[str, Tensor]:
-    """The weights under our names in single precision; tensors that are so are passed on unless several are stacked.
+    """Return the weights under our names in single precision.
+
+    Tensors that have it are passed on unless several are stacked.
 
     Args:
         weights: Under the names of a publication. They are taken out of it, so that what is stacked is not kept twice.
@@ -83,7 +85,7 @@ def rename(weights: MutableMapping[str, Tensor], *layouts: Layout) -> dict[str, 
 
 
 def _taken(weights: MutableMapping[str, Tensor], theirs: Sequence[str], name: str, what: str) -> list[Tensor]:
-    """The tensors that one of ours is made of, taken out of the weights; several have to be alike."""
+    """Take the tensors of one of our parameters out of the weights. Several have to be alike."""
     parts = [checked(part, weights.pop(part), axes_of(name), what) for part in theirs]
     for part, value in zip(theirs, parts, strict=True):
         check_shape(part, value, parts[0].shape, what)
@@ -91,7 +93,7 @@ def _taken(weights: MutableMapping[str, Tensor], theirs: Sequence[str], name: st
 
 
 def axes_of(name: str) -> tuple[int, ...]:
-    """How many axes one of our parameters may have in a publication."""
+    """Return the numbers of axes that one of our parameters may have in a publication."""
     for ending, axes in _AXES.items():
         if name == ending or name.endswith(f".{ending}"):
             return axes
@@ -99,13 +101,13 @@ def axes_of(name: str) -> tuple[int, ...]:
 
 
 def checked(name: str, value: Tensor, axes: Sequence[int], what: str) -> Tensor:
-    """A tensor of a publication, if sizes can be read from it and its values mean what ours mean.
+    """Return a tensor of a publication, once it is checked. Its sizes can be read, and its values mean what ours mean.
 
     Args:
         name: As the publication has it.
         value: The tensor.
         axes: How many it may have.
-        what: What errors call the weights.
+        what: The name of the weights in errors.
 
     Raises:
         CheckpointError: if it has other axes, an empty one, or is not floating point.
@@ -147,7 +149,7 @@ def check_names(what: str, known: Collection[str], found: Collection[str]) -> No
 
 
 def stack_masks(weights: MutableMapping[str, Tensor], what: str) -> MutableMapping[str, Tensor]:
-    """The weights, in which ``mask_tokens.0``, ``mask_tokens.1`` and so on became ``mask_tokens [n, width]``.
+    """Return the weights, in which ``mask_tokens.0``, ``mask_tokens.1`` and so on became ``mask_tokens [n, width]``.
 
     Raises:
         CheckpointError: if one in between is missing, or one is not as wide as the first.

@@ -53,12 +53,12 @@ _NEW = _in_transformers(
 
 
 def encoder(weights: MutableMapping[str, Tensor]) -> dict[str, Tensor]:
-    """Of a :class:`tacit.nn.vit.VisionTransformer` with ``positions="sincos"``."""
+    """Return weights of a :class:`tacit.nn.vit.VisionTransformer` with ``positions="sincos"``."""
     return rename(weights, _ENCODER, _OLD, _NEW)
 
 
 def predictor(weights: MutableMapping[str, Tensor]) -> dict[str, Tensor]:
-    """Of a :class:`tacit.nn.masked_predictor.MaskedPredictor` with ``positions="sincos"``."""
+    """Return weights of a :class:`tacit.nn.masked_predictor.MaskedPredictor` with ``positions="sincos"``."""
     out = rename(weights, _PREDICTOR)
     check_shape("mask_token", out["mask"], (1, 1, out["mask"].shape[-1]), _PREDICTOR.what)
     return {**out, "mask": out["mask"].flatten(0, -2)}

@@ -71,7 +71,7 @@ _PATCHES = "encoder.embeddings.patch_embeddings.projection.weight"
 
 
 def world_model(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Of a :class:`tacit.models.WorldModel`; the names of its ViT begin with ``vit.``.
+    """Return weights of a :class:`tacit.models.WorldModel`. The names of its ViT begin with ``vit.``.
 
     Raises:
         CheckpointError: if a name is unknown, or missing where sizes are read from it or several of theirs make one of
@@ -85,7 +85,7 @@ def world_model(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def renamed(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The weights under our names, the action encoder's first two layers as one already."""
+    """Return the weights under our names, the action encoder's first two layers as one already."""
     out: dict[str, Tensor] = {}
     for key, value in weights.items():
         module, _, kind = key.rpartition(".")
@@ -114,7 +114,7 @@ def renamed(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _joined(parts: Mapping[str, Tensor], name: str) -> Tensor:
-    """One of our parameters, from the rows of all parts, which have to be alike."""
+    """Join the rows of all parts into one of our parameters. The parts have to be alike."""
     (first, value), *others = parts.items()
     if not name.endswith("num_batches_tracked"):
         for key, part in parts.items():
@@ -127,7 +127,10 @@ def _joined(parts: Mapping[str, Tensor], name: str) -> Tensor:
 
 
 def _fused(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The action encoder's convolution of kernel 1 and the linear layer after it, as one linear layer."""
+    """Return the weights with the action encoder's first two layers as one linear layer.
+
+    They are a convolution of kernel 1 and the linear layer after it.
+    """
     names = [f"action_encoder.{part}.{kind}" for part in ("patch_embed", "embed.0") for kind in ("weight", "bias")]
     mix, shift, linear, bias = (
         checked(name, _taken(weights, name), (axes,), _WHAT) for name, axes in zip(names, (3, 1, 2, 1), strict=True)

@@ -22,10 +22,10 @@ _PREDICTOR = Layout(
 
 
 def encoder(weights: MutableMapping[str, Tensor]) -> dict[str, Tensor]:
-    """Of a :class:`tacit.nn.vit.VisionTransformer` with ``positions="sincos"``."""
+    """Return weights of a :class:`tacit.nn.vit.VisionTransformer` with ``positions="sincos"``."""
     return rename(weights, _ENCODER)
 
 
 def predictor(weights: MutableMapping[str, Tensor]) -> dict[str, Tensor]:
-    """Of a :class:`tacit.nn.masked_predictor.MaskedPredictor` with ``positions="sincos"``."""
+    """Return weights of a :class:`tacit.nn.masked_predictor.MaskedPredictor` with ``positions="sincos"``."""
     return rename(stack_masks(weights, _PREDICTOR.what), _PREDICTOR)

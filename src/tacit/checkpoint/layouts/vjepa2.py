@@ -42,11 +42,11 @@ _PREDICTOR_IN_TRANSFORMERS = Layout(
 
 
 def encoder(weights: MutableMapping[str, Tensor]) -> dict[str, Tensor]:
-    """Of a :class:`tacit.nn.vit.VisionTransformer` with ``positions="rope"``."""
+    """Return weights of a :class:`tacit.nn.vit.VisionTransformer` with ``positions="rope"``."""
     return rename(weights, _ENCODER, _ENCODER_IN_TRANSFORMERS)
 
 
 def predictor(weights: MutableMapping[str, Tensor]) -> dict[str, Tensor]:
-    """Of a :class:`tacit.nn.masked_predictor.MaskedPredictor` with ``positions="rope"``."""
+    """Return weights of a :class:`tacit.nn.masked_predictor.MaskedPredictor` with ``positions="rope"``."""
     out = rename(stack_masks(weights, _PREDICTOR.what), _PREDICTOR, _PREDICTOR_IN_TRANSFORMERS)
     return {**out, "mask": out["mask"].flatten(0, -2)}

@@ -26,5 +26,5 @@ _PREDICTOR = Layout(
 
 
 def predictor(weights: MutableMapping[str, Tensor]) -> dict[str, Tensor]:
-    """Of a :class:`tacit.nn.block_causal.BlockCausalPredictor`."""
+    """Return weights of a :class:`tacit.nn.block_causal.BlockCausalPredictor`."""
     return rename(weights, _PREDICTOR)

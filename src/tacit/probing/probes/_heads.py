@@ -1,4 +1,4 @@
-"""Many small heads trained at once on the same batches: their parameters are stacked along a first axis ``S``."""
+"""Many small heads trained at once on the same batches. Their parameters are stacked along a first axis ``S``."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Build: TypeAlias = Callable[[int, int], nn.Module]
 
 
 def matrix(stack: int, inputs: int, outputs: int, zero: bool = False) -> nn.Parameter:
-    """``[S, inputs, outputs]``; all begin as the same one, so that a head does not depend on its neighbours."""
+    """Create weights ``[S, inputs, outputs]``, equal for all heads. A head then does not depend on its neighbours."""
     bound = 0.0 if zero else inputs**-0.5
     return nn.Parameter(torch.empty(inputs, outputs).uniform_(-bound, bound).repeat(stack, 1, 1))
 
@@ -45,7 +45,7 @@ class StackedLinear(nn.Module):
         self.bias = nn.Parameter(torch.zeros(stack, outputs))
 
     def forward(self, x: Tensor) -> Tensor:
-        """``[S or 1, N, inputs]`` to ``[S, N, outputs]``."""
+        """Map ``[S or 1, N, inputs]`` to ``[S, N, outputs]``."""
         return torch.baddbmm(self.bias[:, None], x.expand(len(self.weight), -1, -1), self.weight)
 
 
@@ -58,13 +58,13 @@ class StackedNorm(nn.Module):
         self.bias = nn.Parameter(torch.zeros(stack, width))
 
     def forward(self, x: Tensor) -> Tensor:
-        """``[S or 1, N, width]`` to ``[S, N, width]``."""
+        """Map ``[S or 1, N, width]`` to ``[S, N, width]``."""
         return torch.addcmul(self.bias[:, None], F.layer_norm(x, x.shape[-1:]), self.weight[:, None])
 
 
 @dataclass(frozen=True)
 class Sweep:
-    """How heads are trained.
+    """Training settings of heads.
 
     Attributes:
         settings: Learning rate and weight decay of each head.
@@ -88,16 +88,16 @@ def check_sweep(lrs: Sequence[float], weight_decays: Sequence[float], epochs: in
 
 
 def swept(task: Task, sweep: Sweep, build: Build, prepare: Prepare) -> Answer:
-    """Train a head for each setting, all in one pass, and read the held-out rows with the best one.
+    """Train a head for each setting in one pass, and read with the best one.
 
     Ten times in the training each head is judged on the rows set aside; the best of all heads and times reads the
     held-out rows.
 
     Args:
-        task: What to do.
+        task: Data and settings.
         sweep: The settings and how long.
         build: From the number of heads and of outputs to a module ``[B, ...]`` to ``[S, B, outputs]``.
-        prepare: What is done to a batch of features before the heads see it.
+        prepare: Preprocessing of a batch of features for the heads.
 
     Raises:
         TrainingError: if no head keeps a finite loss.
@@ -121,7 +121,7 @@ def swept(task: Task, sweep: Sweep, build: Build, prepare: Prepare) -> Answer:
 def _trained(
     heads: nn.Module, task: Task, goals: Sequence[Tensor], sweep: Sweep, prepare: Prepare
 ) -> tuple[Tensor, dict[str, Tensor]]:
-    """How bad each head was when it was best ``[S]``, and its parameters then."""
+    """Train the heads; return the lowest error of each ``[S]``, and its parameters then."""
     parameters = list(heads.parameters())
     for parameter in parameters:
         parameter.register_hook(_tame)  # type: ignore[no-untyped-call]
@@ -149,7 +149,7 @@ def _trained(
 
 
 class StackedAdamW(Optimizer):
-    """AdamW with a learning rate and a weight decay for each head, of which those of the group are shares."""
+    """AdamW with a learning rate and a weight decay for each head. The group's values are factors of these."""
 
     def __init__(
         self,
@@ -165,7 +165,7 @@ class StackedAdamW(Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Any = None) -> None:  # type: ignore[override]
-        """One update; vectors, which have two axes where they are stacked, do not decay."""
+        """Update the parameters once. Vectors, which have two axes where they are stacked, do not decay."""
         del closure
         self._count += 1
         first, second = self._betas
@@ -186,14 +186,17 @@ class StackedAdamW(Optimizer):
 
 
 def _built(build: Build, stack: int, outputs: int, task: Task) -> nn.Module:
-    """Heads whose first weights are a function of the seed; the global state of randomness stays as it is."""
+    """Build heads whose first weights are a function of the seed. The global random state stays as it is."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(task.seed)
         return build(stack, outputs).to(task.device)
 
 
 def _order(count: int, batch: int, seed: int) -> Iterator[Tensor]:
-    """Batches of rows for ever: each row once before any comes again, what does not fill a batch left out."""
+    """Yield batches of rows without end.
+
+    Each row comes once before any comes again. Rows that do not fill a batch are left out.
+    """
     generator = torch.Generator().manual_seed(seed)
     while True:
         rows = torch.randperm(count, generator=generator)
@@ -208,7 +211,7 @@ def _spread(y: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _losses(outputs: Tensor, y: Tensor) -> Tensor:
-    """The mean loss ``[S]`` of each head."""
+    """Return the mean loss ``[S]`` of each head."""
     if y.is_floating_point():
         return (outputs - y).square().mean(dim=(1, 2))
     logs = outputs.log_softmax(dim=-1)
@@ -216,12 +219,12 @@ def _losses(outputs: Tensor, y: Tensor) -> Tensor:
 
 
 def _tame(gradient: Tensor) -> Tensor:
-    """A gradient that can be added up: a head that diverged must not stop the step of the others."""
+    """Return a gradient that can be added up: a head that diverged must not stop the step of the others."""
     return gradient.nan_to_num(0.0).clamp(-HUGE, HUGE)
 
 
 def _kept(best: Mapping[str, Tensor], now: Mapping[str, Tensor], better: Tensor) -> dict[str, Tensor]:
-    """The parameters of each head when it was best."""
+    """Return the parameters of each head when it was best."""
     if not best:
         return {name: value.clone() for name, value in now.items()}
     return {
@@ -232,6 +235,6 @@ def _kept(best: Mapping[str, Tensor], now: Mapping[str, Tensor], better: Tensor)
 
 @torch.no_grad()
 def _read(heads: nn.Module, x: Rows, prepare: Prepare, device: torch.device) -> Tensor:
-    """Outputs ``[S, N, ...]`` on the CPU."""
+    """Return outputs ``[S, N, ...]`` on the CPU."""
     index = torch.split(torch.arange(len(x)), CHUNK)
     return torch.cat([heads(prepare(x[rows].to(device))).cpu() for rows in index], dim=1)

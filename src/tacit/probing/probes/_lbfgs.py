@@ -18,7 +18,7 @@ HALVINGS = 20
 
 
 def minimise(objective: Objective, start: Tensor, *, steps: int, tolerance: float, memory: int = 10) -> Tensor:
-    """The minima of convex problems (Nocedal and Wright, algorithm 7.5), from ``start [K, P]``.
+    """Return the minima of convex problems (Nocedal and Wright, algorithm 7.5), from ``start [K, P]``.
 
     A problem ends when no entry of its gradient exceeds ``tolerance`` or no step lowers its value; those that ended
     cost nothing while the others go on. The line search halves the step until the value falls enough (Armijo), which
@@ -68,7 +68,10 @@ def _searched(
     length: Tensor,
     active: Tensor,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Point, value and gradient after a step down each direction; the old ones where none lowers the value."""
+    """Return point, value and gradient after a step down each direction.
+
+    The old ones are kept where no step lowers the value.
+    """
     point, fresh, slope = here.clone(), value.clone(), gradient.clone()
     descent = (gradient * direction).sum(dim=1)
     open_ = torch.arange(len(here), device=here.device)
@@ -86,7 +89,7 @@ def _searched(
 
 
 def _inverse(gradient: Tensor, pairs: list[tuple[Tensor, Tensor, Tensor]]) -> Tensor:
-    """The inverse Hessian as the remembered pairs see it, times the gradient."""
+    """Return the inverse Hessian as the remembered pairs see it, times the gradient."""
     out, kept = gradient, []
     for change, bend, rho in reversed(pairs):
         share = rho * (change * out).sum(dim=1)

@@ -1,4 +1,4 @@
-"""What all probes share: which rows are fitted on, which choose the settings, which are scored."""
+"""Base class of probes, with the choice of rows to fit, choose and score on."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SMALL = 4_000_000
 """Numbers in the features up to which a probe is fitted with one thread."""
 
 Answer: TypeAlias = tuple[Tensor, Mapping[str, float]]
-"""What is read of the test rows, class numbers ``[N]`` or quantities ``[N, P]``, and the settings in use."""
+"""Reading of the test rows, class numbers ``[N]`` or quantities ``[N, P]``, and the settings in use."""
 
 
 class Unvarying(DataError):
@@ -48,19 +48,19 @@ class Part:
     y: Tensor
 
     def select(self, rows: npt.NDArray[np.int64]) -> Part:
-        """Some of the rows."""
+        """Return some of the rows."""
         index = torch.from_numpy(rows)
         return Part(select(self.x, index), self.y[index])
 
 
 @dataclass(frozen=True)
 class Task:
-    """What a probe is to do.
+    """Data and settings of one fit of a probe.
 
     Attributes:
-        fit: What to fit on while the settings are chosen.
-        aside: What to choose them on; empty where there is nothing to choose.
-        whole: What to fit on with the chosen settings, where that is cheap.
+        fit: The rows to fit on while the settings are chosen.
+        aside: The rows to choose them on; empty where there is nothing to choose.
+        whole: The rows to fit on with the chosen settings, where that is cheap.
         test: Held-out features.
         classes: How many there are; None where quantities are read.
         seed: Of everything random.
@@ -78,14 +78,14 @@ class Task:
     progress: bool | None = None
 
     def standard(self, dtype: torch.dtype = torch.float32, flat: bool = False) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Features of fit, aside, whole and test, tokens averaged or ``flat``, end to end.
+        """Return features of fit, aside, whole and test. Tokens are averaged, or ``flat``, end to end.
 
-        The mean and deviation of ``whole`` are taken out. Beyond ten deviations what is held out counts no more than
-        the largest of ``whole``: a pixel that is lit there once by a hair would else decide everything where it shines.
+        They are standardised by the mean and deviation of ``whole``. Beyond ten deviations, held-out features are
+        clamped to the largest of ``whole``, so that a nearly constant one cannot dominate.
         """
         parts = [pooled(x, dtype, self.device, flat) for x in (self.fit.x, self.aside.x, self.whole.x, self.test)]
         std, mean = torch.std_mean(parts[2], dim=0, correction=0)
-        # What does not vary where it is fitted says nothing; divided by nothing it would say a lot.
+        # Leave near-constant features unscaled; dividing by ~0 amplifies noise.
         scale = torch.where(std > 1e-6 * (mean.abs() + std.max()), std, torch.ones_like(std))
         fit, aside, whole, test = ((part - mean) / scale for part in parts)
         most = whole.abs().amax(dim=0).clamp(min=LARGE)
@@ -93,15 +93,15 @@ class Task:
 
 
 class Probe(ABC):
-    """A small read-out. A frozen dataclass of its settings, never of what it was fitted to."""
+    """A small readout. It is a frozen dataclass of its settings, never of what it was fitted to."""
 
     @property
     def chooses(self) -> bool:
-        """Whether there is something to choose on rows that are set aside."""
+        """Return True if settings are chosen on rows that are set aside."""
         return True
 
     def suits(self, target: Array) -> bool:
-        """Whether this probe reads targets of such shape ``[N, ...]`` and type."""
+        """Return True if this probe reads targets of this shape ``[N, ...]`` and type."""
         numbers = target.size // max(len(target), 1)
         return target.dtype.kind in "iubf" and (numbers == 1 or (target.ndim < 3 and not is_class(target)))
 
@@ -123,11 +123,11 @@ class Probe(ABC):
         same name, with the numbers that they have in ``fit``.
 
         Args:
-            fit: What to fit on; nothing of ``test`` is used but to score.
+            fit: Features to fit on; nothing of ``test`` is used but to score.
             test: Held-out features of other episodes.
             target: The name of a target of both.
-            choose_on: What chooses among settings and when to stop. Where None, a fifth of the episodes of ``fit``
-                does, and is fitted on afterwards where that is cheap.
+            choose_on: Features that choose among settings and when to stop. Where None, a fifth of the episodes of
+                ``fit`` does, and is fitted on afterwards where that is cheap.
             seed: Of everything random.
             device: Where to compute.
             progress: Show a progress bar where heads are trained; None: on a terminal and in a notebook.
@@ -182,7 +182,7 @@ class Probe(ABC):
 
 
 def badness(outputs: Tensor, y: Tensor) -> Tensor:
-    """How bad each of ``S`` read-outs is, ``[S]``: lowest is best, infinite what is not finite.
+    """Score the error of each of ``S`` readouts, ``[S]``; lower is better. It is infinite where it is not finite.
 
     Args:
         outputs: Logits ``[S, N, C]`` or quantities ``[S, N, P]``.
@@ -202,12 +202,14 @@ def badness(outputs: Tensor, y: Tensor) -> Tensor:
 
 
 def is_class(target: Array) -> bool:
-    """Whether a target is a class: whole numbers or truth values."""
+    """Return True if a target is a class: whole numbers or truth values."""
     return target.dtype.kind in "iub"
 
 
 def set_aside(unit: npt.NDArray[np.int64], seed: int) -> npt.NDArray[np.bool_]:
-    """Return ``[N]`` which rows choose settings: those of a fifth of the episodes, by whole groups.
+    """Return a mask ``[N]`` of the rows that choose settings.
+
+    They are those of a fifth of the episodes, by whole groups.
 
     Raises:
         DataError: if there is only one group.
@@ -237,7 +239,7 @@ def apart(parts: Mapping[str, Features]) -> None:
 
 
 def readable(target: Array, name: str) -> npt.NDArray[Any]:
-    """A target as ``[N, P]``, with one column if it is a class."""
+    """Return a target as ``[N, P]``, with one column if it is a class."""
     flat = target.reshape(len(target), -1)
     if target.dtype.kind not in "iubf":
         raise DataError(f"the target {name!r} holds {target.dtype}; a class is a whole number, a quantity a float.")
@@ -255,7 +257,7 @@ def _vary(target: npt.NDArray[Any]) -> bool:
 
 
 def numbered(truth: npt.NDArray[Any], classes: npt.NDArray[np.int64] | None) -> Tensor:
-    """Targets ``[N, P]`` as :class:`Part` has them."""
+    """Convert targets to ``[N, P]`` or class numbers as in :class:`Part`."""
     if classes is None:
         return torch.from_numpy(truth.astype(np.float64))
     number = np.searchsorted(classes, truth[:, 0]).clip(max=len(classes) - 1)

@@ -1,4 +1,4 @@
-"""What a probe answers: readings of held-out rows, their score and how sure it is."""
+"""Readings of held-out rows by probes, with scores and intervals."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ FEW = 8
 
 @dataclass(frozen=True, eq=False)
 class Reading:
-    """What a probe read from the features of held-out episodes.
+    """Reading of the features of held-out episodes by a probe.
 
     Attributes:
         probe: Its name.
-        target: What was read.
+        target: Its target.
         estimate: The score (share of classes right, or R2) with a bootstrap interval over episodes, for rows of one
             episode are not independent.
-        settings: Those in use, chosen on rows that were set aside.
+        settings: Settings in use, chosen on rows that were set aside.
         rows_fit: Rows that the probe was fitted on.
         rows_test: Held-out rows that it was scored on.
         seed: Of everything random in it.
         actual: The true targets of the held-out rows.
-        predicted: What was read.
+        predicted: The predictions.
     """
 
     probe: str
@@ -51,17 +51,17 @@ class Reading:
 
     @property
     def score(self) -> float:
-        """The score: 1 is everything right."""
+        """Return the score: 1 is everything right."""
         return self.estimate.mean
 
 
 @dataclass(frozen=True, eq=False)
 class ClassReading(Reading):
-    """A class read from each row, ``actual`` and ``predicted [N]``.
+    """Reading of a class from each row, ``actual`` and ``predicted [N]``.
 
     Attributes:
         accuracy: Share of rows whose class was read right, with the Wilson interval of independent rows.
-        classes: Those that the probe knows, from the rows that it was fitted on.
+        classes: Classes that the probe knows, from the rows that it was fitted on.
         recall: Of each of them: the share of its rows that were read as such; NaN where none is held out.
     """
 
@@ -77,7 +77,7 @@ class ClassReading(Reading):
 
 @dataclass(frozen=True, eq=False)
 class SegmentationReading(ClassReading):
-    """A class read from each token.
+    """Reading of a class from each token.
 
     Attributes:
         iou: Intersection over union of each class; NaN where it is neither there nor read.
@@ -93,7 +93,7 @@ class SegmentationReading(ClassReading):
 
 @dataclass(frozen=True, eq=False)
 class QuantityReading(Reading):
-    """Numbers read from each row, ``actual`` and ``predicted [N, P]``.
+    """Reading of numbers from each row, ``actual`` and ``predicted [N, P]``.
 
     Attributes:
         r2: Share of the variance that is read: the mean over the components that vary, whatever their units.
@@ -138,7 +138,7 @@ def class_reading(
 
 
 def segmentation_reading(reading: ClassReading) -> SegmentationReading:
-    """The same with intersection over union."""
+    """Score classes as :func:`class_reading` does, with intersection over union."""
     iou = []
     for one in reading.classes:
         there, read = reading.actual == one, reading.predicted == one
@@ -173,7 +173,7 @@ def quantity_reading(
 
 
 def by_episode(missed: Floats, total: Floats, episode: npt.NDArray[np.int64], seed: int) -> Estimate:
-    """``1 - sum(missed) / sum(total)`` over rows, with the interval of a bootstrap over their episodes."""
+    """Compute ``1 - sum(missed) / sum(total)`` over rows. The interval is that of a bootstrap over their episodes."""
     _, unit = np.unique(episode, return_inverse=True)
     count = int(unit.max()) + 1
     if 1 < count < FEW:
@@ -194,7 +194,7 @@ def by_episode(missed: Floats, total: Floats, episode: npt.NDArray[np.int64], se
 
 
 def _components(actual: Floats, predicted: Floats) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """R2 and Pearson r of each component; NaN where the truth does not vary."""
+    """Return R2 and Pearson r of each component; NaN where the truth does not vary."""
     r2, pearson = [], []
     for truth, guess in zip(actual.T, predicted.T, strict=True):
         a, b = truth - truth.mean(), guess - guess.mean()

@@ -1,4 +1,4 @@
-"""The attentive probe: a learnt query looks through the tokens for what it needs."""
+"""The attentive probe: cross-attention from a learned query to the tokens."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["Attentive"]
 
 @dataclass(frozen=True)
 class Attentive(Probe):
-    """Cross-attention from one learnt query to all tokens, then a linear layer (V-JEPA, arXiv 2404.08471).
+    """Cross-attention from one learned query to all tokens, then a linear layer (V-JEPA, arXiv 2404.08471).
 
     With more blocks, self-attention among the tokens comes first: four, of which the last is the cross-attention, is
     the probe of V-JEPA 2 (arXiv 2506.09985), whose sweep of 20 heads is the default here. All heads train in one pass
@@ -46,7 +46,7 @@ class Attentive(Probe):
             raise ConfigError(f"blocks is at least 1 and heads at least 0; got {self.blocks} and {self.heads}.")
 
     def read(self, task: Task) -> Answer:
-        """Train on the rows to fit, choose on those set aside, and read the held-out ones."""
+        """Train on the rows to fit, choose on those set aside, and read held-out ones."""
         width = task.fit.x.shape[-1]
         heads = self.heads or min(
             (h for h in range(1, width + 1) if width % h == 0), key=lambda h: (abs(width // h - 64), h)
@@ -60,7 +60,7 @@ class Attentive(Probe):
 
 
 class AttentiveHeads(nn.Module):
-    """``S`` attentive read-outs."""
+    """``S`` attentive readouts."""
 
     def __init__(self, stack: int, width: int, heads: int, blocks: int, outputs: int) -> None:
         super().__init__()
@@ -69,7 +69,7 @@ class AttentiveHeads(nn.Module):
         self.out = StackedLinear(stack, width, outputs, zero=True)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Tokens ``[B, n, D]`` to ``[S, B, outputs]``."""
+        """Map tokens ``[B, n, D]`` to ``[S, B, outputs]``."""
         if self.blocks:
             x = x.expand(len(self.out.bias), *x.shape)
             for block in self.blocks:
@@ -79,12 +79,12 @@ class AttentiveHeads(nn.Module):
 
 
 class _CrossAttention(nn.Module):
-    """From one query to tokens, and an MLP.
+    """Cross-attention from one query to tokens, and an MLP.
 
-    With a single query the products are turned round: keys are never computed, the query is carried back through
-    their weights instead, and values are computed of the mean that the attention has taken, not of every token. A
-    key's bias adds the same to every score, so there is none. What is left of the tokens, their LayerNorm without
-    gain, is the same for all heads.
+    With a single query the products are turned round: keys are never computed, the query is carried back through their
+    weights instead, and values are computed of the mean that the attention has taken, not of every token. A key's bias
+    adds the same to every score, so there is none. The rest of the computation on tokens, their LayerNorm without gain,
+    is the same for all heads.
     """
 
     def __init__(self, stack: int, width: int, heads: int) -> None:
@@ -99,7 +99,7 @@ class _CrossAttention(nn.Module):
         self.mlp = _MLP(stack, width)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Tokens ``[B, n, D]`` of all heads, or ``[S, B, n, D]`` of each, to ``[S, B, D]``."""
+        """Map tokens to ``[S, B, D]``. They are ``[B, n, D]`` for all heads, or ``[S, B, n, D]`` for each."""
         width = x.shape[-1]
         size = width // self.heads
         plain = F.layer_norm(x, (width,))
@@ -128,7 +128,7 @@ class _SelfAttention(nn.Module):
         self.mlp = _MLP(stack, width)
 
     def forward(self, x: Tensor) -> Tensor:
-        """``[S, B, n, D]``, every token sees every other."""
+        """Map ``[S, B, n, D]`` to the same shape; every token sees every other."""
         shape, flat = x.shape, x.flatten(1, 2)
         qkv = self.qkv(self.norm(flat)).reshape(*shape[:3], 3, self.heads, -1).permute(3, 0, 1, 4, 2, 5)
         query, key, value = qkv.flatten(1, 2)
@@ -148,7 +148,7 @@ class _MLP(nn.Module):
         self.down = StackedLinear(stack, 4 * width, width)
 
     def forward(self, x: Tensor) -> Tensor:
-        """``[S, N, D]``, the change to it."""
+        """Return the change to ``[S, N, D]``."""
         out: Tensor = self.down(F.gelu(self.up(self.norm(x))))
         return out
 

@@ -1,4 +1,4 @@
-"""The dense probe: what every token says of its own place."""
+"""The dense probe: a reading from every token of its own place."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ __all__ = ["Dense"]
 
 @dataclass(frozen=True)
 class Dense(Probe):
-    """The same read-out, a linear layer, on each token ``[N, n, D]``: maps of classes or of quantities.
+    """The same linear readout of each token ``[N, n, D]``: maps of classes or of quantities.
 
     A target is ``[N, n]`` or ``[N, n, P]``, or a map ``[N, H, W]`` at least as fine as the grid, of which each token
     takes its commonest class, the lowest among equals, or its mean; pixels at the right and the lower edge that fill no
     patch are left out. Tokens whose class is negative are left out. The reading has a row for each token.
 
     Args:
-        reader: What is fitted to the tokens as rows; ``Constant()`` is the floor.
+        reader: The probe that is fitted to the tokens as rows; ``Constant()`` is the baseline.
         tokens: The most tokens to fit on and to score, drawn as whole rows of the features.
     """
 
@@ -43,11 +43,14 @@ class Dense(Probe):
 
     @property
     def chooses(self) -> bool:
-        """Whether the read-out has anything to choose."""
+        """Return True if the readout has anything to choose."""
         return self.reader.chooses
 
     def suits(self, target: Array) -> bool:
-        """Whether a target may be a map: more than one number a row, other than the components of a quantity."""
+        """Return True if a target may be a map.
+
+        A map has more than one number a row, other than the components of a quantity.
+        """
         numbers = target.size // max(len(target), 1)
         return target.dtype.kind in "iubf" and numbers > 1 and (target.ndim > 2 or is_class(target))
 
@@ -62,7 +65,7 @@ class Dense(Probe):
         device: str | torch.device = "cpu",
         progress: bool | None = None,
     ) -> Reading:
-        """As :meth:`Probe.__call__`; classes give a :class:`SegmentationReading`."""
+        """Read ``target`` as :meth:`Probe.__call__`. Classes give a :class:`SegmentationReading`."""
         by_token = partial(self._by_token, target=target, seed=seed)
         others = None if choose_on is None else by_token(choose_on)
         parts = by_token(fit), by_token(test)
@@ -71,11 +74,11 @@ class Dense(Probe):
         return segmentation_reading(named) if isinstance(named, ClassReading) else named
 
     def read(self, task: Task) -> Answer:
-        """As the read-out, of tokens that are rows by now."""
+        """Read tokens, which are rows by now, with the readout."""
         return self.reader.read(task)
 
     def _by_token(self, features: Features, target: str, seed: int) -> Features:
-        """A row for each token."""
+        """Return features with a row for each token."""
         if len(features.values.shape) != 3:
             raise DataError(
                 f"a dense probe reads tokens [N, n, D]; these features are {list(features.values.shape)}. "
@@ -102,7 +105,7 @@ class Dense(Probe):
 def per_token(
     target: Array, count: int, grid: tuple[int, ...] | None = None, covered: tuple[float, float] = (1.0, 1.0)
 ) -> Array:
-    """A target of each of ``count`` tokens, ``[N, n]`` or ``[N, n, P]``.
+    """Return a target of each of ``count`` tokens, ``[N, n]`` or ``[N, n, P]``.
 
     Args:
         target: Of each token, or maps.
@@ -136,7 +139,7 @@ def per_token(
 
 
 def token_grid(count: int, grid: tuple[int, ...] | None = None) -> tuple[int, int]:
-    """Height and width of the grid of ``count`` tokens, a square where it is not said.
+    """Return height and width of the grid of ``count`` tokens. It is a square where it is not given.
 
     Raises:
         ConfigError: if there is no such grid.
@@ -150,7 +153,7 @@ def token_grid(count: int, grid: tuple[int, ...] | None = None) -> tuple[int, in
 
 
 def _cells(maps: Array, height: int, width: int) -> Array:
-    """Commonest class or mean of each cell of a grid over maps ``[N, H, W]``."""
+    """Return the commonest class or mean in each grid cell of maps ``[N, H, W]``."""
     if not is_class(maps):
         averaged = F.adaptive_avg_pool2d(torch.from_numpy(maps.astype(np.float64))[:, None], (height, width))
         return averaged.flatten(1).numpy()
@@ -164,7 +167,10 @@ def _cells(maps: Array, height: int, width: int) -> Array:
 def _commonest(
     classes: npt.NDArray[np.generic], number: npt.NDArray[np.int64], cell: npt.NDArray[np.int64], cells: int
 ) -> Array:
-    """The commonest of ``classes`` in each cell, from the number of the class ``[N, pixels]``; -1 where none counts."""
+    """Return the commonest of ``classes`` in each cell, -1 where none counts.
+
+    The input is the number of the class ``[N, pixels]``.
+    """
     votes = np.empty((len(number), cells), np.int64)
     counted = classes.astype(np.int64) >= 0
     for row, numbers in enumerate(number):

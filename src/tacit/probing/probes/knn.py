@@ -1,4 +1,4 @@
-"""The nearest-neighbour probe: what a representation puts side by side, with nothing to train."""
+"""The nearest-neighbour probe: a vote of similar rows, without training."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class KNN(Probe):
 
     @property
     def chooses(self) -> bool:
-        """Whether there is more than one setting."""
+        """Return True if there is more than one setting."""
         return len(self.k) * len(self.temperatures) > 1
 
     def read(self, task: Task) -> Answer:
@@ -55,7 +55,10 @@ class KNN(Probe):
         return read.argmax(dim=-1) if task.classes is not None else read, {"k": k, "temperature": temperature}
 
     def _votes(self, task: Task, bank: Part, x: Tensor, settings: tuple[tuple[int, float], ...]) -> Tensor:
-        """Logarithms of the shares ``[S, N, C]`` of each class, or quantities ``[S, N, P]``, on the CPU."""
+        """Return votes of the neighbours on the CPU.
+
+        They are logarithms of the shares ``[S, N, C]`` of each class, or quantities ``[S, N, P]``.
+        """
         keys = F.normalize(pooled(bank.x, torch.float32, task.device), dim=-1)
         goals = bank.y.to(task.device)
         goals = F.one_hot(goals, task.classes).float() if task.classes is not None else goals.float()

@@ -1,4 +1,4 @@
-"""The linear probe: what a representation lays out in straight lines."""
+"""The linear probe: linear readouts of a representation."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NUMBERS = 2**22
 
 @dataclass(frozen=True)
 class Linear(Probe):
-    """One linear layer on standardised features.
+    """A linear layer on standardised features.
 
     Quantities are read by ridge regression in closed form, classes by multinomial logistic regression, whose
     penalties are all fitted in one pass of L-BFGS: ``mean cross entropy + l2 / 2 |W|^2``, which is scikit-learn's with
@@ -35,7 +35,7 @@ class Linear(Probe):
         l2: Penalties to choose from; where empty, 21 from 1e-8 to 100 for quantities, 13 from 1e-5 to 10 for classes.
         steps: The most steps of L-BFGS.
         tolerance: Largest entry of the gradient that counts as none.
-        pool: What is read of tokens ``[N, n, D]``: their ``mean``, or ``flat`` all of them end to end, which know
+        pool: Pooling of tokens ``[N, n, D]``: their ``mean``, or ``flat`` all of them end to end, which know
             where they are as raw pixels do.
     """
 
@@ -52,7 +52,7 @@ class Linear(Probe):
 
     @property
     def chooses(self) -> bool:
-        """Whether there is more than one penalty."""
+        """Return True if there is more than one penalty."""
         return len(self.l2) != 1
 
     def read(self, task: Task) -> Answer:
@@ -86,14 +86,17 @@ class Linear(Probe):
         return _logits(weights[0], test).argmax(dim=-1), {"l2": choices[best]}
 
     def _logistic(self, x: Tensor, y: Tensor, l2: Tensor, start: Tensor) -> Tensor:
-        """Weights ``[K, D + 1, C]``, the last row the biases, of ``x [N, D]``, classes ``y`` and penalties ``[K]``."""
+        """Fit weights ``[K, D + 1, C]`` for penalties ``[K]``.
+
+        The last row holds the biases. The data are ``x [N, D]`` and classes ``y``.
+        """
         objective = _cross_entropy(torch.cat([x, x.new_ones(len(x), 1)], dim=1), y, l2, start.shape[-1])
         found = minimise(objective, start.flatten(1), steps=self.steps, tolerance=self.tolerance)
         return found.reshape(start.shape)
 
 
 def _cross_entropy(x: Tensor, y: Tensor, l2: Tensor, classes: int) -> Objective:
-    """Penalised mean cross entropy of some of the penalties; ``x`` ends in a column of ones."""
+    """Compute the penalised mean cross entropy of some of the penalties. ``x`` ends in a column of ones."""
     count, size = x.shape
     # Sums of many small terms, compared with each other by the line search.
     wide = x.dtype if x.device.type == "mps" else torch.float64
@@ -120,7 +123,7 @@ def _cross_entropy(x: Tensor, y: Tensor, l2: Tensor, classes: int) -> Objective:
 
 
 def _logits(weights: Tensor, x: Tensor) -> Tensor:
-    """``[..., N, C]`` of weights ``[..., D + 1, C]``."""
+    """Return logits ``[..., N, C]`` of weights ``[..., D + 1, C]``."""
     return x @ weights[..., :-1, :] + weights[..., -1:, :]
 
 
@@ -135,7 +138,10 @@ class _Ridge:
 
 
 def ridge(x: Floats, y: Floats, alphas: Floats) -> list[_Ridge]:
-    """Solutions for each penalty, relative to the number of rows, from one eigendecomposition of the smaller side."""
+    """Solve ridge regression for each penalty, relative to the number of rows.
+
+    One eigendecomposition of the smaller side serves all penalties.
+    """
     middle, offset = x.mean(axis=0), y.mean(axis=0)
     centred, goals = x - middle, (y - offset) / len(x)
     wide = x.shape[1] > len(x)

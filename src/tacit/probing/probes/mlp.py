@@ -1,4 +1,4 @@
-"""The MLP probe: what is there, but not laid out in straight lines."""
+"""The MLP probe: nonlinear readouts of a representation."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class MLP(Probe):
         check_sweep(self.lrs, self.weight_decays, self.epochs, self.batch)
 
     def read(self, task: Task) -> Answer:
-        """Train on the rows to fit, choose on those set aside, and read the held-out ones."""
+        """Train on the rows to fit, choose on those set aside, and read held-out ones."""
         fit, aside, _, test = task.standard()
         part = Part(fit, task.fit.y)
         ready = Task(part, Part(aside, task.aside.y), part, test, task.classes, task.seed, task.device, task.progress)
@@ -55,7 +55,7 @@ class _Heads(nn.Module):
         self.out = StackedLinear(stack, width, outputs)
 
     def forward(self, x: Tensor) -> Tensor:
-        """``[B, D]`` to ``[S, B, outputs]``."""
+        """Map ``[B, D]`` to ``[S, B, outputs]``."""
         out: Tensor = self.out(F.gelu(self.second(F.gelu(self.first(x[None])))))
         return out
 
