@@ -353,7 +353,7 @@ def _explained(reason: str, name: str, note: str) -> str:
 
 
 def _decision(reason: str, name: str) -> Literal["act", "slow", "stop"]:
-    """Return the verdict's decision for a reason of failure and the name of the fallback that acts."""
+    """Return the decision of a verdict, given the reason of a failure and the acting fallback."""
     if not reason:
         return "act"
     return "slow" if name in ("", "last_plan") else "stop"

@@ -138,7 +138,7 @@ class Fallback:
         return FallbackActions(actions, names, note)
 
     def _named(self, position: Floats, last: Floats | None) -> tuple[Floats, tuple[str, ...]]:
-        """Return actions ``[B, A]`` and their names; the other named fallback acts where the chosen one is unknown."""
+        """Return actions ``[B, A]`` and their names. The other named fallback acts where the chosen one is unknown."""
         noop = np.where(np.isnan(position), self._noop, position)
         repeated = np.full_like(noop, np.nan) if last is None else last
         first, second = (repeated, noop) if self.choice == "last_action" else (noop, repeated)

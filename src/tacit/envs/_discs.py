@@ -1,4 +1,4 @@
-"""Drawing of an antialiased disc on each image of a batch; only the pixels around it change."""
+"""Drawing of an antialiased disc on each image of a batch. Only the pixels around it change."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ class Batch(Protocol):
     facts: Facts
 
     def show(self, shown: Sequence[str], pixels: int | None) -> None:
-        """Choose the entries for a model; the others become labels, or are dropped if no array can hold them."""
+        """Choose the entries for a model. The others become labels, or are dropped if no array can hold them."""
 
     def reset(self, seeds: Sequence[int]) -> dict[str, Array]:
         """Start an episode in every world."""

@@ -32,7 +32,7 @@ APT = "apt-get install -y libegl1 libegl-mesa0 libgl1-mesa-dri"
 
 
 def choose_opengl() -> None:
-    """Select EGL for MuJoCo where there is neither a choice nor a display; call it before the import.
+    """Select EGL for MuJoCo where there is neither a choice nor a display. Call it before the import.
 
     Mesa brings its own LLVM, and so does triton, which comes with torch for CUDA and is loaded by the first optimiser.
     Both work where triton's is loaded first; in the other order the process ends with a segmentation fault.

@@ -87,7 +87,7 @@ class Stream:
         return self._converted(batch, shown)
 
     def batch(self, observation: Any, count: int, shown: bool) -> Array:
-        """Return this entry of an observation of ``count`` worlds as a batch; no memory is shared with it.
+        """Return this entry of an observation of ``count`` worlds as a batch. No memory is shared with it.
 
         Raises:
             SpecError: if a value does not fit the space.
@@ -101,7 +101,7 @@ class Stream:
             raise SpecError(f"entry {self.name!r}: {error}") from error.__cause__
 
     def _fitted(self, value: Any, shape: tuple[int, ...]) -> Array:
-        """Return a value as an array of a shape whose numbers fit the space; floats keep their width."""
+        """Return a value as an array of a shape whose numbers fit the space. Floats keep their width."""
         array, dtype = np.asarray(value), np.dtype(self.space.dtype)
         if array.shape != shape:
             raise SpecError(f"entry {self.name!r} has shape {array.shape}, and its space declares {shape}.")

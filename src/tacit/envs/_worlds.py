@@ -43,7 +43,7 @@ class StateWorlds:
         return self.observe(self._state)
 
     def step(self, action: npt.NDArray[np.float32]) -> Transition:
-        """Step every world; actions outside the box are clipped to it, and no episode ends by itself."""
+        """Step every world. Actions outside the box are clipped to it, and no episode ends by itself."""
         check_actions(action, self.num_envs, self.spec.action.size)
         self._state = self._push(self._state, action)
         never = np.zeros(self.num_envs, dtype=np.bool_)

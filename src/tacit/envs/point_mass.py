@@ -97,7 +97,7 @@ class PointMass(StateWorlds):
         return np.asarray(state["position"] + powers.sum() * np.asarray(state["velocity"], np.float64))
 
     def gains(self, horizon: int) -> npt.NDArray[np.float64]:
-        """Compute the distance ``[H]`` that each action moves the last position; their sum is the reach per axis."""
+        """Compute the distance ``[H]`` that each action moves the last position. Their sum is the reach per axis."""
         left = np.arange(horizon, 0, -1)
         return np.asarray(self._force * (1 - self._damping**left) / (1 - self._damping))
 

@@ -164,7 +164,7 @@ class Reacher(StateWorlds):
 
 
 def _suite() -> Path:
-    """Return the folder of dm_control's models, found as files since importing the package would open a display."""
+    """Return the folder of dm_control's models without the import of the package, which opens a display."""
     spec = importlib.util.find_spec("dm_control")
     if spec is None or not spec.submodule_search_locations:
         raise MissingExtra("dm-control", "mujoco", "the Reacher environment")

@@ -226,7 +226,7 @@ class _Geometry:
         self.speed = column["speed"][:, None]
 
     def move(self, position: npt.NDArray[np.float64], action: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-        """Move along x and then along y; a wall stops the component that runs into it."""
+        """Move along x and then along y. A wall stops the component that runs into it."""
         target = position + self.speed * np.minimum(np.maximum(action, -1.0), 1.0)
         target = np.minimum(np.maximum(target, self.low), self.high)
         x, y, was_x, was_y = target[:, 0], target[:, 1], position[:, 0], position[:, 1]
@@ -282,7 +282,7 @@ def _whole(value: object) -> bool:
 
 
 def _as_tuple(name: str, value: float | Sequence[float]) -> tuple[float, ...]:
-    """Return the numbers of a factor; refuse a wrong count or a number outside its limits."""
+    """Return the numbers of a factor. Refuse a wrong count or a number outside its limits."""
     try:
         values = tuple(float(number) for number in (value if isinstance(value, (Sequence, np.ndarray)) else (value,)))
     except (TypeError, ValueError) as error:

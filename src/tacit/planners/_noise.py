@@ -46,7 +46,7 @@ class WorldNoise:
 
     @classmethod
     def of(cls, seed: int, batch: int) -> WorldNoise:
-        """Return the noise of a batch of worlds that share one seed; each has a separate stream."""
+        """Return the noise of a batch of worlds that share one seed. Each has a separate stream."""
         return cls(tuple(world_seeds(seed, batch)))
 
     def __len__(self) -> int:

@@ -89,9 +89,10 @@ class Gradient:
 
 
 def _differentiate(score: Score, actions: Tensor) -> tuple[Scored, Tensor]:
-    """Return the score of the actions ``[B, S, H, A]`` and its gradient, zero where it is not finite.
+    """Return the score of the actions ``[B, S, H, A]`` and its gradient.
 
-    The gradient is that of the energy, and of the violation where a candidate breaks the constraints.
+    The gradient is that of the energy, and of the violation where a candidate breaks the constraints. It is zero where
+    it is not finite.
     """
     with torch.inference_mode(False), torch.enable_grad():
         actions = actions.detach().clone().requires_grad_()

@@ -131,7 +131,7 @@ class _Colored(Gaussian):
         return self.moved_by(xp.asarray(xp.permute_dims(noise, (0, 1, 3, 2)), copy=True))
 
     def fitted_power(self, drawn: Numbers, keep: float) -> Numbers:
-        """Return the power fitted to the spectrum of ``drawn [B, K, H, A]``; the share ``keep`` of the old one stays.
+        """Return the power fitted to the spectrum of ``drawn [B, K, H, A]``. The share ``keep`` of the old one stays.
 
         A world in which only zeros were drawn keeps its power.
         """

@@ -160,7 +160,7 @@ class TrainingConfig:
         return first + (last - first) * step / max(round(self.stretch * steps) - 1, 1)
 
     def result_options(self) -> dict[str, Any]:
-        """Return the options that the weights depend on, as JSON values; they must be equal on resume."""
+        """Return the options that the weights depend on, as JSON values. They must be equal on resume."""
         return {name: value for name, value in to_json(self).items() if name not in FREE_OPTIONS}
 
 

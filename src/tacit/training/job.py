@@ -66,7 +66,7 @@ class Job:
                 transform.check(clips)
 
     def identity(self) -> dict[str, Any]:
-        """Return the values that must be equal for a run to resume; prepare the objective first."""
+        """Return the values that must be equal for a run to resume. Prepare the objective first."""
         return {
             "model": to_json(self.model.config),
             "objective": to_json(self.objective.describe()),

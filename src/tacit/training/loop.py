@@ -268,7 +268,7 @@ class _Loop:
         return clip
 
     def judge(self, step: int, clip: Clip) -> tuple[Losses, Outcome]:
-        """Compute losses and outcome of a transformed clip; a pure function of weights, clip, seed and step."""
+        """Compute losses and outcome of a transformed clip. Both are pure functions of weights, clip, seed and step."""
         model, objective = self.state.model, self.state.objective
         _seed(model.device, derived(self.seed, 1, step, rank()))
         with torch.autocast(model.device.type, torch.bfloat16, enabled=self.config.precision == "bf16"):

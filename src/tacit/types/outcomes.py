@@ -53,7 +53,7 @@ class Completion:
 
 @dataclass(frozen=True)
 class Views:
-    """The output of a joint embedding for augmented views; the only input of objectives over views.
+    """The output of a joint embedding for augmented views. It is the only input of objectives over views.
 
     Attributes:
         latents: ``[B, V, D]``, one latent for each view of each item.
@@ -66,7 +66,7 @@ class Views:
 
 @dataclass(frozen=True)
 class Motion:
-    """The output of a model of motion and content for image pairs; the only input of objectives over motion.
+    """The output of a model of motion and content for image pairs. It is the only input of objectives over motion.
 
     A flow holds a vector ``(x right, y down)`` for each position of one image of a pair: its displacement to the
     matching position in the other. Direction 0 goes from the second image back to the first, direction 1 from the first

@@ -35,7 +35,7 @@ class Score(Protocol):
     """The score of candidate actions; the only thing a planner knows about a world."""
 
     def __call__(self, actions: Numbers, /) -> Scored | Numbers:
-        """Return the score of raw actions ``[B, S, H, A]``; without constraints, energies ``[B, S]`` suffice."""
+        """Return the score of raw actions ``[B, S, H, A]``. Without constraints, energies ``[B, S]`` suffice."""
 
 
 class Noise(Protocol):

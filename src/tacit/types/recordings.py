@@ -97,7 +97,7 @@ class Statistics:
 
 @dataclass(frozen=True)
 class Mask:
-    """The visible tokens of a batch and the tokens to predict from them, as indices along a token grid.
+    """The indices of visible tokens and of tokens to predict, along a token grid.
 
     Attributes:
         context: ``[B, K]`` int64, ascending: the tokens that the context encoder sees.

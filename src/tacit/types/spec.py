@@ -156,7 +156,7 @@ class Spec:
         return tuple(name for name, modality in self.modalities.items() if modality.kind == "pixels")
 
     def only(self, names: Iterable[str]) -> Spec:
-        """Return the Spec with some of the modalities; it loses its position if that is not one of them."""
+        """Return the Spec with some of the modalities. It loses its position if that is not one of them."""
         modalities = {name: self.modalities[name] for name in names}
         if self.position is None or self.position in modalities:
             return replace(self, modalities=modalities)

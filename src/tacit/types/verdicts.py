@@ -19,7 +19,7 @@ class FallbackPolicy(Protocol):
     """A policy for worlds without a plan. Holds no state and depends on the observation alone."""
 
     def __call__(self, observation: Observation, /) -> npt.NDArray[np.float32]:
-        """Return actions ``[B, A]`` for observations ``[B, ...]``; only those of the worlds that fail are used."""
+        """Return actions ``[B, A]`` for observations ``[B, ...]``. Only those of the worlds that fail are used."""
 
 
 @dataclass(frozen=True)

@@ -152,4 +152,4 @@ class ExpertEnvironment(GoalEnvironment, Protocol):
     """A goal environment with its own expert policy that knows the state."""
 
     def expert(self, state: State, goal: State) -> npt.NDArray[np.float32]:
-        """Compute an action ``[B, A]`` towards the goal from the true state; a reference, not a competitor."""
+        """Compute an action ``[B, A]`` towards the goal from the true state. It is a reference, not a competitor."""
