@@ -1,4 +1,4 @@
-"""Every error that Tacit raises on purpose.
+"""The errors that Tacit raises on purpose.
 
 ::
 
@@ -11,7 +11,7 @@
     ├── PlanningError    no candidate plan has a finite energy
     └── MissingExtra     an optional dependency is not installed            (also an ImportError)
 
-Each message says what was expected, what came, and what to do.
+Each message states what was expected, what was received, and what to do.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ __all__ = [
 
 
 LONGEST = 4000
-"""Characters of a message at the most; files can hold names and values of any length."""
+"""The largest number of characters of a message; files can hold names and values of any length."""
 
 
 class TacitError(Exception):
-    """The root of every error that Tacit raises on purpose.
+    """The base class of the errors that Tacit raises on purpose.
 
     Args:
-        message: What was expected, what came, and what to do; the middle of a very long one is left out.
+        message: The expected value, the received value, and what to do; a very long message is shortened in the middle.
     """
 
     def __init__(self, message: str = "") -> None:
@@ -65,7 +65,7 @@ class CheckpointError(TacitError, ValueError):
 
 
 class TrainingError(TacitError):
-    """A loss or a gradient stopped being finite."""
+    """A loss or a gradient is no longer finite."""
 
 
 class PlanningError(TacitError):
@@ -78,7 +78,7 @@ class MissingExtra(TacitError, ImportError):
     Args:
         package: The package that is missing.
         extra: The extra of Tacit that holds it.
-        purpose: What needs it.
+        purpose: The feature that needs it.
     """
 
     def __init__(self, package: str, extra: str, purpose: str) -> None:

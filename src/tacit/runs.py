@@ -1,4 +1,4 @@
-"""Runs on disk: what was trained, on what, and the agent that came of it.
+"""Runs on disk: recipe, data, model and agent of a training run.
 
 ::
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 __all__ = ["Run", "RunRecord", "open"]
 
 DIFFERENCES = 5
-"""How many options that differ are named."""
+"""The largest number of different options that an error names."""
 
 
 @dataclass(frozen=True)
@@ -46,15 +46,15 @@ class RunRecord:
 
     Attributes:
         recipe: The method.
-        data: Where the dataset is.
-        dataset_hash: Of its episodes as they were read.
-        seed: Of the run.
-        fraction: Of the episodes that it trained on.
-        split_seed: Of their choice.
-        options: The whole recipe as it was used.
-        start: The run whose weights began it.
-        reading: Options that the dataset is opened with.
-        cache: The folder for decoded episodes, if not the usual one.
+        data: The path of the dataset.
+        dataset_hash: The hash of its episodes as they were read.
+        seed: The seed of the run.
+        fraction: The fraction of the episodes that it trained on.
+        split_seed: The seed of their selection.
+        options: The complete recipe as it was used.
+        start: The run with its initial weights.
+        reading: The options to open the dataset with.
+        cache: The folder for decoded episodes, if not the default one.
     """
 
     recipe: str
@@ -72,11 +72,12 @@ class RunRecord:
     def begun(self, to: Path) -> Iterator[None]:
         """Write ``run.json`` before the training in the block, and remove it if the training is refused.
 
-        What an attempt left that ended before its first update is no run and is replaced. The dataset is known by its
-        hash. Options that the weights do not depend on may change, and a complete run may go on for more steps.
+        Files of an attempt that ended before its first update are no run and are replaced. The dataset is identified
+        by its hash. Options that the weights do not depend on may change, and a complete run may continue for more
+        steps.
 
         Raises:
-            CheckpointError: if the directory holds another run or something else, which is left as it is, or another
+            CheckpointError: if the directory holds another run or something else, which is not changed, or another
                 process is training in it.
         """
         from tacit.training.processes import LOCK
@@ -111,11 +112,11 @@ class RunRecord:
             write_atomically(to / "run.json", json.dumps(to_json(self), indent=2) + "\n")
 
     def _differs(self, other: RunRecord, done: int) -> str:
-        """Name what another run was asked for that this one is not; empty if it can go on as this one.
+        """Return the different options of another run in words; empty if it can continue as this one.
 
         Args:
             other: The run on disk.
-            done: Its updates.
+            done: The number of its updates.
         """
         from tacit.training.config import FREE_OPTIONS
 
@@ -125,14 +126,14 @@ class RunRecord:
             if isinstance(training, Mapping):
                 options["training"] = {name: value for name, value in training.items() if name not in FREE_OPTIONS}
         if known.get("steps") == done < asked.get("steps", 0):
-            known["steps"] = asked["steps"]  # it was complete and goes on
+            known["steps"] = asked["steps"]  # it was complete and continues
         return _difference(
             replace(self, options=asked), replace(other, options=known, data=self.data, cache=self.cache)
         )
 
     @classmethod
     def load(cls, path: Path) -> RunRecord:
-        """Read it from the directory of a run.
+        """Read the record from the directory of a run.
 
         Raises:
             CheckpointError: if the directory is no run, or its run.json is damaged.
@@ -151,7 +152,7 @@ class RunRecord:
             ) from error
 
     def episodes(self, data: str | Path) -> Episodes:
-        """Open a dataset as that of the run was."""
+        """Open a dataset with the options of the run."""
         import tacit as tc
 
         return tc.data.open(data, cache=self.cache or None, **self.reading)
@@ -160,8 +161,8 @@ class RunRecord:
         """Return the training and the held-out episodes; held-out copies of training episodes are left out.
 
         Args:
-            data: Where the dataset is now; None: where it was.
-            say: Told of copies that are left out.
+            data: The current path of the dataset; None: the recorded one.
+            say: Called with a message about copies that are left out.
 
         Raises:
             DataError: if the dataset is not the one that the run was trained on.
@@ -183,12 +184,12 @@ class RunRecord:
 
 
 def _checkpoints(run: Path) -> list[Path]:
-    """Return the checkpoints that are there, also one whose replacement was interrupted."""
+    """Return the existing checkpoints, including one whose replacement was interrupted."""
     return [run / name for name in ("checkpoint", ".checkpoint.old") if (run / name).exists()]
 
 
 def _difference(mine: RunRecord, theirs: RunRecord) -> str:
-    """What a run was asked for that another was not, in words; empty if they are the same."""
+    """Return the different options of two runs in words; empty if there are none."""
     asked, known = _flat(to_json(mine)), _flat(to_json(theirs))
     names = [name for name in {**known, **asked} if asked.get(name) != known.get(name)]
     parts = (f"its {name} is {_shown(known, name)}, not {_shown(asked, name)}" for name in names[:DIFFERENCES])
@@ -196,18 +197,18 @@ def _difference(mine: RunRecord, theirs: RunRecord) -> str:
 
 
 def _updates(run: Path) -> int:
-    """How many updates there are in a run, at the least."""
+    """Return a lower bound of the number of updates in a run."""
     from tacit import checkpoint
 
     try:
         step = checkpoint.load(run, ["training"]).parts["training"].config.get("step")
         return step if isinstance(step, int) else 1
     except CheckpointError:
-        return 1  # it is damaged, and may hold anything
+        return 1  # it is damaged and may hold any number of updates
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested options by dotted name, as they are set on the command line."""
+    """Return nested options by dotted name, as they are set on the command line."""
     found: dict[str, Any] = {}
     for name, value in values.items():
         inner = f"{prefix}{name}." if prefix or name != "options" else ""
@@ -237,25 +238,25 @@ class Run:
 
     @property
     def train(self) -> Episodes:
-        """The episodes that it trained on.
+        """Return the episodes that it trained on.
 
         Raises:
-            DataError: if the dataset is gone or has changed.
+            DataError: if the dataset is missing or has changed.
         """
         return self._split[0]
 
     @property
     def held_out(self) -> Episodes:
-        """The episodes that it did not train on.
+        """Return the episodes that it did not train on.
 
         Raises:
-            DataError: if the dataset is gone or has changed.
+            DataError: if the dataset is missing or has changed.
         """
         return self._split[1]
 
     @property
     def log(self) -> list[dict[str, Any]]:
-        """The lines of its log."""
+        """Return the lines of its log."""
         from tacit.training import read_log
 
         return list(read_log(self.path))
@@ -274,8 +275,8 @@ class Run:
         """Return its agent.
 
         Args:
-            device: Where it is to compute.
-            fallback: In place of the saved one.
+            device: The device to load it on.
+            fallback: A replacement of the saved fallback.
 
         Raises:
             CheckpointError: if it has none, or it is damaged.

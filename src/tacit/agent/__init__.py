@@ -1,4 +1,4 @@
-"""Actors: the agent, which plans in latent space, and the floors that it has to beat."""
+"""Actors: the agent, which plans in latent space, and its baselines."""
 
 from tacit.agent._agent import Agent
 from tacit.agent._config import AgentConfig

@@ -33,22 +33,22 @@ NO_SCORE = (
 )
 BROKEN = "planning failed: the plan is not finite."
 PROPOSED = 16
-"""Candidates that a proposal is asked for at each decision."""
+"""The number of candidates that a proposal returns at each decision."""
 
 
 class Agent(BlockActor):
-    """Plans in latent space, carries out the first blocks of the plan, looks, plans again.
+    """An actor that plans in latent space, executes the first blocks of the plan, observes and replans.
 
-    An agent holds no state: :meth:`start` makes one and :meth:`act` returns the next. Every world of a batch
-    is planned for at once. Where planning fails, that world goes on with the rest of its last valid plan and then with
-    the fallback, and the verdict of these acts is not ok; the other worlds act as they would without it.
+    An agent holds no state: :meth:`start` makes one and :meth:`act` returns the next. All worlds of a batch are planned
+    for at once. A world whose planning fails continues with the rest of its last valid plan and then with the fallback,
+    and the verdict of these acts is not ok; the other worlds act as they would without it.
 
     Args:
         model: A :class:`tacit.models.WorldModel` or another :class:`tacit.types.WorldModel`.
-        planner: Searches raw actions.
+        planner: The planner, which searches raw actions.
         cost: Energy of imagined latents.
-        horizon: Blocks to look ahead.
-        proposal: Suggests candidates for the first round of each search.
+        horizon: Blocks to plan ahead.
+        proposal: A policy that suggests candidates for the first round of each search.
         options: Further fields of :class:`AgentConfig`, such as ``replan_every`` and ``constraints``.
 
     Raises:
@@ -84,14 +84,14 @@ class Agent(BlockActor):
 
     @classmethod
     def of(cls, model: WorldModel, config: AgentConfig, proposal: Proposal | None = None) -> Agent:
-        """Return an agent with the settings of another one, or changed by :func:`dataclasses.replace`."""
+        """Return an agent with the given settings, such as those of another one with replaced fields."""
         agent = cls.__new__(cls)
         agent._begin(model, config, proposal)
         return agent
 
     @property
     def _rows(self) -> int:
-        """Rows of a plan for each block."""
+        """Return the number of rows of a plan for each block."""
         return 1 if self.config.repeat_action else self.frameskip
 
     def _decide(self, state: AgentState) -> AgentState:
@@ -125,7 +125,7 @@ class Agent(BlockActor):
         return self._carry_out(state, found, found.failed | broken, reasons)
 
     def _scored(self, rollout: Rollout, actions: Tensor) -> Scored | Tensor:
-        """Return the energy of a rollout and, where there are constraints, by how much it breaks them."""
+        """Return the energy of a rollout and, where there are constraints, its violation."""
         energy: Tensor = as_energies(self.config.cost(rollout), actions)
         violations = [constraint(rollout).amax(dim=2) for constraint in self.config.rollout_constraints]
         return Scored(energy, torch.stack(violations).amax(dim=0)) if violations else energy
@@ -135,7 +135,7 @@ class Agent(BlockActor):
         return self._carry_out(state, None, failed, [reason] * state.batch)
 
     def _carry_out(self, state: AgentState, found: Plan | None, failed: Tensor, reasons: Sequence[str]) -> AgentState:
-        """Return the state with a plan to carry out, and in the worlds that failed what is done instead."""
+        """Return the state with a plan to execute, and with the substitute in the worlds that failed."""
         horizon = self._ahead(state.step)
         length, taken = horizon * self._rows, min(self.config.replan_every, horizon) * self._rows
         worlds = failed.cpu().numpy()
@@ -150,7 +150,7 @@ class Agent(BlockActor):
         if found is not None:
             plan = replace(found, actions=actions, energy=found.energy.masked_fill(failed, torch.nan))
             state = replace(state, plan=plan)
-        # The row that the shift leaves open repeats the last one.
+        # The row that the shift frees repeats the last one.
         warm_start = torch.cat([actions[:, taken:], actions[:, -1:].expand(-1, taken, -1)], dim=1)
         return replace(
             state,
@@ -163,7 +163,7 @@ class Agent(BlockActor):
         )
 
     def _instead(self, state: AgentState, falls: npt.NDArray[np.bool_]) -> Tensor:
-        """Return the rest of the last plan ``[B, rows, A]``, and about what the fallback will do where it ``falls``."""
+        """Return the rest of the last plan ``[B, rows, A]``, with an estimate of the fallback where it ``falls``."""
         length = falls.shape[1]
         actions = self._stand_in(state)[:, None].expand(-1, length, -1)
         if state.warm_start is None:
@@ -172,23 +172,23 @@ class Agent(BlockActor):
         return torch.where(going_on, state.warm_start[:, :length].to(actions.device), actions)
 
     def _ahead(self, step: int) -> int:
-        """Blocks to look ahead at a step: the horizon, but not beyond the step to arrive by; at least one."""
+        """Return the blocks to plan ahead at a step: the horizon, but not beyond ``arrive_by``; at least one."""
         if self.config.arrive_by is None:
             return self.config.horizon
         return min(self.config.horizon, max((self.config.arrive_by - step) // self.frameskip, 1))
 
     def raw(self, plan: Tensor) -> Tensor:
-        """A plan ``[B, rows, A]`` of the planner as raw actions ``[B, steps, A]``."""
+        """Convert a plan ``[B, rows, A]`` of the planner to raw actions ``[B, steps, A]``."""
         return plan.repeat_interleave(self.frameskip if self.config.repeat_action else 1, dim=1)
 
     def _blocks(self, actions: Tensor) -> Tensor:
-        """Rows of a plan ``[B, S, rows, A]`` as action blocks ``[B, S, H, A']``."""
+        """Convert rows of a plan ``[B, S, rows, A]`` to action blocks ``[B, S, H, A']``."""
         if self.config.repeat_action:
             return actions.repeat(1, 1, 1, self.frameskip)
         return actions.reshape(*actions.shape[:2], -1, self.frameskip * self.space.size)
 
     def _proposals(self, state: AgentState, horizon: int) -> Tensor | None:
-        """``[B, P, rows, A]``; a held action is the mean of its block."""
+        """Return proposals ``[B, P, rows, A]``; a repeated action is the mean of its block."""
         if self.proposal is None:
             return None
         raw = self._propose(self.proposal, state, horizon, PROPOSED)
@@ -211,7 +211,7 @@ class Agent(BlockActor):
         return "\n".join(rows)
 
     def save(self, path: str | Path) -> None:
-        """Write the agent, atomically: its model's checkpoint with how it plans and its policy beside it.
+        """Write the agent, atomically: its model's checkpoint, its settings and its policy.
 
         Raises:
             ConfigError: if the model is none of :mod:`tacit.models` that imagines, the proposal no
@@ -232,12 +232,12 @@ class Agent(BlockActor):
         """Read an agent that :meth:`save` wrote.
 
         Args:
-            path: Where it is, or the directory of the run that trained it.
-            device: Where it is to compute.
-            fallback: In place of the saved one; None: the saved one.
+            path: The path of the agent, or the directory of the run that trained it.
+            device: The device to load it on.
+            fallback: A replacement of the saved fallback; None: the saved one.
 
         Raises:
-            CheckpointError: if it is missing, incomplete or damaged, or names what is not installed.
+            CheckpointError: if it is missing, incomplete or damaged, or names a component that is not installed.
             ConfigError: if ``fallback`` does not fit it.
         """
         place = resolve(path)
@@ -252,7 +252,7 @@ class Agent(BlockActor):
 
 
 def _deadline(milliseconds: float | None) -> Callable[[], bool] | None:
-    """Return a function that says whether so much time has passed since now."""
+    """Return a function that returns whether this much time has passed since now."""
     if milliseconds is None:
         return None
     end = perf_counter() + milliseconds / 1e3

@@ -1,4 +1,4 @@
-"""The two clocks of an actor: it looks and decides once a block, and acts at every raw step."""
+"""Base class of actors that observe and decide once a block and act at every raw step."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ PROPOSALS = 1
 class BlockActor(ABC):
     """An actor that decides one or more action blocks ahead; see :class:`tacit.types.Actor`.
 
-    Where a decision fails in a world, that world goes on with its last valid plan and then with the fallback. Once an
-    action was executed, nothing but a wrong batch of the state raises in :meth:`act`: whatever fails is a failed
-    decision, and the verdict says why.
+    A world whose decision fails continues with its last valid plan and then with the fallback. Once an action was
+    executed, nothing but a wrong batch of the state raises in :meth:`act`: every other error is a failed decision, and
+    the verdict holds the reason.
 
     Args:
-        model: Gives latents and predictions.
+        model: The source of latents and predictions.
         fallback: See :class:`tacit.Agent`.
         constraints: See :class:`tacit.Agent`.
 
@@ -57,34 +57,34 @@ class BlockActor(ABC):
 
     @property
     def fallback(self) -> NamedFallback | FallbackPolicy | None:
-        """What a world does that has no plan; None: what does nothing by the kinds of its actions."""
+        """Return the fallback of a world without a plan; None: do nothing by the kinds of its actions."""
         return self._fallback.choice
 
     def require_fallback(self) -> None:
-        """Refuse to act without knowing what to do when planning fails.
+        """Refuse to act without a known fallback for failed planning.
 
         Raises:
-            ConfigError: if no fallback was chosen and the Spec does not say which action does nothing.
+            ConfigError: if no fallback was chosen and the Spec does not define the action that does nothing.
         """
         self._fallback.require()
 
     @property
     def space(self) -> ActionSpace:
-        """The space of one raw action."""
+        """Return the space of one raw action."""
         return self.model.spec.action
 
     @property
     def frameskip(self) -> int:
-        """Raw actions of one block."""
+        """Return the number of raw actions of one block."""
         return self.model.frameskip
 
     @abstractmethod
     def _decide(self, state: AgentState) -> AgentState:
-        """Return the state with a queue of one or more blocks, and with the worlds that failed and why."""
+        """Return the state with a queue of one or more blocks, the failed worlds and their reasons."""
 
     @abstractmethod
     def _fail(self, state: AgentState, reason: str) -> AgentState:
-        """Return the state after a decision that failed in every world, for the same reason."""
+        """Return the state after a decision that failed in every world for the same reason."""
 
     def start(
         self,
@@ -94,19 +94,21 @@ class BlockActor(ABC):
         goal: Observation | None = None,
         last_action: npt.NDArray[np.float32] | None = None,
     ) -> AgentState:
-        """Return the state of ``batch`` new episodes; a model that is a torch module is put in evaluation mode.
+        """Return the state of ``batch`` new episodes.
+
+        A model that is a torch module is put in evaluation mode.
 
         Args:
             seed: Not negative, the only source of randomness; a sequence gives one to each world, whose plans are then
-                functions of its own, whatever the rest of the batch.
-            batch: Worlds ``B``.
+                functions of its own seed, whatever the other worlds.
+            batch: The number of worlds ``B``.
             goal: An observation ``[B, ...]`` of each goal. Modalities that it lacks, such as a state next to a goal
                 image, are taken from the current observation at each decision.
             last_action: ``[B, A]`` the action that is being executed, for constraints and the fallback. None: the
                 worlds are at rest.
 
         Raises:
-            ConfigError: if the seed or the batch is out of range, or it is not known what to do when planning fails.
+            ConfigError: if the seed or the batch is out of range, or no fallback for failed planning is known.
             SpecError: if the goal is of another batch or not finite, or the last action is not in the space.
         """
         seeds = seeds_of(seed, batch)
@@ -127,10 +129,10 @@ class BlockActor(ABC):
         )
 
     def act(self, state: AgentState, observation: Observation) -> tuple[npt.NDArray[np.float32], Verdict, AgentState]:
-        """Raw actions ``[B, A]`` for observations ``[B, ...]``, what to think of them, and the next state.
+        """Return raw actions ``[B, A]`` for observations ``[B, ...]``, the verdict on them, and the next state.
 
-        The model looks at the observation only at the boundary of two blocks, every ``frameskip`` steps; between
-        them the actions come from the queue and the verdict stays. A fallback looks at it whenever it acts.
+        The model reads the observation only at the boundary of two blocks, every ``frameskip`` steps; between
+        them the actions come from the queue and the verdict stays. A fallback reads it whenever it acts.
 
         Raises:
             SpecError: before the first action, if the observation does not fit.
@@ -158,7 +160,7 @@ class BlockActor(ABC):
         return now.actions.copy(), verdict, self._executed(state, now.actions)
 
     def _next(self, state: AgentState, observation: Observation) -> FallbackActions:
-        """Return the actions ``[B, A]`` of this step, and the fallback that each is."""
+        """Return the actions ``[B, A]`` of this step, and the name of the fallback of each."""
         action, falling, note = state.queue[:, 0].copy(), state.falls[:, 0], ""
         names = tuple("last_plan" if failed else "" for failed in state.failed.tolist())
         if falling.any():
@@ -196,9 +198,9 @@ class BlockActor(ABC):
         return latents
 
     def _lacks_modalities(self, goal: Observation) -> bool:
-        """Return whether a goal is to be completed from observations.
+        """Return whether a goal must be completed from observations.
 
-        A goal that is not finite in some worlds makes these fail, and no others.
+        A goal that is not finite in some worlds makes only these fail.
 
         Raises:
             SpecError: if it is finite in no world.
@@ -218,7 +220,7 @@ class BlockActor(ABC):
             raise SpecError(f"the goal does not fit: {error}") from error
 
     def _look(self, state: AgentState, observation: Observation) -> tuple[AgentState, str]:
-        """Return the state with the latents of an observation, and what was wrong with it."""
+        """Return the state with the latents of an observation, and a description of its problem."""
         problem = ""
         try:
             latent = self._encode(observation, state.batch)
@@ -246,17 +248,17 @@ class BlockActor(ABC):
         return replace(state, latents=latents, actions=actions, surprise=surprise, executed=None), problem
 
     def _corrected(self, state: AgentState) -> AgentState:
-        """Return the state with the block that was carried out, where a fallback or a constraint changed it."""
+        """Return the state with the executed block, where a fallback or a constraint changed it."""
         if not state.deviated or state.executed is None:
             return state
         return self._predict(replace(state, deviated=False), state.executed)
 
     def _expect(self, state: AgentState) -> AgentState:
-        """Return the state with the next block of the queue and what the model expects of it."""
+        """Return the state with the next block of the queue and its predicted latent."""
         return self._predict(state, state.queue[:, : self.frameskip])
 
     def _predict(self, state: AgentState, rows: npt.NDArray[np.float32]) -> AgentState:
-        """Return the state with a block of raw actions ``[B, frameskip, A]`` and what the model expects of it."""
+        """Return the state with a block of raw actions ``[B, frameskip, A]`` and its predicted latent."""
         block = torch.from_numpy(rows.reshape(len(rows), -1).copy()).to(self.model.device)
         if state.latents is None:
             return replace(state, block=block, predicted=None)
@@ -268,7 +270,7 @@ class BlockActor(ABC):
             return replace(state, block=block, predicted=None)
 
     def _decide_or_fail(self, state: AgentState, problem: str) -> AgentState:
-        """Return the state with a decision, or with what is done where there is none."""
+        """Return the state with a decision, or with its substitute where it failed."""
         if problem:
             return self._fail(state, problem)
         try:
@@ -287,10 +289,13 @@ class BlockActor(ABC):
         return Context(state.latents, state.actions if state.actions.shape[1] else None)
 
     def _propose(self, policy: Proposal, state: AgentState, horizon: int, count: int) -> Tensor:
-        """``[B, count, horizon, frameskip, A]``; without meaning in worlds whose latents or goal are not finite."""
+        """Return proposals ``[B, count, horizon, frameskip, A]``.
+
+        Rows with non-finite latents or goals are undefined.
+        """
         if state.goal is None or state.latents is None:
             raise SpecError("a policy needs a goal: start(goal=...).")
-        # Numbers in place of NaN, for a policy may refuse to draw from NaN, and with it for all worlds.
+        # Replace NaN by numbers, since a policy may refuse NaN and then fails for all worlds.
         latents, goal = (part.nan_to_num(0.0, 0.0, 0.0) for part in (state.latents, state.goal))
         noise = self._noise(state, PROPOSALS)
         blocks = policy.propose(Context(latents, state.actions), goal, horizon, count, noise, self.model)
@@ -301,7 +306,7 @@ class BlockActor(ABC):
         return WorldNoise(state.seeds, (state.step,) * state.batch, stream)
 
     def _shown(self, observation: Observation) -> Observation:
-        """Return what a world shows, for an actor that is given something else."""
+        """Return the observation of the world, for an actor with another input."""
         return observation
 
     def _position(self, state: AgentState, observation: Observation) -> npt.NDArray[np.float32]:
@@ -310,7 +315,7 @@ class BlockActor(ABC):
         return self._fallback.positions(shown, state.position, state.batch, state.last_action is not None)
 
     def _stand_in(self, state: AgentState) -> Tensor:
-        """Return about what the fallback will do, ``[B, A]``."""
+        """Return an estimate of the fallback's actions, ``[B, A]``."""
         rows = torch.from_numpy(self._fallback.estimate(self._known_position(state), state.last_action))
         return self.space.project(rows).to(self.model.device)
 
@@ -322,7 +327,7 @@ class BlockActor(ABC):
     def _previous(self, state: AgentState) -> Tensor:
         """Return the action before the next one ``[B, A]``, NaN where it is unknown.
 
-        Before the first action that is the current position, in the components that command one.
+        Before the first action it is the current position, in the components that command one.
         """
         if state.last_action is not None:
             return torch.from_numpy(state.last_action)
@@ -330,7 +335,7 @@ class BlockActor(ABC):
         return self.space.project(position) if isinstance(self.space, Box) else position
 
     def _given(self, action: npt.NDArray[np.float32], batch: int) -> npt.NDArray[np.float32]:
-        """Return the action that is being executed ``[B, A]``, once it is known to be one."""
+        """Return the action that is being executed ``[B, A]``; refuse an invalid one."""
         rows = numbers(action, (batch, self.space.size))
         if rows is None or not self.space.contains(rows).all():
             raise SpecError(
@@ -341,14 +346,14 @@ class BlockActor(ABC):
 
 
 def _explained(reason: str, name: str, note: str) -> str:
-    """Return why a decision failed, with what is done instead."""
+    """Return the reason of a failed decision, with its substitute."""
     if not reason or not name:
         return reason
     return f"{reason.rstrip('.')}. Instead: {name}{f' ({note})' if note else ''}."
 
 
 def _decision(reason: str, name: str) -> Literal["act", "slow", "stop"]:
-    """Return the decision about a world whose decision failed for a reason, and the fallback that acts."""
+    """Return the decision of a verdict, given the reason of a failure and the acting fallback."""
     if not reason:
         return "act"
     return "slow" if name in ("", "last_plan") else "stop"

@@ -14,25 +14,25 @@ __all__ = ["AgentConfig"]
 
 @dataclass(frozen=True)
 class AgentConfig:
-    """How an agent plans.
+    """The settings of an agent.
 
     Attributes:
-        planner: Searches raw actions; it sees scores, and never success.
+        planner: The planner, which searches raw actions; it receives scores, and never success.
         cost: Energy of imagined latents.
-        horizon: Blocks to look ahead.
-        replan_every: Blocks to carry out before planning again.
-        repeat_action: The planner searches one raw action a block, which is repeated ``frameskip`` times; otherwise
+        horizon: Blocks to plan ahead.
+        replan_every: Blocks to execute before planning again.
+        repeat_action: The planner searches one raw action per block, which is repeated ``frameskip`` times; otherwise
             every raw action is free, and a plan has ``horizon * frameskip`` rows.
-        arrive_by: Step after the start at which the agent is to have arrived: it looks ahead as many whole blocks as
-            end by then, and one at least, so that with a cost of the ``last`` step it neither puts arrival off nor
-            leaves again. None: there is none.
-        deadline_ms: Milliseconds after which a search ends with the best plan so far; it is asked after each round, so
-            one round is always completed. None: there is no limit.
-        fallback: Actions of a world that has no plan. ``noop``: what does nothing by the kind of each component, which
-            is its current position for a ``position`` and zero otherwise; ``last_action``: the last executed action
-            again; or a :class:`tacit.types.FallbackPolicy`, in whose place one of the others acts where it fails.
-            None: ``noop``, but :meth:`tacit.Agent.start` refuses where the Spec does not say which action does nothing.
-        constraints: Restrictions of actions, which every candidate of a search and every action keep to, such as those
+        arrive_by: Step after the start by which the agent must arrive: it plans as many whole blocks ahead as end by
+            then, and at least one, so that with a cost of the ``last`` step it neither delays arrival nor leaves the
+            goal again. None: there is none.
+        deadline_ms: Milliseconds after which a search ends with the best plan so far; the limit is checked after each
+            round, so one round is always completed. None: there is no limit.
+        fallback: Actions of a world without a plan. ``noop``: do nothing by the kind of each component, which is its
+            current position for a ``position`` and zero otherwise; ``last_action``: repeat the last executed action; or
+            a :class:`tacit.types.FallbackPolicy`, which one of the others replaces where it fails. None: ``noop``, but
+            :meth:`tacit.Agent.start` refuses where the Spec does not define the action that does nothing.
+        constraints: Restrictions of actions, which every candidate of a search and every action satisfy, such as those
             of :mod:`tacit.constraints`, for a :class:`tacit.types.Box`; and conditions on rollouts
             (:class:`tacit.types.Constraint`), which a plan breaks only where every candidate does.
 
@@ -65,10 +65,10 @@ class AgentConfig:
 
     @property
     def rollout_constraints(self) -> tuple[Constraint, ...]:
-        """The constraints on rollouts."""
+        """Return the constraints on rollouts."""
         return tuple(one for one in self.constraints if not isinstance(one, ActionConstraint))
 
     @property
     def action_constraints(self) -> tuple[ActionConstraint, ...]:
-        """The constraints on actions."""
+        """Return the constraints on actions."""
         return tuple(one for one in self.constraints if isinstance(one, ActionConstraint))

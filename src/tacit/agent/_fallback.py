@@ -19,7 +19,7 @@ Floats: TypeAlias = npt.NDArray[np.float32]
 Bools: TypeAlias = npt.NDArray[np.bool_]
 
 NamedFallback: TypeAlias = Literal["last_action", "noop"]
-"""The fallbacks that have a name: repeat the last executed action, or do what is physically nothing."""
+"""The named fallbacks: repeat the last executed action, or command no physical change."""
 
 
 @dataclass(frozen=True)
@@ -28,8 +28,8 @@ class FallbackActions:
 
     Attributes:
         actions: ``[B, A]``.
-        names: Which fallback each of them is.
-        note: What was wrong with the fallback policy; empty if nothing was.
+        names: The name of the fallback of each action.
+        note: A description of the failure of the fallback policy; empty if there was none.
     """
 
     actions: Floats
@@ -42,11 +42,11 @@ class Fallback:
 
     Args:
         choice: ``noop``, ``last_action``, a policy, or None for ``noop`` in a Spec from which it is known.
-        spec: Says which actions do nothing.
-        space: What constraints leave of its action space.
+        spec: The Spec, which defines the actions that do nothing.
+        space: Its action space within the constraints.
 
     Raises:
-        ConfigError: if the choice is none of these, or ``noop`` is asked for and cannot be known.
+        ConfigError: if the choice is none of these, or ``noop`` is chosen and cannot be known.
     """
 
     def __init__(self, choice: NamedFallback | FallbackPolicy | None, spec: Spec, space: ActionSpace) -> None:
@@ -58,17 +58,17 @@ class Fallback:
         kinds = spec.action.kinds if isinstance(spec.action, Box) else ()
         self._held = [index for index, kind in enumerate(kinds) if kind == "position"]
         self.reads = spec.position if self._held else None
-        """The modality that holds the current position, where the noop needs it."""
+        """The modality with the current position, where the noop needs it."""
         size = spec.modalities[self.reads].shape[0] if self.reads is not None else 0
         self._width, self._columns = size, list(spec.position_index or range(size))
         if choice == "noop" and self._unknown:
             raise ConfigError(f"fallback='noop' needs an action that does nothing: {self._unknown}.")
 
     def require(self) -> None:
-        """Refuse an actor that would not know what to do without a plan.
+        """Refuse an actor without a known action for worlds without a plan.
 
         Raises:
-            ConfigError: if no fallback was chosen and the Spec does not say which action does nothing.
+            ConfigError: if no fallback was chosen and the Spec does not define the action that does nothing.
         """
         if self.choice is None and self._unknown:
             raise ConfigError(
@@ -81,10 +81,10 @@ class Fallback:
         """Return the current position of each component ``[B, A]``; NaN where there is none.
 
         Args:
-            observation: What came.
-            before: The positions before it, which stay where the new ones are missing or not finite.
-            batch: Worlds ``B``.
-            moving: An action was executed, so nothing may be refused any more.
+            observation: The current observation.
+            before: The previous positions, which stay where the new ones are missing or not finite.
+            batch: The number of worlds ``B``.
+            moving: Whether an action was executed, after which no observation is refused.
 
         Raises:
             SpecError: unless ``moving``, if the observation does not hold the modality.
@@ -105,20 +105,20 @@ class Fallback:
         return found
 
     def estimate(self, position: Floats, last: Floats | None) -> Floats:
-        """Return about what will be done ``[B, A]``, without asking a policy; zero where that is unknown."""
+        """Return an estimate of the actions ``[B, A]`` without calling a policy; zero where they are unknown."""
         return np.nan_to_num(self._named(position, last)[0])
 
     def choose(self, worlds: Bools, observation: Observation, position: Floats, last: Floats | None) -> FallbackActions:
-        """Return what to do in some of the worlds; the rows of the others have no meaning.
+        """Return the fallback actions of some worlds; the rows of the others are undefined.
 
         Args:
-            worlds: ``[B]`` those without a plan.
-            observation: ``[B, ...]`` what came.
+            worlds: ``[B]`` flags of the worlds without a plan.
+            observation: ``[B, ...]`` the current observation.
             position: See :meth:`positions`.
             last: ``[B, A]`` the last executed action.
 
         Raises:
-            PlanningError: if it is not known in one of them, which is so before the first action only.
+            PlanningError: if the action of one of them is unknown, which happens only before the first action.
         """
         actions, names = self._named(position, last)
         note = ""
@@ -138,7 +138,7 @@ class Fallback:
         return FallbackActions(actions, names, note)
 
     def _named(self, position: Floats, last: Floats | None) -> tuple[Floats, tuple[str, ...]]:
-        """Return actions ``[B, A]`` and their names; the other of the two where the chosen one is unknown."""
+        """Return actions ``[B, A]`` and their names. The other named fallback acts where the chosen one is unknown."""
         noop = np.where(np.isnan(position), self._noop, position)
         repeated = np.full_like(noop, np.nan) if last is None else last
         first, second = (repeated, noop) if self.choice == "last_action" else (noop, repeated)
@@ -147,11 +147,11 @@ class Fallback:
         return np.where(np.isnan(first), second, first).astype(np.float32), names
 
     def _asked(self, policy: FallbackPolicy, observation: Observation, batch: int) -> tuple[Floats, str]:
-        """Return the actions ``[B, A]`` of a policy, NaN where they are not usable, and why."""
+        """Return the actions ``[B, A]`` of a policy, NaN where they are not usable, and the reason."""
         nothing = np.full((batch, self._space.size), np.nan, np.float32)
         try:
             found = numbers(policy(observation), nothing.shape)
-        except Exception as error:  # whatever it is, an action is needed now
+        except Exception as error:  # after any error an action is needed now
             return nothing, f"the fallback policy failed: {type(error).__name__}: {error}"
         if found is None:
             return nothing, f"the fallback policy was to return numbers of shape {list(nothing.shape)}"
@@ -159,21 +159,22 @@ class Fallback:
 
 
 def possible(choice: NamedFallback | FallbackPolicy | None, spec: Spec) -> NamedFallback | FallbackPolicy | None:
-    """Return the fallback, or ``last_action`` where it is to do nothing and the Spec does not say which action does."""
+    """Return the fallback, or ``last_action`` where the Spec does not define the action that does nothing."""
     if choice in (None, "noop") and _noop(spec, spec.action, assumed=choice == "noop")[1]:
         return "last_action"
     return choice
 
 
 def _noop(spec: Spec, space: ActionSpace, assumed: bool) -> tuple[Floats, str]:
-    """Return the action that does nothing ``[A]`` and why it is not known, empty if it is.
+    """Return the action that does nothing ``[A]`` and the reason if it is unknown, else an empty string.
 
     It is NaN where it is unknown, and in components that hold their position.
 
     Args:
-        spec: What is declared.
-        space: What constraints leave of the action space.
-        assumed: Zero does nothing in components of no declared kind, and where zero is out of range the nearest to it.
+        spec: The declared Spec.
+        space: The action space within the constraints.
+        assumed: Assume for components without a declared kind that zero, or the value in range nearest to it, does
+            nothing.
     """
     if not isinstance(space, Box):
         if space.noop is None:
@@ -198,7 +199,7 @@ def _noop(spec: Spec, space: ActionSpace, assumed: bool) -> tuple[Floats, str]:
 
 
 def _grouped(reasons: list[tuple[int, str]]) -> str:
-    """Return reasons in words, each with the components that it is true of."""
+    """Return reasons in words, each with the components that it applies to."""
     groups: dict[str, list[str]] = {}
     for index, reason in reasons:
         groups.setdefault(reason, []).append(str(index))
@@ -210,7 +211,7 @@ def _refused(worlds: Bools) -> str:
 
 
 def numbers(value: Any, shape: tuple[int, ...]) -> Floats | None:
-    """Return numbers of a shape as float32; None if they are not."""
+    """Return a value as float32 numbers of a shape; None if it is none."""
     try:
         found = np.asarray(value, np.float32)
     except (TypeError, ValueError):

@@ -1,4 +1,4 @@
-"""Actors without a search: what an agent has to beat."""
+"""Baseline actors without a search."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ __all__ = ["PolicyActor", "RandomActor"]
 
 
 class PolicyActor(BlockActor):
-    """Does what a goal-conditioned policy says at every block: the amortised baseline.
+    """The amortised baseline: a goal-conditioned policy that acts at every block.
 
     Args:
-        model: Gives the latents.
-        policy: Its first proposal of one block is carried out, brought into the space; where latent, goal or
-            proposal are not finite the fallback acts, and the verdict of the act is not ok.
+        model: The source of the latents.
+        policy: The policy, whose first proposal of one block is projected into the space and executed; where latent,
+            goal or proposal are not finite the fallback acts, and the verdict of the act is not ok.
         fallback: See :class:`tacit.Agent`.
         constraints: See :class:`tacit.Agent`.
     """
@@ -56,7 +56,7 @@ class PolicyActor(BlockActor):
         return self._carry_out(state, actions, failed, reason)
 
     def _carry_out(self, state: AgentState, actions: Tensor, failed: Tensor, reason: str) -> AgentState:
-        """Return the state with a block ``[B, frameskip, A]`` to carry out, except in the worlds that failed."""
+        """Return the state with a block ``[B, frameskip, A]`` to execute, except in the worlds that failed."""
         worlds = failed.cpu().numpy()
         if worlds.any():
             actions = torch.where(failed[:, None, None], self._stand_in(state)[:, None], actions)
@@ -68,18 +68,18 @@ class PolicyActor(BlockActor):
 
 @dataclass(frozen=True)
 class RandomState:
-    """State of a :class:`RandomActor`."""
+    """The state of a :class:`RandomActor`."""
 
     noise: WorldNoise
     step: int = 0
 
 
 class RandomActor:
-    """Draws uniformly from the space: the floor.
+    """The random baseline: actions uniform in the space.
 
     Args:
         space: The space of one action.
-        hold: Steps that each action is held for.
+        hold: Steps that each action is repeated for.
 
     Raises:
         ConfigError: if ``hold`` is below one.

@@ -1,4 +1,4 @@
-"""The actions that an actor may take, one after the other."""
+"""Limits of the sequence of actions of an actor."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ class ActionLimits:
             if isinstance(space, Box):
                 space = constraint.limited(space)
         self.space = space
-        """What is left of the space at all times."""
+        """The part of the space that is allowed at all times."""
         self._bounds = space.project(torch.tensor([[-torch.inf], [torch.inf]]).expand(2, space.size))
         self._steps = tuple(one for one in constraints if one.after(self._bounds[:1]) is not None)
 
     @property
     def sequential(self) -> bool:
-        """Whether the action before decides which may follow."""
+        """Return whether the allowed actions depend on the previous one."""
         return bool(self._steps)
 
     def after(self, previous: Tensor) -> Callable[[Tensor], Tensor] | None:
@@ -51,14 +51,14 @@ class ActionLimits:
         return (lambda actions: self.project(actions, previous)) if self._steps else None
 
     def project(self, actions: Tensor, previous: Tensor) -> Tensor:
-        """Return sequences of actions near to the given ones that keep to space and constraints.
+        """Return the nearest sequences of actions that satisfy space and constraints.
 
-        Each action is moved to the nearest that may follow the one before it. Where the space that is left cannot be
-        reached in one step, it is approached as fast as the other constraints allow.
+        Each action is moved to the nearest that may follow the previous one. Where the allowed part of the space cannot
+        be reached in one step, it is approached as fast as the other constraints allow.
 
         Args:
             actions: ``[B, ..., H, A]``.
-            previous: ``[B, A]`` the action before the first of them; NaN where it is unknown, which then restricts
+            previous: ``[B, A]`` the action before the first of them; NaN where it is unknown and then restricts
                 nothing.
         """
         if not isinstance(self.space, Box):

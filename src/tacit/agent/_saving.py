@@ -1,6 +1,6 @@
-"""An agent on disk: the checkpoint of its model with more parts: how it plans, and its policy where it has one.
+"""Saved agents: the checkpoint of the model with the settings of the agent and its policy, if any.
 
-Planners, costs and constraints are named as in their registries, so that a file can name nothing but what is installed.
+Planners, costs and constraints are named as in their registries, so that a file can name only installed ones.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ PROPOSAL = "proposal"
 
 @dataclass(frozen=True)
 class _Written:
-    """The JSON of the part; options that are tensors lie beside it as ``<index of the cost>.<option>``."""
+    """The JSON content of the part; tensor options are stored as ``<index of the cost>.<option>``."""
 
     planner: Named
     cost: tuple[Named, ...]
@@ -50,7 +50,7 @@ class _Written:
 NUMBERS = ("error", "r2")
 """The numbers of a readout."""
 RENAMED = {"execute": "replan_every", "hold": "repeat_action", "deadline": "arrive_by"}
-"""The names of version 0.1 and those of now."""
+"""The names of version 0.1 and the current ones."""
 
 
 def write(path: Path, model: object, config: AgentConfig, proposal: object = None) -> None:
@@ -140,7 +140,10 @@ def read(path: Path, device: str | torch.device) -> tuple[Dynamics, AgentConfig,
 
 
 def _current(cost: Named, model: Dynamics) -> Named:
-    """Return a cost as it is written now; version 0.1 named the part of a goal by its number of components."""
+    """Return a cost in the current format.
+
+    Version 0.1 named the part of a goal by its number of components.
+    """
     if cost.name != "goal" or "first" not in cost.options:
         return cost
     options = {name: value for name, value in cost.options.items() if name != "first"}
@@ -162,7 +165,7 @@ def _policy(part: checkpoint.Part | None, path: Path, device: str | torch.device
 
 
 def _name(value: object, kind: Any) -> tuple[Named, dict[str, Tensor]]:
-    """The registered name of an object and its options, those that are tensors apart."""
+    """Return the registered name of an object with its options, and its tensor options separately."""
     name = next((name for name in kind.names() if kind.load(name) is type(value)), None)
     if name is None or not dataclasses.is_dataclass(value):
         known = ", ".join(kind.names())
@@ -180,7 +183,7 @@ def _name(value: object, kind: Any) -> tuple[Named, dict[str, Tensor]]:
 
 
 def _with_readouts(cost: Named, arrays: Mapping[str, Tensor]) -> tuple[Named, dict[str, Any]]:
-    """Return a cost without the options that are readouts, and these together with its tensors."""
+    """Return a cost without its readouts, and these readouts with their tensors."""
     given: dict[str, Any] = {key: value for key, value in arrays.items() if "." not in key}
     options = dict(cost.options)
     for key in {key.partition(".")[0] for key in arrays if "." in key}:

@@ -1,4 +1,4 @@
-"""Numbers that are given once for all components of an action, or for each."""
+"""Options with one number for all components of an action, or one for each."""
 
 from __future__ import annotations
 

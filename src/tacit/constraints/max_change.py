@@ -19,8 +19,8 @@ __all__ = ["MaxChange"]
 class MaxChange:
     """A limit of how much actions change from one step to the next.
 
-    The step before the first one of a plan counts: the last action that was executed. Differences are those of float32
-    numbers, exact to one unit in the last place of the action.
+    The first action of a plan is compared with the last executed action. Differences are those of float32 numbers,
+    exact to one unit in the last place of the action.
 
     Args:
         change: The largest change of a raw action in one step, for all components or a tuple with one number for each.

@@ -1,4 +1,4 @@
-"""What costs share: they add up, and a number scales them."""
+"""Base class of costs, which can be added and scaled by a number."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ __all__ = ["Scaled", "Summable", "Total"]
 
 
 class Summable:
-    """``cost + cost`` and ``number * cost``, to be inherited by every cost.
+    """Base class of costs with ``cost + cost`` and ``number * cost``.
 
-    A subclass answers ``cost(rollout) -> energies``; see :class:`tacit.types.Cost`.
+    A subclass implements ``cost(rollout) -> energies``; see :class:`tacit.types.Cost`.
     """
 
     def __call__(self, rollout: Rollout, /) -> Numbers:
@@ -22,7 +22,7 @@ class Summable:
 
     @property
     def parts(self) -> tuple[Scaled, ...]:
-        """What it is the weighted sum of: itself, unless it is a sum."""
+        """Return the terms of the weighted sum: the cost itself, unless it is a sum."""
         return (Scaled(1.0, self),)
 
     def __add__(self, other: Summable) -> Total:
@@ -69,7 +69,7 @@ class Total(Summable):
 
     @property
     def parts(self) -> tuple[Scaled, ...]:
-        """The terms."""
+        """Return the terms."""
         return self.terms
 
     def __call__(self, rollout: Rollout, /) -> Numbers:

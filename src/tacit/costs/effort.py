@@ -1,4 +1,4 @@
-"""How much the actions ask of the actuators."""
+"""The effort of the actuators under the actions of a plan."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class Effort(Summable):
     """The mean square of the raw actions over horizon and components.
 
     Args:
-        space: Divides each component by half the range of the box first, so that full effort counts 1 in a box about
-            zero; without it the energy is in raw units.
+        space: Box whose half range divides each component first, so that full effort counts 1 in a box about zero;
+            without it the energy is in raw units.
     """
 
     space: Box | None = None

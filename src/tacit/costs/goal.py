@@ -17,18 +17,18 @@ __all__ = ["Goal"]
 
 @dataclass(frozen=True, eq=False)
 class Goal(Summable):
-    """How far the imagined latents are from the latent of a goal.
+    """The distance of the imagined latents to the latent of a goal.
 
     With ``d_t = mean over D of |latent_t - goal| ** p``, where ``p`` is 2 for ``l2`` and 1 for ``l1``, the energy
     is ``d_H`` (``last``), ``d_1 + ... + d_H`` (``sum``) or the smallest ``d_t`` (``min``).
 
     Args:
-        target: The latent of the goal, ``[D]`` for all worlds or ``[B, D]``; without it, the goal that the agent was
-            given at its start.
+        target: The latent of the goal, ``[D]`` for all worlds or ``[B, D]``; without it, the goal that the agent
+            received at its start.
         reduce: ``last``, ``sum`` or ``min`` over the horizon.
         metric: ``l2`` (squared) or ``l1``.
-        on: Compare the part of the latents that belongs to this modality alone, such as a camera without the robot's
-            pose; see :attr:`tacit.types.WorldModel.latent_parts`. Empty: all components.
+        on: The modality whose part of the latents is compared, such as a camera without the robot's pose; see
+            :attr:`tacit.types.WorldModel.latent_parts`. Empty: all components.
 
     Raises:
         ConfigError: if an option is unknown.
@@ -78,7 +78,7 @@ class Goal(Summable):
         return latents[:, :, -1:] if self.reduce == "last" else latents
 
     def over_horizon(self, distance: Numbers) -> Numbers:
-        """Return energies ``[B, S]`` of distances ``[B, S, H']`` at the steps that are considered."""
+        """Return energies ``[B, S]`` of distances ``[B, S, H']`` at the considered steps."""
         xp = array_namespace(distance)
         return xp.min(distance, axis=-1) if self.reduce == "min" else xp.sum(distance, axis=-1)
 

@@ -1,4 +1,4 @@
-"""Distance of a physical quantity to its target value."""
+"""The distance of a physical quantity to its target value."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["Target"]
 
 @dataclass(frozen=True, eq=False)
 class Target(Summable):
-    """The squared distance of a quantity that is read from imagined latents to a value, in its units.
+    """The squared distance of a quantity read from imagined latents to a value, in its units.
 
     Args:
         readout: Reads the quantity, such as a fitted probe (:func:`tacit.probing.fit`).

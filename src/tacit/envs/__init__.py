@@ -1,4 +1,4 @@
-"""Worlds to act in; each file is one environment or one adapter."""
+"""Environments; each file is one environment or one adapter."""
 
 from inspect import signature
 
@@ -13,7 +13,7 @@ __all__ = [*__all__, "make", "make_goal"]
 
 
 def make(name: str, num_envs: int = 1) -> Environment:
-    """The environment that one word describes, as on the command line.
+    """Make the environment that one word describes, as on the command line.
 
     Args:
         name: A name of the registry, after a colon what an adapter adapts, and options, all separated by
@@ -57,7 +57,7 @@ def _split(words: str) -> list[str]:
 
 
 def make_goal(name: str, num_envs: int = 1) -> GoalEnvironment:
-    """As :func:`make`, for an environment whose states can be drawn, set and compared.
+    """Make an environment whose states can be drawn, set and compared; see :func:`make`.
 
     Raises:
         ConfigError: if the environment has no goals.

@@ -1,4 +1,4 @@
-"""Gymnasium action spaces as those of a Spec."""
+"""Conversion of Gymnasium action spaces to those of a Spec."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["Actions", "actions"]
 Floats = npt.NDArray[np.float32]
 EXACT = 2**24
 UNBOUNDED = 1e18
-"""A bound this far out stands for none, such as the largest float32."""
+"""Magnitude from which a bound counts as none, such as the largest float32."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Actions:
 
 
 def actions(space: gymnasium.Space[Any]) -> Actions:
-    """Return how to act in a Gymnasium action space.
+    """Return the action space and the conversions of a Gymnasium action space.
 
     Raises:
         SpecError: unless it is a Box with finite bounds or a Discrete of at least two actions.

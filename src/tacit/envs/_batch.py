@@ -1,4 +1,4 @@
-"""What every batch of worlds checks and does alike."""
+"""Checks and seeds that all batches of worlds share."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def check_options(who: str, num_envs: int | None, size: int | None, modalities: 
 
 
 def per_world(seed: int | Sequence[int], num_envs: int) -> list[int]:
-    """One seed below 2**32 for each world, drawn from ``seed`` where it is a single one."""
+    """Return one seed below 2**32 for each world, drawn from ``seed`` where it is a single one."""
     if isinstance(seed, (Sequence, np.ndarray)):
         if len(seed) != num_envs:
             raise SpecError(f"reset expected one seed, or one for each of {num_envs} worlds; got {len(seed)} seeds.")

@@ -1,4 +1,4 @@
-"""Draws an antialiased disc on each of a batch of pictures, touching only the pixels around it."""
+"""Drawing of an antialiased disc on each image of a batch. Only the pixels around it change."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Discs:
         self._pixels = np.arange(3 * count).reshape(count, 3, 1) * (size * size) + patch
 
     def frames(self, center: npt.NDArray[np.float64]) -> npt.NDArray[np.uint8]:
-        """``[B, 3, size, size]`` with a disc at each centre ``[B, 2]``, x then y, in pixels."""
+        """Return ``[B, 3, size, size]`` with a disc at each centre ``[B, 2]``, x then y, in pixels."""
         corner = np.minimum(np.maximum(center.astype(np.int64) - self._half, 0), self._last)
         squared = (corner[:, :, None] + (self._offsets + 0.5) - center[:, :, None]) ** 2
         distance = np.sqrt(squared[:, 1, :, None] + squared[:, 0, None, :])

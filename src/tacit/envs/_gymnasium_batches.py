@@ -1,4 +1,4 @@
-"""Batches of Gymnasium environments, in this process or in processes of their own."""
+"""Batches of Gymnasium environments, in this process or in separate processes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Floats = npt.NDArray[np.float64]
 
 
 class Outcome(NamedTuple):
-    """What a step of a batch did; NaN stands for an unknown reward or success."""
+    """The result of one step of a batch; NaN marks an unknown reward or success."""
 
     entries: dict[str, Array]
     terminated: Flags
@@ -36,7 +36,7 @@ class Outcome(NamedTuple):
 
 @dataclass(frozen=True)
 class Facts:
-    """What a batch says about its environments."""
+    """The properties of the environments of a batch."""
 
     name: str
     observation_space: gymnasium.Space[Any]
@@ -46,18 +46,18 @@ class Facts:
 
 
 class Batch(Protocol):
-    """Environments in lock-step. A world that has ended is not stepped."""
+    """Environments that step together. A world that has ended is not stepped."""
 
     facts: Facts
 
     def show(self, shown: Sequence[str], pixels: int | None) -> None:
-        """Choose the entries for a model; the others become labels, and what no array can hold is dropped."""
+        """Choose the entries for a model. The others become labels, or are dropped if no array can hold them."""
 
     def reset(self, seeds: Sequence[int]) -> dict[str, Array]:
         """Start an episode in every world."""
 
     def step(self, actions: Any, going: Flags) -> Outcome:
-        """Act in the worlds that are still going; the rows of the others mean nothing."""
+        """Step the worlds that have not ended; the rows of the others are undefined."""
 
     def close(self) -> None:
         """Close every world."""
@@ -142,7 +142,7 @@ class LocalBatch:
 
 
 class ProcessBatch:
-    """Environments in a process each, which convert and scale what they show."""
+    """Environments in one process each, which convert and scale their observations."""
 
     def __init__(self, env: Maker, options: Mapping[str, Any], count: int, pixels: int | None) -> None:
         if isinstance(env, str):
@@ -187,21 +187,21 @@ class _Hosted:
         self.close = self._batch.close
 
     def facts(self) -> Facts:
-        """Return what the batch says about its environment."""
+        """Return the properties of the environment."""
         return self._batch.facts
 
 
 class _named:  # noqa: N801  # a context manager, written like one
-    """Name the environment whose observation cannot be read."""
+    """A context manager whose errors name the environment with the unreadable observation."""
 
     def __init__(self, name: str) -> None:
         self._name = name
 
     def __enter__(self) -> None:
-        """Read entries."""
+        """Enter the block that reads entries."""
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        """Name the environment."""
+        """Raise an error of the block again with the name of the environment."""
         if isinstance(error, SpecError):
             raise SpecError(f"environment {self._name!r}: {error}") from error.__cause__
         if isinstance(error, Exception):
@@ -222,7 +222,7 @@ def _concatenated(parts: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
 
 
 def scaled(frames: Sequence[npt.NDArray[np.uint8]], size: int) -> Array:
-    """Return a batch of frames, each scaled to a size; they may differ in theirs."""
+    """Return a batch of frames, each scaled to one size; their own sizes may differ."""
     if len({frame.shape for frame in frames}) == 1:
         return resize(np.stack(frames), size)
     return np.concatenate([resize(frame[None], size) for frame in frames])

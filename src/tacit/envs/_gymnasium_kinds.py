@@ -23,12 +23,12 @@ NOOPS = {"Acrobot": 1, "LunarLander": 0, "MountainCar": 1}
 
 
 def with_kinds(space: ActionSpace, env: object, options: Mapping[str, Any]) -> ActionSpace:
-    """Return the action space with the kinds that are known of an environment, as it is where none are.
+    """Return the action space with the known kinds of an environment, unchanged where none are known.
 
     Args:
         space: Its action space.
-        env: Its id; of anything else nothing is known, since a wrapper may have changed what an action means.
-        options: How it was made; other MuJoCo models (``xml_file``) have other actuators.
+        env: Its id; for anything else no kind is known, since a wrapper may have changed what an action means.
+        options: The options that made it; other MuJoCo models (``xml_file``) have other actuators.
     """
     if not isinstance(env, str) or ":" in env or "xml_file" in options:
         return space

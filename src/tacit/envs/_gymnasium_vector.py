@@ -1,4 +1,4 @@
-"""A vector environment of the user's, with whichever autoreset mode it has."""
+"""A batch around the user's vector environment, in any autoreset mode."""
 
 from __future__ import annotations
 
@@ -21,9 +21,10 @@ __all__ = ["VectorBatch"]
 
 
 class VectorBatch:
-    """A vector environment of the user's.
+    """A batch around the user's vector environment.
 
-    It resets worlds that have ended in its own way; the last observation of an episode is kept until the next reset.
+    It resets worlds that have ended by its autoreset mode; the last observation of an episode is kept until the next
+    reset.
     """
 
     def __init__(self, vector: VectorEnv[Any, Any, Any]) -> None:
@@ -79,7 +80,7 @@ class VectorBatch:
         return Outcome(entries, terminated, truncated, rewards, self._success(info))
 
     def _success(self, info: Mapping[str, Any]) -> npt.NDArray[np.float64]:
-        """Return what the infos say of success, also those of episodes that ended in this step."""
+        """Return the success in the infos, also in those of episodes that ended in this step."""
         found = np.full(self._vector.num_envs, np.nan)
         for source in (info, info.get("final_info")):
             name = next((name for name in SUCCESS if isinstance(source, Mapping) and name in source), None)
@@ -119,7 +120,7 @@ class VectorBatch:
         return flags.astype(np.bool_)
 
     def _restore_last(self, entries: dict[str, Array], info: Mapping[str, Any], ended: Flags) -> None:
-        """Put the last observation of each episode that ended where the first of the next one stands."""
+        """Replace the first observation of the next episode by the last one of the episode that ended."""
         for world in np.flatnonzero(ended).tolist():
             last = info.get("final_obs")
             if isinstance(last, np.ndarray):
@@ -135,7 +136,7 @@ class VectorBatch:
                 entries[name][world] = batch[0]
 
     def _require_fresh_arrays(self, vector: SyncVectorEnv) -> None:
-        """Refuse environments that write the first observation of an episode over the last one of the one before."""
+        """Refuse environments that overwrite the last observation of an episode with the first of the next one."""
         for env in vector.envs:
             with self._reset:
                 one, two = env.reset(seed=0)[0], env.reset(seed=0)[0]

@@ -1,4 +1,4 @@
-"""One Gymnasium environment behind a border that names it."""
+"""Wrapper of one Gymnasium environment whose errors name it."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ from tacit.errors import ConfigError, SpecError, TacitError
 __all__ = ["SUCCESS", "Factory", "Maker", "Step", "World", "drawn_at", "frame_of", "name_of", "number"]
 
 SUCCESS = ("is_success", "success")
-"""The entries of an info that say whether the task is solved."""
+"""The entries of an info that hold whether the task is solved."""
 STARTS = 8
-"""Starts that have to be the same in two worlds that are taken for one."""
+"""Number of equal starts after which two worlds count as the same."""
 Factory = Callable[[], gymnasium.Env[Any, Any]]
 Maker = str | EnvSpec | Wrapped | Factory
 
 
 class Step(NamedTuple):
-    """What one environment did; NaN stands for an unknown reward or success."""
+    """The result of one step of an environment; NaN marks an unknown reward or success."""
 
     observation: Any
     terminated: bool
@@ -53,7 +53,7 @@ def number(value: Any) -> float:
 
 
 def success_in(info: Any) -> float:
-    """Return 1 or 0 for the ``is_success`` or ``success`` of an info, NaN where it says neither."""
+    """Return 1 or 0 for the ``is_success`` or ``success`` of an info, NaN where it has neither."""
     if not info or not isinstance(info, Mapping):
         return math.nan
     found = next((number(info[name]) for name in SUCCESS if name in info), math.nan)
@@ -61,14 +61,14 @@ def success_in(info: Any) -> float:
 
 
 class World:
-    """One environment, whose exceptions and broken promises become errors that name it.
+    """An environment whose exceptions and violations of its interface become errors that name it.
 
-    A reward that is no single number, and infos that say nothing of success, count as unknown.
+    A reward that is no single number, and a success that is not in the info, count as unknown.
 
     Args:
         env: An id, a specification, or a function that makes the environment.
         options: Keyword arguments for ``gymnasium.make``.
-        draws: It will be asked for frames.
+        draws: Whether frames will be rendered.
 
     Raises:
         ConfigError: if there is no such environment, or it does not take an option.
@@ -105,7 +105,7 @@ class World:
         return result[0]
 
     def step(self, action: Any) -> Step:
-        """Act, and return what came of it."""
+        """Step the environment and return the result."""
         with self._step:
             result = self.env.step(action)
         if not isinstance(result, tuple) or len(result) != 5:
@@ -117,7 +117,7 @@ class World:
         return Step(result[0], terminated, truncated, number(result[1]), success_in(result[4]))
 
     def render(self) -> npt.NDArray[np.uint8]:
-        """Draw a frame ``[3, H, W]``."""
+        """Render a frame ``[3, H, W]``."""
         with self._render:
             frame = self.env.render()
         return frame_of(frame, self.name)
@@ -136,7 +136,7 @@ class World:
         return bool(array.item())
 
     def _warn_of_more(self, observation: Any, space: gymnasium.Space[Any], where: str) -> None:
-        """Warn of entries that the observation space does not declare."""
+        """Warn about entries that the observation space does not declare."""
         if not isinstance(space, gymnasium.spaces.Dict) or not isinstance(observation, Mapping):
             return
         for key, value in observation.items():
@@ -157,7 +157,7 @@ def name_of(env: gymnasium.Env[Any, Any]) -> str:
 
 
 def frame_of(frame: Any, name: str) -> npt.NDArray[np.uint8]:
-    """Return what ``render()`` gave as ``[3, H, W]``.
+    """Return the result of ``render()`` as ``[3, H, W]``.
 
     Raises:
         SpecError: if it is no uint8 image.
@@ -175,10 +175,10 @@ def frame_of(frame: Any, name: str) -> npt.NDArray[np.uint8]:
 
 
 def drawn_at(env: Maker, options: Mapping[str, Any], size: int) -> dict[str, Any]:
-    """Return options with a ``width`` and a ``height``, where they make the environment draw at a size.
+    """Return options with the ``width`` and ``height`` at which the environment is to render, where it has them.
 
-    They do if the environment's class has both with defaults that are the size of its frames, and changing them
-    changes the frames and nothing else. In a grid world they are numbers of cells.
+    It has them if the environment's class has both options with defaults that are the size of its frames, and changing
+    them changes the frames and nothing else. In a grid world they are numbers of cells.
     """
     plain = {"render_mode": "rgb_array", **options}
     if not isinstance(env, str | EnvSpec | Wrapped) or {"width", "height"} & plain.keys():
@@ -226,7 +226,7 @@ def _same_world(one: World, two: World) -> bool:
 
 
 def _made(env: Maker, options: Mapping[str, Any], draws: bool) -> gymnasium.Env[Any, Any]:
-    """Make one environment, MuJoCo's without shadows."""
+    """Make one environment; MuJoCo's are rendered without shadows."""
     choose_opengl()
     if isinstance(env, Wrapped):
         return env.wrap(_made(env.env, options, draws))
@@ -246,7 +246,7 @@ def _made(env: Maker, options: Mapping[str, Any], draws: bool) -> gymnasium.Env[
         if isinstance(made.unwrapped, MujocoEnv):
             lower_quality(made.unwrapped.model)
             if draws and made.render_mode == "rgb_array":
-                # The camera is aimed once, by the state of the first picture: let it be the same in every world.
+                # The camera is aimed once, by the state of the first frame: use the same state in every world.
                 made.reset(seed=0)
                 made.render()
     return made

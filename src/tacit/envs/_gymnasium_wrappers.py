@@ -1,4 +1,4 @@
-"""Wrappers of Gymnasium environments by name."""
+"""Gymnasium wrappers by name."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ class Wrapped:
     wrappers: tuple[Wrapper, ...] = field(default=())
 
     def wrap(self, env: gymnasium.Env[Any, Any]) -> gymnasium.Env[Any, Any]:
-        """Return an environment in all wrappers.
+        """Return the environment inside all wrappers.
 
         Raises:
             ConfigError: if there is no such wrapper, or it does not take its arguments.
-            SpecError: if what a wrapper makes is no environment.
+            SpecError: if the result of a wrapper is no environment.
             TacitError: if a wrapper fails.
         """
         for wrapper in self.wrappers:
@@ -54,7 +54,7 @@ class Wrapped:
 
 
 def check_wrappers(env: object, wrappers: Sequence[Wrapper]) -> None:
-    """Refuse wrappers that are none, or that an environment cannot have by name.
+    """Refuse values that are no wrappers, and wrappers that an environment cannot have by name.
 
     Raises:
         ConfigError: naming the wrapper.

@@ -1,8 +1,8 @@
-"""MuJoCo without a screen: which OpenGL to load, and a renderer that a CPU can afford.
+"""MuJoCo without a display: choice of the OpenGL library, and a renderer fast enough for a CPU.
 
 Shadows and multisampling cost a software renderer 10 to 60 times the rest of a frame, so they are
-switched off before the context exists; afterwards it would be too late. Pictures therefore differ
-from those of other code: draw training and evaluation alike.
+switched off before the context exists; afterwards they cannot be. Frames therefore differ from
+those of other code: render training and evaluation in the same way.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ APT = "apt-get install -y libegl1 libegl-mesa0 libgl1-mesa-dri"
 
 
 def choose_opengl() -> None:
-    """Have MuJoCo draw by EGL where there is neither a choice nor a display; before it is imported.
+    """Select EGL for MuJoCo where there is neither a choice nor a display. Call it before the import.
 
-    Mesa draws with an LLVM of its own, and so does triton, which comes with torch for CUDA and is loaded by the first
-    optimiser. Both work where triton's is loaded first; the other way round the process dies of a segmentation fault.
+    Mesa brings its own LLVM, and so does triton, which comes with torch for CUDA and is loaded by the first optimiser.
+    Both work where triton's is loaded first; in the other order the process ends with a segmentation fault.
     """
     if sys.platform == "linux":
         with suppress(ImportError):
@@ -45,7 +45,7 @@ def choose_opengl() -> None:
 
 
 def load_mujoco(purpose: str) -> Any:
-    """The module ``mujoco``.
+    """Import and return the module ``mujoco``.
 
     Raises:
         MissingExtra: if the package is not installed.
@@ -62,7 +62,7 @@ def load_mujoco(purpose: str) -> Any:
 
 
 def actuator_kinds(model: Any) -> tuple[ActionKind | None, ...]:
-    """Return what each actuator of a ``mujoco.MjModel`` commands; None for one that is no plain motor or servo."""
+    """Return the kind that each actuator of a ``mujoco.MjModel`` commands; None for all but plain motors and servos."""
     kinds: list[ActionKind | None] = []
     for index in range(model.nu):
         gain, bias = float(model.actuator_gainprm[index][0]), model.actuator_biasprm[index][:3]
@@ -81,7 +81,7 @@ def actuator_kinds(model: Any) -> tuple[ActionKind | None, ...]:
 
 
 def lower_quality(model: Any) -> None:
-    """No shadows and no multisampling for a ``mujoco.MjModel``; before its first picture."""
+    """Turn off shadows and multisampling of a ``mujoco.MjModel``; call it before its first frame."""
     model.vis.quality.shadowsize = 0
     model.vis.quality.offsamples = 0
     model.light_castshadow[:] = 0
@@ -91,23 +91,23 @@ _open: weakref.WeakSet[Camera] = weakref.WeakSet()
 
 
 def close_first_at_exit() -> None:
-    """Free OpenGL contexts before whatever was registered up to now.
+    """Free OpenGL contexts at exit before all handlers that were registered until now.
 
-    MuJoCo and dm_control each tear EGL down at exit, after which freeing a context fails.
+    MuJoCo and dm_control each terminate EGL at exit, after which freeing a context fails.
     """
     atexit.unregister(_close_all)
     atexit.register(_close_all)
 
 
 class Camera:
-    """Renders one model.
+    """A renderer of one model.
 
     Args:
         model: A ``mujoco.MjModel``.
-        size: Height and width of the pictures.
+        size: Height and width of the frames.
         camera: Name or number of a camera of the model.
-        plain: Leave out reflections and sky too.
-        supersample: Draw this many times as large and average, against jagged edges.
+        plain: Also leave out reflections and sky.
+        supersample: Render at this many times the size and average, for antialiasing.
     """
 
     def __init__(self, model: Any, size: int, camera: int | str = 0, plain: bool = False, supersample: int = 1) -> None:
@@ -128,7 +128,7 @@ class Camera:
             self._renderer.scene.flags[mujoco.mjtRndFlag.mjRND_SKYBOX] = 0
 
     def picture(self, data: Any) -> npt.NDArray[np.uint8]:
-        """``[3, size, size]`` of a ``mujoco.MjData`` whose positions are up to date."""
+        """Render ``[3, size, size]`` of a ``mujoco.MjData`` whose positions are up to date."""
         self._renderer.update_scene(data, camera=self._camera)
         frame = self._renderer.render()
         if (times := self._supersample) > 1:

@@ -1,4 +1,4 @@
-"""Gymnasium spaces as modalities and action spaces.
+"""Conversion of Gymnasium observation spaces to modalities.
 
 An entry of an observation becomes pixels where its space is an image, and a vector otherwise:
 
@@ -27,18 +27,18 @@ __all__ = ["Stream", "resize", "streams"]
 
 Convert = Callable[[Array], Array]
 EXACT = 2**24
-"""Whole numbers up to here are exact in float32."""
+"""Limit up to which integers are exact in float32."""
 CHANNELS = 4
-"""More channels than this are stacked frames."""
+"""The most channels of one frame; more are stacked frames."""
 SMALLEST = 16
-"""The smallest height and width at which numbers other than uint8 are taken for an image."""
+"""The smallest height and width at which numbers other than uint8 count as an image."""
 WIDEST = 10_000
 """The most choices that become a one-hot vector."""
 
 
 @dataclass(frozen=True)
 class Stream:
-    """One entry of an observation.
+    """An entry of an observation space and its conversion.
 
     Attributes:
         name: Its keys, joined with dots; ``pixels`` or ``state`` where the observation has one entry only.
@@ -47,7 +47,7 @@ class Stream:
         modality: The modality that it becomes.
         convert: Turns a batch ``[B, ...]`` of the space into a batch of the modality.
         label: The same for an entry that is not shown to a model.
-        note: What a user should know about the conversion, if anything.
+        note: A warning for the user about the conversion, if there is one.
     """
 
     name: str
@@ -72,7 +72,7 @@ class Stream:
         return observation
 
     def gather(self, observations: Sequence[Any], shown: bool) -> Array:
-        """Return a batch of this entry of single observations.
+        """Return this entry of single observations as a batch.
 
         Raises:
             SpecError: if a value does not fit the space.
@@ -87,7 +87,7 @@ class Stream:
         return self._converted(batch, shown)
 
     def batch(self, observation: Any, count: int, shown: bool) -> Array:
-        """Return a batch of this entry of an observation of ``count`` worlds; no memory is shared with it.
+        """Return this entry of an observation of ``count`` worlds as a batch. No memory is shared with it.
 
         Raises:
             SpecError: if a value does not fit the space.
@@ -101,7 +101,7 @@ class Stream:
             raise SpecError(f"entry {self.name!r}: {error}") from error.__cause__
 
     def _fitted(self, value: Any, shape: tuple[int, ...]) -> Array:
-        """Return a value as an array of a shape whose numbers fit the space; floats keep their width."""
+        """Return a value as an array of a shape whose numbers fit the space. Floats keep their width."""
         array, dtype = np.asarray(value), np.dtype(self.space.dtype)
         if array.shape != shape:
             raise SpecError(f"entry {self.name!r} has shape {array.shape}, and its space declares {shape}.")
@@ -116,7 +116,7 @@ class Stream:
 
 
 def streams(space: gymnasium.Space[Any], path: tuple[Any, ...] = ()) -> tuple[dict[str, Stream], dict[str, str]]:
-    """Return the entries of an observation space that become modalities, and the reasons why others cannot.
+    """Return the entries of a space that become modalities, and the reasons why others cannot.
 
     Raises:
         SpecError: if two entries have the same name.
@@ -143,7 +143,7 @@ def streams(space: gymnasium.Space[Any], path: tuple[Any, ...] = ()) -> tuple[di
 
 
 def _leaf(space: gymnasium.Space[Any]) -> tuple[Modality, Convert, Convert | None, str]:
-    """Modality, conversion, conversion as a label where it differs, and a note."""
+    """Return modality, conversion, conversion as a label where it differs, and a note."""
     match space:
         case spaces.Box() if (order := _image_axes(space)) is not None:
             return _image(space, order)
@@ -159,10 +159,10 @@ def _leaf(space: gymnasium.Space[Any]) -> tuple[Modality, Convert, Convert | Non
 
 
 def _image_axes(space: spaces.Box) -> tuple[int, ...] | None:
-    """The axes of ``[B, ...]`` in the order batch, frames, channels, height, width; None where it is no image.
+    """Return the axes of ``[B, ...]`` as batch, frames, channels, height, width; None where it is no image.
 
     Raises:
-        SpecError: if it is an image whose channels cannot be told.
+        SpecError: if it is an image whose channel axis is ambiguous.
     """
     shape, low, high = space.shape, space.low, space.high
     byte = space.dtype == np.uint8
@@ -235,12 +235,12 @@ def _vector(space: spaces.Box) -> tuple[Modality, Convert, Convert | None, str]:
 def _flat(batch: Array) -> Array:
     if batch.dtype == np.float32:
         return np.array(batch).reshape(len(batch), -1)
-    with np.errstate(over="ignore"):  # what becomes infinite is refused where it is shown
+    with np.errstate(over="ignore"):  # infinite values are refused when they are shown
         return np.array(batch, np.float32).reshape(len(batch), -1)
 
 
 def _one_hot(sizes: npt.NDArray[Any], starts: npt.NDArray[Any]) -> tuple[Modality, Convert, Convert | None, str]:
-    """One-hot rows of several choices, next to each other."""
+    """Return a modality of concatenated one-hot rows of several choices, and its conversions."""
     width = int(sizes.sum())
     if width > WIDEST:
         raise SpecError(f"a choice among {width} would be a one-hot vector of as many numbers")
@@ -263,7 +263,7 @@ def _outside(values: npt.NDArray[Any], low: float, high: float) -> Any:
 
 
 def resize(pictures: npt.NDArray[np.uint8], size: int) -> npt.NDArray[np.uint8]:
-    """``[B, C, H, W]`` to ``[B, C, size, size]``: each pixel is the mean of the area that it covers."""
+    """Resize ``[B, C, H, W]`` to ``[B, C, size, size]``: each pixel is the mean of the area that it covers."""
     if pictures.shape[2:] == (size, size):
         return pictures
     rows, columns = (_weights(length, size) for length in pictures.shape[2:])
@@ -272,7 +272,7 @@ def resize(pictures: npt.NDArray[np.uint8], size: int) -> npt.NDArray[np.uint8]:
 
 @cache
 def _weights(length: int, size: int) -> npt.NDArray[np.float32]:
-    """The share of each of ``length`` pixels in each of ``size``."""
+    """Return the share of each of ``length`` pixels in each of ``size``."""
     edge = np.arange(size + 1)[:, None] * (length / size)
     overlap = np.minimum(edge[1:], np.arange(length) + 1.0) - np.maximum(edge[:-1], np.arange(length))
     return np.asarray(np.maximum(overlap, 0.0) * (size / length), np.float32)

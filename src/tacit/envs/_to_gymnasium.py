@@ -1,4 +1,4 @@
-"""An environment of Tacit as one of Gymnasium, for the libraries that act in those."""
+"""Adapter from an environment of Tacit to Gymnasium, for libraries that need one."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ def to_gymnasium(env: Environment) -> gymnasium.Env[dict[str, Any], Any]:
 
     An observation is a dict with one entry for each modality; pixels have their channels last, ``[H, W, C]``. A
     discrete action is a number. The reward is 0 where the environment gives none, and ``is_success`` is in the info
-    where it says so. ``render`` returns the first camera.
+    where the environment gives it. ``render`` returns the first camera.
 
     Args:
-        env: The environment, which is acted in from now on by the result alone.
+        env: The environment; step it only through the result from now on.
 
     Raises:
         ConfigError: if it has several worlds, or a modality is a series, which has no fixed size in a step.
@@ -38,7 +38,7 @@ def to_gymnasium(env: Environment) -> gymnasium.Env[dict[str, Any], Any]:
 
 
 class _AsGymnasium(gymnasium.Env[dict[str, Any], Any]):
-    """One world, with the interface of Gymnasium."""
+    """A single world with the interface of Gymnasium."""
 
     def __init__(self, env: Environment) -> None:
         self._env, spec = env, env.spec
@@ -57,13 +57,13 @@ class _AsGymnasium(gymnasium.Env[dict[str, Any], Any]):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Start an episode; without a seed, one drawn from the environment's generator makes it."""
+        """Start an episode; without a seed, one is drawn from the environment's generator."""
         super().reset(seed=seed, options=options)
         own = int(self.np_random.integers(2**31)) if seed is None else seed
         return self._shown(self._env.reset([own])), {}
 
     def step(self, action: Any) -> tuple[dict[str, Any], float, bool, bool, dict[str, Any]]:
-        """Act once."""
+        """Step the environment once."""
         space = self._env.spec.action
         row = np.asarray(action, np.float32) if isinstance(space, Box) else np.eye(space.n, dtype=np.float32)[action]
         now = self._env.step(row[None])
@@ -72,7 +72,7 @@ class _AsGymnasium(gymnasium.Env[dict[str, Any], Any]):
         return self._shown(now.observation), reward, bool(now.terminated[0]), bool(now.truncated[0]), info
 
     def render(self) -> Any:
-        """Return the first camera ``[H, W, 3]``; None before the first reset or without a camera."""
+        """Return a frame of the first camera ``[H, W, 3]``; None before the first reset or without cameras."""
         if self._frame is None:
             return None
         return np.repeat(self._frame, 3, axis=2) if self._frame.shape[2] == 1 else self._frame.copy()

@@ -1,4 +1,4 @@
-"""A batch of worlds whose dynamics are a function of state and action alone."""
+"""Base class of batches of worlds whose dynamics depend on state and action alone."""
 
 from __future__ import annotations
 
@@ -18,19 +18,22 @@ Floats: TypeAlias = dict[str, npt.NDArray[np.float64]]
 
 
 class StateWorlds:
-    """What such worlds do alike; a subclass sets ``spec`` and ``_state`` and writes the methods that raise here."""
+    """Base class of such worlds.
+
+    A subclass sets ``spec`` and ``_state`` and implements the methods that raise here.
+    """
 
     spec: Spec
     _state: Floats
-    """Of the running episodes, ``[B, ...]`` by name."""
+    """States of the running episodes, ``[B, ...]`` by name."""
 
     @property
     def num_envs(self) -> int:
-        """Worlds in the batch."""
+        """Return the number of worlds in the batch."""
         return len(next(iter(self._state.values())))
 
     def reset(self, seed: int | Sequence[int]) -> Observation:
-        """Begin anew in states that the seeds draw; see :class:`tacit.types.Environment`."""
+        """Start episodes in states drawn from the seeds; see :class:`tacit.types.Environment`."""
         drawn = [self._draw(np.random.default_rng(one), 1) for one in per_world(seed, self.num_envs)]
         return self.begin(concatenated(drawn))
 
@@ -40,18 +43,18 @@ class StateWorlds:
         return self.observe(self._state)
 
     def step(self, action: npt.NDArray[np.float32]) -> Transition:
-        """Move every world; actions outside the box are clipped to it, and no episode ends by itself."""
+        """Step every world. Actions outside the box are clipped to it, and no episode ends by itself."""
         check_actions(action, self.num_envs, self.spec.action.size)
         self._state = self._push(self._state, action)
         never = np.zeros(self.num_envs, dtype=np.bool_)
         return Transition(self.observe(self._state), terminated=never, truncated=never)
 
     def state(self) -> State:
-        """The states of the running episodes, copied."""
+        """Return a copy of the states of the running episodes."""
         return copied(self._state)
 
     def simulate(self, state: State, actions: npt.NDArray[np.float32]) -> State:
-        """The true dynamics: states ``[B, H, ...]`` after each of the actions ``[B, H, A]``."""
+        """Compute the true states ``[B, H, ...]`` after each of the actions ``[B, H, A]``."""
         steps, now = [], state
         for index in range(actions.shape[1]):
             now = self._push(now, actions[:, index])
@@ -59,13 +62,13 @@ class StateWorlds:
         return {name: np.stack([step[name] for step in steps], axis=1) for name in state}
 
     def observe(self, state: State) -> Observation:
-        """What given states show."""
+        """Return the observation of the given states."""
         raise NotImplementedError
 
     def _draw(self, rng: np.random.Generator, count: int) -> Floats:
-        """States to begin in."""
+        """Draw initial states."""
         raise NotImplementedError
 
     def _push(self, state: State, action: npt.NDArray[np.float32]) -> Floats:
-        """One step, a function of its arguments alone."""
+        """Compute one step, a pure function of the arguments."""
         raise NotImplementedError

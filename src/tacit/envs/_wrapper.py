@@ -14,7 +14,7 @@ __all__ = ["Wrapper"]
 
 
 class Wrapper:
-    """An environment that changes another one; what a subclass leaves alone is that of the environment inside.
+    """An environment that changes another one; members that a subclass does not override are forwarded.
 
     ::
 
@@ -22,18 +22,18 @@ class Wrapper:
             def step(self, action):
                 return super().step(action + 0.1)
 
-    Methods that only some environments have, such as ``tasks`` and ``simulate``, are those of the environment inside
-    too, so that a wrapped goal environment is one.
+    Methods that only some environments have, such as ``tasks`` and ``simulate``, are forwarded too, so that a wrapped
+    goal environment is a goal environment.
 
     Args:
-        env: The environment inside.
+        env: The wrapped environment.
     """
 
     def __init__(self, env: Environment) -> None:
         self.env = env
 
     def __getattr__(self, name: str) -> Any:
-        if name == "env":  # not there yet, as when it is copied
+        if name == "env":  # not set yet, as during a copy
             raise AttributeError(name)
         return getattr(self.env, name)
 

@@ -1,4 +1,4 @@
-"""Any task of the DeepMind Control Suite as a batch of worlds."""
+"""Adapter from tasks of the DeepMind Control Suite to a batch of worlds."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ class DMControlEnvironment:
         num_envs: Worlds in the batch.
         pixels: Height and width of a modality ``pixels``, drawn without shadows and multisampling.
         camera: Name or number of the camera that draws them.
-        modalities: What to show, by default everything; what is left out becomes a label.
+        modalities: Modalities to show, by default all; the others become labels.
 
     Raises:
         MissingExtra: if dm_control is not installed.
         ConfigError: if there is no such task or modality.
         SpecError: later, if an observation is not finite.
-        TacitError: at the first image, if there is no OpenGL to draw it with; if dm_control fails, here or later.
+        TacitError: at the first image, if there is no OpenGL to render it with; if dm_control fails, here or later.
     """
 
     def __init__(
@@ -80,11 +80,11 @@ class DMControlEnvironment:
 
     @property
     def num_envs(self) -> int:
-        """Worlds in the batch."""
+        """Return the number of worlds in the batch."""
         return len(self._worlds)
 
     def reset(self, seed: int | Sequence[int]) -> Observation:
-        """Reset every world with a seed of its own; see :class:`tacit.types.Environment`."""
+        """Reset every world with its own seed; see :class:`tacit.types.Environment`."""
         for index, one in enumerate(per_world(seed, self.num_envs)):
             with foreign(f"{self._task}: reset"):
                 self._worlds[index].task.random.seed(one)
@@ -113,7 +113,7 @@ class DMControlEnvironment:
         )
 
     def labels(self) -> Mapping[str, Array]:
-        """The modalities that are not shown."""
+        """Return the modalities that are not shown."""
         return {name: batch for name, batch in self._all.items() if name not in self.spec.modalities}
 
     def close(self) -> None:

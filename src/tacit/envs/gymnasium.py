@@ -1,4 +1,4 @@
-"""Any Gymnasium environment as a batch of worlds."""
+"""Adapter from Gymnasium environments to a batch of worlds."""
 
 from __future__ import annotations
 
@@ -41,17 +41,17 @@ class GymnasiumEnvironment:
         num_envs: Worlds in the batch, 1 by default; a vector environment brings its own number.
         pixels: Height and width of a modality ``pixels`` from ``render()``, drawn at that size where ``width`` and
             ``height`` are the size of the environment's frames (as MuJoCo's are) and averaged down to it otherwise.
-        modalities: What to show, by default everything; what is left out becomes a label, or is dropped where it has
-            no fixed size, as texts have not.
+        modalities: Modalities to show, by default all; the others become labels, or are dropped where they have no
+            fixed size, as texts have none.
         fps: Steps a second, by default the environment's ``render_fps``, and 10 where it has none.
-        processes: Run every world in a process of its own.
+        processes: Run every world in a separate process.
         options: Keyword arguments for ``gymnasium.make``.
         wrappers: Wrappers for an id, the first one innermost: names of ``gymnasium.wrappers``, ``"module:Class"``, or
             pairs of one and its keyword arguments, such as ``["FrameStackObservation", {"stack_size": 4}]``.
 
     Raises:
-        SpecError: if what is shown has no fixed size or the action space is unbounded; later, if an observation does
-            not fit its space, is not finite or not exact in float32.
+        SpecError: if a modality to show has no fixed size or the action space is unbounded; later, if an observation
+            does not fit its space, is not finite or not exact in float32.
         ConfigError: if the options contradict each other, or ``gymnasium.make`` does not take them.
         TacitError: if the environment fails, here or later, or a package that it needs is not installed.
     """
@@ -95,11 +95,11 @@ class GymnasiumEnvironment:
 
     @property
     def num_envs(self) -> int:
-        """Worlds in the batch."""
+        """Return the number of worlds in the batch."""
         return self._num_envs
 
     def reset(self, seed: int | Sequence[int]) -> Observation:
-        """Reset every world with a seed of its own; see :class:`tacit.types.Environment`."""
+        """Reset every world with its own seed; see :class:`tacit.types.Environment`."""
         self._all = self._batch.reset(per_world(seed, self._num_envs))
         self._terminated = self._truncated = np.zeros(self._num_envs, np.bool_)
         return self._shown()
@@ -108,7 +108,7 @@ class GymnasiumEnvironment:
         """Step every world that has not ended.
 
         Continuous actions outside the box are clipped to it, and rounded where the environment's are integers; the
-        transition holds them then as they were executed.
+        transition then holds the executed actions.
         """
         check_actions(action, self._num_envs, self.spec.action.size)
         if not self._all:
@@ -133,7 +133,7 @@ class GymnasiumEnvironment:
         )
 
     def labels(self) -> Mapping[str, Array]:
-        """The modalities that are not shown."""
+        """Return the modalities that are not shown."""
         return {name: batch for name, batch in self._all.items() if name not in self.spec.modalities}
 
     def close(self) -> None:
@@ -146,7 +146,7 @@ class GymnasiumEnvironment:
         return shown
 
     def _declare(self, pixels: int | None, modalities: Sequence[str] | None, fps: float | None) -> tuple[Spec, Actions]:
-        """Decide what is shown, and say what a user should know about it."""
+        """Choose the modalities to show, and warn of lossy conversions."""
         facts = self._batch.facts
         self._name = f"environment {facts.name!r}"
         found, refused = streams(facts.observation_space)

@@ -1,12 +1,12 @@
-"""Point mass: a disc pushed about a plane without walls, with dynamics that have a closed form.
+"""Point mass: a disc in a plane without walls, with closed-form dynamics.
 
-For tests of models and planners whose right answer must be known. With position ``p``, velocity ``v`` and
-action ``a`` in ``[-1, 1]^2``, one step is
+For tests of models and planners that need a known solution. With position ``p``, velocity ``v`` and action
+``a`` in ``[-1, 1]^2``, one step is
 
     v' = damping * v + force * a        p' = p + v'
 
-so that after ``H`` steps ``p_H = drift + sum_k gain_k a_k`` with ``gain_k > 0``: what can be reached is a
-square around the drift, and pushing evenly towards the goal is optimal.
+so that after ``H`` steps ``p_H = drift + sum_k gain_k a_k`` with ``gain_k > 0``: the reachable set is a
+square around the drift, and the same push towards the goal at every step is optimal.
 
 Protocol: start and goal uniform in ``[-1, 1]^2`` and at rest, at least ``radius`` apart; solved if the disc
 is within 0.1 of the goal, at whatever speed, after the last of 40 steps.
@@ -32,16 +32,16 @@ DISC = 0.12
 
 
 class PointMass(StateWorlds):
-    """A batch of point masses, which begin at rest and uniform in ``[-1, 1]^2``.
+    """A batch of point masses, which start at rest and uniform in ``[-1, 1]^2``.
 
-    A state is ``position [B, 2]`` and ``velocity [B, 2]``; what is seen of it are vectors ``[B, 4]`` and, where asked
-    for, pictures ``[B, 3, size, size]``.
+    A state is ``position [B, 2]`` and ``velocity [B, 2]``; an observation holds vectors ``[B, 4]`` and, with ``size``,
+    images ``[B, 3, size, size]``.
 
     Args:
         num_envs: Worlds in the batch.
-        size: Height and width of pictures to show as modality ``pixels``, which span ``[-1.6, 1.6]^2``;
+        size: Height and width of images to show as modality ``pixels``, which span ``[-1.6, 1.6]^2``;
             None for the modality ``state`` alone: position, then velocity.
-        damping: What is left of the velocity after a step, at least 0 and below 1.
+        damping: Share of the velocity that remains after a step, at least 0 and below 1.
         force: Velocity that a full action adds.
     """
 
@@ -61,19 +61,19 @@ class PointMass(StateWorlds):
         self._state = _at_rest(np.zeros((num_envs, 2)))
 
     def labels(self) -> Mapping[str, Array]:
-        """``position [B, 2]`` and ``velocity [B, 2]``."""
+        """Return ``position [B, 2]`` and ``velocity [B, 2]``."""
         return {name: value.astype(np.float32) for name, value in self._state.items()}
 
     def close(self) -> None:
-        """Nothing to free."""
+        """Do nothing: there is nothing to free."""
 
     def observe(self, state: State) -> Observation:
-        """What given states show."""
+        """Return the observation of the given states."""
         vector = np.concatenate([state["position"], state["velocity"]], axis=1).astype(np.float32)
         return {"state": vector} if self._size is None else {"state": vector, "pixels": self._frames(state)}
 
     def tasks(self, count: int, seed: int) -> Tasks:
-        """``count`` pairs of states at rest, none solved at the start."""
+        """Draw ``count`` pairs of states at rest, none solved at the start."""
         rng = np.random.default_rng(seed)
         start, goal = self._draw(rng, count), self._draw(rng, count)
         while (solved := self.distance(start, goal) <= self.rules.radius).any():
@@ -81,28 +81,28 @@ class PointMass(StateWorlds):
         return Tasks(start, goal)
 
     def distance(self, state: State, goal: State) -> npt.NDArray[np.float64]:
-        """Euclidean distance ``[B]`` between the two positions."""
+        """Compute the Euclidean distance ``[B]`` between the two positions."""
         difference = np.asarray(state["position"], np.float64) - np.asarray(goal["position"], np.float64)
         return np.asarray(np.linalg.norm(difference, axis=-1))
 
     def expert(self, state: State, goal: State) -> npt.NDArray[np.float32]:
-        """The push that makes the mass coast to a stop on the goal, or the nearest to it in the box."""
+        """Return the push that brings the mass to rest on the goal, or the nearest in the box."""
         velocity, position = np.asarray(state["velocity"], np.float64), np.asarray(state["position"], np.float64)
         coast = np.asarray(goal["position"], np.float64) - position - velocity * self._damping / (1 - self._damping)
         return np.asarray(np.clip(coast * (1 - self._damping) / self._force, -1.0, 1.0), np.float32)
 
     def drift(self, state: State, horizon: int) -> npt.NDArray[np.float64]:
-        """Positions ``[B, 2]`` after ``horizon`` steps without a push."""
+        """Compute positions ``[B, 2]`` after ``horizon`` steps without a push."""
         powers = self._damping ** np.arange(1, horizon + 1)
         return np.asarray(state["position"] + powers.sum() * np.asarray(state["velocity"], np.float64))
 
     def gains(self, horizon: int) -> npt.NDArray[np.float64]:
-        """``[H]`` how far each action of ``horizon`` moves the last position; their sum is the reach an axis."""
+        """Compute the distance ``[H]`` that each action moves the last position. Their sum is the reach per axis."""
         left = np.arange(horizon, 0, -1)
         return np.asarray(self._force * (1 - self._damping**left) / (1 - self._damping))
 
     def optimal(self, state: State, goal: State, horizon: int) -> npt.NDArray[np.float32]:
-        """Actions ``[B, H, 2]`` that end as near to the goal as any can: the same push at every step."""
+        """Compute the actions ``[B, H, 2]`` that end nearest to the goal: the same push at every step."""
         wanted = np.asarray(goal["position"], np.float64) - self.drift(state, horizon)
         push = np.clip(wanted / self.gains(horizon).sum(), -1.0, 1.0).astype(np.float32)
         return np.repeat(push[:, None], horizon, axis=1)

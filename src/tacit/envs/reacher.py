@@ -1,22 +1,22 @@
-"""Reacher: the two-link arm of the DeepMind Control Suite in MuJoCo, its goal given as a picture of a pose.
+"""Reacher: the two-link arm of the DeepMind Control Suite in MuJoCo; the goal is an image of a pose.
 
-The simulator and the arm are dm_control's (``suite/reacher.xml``); the target marker is not drawn, for it
-would say where to go. Angles are in radians: ``shoulder`` turns freely, ``wrist`` within 160 degrees.
+The simulator and the arm are dm_control's (``suite/reacher.xml``); the target marker is not drawn, since it
+would reveal the goal. Angles are in radians: ``shoulder`` turns freely, ``wrist`` within 160 degrees.
 
 Protocol, fixed before any method was tuned on it; it follows LeWorldModel's evaluation in
 stable-worldmodel (``ReacherDMControl``, task ``qpos_match``, 25 steps to the goal, budget 50):
 
 - Actions are torques in ``[-1, 1]^2``. A step is two control steps of dm_control, 0.04 s in all; a model
-  with frameskip 5 sees five pictures a second.
-- A task is drawn as theirs come about, from episodes of a random policy: a pose uniform over the joint
+  with frameskip 5 receives five frames a second.
+- A task is drawn as in their protocol, from episodes of a random policy: a pose uniform over the joint
   ranges and at rest, then between 0 and 100 steps of actions uniform in the box (a new one each step)
   give the start, with its velocity, and 25 more give the goal.
 - The distance is the larger of the two joints' absolute differences; the shoulder's is taken around the
-  circle (a picture cannot tell turns apart; theirs counts them). Velocities do not count.
+  circle (an image does not show full turns; theirs counts them). Velocities do not count.
 - A task is solved if the distance is at most 0.05 at any of 50 steps, as in theirs, where the episode
   ends at the first such step.
 - Tasks whose start is solved already (about 1 in 200) are drawn again; theirs are kept and count as successes.
-- Pictures are 64 pixels wide, theirs 224, drawn without shadows, reflections and sky at twice the size and
+- Images are 64 pixels wide, theirs 224, rendered without shadows, reflections and sky at twice the size and
   averaged: pixels of other code are not comparable.
 """
 
@@ -45,18 +45,18 @@ WARM_UP = 100
 
 
 class Reacher(StateWorlds):
-    """A batch of arms, which begin at rest in poses that are uniform over the joint ranges.
+    """A batch of arms, which start at rest in poses uniform over the joint ranges.
 
     A state is ``angle [B, 2]`` (shoulder, wrist; turns are counted) and ``velocity [B, 2]``; a step applies a torque to
     each joint for 0.04 s.
 
     Args:
         num_envs: Worlds in the batch.
-        size: Height and width of the pictures, at least 16.
+        size: Height and width of the images, at least 16.
 
     Raises:
         MissingExtra: if mujoco or dm_control is not installed.
-        TacitError: at the first picture, if there is no OpenGL to draw it with.
+        TacitError: at the first image, if there is no OpenGL to render it with.
     """
 
     rules = TaskRules(radius=0.05, budget=50, success_at="any", unit="radians, of the worse joint")
@@ -79,7 +79,7 @@ class Reacher(StateWorlds):
         self._state = self._draw(np.random.default_rng(0), num_envs)
 
     def labels(self) -> Mapping[str, Array]:
-        """Joints and finger tip of each arm.
+        """Return joints and finger tip of each arm.
 
         ``pose [B, 4]`` (cosine and sine of the shoulder's angle, then of the wrist's), ``velocity [B, 2]``
         in radians a second, and ``finger [B, 2]``, the tip's x and y in metres.
@@ -98,7 +98,7 @@ class Reacher(StateWorlds):
             self._camera = None
 
     def observe(self, state: State) -> Observation:
-        """Pictures ``[B, 3, size, size]`` of the given states."""
+        """Render images ``[B, 3, size, size]`` of the given states."""
         if self._camera is None:
             self._camera = Camera(self._model, self._size, "fixed", plain=True, supersample=2)
         pictures = np.empty((len(state["angle"]), 3, self._size, self._size), np.uint8)
@@ -110,7 +110,7 @@ class Reacher(StateWorlds):
         return {"pixels": pictures}
 
     def tasks(self, count: int, seed: int) -> Tasks:
-        """``count`` pairs, the goal 25 random steps after the start; see the protocol above."""
+        """Draw ``count`` pairs, the goal 25 random steps after the start; see the protocol above."""
         rng = np.random.default_rng(seed)
         start, goal = self._pairs(rng, count)
         while (solved := self.distance(start, goal) <= self.rules.radius).any():
@@ -120,12 +120,12 @@ class Reacher(StateWorlds):
         return Tasks(start, goal)
 
     def distance(self, state: State, goal: State) -> npt.NDArray[np.float64]:
-        """``[B]`` the larger joint's absolute difference in radians, the shoulder's around the circle."""
+        """Return ``[B]`` the larger joint's absolute difference in radians, the shoulder's around the circle."""
         difference = np.asarray(state["angle"], np.float64) - np.asarray(goal["angle"], np.float64)
         return np.asarray(np.maximum(np.abs(_turn(difference[..., 0])), np.abs(difference[..., 1])))
 
     def expert(self, state: State, goal: State) -> npt.NDArray[np.float32]:
-        """Computed torque: the arm's own equations turned round, towards the goal like a damped spring."""
+        """Compute torques by inverse dynamics (computed torque) for a damped spring towards the goal."""
         angle, velocity = np.asarray(state["angle"], np.float64), np.asarray(state["velocity"], np.float64)
         error = np.asarray(goal["angle"], np.float64) - angle
         error[:, 0] = _turn(error[:, 0])
@@ -145,7 +145,7 @@ class Reacher(StateWorlds):
         return {"angle": np.stack([shoulder, wrist], axis=1), "velocity": np.zeros((count, 2))}
 
     def _pairs(self, rng: np.random.Generator, count: int) -> tuple[Floats, Floats]:
-        """Starts and goals, some of which may be the same."""
+        """Draw starts and goals, some of which may be the same."""
         state, warm_up = self._draw(rng, count), rng.integers(0, WARM_UP + 1, count)
         actions = rng.uniform(-1.0, 1.0, (count, WARM_UP + GOAL_STEPS, 2)).astype(np.float32)
         path = self.simulate(state, actions)
@@ -154,7 +154,7 @@ class Reacher(StateWorlds):
         return start, {name: np.array(path[name][world, warm_up + GOAL_STEPS - 1]) for name in state}
 
     def _push(self, state: State, action: npt.NDArray[np.float32]) -> Floats:
-        """One step of every arm, a function of its state and action alone: nothing is warm-started."""
+        """Compute one step of every arm from its state and action alone, without warm start of the solver."""
         from mujoco import rollout
 
         now = np.concatenate([np.zeros((len(action), 1)), state["angle"], state["velocity"]], axis=1)
@@ -164,7 +164,7 @@ class Reacher(StateWorlds):
 
 
 def _suite() -> Path:
-    """Where dm_control keeps its models; read as files, since importing the package would open a display."""
+    """Return the folder of dm_control's models without the import of the package, which opens a display."""
     spec = importlib.util.find_spec("dm_control")
     if spec is None or not spec.submodule_search_locations:
         raise MissingExtra("dm-control", "mujoco", "the Reacher environment")
@@ -172,5 +172,5 @@ def _suite() -> Path:
 
 
 def _turn(angle: Any) -> Any:
-    """An angle in ``[-pi, pi)``."""
+    """Return an angle in ``[-pi, pi)``."""
     return (angle + np.pi) % (2 * np.pi) - np.pi

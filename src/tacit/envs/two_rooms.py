@@ -1,8 +1,8 @@
-"""Two Rooms: a disc walks between two rooms through one door, seen from above as pixels.
+"""Two Rooms: a disc moves between two rooms through one door; observations are top-view images.
 
 The task of the PLDM, eb_jepa and LeWorldModel line. All lengths are in units of a world 64 wide and
-64 high (x to the right, y down), whatever the size of the picture, which is drawn natively at the
-size asked for, never resized.
+64 high (x to the right, y down), whatever the size of the image, which is rendered natively at the
+requested size, never resized.
 
 Protocol, fixed before any method was tuned on it:
 
@@ -11,7 +11,7 @@ Protocol, fixed before any method was tuned on it:
 - Fixed layout: wall at x = 32, 4 thick, door centred at y = 20, 14 high, disc radius 2.5.
   Random layout: wall x uniform in [22, 42], door y uniform in [14, 50].
 - A task starts uniformly in one room, drawn at random, and its goal is uniform in the other room,
-  with the same layout. The goal is given as a picture.
+  with the same layout. The goal is given as an image.
 - A task is solved if the disc is within 4.5 units of the goal after the last of 100 steps
   (4.5 of 65 pixels is eb_jepa's radius, with 200 steps; 16 of 224 pixels is LeWorldModel's, with 150).
 """
@@ -71,8 +71,8 @@ class TwoRooms:
     Args:
         num_envs: Worlds in the batch.
         layout: ``fixed``, or ``random`` for a new wall and door in every episode.
-        size: Height and width of the pictures, at least 16.
-        variation: Further factors to draw anew in every episode, names of ``RANGES``.
+        size: Height and width of the images, at least 16.
+        variation: Further factors to draw in every episode, names of ``RANGES``.
         factors: Values that replace the defaults, for example ``{"speed": 3.0}``; within ``LIMITS``.
 
     Raises:
@@ -116,11 +116,11 @@ class TwoRooms:
 
     @property
     def num_envs(self) -> int:
-        """Worlds in the batch."""
+        """Return the number of worlds in the batch."""
         return len(self._position)
 
     def reset(self, seed: int | Sequence[int]) -> Observation:
-        """New layouts and positions, uniform over both rooms; see :class:`tacit.types.Environment`."""
+        """Draw new layouts and positions, uniform over both rooms; see :class:`tacit.types.Environment`."""
         if isinstance(seed, (Sequence, np.ndarray)):
             worlds = [self._draw(np.random.default_rng(one), 1) for one in per_world(seed, self.num_envs)]
             return self.begin(concatenated(worlds))
@@ -139,7 +139,7 @@ class TwoRooms:
         return Transition({"pixels": self._frames()}, terminated=never, truncated=never)
 
     def labels(self) -> Mapping[str, Array]:
-        """``position [B, 2]``, ``wall_x [B, 1]`` and ``door_y [B, 1]``."""
+        """Return ``position [B, 2]``, ``wall_x [B, 1]`` and ``door_y [B, 1]``."""
         return {
             "position": self._position.astype(np.float32),
             "wall_x": self._state["wall_x"].astype(np.float32),
@@ -147,19 +147,19 @@ class TwoRooms:
         }
 
     def close(self) -> None:
-        """Nothing to free."""
+        """Do nothing: there is nothing to free."""
 
     def state(self) -> State:
-        """Position and every factor, ``[B, ...]`` each."""
+        """Return position and every factor, ``[B, ...]`` each."""
         return {**self._state, "position": self._position.copy()}
 
     def observe(self, state: State) -> Observation:
-        """Pictures ``[B, 3, size, size]`` of the given states."""
+        """Render images ``[B, 3, size, size]`` of the given states."""
         values = {name: np.array(value, np.float64) for name, value in state.items()}
         return {"pixels": _discs(values, self._size).frames(values["position"] * (self._size / WORLD))}
 
     def tasks(self, count: int, seed: int) -> Tasks:
-        """Start in one room, goal in the other, same layout; ``count`` pairs, none solved at the start."""
+        """Draw ``count`` pairs with start and goal in different rooms of one layout, none solved at the start."""
         rng = np.random.default_rng(seed)
         start = self._draw(rng, count)
         side = rng.integers(0, 2, count).astype(bool)
@@ -168,12 +168,12 @@ class TwoRooms:
         return Tasks(start, goal)
 
     def distance(self, state: State, goal: State) -> npt.NDArray[np.float64]:
-        """Euclidean distance ``[B]`` between the two positions."""
+        """Compute the Euclidean distance ``[B]`` between the two positions."""
         difference = np.asarray(state["position"], np.float64) - np.asarray(goal["position"], np.float64)
         return np.asarray(np.linalg.norm(difference, axis=-1))
 
     def simulate(self, state: State, actions: npt.NDArray[np.float32]) -> State:
-        """The true dynamics: states ``[B, H, ...]`` after each of the actions ``[B, H, 2]``."""
+        """Compute the true states ``[B, H, ...]`` after each of the actions ``[B, H, 2]``."""
         geometry, position = _Geometry(state), np.asarray(state["position"], np.float64)
         steps = []
         for index in range(actions.shape[1]):
@@ -186,7 +186,7 @@ class TwoRooms:
         return {**held, "position": np.stack(steps, axis=1)}
 
     def expert(self, state: State, goal: State) -> npt.NDArray[np.float32]:
-        """Straight to the door, through it, straight to the goal."""
+        """Return actions straight to the door, through it, and straight to the goal."""
         return _Geometry(state).towards(np.asarray(state["position"]), np.asarray(goal["position"]))
 
     def _draw(self, rng: np.random.Generator, count: int) -> dict[str, npt.NDArray[np.float64]]:
@@ -207,12 +207,12 @@ class TwoRooms:
 
 
 def _discs(state: Mapping[str, npt.NDArray[np.float64]], size: int) -> Discs:
-    """The rooms, and the disc to draw in each."""
+    """Return the rooms with the disc to draw in each."""
     return Discs(_rooms(state, size), state["agent_radius"] * (size / WORLD), state["agent_color"])
 
 
 class _Geometry:
-    """Where the centre of the disc may be, ``[B]`` worlds at once."""
+    """The free space of the disc's centre, for ``[B]`` worlds at once."""
 
     def __init__(self, state: State) -> None:
         column = {name: np.asarray(state[name], np.float64)[:, 0] for name in DEFAULTS if "color" not in name}
@@ -226,7 +226,7 @@ class _Geometry:
         self.speed = column["speed"][:, None]
 
     def move(self, position: npt.NDArray[np.float64], action: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-        """Along x and then along y; a wall stops the component that runs into it."""
+        """Move along x and then along y. A wall stops the component that runs into it."""
         target = position + self.speed * np.minimum(np.maximum(action, -1.0), 1.0)
         target = np.minimum(np.maximum(target, self.low), self.high)
         x, y, was_x, was_y = target[:, 0], target[:, 1], position[:, 0], position[:, 1]
@@ -238,13 +238,13 @@ class _Geometry:
         return np.stack([x, y], axis=1)
 
     def sample(self, rng: np.random.Generator, right: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
-        """Positions ``[B, 2]`` uniform over the named room of each world."""
+        """Draw positions ``[B, 2]`` uniform over the given room of each world."""
         low = np.where(right, self.right, self.low[:, 0])
         high = np.where(right, self.high[:, 0], self.left)
         return np.stack([rng.uniform(low, high), rng.uniform(self.low[:, 0], self.high[:, 0])], axis=1)
 
     def towards(self, position: npt.NDArray[np.float64], goal: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
-        """Actions ``[B, 2]`` of a walker who knows the plan of the house."""
+        """Compute actions ``[B, 2]`` of an expert that knows the layout."""
         x, y = position[:, 0], position[:, 1]
         sign = np.sign(goal[:, 0] - self.door[:, 0])
         across = (x - self.door[:, 0]) * sign < (self.right - self.left) / 2
@@ -258,7 +258,7 @@ class _Geometry:
 
 
 def _rooms(state: State, size: int) -> npt.NDArray[np.uint8]:
-    """Background, border and wall ``[B, 3, size, size]``, each pixel by the area that the wall covers."""
+    """Render background, border and wall ``[B, 3, size, size]``, each pixel by the area that the wall covers."""
 
     def cover(low: npt.NDArray[np.float64], high: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         edge = np.arange(size) * (WORLD / size)
@@ -282,7 +282,7 @@ def _whole(value: object) -> bool:
 
 
 def _as_tuple(name: str, value: float | Sequence[float]) -> tuple[float, ...]:
-    """The numbers of a factor, as many as it takes and each within its limits."""
+    """Return the numbers of a factor. Refuse a wrong count or a number outside its limits."""
     try:
         values = tuple(float(number) for number in (value if isinstance(value, (Sequence, np.ndarray)) else (value,)))
     except (TypeError, ValueError) as error:
@@ -290,13 +290,13 @@ def _as_tuple(name: str, value: float | Sequence[float]) -> tuple[float, ...]:
     if len(values) != len(DEFAULTS[name]):
         raise ConfigError(f"factor {name!r} takes {len(DEFAULTS[name])} numbers; got {len(values)}.")
     low, high = LIMITS[name]
-    if not all(low <= number <= high for number in values):  # NaN is not either
+    if not all(low <= number <= high for number in values):  # NaN is outside too
         raise ConfigError(f"factor {name!r} is between {low:g} and {high:g}; got {value!r}.")
     return values
 
 
 def _require_room(fixed: Mapping[str, tuple[float, ...]], varied: Sequence[str]) -> None:
-    """Refuse factors that leave the disc no place in one of the rooms, whatever is drawn of those that vary."""
+    """Refuse factors with which some draw of the varied ones leaves the disc no place in a room."""
     low = {name: RANGES[name][0] if name in varied else fixed[name][0] for name in DEFAULTS}
     high = {name: RANGES[name][1] if name in varied else fixed[name][0] for name in DEFAULTS}
     reach = high["wall_thickness"] / 2 + high["agent_radius"]

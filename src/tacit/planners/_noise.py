@@ -1,4 +1,4 @@
-"""Random numbers of a search, a stream for each world."""
+"""Random numbers of a search, with a stream for each world."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ Floats = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class WorldNoise:
-    """Noise from a counter (Philox; Salmon et al., 2011), which needs no torch and is the same on every device.
+    """Noise from a counter-based generator (Philox; Salmon et al., 2011), the same on every device.
 
     Args:
         seeds: ``[B]`` the seed of each world, from 0 to ``2 ** 64 - 1``.
         steps: ``[B]`` the step at which each world plans; None: 0.
-        stream: Sets apart what else draws at the same step, such as a policy that makes proposals.
+        stream: Separates different uses at the same step, such as a policy that makes proposals.
 
     Raises:
         ConfigError: if there is no world, or a seed or a step is out of range.
@@ -46,7 +46,7 @@ class WorldNoise:
 
     @classmethod
     def of(cls, seed: int, batch: int) -> WorldNoise:
-        """Return the noise of a batch of worlds that share one seed; each has a stream of its own."""
+        """Return the noise of a batch of worlds that share one seed. Each has a separate stream."""
         return cls(tuple(world_seeds(seed, batch)))
 
     def __len__(self) -> int:
@@ -79,7 +79,7 @@ def world_seeds(seed: int, batch: int) -> list[int]:
 
 
 def seeds_of(seed: int | Sequence[int], batch: int) -> list[int]:
-    """Return a seed for each world, of one seed for all of them or of one for each.
+    """Return a seed for each world from one seed for all of them or one for each.
 
     Raises:
         ConfigError: if a seed is negative, there is no world, or there are not as many seeds as worlds.

@@ -21,7 +21,7 @@ __all__ = ["Ranking", "Rated"]
 
 @dataclass(frozen=True)
 class Rated:
-    """Candidates of one round with their ranks.
+    """The candidates of one round with their ranks.
 
     Attributes:
         candidates: ``[B, S, H, A]``, legal.
@@ -35,7 +35,7 @@ class Rated:
 
     @property
     def merit(self) -> Numbers:
-        """``[B, S]`` one number to minimise: the energy of feasible candidates, infinity for the others.
+        """Return ``[B, S]`` to minimise: the energy of feasible candidates, infinity for the others.
 
         In a world without a feasible candidate it is the violation.
         """
@@ -48,10 +48,9 @@ class Rated:
 
     @property
     def order(self) -> Numbers:
-        """``[B, S]`` indices of the candidates, the best first.
+        """Return the indices ``[B, S]`` of the candidates, the best first.
 
-        Feasible ones come by their energy, then infeasible ones by their violation, then those whose score is not
-        finite.
+        Feasible ones are sorted by energy, then infeasible ones by violation, then those whose score is not finite.
         """
         xp = array_namespace(self.energy)
         order = xp.argsort(self.energy, axis=1, stable=True)
@@ -60,20 +59,20 @@ class Rated:
         return _taken(order, xp.argsort(_taken(self.violation, order), axis=1, stable=True))
 
     def elites(self, count: int) -> tuple[Numbers, Numbers]:
-        """Return the best candidates ``[B, count, H, A]`` in order, and which have a finite score ``[B, count]``."""
+        """Return the best candidates ``[B, count, H, A]`` in order, and flags of finite scores ``[B, count]``."""
         xp, index = array_namespace(self.energy), self.order[:, :count]
         return _taken(self.candidates, index), xp.isfinite(_taken(self.energy, index))
 
 
 class Ranking:
-    """The log of one search, which ranks candidates: the best so far, the rounds and the number of evaluations.
+    """The ranking and log of one search: the best candidates, the rounds and the number of evaluations.
 
-    Every candidate passes through ``legal`` right before it is rated, and what :meth:`plan` returns is what was rated.
-    A score that is not finite never wins. A world in which no score was finite has failed.
+    Every candidate passes through ``legal`` right before it is rated, and :meth:`plan` returns rated actions only. A
+    score that is not finite never wins. A world in which no score was finite has failed.
 
     Args:
-        problem: What is searched.
-        legal: Projects actions ``[..., A]`` onto those that are allowed, and returns a new array.
+        problem: The problem to solve.
+        legal: Projects actions ``[..., A]`` onto the allowed ones, and returns a new array.
     """
 
     def __init__(self, problem: Problem, legal: Callable[[Numbers], Numbers]) -> None:
@@ -87,7 +86,7 @@ class Ranking:
         """Rate candidates ``[B, S, H, A]``, which are overwritten.
 
         Raises:
-            SpecError: if the score is not what :class:`tacit.types.Score` promises.
+            SpecError: if the score does not fit :class:`tacit.types.Score`.
         """
         legal = self._legal(candidates)
         candidates[...] = legal  # a score that writes to its argument changes its own copy
@@ -95,7 +94,7 @@ class Ranking:
             return self.take(legal, as_scored(self._problem.score(candidates), legal))
 
     def take(self, legal: Numbers, scored: Scored) -> Rated:
-        """Like :meth:`rate`, of legal candidates that were scored already."""
+        """Rate legal candidates that were scored already; see :meth:`rate`."""
         xp = array_namespace(legal)
         self._evaluations += legal.shape[1]
         energy, violation = scored.energy, scored.violation
@@ -111,7 +110,7 @@ class Ranking:
         return rated
 
     def _keep(self, rated: Rated) -> None:
-        """Keep the best of the candidates and the best so far, which wins a draw."""
+        """Keep the best of the candidates and the best so far, which wins a tie."""
         xp, index = array_namespace(rated.energy), rated.order[:, :1]
         best = Rated(
             _taken(rated.candidates, index),
@@ -134,7 +133,7 @@ class Ranking:
         self._best = best
 
     def note(self, search: Search) -> None:
-        """End a round with the distribution that came out of it."""
+        """End a round with its resulting distribution."""
         xp = array_namespace(self._mean)
         rejected = xp.sum(xp.astype(~self._finite, xp.int64), axis=1)
         self._trace.append(Iteration(self.best.energy[:, 0], self._mean, search.mean, search.spread, rejected))
@@ -142,18 +141,18 @@ class Ranking:
 
     @property
     def stopped(self) -> bool:
-        """Whether the search is to end."""
+        """Return whether the search should end."""
         return self._stopped
 
     @property
     def best(self) -> Rated:
-        """The best candidate so far, ``[B, 1, H, A]``."""
+        """Return the best candidate so far, ``[B, 1, H, A]``."""
         if self._best is None:
             raise RuntimeError("nothing has been rated yet.")
         return self._best
 
     def plan(self, mode: Numbers | None = None) -> Plan:
-        """Return the best candidates; ``mode [B, H, A]``, where one is given, is rated as the last of them."""
+        """Return the best candidates; ``mode [B, H, A]``, if given, is rated as the last of them."""
         if mode is not None:
             self.rate(array_namespace(mode).asarray(mode[:, None], copy=True))
         best = self.best
@@ -169,9 +168,9 @@ class Ranking:
 
 
 def with_hints(candidates: Numbers, search: Search, problem: Problem) -> Numbers:
-    """Put what is known before the first round among its candidates ``[B, S, H, A]``.
+    """Insert known sequences into the candidates ``[B, S, H, A]`` of the first round.
 
-    Candidate 0 becomes the mode of the search, which is the warm start or the middle of the space, and candidate 1
+    Candidate 0 becomes the mode of the search, which is the warm start or the middle of the space. Candidate 1 becomes
     doing nothing, in worlds where that is not the same. The proposals ``[B, P, H, A]`` are appended.
 
     Raises:

@@ -1,4 +1,4 @@
-"""The loop of planners that draw candidates and refit a distribution."""
+"""Base class of planners that draw candidates and refit a distribution."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ S = TypeVar("S", bound=Search)
 class Sampler(ABC, Generic[S]):
     """Base class of planners that draw candidates, rank them and refit a distribution, round by round.
 
-    A subclass is a frozen dataclass with ``iterations``, :meth:`draw` and :meth:`refit`. What :meth:`begin` returns is
-    handed from one round to the next; it is a :class:`Gaussian`, a :class:`Categorical` or a subclass with more fields.
+    A subclass is a frozen dataclass with ``iterations``, :meth:`draw` and :meth:`refit`. The distribution of
+    :meth:`begin` passes from one round to the next; it is a :class:`Gaussian`, a :class:`Categorical` or a subclass
+    with more fields.
     """
 
     iterations: int

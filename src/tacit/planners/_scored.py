@@ -1,4 +1,4 @@
-"""Scores as planners compute with them."""
+"""Validation and conversion of scores for planners."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ __all__ = ["as_energies", "as_scored"]
 
 
 def as_scored(answer: object, candidates: Numbers) -> Scored:
-    """Return the answer of a score with arrays of the kind of the candidates.
+    """Return the result of a score with arrays of the same kind as the candidates.
 
     Args:
         answer: A :class:`tacit.types.Scored`, or energies alone.
-        candidates: ``[B, S, H, A]`` what was scored.
+        candidates: ``[B, S, H, A]`` the scored candidates.
 
     Raises:
         SpecError: if it holds anything else than real numbers ``[B, S]``.
@@ -34,12 +34,12 @@ def as_scored(answer: object, candidates: Numbers) -> Scored:
 
 
 def as_energies(scored: object, candidates: Numbers, what: str = "energies") -> Numbers:
-    """Return the answer of a score as floating-point energies of the kind and on the device of the candidates.
+    """Return the result of a score as floating-point energies in the array kind and device of the candidates.
 
     Args:
-        scored: A tensor or a NumPy array ``[B, S]`` of real numbers. What float32 cannot hold exactly, float64 and
-            large integers, becomes float64, everything else float32.
-        candidates: ``[B, S, H, A]`` what was scored.
+        scored: A tensor or a NumPy array ``[B, S]`` of real numbers. Types that float32 cannot hold exactly, float64
+            and large integers, become float64, all others float32.
+        candidates: ``[B, S, H, A]`` the scored candidates.
         what: Its name in errors.
 
     Raises:
@@ -64,7 +64,7 @@ def as_energies(scored: object, candidates: Numbers, what: str = "energies") -> 
 
 
 def _dense(scored: Any) -> Any:
-    """Return a tensor, once it is known to hold real numbers."""
+    """Return a tensor of real numbers; refuse any other."""
     import torch
 
     if scored.is_complex() or scored.layout is not torch.strided or scored.is_meta:

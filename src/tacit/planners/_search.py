@@ -1,4 +1,4 @@
-"""Distributions over sequences of actions that a planner draws from and refits, on NumPy arrays or torch tensors."""
+"""Distributions over action sequences that planners refit, on NumPy arrays or torch tensors."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 __all__ = ["Categorical", "Gaussian", "begin", "begin_box"]
 
 Project: TypeAlias = Callable[[Numbers], Numbers]
-"""Actions ``[B, ..., H, A]`` to those near to them that are allowed; see :class:`tacit.types.Problem`."""
+"""A map of actions ``[B, ..., H, A]`` to the nearest allowed ones; see :class:`tacit.types.Problem`."""
 
 WARM = 0.5
 """The share of probability that a warm start gets in a discrete space; the rest is uniform."""
 
 ROUND = 2**30
-"""Numbers in the candidates of one round, of all worlds together, at the most: 4 GB."""
+"""The largest number of array elements in the candidates of one round, over all worlds: 4 GB."""
 
 
 @dataclass(frozen=True)
@@ -44,21 +44,21 @@ class Bounds:
 
     @cached_property
     def center(self) -> Numbers:
-        """The middle of each range."""
+        """Return the middle of each range."""
         return self.low / 2 + self.high / 2  # the sum and the difference of huge bounds overflow
 
     @cached_property
     def half(self) -> Numbers:
-        """Half of each range."""
+        """Return half of each range."""
         return self.high / 2 - self.low / 2
 
     @cached_property
     def unit(self) -> Numbers:
-        """Half of each range, or 1 where the range is empty: what deviations are divided by."""
+        """Return the divisor of deviations: half of each range, or 1 where the range is empty."""
         return array_namespace(self.half).where(self.half > 0, self.half, 1.0)
 
     def clip(self, actions: Numbers) -> Numbers:
-        """Return the nearest actions inside the box, in an array of their own."""
+        """Return the nearest actions inside the box, in a new array."""
         xp = array_namespace(actions)
         return xp.minimum(xp.maximum(actions, self.low), self.high)
 
@@ -71,7 +71,7 @@ def check_round(count: int, shape: Sequence[int]) -> None:
         shape: ``(B, H, A)``.
 
     Raises:
-        ConfigError: naming what the round is made of and the limit.
+        ConfigError: naming the sizes of the round and the limit.
     """
     if count * math.prod(shape) > ROUND:
         batch, horizon, size = shape
@@ -90,7 +90,7 @@ class Gaussian:
         bounds: The box.
         mean: ``[B, H, A]``.
         spread: ``[B, H, A]`` standard deviations.
-        project: Maps sequences inside the box to those that are allowed; None: all are.
+        project: Maps sequences inside the box to allowed ones; None: all are allowed.
     """
 
     bounds: Bounds
@@ -100,11 +100,11 @@ class Gaussian:
 
     @property
     def mode(self) -> Numbers:
-        """The one sequence that stands for the distribution, ``[B, H, A]``."""
+        """Return the mode of the distribution, ``[B, H, A]``."""
         return self.mean
 
     def legal(self, actions: Numbers) -> Numbers:
-        """Return the nearest actions inside the space, projected onto those that are allowed."""
+        """Return the nearest actions inside the space, projected onto the allowed ones."""
         clipped = self.bounds.clip(actions)
         return clipped if self.project is None else self.project(clipped)
 
@@ -121,11 +121,11 @@ class Gaussian:
         return candidates
 
     def fit(self, rated: Rated, count: int, keep_mean: float, keep_spread: float, floor: float) -> Self:
-        """Return the distribution moved to the best ``count`` candidates.
+        """Return the distribution fitted to the best ``count`` candidates.
 
         ``keep_mean`` and ``keep_spread`` are the shares of the old values that stay; the standard deviation
-        is the unbiased one and never below ``floor`` times half the range. A candidate whose score is not finite does
-        not count and leaves the spread as it was.
+        is the unbiased one and never below ``floor`` times half the range. A candidate whose score is not finite is
+        ignored and does not change the spread.
         """
         elites, valid = rated.elites(count)
         xp = array_namespace(elites)
@@ -145,7 +145,7 @@ class Gaussian:
         return self.moved(xp.any(valid, axis=1), mean, spread)
 
     def moved(self, worlds: Numbers, mean: Numbers, spread: Numbers) -> Self:
-        """Return it with another mean, made legal, and another standard deviation in some ``worlds [B]``."""
+        """Return a copy with another mean, made legal, and another standard deviation in some ``worlds [B]``."""
         xp, some = array_namespace(mean), worlds[:, None, None]
         mean = xp.where(some, self.legal(mean), self.mean)
         return replace(self, mean=mean, spread=xp.where(some, spread, self.spread))
@@ -163,12 +163,12 @@ class Categorical:
 
     @property
     def spread(self) -> Numbers:
-        """The probabilities once more: they say all there is to say."""
+        """Return the probabilities, which describe the whole distribution."""
         return self.mean
 
     @property
     def mode(self) -> Numbers:
-        """The most probable action of each row, one-hot ``[B, H, A]``."""
+        """Return the most probable action of each row, one-hot ``[B, H, A]``."""
         return self.legal(self.mean)
 
     def legal(self, actions: Numbers) -> Numbers:
@@ -182,9 +182,9 @@ class Categorical:
         return self.mean[:, None] / like(clocks, self.mean)
 
     def fit(self, rated: Rated, count: int, keep_mean: float, keep_spread: float, floor: float) -> Categorical:
-        """Return the distribution moved to how often the best ``count`` candidates chose each action.
+        """Return the distribution fitted to the choices of the best ``count`` candidates.
 
-        It stays as it was where none of them has a finite score. No probability falls below ``floor / A``.
+        It does not change where none of them has a finite score. No probability falls below ``floor / A``.
         """
         del keep_spread
         elites, valid = rated.elites(count)
@@ -201,10 +201,10 @@ Search: TypeAlias = Gaussian | Categorical
 
 
 def begin(problem: Problem, std: float) -> Search:
-    """Return the distribution that a search starts from: around the warm start, else around the middle of the space.
+    """Return the first distribution of a search: around the warm start, else the middle of the space.
 
     Args:
-        problem: What is searched.
+        problem: The problem to solve.
         std: Its standard deviation in a box, in halves of the range.
 
     Raises:
@@ -235,7 +235,7 @@ def begin(problem: Problem, std: float) -> Search:
 
 
 def begin_box(problem: Problem, std: float) -> Gaussian:
-    """Like :func:`begin`, for planners that have no meaning in a discrete space.
+    """Return the first distribution in a box and refuse a discrete space; see :func:`begin`.
 
     Raises:
         ConfigError: if the space is discrete.

@@ -17,7 +17,7 @@ __all__ = ["CEM"]
 
 @dataclass(frozen=True)
 class CEM(Sampler[Search]):
-    """Draw, keep the elites, fit the distribution to them, again (Rubinstein and Kroese, 2004).
+    """The cross-entropy method: repeatedly draw and fit to the elites (Rubinstein and Kroese, 2004).
 
     In a :class:`tacit.types.Box` the distribution is normal and samples are clipped to the box; in a
     :class:`tacit.types.Discrete` space it is categorical. Sample 0 of every round is the mean (the most probable).
@@ -25,13 +25,13 @@ class CEM(Sampler[Search]):
     Args:
         samples: Candidates of a round.
         iterations: Rounds.
-        elites: Candidates to fit to.
+        elites: The number of candidates to fit to.
         std: First standard deviation, in halves of the range; a discrete space starts uniform.
         min_std: The standard deviation never falls below this, in halves of the range; in a discrete space
             it is the share of uniform probability.
         mean_momentum: Share of the old mean that stays.
         std_momentum: Share of the old standard deviation that stays.
-        result: ``best``: the best candidate ever rated; ``mean``: the last mean is rated too, as one candidate more.
+        result: ``best``: the best rated candidate; ``mean``: the last mean is rated too, as an additional candidate.
 
     Raises:
         ConfigError: if an option is out of range.

@@ -20,18 +20,18 @@ __all__ = ["Gradient"]
 
 @dataclass(frozen=True)
 class Gradient:
-    """Adam (Kingma and Ba, 2015) through the score from several starts, projected to the box; the best iterate wins.
+    """Projected gradient descent through the score with Adam (Kingma and Ba, 2015) from several starts.
 
-    The search runs in units of half the range about its middle, so that one learning rate serves every
-    component. An energy that is not finite never wins, and a gradient that is not finite counts as zero.
+    The best iterate wins. The search runs in units of half the range about its middle, so that one learning rate fits
+    every component. An energy that is not finite never wins, and a gradient that is not finite counts as zero.
 
     Args:
-        starts: Points to start from: the warm start (else the middle), doing nothing, others drawn around the first.
+        starts: The number of starts: the warm start (else the middle), doing nothing, others drawn around the first.
         iterations: Ratings of each start, with a step of Adam between any two.
-        learning_rate: Of Adam, in halves of the range.
+        learning_rate: Learning rate of Adam, in halves of the range.
         std: Standard deviation of the starts, in halves of the range.
-        betas: Of Adam.
-        epsilon: Of Adam.
+        betas: Decay rates of Adam's moments.
+        epsilon: Epsilon of Adam.
 
     Raises:
         ConfigError: if an option is out of range.
@@ -72,8 +72,8 @@ class Gradient:
         for iteration in range(1, self.iterations + 1):
             scored, slope = _differentiate(problem.score, actions)
             ranking.take(actions, scored)
-            # torch.optim.Adam would be the same update, and its first use imports torch's compiler for seconds.
-            # The second moment is kept as its root, for squares of gradients may leave the range of float32.
+            # torch.optim.Adam would be the same update, but its first use imports torch's compiler for seconds.
+            # The second moment is kept as its root, since squares of gradients may leave the range of float32.
             slope = (slope * half).clamp(-limit, limit)
             first = self.betas[0] * first + (1 - self.betas[0]) * slope
             root = torch.hypot(self.betas[1] ** 0.5 * root, (1 - self.betas[1]) ** 0.5 * slope)
@@ -89,9 +89,10 @@ class Gradient:
 
 
 def _differentiate(score: Score, actions: Tensor) -> tuple[Scored, Tensor]:
-    """Return the score of the actions ``[B, S, H, A]`` and a slope of theirs, zero where it is not finite.
+    """Return the score of the actions ``[B, S, H, A]`` and its gradient.
 
-    The slope is that of the energy, and of the violation where a candidate breaks the constraints.
+    The gradient is that of the energy, and of the violation where a candidate breaks the constraints. It is zero where
+    it is not finite.
     """
     with torch.inference_mode(False), torch.enable_grad():
         actions = actions.detach().clone().requires_grad_()

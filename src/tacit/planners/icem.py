@@ -19,26 +19,26 @@ __all__ = ["ICEM"]
 
 @dataclass(frozen=True)
 class ICEM(Sampler["_Colored"]):
-    """iCEM: noise correlated in time, elites that stay, fewer samples each round (Pinneri et al., 2020).
+    """iCEM: noise correlated in time, kept elites, fewer samples each round (Pinneri et al., 2020).
 
     Two things differ from the paper, where the noise has one spectrum in all rounds and the standard deviation is
     that of the elites. Low frequencies, which make up most of red noise, are found first; the standard deviation then
-    falls, and the noise is too small at high frequencies to correct them. Here each round fits the spectrum to its
-    elites as well, and measures both about the mean that the elites were drawn from (as Hansen, 2016, 3.2, does for
-    CMA-ES), so that the search does not narrow before it has arrived.
+    falls, and the noise is too small at high frequencies to correct them. Here each round also fits the spectrum to its
+    elites, and measures both about the mean that the elites were drawn from (as Hansen, 2016, 3.2, does for CMA-ES), so
+    that the search does not narrow too early.
 
-    Returns the best candidate ever rated. A planner holds no state, so elites of an earlier plan come back as
+    The plan is the best rated candidate. A planner holds no state, so elites of an earlier plan are passed as
     ``warm_start`` (the best, shifted), which is a candidate of the first round, and as ``proposals``.
 
     Args:
         samples: Candidates of the first round.
         iterations: Rounds.
-        elites: Candidates to fit to.
+        elites: The number of candidates to fit to.
         std: First standard deviation, in halves of the range.
         momentum: Share of the old mean, standard deviation and spectrum that stays.
         beta: The power of the first round's noise along the horizon falls as ``frequency ** -beta``: 0 white, 1 pink,
             2 red.
-        keep: Share of the elites, the best of them, that the next round rates once more.
+        keep: Share of the elites, the best ones, that the next round rates again.
         decay: Each round draws this factor fewer samples, never fewer than ``2 * elites``.
 
     Raises:
@@ -88,7 +88,7 @@ class ICEM(Sampler["_Colored"]):
         return array_namespace(candidates).concat([candidates, search.kept], axis=1)
 
     def refit(self, search: _Colored, rated: Rated) -> _Colored:
-        """See :class:`tacit.planners.Sampler`; a candidate that does not count leaves the spread as it was."""
+        """See :class:`tacit.planners.Sampler`; an ignored candidate does not change the spread."""
         elites, valid = rated.elites(self.elites)
         xp, unit = array_namespace(elites), search.bounds.unit
         weight = xp.astype(valid, elites.dtype)[:, :, None, None]
@@ -113,7 +113,7 @@ class _Colored(Gaussian):
     Attributes:
         waves: ``[B, H, H]`` the basis, orthonormal and symmetric, the same for all worlds.
         power: ``[B, H]`` variance of the coefficient of each wave; their mean is 1.
-        kept: ``[B, K, H, A]`` candidates of the round before that are rated once more.
+        kept: ``[B, K, H, A]`` candidates of the previous round that are rated again.
     """
 
     waves: Numbers = None
@@ -131,9 +131,9 @@ class _Colored(Gaussian):
         return self.moved_by(xp.asarray(xp.permute_dims(noise, (0, 1, 3, 2)), copy=True))
 
     def fitted_power(self, drawn: Numbers, keep: float) -> Numbers:
-        """Return the power moved to the spectrum of ``drawn [B, K, H, A]``; the share ``keep`` of the old one stays.
+        """Return the power fitted to the spectrum of ``drawn [B, K, H, A]``. The share ``keep`` of the old one stays.
 
-        A world in which nothing but zeros was drawn keeps its own.
+        A world in which only zeros were drawn keeps its power.
         """
         xp = array_namespace(drawn)
         rows = xp.reshape(xp.permute_dims(drawn, (0, 1, 3, 2)), (len(drawn), -1, drawn.shape[2]))

@@ -19,24 +19,25 @@ from tacit.types import Numbers, Problem
 __all__ = ["MPPI"]
 
 BEST, FEWEST = 0.1, 5
-"""The share of the candidates, and the least number, whose energies are the unit of a normalized temperature."""
+"""The share and the least number of the candidates whose range of energies is the unit of a normalized temperature."""
 
 
 @dataclass(frozen=True)
 class MPPI(Sampler[Gaussian]):
-    """Move the mean to the average of all samples, weighted by ``softmax(-(E - min E) / T)`` (Williams et al., 2017).
+    """Model predictive path integral control (Williams et al., 2017).
 
-    ``T -> 0`` follows the best sample, ``T -> inf`` the plain mean.
+    Each round moves the mean to the average of all samples, weighted by ``softmax(-(E - min E) / T)``. ``T -> 0``
+    follows the best sample, ``T -> inf`` the plain mean.
 
     Args:
         samples: Candidates of a round.
         iterations: Rounds.
         temperature: ``T``, in units of the energy or, with ``normalize``, of the range of the best tenth.
         normalize: Divide the energies of each round by the range of the best tenth of its candidates, so that one
-            temperature serves costs of any size, and no penalty on other candidates, however large, changes it.
+            temperature fits costs of any size, and no penalty on other candidates, however large, changes it.
         std: First standard deviation, in halves of the range.
         decay: Each round multiplies the standard deviation by this.
-        result: ``best``: the best candidate ever rated; ``mean``: the last mean is rated too, as one candidate more.
+        result: ``best``: the best rated candidate; ``mean``: the last mean is rated too, as an additional candidate.
 
     Raises:
         ConfigError: if an option is out of range.
@@ -78,7 +79,7 @@ class MPPI(Sampler[Gaussian]):
         # A mean of differences: in a box far from zero the weighted sum of the actions would be imprecise.
         steps = xp.reshape(rated.candidates - search.mean[:, None], (*merit.shape, -1))
         weights = xp.astype(self._weights(merit), steps.dtype)
-        # A sum, for the rounding of a batched product of matrices depends on the size of the batch.
+        # A sum, since the rounding of a batched matrix product depends on the size of the batch.
         step = xp.reshape(xp.sum(weights[:, :, None] * steps, axis=1), search.mean.shape)
         some = xp.any(xp.isfinite(merit), axis=1)
         return search.moved(some, search.mean + step, self.decay * search.spread)
@@ -88,10 +89,10 @@ class MPPI(Sampler[Gaussian]):
         return search.mode if self.result == "mean" else None
 
     def _weights(self, merit: Numbers) -> Numbers:
-        """Return weights ``[B, S]`` that sum to one; those of candidates whose merit is +inf are zero.
+        """Return weights ``[B, S]`` that sum to one, zero for candidates whose merit is +inf.
 
-        NaN where all are +inf. Where fewer than the best tenth have a finite one, these weigh the same, as they would
-        if the others had a huge one.
+        NaN where all are +inf. Where fewer than the best tenth have a finite merit, their weights are equal, as they
+        would be if the other merits were huge.
         """
         xp = array_namespace(merit)
         lowest = xp.min(merit, axis=1, keepdims=True)
@@ -102,7 +103,7 @@ class MPPI(Sampler[Gaussian]):
         count = merit.shape[1]
         last = max(math.ceil(BEST * count), min(FEWEST, count))
         unit = xp.sort(excess, axis=1)[:, last - 1 : last]
-        # Equal energies have no range; they differ from each other by nothing, and from all others by infinity.
+        # Equal energies have no range: their differences are zero, and those to all others infinite.
         tiny = xp.finfo(excess.dtype).smallest_normal
         with np.errstate(over="ignore"):
             scaled = excess / xp.where(unit > tiny, unit, tiny)

@@ -17,7 +17,7 @@ __all__ = ["RandomShooting"]
 
 @dataclass(frozen=True)
 class RandomShooting(Sampler[Search]):
-    """Draw uniformly from the space, once or in several rounds, and take the best.
+    """Random shooting: uniform samples of the space in one or more rounds, of which the best wins.
 
     Args:
         samples: Candidates of a round; the warm start (else the middle) is among them, doing nothing among the first.

@@ -1,4 +1,4 @@
-"""Training: one loop, the same numbers whenever it runs with the same seed.
+"""Training: one loop with the same results for the same seed.
 
 ::
 

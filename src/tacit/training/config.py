@@ -1,4 +1,4 @@
-"""The options of a training."""
+"""Options of training."""
 
 from __future__ import annotations
 
@@ -30,26 +30,26 @@ FREE_OPTIONS = frozenset(
 """Options that the weights do not depend on, up to rounding; they may change when a run resumes."""
 
 AHEAD = 1024
-"""Batches that are read ahead at the most."""
+"""The largest number of batches that are read ahead."""
 
 Options = TypeVar("Options", "TrainingConfig", "GoalPolicyTraining")
 
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """How to train; every option of :func:`tacit.train` beyond what, for how long and from which seed.
+    """The options of :func:`tacit.train` besides model, data, number of steps and seed.
 
     Args:
         batch_size: Clips in a batch, over all processes.
         lr: Largest learning rate of AdamW.
         weight_decay: Decoupled decay of matrices; biases, norms and every other vector have none.
-        weight_decay_end: Where it has got to, along a half cosine, at the last step; None: it stays.
+        weight_decay_end: Value at the last step, reached along a half cosine; None: it is constant.
         betas: Decay rates of AdamW's moments.
         warmup: Share of the steps over which the learning rate rises from ``lr_start``.
-        schedule: ``cosine`` falls to ``lr_end`` of ``lr`` after the warm-up; ``constant`` stays.
-        cooldown: Last share of the steps over which it falls in a straight line to ``lr_end``: with ``constant``,
-            warm-up, stable, decay.
-        stretch: Lay the schedules out over so many times the steps, of which the last are never reached.
+        schedule: ``cosine`` falls to ``lr_end`` of ``lr`` after the warm-up; ``constant`` does not fall.
+        cooldown: Last share of the steps over which it falls linearly to ``lr_end``: with ``constant``, the schedule
+            warmup-stable-decay.
+        stretch: Compute the schedules for ``stretch * steps``; their tail is never reached.
         lr_start: First learning rate as a share of ``lr``.
         lr_end: Last learning rate as a share of ``lr``.
         clip_norm: Largest norm of the gradient over all parameters; None does not clip.
@@ -57,15 +57,15 @@ class TrainingConfig:
         ema: Share of the target encoder that stays at each step, rising linearly from the first number to the
             second; for a model with ``target="ema"``.
         fit_statistics: Fit the model's input statistics on the training episodes before the first step; turn it
-            off to go on training a model that has its own.
-        log_every: Steps from one line of the log to the next.
-        checkpoint_every: Steps from one checkpoint to the next; there is one at the end in any case.
-        checkpoint_seconds: Save also when so many seconds have passed since the last checkpoint; None: by steps alone.
-        keep: Steps after which the model is kept for good, in ``kept/<step>``.
-        resume: Go on from the checkpoint of an interrupted run in the same place; if not, start anew.
+            off to continue the training of a model that has its own.
+        log_every: Steps between lines of the log.
+        checkpoint_every: Steps between checkpoints; the last step is always saved.
+        checkpoint_seconds: Also save after this many seconds since the last checkpoint; None: by steps alone.
+        keep: Steps after which the model is kept permanently, in ``kept/<step>``.
+        resume: Continue from the checkpoint of an interrupted run in the same directory; if False, restart.
         threads: CPU threads to compute with; None: one for a model of up to four million parameters, which several
             threads slow down on a busy machine, and as many as torch has for a larger one. Restored afterwards.
-        prefetch: Batches that a thread reads ahead; they are the same for any number.
+        prefetch: Batches that a thread reads ahead; it does not change the batches.
         tensorboard: Also write TensorBoard events (extra ``tensorboard``).
         progress: Show a progress bar, and a line when a run resumes or is complete; None: on a terminal and in a
             notebook.
@@ -123,10 +123,10 @@ class TrainingConfig:
             _within("checkpoint_seconds", self.checkpoint_seconds, 0, math.inf)
 
     def check(self, steps: int) -> None:
-        """Refuse a number of steps that these options do not go with.
+        """Refuse a number of steps that does not fit these options.
 
         Raises:
-            ConfigError: if there is no step, or a model is to be kept after the last.
+            ConfigError: if there is no step, or ``keep`` names a step after the last.
         """
         if steps < 1:
             raise ConfigError(f"a training needs steps >= 1; got {steps}.")
@@ -135,7 +135,7 @@ class TrainingConfig:
             raise ConfigError(f"keep names step {late[0]}, and the training ends after {steps}. Leave it out.")
 
     def rate(self, step: int, steps: int) -> float:
-        """The learning rate of ``step`` in a training of ``steps``."""
+        """Return the learning rate of ``step`` in a run of ``steps``."""
         return self.lr * rate(
             step,
             round(self.stretch * steps),
@@ -147,7 +147,7 @@ class TrainingConfig:
         )
 
     def weight_decay_at(self, step: int, steps: int) -> float:
-        """The weight decay of ``step`` in a training of ``steps``."""
+        """Return the weight decay of ``step`` in a run of ``steps``."""
         if self.weight_decay_end is None:
             return self.weight_decay
         done = step / max(round(self.stretch * steps) - 1, 1)
@@ -155,18 +155,18 @@ class TrainingConfig:
         return last + (first - last) * (1 + math.cos(math.pi * done)) / 2
 
     def decay(self, step: int, steps: int) -> float:
-        """The share of the target encoder that stays after ``step``."""
+        """Return the share of the target encoder that stays after ``step``."""
         first, last = self.ema
         return first + (last - first) * step / max(round(self.stretch * steps) - 1, 1)
 
     def result_options(self) -> dict[str, Any]:
-        """Return the options that the weights depend on, as JSON values; a run resumes under the same."""
+        """Return the options that the weights depend on, as JSON values. They must be equal on resume."""
         return {name: value for name, value in to_json(self).items() if name not in FREE_OPTIONS}
 
 
 @dataclass(frozen=True)
 class GoalPolicyTraining:
-    """How to train a goal-conditioned policy; every option of :func:`train_goal_policy`.
+    """The options of :func:`train_goal_policy`, which trains a goal-conditioned policy.
 
     Args:
         ahead: Largest distance from a latent to its goal, in steps of the model.
@@ -191,7 +191,7 @@ class GoalPolicyTraining:
 
 
 def configured(config: Options, options: Mapping[str, Any]) -> Options:
-    """``config`` with some options replaced.
+    """Return ``config`` with some options replaced.
 
     Raises:
         ConfigError: on an unknown option, with the nearest name, or a value of another type.

@@ -28,11 +28,11 @@ CHUNK = 256
 
 @dataclass(frozen=True)
 class GoalPolicyReport:
-    """What the training of a goal-conditioned policy did.
+    """The result of training a goal-conditioned policy.
 
     Attributes:
-        steps: Updates made.
-        seconds: Time of the call, encoding included.
+        steps: The number of updates.
+        seconds: Time of the call, including encoding.
         losses: The loss of each step.
     """
 
@@ -44,19 +44,19 @@ class GoalPolicyReport:
 def train_goal_policy(
     model: Dynamics, policy: GoalPolicy, clips: Clips, *, steps: int, seed: int, **options: Any
 ) -> GoalPolicyReport:
-    """Train a policy, in place, to take the action that was taken on the way from a latent to a later one.
+    """Train a policy, in place, to predict the action taken between a latent and a later one.
 
     Goal-conditioned inverse dynamics (GC-IDM, arXiv 2605.08732): from latents ``z_t`` and ``z_{t+k}`` of one episode
-    to the action block at ``t``, with ``k`` uniform from 1 to ``ahead`` model steps or what the episode has left.
-    The world model is frozen and every observation is encoded once, before the first step. Batches are a function of
+    to the action block at ``t``, with ``k`` uniform from 1 to ``ahead`` model steps or to the end of the episode. The
+    world model is frozen and every observation is encoded once, before the first step. Batches are a function of
     ``(seed, step)``.
 
     Args:
         model: The world model that the policy will act for.
         policy: The policy; it is left in evaluation mode.
         clips: Their episodes and frameskip are used, their length is not.
-        steps: Updates to make.
-        seed: Of the run.
+        steps: The number of updates.
+        seed: The seed of the run.
         options: The fields of :class:`tacit.training.GoalPolicyTraining`.
 
     Raises:
@@ -97,7 +97,7 @@ def _fit(policy: GoalPolicy, pairs: _Pairs, steps: int, seed: int, config: GoalP
 
 
 class _Pairs:
-    """Every latent of some episodes, encoded once, and the action block that was taken at it."""
+    """All latents of some episodes, encoded once, with the action block taken at each."""
 
     def __init__(self, model: Dynamics, clips: Clips) -> None:
         self.device, self._skip, seen = model.device, clips.frameskip, model.config.seen
@@ -116,13 +116,13 @@ class _Pairs:
         self._blocks = torch.cat(blocks).to(model.device)
         of, _ = frames.windows(np.arange(len(frames)))
         episode, _ = moves.windows(np.arange(len(moves)))
-        # Windows count by episode and by step, so the moves of an episode begin at the first of its frames.
+        # Windows are numbered by episode and by step, so the moves of an episode begin at its first frame.
         within = np.arange(len(moves)) - np.searchsorted(episode, episode)
         self._row = np.searchsorted(of, episode) + within
         self._left = (np.searchsorted(of, episode, side="right") - 1 - self._row) // self._skip
 
     def batch(self, seed: int, step: int, size: int, ahead: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Latents, goals ``[size, D]`` and action blocks ``[size, A']``: a pure function of the arguments."""
+        """Draw latents, goals ``[size, D]`` and action blocks ``[size, A']``: a pure function of the arguments."""
         rng = np.random.default_rng([seed, step])
         move = rng.integers(0, len(self._row), size)
         distance = rng.integers(1, np.minimum(self._left[move], ahead) + 1)

@@ -1,4 +1,4 @@
-"""What a training is asked to do: all that decides what comes of it."""
+"""The complete specification of a training run."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ["Job"]
 
 @dataclass(frozen=True, eq=False)
 class Job:
-    """What is trained, on what, for how long and how; see :func:`tacit.train`."""
+    """The model, data, number of steps and options of a training run; see :func:`tacit.train`."""
 
     model: Model
     objective: Objective
@@ -38,7 +38,7 @@ class Job:
         """Refuse parts that do not fit together.
 
         Raises:
-            ConfigError: saying what to change.
+            ConfigError: with the required change.
         """
         model, clips = self.model, self.clips
         _check_model(model)
@@ -66,7 +66,7 @@ class Job:
                 transform.check(clips)
 
     def identity(self) -> dict[str, Any]:
-        """What has to be the same for a run to resume, once the objective is prepared."""
+        """Return the values that must be equal for a run to resume. Prepare the objective first."""
         return {
             "model": to_json(self.model.config),
             "objective": to_json(self.objective.describe()),
@@ -82,7 +82,7 @@ class Job:
 
 
 def _check_model(model: object) -> None:
-    """Refuse what cannot be trained and saved.
+    """Refuse a model that cannot be trained and saved.
 
     Raises:
         ConfigError: if it is no model of Tacit, or it or a part of it was compiled.

@@ -1,4 +1,4 @@
-"""The log of a run: one JSON object a line, and where wanted TensorBoard and a progress bar."""
+"""The log of a run: one JSON object per line; optionally TensorBoard and a progress bar."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
 __all__ = ["Log", "Record", "read_log"]
 
 LINE = 2**20
-"""Bytes of a line at the most."""
+"""The largest number of bytes of a line."""
 
 Record: TypeAlias = Mapping[str, float | str]
 
 
 def read_log(path: str | Path) -> list[dict[str, float | str]]:
-    """The lines of ``log.jsonl``, or of the one in the directory of a run.
+    """Return the lines of ``log.jsonl``, given its path or the directory of a run.
 
-    A last line that a kill cut short is left out.
+    A last line that was cut short by a kill is left out.
 
     Raises:
         DataError: if the file cannot be read, or a line is not a JSON object of a step and further numbers and texts.
@@ -45,7 +45,7 @@ def read_log(path: str | Path) -> list[dict[str, float | str]]:
                 if not line.endswith(b"\n"):
                     if len(line) == LINE:
                         raise ValueError(f"expected lines of at most {LINE} bytes")
-                    break  # it was not written to its end
+                    break  # it was not written completely
                 rows.append(_row(line))
     except (OSError, ValueError) as error:
         raise DataError(
@@ -55,7 +55,7 @@ def read_log(path: str | Path) -> list[dict[str, float | str]]:
 
 
 def _row(line: bytes) -> dict[str, float | str]:
-    """The content of a line.
+    """Return the content of a line.
 
     Raises:
         ValueError: if it is no line of a log.
@@ -70,18 +70,18 @@ def _row(line: bytes) -> dict[str, float | str]:
 
 
 class Log:
-    """Writes what happens at each logged step; a context manager.
+    """A writer of log lines at each logged step; a context manager.
 
     Args:
-        directory: Of the run.
+        directory: The directory of the run.
         first: Step at which this process starts; later lines, of a process that was killed, are dropped.
-        steps: Of the whole run.
+        steps: The number of steps of the whole run.
         tensorboard: Also write TensorBoard events.
         progress: Show a progress bar; None: on a terminal and in a notebook.
-        rank: Of the process; each but the first keeps a file of its own and nothing else.
+        rank: The rank of the process; each but rank 0 writes only a separate file.
 
     Attributes:
-        spent: Seconds that earlier calls trained for, by the last line that stays.
+        spent: Seconds of training of earlier calls, read from the last kept line.
     """
 
     spent = 0.0
@@ -134,7 +134,7 @@ class Log:
         os.fsync(self._file.fileno())
 
     def write(self, record: Record) -> None:
-        """Append one line; numbers that are not finite become strings, as JSON has none."""
+        """Append one line; numbers that are not finite become strings, as JSON cannot hold them."""
         row = {
             key: value if isinstance(value, str) or math.isfinite(value) else str(value)
             for key, value in record.items()

@@ -37,13 +37,13 @@ __all__ = ["TrainingReport", "train"]
 
 @dataclass(frozen=True)
 class TrainingReport:
-    """What a training did.
+    """The result of training.
 
     Attributes:
-        path: The directory of the run; ``tc.checkpoint.load_model`` takes it.
+        path: The directory of the run; ``tc.checkpoint.load_model`` accepts it.
         steps: Steps of the run.
-        seconds: Time of this call, without what an interrupted one spent before it.
-        log: Every line of the log.
+        seconds: Time of this call, without the time of interrupted calls before it.
+        log: All lines of the log.
         first: Step at which this call began; ``steps`` if the run was complete already.
     """
 
@@ -79,26 +79,26 @@ def train(
 ) -> TrainingReport:
     """Train a model, in place.
 
-    Everything that is random is a function of ``(seed, step)``: the batch, the directions of SIGReg, dropout. A run
-    that was killed goes on from its last checkpoint when it is called again, and ends with the same bytes as if it
-    had not been (same machine, versions and threads; a :class:`ResumeWarning` says which of them changed). A run that
-    is complete goes on if it is called again with more steps; its schedules are then laid out over all of them.
+    All randomness is a function of ``(seed, step)``: the batch, the directions of SIGReg, dropout. A killed run
+    continues from its last checkpoint when it is called again, and ends with the same bytes as an uninterrupted one
+    (same machine, versions and threads; a :class:`ResumeWarning` names the changed ones). A complete run continues if
+    it is called again with more steps; its schedules then cover all of them.
 
-    The directory holds ``checkpoint``, with the model, those that ``keep`` asks for in ``kept``, and ``log.jsonl``,
+    The directory holds ``checkpoint``, with the model, the models selected by ``keep`` in ``kept``, and ``log.jsonl``,
     one line every ``log_every`` steps: the loss, each term before (``loss/<term>``) and after (``weighted/<term>``)
     weighting, learning rate, gradient norm, the health of the latents and seconds. Within ``torch.distributed`` each
-    process takes its share of every batch and the first one writes the checkpoints.
+    process takes its share of every batch and rank 0 writes the checkpoints.
 
     Args:
         model: The model; it is left in evaluation mode.
         objective: What to minimise.
-        clips: Windows of training episodes, more observations long than the objective predicts ahead.
-        steps: Updates to make.
-        seed: Of the run.
+        clips: Windows of training episodes, with more observations than the objective predicts ahead.
+        steps: The number of updates.
+        seed: The seed of the run.
         to: The directory of the run.
-        start: A run or checkpoint whose weights to begin with, of a model with the same options.
-        transforms: What is done to a batch before the model sees it, in this order: augmentation, masks.
-        watch: What to look at while training.
+        start: A run or checkpoint with the initial weights, of a model with the same options.
+        transforms: Transforms of a batch before the model, in this order: augmentation, masks.
+        watch: An evaluation during training.
         config: Options.
         options: Options by name, in place of those of ``config``: the fields of :class:`TrainingConfig`.
 
@@ -137,7 +137,7 @@ def train(
         else:
             if config.fit_statistics:
                 model.fit(clips.episodes.statistics())
-            # Data-parallel training averages gradients, so it has to begin at the same weights everywhere.
+            # Data-parallel training averages gradients, so all processes must start from the same weights.
             broadcast(model)
             broadcast(objective)
             _save(state, place)
@@ -152,10 +152,10 @@ def train(
 
 
 def _check_call(options: Mapping[str, Any], watch: object, clips: Clips) -> None:
-    """Refuse what other libraries take and this one does not.
+    """Refuse arguments of other libraries that this one does not accept.
 
     Raises:
-        ConfigError: saying what to give in its place.
+        ConfigError: with the replacement.
     """
     if "epochs" in options:
         raise ConfigError(
@@ -173,7 +173,7 @@ def _number(row: Record, name: str) -> str:
 
 
 class _Loop:
-    """Steps from where the state stands to the last."""
+    """The steps from the current one of the state to the last."""
 
     def __init__(self, job: Job, state: State, watch: Watch | None, place: Path) -> None:
         self.state, self.watch, self.place = state, watch, place
@@ -184,7 +184,7 @@ class _Loop:
         if not asked and state.model.gives is Completion:
             advice = SLOW if state.model.target_encoder is None else FOLLOW
         learns = any(parameter.requires_grad for parameter in state.model.encoder.parameters())
-        # What is frozen cannot collapse: its health is logged, and nothing is said of it.
+        # A frozen encoder cannot collapse: its health is logged without warnings.
         patience = max(100, round(job.config.warmup * job.steps)) if learns else job.steps
         self.monitor = Monitor(asked, patience, job.steps, advice)
 
@@ -203,7 +203,7 @@ class _Loop:
                 failed: Exception | None = None
                 try:
                     watched = self.watched(step)
-                except Exception as error:  # whatever it is, it is raised once the step is saved
+                except Exception as error:  # any error is raised once the step is saved
                     watched, failed = {}, error
                 if step % config.log_every == 0 or step + 1 == self.steps or watched:
                     seconds = log.spent + time.perf_counter() - started
@@ -213,9 +213,9 @@ class _Loop:
                     checkpoint.save(_kept(to, state.step), state.model)
                 due = state.step % config.checkpoint_every == 0 or state.step == self.steps
                 if due or failed is not None or self.late(saved):
-                    # A run that resumes drops the lines after its checkpoint and writes none of those before it anew.
+                    # A resumed run drops the lines after its checkpoint and does not rewrite those before it.
                     log.sync()
-                    # Other processes may not have failed, nor looked at the clock, and then would not meet this one.
+                    # Skip the barrier: processes that did not fail or check the time will not reach it.
                     _save(state, self.place, together=due and failed is None)
                     saved = time.monotonic()
                 if failed is not None:
@@ -228,7 +228,7 @@ class _Loop:
         return limit is not None and rank() == 0 and time.monotonic() - saved > limit
 
     def update(self, step: int, clip: Clip) -> tuple[Losses, Outcome, Tensor]:
-        """One step of the optimiser."""
+        """Take one step of the optimiser."""
         state, config = self.state, self.config
         losses, forecast = self.judge(step, clip)
         rates = config.rate(step, self.steps), config.weight_decay_at(step, self.steps)
@@ -242,13 +242,13 @@ class _Loop:
         return losses, forecast, norm
 
     def monitored(self, clip: Clip, outcome: Outcome) -> Tensor:
-        """The latents whose health is watched."""
+        """Return the latents whose health is monitored."""
         model = self.state.model
         with torch.autocast(model.device.type, torch.bfloat16, enabled=self.config.precision == "bf16"):
             return model.monitored(clip, outcome)
 
     def watched(self, step: int) -> dict[str, float]:
-        """What the watch finds after ``step``, if it is time."""
+        """Return the figures of the watch after ``step``, if it is due."""
         watch, model = self.watch, self.state.model
         if watch is None or not watch.due(step + 1, self.steps):
             return {}
@@ -259,7 +259,7 @@ class _Loop:
         return {f"watch/{name}": float(value) for name, value in found.items()}
 
     def transformed(self, step: int, clip: Clip) -> Clip:
-        """The batch as the model is to see it; a pure function of the clip, the seed and the step."""
+        """Return the transformed batch; a pure function of the clip, the seed and the step."""
         if self.transforms:
             device = self.state.model.device
             clip = replace(clip, observation={name: value.to(device) for name, value in clip.observation.items()})
@@ -268,7 +268,7 @@ class _Loop:
         return clip
 
     def judge(self, step: int, clip: Clip) -> tuple[Losses, Outcome]:
-        """Forecast and losses of a transformed clip; a pure function of weights, clip, seed and step."""
+        """Compute losses and outcome of a transformed clip. Both are pure functions of weights, clip, seed and step."""
         model, objective = self.state.model, self.state.objective
         _seed(model.device, derived(self.seed, 1, step, rank()))
         with torch.autocast(model.device.type, torch.bfloat16, enabled=self.config.precision == "bf16"):
@@ -279,13 +279,13 @@ class _Loop:
         return losses, forecast
 
     def sample(self, size: int) -> Losses:
-        """Return the losses of a few clips, to see what they take of memory; nothing is learned."""
+        """Return the losses of a few clips, to measure their memory; nothing is learned."""
         self.state.model.train()
         clip = self.transformed(0, self.clips.batch(self.seed, 0, size))
         return self.judge(0, clip)[0]
 
     def record(self, step: int, losses: Losses, norm: Tensor, seconds: float) -> dict[str, float | str]:
-        """The line of the log for ``step``, without the health of the latents."""
+        """Return the line of the log for ``step``, without the health of the latents."""
         values = {name: (loss.value.item(), loss.weight) for name, loss in losses.terms.items()}
         return {
             "step": step,
@@ -298,7 +298,7 @@ class _Loop:
         }
 
     def refuse(self, step: int, clip: Clip, losses: Losses) -> None:
-        """Find the term whose loss, or whose gradient, is not finite on any process, and stop all of them alike."""
+        """Raise on all processes, naming the term whose loss or gradient is not finite on any of them."""
         kept = f"the last good checkpoint is {self.place} (of step {self.state.saved})"
         for name, loss in losses.terms.items():
             value = all_mean(loss.value.detach())
@@ -321,10 +321,10 @@ class _Loop:
 
 
 def _asked(state: State) -> Spread:
-    """Return how the latents have to be spread, by which the monitor judges them.
+    """Return the required spread of the latents, by which the monitor judges them.
 
-    Where no term keeps them apart and no copy of the encoder gives the targets, the objective is smallest for latents
-    that are all alike: unit variance is then expected although no term asks for it.
+    Where no term separates the latents and no copy of the encoder gives the targets, the objective is smallest for
+    equal latents: unit variance is then expected although no term requires it.
     """
     terms = [term for term, weight in state.objective.terms() if weight > 0]
     asks = {term.spread for term in terms}
@@ -335,7 +335,7 @@ def _asked(state: State) -> Spread:
 
 @contextmanager
 def _reproducible(model: Model, seed: int) -> Iterator[None]:
-    """Seed torch's own generators for a while, and give them back as they were."""
+    """Seed torch's global generators within a block, and restore their state afterwards."""
     device = model.device
     devices = [device] if device.type not in ("cpu", "meta") else []
     with torch.random.fork_rng(devices, device_type=device.type if devices else "cuda"):
@@ -344,7 +344,7 @@ def _reproducible(model: Model, seed: int) -> Iterator[None]:
 
 
 def _seed(device: torch.device, seed: int) -> None:
-    """Seed the generators that a step can draw from; ``torch.manual_seed`` takes longer than a small step."""
+    """Seed the generators that a step can use; ``torch.manual_seed`` takes longer than a small step."""
     torch.default_generator.manual_seed(seed)
     if device.type == "cuda":
         torch.cuda.manual_seed(seed)
@@ -365,7 +365,7 @@ def _kept(to: Path, step: int) -> Path:
 
 
 def _float(outcome: Outcome) -> Outcome:
-    """In float32, where means and squares are taken; tensors that are shared stay shared."""
+    """Convert an outcome to float32, for means and squares; shared tensors stay shared."""
     made: dict[int, Tensor] = {}
 
     def cast(value: Any) -> Any:

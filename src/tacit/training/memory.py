@@ -1,4 +1,4 @@
-"""The memory that a training needs, estimated before it begins."""
+"""Estimation of the memory of a training run before its start."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from tacit.training.job import Job
 __all__ = ["check_memory"]
 
 MUCH = 100
-"""A batch that is this many times smaller than the free memory is not looked at any further."""
+"""A batch that is this many times smaller than the free memory is not checked further."""
 SAMPLE = 2
-"""Clips that are looked at to find what each takes; normalisation over a batch needs two."""
+"""The number of clips whose memory is measured; normalisation over a batch needs two."""
 MOMENTS = 3
-"""Copies of the weights beside them: the gradient and two moments of Adam."""
+"""Additional copies of the weights: the gradient and two moments of Adam."""
 
 
 def check_memory(job: Job, modules: tuple[nn.Module, ...], judge: Callable[[int], Any], processes: int) -> None:
     """Refuse a batch that does not fit the memory, before anything is written or trained.
 
-    What a clip takes is counted in a forward pass of a few: the tensors that are kept for the backward pass. The
-    modules are as before afterwards.
+    The memory of a clip is measured in a forward pass of a few clips: the tensors that are kept for the backward pass.
+    The modules do not change.
 
     Args:
-        job: What is trained.
+        job: The training run.
         modules: The model and the objective.
-        judge: Makes the losses of so many clips.
-        processes: Of the training; several are not looked at, for they share the memory in ways that are not known.
+        judge: Computes the losses of the given number of clips.
+        processes: The number of processes; with several there is no check, since their shares of memory are not known.
 
     Raises:
         ConfigError: with the batch that fits.
@@ -45,7 +45,7 @@ def check_memory(job: Job, modules: tuple[nn.Module, ...], judge: Callable[[int]
         return
     weights = {id(value): value.nbytes for module in modules for value in module.parameters()}
     kept = _kept(modules, judge) / SAMPLE
-    waiting = job.config.prefetch + 2  # those that wait, the one that is cut, and the one that is in use
+    waiting = job.config.prefetch + 2  # the waiting ones, the one being cut, and the one in use
     fixed = MOMENTS * sum(weights.values())
     needed = fixed + size * (waiting * each + kept)
     if needed <= memory:
@@ -61,7 +61,7 @@ def check_memory(job: Job, modules: tuple[nn.Module, ...], judge: Callable[[int]
 
 
 def _kept(modules: tuple[nn.Module, ...], judge: Callable[[int], Any]) -> int:
-    """Return the bytes that a forward pass keeps, weights not counted; 0 where it cannot be made."""
+    """Return the bytes that a forward pass keeps, without weights; 0 where the pass fails."""
     buffers = [buffer for module in modules for buffer in module.buffers()]
     before = [buffer.clone() for buffer in buffers]
     seen = {value.untyped_storage().data_ptr() for module in modules for value in module.parameters()}
@@ -77,7 +77,7 @@ def _kept(modules: tuple[nn.Module, ...], judge: Callable[[int], Any]) -> int:
     try:
         with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
             judge(SAMPLE)
-    except (RuntimeError, ValueError):  # so few clips may be too few; the training itself says what is wrong
+    except (RuntimeError, ValueError):  # so few clips may be too few; the training itself raises the error
         return 0
     finally:
         with torch.no_grad():

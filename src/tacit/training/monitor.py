@@ -1,4 +1,4 @@
-"""Watches the latents for collapse while they are being learned."""
+"""Monitor of the latents for collapse during training."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tacit.objectives.sigreg import collapsed, directions, epps_pulley, floor
 __all__ = ["CollapseWarning", "Health", "Monitor", "effective_rank", "measure"]
 
 SLICES = 64
-# A world of few degrees of freedom may fill few directions, but a line is a collapse.
+# Latents of a world with few degrees of freedom may fill few directions, but a line is a collapse.
 RANK = 1.1
 DEAD = 1e-2
 STILL = 0.1
@@ -31,29 +31,29 @@ FOLLOW = (
 SLOW = "Take a smaller learning rate or a longer warm-up, and look at the input: is there anything to tell apart?"
 
 LASTING, SHARE = 200, 5
-"""Complaints are a collapse once they last for ``LASTING`` steps and a ``1 / SHARE`` of the run.
+"""Complaints count as a collapse once they last for ``LASTING`` steps and a ``1 / SHARE`` of the run.
 
-Chosen from small runs of one seed, ``OMP_NUM_THREADS=1 uv run benchmarks/collapse.py``: no healthy one of 10 recipes
-complained after its warm-up and step 100, and those that collapsed complained from step 100 to 130 on without a break.
+Chosen from small runs of one seed, ``OMP_NUM_THREADS=1 uv run benchmarks/collapse.py``: no healthy run of 10 recipes
+had complaints after its warm-up and step 100, and collapsed runs had them from step 100 to 130 on without a break.
 Not measured: ``vjepa``, ``mc_jepa``, and full-size runs. A frozen encoder, as in ``vjepa2_ac``, is not judged.
 """
 
 
 class CollapseWarning(UserWarning):
-    """The latents of a model in training say little or nothing about its observations."""
+    """The latents of a model in training hold little or no information about its observations."""
 
 
 @dataclass(frozen=True)
 class Health:
-    """What the latents of one batch look like.
+    """The statistics of the latents of one batch.
 
     Attributes:
         effective_rank: See :func:`effective_rank`; 1 is a line, ``D`` a round cloud.
         min_std: Smallest standard deviation of a channel over batch and time.
         std: Root mean square of the standard deviations.
         size: Root mean square of the latents.
-        motion: Share of the variance that lies within clips, not between them.
-        sigreg: The Epps-Pulley statistic of the pooled latents divided by what Gaussian ones score: 1 is
+        motion: Share of the variance within clips, not between them.
+        sigreg: The Epps-Pulley statistic of the pooled latents divided by that of Gaussian ones: 1 is
             Gaussian, ``0.382 N`` collapsed, for N latents.
         samples: N, over all processes.
     """
@@ -67,10 +67,10 @@ class Health:
     samples: int
 
     def complaint(self, asked: Spread) -> str:
-        """What is wrong, in words; empty if nothing is.
+        """Return a description of the problem; empty if there is none.
 
         Args:
-            asked: How the latents have to be spread, by which they are judged.
+            asked: The required spread of the latents.
         """
         if not self.std > 0 or self.effective_rank < RANK:
             return f"the latents lie on a line (effective rank {self.effective_rank:.2f})"
@@ -81,23 +81,23 @@ class Health:
         if asked and self.std < STILL:
             return f"the latents have standard deviation {self.std:.2g} where 1 is healthy"
         point = collapsed(self.samples) / floor(self.samples)
-        # Latents that are too wide score as badly, and are no collapse: only parts of them may be asked to be Gaussian.
+        # Over-dispersed latents score badly too but are not collapsed: only parts of them may have to be Gaussian.
         if asked == "gaussian" and self.std < 1 and self.sigreg > point / 2:
             return f"the latents score {self.sigreg:.0f} times the SIGReg floor; a single point scores {point:.0f}"
         return ""
 
 
 class Monitor:
-    """Log entries about the latents, and a :class:`CollapseWarning` when they look wrong for long or at the end.
+    """A monitor that logs the health of latents and warns of lasting problems with :class:`CollapseWarning`.
 
-    The latents of a healthy run may look wrong for some hundred steps at the start. So a warning waits until they
-    have looked wrong without a break for ``max(200, steps / 5)`` steps, or the last two times that they were measured.
+    The latents of a healthy run may have complaints for some hundred steps at the start. So a warning waits until the
+    complaints have lasted without a break for ``max(200, steps / 5)`` steps, or for the last two measurements.
 
     Args:
-        asked: How the latents have to be spread: ``unit`` variance, ``gaussian``, or in no way that is known.
-        patience: Steps at the start in which nothing is judged.
+        asked: The required spread of the latents: ``unit`` variance, ``gaussian``, or unknown.
+        patience: Steps at the start without judgement.
         steps: Steps of the run.
-        advice: What to do about a collapse: ``REGULARISE``, ``FOLLOW`` or ``SLOW``.
+        advice: The advice on a collapse: ``REGULARISE``, ``FOLLOW`` or ``SLOW``.
     """
 
     def __init__(self, asked: Spread, patience: int, steps: int, advice: str = REGULARISE) -> None:
@@ -108,7 +108,7 @@ class Monitor:
     def look(self, step: int, latents: Tensor) -> dict[str, float | str]:
         """Return entries for the log line of ``step``: the health of latents ``[B, T, D]``.
 
-        ``warning`` says what looks wrong, ``recovered`` for how many steps it did.
+        ``warning`` describes the problem, ``recovered`` holds the number of steps that it lasted.
         """
         health = measure(latents)
         entries: dict[str, float | str] = {
@@ -127,7 +127,7 @@ class Monitor:
         return entries
 
     def _judge(self, step: int, complaint: str) -> None:
-        """Warn once of what has lasted."""
+        """Warn once of a lasting complaint."""
         first = self._since is None
         self._since = step if self._since is None else self._since
         lasted = step - self._since >= max(LASTING, self._steps // SHARE)
@@ -144,7 +144,7 @@ class Monitor:
 
 @torch.no_grad()
 def measure(latents: Tensor) -> Health:
-    """The health of latents ``[B, T, D]``."""
+    """Compute the health of latents ``[B, T, D]``."""
     latents = latents.detach().float()
     pooled = latents.flatten(0, 1)
     variance = pooled.var(dim=0, unbiased=False)
@@ -164,12 +164,13 @@ def measure(latents: Tensor) -> Health:
 
 
 def effective_rank(latents: Tensor) -> float:
-    """``exp`` of the entropy of the covariance's normalised eigenvalues, for latents ``[N, D]`` (Roy, Vetterli 2007).
+    """Compute the effective rank of latents ``[N, D]`` (Roy, Vetterli 2007).
 
-    1 where the latents lie on a line or do not vary, ``D`` where they vary alike in all directions.
+    It is ``exp`` of the entropy of the covariance's normalised eigenvalues: 1 where the latents lie on a line or do not
+    vary, ``D`` where they vary equally in all directions.
     """
     centred = (latents - latents.mean(dim=0)).double().cpu()
-    # The products by rows and by columns have the same eigenvalues but for zeros: take the smaller.
+    # The Gram matrices of rows and of columns have the same eigenvalues except zeros: take the smaller.
     wide = centred.shape[0] < centred.shape[1]
     values = torch.linalg.eigvalsh(centred @ centred.T if wide else centred.T @ centred).clamp(min=0)
     if not values.sum() > 0:

@@ -1,4 +1,4 @@
-"""AdamW with the usual exceptions, its step, and the learning rate over a training."""
+"""AdamW without decay of vectors, its step, and the learning-rate schedule."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["adamw", "descend", "rate"]
 def adamw(
     parameters: Iterable[nn.Parameter], lr: float, weight_decay: float, betas: tuple[float, float] = (0.9, 0.999)
 ) -> AdamW:
-    """AdamW that decays matrices only (no biases, norms or other vectors), fused where torch has it."""
+    """Return an AdamW that decays matrices only (no biases, norms or other vectors), fused where torch has it."""
     parameters = list(parameters)
     groups = [
         {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": weight_decay, "decays": True},
@@ -36,20 +36,20 @@ def descend(
     clip_norm: float | None,
     together: bool = False,
 ) -> tuple[Tensor, bool]:
-    """One step down the gradient of ``loss``, left out if the loss or the gradient is not finite.
+    """Take one gradient step on ``loss``, or none if the loss or the gradient is not finite.
 
     Args:
-        optimizer: Of ``parameters``.
-        parameters: What the gradient is taken by.
+        optimizer: The optimizer of ``parameters``.
+        parameters: The parameters to differentiate by.
         loss: Scalar.
         lr: Learning rate of the step.
-        weight_decay: Decay of the step, for the group that has any.
+        weight_decay: Decay of the step, for the group with decay.
         clip_norm: Largest norm of the gradient; None does not clip.
-        together: Every process of a distributed run calls this: gradients are averaged over them, and all make the
+        together: Every process of a distributed run calls this: gradients are averaged over them, and all take the
             step or none does.
 
     Returns:
-        The norm of the gradient before clipping, and whether the step was made.
+        The norm of the gradient before clipping, and whether the step was taken.
     """
     for group in optimizer.param_groups:
         group["lr"] = lr
@@ -71,10 +71,10 @@ def descend(
 def rate(
     step: int, steps: int, *, warmup: float, end: float, falls: bool = True, cooldown: float = 0.0, start: float = 0.0
 ) -> float:
-    """The learning rate of ``step``, as a share of the largest.
+    """Return the learning rate of ``step``, as a share of the largest.
 
-    It rises from ``start`` over a share ``warmup`` of the steps, then falls along a half cosine to ``end`` or stays,
-    and over the last share ``cooldown`` of the steps falls in a straight line to ``end``.
+    It rises from ``start`` over a share ``warmup`` of the steps, then falls along a half cosine to ``end`` or is
+    constant, and over the last share ``cooldown`` of the steps falls linearly to ``end``.
     """
     rising = round(warmup * steps)
     if step < rising:

@@ -1,4 +1,4 @@
-"""How the processes of torch.distributed train together, and no others; one alone is the first of one."""
+"""Helpers for torch.distributed; a single process is rank 0 of 1."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from tacit.types import Clip
 __all__ = ["LOCK", "meet", "rank", "share", "sole"]
 
 LOCK = ".lock"
-"""The file in the directory of a run that whoever trains it holds."""
+"""The lock file in the directory of a run, held during training."""
 
 
 def rank() -> int:
-    """The number of this process."""
+    """Return the rank of this process."""
     return dist.get_rank() if world_size() > 1 else 0
 
 
 def share(clip: Clip) -> Clip:
-    """The part of a batch that falls to this process."""
+    """Return the part of a batch for this process."""
     if world_size() == 1:
         return clip
     rows = slice(rank(), None, world_size())
@@ -44,10 +44,10 @@ def meet() -> None:
 
 @contextmanager
 def sole(run: Path) -> Iterator[None]:
-    """Alone at work on a run, with the processes that train it together.
+    """Hold the exclusive lock of a run directory, shared by the processes of one distributed run.
 
     Raises:
-        CheckpointError: if another process is at work on it, which would write the same files.
+        CheckpointError: if another process trains in it, which would write the same files.
     """
     with ExitStack() as stack:
         if rank() == 0:
@@ -58,5 +58,5 @@ def sole(run: Path) -> Iterator[None]:
                     f"another process is training in {run}. Let it end, stop it, or choose another place for this run."
                 ) from error
             except OSError:
-                pass  # no room for the file, which the first checkpoint says better
+                pass  # no space for the file; the first checkpoint raises a clearer error
         yield

@@ -1,4 +1,4 @@
-"""What a run needs to go on as if it had never been interrupted."""
+"""The state of a training run, for an exact resume."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PART = "training"
 
 @dataclass(frozen=True)
 class _Written:
-    """The JSON of the part."""
+    """The JSON content of the checkpoint part."""
 
     step: int
     run: Mapping[str, Any]
@@ -40,24 +40,24 @@ class _Written:
 
 
 class ResumeWarning(UserWarning):
-    """A run goes on under other versions, threads or another device: its numbers may differ in the last bits."""
+    """A run resumes with other versions, threads or device: its numbers may differ in the last bits."""
 
 
 def derived(seed: int, *path: int) -> int:
-    """A seed of 63 bits, a pure function of its arguments, unrelated for any two that differ."""
+    """Return a seed of 63 bits, a pure function of the arguments, unrelated for different ones."""
     return int(np.random.SeedSequence([seed, *path]).generate_state(1, np.uint64)[0] >> np.uint64(1))
 
 
 class State:
-    """The weights, the optimiser and the number of steps done; what a checkpoint of a run holds.
+    """The weights, the optimiser and the number of completed steps, as in a checkpoint of a run.
 
-    Nothing random is kept: every draw of a step is a function of the seed and the step.
+    It holds no random state: every draw of a step is a function of the seed and the step.
 
     Args:
         model: The model.
-        objective: The objective, whose heads are trained along.
+        objective: The objective, whose heads are trained too.
         config: The options.
-        run: What makes this run the run that it is, as JSON values: it has to be the same when it resumes.
+        run: The identity of the run, as JSON values: it must be equal on resume.
     """
 
     def __init__(self, model: Model, objective: Objective, config: TrainingConfig, run: Mapping[str, Any]) -> None:
@@ -77,7 +77,7 @@ class State:
         """Write a checkpoint.
 
         Raises:
-            TrainingError: if a weight is not finite; the checkpoint that is there stays.
+            TrainingError: if a weight is not finite; the existing checkpoint stays.
         """
         for name, parameter in self.parameters.items():
             if not parameter.isfinite().all():
@@ -86,14 +86,14 @@ class State:
                 )
         tensors = {f"objective.{name}": value for name, value in self.objective.state_dict().items()}
         for name, parameter in self.parameters.items():
-            # An optimiser that was loaded lists its tensors in another order than a new one.
+            # A loaded optimiser lists its tensors in another order than a new one.
             for key, value in sorted(self.optimizer.state[parameter].items()):
                 tensors[f"optimizer.{name}.{key}"] = value
         described = {"step": self.step, "run": self.run, "surroundings": self._surroundings()}
         checkpoint.save(path, self.model, {PART: checkpoint.Part(described, tensors)})
 
     def resume(self, path: Path) -> None:
-        """Take everything from a checkpoint of the same run, or of one that was complete after fewer steps.
+        """Load the state from a checkpoint of the same run, or of one complete after fewer steps.
 
         Raises:
             CheckpointError: if it is damaged, or of a run with other options.
@@ -144,7 +144,7 @@ def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _moments(name: str, parameter: Tensor, tensors: Mapping[str, Tensor], path: Path) -> dict[str, Tensor]:
-    """What the optimiser remembers of a parameter: nothing if it was never updated.
+    """Return the optimiser's moments of a parameter; empty if it was never updated.
 
     Raises:
         CheckpointError: if a tensor is missing, unknown or of another shape.
@@ -162,9 +162,9 @@ def _moments(name: str, parameter: Tensor, tensors: Mapping[str, Tensor], path: 
 
 
 def _continued(now: Mapping[str, Any], before: Mapping[str, Any], done: int, path: Path) -> dict[str, Any]:
-    """Return the description of the run that goes on.
+    """Return the description of the continued run.
 
-    A complete run may go on for more steps. ``extended`` lists the numbers of steps after which it was complete.
+    A complete run may continue for more steps. ``extended`` lists the numbers of steps after which it was complete.
 
     Raises:
         CheckpointError: if the checkpoint is of another run.

@@ -1,4 +1,4 @@
-"""What is done to a batch before the model sees it: augmentation, views, masks."""
+"""Transforms of a batch before the model: augmentation, views, masks."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ __all__ = ["Augmented", "ChecksClips", "Masked", "Viewed"]
 
 @runtime_checkable
 class ChecksClips(Protocol):
-    """A transform that fits some windows only: it is asked before a training begins."""
+    """A transform that requires certain clips; they are checked before training starts."""
 
     def check(self, clips: Clips) -> None:
-        """Raise a ConfigError if it does not fit these."""
+        """Raise a ConfigError if the transform does not fit these clips."""
 
 
 @dataclass(frozen=True)
 class Augmented:
-    """Changes the pictures of each window, all frames alike.
+    """An augmentation of the images of each window, the same for all of its frames.
 
     Args:
-        augmentation: What happens to them.
+        augmentation: The augmentation.
         modality: The camera.
     """
 
@@ -44,10 +44,10 @@ class Augmented:
 
 @dataclass(frozen=True)
 class Viewed:
-    """Makes views of the first picture of each window.
+    """A transform that makes views of the first frame of each window.
 
     Args:
-        crops: How.
+        crops: The cropping of the views.
         modality: The camera.
     """
 
@@ -62,10 +62,10 @@ class Viewed:
 
 @dataclass(frozen=True)
 class Masked:
-    """Draws what a masked model sees and predicts.
+    """A transform that draws the masks of a masked model.
 
     Args:
-        masking: How.
+        masking: The sampler of masks.
         grid: Tokens along each axis: ``model.grid``.
     """
 

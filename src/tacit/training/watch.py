@@ -1,4 +1,4 @@
-"""What looks at a model while it trains."""
+"""Evaluation of a model during training."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ __all__ = ["Watch"]
 
 @dataclass(frozen=True)
 class Watch:
-    """Looks at the model while it trains, such as an online probe; what it finds goes into the log.
+    """An evaluation during training, such as an online probe; its figures are logged.
 
-    A look that fails stops the run and loses nothing: the step is saved first, and a run that resumes goes on after it.
+    An error in it stops the run and loses nothing: the step is saved first, and a resumed run continues after it.
 
     Attributes:
-        look: Figures by name, of the model in evaluation mode and without gradients.
-        every: Steps from one look to the next; 0: none. The last step is looked at in any case.
+        look: Returns figures by name for the model in evaluation mode and without gradients.
+        every: Steps between evaluations; 0: none. The last step is always evaluated.
     """
 
     look: Callable[[Any], Mapping[str, float]]
     every: int = 0
 
     def due(self, done: int, steps: int) -> bool:
-        """Whether to look after so many of the steps."""
+        """Return whether an evaluation is due after ``done`` of the steps."""
         return done == steps or (self.every > 0 and done % self.every == 0)

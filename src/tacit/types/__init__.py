@@ -1,7 +1,7 @@
-"""The values that flow between layers, and the protocols that parts meet each other through.
+"""The values that pass between layers, and the protocols between components.
 
 Nothing here computes: these are frozen records with their shapes, and the structural types that let
-a planner score a model it cannot name. Axes: ``B`` batch, ``T`` time, ``S`` candidate plans,
+a planner score any model without importing it. Axes: ``B`` batch, ``T`` time, ``S`` candidate plans,
 ``H`` horizon in action blocks, ``A`` action size, ``D`` latent size, ``C`` channels.
 """
 

@@ -1,4 +1,4 @@
-"""What models make of a clip, for objectives to read."""
+"""Outputs of models for a clip, which objectives read."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["Completion", "Forecast", "Motion", "Views"]
 
 @dataclass(frozen=True)
 class Forecast:
-    """What a world model makes of a clip; all that objectives read.
+    """The output of a world model for a clip; the only input of its objectives.
 
     Attributes:
         latents: ``[B, T, D]`` from the context encoder.
@@ -32,14 +32,14 @@ class Forecast:
 
 @dataclass(frozen=True)
 class Completion:
-    """What a masked model makes of a clip; all that masked objectives read.
+    """The output of a masked model for a clip; the only input of masked objectives.
 
     Attributes:
         latents: ``[B, N, D]`` of the visible tokens of the first mask, from the context encoder.
         predictions: ``[B, M, D']`` for each target block of each mask.
-        targets: The same shapes: what was there.
-        visible: Where asked for, ``[B, K, D']`` predicted for the visible tokens of each mask, else empty.
-        visible_targets: The same shapes: what was there.
+        targets: The same shapes: the true values.
+        visible: ``[B, K, D']`` predicted for the visible tokens of each mask; empty unless requested.
+        visible_targets: The same shapes: the true values.
         distances: ``[B, K]`` for each of them, from the visible token to the nearest masked one, in tokens.
     """
 
@@ -53,11 +53,11 @@ class Completion:
 
 @dataclass(frozen=True)
 class Views:
-    """What a joint embedding makes of augmented views; all that objectives over views read.
+    """The output of a joint embedding for augmented views. It is the only input of objectives over views.
 
     Attributes:
         latents: ``[B, V, D]``, one latent for each view of each item.
-        whole: How many of the views, the first ones, are global: they show most of a picture.
+        whole: Number of global views, which come first and show most of an image.
     """
 
     latents: Tensor
@@ -66,18 +66,18 @@ class Views:
 
 @dataclass(frozen=True)
 class Motion:
-    """What a model of motion and content makes of pairs of pictures; all that objectives over motion read.
+    """The output of a model of motion and content for image pairs. It is the only input of objectives over motion.
 
-    A flow holds a vector ``(x right, y down)`` for each place of one picture of a pair: where it was, or will be, in
-    the other. Direction 0 looks from the second picture back to the first, direction 1 the other way round; ``R``
-    directions were asked for, 0 to 2. Levels run from the coarsest to the finest.
+    A flow holds a vector ``(x right, y down)`` for each position of one image of a pair: its displacement to the
+    matching position in the other. Direction 0 goes from the second image back to the first, direction 1 from the first
+    to the second; ``R`` directions were requested, 0 to 2. Levels run from the coarsest to the finest.
 
     Attributes:
         latents: ``[B, V, D]``, one latent for each view of each item.
-        whole: How many of the views, the first ones, are global.
-        pictures: ``[B, 2, C, H, W]`` pictures of the pairs, grey levels from 0 to 1; empty with ``R = 0``.
+        whole: Number of global views, which come first.
+        pictures: ``[B, 2, C, H, W]`` images of the pairs, grey levels from 0 to 1; empty with ``R = 0``.
         features: ``[B, 2, C', h, w]`` for each level; none with ``R = 0``.
-        flows: ``[B, R, 2, h, w]`` for each level, in places of that level.
+        flows: ``[B, R, 2, h, w]`` for each level, in grid positions of that level.
         flow: ``[B, R, 2, H, W]``, the finest of them at full size, in pixels.
     """
 

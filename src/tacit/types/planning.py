@@ -21,9 +21,9 @@ class Scored:
 
     Attributes:
         energy: ``[B, S]``, low is good; one that is not finite never wins.
-        violation: ``[B, S]`` by how much a candidate breaks the constraints; 0 or less is feasible, and one that is not
-            finite counts as an energy that is not. None: there are no constraints.
-        terms: Parts of the energy ``[B, S]`` by name, for people to look at.
+        violation: ``[B, S]`` amount by which a candidate breaks the constraints; 0 or less is feasible, and one that
+            is not finite counts as an energy that is not. None: there are no constraints.
+        terms: Parts of the energy ``[B, S]`` by name, for inspection.
     """
 
     energy: Numbers
@@ -35,13 +35,13 @@ class Score(Protocol):
     """The score of candidate actions; the only thing a planner knows about a world."""
 
     def __call__(self, actions: Numbers, /) -> Scored | Numbers:
-        """Return what raw actions ``[B, S, H, A]`` score; energies ``[B, S]`` alone where there are no constraints."""
+        """Return the score of raw actions ``[B, S, H, A]``. Without constraints, energies ``[B, S]`` suffice."""
 
 
 class Noise(Protocol):
-    """Random numbers with a stream of its own for each world.
+    """Random numbers with a separate stream for each world.
 
-    A number is a function of its world's seed, the step, the round and its place, whatever the device and the batch.
+    A number is a function of its world's seed, the step, the round and its index, on any device and in any batch.
     """
 
     def __len__(self) -> int:
@@ -65,14 +65,14 @@ class Problem:
         score: Rates candidates.
         space: The space of one row of a plan.
         horizon: Rows ``H`` of a plan.
-        noise: The only source of randomness; it says how many worlds ``B`` there are.
+        noise: The only source of randomness; its length is the number of worlds ``B``.
         device: The torch device to search on. None: the search runs on NumPy arrays.
-        warm_start: ``[B, H, A]`` where to start the search.
+        warm_start: ``[B, H, A]`` the start of the search.
         proposals: ``[B, P, H, A]`` candidates to rate in the first round.
-        project: Maps sequences ``[B, ..., H, A]`` inside the space to the nearest that are allowed, in an array of
-            their own, and leaves those as they are. It may leave the space. Every candidate and the plan are results
+        project: Maps sequences ``[B, ..., H, A]`` inside the space to the nearest allowed ones, in a new array, and
+            does not change allowed ones. A result may be outside the space. Every candidate and the plan are results
             of it. For a :class:`Box`. None: all are allowed.
-        stop: Asked after each round whether to end the search; the plan is then the best so far. None: all rounds run.
+        stop: Called after each round; True ends the search with the best plan so far. None: all rounds run.
     """
 
     score: Score
@@ -87,13 +87,13 @@ class Problem:
 
     @property
     def batch(self) -> int:
-        """Worlds ``B``."""
+        """Return the number of worlds ``B``."""
         return len(self.noise)
 
 
 @dataclass(frozen=True)
 class Iteration:
-    """One round of a planner, for people to look at.
+    """The record of one round of a planner, for inspection.
 
     Attributes:
         best: ``[B]`` energy of the best candidate so far.
@@ -115,11 +115,11 @@ class Plan:
     """The result of a search.
 
     Attributes:
-        actions: ``[B, H, A]`` raw actions inside the action space, without meaning in a world that failed.
+        actions: ``[B, H, A]`` raw actions inside the action space, undefined in a world that failed.
         energy: ``[B]`` their energy; infinite in a world that failed.
         trace: One entry for each iteration.
         evaluations: Candidates rated for each element of the batch.
-        violation: ``[B]`` by how much the actions break the constraints; None where there are none.
+        violation: ``[B]`` amount by which the actions break the constraints; None where there are none.
         ended: ``complete``: all rounds ran; ``stopped``: ``Problem.stop`` ended the search.
     """
 
@@ -132,23 +132,23 @@ class Plan:
 
     @property
     def failed(self) -> Numbers:
-        """``[B]`` worlds in which no candidate had a finite score."""
+        """Return ``[B]`` flags of the worlds in which no candidate had a finite score."""
         return ~(abs(self.energy) < float("inf"))
 
 
 class Planner(Protocol):
-    """Searches an action space for a sequence of low energy. Holds configuration, never state."""
+    """A search of an action space for a sequence of low energy. Holds configuration, never state."""
 
     def __call__(self, problem: Problem, /) -> Plan:
         """Plan for all worlds of a problem at once.
 
-        The plan is the best candidate that was rated: of those that break no constraint the one of lowest energy, else
-        the one of least violation. Doing nothing is rated in the first round, where that has two candidates or more.
-        The plan of a world depends neither on the other worlds nor on its place among them.
+        The plan is the best rated candidate: the one of lowest energy among those that break no constraint, else the
+        one of least violation. Doing nothing is rated in the first round if that has two candidates or more. The plan
+        of a world depends neither on the other worlds nor on its index among them.
 
         Raises:
             PlanningError: if the warm start or a proposal is not finite.
-            SpecError: if the score returns something else than it promises, or the hints do not fit.
+            SpecError: if the score returns anything but the declared type and shape, or the hints do not fit.
         """
 
 
@@ -166,5 +166,5 @@ class ActionConstraint(Protocol):
     def after(self, previous: Numbers, /) -> tuple[Numbers, Numbers] | None:
         """Return the lowest and the highest action ``[..., A]`` that may follow the action ``previous [..., A]``.
 
-        Both contain ``previous`` between them. None: any action may.
+        ``previous`` lies between them. None: any action may follow.
         """

@@ -1,4 +1,4 @@
-"""What was recorded, and what of it a model is given to learn from."""
+"""Recorded episodes, and the clips that a model learns from."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 __all__ = ["REWARD", "SUCCESS", "Clip", "Episode", "Mask", "Masking", "Statistics", "Transform"]
 
 REWARD, SUCCESS = "next.reward", "next.success"
-"""The labels that hold what each action was worth and whether it solved the task, named as LeRobot names them."""
+"""The labels that hold the reward of each action and its success, named as in LeRobot."""
 
 
 @dataclass(frozen=True)
 class Episode:
-    """One unbroken recording. ``action[t]`` takes ``observation[t]`` to ``observation[t + 1]``.
+    """An unbroken recording. ``action[t]`` takes ``observation[t]`` to ``observation[t + 1]``.
 
     Attributes:
         observation: Per modality ``[T, ...]``; a series has ``Spec.samples(name, T)`` samples instead.
@@ -33,8 +33,8 @@ class Episode:
         labels: Quantities recorded for probes and evaluation only, ``[T, ...]``; a model never sees them.
         index: The episode's number in its dataset.
         seed: The seed that made it, where there was one.
-        task: What was being done, in words.
-        group: The recording that this is a piece of; pieces of one are never separated by a split. Empty: a whole one.
+        task: A description of the task in words.
+        group: The recording that this is a piece of; a split never separates pieces of one. Empty: a whole recording.
     """
 
     observation: Observation
@@ -48,7 +48,7 @@ class Episode:
     group: str = ""
 
     def __len__(self) -> int:
-        """The number of observations ``T``."""
+        """Return the number of observations ``T``."""
         return len(self.action) + 1
 
     def __str__(self) -> str:
@@ -60,12 +60,12 @@ class Episode:
 
     @property
     def truncated(self) -> bool:
-        """We, not the world, ended the episode."""
+        """Return whether we, not the world, ended the episode."""
         return not self.terminated
 
     @property
     def reward(self) -> Array | None:
-        """Return ``[T]`` the reward of each action, or None where no rewards were recorded.
+        """Return the reward ``[T]`` of each action, or None where no rewards were recorded.
 
         The last value belongs to ``final_action``; it is 0 where there is none. Stored as the label ``next.reward``.
         """
@@ -73,7 +73,7 @@ class Episode:
 
     @property
     def success(self) -> Array | None:
-        """Return ``[T]`` whether the task is solved after each action, or None where it was not recorded.
+        """Return the success ``[T]`` after each action, or None where it was not recorded.
 
         The last value belongs to ``final_action``; without one it repeats the value before. Stored as the label
         ``next.success``.
@@ -97,7 +97,7 @@ class Statistics:
 
 @dataclass(frozen=True)
 class Mask:
-    """Which tokens of a batch are seen and which are to be predicted from them; indices count along a token grid.
+    """The indices of visible tokens and of tokens to predict, along a token grid.
 
     Attributes:
         context: ``[B, K]`` int64, ascending: the tokens that the context encoder sees.
@@ -110,7 +110,7 @@ class Mask:
 
 @dataclass(frozen=True)
 class Clip:
-    """A batch of fixed-length windows, ``frameskip`` steps from one observation to the next.
+    """A batch of fixed-length windows, with ``frameskip`` steps between observations.
 
     Attributes:
         observation: Per modality ``[B, T, ...]``, in its storage dtype; a series is
@@ -118,9 +118,9 @@ class Clip:
         action: ``[B, T - 1, frameskip * A]`` raw actions, one block for each interval.
         episode: ``[B]`` index of the episode of each window.
         start: ``[B]`` step at which each window starts.
-        masks: What a masked model is to see and to predict; it does so once for each.
-        views: Augmented pictures of the same windows, ``[B, V, C, H, W]`` for each size.
-        latents: What a frozen encoder made of each observation before, tokens ``[B, T, n, D]`` in any precision.
+        masks: Visible tokens and tokens to predict for a masked model, which predicts once for each mask.
+        views: Augmented images of the same windows, ``[B, V, C, H, W]`` for each size.
+        latents: Precomputed latents of a frozen encoder for each observation, tokens ``[B, T, n, D]`` in any precision.
     """
 
     observation: Mapping[str, Tensor]
@@ -133,16 +133,16 @@ class Clip:
 
 
 class Masking(Protocol):
-    """Draws masks over a grid of tokens. Holds configuration, never state."""
+    """A sampler of masks over a grid of tokens. Holds configuration, never state."""
 
     def __call__(self, grid: tuple[int, ...], batch: int, *, seed: int, rank: int = 0) -> tuple[Mask, ...]:
-        """Masks for ``batch`` items.
+        """Draw masks for ``batch`` items.
 
         Args:
             grid: Tokens along each axis: ``(H, W)``, ``(T, H, W)`` or ``(T,)``; indices count in C order.
             batch: Items ``B``.
             seed: All randomness is drawn from it: sizes, and so the shape of every tensor, from it alone.
-            rank: Process of a distributed run: places differ from one to the next.
+            rank: Rank of the process in a distributed run: mask positions differ between ranks.
 
         Raises:
             ConfigError: if the grid has another number of axes than the method masks, or is too small for it.
@@ -150,7 +150,7 @@ class Masking(Protocol):
 
 
 class Transform(Protocol):
-    """What is done to a batch before a model sees it: augmentation, masks. Holds configuration, never state."""
+    """A transform of a batch before the model: augmentation, masks. Holds configuration, never state."""
 
     def __call__(self, clip: Clip, *, seed: int, rank: int) -> Clip:
-        """The batch as the model is to see it; all randomness is drawn from ``seed`` and ``rank``."""
+        """Return the transformed batch; all randomness is drawn from ``seed`` and ``rank``."""

@@ -1,4 +1,4 @@
-"""Imagination: what a world model is given and returns, and what judges it."""
+"""Rollouts: the inputs and outputs of a world model, and the protocols that score them."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ class Rollout:
         latents: ``[B, S, H, D]`` imagined latents after each block.
         blocks: ``[B, S, H, A']`` the raw action blocks that lead to them.
         goal: ``[B, D]`` the latent of the goal, where the agent was given one.
-        parts: The components of a latent that belong to a modality, by its name, where a model keeps them apart.
-        std: ``[B, S, H]`` standard deviation of the prediction, from a model that knows it.
+        parts: The components of a latent that belong to a modality, by its name, where a model separates them.
+        std: ``[B, S, H]`` standard deviation of the prediction, from a model that estimates it.
     """
 
     start: Numbers
@@ -59,7 +59,7 @@ class Cost(Protocol):
 
 
 class Constraint(Protocol):
-    """A condition on rollouts that a plan keeps whatever it costs. Holds configuration, never state."""
+    """A condition on rollouts that a plan keeps at any cost. Holds configuration, never state."""
 
     def __call__(self, rollout: Rollout, /) -> Numbers:
         """Return violations ``[B, S, H]``; 0 or less keeps the condition after that block."""
@@ -71,15 +71,15 @@ class Readout(Protocol):
 
     @property
     def target(self) -> str:
-        """The name of the quantity."""
+        """Return the name of the quantity."""
 
     @property
     def size(self) -> int:
-        """``P``, the components of the quantity."""
+        """Return ``P``, the number of components of the quantity."""
 
     @property
     def error(self) -> tuple[float, ...]:
-        """``[P]`` root mean square error of each component over held-out episodes."""
+        """Return the root mean square error ``[P]`` of each component over held-out episodes."""
 
     def __call__(self, latents: Numbers, /) -> Numbers:
         """Return the quantity ``[..., P]`` of latents ``[..., D]``."""
@@ -90,23 +90,23 @@ class WorldModel(Protocol):
 
     @property
     def spec(self) -> Spec:
-        """The world that it was made for."""
+        """Return the Spec of the world that it was made for."""
 
     @property
     def frameskip(self) -> int:
-        """Raw actions of one block."""
+        """Return the number of raw actions of one block."""
 
     @property
     def history(self) -> int:
-        """Latents that it looks back on, at least one."""
+        """Return the number of past latents that it uses, at least one."""
 
     @property
     def device(self) -> Any:
-        """The torch device on which it computes."""
+        """Return the torch device on which it computes."""
 
     @property
     def latent_parts(self) -> Mapping[str, slice]:
-        """The components of a latent that belong to a modality, by its name; empty where all are mixed."""
+        """Return the components of a latent that belong to a modality, by its name; empty where all are mixed."""
 
     def encode(self, observation: Mapping[str, Any], /) -> Tensor:
         """Return latents ``[B, D]`` of observations ``[B, ...]``."""
@@ -114,5 +114,5 @@ class WorldModel(Protocol):
     def rollout(self, context: Context, blocks: Tensor, /) -> Tensor:
         """Return imagined latents ``[B, S, H, D]`` under raw action blocks ``[B, S, H, A']``.
 
-        Without the axis ``S`` in ``blocks [B, H, A']`` there is none in the result ``[B, H, D]``.
+        For ``blocks [B, H, A']`` without the axis ``S``, the result is ``[B, H, D]``.
         """

@@ -18,19 +18,21 @@ __all__ = ["ActionKind", "ActionSpace", "Box", "Discrete"]
 
 N = TypeVar("N")
 COMPONENTS = 10_000
-"""Components of an action at the most."""
+"""The largest number of components of an action."""
 
 ActionKind: TypeAlias = Literal["position", "delta", "velocity", "force"]
 """The physical quantity that one action component commands.
 
-``position`` is an absolute target, such as a joint angle: doing nothing is commanding the current position. ``delta``
+``position`` is an absolute target, such as a joint angle: to do nothing is to command the current position. ``delta``
 is a change of the target, ``velocity`` a speed and ``force`` a force or torque: doing nothing is zero.
 """
 
 
 @dataclass(frozen=True)
 class Box:
-    """A bounded continuous action space of shape ``[A]``; without components, nobody acts: pictures, films, signals.
+    """A bounded continuous action space of shape ``[A]``.
+
+    Without components there are no actions, as in data of images, videos and signals.
 
     Args:
         low: The lower bound of each component, finite.
@@ -63,7 +65,7 @@ class Box:
 
     @property
     def size(self) -> int:
-        """``A``, the number of components."""
+        """Return ``A``, the number of components."""
         return len(self.low)
 
     def sample(self, rng: np.random.Generator, shape: tuple[int, ...] = ()) -> npt.NDArray[np.float32]:
@@ -71,9 +73,9 @@ class Box:
         return self.project(rng.uniform(self.low, self.high, (*shape, self.size)).astype(np.float32))
 
     def project(self, actions: N) -> N:
-        """Return the nearest actions ``[..., A]`` in the box, as the NumPy array or torch tensor that came.
+        """Return the nearest actions ``[..., A]`` in the box, as a NumPy array or torch tensor like the input.
 
-        Bounds are those of float32, rounded inwards, so that no result lies outside the box by a bit.
+        Bounds are float32, rounded inwards, so that no result lies outside the box by a rounding error.
         """
         xp = array_namespace(actions)
         low, high = (like(bound, actions) for bound in self.bounds)
@@ -88,7 +90,7 @@ class Box:
 
     @cached_property
     def bounds(self) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-        """Low and high ``[A]`` as float32, rounded inwards where the range is wide enough for that."""
+        """Return low and high ``[A]`` as float32, rounded inwards where the range is wide enough for that."""
         exact = np.array([self.low, self.high], np.float64).reshape(2, -1)
         with np.errstate(over="ignore"):
             low, high = exact.astype(np.float32)
@@ -99,7 +101,7 @@ class Box:
 
     @property
     def kinds(self) -> tuple[ActionKind | None, ...]:
-        """The kind of each component, None where it is unknown."""
+        """Return the kind of each component, None where it is unknown."""
         return self.kind if isinstance(self.kind, tuple) else (self.kind,) * self.size
 
 
@@ -123,7 +125,7 @@ def _kinds(kind: Any, size: int) -> ActionKind | tuple[ActionKind | None, ...] |
 
 @dataclass(frozen=True)
 class Discrete:
-    """A choice among ``n`` actions, carried as a one-hot vector of shape ``[n]`` (so ``A = n``).
+    """A choice among ``n`` actions, represented as a one-hot vector of shape ``[n]`` (so ``A = n``).
 
     Args:
         n: The number of choices.
@@ -146,7 +148,7 @@ class Discrete:
 
     @property
     def size(self) -> int:
-        """``A``, the width of the one-hot vector."""
+        """Return ``A``, the width of the one-hot vector."""
         return self.n
 
     def sample(self, rng: np.random.Generator, shape: tuple[int, ...] = ()) -> npt.NDArray[np.float32]:
@@ -154,7 +156,7 @@ class Discrete:
         return np.eye(self.n, dtype=np.float32)[rng.integers(self.n, size=shape)]
 
     def project(self, actions: N) -> N:
-        """Return one-hot rows ``[..., A]`` at the largest entry of each, as the array or tensor that came."""
+        """Return one-hot rows ``[..., A]`` at the largest entry of each, as an array or tensor like the input."""
         xp = array_namespace(actions)
         choice = xp.argmax(actions, axis=-1, keepdims=True)
         chosen = like(np.arange(self.n), actions, choice.dtype) == choice

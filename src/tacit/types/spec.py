@@ -1,4 +1,4 @@
-"""What the world shows and accepts."""
+"""The specification of observations and actions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["Array", "Modality", "Observation", "Spec", "State"]
 
 Array: TypeAlias = npt.NDArray[np.generic]
 Observation: TypeAlias = Mapping[str, Array]
-"""One array per modality, under the names of :attr:`Spec.modalities`."""
+"""An array per modality, under the names of :attr:`Spec.modalities`."""
 State: TypeAlias = Mapping[str, npt.NDArray[np.generic]]
 """The full state of a batch of worlds: one array ``[B, ...]`` per quantity."""
 
@@ -29,13 +29,13 @@ NUMBERS, MODALITIES, RATES = 2**28, 1000, 1e9
 
 @dataclass(frozen=True)
 class Modality:
-    """One named stream of an observation.
+    """A named stream of an observation.
 
     Args:
         kind: ``pixels`` (uint8 ``[C, H, W]`` a step), ``vector`` (float32 ``[D]`` a step) or ``series``
             (float32 ``[C]`` a sample, sampled at its own ``rate``).
         shape: The shape of one step or, for a series, of one sample.
-        rate: Samples a second, for a series only; every other kind ticks with the actions.
+        rate: Samples a second, for a series only; every other kind has one value per step.
         source: Height and width of the recorded frames, for pixels that were resized to ``shape`` when they were
             read. A model resizes frames of that size in the same way before it encodes them.
 
@@ -71,22 +71,22 @@ class Modality:
 
     @property
     def dtype(self) -> np.dtype[np.generic]:
-        """``uint8`` for pixels, ``float32`` for everything else."""
+        """Return ``uint8`` for pixels, ``float32`` for everything else."""
         return np.dtype(np.uint8 if self.kind == "pixels" else np.float32)
 
 
 @dataclass(frozen=True)
 class Spec:
-    """What an environment or a dataset shows and accepts.
+    """The specification of the observations and actions of an environment or a dataset.
 
     Args:
         modalities: The streams of an observation by name.
         action: The space of one action; by default there are none.
         fps: Steps (and so actions) a second.
         position: The vector modality that holds the current position of the ``position`` components of the action,
-            in the unit of the action. Without it, holding still is not possible for them.
+            in the unit of the action. Without it, they have no action that holds still.
         position_index: Components of that modality, one for each ``position`` component of the action, in their order.
-            Empty: all of them, of which there are then as many.
+            Empty: all of them, in equal number.
 
     Raises:
         SpecError: if there is no modality, ``fps`` is out of range, or the position does not fit the action.
@@ -117,7 +117,7 @@ class Spec:
         self._check_position()
 
     def _check_position(self) -> None:
-        """Refuse a position that is not clear about which component of which modality belongs to which action."""
+        """Refuse a position whose components cannot be assigned to action components."""
         index = self.position_index
         if self.position is None:
             if index:
@@ -152,21 +152,21 @@ class Spec:
 
     @property
     def cameras(self) -> tuple[str, ...]:
-        """The modalities that are pixels."""
+        """Return the modalities that are pixels."""
         return tuple(name for name, modality in self.modalities.items() if modality.kind == "pixels")
 
     def only(self, names: Iterable[str]) -> Spec:
-        """Return the Spec with some of the modalities; without its position where that is not one of them."""
+        """Return the Spec with some of the modalities. It loses its position if that is not one of them."""
         modalities = {name: self.modalities[name] for name in names}
         if self.position is None or self.position in modalities:
             return replace(self, modalities=modalities)
         return replace(self, modalities=modalities, position=None, position_index=())
 
     def samples(self, name: str, steps: int) -> int:
-        """The length of modality ``name`` over ``steps`` observations.
+        """Return the length of modality ``name`` over ``steps`` observations.
 
         Sample ``k`` of a series falls at ``k / rate`` seconds and observation ``t`` at ``t / fps``; the samples
-        of a step are those from its observation on, up to the next one.
+        of a step are those from its observation up to the next one, exclusive.
         """
         rate = self.modalities[name].rate
         return steps if rate is None else int(np.ceil(steps * rate / self.fps - 1e-9))

@@ -1,4 +1,4 @@
-"""The decisions of an actor, and what acts where there is none."""
+"""Verdicts of an actor on its decisions, and fallback policies."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ __all__ = ["FallbackPolicy", "Verdict"]
 
 
 class FallbackPolicy(Protocol):
-    """Actions of worlds in which nothing was planned. Holds no state and answers from the observation alone."""
+    """A policy for worlds without a plan. Holds no state and depends on the observation alone."""
 
     def __call__(self, observation: Observation, /) -> npt.NDArray[np.float32]:
-        """Return actions ``[B, A]`` for observations ``[B, ...]``; only those of the worlds that fail are used."""
+        """Return actions ``[B, A]`` for observations ``[B, ...]``. Only those of the worlds that fail are used."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """Report of an actor on its decision, world by world.
+    """The report of an actor on its decision, per world.
 
     Attributes:
-        decision: ``[B]`` ``act``: what was decided is carried out; ``slow``: with caution, such as the rest of an older
-            plan; ``stop``: the fallback acts.
+        decision: ``[B]`` ``act``: the decided action is executed; ``slow``: a cautious one is, such as the rest of an
+            older plan; ``stop``: the fallback acts.
         surprise: ``[B]`` energy of what was observed under what had been predicted; NaN before the first prediction.
-        reasons: ``[B]`` why not ``act``, in words; empty where it is.
-        fallback: ``[B]`` what acts without a decision: ``last_plan``, ``noop``, ``last_action`` or ``policy``; empty
-            where it is what was decided.
-        threshold: ``[B]`` the surprise above which an actor does not act; None from one that has no such limit.
+        reasons: ``[B]`` the reason in words where the decision is not ``act``; empty elsewhere.
+        fallback: ``[B]`` the source of an action without a decision: ``last_plan``, ``noop``, ``last_action`` or
+            ``policy``; empty where the action was decided.
+        threshold: ``[B]`` the surprise above which an actor does not act; None from an actor without such a limit.
         evidence: Further numbers ``[B]`` behind the decision, by name.
         plan: The plan that was made in this act; None in an act that made none.
     """
@@ -54,12 +54,12 @@ class Verdict:
 
     @property
     def ok(self) -> bool:
-        """Whether all worlds do what was decided."""
+        """Return whether all worlds execute the decided action."""
         return all(decision == "act" for decision in self.decision)
 
     @property
     def reason(self) -> str:
-        """Why some world does not act, with the numbers of the worlds; empty where all do."""
+        """Return the reasons of worlds that do not act, with their numbers; empty where all do."""
         groups: dict[str, list[str]] = {}
         for world, reason in enumerate(self.reasons):
             if reason:

@@ -1,4 +1,4 @@
-"""Worlds to act in, what acts in them, and tasks with a known end."""
+"""Protocols of environments and actors, and tasks with goals."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Transition:
-    """What a batch of worlds did in one step.
+    """The result of one step of a batch of worlds.
 
     Attributes:
         observation: Per modality ``[B, ...]``.
         terminated: ``[B]`` the world ended the episode.
         truncated: ``[B]`` a time limit ended it.
-        action: ``[B, A]``, the actions as they were executed, where the environment rounds them.
-        reward: ``[B]`` what the step was worth, where the environment says so; 0 for a world that had ended before.
-        success: ``[B]`` the task is solved now, where the environment says so.
+        action: ``[B, A]``, the executed actions, where the environment rounds them.
+        reward: ``[B]`` the reward of the step, where the environment gives one; 0 for a world that had ended before.
+        success: ``[B]`` the task is solved now, where the environment reports it.
     """
 
     observation: Observation
@@ -46,39 +46,39 @@ class Transition:
 
 
 class Environment(Protocol):
-    """A batch of worlds in lock-step."""
+    """A batch of worlds that step together."""
 
     @property
     def spec(self) -> Spec:
-        """What one world shows and accepts."""
+        """Return the Spec of one world."""
 
     @property
     def num_envs(self) -> int:
-        """Worlds in the batch, ``B``."""
+        """Return the number of worlds in the batch, ``B``."""
 
     def reset(self, seed: int | Sequence[int]) -> Observation:
         """Start new episodes, a pure function of ``seed``.
 
         Args:
             seed: One for the batch, or one for each world: the episode of a world is then a function of
-                its own seed, whatever the rest of the batch.
+                its own seed, whatever the other worlds.
         """
 
     def step(self, action: npt.NDArray[np.float32]) -> Transition:
         """Apply ``action [B, A]`` (one-hot for a discrete space), clipped to the action space.
 
-        A world that has ended stays as it ended, flags included, until the next reset.
+        A world that has ended keeps its last state, flags included, until the next reset.
         """
 
     def labels(self) -> Mapping[str, Array]:
-        """Physical quantities ``[B, ...]`` for probes; a model never sees them."""
+        """Return physical quantities ``[B, ...]`` for probes; a model never receives them."""
 
     def close(self) -> None:
-        """Free what the worlds hold."""
+        """Free the resources of the worlds."""
 
 
 class Actor(Protocol):
-    """Anything that acts: an agent, an amortised policy, a floor. Its state is a value that you pass."""
+    """A source of actions: an agent, an amortised policy, a baseline. Its state is a value that you pass."""
 
     def start(self, *, seed: int | Sequence[int], batch: int = 1, goal: Observation | None = None) -> Any:
         """Return the state of ``batch`` new episodes, with goals ``[B, ...]`` where the task has them.
@@ -87,16 +87,16 @@ class Actor(Protocol):
         """
 
     def act(self, state: Any, observation: Observation) -> tuple[npt.NDArray[np.float32], Verdict, Any]:
-        """Actions ``[B, A]`` for observations ``[B, ...]``, what to think of them, and the next state."""
+        """Return actions ``[B, A]`` for observations ``[B, ...]``, the verdict on them, and the next state."""
 
 
 @dataclass(frozen=True)
 class TaskRules:
-    """What counts as success: fixed before anything is tuned.
+    """The definition of success, fixed before any method is tuned.
 
     Attributes:
         radius: A task is solved within this distance of its goal.
-        budget: Steps an agent may take.
+        budget: Largest number of steps of an agent.
         success_at: ``last``: solved when the budget is spent; ``any``: solved at some step.
         unit: The unit of ``radius``.
     """
@@ -109,7 +109,7 @@ class TaskRules:
 
 @dataclass(frozen=True)
 class Tasks:
-    """Pairs of a start and a goal: states ``[n, ...]`` of the same world."""
+    """Pairs of a start and a goal, as states ``[n, ...]`` of the same world."""
 
     start: State
     goal: State
@@ -119,11 +119,11 @@ class Tasks:
 
 
 class GoalEnvironment(Environment, Protocol):
-    """An environment whose states can be drawn, shown, set and compared: what evaluation needs."""
+    """An environment whose states can be drawn, shown, set and compared, as evaluation needs."""
 
     @property
     def rules(self) -> TaskRules:
-        """What counts as success."""
+        """Return the definition of success."""
 
     def tasks(self, count: int, seed: int) -> Tasks:
         """Draw start and goal pairs, none of them solved at the start."""
@@ -132,24 +132,24 @@ class GoalEnvironment(Environment, Protocol):
         """Start an episode in each given state; the batch takes its size."""
 
     def observe(self, state: State) -> Observation:
-        """What the given states look like; the running episodes are untouched."""
+        """Return the observation of the given states; running episodes do not change."""
 
     def state(self) -> State:
-        """The current state of each world."""
+        """Return the current state of each world."""
 
     def distance(self, state: State, goal: State) -> npt.NDArray[np.float64]:
-        """``[B]`` distance to the goal in the unit of the rules."""
+        """Compute the distance ``[B]`` to the goal in the unit of the rules."""
 
 
 class SimulatedEnvironment(GoalEnvironment, Protocol):
-    """A goal environment that computes its dynamics from any state: what the oracle plans with."""
+    """A goal environment that computes its dynamics from any state; the oracle plans with it."""
 
     def simulate(self, state: State, actions: npt.NDArray[np.float32]) -> State:
-        """The true dynamics: states ``[B, H, ...]`` that actions ``[B, H, A]`` lead to."""
+        """Compute the true states ``[B, H, ...]`` after each of the actions ``[B, H, A]``."""
 
 
 class ExpertEnvironment(GoalEnvironment, Protocol):
-    """A goal environment with a policy of its own that knows the state."""
+    """A goal environment with its own expert policy that knows the state."""
 
     def expert(self, state: State, goal: State) -> npt.NDArray[np.float32]:
-        """``[B, A]`` an action towards the goal that knows the state; a reference, not a competitor."""
+        """Compute an action ``[B, A]`` towards the goal from the true state. It is a reference, not a competitor."""
