@@ -1,4 +1,4 @@
-"""The index of a LeRobot dataset: what its ``meta`` folder says, checked before anything else is read."""
+"""Index of a LeRobot dataset, its ``meta`` folder, checked before all other files are read."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def _upgrade(version: str) -> str:
 
 
 def load_rows(root: Path, info: Mapping[str, Any], layout: Layout) -> list[dict[str, Any]]:
-    """The rows of ``meta/episodes``, in order, with every index that the files are found by checked."""
+    """Return the rows of ``meta/episodes`` in order, after checks of every index that locates files."""
     paths = sorted(root.glob("meta/episodes/*/*.parquet"))
     rows: list[dict[str, Any]] = []
     for path in paths:
