@@ -38,9 +38,9 @@ __all__ = ["Source", "cached_bytes", "damaged", "filled", "home"]
 
 LAYOUT = 2
 SMALL = 64
-"""The image size that is suggested."""
+"""Suggested image size."""
 COPIES = 2
-"""How often an episode is in memory while it is decoded."""
+"""Number of copies of an episode in memory during decoding."""
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Clips"]
 
 LARGE = 2**28
-"""Bytes of a new buffer from which on the free memory is looked at first."""
+"""Size of a new buffer in bytes from which the free memory is checked first."""
 
 
 class Clips:

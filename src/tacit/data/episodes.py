@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Episodes", "lightest"]
 
 OFF = 0.1
-"""By how much the share of episodes in a part may differ from what was asked for before a warning."""
+"""Difference between the actual and the requested share of a part that causes a warning."""
 
 
 class Episodes(Sequence[Episode]):

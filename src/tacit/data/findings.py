@@ -13,7 +13,7 @@ from tacit.types import Array, Box, Episode, Spec
 __all__ = ["Defect", "Finding", "Labels", "label_schema", "problems"]
 
 Labels = Mapping[str, tuple[str, tuple[int, ...]]]
-"""The dtype and the shape of one step of every label."""
+"""Dtype and shape of one step of every label."""
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["collection_note", "open", "reader_of", "staged_name", "unfinished", "waiting"]
 
 ZARR = (".zgroup", ".zarray", ".zmetadata", "zarr.json")
-"""The files of which the root of a zarr store has one."""
+"""Files of which the root of a zarr store has one."""
 
 
 def open(

@@ -18,9 +18,9 @@ __all__ = ["fit"]
 
 NAMED = 5
 ROWS = 2**24
-"""How many values of each component are looked at together."""
+"""Number of values of each component that are merged at a time."""
 LARGE = 2**28
-"""Bytes of an episode from which on its images are looked at some at a time."""
+"""Size of an episode in bytes from which its images are read in parts."""
 
 
 def fit(storage: Storage, indices: Iterable[int]) -> Statistics:

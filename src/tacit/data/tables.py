@@ -15,9 +15,9 @@ from tacit._files import check_file
 __all__ = ["COLUMNS", "check_names", "check_unpacked", "open_parquet", "read_parquet"]
 
 FREE = 2**28
-"""Bytes of a table that need no explanation by the size of its file."""
+"""Size of a table in bytes that is accepted for a file of any size."""
 DENSER = 64
-"""How many times larger than its file a larger table may be."""
+"""Largest ratio of a larger table to its file."""
 COLUMNS = 10_000
 BATCH = 2**16
 """Rows that are decoded at once."""

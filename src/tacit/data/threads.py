@@ -15,7 +15,7 @@ B = TypeVar("B")
 MOST = 8
 EACH = 4
 MOST_AHEAD = EACH * MOST
-"""How many results may wait to be used, at the most."""
+"""Largest number of results that wait for their use."""
 
 
 def ahead(work: Callable[[A], B], items: Iterable[A]) -> Iterator[B]:

@@ -19,7 +19,7 @@ from tacit.types import Modality, Spec
 __all__ = ["at_size", "gathered", "matched"]
 
 LARGE = 2**29
-"""Bytes of an array from which on the free memory is looked at first."""
+"""Size of an array in bytes from which the free memory is checked first."""
 
 
 def matched(patterns: Sequence[str], keys: Collection[str], option: str) -> Iterator[str]:

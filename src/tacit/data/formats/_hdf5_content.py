@@ -14,7 +14,7 @@ from tacit.types import Spec
 __all__ = ["About", "Facts", "check_stored", "inside", "sealed"]
 
 DEFLATED = 1100
-"""How many times larger than what is stored of it an array may be: what gzip makes of zeros."""
+"""Largest ratio of an array to its stored bytes: the compression of zeros by gzip."""
 
 
 @dataclass(frozen=True)

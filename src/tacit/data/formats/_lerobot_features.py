@@ -17,11 +17,11 @@ from tacit.errors import ConfigError, DataError
 __all__ = ["Feature", "Roles", "assign", "parse"]
 
 OBSERVED = ("observation.", "observations.", "obs.")
-"""What the keys of observations begin with."""
+"""Prefixes of the keys of observations."""
 ACTED = ("action.", "actions.")
-"""What the keys of the parts of an action begin with."""
+"""Prefixes of the keys of the parts of an action."""
 STANDARD = ("next.", "label.")
-"""What the keys of numbers begin with that are labels without question."""
+"""Prefixes of the keys of numbers that are always labels."""
 HOW = (
     "Choose with action=, observation=, label= and skip= of tacit.data.open, each a feature, a pattern such as "
     "'observation.images.*' or several of them."

@@ -18,7 +18,7 @@ from tacit.data.tables import open_parquet, read_parquet
 __all__ = ["load_info", "load_rows", "load_tasks"]
 
 FEATURES = 2000
-"""Features of a dataset at the most."""
+"""Largest number of features of a dataset."""
 CONVERTER = "convert_dataset_v21_to_v30"
 
 

@@ -37,7 +37,7 @@ DATA = "data/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"
 EPISODES = "meta/episodes/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"
 VIDEO = "videos/{video_key}/chunk-{chunk_index:03d}/file-{file_index:03d}.mp4"
 LIMIT = 2**24
-"""Bytes of ``meta/tacit.json`` at the most."""
+"""Largest size of ``meta/tacit.json`` in bytes."""
 NUMBERS = (
     "float16",
     "float32",

@@ -28,7 +28,7 @@ __all__ = ["LeRobot", "LeRobotReader"]
 
 SMALL = 128 * 128
 MARKS = (layouts.INFO, layouts.TACIT, layouts.TASKS, layouts.STATS, "meta/tasks.jsonl", "meta/episodes.jsonl")
-"""The files of which such a dataset, damaged or of an older version, has at least one."""
+"""Files of which such a dataset, even damaged or of an older version, has at least one."""
 
 
 @dataclass(frozen=True)
