@@ -25,7 +25,7 @@ def array_namespace(array: Numbers) -> Any:
 
 
 def as_numbers(values: Numbers, device: Any) -> Numbers:
-    """Return values as float32 without a gradient, as a tensor on a device or, for None, a NumPy array."""
+    """Return values as a float32 tensor without gradient, or a NumPy array if ``device`` is None."""
     if device is None:
         return np.asarray(values.detach().cpu() if is_torch_array(values) else values, np.float32)
     import torch

@@ -61,7 +61,7 @@ def exports(module: str) -> tuple[str, ...]:
 
 
 class _Package(ModuleType):
-    """Package whose public function keeps its name when the file of that name is imported, as in ``probe.probe``."""
+    """Package whose functions keep their names when files of these names are imported, as in ``probe.probe``."""
 
     def __setattr__(self, name: str, value: object) -> None:
         if not (isinstance(value, ModuleType) and name in vars(value).get("__all__", ())):

@@ -44,7 +44,7 @@ def cover(have: tuple[int, int], want: tuple[int, int]) -> tuple[float, float, f
 
 
 def fitted(image: Image.Image, size: tuple[int, int]) -> Image.Image:
-    """Return the image cropped to the centred shape of ``size`` and resized to it, bicubic and antialiased."""
+    """Return the image cropped around its centre and resized to ``size``, bicubic and antialiased."""
     from PIL import Image
 
     box = cover((image.height, image.width), size)

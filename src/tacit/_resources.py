@@ -24,7 +24,7 @@ def _machine() -> int | None:
 
 
 def _container() -> int | None:
-    """Return the bytes left by the limit of a control group, counting the files in memory as free."""
+    """Return the bytes left by a control group's limit; files in memory count as free."""
     for limit, used, files in (
         ("memory.max", "memory.current", "inactive_file"),
         ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes", "total_inactive_file"),

@@ -35,7 +35,7 @@ def wait_passively() -> bool:
 
 
 def suited_threads(*modules: nn.Module) -> int | None:
-    """Return 1 for models of up to four million parameters together, None to leave the number as it is."""
+    """Return 1 for models of up to four million parameters in total, else None to keep the number."""
     count = sum(parameter.numel() for module in modules for parameter in module.parameters())
     return 1 if count <= SMALL else None
 

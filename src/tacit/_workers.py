@@ -153,7 +153,7 @@ class Workers:
 
 
 def serve(handle: int, parent: int) -> None:
-    """Hold one object and run its methods for the process at the other end of a connection.
+    """Hold one object and run its methods for the process across a connection.
 
     Args:
         handle: File descriptor of the connection.

@@ -19,7 +19,7 @@ __all__ = ["agent_of", "device", "options", "other_world", "reading", "show_succ
 
 
 def other_world(run: Path, env: str) -> str:
-    """Return a warning if a run's data come from another world than ``env``, else an empty string.
+    """Return a warning if a run's data are not from the world ``env``, else "".
 
     Shapes alone cannot distinguish worlds. Options, such as another layout, do not make another world.
     """

@@ -25,7 +25,7 @@ WORLD = (0.0, 64.0, 64.0, 0.0)
 
 
 def demo(*, out: Path = Path("tacit-demo"), pretrained: bool = False, seed: int | None = None) -> None:
-    """Train an agent for Two Rooms from random actions only, and evaluate it on 200 unseen goals.
+    """Train an agent for Two Rooms from random actions, and evaluate it on 200 unseen goals.
 
     For example: tacit demo --pretrained --out tour
 

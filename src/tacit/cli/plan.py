@@ -21,7 +21,7 @@ def plan(
     fallback: Literal["last_action", "noop"] | None = None,
     to: Path | None = None,
 ) -> None:
-    """Plan once at the start of a held-out task, and show the search and the predicted result.
+    """Plan once at the start of a held-out task; show the search and the predicted result.
 
     For example: tacit plan runs/two_rooms --env two_rooms --seed 3 --to plan.png
 

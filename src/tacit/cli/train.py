@@ -1,4 +1,4 @@
-"""Train a model on recorded episodes, with the agent of its recipe, if there is one."""
+"""Train a model on recorded episodes, with the agent of its recipe, if any."""
 
 from __future__ import annotations
 

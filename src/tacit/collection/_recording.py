@@ -240,7 +240,7 @@ def _inside(space: ActionSpace, action: npt.NDArray[np.float32], count: int) -> 
 
 
 def _outcomes(steps: Sequence[Transition]) -> dict[str, Array]:
-    """Return the rewards ``[T - 1, B]`` and successes of a batch under the names of their labels, where it has them."""
+    """Return rewards and successes ``[T - 1, B]`` of a batch, by label, where it has them."""
     found: dict[str, Array] = {}
     rewards, successes = [now.reward for now in steps], [now.success for now in steps]
     if all(value is not None for value in rewards):
@@ -286,7 +286,7 @@ def _after(values: Array) -> Array:
 
 
 def _histories(steps: Sequence[dict[str, Array]]) -> dict[str, Array]:
-    """Return arrays ``[T, B, ...]`` by name, taken out of the steps so that memory holds them once."""
+    """Return arrays ``[T, B, ...]`` by name, moved out of the steps to save memory."""
     return {name: np.stack([step.pop(name) for step in steps]) for name in list(steps[0])}
 
 

@@ -107,7 +107,7 @@ class Clips:
         return episode, index - before + self._earliest
 
     def cut(self, episode: npt.NDArray[np.int64], start: npt.NDArray[np.int64]) -> Clip:
-        """Return the windows that start at steps ``start [B]`` of the episodes at positions ``episode [B]``.
+        """Return the windows from steps ``start [B]`` of the episodes at positions ``episode [B]``.
 
         Raises:
             DataError: if a window leaves its episode.

@@ -140,7 +140,7 @@ class Format(Protocol):
         """Write checked episodes into an empty folder of their own."""
 
     def build(self, target: Path, spec: Spec, labels: Labels, staged: Sequence[Path], base: Path | None) -> None:
-        """Write the episodes of the dataset ``base`` and then the staged ones at ``target``, which must not exist."""
+        """Write the episodes of ``base`` and then the staged ones at ``target``, which must not exist."""
 
 
 @dataclass(frozen=True)

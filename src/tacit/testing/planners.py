@@ -134,7 +134,7 @@ def _check_randomness(planner: Planner, problem: KnownProblem) -> None:
 
 
 def _check_place(planner: Planner, problem: KnownProblem) -> None:
-    """Check that a world's plan depends neither on the size of its batch nor on its place in it."""
+    """Check that a world's plan is independent of the batch size and of its position."""
     seeds = world_seeds(5, len(problem.optimum))
     together = problem.solve(planner, noise=WorldNoise(tuple(seeds))).actions
     for order in ([len(seeds) - 1, 0], [1]):
@@ -289,7 +289,7 @@ def _check_bad_numbers(planner: Planner, problem: KnownProblem) -> None:
 
 
 def _check_best(planner: Planner, problem: KnownProblem) -> None:
-    """Check the plan on a finely rippled bowl, where averages of good plans are no better than random."""
+    """Check the plan on a finely rippled bowl, where an average of good plans equals a random one."""
     rated: list[Tensor] = []
     first: list[Tensor] = []
 
@@ -343,7 +343,7 @@ def _check_project(planner: Planner, problem: KnownProblem) -> None:
 
 
 def _check_penalties(planner: Planner) -> None:
-    """Check that a finite penalty of a million hides the goal no more than an infinite one does."""
+    """Check that a penalty of a million hides the goal no more than an infinite one."""
     finite, infinite = walls(penalty=1e6), walls(penalty=torch.inf)
     found, refused = finite.solve(planner).energy, infinite.solve(planner).energy
     _expect(found <= refused + 0.1 * finite.idle, "a huge penalty on other candidates must not hide the goal")

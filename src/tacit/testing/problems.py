@@ -95,7 +95,7 @@ def bandit(batch: int = 3, horizon: int = 4, arms: int = 5, seed: int = 0) -> Kn
 
 
 def bowl(batch: int = 3, horizon: int = 2, size: int = 2, seed: int = 0, space: Box | None = None) -> KnownProblem:
-    """Build the squared distance to a point, partly outside the box; the best plan is its projection."""
+    """Build the squared distance to a point outside the box in some components; its projection is the best plan."""
     box = space or Box(tuple(-1.0 - i for i in range(size)), tuple(0.5 + i for i in range(size)))
     low, high = torch.tensor([box.low, box.high])
     shares = torch.rand(batch, horizon, box.size, generator=Generator().manual_seed(seed)) * 1.4 - 0.2
@@ -138,13 +138,13 @@ def two_valleys(batch: int = 3, horizon: int = 2, size: int = 2) -> KnownProblem
 
 
 def sphere(batch: int = 3, horizon: int = 6, size: int = 2, seed: int = 0) -> KnownProblem:
-    """Build the squared distance to a point inside the box ``[-1, 1]``, a different one in each row."""
+    """Build the squared distance to a different point in each row, inside the box ``[-1, 1]``."""
     point = torch.rand(batch, horizon, size, generator=Generator().manual_seed(seed)) * 1.6 - 0.8
     return _distance(Box((-1.0,) * size, (1.0,) * size), point)
 
 
 def corner(batch: int = 3, horizon: int = 6, size: int = 2) -> KnownProblem:
-    """Build the squared distance to a point beyond the corner of the box ``[-1, 1]``, which is the best plan."""
+    """Build the squared distance to a point beyond a corner; this corner of the box ``[-1, 1]`` is the best plan."""
     return _distance(Box((-1.0,) * size, (1.0,) * size), torch.full((batch, horizon, size), 1.5))
 
 
@@ -159,7 +159,7 @@ def rosenbrock(batch: int = 3, horizon: int = 6, size: int = 1) -> KnownProblem:
 
 
 def rastrigin(batch: int = 3, horizon: int = 3, size: int = 1, seed: int = 0) -> KnownProblem:
-    """Build a bowl with a local minimum at each distance of 1 from the best plan, in the box ``[-5, 5]``."""
+    """Build a bowl in the box ``[-5, 5]`` with a local minimum at each distance of 1 from the best plan."""
     point = torch.rand(batch, horizon, size, generator=Generator().manual_seed(seed)) * 4 - 2
 
     def score(actions: Tensor) -> Tensor:

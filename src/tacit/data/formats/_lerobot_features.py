@@ -118,7 +118,7 @@ def _picture(shape: tuple[int, ...], names: Any) -> tuple[int, int, int] | None:
 
 
 def _is_depth(feature: Mapping[str, Any]) -> bool:
-    """Return whether lerobot marks a camera as depth, or its video has more than 8 bits of grey."""
+    """Return whether a camera is marked as depth, or has more than 8 bits of grey."""
     facts = {**feature}
     for name in ("info", "video_info"):
         facts |= feature[name] if isinstance(feature.get(name), Mapping) else {}

@@ -54,7 +54,7 @@ def load_info(root: Path) -> dict[str, Any]:
 
 
 def _upgrade(version: str) -> str:
-    """Return how a dataset of an older version of the layout becomes one that can be read."""
+    """Return the advice to convert a dataset of an older version of the layout."""
     way = (
         f"Convert a copy of the dataset, in place, with lerobot 0.5 or later: python -m lerobot.scripts.{CONVERTER} "
         "--repo-id=you/name --root=FOLDER --push-to-hub=false (with lerobot 0.4: python -m "

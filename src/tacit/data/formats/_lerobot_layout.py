@@ -97,7 +97,7 @@ def plan(spec: Spec, labels: Labels, videos: tuple[str, ...]) -> Layout:
 
 
 def columns(layout: Layout) -> dict[str, tuple[str, int]]:
-    """Return dtype and width of every column of numbers that a dataset of ``layout`` has for each step."""
+    """Return dtype and width of every column of numbers of ``layout`` for each step."""
     spec = layout.spec
     widths = {"action": ("float32", spec.action.size)} if spec.action.size else {}
     for name, modality in spec.modalities.items():

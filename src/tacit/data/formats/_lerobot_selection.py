@@ -130,7 +130,7 @@ def declared(spec: Spec, options: Options) -> Spec:
 
 
 def _names(features: Sequence[Feature], strip: Sequence[str]) -> dict[str, str]:
-    """Return the modality name of each feature: the shortest end of its key that is unique.
+    """Return the modality name of each feature: its last part where unique, else more of it.
 
     Raises:
         ConfigError: if two features have the same name even at full length.

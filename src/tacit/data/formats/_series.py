@@ -11,7 +11,7 @@ __all__ = ["pack", "unpack"]
 
 
 def _taken(spec: Spec, name: str, steps: int) -> npt.NDArray[np.bool_]:
-    """Return ``[T, R]`` a mask of the places in the rows that hold a sample of the step, in order."""
+    """Return ``[T, R]`` a mask of the places that hold a sample of the step, in order."""
     ends = np.array([spec.samples(name, step) for step in range(steps + 1)])
     taken: npt.NDArray[np.bool_] = np.arange(spec.samples(name, 1)) < np.diff(ends)[:, None]
     return taken

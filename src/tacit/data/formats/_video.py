@@ -18,7 +18,7 @@ __all__ = ["encode_video", "join_videos", "same_stream", "video_frames"]
 
 
 def encode_video(path: Path, frames: npt.NDArray[np.uint8], fps: float, crf: int) -> None:
-    """Write ``[T, C, H, W]`` as H.264 with a keyframe every second frame, for fast access to windows."""
+    """Write ``[T, C, H, W]`` as H.264; every second frame is a keyframe, for fast access to windows."""
     rate = Fraction(fps).limit_denominator(1001)
     even = frames.shape[2] % 2 == 0 and frames.shape[3] % 2 == 0
     pictures = np.moveaxis(frames, 1, -1)

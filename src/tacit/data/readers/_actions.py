@@ -106,7 +106,9 @@ class Bounds:
 def actions_between(
     file: Path, sheet: Sheet, edges: npt.NDArray[np.int64], between: Between
 ) -> tuple[Actions, Actions | None]:
-    """Return the actions ``[T - 1, A]`` between observations, and the final one where each sample has one.
+    """Return the actions ``[T - 1, A]`` between observations, and the final action, if any.
+
+    There is a final action where each sample has one.
 
     Args:
         file: The file, for messages.

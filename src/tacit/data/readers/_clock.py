@@ -63,7 +63,7 @@ def stretches(file: Path, sheet: Sheet, rate: float | None, split: bool) -> tupl
 
 
 def pooled(recordings: Sequence[tuple[Path, str]], clocks: Sequence[Clock]) -> float:
-    """Return the common rate of all recordings, rounded to a whole number where it is close to one.
+    """Return the common rate of all recordings, as a whole number where it fits.
 
     Args:
         recordings: The file of each, and the name of the recording in it.

@@ -191,7 +191,7 @@ def _parsed(file: Path, data: bytes, layout: _Layout) -> pa.Table:
 
 
 def _ragged(data: bytes, layout: _Layout) -> str:
-    """Return the line that has another number of cells than the first one, or an empty string."""
+    """Return the line with a different number of cells than the first, or an empty string."""
     found: list[pcsv.InvalidRow] = []
 
     def note(row: pcsv.InvalidRow) -> str:

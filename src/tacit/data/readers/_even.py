@@ -121,7 +121,7 @@ class _Clock:
         yield slope
 
     def fits(self, period: float, slack: float) -> bool:
-        """Return whether all times are rounded from a uniform clock of this period, up to ``slack`` more in total."""
+        """Return whether all times are rounded from a uniform clock of this period, within ``slack``."""
         off = self._times - self._times[self._first] - period * self._index
         spread = np.maximum.reduceat(off, self._starts) - np.minimum.reduceat(off, self._starts)
         return bool((spread <= (self.step + slack) * (1 + 1e-6)).all())

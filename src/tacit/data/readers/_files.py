@@ -76,7 +76,7 @@ class Found:
 
 
 def listed(path: Path, suffixes: Collection[str]) -> list[Path]:
-    """Return the files at or under ``path`` with these suffixes in any case, without hidden ones and folders."""
+    """Return the visible files at or under ``path`` with these suffixes, in any case."""
     if path.is_file():
         return [path] if path.suffix.lower() in suffixes else []
     found: list[Path] = []
@@ -231,7 +231,7 @@ class FileStorage(ABC):
         return str(self.found.files[self.sources[index]])
 
     def digest(self, index: int) -> str:
-        """Return a hash of the file's bytes, its class name, the options and the episode's number in it.
+        """Return a hash of file content, class name, options and the episode's number in the file.
 
         Names of files do not count, so that copies are found. The class does: the same image in two classes is two
         episodes, as everywhere else, because labels are part of an episode.

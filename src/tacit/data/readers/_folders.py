@@ -28,7 +28,7 @@ NUMBER = re.compile(r"(\d+)")
 
 
 def frame_folders(path: Path) -> list[Path]:
-    """Return the folders at or under ``path`` that hold images, in the order of the numbers in their names."""
+    """Return the folders at or under ``path`` that hold images, ordered by the numbers in their names."""
     if not path.is_dir():
         return []
     folders = {file.parent for file in listed(path, SUFFIXES)}

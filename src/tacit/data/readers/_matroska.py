@@ -25,7 +25,7 @@ def said_end(container: av.container.InputContainer, stream: av.VideoStream) -> 
 
 
 def lacking_bytes(file: Path) -> int:
-    """Return the number of bytes missing at the end of a Matroska or WebM file, by its recorded size."""
+    """Return the number of bytes that a Matroska or WebM file lacks, by its recorded size."""
     with file.open("rb") as data:
         head, place = data.read(4096), 0
     while place + 12 <= len(head) and head[place]:  # a number that begins with 0 is not in use

@@ -99,7 +99,7 @@ class Sheet:
 
 
 def read_sheets(file: Path, wanted: Wanted) -> list[Sheet]:
-    """Return the recordings in a CSV, TSV or Parquet file, or the one in the WFDB record of a header.
+    """Return the recordings in a CSV, TSV or Parquet file, or the one of a WFDB header.
 
     Raises:
         DataError: naming file, column and row of a value that cannot be read.
@@ -145,7 +145,7 @@ def read_sheets(file: Path, wanted: Wanted) -> list[Sheet]:
 
 
 def _recordings(file: Path, name: str, ids: pa.ChunkedArray, sheet: Sheet) -> list[Sheet]:
-    """Return the rows of each value of ``ids`` as a sheet with restarted times, in the order of their first rows."""
+    """Return a sheet with restarted times for each value of ``ids``; the order is that of their first rows."""
     missing = np.asarray(pc.is_null(ids, nan_is_null=True))
     if missing.any():
         row = int(np.argmax(missing))

@@ -146,7 +146,7 @@ def decode(file: Path, size: tuple[int, int] | None, channels: int) -> npt.NDArr
 
 
 def _pages(opened: Image.Image) -> list[int]:
-    """Return the positions of the images in a file, without small copies and masks in a TIFF."""
+    """Return the positions of the images in a file, without copies and masks in a TIFF."""
     if opened.format not in SEVERAL:
         return [0]
     count = getattr(opened, "n_frames", 1)
@@ -162,7 +162,7 @@ def _pages(opened: Image.Image) -> list[int]:
 
 
 def _surplus(opened: Image.Image) -> int:
-    """Return the number of bits above 8 of the integers of a grey image, as recorded in the file."""
+    """Return the number of bits above 8 of a grey image's integers, as recorded."""
     if isinstance(opened, TiffImageFile):
         return int(opened.tag_v2[BITS][0]) - 8 if opened.mode.startswith("I;16") else 0
     return 8  # in PNG, whose 16 bits some versions of Pillow open as 32
