@@ -1,6 +1,6 @@
 """World models that learn by watching and acting, and predict in representation space.
 
-Everything public hangs off this module and is imported on first use::
+Every public name is an attribute of this module and is imported on first use::
 
     import tacit as tc"""
 
