@@ -15,15 +15,15 @@ PACKAGE = Path(tacit.__file__).parent
 FUNCTION_LINES, PARAMETERS, FILE_LINES, NAMES = 60, 8, 300, 25
 
 FILES = {
-    "agent/_blocks.py": 354,
-    "data/cache.py": 309,
-    "data/formats/_lerobot_write.py": 317,
+    "agent/_blocks.py": 359,
+    "data/cache.py": 310,
+    "data/formats/_lerobot_write.py": 320,
     "data/readers/signals.py": 338,
-    "data/readers/videos.py": 313,
-    "embeddings/embedding.py": 327,
+    "data/readers/videos.py": 312,
+    "embeddings/embedding.py": 330,
     "envs/two_rooms.py": 309,
-    "models/action_conditioned.py": 331,
-    "probing/features.py": 331,
+    "models/action_conditioned.py": 337,
+    "probing/features.py": 339,
     "reports/figures.py": 305,
     "testing/planners.py": 349,
     "training/loop.py": 376,
@@ -37,9 +37,10 @@ FUNCTIONS = {
     "collection/__init__.collect": 66,
     "embeddings/embedding.embed": 79,
     "evaluation/closed_loop.closed_loop": 73,
+    "evaluation/open_loop.energy_rank_correlation": 62,
     "probing/probe.probe": 67,
-    "probing/readout.fit": 66,
-    "reports/report_sections.planning_section": 65,
+    "probing/readout.fit": 68,
+    "reports/report_sections.planning_section": 67,
     "training/loop.train": 86,
 }
 MANY_PARAMETERS = {

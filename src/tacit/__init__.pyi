@@ -1,6 +1,6 @@
-"""World models that learn by watching and acting, and predict in representation space.
+"""World models that learn from observation and action, and predict in representation space.
 
-Everything public hangs off this module and is imported on first use::
+All public names are attributes of this module and are imported on first use::
 
     import tacit as tc"""
 

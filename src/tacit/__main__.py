@@ -1,4 +1,4 @@
-"""The command line, as ``python -m tacit``."""
+"""Command line, as ``python -m tacit``."""
 
 from tacit.cli import main
 

@@ -1,4 +1,4 @@
-"""NumPy arrays and torch tensors in one code, which imports torch only for the latter."""
+"""Shared functions for NumPy arrays and torch tensors; torch is imported only for tensors."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from array_api_compat import is_torch_array
 __all__ = ["Numbers", "array_namespace", "as_numbers", "like"]
 
 Numbers: TypeAlias = Any
-"""A torch tensor or a NumPy array."""
+"""Torch tensor or NumPy array."""
 NAMESPACES: dict[type, Any] = {}
-"""The namespaces of the types of arrays that came so far: to find one takes longer than a small operation."""
+"""Namespaces of array types that were seen: a look-up takes longer than a small operation."""
 
 
 def array_namespace(array: Numbers) -> Any:
@@ -25,7 +25,7 @@ def array_namespace(array: Numbers) -> Any:
 
 
 def as_numbers(values: Numbers, device: Any) -> Numbers:
-    """Return values as float32 without a gradient, as a tensor on a torch device or, for None, as a NumPy array."""
+    """Return values as a float32 tensor without gradient, or a NumPy array if ``device`` is None."""
     if device is None:
         return np.asarray(values.detach().cpu() if is_torch_array(values) else values, np.float32)
     import torch
@@ -34,7 +34,7 @@ def as_numbers(values: Numbers, device: Any) -> Numbers:
 
 
 def like(values: np.ndarray[Any, Any] | Numbers, array: Numbers, dtype: Any = None) -> Numbers:
-    """Return values as an array of the kind and on the device of another one, in its dtype unless another is given."""
+    """Return values as an array of the kind, device and (by default) dtype of another one."""
     if isinstance(array, np.ndarray):
         return np.asarray(values, dtype=dtype or array.dtype)
     import torch

@@ -1,4 +1,4 @@
-"""Questions that several parts ask of a value."""
+"""Shared checks of values."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ def require(condition: bool, who: str, message: str) -> None:
     """Refuse an option or a call.
 
     Raises:
-        ConfigError: unless ``condition`` holds, that ``who`` needs what the message says.
+        ConfigError: unless ``condition`` holds; ``who`` and the message state the requirement.
     """
     if not condition:
         raise ConfigError(f"{who} needs {message}.")
 
 
 def has_goals(env: Environment) -> TypeGuard[GoalEnvironment]:
-    """Return whether ``env`` offers what :class:`tacit.types.GoalEnvironment` asks for, itself or by delegation."""
+    """Return whether ``env`` is a :class:`tacit.types.GoalEnvironment`, itself or by delegation."""
     return not _lacking(env, GOAL_METHODS)
 
 
@@ -97,7 +97,7 @@ def require_expert(env: Environment, purpose: str) -> ExpertEnvironment:
 
 
 def _lacking(env: Any, names: Sequence[str]) -> list[str]:
-    """Return the names that ``env`` does not have; None in place of a method says that there is none."""
+    """Return the names that ``env`` lacks; None in place of a method means that it is absent."""
     return [name for name in names if getattr(env, name, None) is None]
 
 

@@ -1,7 +1,7 @@
-"""Configuration is a frozen dataclass beside its owner; this turns it into JSON and back.
+"""Conversion of configurations, frozen dataclasses next to their owners, to JSON and back.
 
-Unknown keys and wrong types are errors that name the key and the nearest known one; nothing is ever
-filled in from a second place.
+Unknown keys and wrong types are errors that name the key and the nearest known one; missing values are never
+filled in from a second source.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 
 OMIT_DEFAULT: Mapping[str, Any] = {"omit_default": True}
-"""Metadata of a field that is left out of the JSON at its default, so that files and hashes stay as they were."""
+"""Metadata of a field that is left out of the JSON at its default, so that files and hashes stay unchanged."""
 
 _SHORT = reprlib.Repr()
 _SHORT.maxlevel, _SHORT.maxstring, _SHORT.maxother = 3, 100, 100
@@ -34,7 +34,7 @@ def to_json(value: Any) -> Any:
     """Return dataclasses, mappings and sequences as plain JSON values.
 
     A field with ``metadata=OMIT_DEFAULT`` is left out where it has its default, so that a new field changes neither
-    the JSON nor the hash of what does not use it.
+    the JSON nor the hash of configurations that do not use it.
     """
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {f.name: to_json(getattr(value, f.name)) for f in dataclasses.fields(value) if not _omitted(f, value)}
@@ -73,7 +73,7 @@ def from_json(cls: type[T], data: Mapping[str, Any], where: str = "") -> T:
 
 
 def named_value(word: str) -> tuple[str, Any]:
-    """Name and value of ``NAME=VALUE``, the value JSON or else text.
+    """Return name and value of ``NAME=VALUE``, the value JSON or else text.
 
     Raises:
         ConfigError: if the word has no ``=``, or its value looks like a list or a mapping and is not JSON.
@@ -94,7 +94,7 @@ def named_value(word: str) -> tuple[str, Any]:
 
 @functools.cache
 def _hints(cls: type) -> dict[str, Any]:
-    """The types of a dataclass's fields; to work them out takes longer than all the rest."""
+    """Return the types of a dataclass's fields, cached because they take longer than all the rest."""
     return typing.get_type_hints(cls)
 
 
@@ -136,5 +136,5 @@ def _convert(kind: Any, value: Any, where: str) -> Any:
 
 
 def _shown(value: Any) -> str:
-    """Return the beginning of what a value looks like, whatever its size."""
+    """Return the beginning of the repr of a value of any size."""
     return _SHORT.repr(value)

@@ -57,7 +57,7 @@ def resolve(path: str | os.PathLike[str]) -> Path:
 
 
 def is_file(path: Path) -> bool:
-    """Return whether there is a file at a path; there is none of a name that no file can have."""
+    """Return whether there is a file at a path; False for an invalid name."""
     try:
         return path.is_file()
     except (OSError, ValueError):  # too long, or with a NUL character
@@ -73,7 +73,7 @@ def check_file(path: Path, limit: int | None = None) -> int:
 
     Raises:
         OSError: if there is no such file.
-        ValueError: if it is no regular file or too large.
+        ValueError: if it is not a regular file or too large.
     """
     status = path.stat()
     if not stat.S_ISREG(status.st_mode):
@@ -89,7 +89,7 @@ def read_bytes(path: Path, limit: int = MAX_BYTES) -> bytes:
 
     Raises:
         OSError: if the file is missing or cannot be read.
-        ValueError: if it is no regular file or too large.
+        ValueError: if it is not a regular file or too large.
     """
     check_file(path, limit)
     with path.open("rb") as file:
@@ -105,7 +105,7 @@ def parse_json(text: str | bytes) -> Any:
     """Return the value of a JSON text of bounded depth and bounded numbers.
 
     Raises:
-        ValueError: if it is no JSON, is nested more than 64 levels deep, or an integer has more than 400 digits.
+        ValueError: if it is not JSON, is nested more than 64 levels deep, or an integer has more than 400 digits.
     """
     try:
         value = json.loads(text, parse_int=_integer)
@@ -133,7 +133,7 @@ def _children(value: Any) -> list[Any]:
 
 
 def read_json(path: Path, limit: int = MAX_BYTES) -> Any:
-    """Return the JSON value in a file; see :func:`read_bytes` and :func:`parse_json` for what is refused."""
+    """Return the JSON value in a file; see :func:`read_bytes` and :func:`parse_json` for its errors."""
     return parse_json(read_bytes(path, limit))
 
 
@@ -143,10 +143,10 @@ def seal(content: Any) -> str:
 
 
 def unseal(text: str | bytes) -> Any:
-    """Return what :func:`seal` was given.
+    """Return the content of a record that :func:`seal` made.
 
     Raises:
-        ValueError: if the text is no such record or was changed.
+        ValueError: if the text is not such a record or was changed.
     """
     record = parse_json(text)
     if not isinstance(record, dict) or set(record) != {"sha256", "content"}:
@@ -161,7 +161,7 @@ def _sum(content: Any) -> str:
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Replace the file at ``path``, as readable for others as any new file; a reader sees the old text or the new."""
+    """Replace the file at ``path`` atomically, with the permissions of a new file."""
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with fresh.open("w", encoding="utf-8") as file:
@@ -174,16 +174,16 @@ def write_atomically(path: Path, text: str) -> None:
 
 
 def aside(path: Path) -> Path:
-    """Return where :func:`staged_directory` keeps the old directory while the new one takes its place."""
+    """Return the path at which :func:`staged_directory` keeps the old directory during the replacement."""
     return path.with_name(f".{path.name}.old")
 
 
 @contextmanager
 def staged_directory(path: Path) -> Iterator[Path]:
-    """Make or replace a directory, whole or not at all.
+    """Make or replace a directory atomically.
 
-    The block fills a new directory next to ``path``, which takes its name when the block ends without an error. A
-    replacement that was interrupted leaves the old directory at :func:`aside`, from where the next call restores it.
+    The block fills a new directory next to ``path``, which takes its name when the block ends without an error. An
+    interrupted replacement leaves the old directory at :func:`aside`, from which the next call restores it.
     """
     path = path.absolute()
     old, fresh = aside(path), path.with_name(f".{path.name}.new")
@@ -208,14 +208,14 @@ def staged_directory(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def locked(file: Path, *, wait: bool = True) -> Iterator[None]:
-    """Hold a lock for the block; the lock of a process that is killed goes with it.
+    """Hold a lock for the block; a killed process releases its lock.
 
-    Some network file systems have no locks. There the block runs without one: what it writes must be correct then
-    too, if slower.
+    Some network file systems have no locks. There the block runs without one: its output must be correct then too, if
+    slower.
 
     Args:
-        file: What the lock stands for; made where it is not there, and left there.
-        wait: Wait for whoever holds it.
+        file: The file of the lock; made if it does not exist, and kept.
+        wait: Wait for the holder.
 
     Raises:
         BlockingIOError: without ``wait``, if it is held.
@@ -233,23 +233,23 @@ def locked(file: Path, *, wait: bool = True) -> Iterator[None]:
 
 
 def sync(path: Path) -> None:
-    """Push a file, or a folder and everything in it, to the disk."""
+    """Flush a file, or a folder with its content, to the disk."""
     for item in [*(path.rglob("*") if path.is_dir() else ()), path]:
         sync_entry(item)
 
 
 def sync_entry(path: Path) -> None:
-    """Push one file, or the entries of one folder, to the disk."""
+    """Flush one file, or the entries of one folder, to the disk."""
     try:
         handle = os.open(path, os.O_RDONLY)
     except PermissionError:
-        if path.is_dir():  # Windows opens no folders
+        if path.is_dir():  # Windows cannot open folders
             return
         raise
     try:
         os.fsync(handle)
     except OSError as error:
-        if error.errno != errno.EBADF:  # Windows pushes only files that were opened to write
+        if error.errno != errno.EBADF:  # Windows flushes only files that were opened to write
             raise
     finally:
         os.close(handle)

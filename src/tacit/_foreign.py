@@ -1,4 +1,4 @@
-"""A border around code of other people: environments, policies, plug-ins."""
+"""Error handling around external code: environments, policies, plug-ins."""
 
 from __future__ import annotations
 
@@ -12,38 +12,38 @@ from tacit.errors import TacitError
 __all__ = ["foreign", "packed_error", "unpacked_error"]
 
 Packed = list[tuple[bytes, str]]
-"""An exception and its causes, each as bytes where it survives them, and as text."""
+"""Exception and its causes, each as bytes, if it can be pickled, and as text."""
 
 
 class foreign:  # noqa: N801  # a context manager, written like one
-    """Raise whatever fails inside as an error that names who failed.
+    """Context manager that raises inner failures as an error that names the failed code.
 
-    Tacit's own errors and interruptions pass unchanged. A class and not a generator, because it is entered at every
+    Tacit's own errors and interruptions pass unchanged. It is a class, not a generator, because it is entered at every
     step of an environment.
 
     Args:
-        what: Who runs inside, with what it does: ``"environment 'CartPole-v1', in step,"``.
+        what: The inner code and its operation: ``"environment 'CartPole-v1', in step,"``.
         kind: The error to raise; the original one becomes its ``__cause__``.
-        advice: What to do, appended to the message.
+        advice: Advice, appended to the message.
     """
 
     def __init__(self, what: str, kind: type[TacitError] = TacitError, advice: str = "") -> None:
         self.what, self.kind, self.advice = what, kind, advice
 
     def __enter__(self) -> None:
-        """Enter code of others."""
+        """Enter external code."""
 
     def __exit__(
         self, _kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
     ) -> None:
-        """Name who failed."""
+        """Raise an error that names the failed code."""
         if isinstance(error, Exception) and not isinstance(error, TacitError):
             reason = f"{type(error).__name__}: {error}".removesuffix(": ")
             raise self.kind(f"{self.what} raised {reason}{f' {self.advice}' if self.advice else ''}") from error
 
 
 def packed_error(error: BaseException) -> Packed:
-    """An exception and its causes, each as bytes where it survives them and as text; the first with its traceback."""
+    """Return an exception and its causes, each as text and, if it can be pickled, bytes; the first with traceback."""
     text = "".join(traceback.format_exception(error))
     chain: Packed = []
     link: BaseException | None = error
@@ -60,7 +60,7 @@ def packed_error(error: BaseException) -> Packed:
 
 
 def unpacked_error(chain: Packed) -> BaseException:
-    """What :func:`packed_error` packed, causes linked and the worker's traceback as a note."""
+    """Return the exception of :func:`packed_error`, with linked causes and the worker's traceback as a note."""
     errors: list[BaseException] = []
     for packed, text in chain:
         try:

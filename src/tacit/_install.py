@@ -1,4 +1,4 @@
-"""The distribution: its extras, the commands that install them, and the check for the other ``tacit``."""
+"""Distribution: its extras, the commands that install them, and the check for the other ``tacit``."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from pathlib import Path
 __all__ = ["DISTRIBUTION", "EXTRAS", "install_command", "refuse_other_tacit"]
 
 DISTRIBUTION = "tacit-world"
-"""The name on the package index, where ``tacit`` belongs to another project."""
+"""Name on the package index, where ``tacit`` belongs to another project."""
 SUMMARY = "World models that learn by watching and acting"
-"""How the summary of our distributions begins, of those too that were called ``tacit``."""
+"""Beginning of the summary of our distributions, including older ones named ``tacit``."""
 EXTRAS: dict[str, tuple[tuple[str, ...], str]] = {
     "hdf5": (("h5py",), "HDF5 datasets"),
     "tensorboard": (("tensorboard",), "TensorBoard logs"),
     "wfdb": (("wfdb",), "WFDB records of physiological signals"),
     "mujoco": (("mujoco", "dm-control"), "MuJoCo Reacher and dm_control"),
 }
-"""The packages and the purpose of each extra, as in pyproject.toml."""
+"""Packages and purpose of each extra, as in pyproject.toml."""
 SOURCES = Path(__file__).parents[1]
-"""The folder that holds the package: ``src`` of a clone, or ``site-packages``."""
+"""Folder that holds the package: ``src`` of a clone, or ``site-packages``."""
 
 
 def install_command(extra: str) -> str:
@@ -47,9 +47,9 @@ def install_command(extra: str) -> str:
 
 
 def refuse_other_tacit(folder: Path = SOURCES) -> None:
-    """Refuse to run among the files of the other project that is called ``tacit`` on the package index.
+    """Refuse to run among the files of the other project named ``tacit`` on the package index.
 
-    Only the folder that holds this package is looked at, since elsewhere the other one's files do not mix with ours.
+    Only the folder that holds this package is checked, because elsewhere the other one's files do not mix with ours.
 
     Raises:
         ImportError: if that project is installed in the same folder.
@@ -70,7 +70,7 @@ def refuse_other_tacit(folder: Path = SOURCES) -> None:
 
 
 def _foreign(info: Path) -> bool:
-    """Whether a distribution called ``tacit`` is not ours and has files in a folder ``tacit``."""
+    """Return whether a distribution named ``tacit`` is not ours and has files in a folder ``tacit``."""
     files = [info / name for name in ("METADATA", "PKG-INFO", "RECORD", "installed-files.txt", "top_level.txt")]
     texts = {file.name: file.read_text("utf-8", "replace") for file in files if file.is_file()}
     about = texts.pop("METADATA", "") or texts.pop("PKG-INFO", "")
@@ -88,6 +88,6 @@ def _made_by_uv() -> bool:
 
 
 def _is_environment_of(clone: Path) -> bool:
-    """Whether ``uv sync`` in the clone changes the environment that runs now."""
+    """Return whether ``uv sync`` in the clone changes the current environment."""
     place = clone / (os.environ.get("UV_PROJECT_ENVIRONMENT") or ".venv")
     return _made_by_uv() and place.resolve() == Path(sys.prefix).resolve()

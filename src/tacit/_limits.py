@@ -1,4 +1,4 @@
-"""Upper limits of numbers that decide how much memory or time is taken, whoever gives them: a user or a file."""
+"""Upper limits of numbers from users or files that determine memory or time."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ HORIZON = 1000
 BATCH = 2**20
 """Items of a batch."""
 TOKENS = 2**20
-"""Patches that an input is cut into."""
+"""Patches of an input."""
 SAMPLES = 10**6
 """Candidates of one round of a planner."""
 ITERATIONS = 10**4
@@ -38,16 +38,16 @@ def limited(owner: str, limit: int, **options: float) -> None:
     """
     for name, value in options.items():
         if value > limit:
-            came = str(value) if value < PRINTED else "a far larger number"  # Python prints no integer of any length
+            came = str(value) if value < PRINTED else "a far larger number"  # Python prints integers of limited length
             raise ConfigError(f"{owner} takes {name} of at most {limit}; got {came}. Choose a smaller {name}.")
 
 
 def is_whole(value: object) -> bool:
-    """Return whether a value is a whole number; True is none."""
+    """Return whether a value is an integer; a bool is not."""
     return isinstance(value, int) and not isinstance(value, bool)
 
 
 def is_positive(value: object) -> bool:
-    """Return whether a value is a number above zero that a float can hold; True is none."""
+    """Return whether a value is a number above zero that a float can hold; a bool is not."""
     number = isinstance(value, Real) and not isinstance(value, bool)
     return number and bool(0 < cast("float", value) <= sys.float_info.max)

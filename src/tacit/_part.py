@@ -1,4 +1,4 @@
-"""A registered part, such as a planner, as plain values: its name, its options and its weight."""
+"""Registered part, such as a planner, as plain values: its name, its options and its weight."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ __all__ = ["Part"]
 
 @dataclass(frozen=True)
 class Part:
-    """An objective's term, a masking, a planner or a cost: its name in the registry, its options and its weight."""
+    """Objective term, masking, planner or cost as its registered name, its options and its weight."""
 
     name: str
     options: Mapping[str, Any] = field(default_factory=dict)
     weight: float = 1.0
 
     def build(self, load: Callable[[str], Any], **arrays: Any) -> Any:
-        """The part itself, without its weight.
+        """Build the part, without its weight.
 
         Args:
             load: The ``load`` of its registry, such as ``tacit.planners.load``.
-            arrays: Further options, which are no plain values.
+            arrays: Further options that are not plain values.
 
         Raises:
             ConfigError: if there is no such part or it has no such option.

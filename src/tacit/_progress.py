@@ -13,12 +13,12 @@ T = TypeVar("T")
 
 
 def interactive() -> bool:
-    """Return whether somebody watches: stderr is a terminal, or this is a notebook."""
+    """Return whether stderr is a terminal, or this is a notebook."""
     return sys.stderr.isatty() or "ipykernel" in sys.modules
 
 
 def shown(show: bool | None) -> bool:
-    """Return whether to show progress; None: where somebody watches."""
+    """Return whether to show progress; None: on a terminal and in a notebook."""
     return interactive() if show is None else show
 
 
@@ -34,11 +34,11 @@ def track(items: Iterable[T], total: int, what: str, *, show: bool | None = None
     """Yield the items, with a progress bar if it is shown.
 
     Args:
-        items: Those that are left.
-        total: How many there are in all.
+        items: The remaining items.
+        total: The number of all items.
         what: Their name, in the plural.
         show: Show the bar; None: on a terminal and in a notebook.
-        done: How many were done before.
+        done: The number of items done before.
     """
     if not shown(show):
         yield from items
@@ -52,10 +52,10 @@ def track(items: Iterable[T], total: int, what: str, *, show: bool | None = None
 
 @contextmanager
 def counted(what: str, *, show: bool | None = None) -> Iterator[Callable[[], None]]:
-    """Show a count while the block runs, of things whose number is not known; the block calls what it is given.
+    """Show a count of items of unknown number; the block calls the yielded function for each.
 
     Args:
-        what: The name of the things, in the plural.
+        what: The name of the items, in the plural.
         show: Show the count; None: on a terminal and in a notebook.
     """
     if not shown(show):

@@ -1,11 +1,11 @@
-"""The directory is the registry: one file per extension, found without importing it.
+"""Registry by directory: one file per extension, found without importing it.
 
 A package of extensions holds, in its ``__init__``::
 
     __getattr__, __dir__, __all__, load, names = registry(__name__)
 
 Each public module of the package then exports the names of its ``__all__`` lazily, and ``load("cem")``
-imports ``cem.py`` and returns the one that is called like the file. Other packages add extensions through an entry
+imports ``cem.py`` and returns the export with the name of the file. Other packages add extensions through an entry
 point in the group of that name, for example ``tacit.planners``.
 """
 
@@ -30,11 +30,11 @@ __all__ = ["exports", "lazy", "listed", "registry", "suggest"]
 
 
 LONGEST, MOST = 200, 1000
-"""Characters of a name, and names, that are compared."""
+"""Largest numbers of characters of a name, and of names, that are compared."""
 
 
 def suggest(name: str, known: Iterable[str]) -> str:
-    """``" Did you mean 'cem'?"`` where one of ``known`` is close to ``name``, else nothing."""
+    """Return ``" Did you mean 'cem'?"`` where one of ``known`` is close to ``name``, else an empty string."""
     if len(name) > LONGEST:
         return ""
     close = difflib.get_close_matches(name, list(islice(known, MOST)), n=1, cutoff=0.5)
@@ -51,7 +51,7 @@ def listed(package: str) -> tuple[str, ...]:
 
 @cache
 def exports(module: str) -> tuple[str, ...]:
-    """The ``__all__`` of a module, read from its source, which is not run."""
+    """Return the ``__all__`` of a module, read from its source without running it."""
     spec = importlib.util.find_spec(module)
     source = spec.loader.get_source(module) if spec and spec.loader else None  # type: ignore[attr-defined]
     for node in ast.parse(source or "").body:
@@ -61,7 +61,7 @@ def exports(module: str) -> tuple[str, ...]:
 
 
 class _Package(ModuleType):
-    """A package whose public function keeps its name when the file of that name is imported, as in ``probe.probe``."""
+    """Package whose functions keep their names when files of these names are imported, as in ``probe.probe``."""
 
     def __setattr__(self, name: str, value: object) -> None:
         if not (isinstance(value, ModuleType) and name in vars(value).get("__all__", ())):
@@ -71,7 +71,7 @@ class _Package(ModuleType):
 def lazy(
     package: str, attributes: Mapping[str, str]
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
-    """``__getattr__``, ``__dir__`` and ``__all__`` of a package that imports each name on first use.
+    """Return ``__getattr__``, ``__dir__`` and ``__all__`` of a package that imports each name on first use.
 
     Args:
         package: The package's ``__name__``.
@@ -90,7 +90,7 @@ def lazy(
 
 
 def _named_like(module: str, public: tuple[str, ...]) -> str:
-    """The export that a file is about: ``TwoRooms`` of two_rooms, ``GymnasiumEnvironment`` of gymnasium."""
+    """Return the main export of a file: ``TwoRooms`` of two_rooms, ``GymnasiumEnvironment`` of gymnasium."""
     word = module.replace("_", "")
     close = sorted((name for name in public if name.lower().startswith(word)), key=len)
     return close[0] if close else public[0]
@@ -102,11 +102,11 @@ def registry(
 ) -> tuple[
     Callable[[str], Any], Callable[[], list[str]], list[str], Callable[[str], Any], Callable[[], tuple[str, ...]]
 ]:
-    """``__getattr__``, ``__dir__``, ``__all__``, ``load`` and ``names`` of a package of extensions.
+    """Return ``__getattr__``, ``__dir__``, ``__all__``, ``load`` and ``names`` of a package of extensions.
 
     Args:
         package: The package's ``__name__``.
-        also: Private modules whose ``__all__`` is public too, such as the class that extensions inherit from.
+        also: Private modules whose ``__all__`` is also public, such as the base class of extensions.
     """
     paths = importlib.import_module(package).__path__
     modules = tuple(m.name for m in pkgutil.iter_modules(paths) if not m.name.startswith("_"))
@@ -114,11 +114,11 @@ def registry(
     attributes = {name: file for file in files for name in exports(file)}
 
     def names() -> tuple[str, ...]:
-        """The names that ``load`` knows, installed extensions included."""
+        """Return the names that ``load`` accepts, including installed extensions."""
         return tuple(sorted({*modules, *(e.name for e in entry_points(group=package))}))
 
     def load(name: str) -> Any:
-        """The extension called ``name``.
+        """Return the extension named ``name``.
 
         Raises:
             ConfigError: if there is none, with the nearest name.

@@ -1,4 +1,4 @@
-"""One way to bring images to a size: where they are read, and where a model acts on them."""
+"""Resizing of images, the same for reading and for a model that acts on them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["check_size", "cover", "fitted", "resized", "wanted_size"]
 
 
 def check_size(size: int | tuple[int, int] | None) -> None:
-    """Refuse a size that no image can have.
+    """Refuse an invalid image size.
 
     Raises:
         ConfigError: if it is below 1, or not two numbers.
@@ -44,7 +44,7 @@ def cover(have: tuple[int, int], want: tuple[int, int]) -> tuple[float, float, f
 
 
 def fitted(image: Image.Image, size: tuple[int, int]) -> Image.Image:
-    """Return the image cut to the shape of ``size`` around its centre and resized to it, bicubic and antialiased."""
+    """Return the image cropped around its centre and resized to ``size``, bicubic and antialiased."""
     from PIL import Image
 
     box = cover((image.height, image.width), size)

@@ -1,4 +1,4 @@
-"""The memory and the disk that are free, to refuse what cannot fit before it begins."""
+"""Free memory and disk space, to refuse work that cannot fit before it begins."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ CGROUPS = Path("/sys/fs/cgroup")
 
 
 def available_memory() -> int | None:
-    """Return the bytes of memory that can still be taken, of the machine and of its container; None if unknown."""
+    """Return the available bytes of memory of the machine and its container; None if unknown."""
     known = [size for size in (_machine(), _container()) if size is not None]
     return min(known, default=None)
 
@@ -24,7 +24,7 @@ def _machine() -> int | None:
 
 
 def _container() -> int | None:
-    """Return what the limit of a control group leaves, counting the files in memory as free."""
+    """Return the bytes left by a control group's limit; files in memory count as free."""
     for limit, used, files in (
         ("memory.max", "memory.current", "inactive_file"),
         ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes", "total_inactive_file"),
@@ -40,7 +40,7 @@ def _container() -> int | None:
 
 
 def amount(size: float) -> str:
-    """Return a number of bytes as it is written in messages."""
+    """Return a number of bytes as text for messages."""
     for unit, scale in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
         if size >= scale:
             return f"{size / scale:.1f} {unit}"

@@ -1,4 +1,4 @@
-"""The smallest spread that float32 numbers of a given size can show."""
+"""Smallest spread that float32 numbers of a given size can show."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ def varies(spread: npt.NDArray[np.floating[Any]], size: npt.NDArray[np.floating[
 @overload
 def varies(spread: Tensor, size: Tensor) -> Tensor: ...
 def varies(spread: Any, size: Any) -> Any:
-    """Return where numbers vary by more than float32 rounding, elementwise.
+    """Return an elementwise mask of numbers that vary by more than float32 rounding.
 
-    Whoever divides by a spread divides by 1 where this is false: divided by next to nothing, rounding, or a small
-    shift after training, would count for more than everything that varies.
+    Code that divides by a spread divides by 1 where this is false: division by nearly zero would amplify rounding, or a
+    small shift after training, above everything that varies.
 
     Args:
         spread: Standard deviations, an array or a tensor.

@@ -1,4 +1,4 @@
-"""States of several worlds: an array ``[B, ...]`` by name."""
+"""States of several worlds: arrays ``[B, ...]`` by name."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ __all__ = ["concatenated", "copied", "rows_of"]
 
 
 def copied(state: State) -> State:
-    """Nothing in common with the world that it came from."""
+    """Return a deep copy that shares no memory with its world."""
     return {name: np.array(values) for name, values in state.items()}
 
 
 def rows_of(state: State, rows: slice | npt.NDArray[Any]) -> State:
-    """Those of some worlds."""
+    """Return the states of some worlds."""
     return {name: values[rows] for name, values in state.items()}
 
 
 def concatenated(states: Sequence[State]) -> State:
-    """Those of all worlds, one batch after the other."""
+    """Return the concatenated states of all batches of worlds."""
     return {name: np.concatenate([state[name] for state in states]) for name in states[0]}

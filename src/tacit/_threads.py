@@ -1,7 +1,7 @@
-"""CPU threads: how many PyTorch computes with, and how idle ones wait.
+"""CPU threads: their number in PyTorch, and the waiting of idle ones.
 
-The threads of OpenMP wait for each other by spinning. On a busy machine a thread that spins keeps the one that it
-waits for from running, and a small model computes many times slower with several threads than with one.
+The threads of OpenMP wait for each other by spinning. On a busy machine a spinning thread prevents the thread for which
+it waits from running, and a small model computes many times slower with several threads than with one.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 __all__ = ["POLICY", "computing", "suited_threads", "wait_passively"]
 
 POLICY = "OMP_WAIT_POLICY"
-"""The environment variable that OpenMP reads once, when torch is imported."""
+"""Environment variable that OpenMP reads once, when torch is imported."""
 
 SMALL = 4_000_000
-"""Parameters up to which one thread computes."""
+"""Largest number of parameters for one thread."""
 
 
 def wait_passively() -> bool:
@@ -35,14 +35,14 @@ def wait_passively() -> bool:
 
 
 def suited_threads(*modules: nn.Module) -> int | None:
-    """Return 1 for models of up to four million parameters together, None to leave the number as it is."""
+    """Return 1 for models of up to four million parameters in total, else None to keep the number."""
     count = sum(parameter.numel() for module in modules for parameter in module.parameters())
     return 1 if count <= SMALL else None
 
 
 @contextmanager
 def computing(threads: int | None) -> Iterator[None]:
-    """Compute with so many CPU threads for the block, and restore the number afterwards; None changes nothing."""
+    """Set the number of CPU threads for the block, then restore it; None changes nothing."""
     import torch
 
     before = torch.get_num_threads()

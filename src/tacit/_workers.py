@@ -1,7 +1,7 @@
-"""Worker processes, started afresh and never forked.
+"""Worker processes, spawned and never forked.
 
 A worker holds one object, which a function makes there, and runs its methods. Functions and classes of a script or a
-notebook are sent by value, those of a module by name: a worker never imports the main program, so it needs no guard
+notebook are sent by value, others by name: a worker never imports the main program, so it needs no guard
 by ``__name__`` and no file. A fork would copy locks that threads hold, torch's thread pool and OpenGL contexts.
 """
 
@@ -30,15 +30,15 @@ Process = subprocess.Popen[bytes]
 THREADS = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
 """One thread for each worker, which does not spin while it waits; read when numpy or torch is imported."""
 PATIENCE = 3.0
-"""Seconds that workers have to close what they hold, all of them together."""
+"""Seconds for all workers together to close their objects."""
 
 
 class Workers:
-    """Processes that each hold an object of their own; they end with this value or with the ``with`` block.
+    """Processes that each hold an object; they end with this value or with the ``with`` block.
 
     Args:
-        makes: For each worker the function that makes its object there.
-        what: What the objects are, for errors, such as ``"environment 'CartPole-v1'"``.
+        makes: The function of each worker that makes its object there.
+        what: The name of the objects, for errors, such as ``"environment 'CartPole-v1'"``.
 
     Raises:
         ConfigError: if a function cannot be sent to another process.
@@ -93,7 +93,7 @@ class Workers:
             raise
 
     def map(self, method: str, items: Iterable[Any]) -> Iterator[Any]:
-        """Run a method on each item in whichever worker is free; the results come in the order of the items."""
+        """Run a method on each item in any free worker; yield the results in the order of the items."""
         self._require_alive()
         jobs, idle, channels = enumerate(items), list(range(len(self))), [channel for _, channel in self._all]
         running: dict[int, int] = {}  # worker: number of its item
@@ -140,7 +140,7 @@ class Workers:
         raise TacitError(f"{self._what}, in a worker process, raised {type(error).__name__}: {error}") from error
 
     def _death(self, index: int) -> TacitError:
-        """What to raise when a worker has died."""
+        """Return the error to raise when a worker has died."""
         process, _ = self._all[index]
         with suppress(subprocess.TimeoutExpired):
             process.wait(PATIENCE)
@@ -153,13 +153,13 @@ class Workers:
 
 
 def serve(handle: int, parent: int) -> None:
-    """Hold one object and run its methods for the process at the other end of a connection.
+    """Hold one object and run its methods for the process across a connection.
 
     Args:
         handle: File descriptor of the connection.
         parent: Id of the other process; this one ends when that one has.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what an interruption ends
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles interruptions
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     held: Any = None
     with Connection(handle) as channel, suppress(EOFError, BrokenPipeError, ConnectionResetError):
@@ -172,7 +172,7 @@ def serve(handle: int, parent: int) -> None:
                 else:
                     answer = getattr(held, job[0])(*job[1])
                 reply = ForkingPickler.dumps((True, answer))
-            except BaseException as error:  # SystemExit too: it would end the worker without a word
+            except BaseException as error:  # SystemExit too: it would end the worker without a message
                 reply = ForkingPickler.dumps((False, packed_error(error)))
             channel.send_bytes(reply)
     if hasattr(held, "close"):
@@ -183,7 +183,7 @@ def serve(handle: int, parent: int) -> None:
 
 
 def _packed(make: Callable[[], Any], what: str) -> Any:
-    """The bytes of a function, by value where it belongs to the main program."""
+    """Return the bytes of a function, by value where it belongs to the main program."""
     from gymnasium.vector.utils import CloudpickleWrapper
 
     try:
@@ -196,7 +196,7 @@ def _packed(make: Callable[[], Any], what: str) -> Any:
 
 
 def _start() -> tuple[Process, Connection]:
-    """A new process that serves, and the connection to it."""
+    """Start a process that serves, and return it with its connection."""
     mine, theirs = Pipe()
     with theirs:
         code = f"import sys; sys.path[:] = {sys.path!r}; from tacit._workers import serve; "
@@ -212,7 +212,7 @@ def _start() -> tuple[Process, Connection]:
 
 
 def _end(workers: list[tuple[Process, Connection]]) -> None:
-    """Close the connections, at which workers end; kill those that do not in time."""
+    """Close the connections, which ends the workers; kill the ones that do not end in time."""
     for _, channel in workers:
         channel.close()
     until = time.monotonic() + PATIENCE

@@ -1,4 +1,4 @@
-"""Random changes of pictures that are to leave their meaning; each file is one augmentation."""
+"""Random image augmentations that preserve meaning; each file defines one augmentation."""
 
 from typing import Any
 

@@ -1,6 +1,6 @@
-"""The command line: one file per verb, whose first public function is the verb.
+"""Command line: one file per verb, whose first public function is the verb.
 
-Exit codes: 0 done, 1 Tacit refused and said why, 2 the command line was wrong, 130 interrupted.
+Exit codes: 0 success, 1 refused by Tacit with a reason, 2 wrong command line, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ ORDER = ("demo", "collect", "data", "train", "embed", "probe", "plan", "eval", "
 
 
 def verbs() -> list[str]:
-    """The verbs in the order of use; a verb that ORDER does not know comes last."""
+    """Return the verbs in the order of use; a verb outside ORDER comes last."""
     found = [module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_")]
     return sorted(found, key=lambda name: (ORDER.index(name) if name in ORDER else len(ORDER), name))
 
 
 def commands(verb: str) -> dict[str, Callable[..., Any]]:
-    """The functions of a verb: one, or one for each of its sub-verbs."""
+    """Return the functions of a verb: one, or one for each of its sub-verbs."""
     module = importlib.import_module(f"tacit.cli.{verb}")
     return {name.rstrip("_"): vars(module)[name] for name in exports(module.__name__)}
 
 
 def overview() -> str:
-    """What `tacit --help` prints."""
+    """Return the text of `tacit --help`."""
     lines = ["usage: tacit VERB [OPTIONS]", "", "World models that learn by watching and acting.", ""]
     for verb in verbs():
         text = importlib.import_module(f"tacit.cli.{verb}").__doc__ or ""
@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit.
 
     Args:
-        arguments: The words after ``tacit``; those of the process where None.
+        arguments: The words after ``tacit``; None for the arguments of the process.
     """
     wait_passively()
     words = list(sys.argv[1:] if arguments is None else arguments)
@@ -69,11 +69,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"tacit: no verb {verb!r}.{suggest(verb, verbs())} See: tacit --help", file=sys.stderr)
         sys.exit(2)
     warnings.showwarning = lambda message, *_: print(f"tacit {verb}: warning: {message}", file=sys.stderr)
-    sys.path.insert(0, "")  # so that module:function is found in the folder one stands in, as `python -m` does
+    sys.path.insert(0, "")  # so that module:function is found in the current folder, as with `python -m`
     try:
         run(verb, [with_home(word) for word in rest])
         sys.stdout.flush()
-    except BrokenPipeError:  # whoever read the output, such as head, has seen enough
+    except BrokenPipeError:  # the reader of the output, such as head, has closed it
         sys.stdout = None
         sys.exit(0)
     except (TacitError, OSError) as error:
@@ -86,7 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def with_home(word: str) -> str:
-    """Return a word with ``~`` expanded where it begins a path: shells leave it in ``--to=~/runs``."""
+    """Return a word with ``~`` expanded at the start of a path: shells keep it in ``--to=~/runs``."""
     name, equals, value = word.partition("=") if re.match(r"[\w.-]+=~", word) else ("", "", word)
     return f"{name}{equals}{resolve(value)}" if value.startswith("~") else word
 

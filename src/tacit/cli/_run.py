@@ -1,4 +1,4 @@
-"""What verbs share: the agent of a run, devices, options."""
+"""Shared functions of verbs: the agent of a run, devices, options."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ __all__ = ["agent_of", "device", "options", "other_world", "reading", "show_succ
 
 
 def other_world(run: Path, env: str) -> str:
-    """A word of warning where the data of a run were collected in another world than ``env``, else nothing.
+    """Return a warning if a run's data are not from the world ``env``, else "".
 
-    Shapes alone cannot tell worlds apart. Options, such as another layout, do not make another world.
+    Shapes alone cannot distinguish worlds. Options, such as another layout, do not make another world.
     """
     from tacit import envs
     from tacit.data.reading import collection_note
@@ -29,7 +29,7 @@ def other_world(run: Path, env: str) -> str:
     try:
         noted = read_json(collection_note(resolve(RunRecord.load(run).data)))["env"]
     except (OSError, ValueError, KeyError, TypeError, CheckpointError):
-        return ""  # it is not known where the data came from
+        return ""  # the origin of the data is unknown
     if not isinstance(noted, str) or noted.partition(":")[0] not in envs.names() or _world(noted) == _world(env):
         return ""
     return (
@@ -39,16 +39,16 @@ def other_world(run: Path, env: str) -> str:
 
 
 def agent_of(run: Path, device: str, fallback: NamedFallback | None = None) -> Any:
-    """Return the agent of a run, which is to act in a simulator.
+    """Return the agent of a run for acting in a simulator.
 
     Args:
         run: The directory of a run, or of an agent.
-        device: Where it is to compute.
-        fallback: ``noop`` or ``last_action`` in place of what was saved with it. None: what was saved, or
-            ``last_action`` where that is not possible, which stderr then says.
+        device: The device of its computation.
+        fallback: ``noop`` or ``last_action`` in place of the saved one. None: the saved one, or
+            ``last_action`` where that is not possible, with a message on stderr.
 
     Raises:
-        CheckpointError: if the run has none, saying what to do.
+        CheckpointError: if the run has none, with advice.
         ConfigError: if the fallback is not possible.
     """
     from tacit import checkpoint, recipes
@@ -76,19 +76,19 @@ def agent_of(run: Path, device: str, fallback: NamedFallback | None = None) -> A
 
 
 def _world(env: str) -> str:
-    """The name of an environment without its options."""
+    """Return the name of an environment without its options."""
     kind, _, words = env.partition(":")
     adapted = [word for word in words.split(",") if word and "=" not in word]
     return ":".join((kind, *adapted))
 
 
 def options(words: tuple[str, ...]) -> dict[str, Any]:
-    """``training.lr=3e-4`` and the like; see :func:`tacit._config.named_value`."""
+    """Return options such as ``training.lr=3e-4`` by name; see :func:`tacit._config.named_value`."""
     return dict(map(named_value, words))
 
 
 def reading(words: tuple[str, ...]) -> tuple[dict[str, Any], str]:
-    """Return the options that a dataset is opened with, and the folder of its cache.
+    """Return the options for opening a dataset, and the folder of its cache.
 
     Raises:
         ConfigError: for an option that is not one of reading.
@@ -100,7 +100,7 @@ def reading(words: tuple[str, ...]) -> tuple[dict[str, Any], str]:
 
 
 def device(name: str) -> str:
-    """The device to use: as named, or for ``auto`` CUDA where there is some.
+    """Return the named device, or for ``auto`` CUDA where it is available.
 
     Raises:
         ConfigError: if torch has no such device.
@@ -118,6 +118,6 @@ def device(name: str) -> str:
 
 
 def show_success(name: str, run: ClosedLoop) -> None:
-    """Print the line of an actor that is done."""
+    """Print the result line of an actor."""
     rate = run.success
     print(f"  {name:<10} {rate.rate:6.1%}  [{rate.low:.1%}, {rate.high:.1%}]  n = {rate.n}", flush=True)

@@ -22,7 +22,7 @@ def collect(
     workers: int = 1,
     num_envs: int | None = None,
 ) -> None:
-    """Record episodes and write them as a dataset; run it again to go on where it stopped.
+    """Record episodes and write them as a dataset; run it again to continue where it stopped.
 
     For example: tacit collect two_rooms --episodes 300 --to data/two_rooms
 
@@ -31,7 +31,7 @@ def collect(
     Args:
         env: An environment, for example two_rooms, two_rooms:layout=random, reacher or gymnasium:CartPole-v1.
         to: The folder to write.
-        episodes: How many episodes there are to be.
+        episodes: The total number of episodes.
         steps: Actions in an episode.
         policy: random, expert, or module:function.
         seed: Episode i depends on the seed and i alone.

@@ -1,4 +1,4 @@
-"""Look at a dataset, check it, or write it in another format."""
+"""Inspect a dataset, check it, or write it in another format."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ Options: TypeAlias = tyro.conf.UseAppendAction[tuple[str, ...]]
 
 
 def info(path: Dataset, /, *, set: Options = ()) -> None:
-    """Say what a dataset holds.
+    """Print a summary of a dataset.
 
     For example: tacit data info data/two_rooms
 
     For example: tacit data info data/aloha --set size=64 --set skip=observation.images.depth
 
     Args:
-        path: A dataset, or a file or folder of pictures, films or signals.
-        set: How to read it, NAME=VALUE, as often as there are options: those of tacit.data.open and of its reader.
+        path: A dataset, or a file or folder of images, videos or signals.
+        set: A reading option, NAME=VALUE; repeat it for several options: those of tacit.data.open and of its reader.
     """
     import tacit as tc
 
@@ -36,8 +36,8 @@ def check(path: Dataset, /, *, set: Options = ()) -> None:
     For example: tacit data check data/two_rooms
 
     Args:
-        path: A dataset, or a file or folder of pictures, films or signals.
-        set: How to read it, NAME=VALUE, as often as there are options: those of tacit.data.open and of its reader.
+        path: A dataset, or a file or folder of images, videos or signals.
+        set: A reading option, NAME=VALUE; repeat it for several options: those of tacit.data.open and of its reader.
     """
     import tacit as tc
 
@@ -56,19 +56,19 @@ def convert(
     format: str = "lerobot",
     set: Options = (),
 ) -> None:
-    """Write a dataset in another format, or pictures, films or signals as a dataset.
+    """Write a dataset in another format, or images, videos or signals as a dataset.
 
     For example: tacit data convert data/two_rooms two_rooms.h5 --format hdf5
 
     For example: tacit data convert holiday/photos data/photos --set size=64 --set on_error=skip
 
-    Interrupted, the same command goes on where it stopped; what it has done is hidden beside TARGET until then.
+    After an interruption, the same command continues where it stopped; until then its work is hidden next to TARGET.
 
     Args:
-        source: A dataset in any format that Tacit reads, or a file or folder of pictures, films or signals.
-        target: Where to write; nothing may be there.
+        source: A dataset in any format that Tacit reads, or a file or folder of images, videos or signals.
+        target: The path to write; it must not exist.
         format: The format to write.
-        set: How to read it, NAME=VALUE, as often as there are options: those of tacit.data.open and of its reader.
+        set: A reading option, NAME=VALUE; repeat it for several options: those of tacit.data.open and of its reader.
     """
     import tacit as tc
 

@@ -1,4 +1,4 @@
-"""Show the whole line in a few minutes: collect, train, probe, plan, report."""
+"""Run the whole pipeline in a few minutes: collect, train, probe, plan, report."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ WORLD = (0.0, 64.0, 64.0, 0.0)
 
 
 def demo(*, out: Path = Path("tacit-demo"), pretrained: bool = False, seed: int | None = None) -> None:
-    """Teach an agent Two Rooms from nothing but random wandering, and measure it on 200 goals it has not seen.
+    """Train an agent for Two Rooms from random actions, and evaluate it on 200 unseen goals.
 
     For example: tacit demo --pretrained --out tour
 
     Args:
-        out: Where to write the data, the run, report.json and index.html.
+        out: The folder of the data, the run, report.json and index.html.
         pretrained: Use the model that comes with Tacit in place of training one.
-        seed: Of the data and the training, 0 where it is not said; the tasks are the same for every seed.
+        seed: Seed of the data and the training, 0 by default; the tasks are the same for every seed.
     """
     import tacit as tc
     from tacit.cli._run import show_success
@@ -46,7 +46,7 @@ def demo(*, out: Path = Path("tacit-demo"), pretrained: bool = False, seed: int 
     seconds: dict[str, float] = {}
     recipe = tc.recipes.load("two_rooms")()
     with stage("collect", "recording random wandering", seconds):
-        # The model that comes with Tacit has seen other recordings than these.
+        # The model that comes with Tacit was trained on other recordings.
         count, of = (EPISODES // 5, SHOWN_SEED) if pretrained else (EPISODES, seed)
         place = out / ("shown" if pretrained else "data")
         episodes = tc.collect("two_rooms", episodes=count, to=place, seed=of)
@@ -103,7 +103,7 @@ def demo(*, out: Path = Path("tacit-demo"), pretrained: bool = False, seed: int 
 
 @contextmanager
 def stage(name: str, doing: str, seconds: dict[str, float]) -> Iterator[None]:
-    """Say what goes on, and keep how long it took."""
+    """Print the current stage, and record its duration."""
     print(f"{name}: {doing}", flush=True)
     began = time.perf_counter()
     yield
@@ -112,7 +112,7 @@ def stage(name: str, doing: str, seconds: dict[str, float]) -> Iterator[None]:
 
 
 def facts(runs: dict[str, ClosedLoop], r2: float, seconds: dict[str, float]) -> list[Fact]:
-    """The numbers to see first."""
+    """Return the headline numbers."""
     from tacit.reports import Fact
 
     reached, floor = runs["success"].success, runs["random"].success

@@ -1,4 +1,4 @@
-"""Say what this installation can do, and what is missing for the rest."""
+"""Print the capabilities of this installation and its missing extras."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def doctor() -> None:
     print(f"tacit    {__version__} (distribution {DISTRIBUTION}), in {Path(__file__).parents[1]}")
     print(f"python   {platform.python_version()} on {platform.system()} {platform.machine()}")
     print(f"torch    {torch.__version__}, {torch.get_num_threads()} threads of {os.cpu_count()} cores")
-    policy = os.environ.get(POLICY, "ACTIVE")  # the command line sets it for itself
+    policy = os.environ.get(POLICY, "ACTIVE")  # the command line sets it itself
     print(f"waiting  {POLICY}={policy} here; in scripts on a shared machine set it before Python starts")
     devices = [f"cuda: {torch.cuda.get_device_name(i)}" for i in range(torch.cuda.device_count())]
     devices += ["mps"] if torch.backends.mps.is_available() else []

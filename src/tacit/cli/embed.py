@@ -1,4 +1,4 @@
-"""Write the latents of a dataset to disk, for probes and for training to read without the model."""
+"""Write the latents of a dataset to disk, for probes and training without the model."""
 
 from __future__ import annotations
 
@@ -24,29 +24,29 @@ def embed(
     device: str = "auto",
     read: tyro.conf.UseAppendAction[tuple[str, ...]] = (),
 ) -> None:
-    """Encode every observation of a dataset with the model of a run, or with what it is compared with.
+    """Encode every observation of a dataset with the model of a run, or with a baseline.
 
     For example: tacit embed runs/two_rooms data/rooms --to latents/rooms
 
     For example: tacit embed runs/vjepa2 data/rooms --frames pixels --to latents/frames
 
-    The second writes what V-JEPA 2-AC sees, to train from: tacit train data/rooms --recipe vjepa2_ac
+    The second writes the inputs of V-JEPA 2-AC, for training: tacit train data/rooms --recipe vjepa2_ac
     --set encoder=runs/vjepa2 --set latents=latents/frames --to runs/acting
 
-    Interrupted, the same command goes on where it stopped.
+    After an interruption, the same command continues where it stopped.
 
     Args:
         run: The directory of a run, or a checkpoint.
         dataset: The dataset to encode; it need not be the one of the run.
         to: The directory to make.
         tokens: Keep every token of a model that has them.
-        frames: A camera: every frame of it by itself, with all tokens, as a world model with this encoder sees it.
-        dtype: How the latents are stored.
+        frames: A camera: every frame of it separately, with all tokens, as a world model with this encoder reads it.
+        dtype: The dtype of the stored latents.
         source: The model, the same model untrained, or its input without a network.
-        seed: Of the weights of the untrained model.
+        seed: Seed of the weights of the untrained model.
         device: cpu, cuda, cuda:1, mps or auto.
-        read: How to read the dataset, NAME=VALUE, as often as there are options: those of tacit.data.open. If there
-            are none and the dataset is that of the run, it is read as the run read it.
+        read: A reading option, NAME=VALUE; repeat it for several options: those of tacit.data.open. Without any, the
+            dataset of the run is read as the run read it.
     """
     import tacit as tc
     from tacit.cli._run import device as chosen

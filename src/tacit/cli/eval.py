@@ -1,4 +1,4 @@
-"""Measure an agent on held-out tasks or whole episodes, next to baselines."""
+"""Evaluate an agent on held-out tasks or whole episodes, next to baselines."""
 
 from __future__ import annotations
 
@@ -36,32 +36,32 @@ def eval_(
     fallback: Literal["last_action", "noop"] | None = None,
     to: Path | None = None,
 ) -> None:
-    """Score the agent of a run: held-out goals of an environment that has them, whole episodes of any other.
+    """Score the agent of a run on held-out goals, or on whole episodes without goals.
 
     For example: tacit eval runs/two_rooms --env two_rooms --episodes 200
 
     For example: tacit eval runs/cart --env gymnasium:CartPole-v1 --goal 'state=[0,0,0,0]'
 
-    Next to the agent act random actions and, where the environment has goals, the policy alone and the same planner
+    The baselines are random actions and, where the environment has goals, the policy alone and the same planner
     with the true dynamics, if the environment computes them. Whole episodes are scored by their return and by success,
     where it is known.
 
     Args:
         run: The directory of a run, or of an agent.
         env: The environment, for example two_rooms, two_rooms:layout=random or gymnasium:CartPole-v1.
-        episodes: Tasks or episodes.
-        seed: Of the tasks or episodes.
-        goal: A goal for whole episodes, MODALITY=VALUE; as often as there are modalities. Those left out are taken
+        episodes: The number of tasks or episodes.
+        seed: Seed of the tasks or episodes.
+        goal: A goal for whole episodes, MODALITY=VALUE; repeat it for several modalities. The others are taken
             from the current observation. An environment that shows desired_goal needs none.
-        success: What counts as solved in whole episodes: info (is_success of the environment), terminated, goal (within
-            --radius of --goal), or module:function of observations. Where it is not given, info if there is some.
+        success: The success criterion of whole episodes: info (is_success of the environment), terminated, goal
+            (within --radius of --goal), or module:function of observations. By default, info if there is some.
         radius: The largest distance to the goal, in units of the modality.
-        success_at: Whether success counts at the last step or at any.
-        steps: The most steps of an episode.
+        success_at: The step at which success counts: the last one or any.
+        steps: The largest number of steps of an episode.
         device: cpu, cuda, cuda:1, mps or auto.
-        fallback: What the agent does where planning fails, in place of what was saved with it: repeat its last action,
-            or do nothing, which is zero in a simulator whose actions are of no declared kind.
-        to: Where to write report.json and index.html; RUN/eval where it is not said.
+        fallback: The action of the agent where planning fails, in place of the saved choice: repeat its last action, or
+            do nothing, which is zero in a simulator whose actions have no declared kind.
+        to: The folder of report.json and index.html; RUN/eval by default.
     """
     import tacit as tc
     from tacit._check import has_goals
@@ -95,7 +95,7 @@ def eval_(
 
 
 def _goals(agent: Any, world: GoalEnvironment, episodes: int, seed: int) -> tuple[list[Any], dict[str, Any]]:
-    """Let the agent and its baselines pursue held-out goals."""
+    """Run the agent and its baselines on held-out goals."""
     import tacit as tc
     from tacit._check import has_simulation
     from tacit.cli._run import show_success
@@ -103,7 +103,7 @@ def _goals(agent: Any, world: GoalEnvironment, episodes: int, seed: int) -> tupl
     runs = tc.evaluation.beside_references(agent, world, episodes=episodes, seed=seed, film=6, on_result=show_success)
     found: dict[str, Any] = {"planning": tc.reports.planning_record(runs)}
     sections = [tc.reports.planning_section(runs)]
-    if not has_simulation(world):  # a warning has said so
+    if not has_simulation(world):  # a warning has reported it
         return sections, found
     ranking = tc.evaluation.energy_rank_correlation(
         agent.model,
@@ -166,7 +166,7 @@ def _aim(words: tuple[str, ...]) -> Observation | None:
 
 
 def _success(word: str, goal: Observation | None, radius: float | None) -> Success | None:
-    """Return what counts as solved."""
+    """Return the success criterion."""
     from tacit.errors import ConfigError
     from tacit.evaluation import Near
 
@@ -183,6 +183,6 @@ def _success(word: str, goal: Observation | None, radius: float | None) -> Succe
         raise ConfigError(f"--success is info, terminated, goal or module:function; got {word!r}.")
     try:
         found: Success = getattr(importlib.import_module(module), name)
-    except Exception as error:  # an import runs code of others
+    except Exception as error:  # an import runs external code
         raise ConfigError(f"--success names no function, {word!r}: {type(error).__name__}: {error}.") from error
     return found

@@ -1,4 +1,4 @@
-"""Plan once, and show what the planner saw."""
+"""Plan once, and show the search of the planner."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ def plan(
     fallback: Literal["last_action", "noop"] | None = None,
     to: Path | None = None,
 ) -> None:
-    """Decide once at the start of a held-out task, and show the search and where its plan would lead.
+    """Plan once at the start of a held-out task; show the search and the predicted result.
 
     For example: tacit plan runs/two_rooms --env two_rooms --seed 3 --to plan.png
 
     Args:
         run: The directory of a run, or of an agent.
         env: The environment, for example two_rooms or two_rooms:layout=random.
-        seed: Of the task.
+        seed: Seed of the task.
         device: cpu, cuda, cuda:1, mps or auto.
-        fallback: What the agent does where planning fails, in place of what was saved with it: repeat its last action,
-            or do nothing, which is zero in a simulator whose actions are of no declared kind.
-        to: A picture to write; RUN/plan.png where it is not said.
+        fallback: The action of the agent where planning fails, in place of the saved choice: repeat its last action, or
+            do nothing, which is zero in a simulator whose actions have no declared kind.
+        to: The image file to write; RUN/plan.png by default.
     """
     import tacit as tc
     from tacit.cli._run import agent_of, other_world

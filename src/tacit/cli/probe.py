@@ -1,4 +1,4 @@
-"""Show what a trained model knows, on held-out episodes."""
+"""Probe a trained model on held-out episodes."""
 
 from __future__ import annotations
 
@@ -30,27 +30,27 @@ def probe(
     device: str = "auto",
     to: Path | None = None,
 ) -> None:
-    """Read labels from frozen latents, beside what needs no training.
+    """Read labels from frozen latents, next to baselines without training.
 
     For example: tacit probe runs/two_rooms --target position
     Or, from latents that tacit embed wrote: tacit probe latents/rooms --target class --probe linear
-    Or, with four blocks: tacit probe runs/films --target class --tokens --probe attentive --set blocks=4
+    Or, with four blocks: tacit probe runs/videos --target class --tokens --probe attentive --set blocks=4
 
-    Of a run, whether its latents collapsed is said in any case; quantities are read by the linear and the MLP probe
-    and imagination is measured as well, where no probe is named.
+    For a run, the report always states whether its latents collapsed; without a named probe, the linear and the MLP
+    probe read quantities and imagination is measured as well.
 
     Args:
         source: The directory of a run, or of an embedding.
-        target: Labels or observed vectors to read; all labels that the probe suits where none is named.
-        probe: linear, knn, mlp, attentive, dense or another one that is installed.
-        set: An option of the probe to replace, NAME=VALUE; as often as there are options.
-        shots: Labels of each class to fit on, several times drawn, beside all of them; of an embedding.
+        target: Labels or observed vectors to read; by default all labels that suit the probe.
+        probe: linear, knn, mlp, attentive, dense or another installed one.
+        set: An option of the probe to replace, NAME=VALUE; repeat it for several options.
+        shots: Labels of each class to fit on, drawn several times, in addition to all of them; of an embedding.
         beside: Embeddings of the same dataset to compare with.
         tokens: Read tokens; of a run.
-        data: Where the dataset of the run is now.
-        seed: Of the probe.
+        data: The current path of the dataset of the run.
+        seed: Seed of the probe.
         device: cpu, cuda, cuda:1, mps or auto.
-        to: Where to write report.json and index.html; SOURCE/probe where it is not said.
+        to: The folder of report.json and index.html; SOURCE/probe by default.
     """
     import tacit as tc
     from tacit._config import from_json
@@ -112,7 +112,7 @@ def _embedding(
 
 
 def _apart(parts: tuple[Features, Features]) -> tuple[Features, Features]:
-    """Without what is held out and a copy of what is fitted on."""
+    """Return both parts without held-out copies of the fitted episodes."""
     fit, test = parts
     return fit, test.without(fit)
 
@@ -125,7 +125,7 @@ def _few(
     seed: int,
     device: str,
 ) -> dict[str, dict[str, Any]]:
-    """Accuracy after a few labels of each class that varies, by target and source."""
+    """Return the accuracy with a few labels of each class that varies, by target and source."""
     import tacit as tc
 
     entries: dict[str, dict[str, Any]] = {}
@@ -207,7 +207,7 @@ def _read(
     device: str,
     known: tuple[str, ...] | None = None,
 ) -> dict[str, dict[str, Reading]]:
-    """Return what is read of each target; of those that nobody named, of ``known`` ones that suit and vary."""
+    """Return the readings of each named target, else of the ``known`` ones that suit the probe and vary."""
     import tacit as tc
     from tacit.types import REWARD, SUCCESS
 

@@ -1,4 +1,4 @@
-"""Train a model on recorded episodes, and where its recipe has one the agent that plans with it."""
+"""Train a model on recorded episodes, with the agent of its recipe, if any."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def train(
     set: tyro.conf.UseAppendAction[tuple[str, ...]] = (),
     read: tyro.conf.UseAppendAction[tuple[str, ...]] = (),
 ) -> None:
-    """Train on nine tenths of the episodes and keep the rest for probes; run it again to go on after a kill.
+    """Train on nine tenths of the episodes and keep the rest for probes; run it again to continue after a kill.
 
     For example: tacit train data/two_rooms --recipe two_rooms --set training.lr=5e-4 --to runs/two_rooms
 
@@ -36,14 +36,14 @@ def train(
     Args:
         data: A dataset.
         to: The directory of the run.
-        recipe: A method of tacit.recipes; chosen from the data where none is named.
-        steps: Updates, if not those of the recipe.
-        seed: Of the weights, the batches and everything else.
+        recipe: A method of tacit.recipes; chosen from the data by default.
+        steps: The number of updates; by default the one of the recipe.
+        seed: Seed of the weights, the batches and everything else.
         device: cpu, cuda, cuda:1, mps or auto.
-        start: A run whose weights to start from, such as the one before a cool-down on longer clips.
-        set: An option of the recipe to replace, NAME=VALUE with a dotted name; as often as there are options.
-        read: How to read the dataset, NAME=VALUE, as often as there are options: those of tacit.data.open, which the
-            run remembers.
+        start: A run that gives the initial weights, such as the one before a cool-down on longer clips.
+        set: An option of the recipe to replace, NAME=VALUE with a dotted name; repeat it for several options.
+        read: A reading option, NAME=VALUE; repeat it for several options: those of tacit.data.open, which the run
+            stores.
     """
     import tacit as tc
     from tacit._config import to_json

@@ -1,11 +1,11 @@
-"""Record episodes of an environment under a policy.
+"""Recording of episodes of an environment under a policy.
 
 ::
 
     episodes = tc.collect("two_rooms", episodes=200, steps=100, to="data/two_rooms")
 
-Episode ``i`` is a function of ``(seed, i)`` alone, whatever the batch and the processes, so a collection
-that was interrupted goes on where it stopped and ends as if it had not been.
+Episode ``i`` is a function of ``(seed, i)`` alone, for any batch and any processes, so an interrupted
+collection continues where it stopped, with the same result as without the interruption.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def collect(
     format: str | Format = "lerobot",
     progress: bool | None = None,
 ) -> Episodes:
-    """Record ``episodes`` episodes of ``steps`` actions (and one observation more), fewer where the world ends one.
+    """Record ``episodes`` episodes of ``steps`` actions (and one observation more), fewer where the world ends.
 
     Rewards and successes are recorded where the environment gives them; see :attr:`tacit.types.Episode.reward`.
 
@@ -49,19 +49,19 @@ def collect(
             or nothing, or an environment.
         policy: ``random``, ``expert``, ``module:function`` (see :data:`Steps`), a function of one world's observation,
             or of that and the step, an actor such as an agent (see :class:`Acting`), or a :data:`Policy`.
-        episodes: How many there are to be.
+        episodes: The total number of episodes.
         steps: Actions in an episode.
-        to: Where to write a dataset; what is there of the same collection is kept, which the first episode,
-            recorded again, must show. None: in memory.
+        to: The path of the dataset; existing episodes of the same collection are kept, which a new recording of the
+            first episode must confirm. None: in memory.
         seed: Seed of the collection.
         workers: Processes to record in, each with an environment of its own.
-        num_envs: Worlds in a batch, 16 by default; an environment brings its own number.
-        format: How to write it; see :class:`tacit.data.Writer`.
+        num_envs: Worlds in a batch, 16 by default; an environment has its own number.
+        format: The format of the dataset; see :class:`tacit.data.Writer`.
         progress: Show a progress bar; None: on a terminal and in a notebook.
 
     Raises:
         ConfigError: if an option is unknown or out of range, or ``to`` holds episodes of another collection.
-        DataError: if the note beside ``to`` of what is recorded there is damaged.
+        DataError: if the note of the collection next to ``to`` is damaged.
         SpecError: if a policy gives actions that do not fit.
         TacitError: if a worker process dies, or a policy function or an adapted environment fails.
     """

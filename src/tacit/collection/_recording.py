@@ -1,4 +1,4 @@
-"""How episode ``i`` of a collection is made, in this process or in another."""
+"""Recording of episode ``i`` of a collection, in this process or in another."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ from tacit.types import (
 __all__ = ["NUM_ENVS", "Recipe", "alike"]
 
 NUM_ENVS = 16
-"""Worlds in a batch where nobody says how many."""
+"""Default number of worlds in a batch."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """What makes episode ``i``, in this process or in another."""
+    """Recipe of episode ``i``, in this process or in another."""
 
     env: str | Environment | Callable[..., Environment]
     policy: Policy
@@ -55,7 +55,7 @@ class Recipe:
     num_envs: int | None
 
     def open(self) -> Environment:
-        """The environment, made anew unless it was given."""
+        """Return the environment, newly made unless it was given."""
         if isinstance(self.env, str):
             return envs.make(self.env, self.num_envs or NUM_ENVS)
         made = self._made(self.env) if callable(self.env) else self.env
@@ -65,9 +65,9 @@ class Recipe:
         return world
 
     def _made(self, make: Callable[..., Environment]) -> Environment:
-        """The environment that a function or class makes."""
+        """Make the environment by a function or class."""
         name, takes = _named(make), None
-        with suppress(ValueError):  # a function in C may not say what it takes
+        with suppress(ValueError):  # a function in C may have no signature
             takes = signature(make)
         options: dict[str, int] = {"num_envs": self.num_envs or NUM_ENVS}
         if takes is not None and not _binds(takes, **options):
@@ -81,15 +81,15 @@ class Recipe:
             return make(**options)
 
     def claim(self, path: Path, first: Episode) -> None:
-        """Note beside the dataset what is recorded there, before its first episode is added."""
+        """Write a note of the collection next to the dataset, before its first episode is added."""
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(collection_note(path), json.dumps({**self._facts(), "first": digest(first)}))
 
     def check(self, path: Path, done: int, env: Environment) -> Episode:
-        """Return the first episode, recorded again; refuse to add to the episodes of another collection.
+        """Record the first episode again and return it; refuse to extend another collection.
 
-        Names cannot tell two instances or functions apart, so the first episode is recorded again: it must come out
-        as it did.
+        Names cannot distinguish two instances or functions, so the first episode is recorded again: it must be equal to
+        the stored one.
         """
         theirs, mine = _noted(collection_note(path)), self._facts()
         first = theirs.pop("first", None)
@@ -110,7 +110,7 @@ class Recipe:
         return {"env": _named(self.env), "policy": _named(self.policy), "steps": self.steps, "seed": self.seed}
 
     def record_all(self, env: Environment, indices: Sequence[int], workers: int) -> Generator[Episode]:
-        """Episodes ``indices`` in order, in batches as large as ``env``."""
+        """Yield episodes ``indices`` in order, in batches as large as ``env``."""
         batches = [indices[start : start + env.num_envs] for start in range(0, len(indices), env.num_envs)]
         if workers == 1 or len(batches) < 2:
             for batch in batches:
@@ -123,8 +123,8 @@ class Recipe:
                 yield from episodes
 
     def _start(self, env: Environment, seeds: Sequence[int]) -> tuple[Observation, Act]:
-        """The first observation of every world, and what acts from there on."""
-        if isinstance(self.policy, (Random, Expert, Each, Acting)):  # whatever fails in these is not the policy
+        """Return the first observation of every world, and the function that acts from then on."""
+        if isinstance(self.policy, (Random, Expert, Each, Acting)):  # failures in these are not failures of the policy
             return self.policy(env, seeds, self.steps)
         border = foreign(f"policy {named(self.policy)}", advice=f"(It was called with env, seeds and steps. {KINDS})")
         with border:
@@ -140,7 +140,7 @@ class Recipe:
         return observation, bordered
 
     def record(self, env: Environment, indices: Sequence[int]) -> list[Episode]:
-        """At most as many episodes as the environment has worlds; the worlds left over repeat the last one."""
+        """Record at most one episode for each world; surplus worlds repeat the last one."""
         seeds = [int(np.random.SeedSequence([self.seed, index]).generate_state(1)[0]) for index in indices]
         seeds += seeds[-1:] * (env.num_envs - len(seeds))
         observation, act = self._start(env, seeds)
@@ -187,13 +187,13 @@ def _binds(known: Signature, **options: int) -> bool:
 
 
 class _Recorder:
-    """A worker's recipe and environment."""
+    """Recipe and environment of a worker."""
 
     def __init__(self, recipe: Recipe) -> None:
         self._recipe, self._env = recipe, recipe.open()
 
     def record(self, indices: Sequence[int]) -> list[Episode]:
-        """See :meth:`Recipe.record`."""
+        """Record episodes; see :meth:`Recipe.record`."""
         return self._recipe.record(self._env, indices)
 
     def close(self) -> None:
@@ -202,7 +202,7 @@ class _Recorder:
 
 
 def _noted(file: Path) -> dict[str, Any]:
-    """What a collection noted, nothing where none did."""
+    """Return the note of a collection, empty where there is none."""
     if not file.exists():
         return {}
     try:
@@ -218,7 +218,7 @@ def _noted(file: Path) -> dict[str, Any]:
 
 
 def _named(value: object) -> str:
-    """What ``value`` is, the same in every process."""
+    """Return a description of ``value`` that is the same in every process."""
     if isinstance(value, str):
         return value
     if isinstance(value, functools.partial):
@@ -233,19 +233,19 @@ def _named(value: object) -> str:
 
 
 def _inside(space: ActionSpace, action: npt.NDArray[np.float32], count: int) -> npt.NDArray[np.float32]:
-    """What the world will do: episodes record that, not what was asked for."""
+    """Return the actions inside the space, as the world executes them; episodes record these."""
     if np.shape(action) != (count, space.size):
         raise SpecError(f"a policy gives actions of shape ({count}, {space.size}); got shape {np.shape(action)}.")
     return space.project(np.asarray(action, np.float32)) if isinstance(space, Box) else action
 
 
 def _outcomes(steps: Sequence[Transition]) -> dict[str, Array]:
-    """Return the rewards ``[T - 1, B]`` and successes of a batch under the names of their labels, where it has them."""
+    """Return rewards and successes ``[T - 1, B]`` of a batch, by label, where it has them."""
     found: dict[str, Array] = {}
     rewards, successes = [now.reward for now in steps], [now.success for now in steps]
     if all(value is not None for value in rewards):
         found[REWARD] = np.asarray(rewards, np.float32)
-    if any(value is not None for value in successes):  # an environment may say it at the end only
+    if any(value is not None for value in successes):  # an environment may report it at the end only
         unsolved = np.zeros(steps[0].terminated.shape, np.bool_)
         found[SUCCESS] = np.stack([unsolved if value is None else value for value in successes])
     return found
@@ -254,7 +254,7 @@ def _outcomes(steps: Sequence[Transition]) -> dict[str, Array]:
 def alike(episodes: Iterable[Episode], first: Episode | None = None) -> Iterator[Episode]:
     """Yield episodes that all have successes, or none, as the first one does.
 
-    An environment may mention success only where there is one.
+    An environment may report success only where there is one.
     """
     warned = False
     for episode in episodes:
@@ -275,7 +275,7 @@ def alike(episodes: Iterable[Episode], first: Episode | None = None) -> Iterator
 
 
 def _unsolved(episode: Episode) -> Episode:
-    """Return an episode of whose success nothing was said, as one without success."""
+    """Return an episode without reported success as an unsuccessful one."""
     return dataclasses.replace(episode, labels={SUCCESS: np.zeros(len(episode), np.bool_), **episode.labels})
 
 
@@ -286,7 +286,7 @@ def _after(values: Array) -> Array:
 
 
 def _histories(steps: Sequence[dict[str, Array]]) -> dict[str, Array]:
-    """Return arrays ``[T, B, ...]`` by name; each step gives up its own, so that memory holds them once."""
+    """Return arrays ``[T, B, ...]`` by name, moved out of the steps to save memory."""
     return {name: np.stack([step.pop(name) for step in steps]) for name in list(steps[0])}
 
 

@@ -1,4 +1,4 @@
-"""Who acts while episodes are recorded."""
+"""Policies that act while episodes are recorded."""
 
 from __future__ import annotations
 
@@ -35,17 +35,17 @@ __all__ = [
 ]
 
 Act: TypeAlias = Callable[[int, Observation], npt.NDArray[np.float32]]
-"""Actions ``[B, A]`` for step ``t`` and observations ``[B, ...]``."""
+"""Function that returns actions ``[B, A]`` for step ``t`` and observations ``[B, ...]``."""
 Policy: TypeAlias = Callable[[Environment, Sequence[int], int], tuple[Observation, Act]]
-"""Starts episodes in every world of an environment, given a seed for each and the number of steps."""
+"""Function that starts episodes in every world of an environment, from a seed for each and the steps."""
 Steps: TypeAlias = (
     Callable[[Observation, int, np.random.Generator], Array | int]
     | Callable[[Observation, int], Array | int]
     | Callable[[Observation], Array | int]
 )
-"""A policy of your own: the action for one world's observation at step ``t``, with its generator.
+"""User-defined policy: returns the action for one world's observation at step ``t``, with its generator.
 
-It may leave out the generator, or the step as well.
+It may omit the generator, or the step as well.
 """
 KINDS = (
     "A policy is 'random', 'expert', 'module:function', an actor such as an agent, a function (observation) or "
@@ -53,12 +53,12 @@ KINDS = (
     "function (env, seeds, steps) that starts every world and returns the observation and a function "
     "(step, observation) of the actions [B, A]."
 )
-"""What errors say of policies."""
+"""Advice of errors on policies."""
 
 
 @dataclass(frozen=True)
 class Random:
-    """Holds a random action for a random time, so that a world is crossed rather than jittered in.
+    """Policy that holds each random action for a random time, which crosses a world instead of jittering.
 
     Args:
         hold: Mean number of steps that an action is held (geometric), 1 for a new one at each step.
@@ -71,12 +71,12 @@ class Random:
             raise ConfigError(f"an action is held for a mean of at least 1 step; got {self.hold}.")
 
     def __call__(self, env: Environment, seeds: Sequence[int], steps: int) -> tuple[Observation, Act]:
-        """See :data:`Policy`."""
+        """Start episodes; see :data:`Policy`."""
         plan = np.stack([self.plan(env.spec.action, np.random.default_rng([1, seed]), steps) for seed in seeds])
         return env.reset(seeds), lambda step, _observation: plan[:, step]
 
     def plan(self, space: ActionSpace, rng: np.random.Generator, steps: int) -> npt.NDArray[np.float32]:
-        """Actions ``[steps, A]``: uniform in a box, one-hot in a discrete space."""
+        """Draw actions ``[steps, A]``: uniform in a box, one-hot in a discrete space."""
         fresh = rng.random(steps) < 1 / self.hold
         source = np.maximum.accumulate(np.where(fresh, np.arange(steps), 0))
         if isinstance(space, Discrete):
@@ -86,19 +86,19 @@ class Random:
 
 @dataclass(frozen=True)
 class Acting:
-    """An actor, such as an agent, as a policy: each world has a seed of its own.
+    """Policy of an actor, such as an agent; each world has its own seed.
 
     Args:
-        actor: What acts.
-        goal: What it pursues: an observation of the goal for one world, or a function of first observations
-            ``[B, ...]`` to goals ``[B, ...]``. None: nothing.
+        actor: The actor.
+        goal: Its goal: an observation of the goal for one world, or a function of first observations
+            ``[B, ...]`` to goals ``[B, ...]``. None: no goal.
     """
 
     actor: Actor
     goal: Observation | Callable[[Observation], Observation] | None = None
 
     def __call__(self, env: Environment, seeds: Sequence[int], _steps: int) -> tuple[Observation, Act]:
-        """See :data:`Policy`."""
+        """Start episodes; see :data:`Policy`."""
         observation = env.reset(seeds)
         shown = {name: np.array(observation[name]) for name in env.spec.modalities}
         goal = self.goal(shown) if callable(self.goal) else self.goal
@@ -117,10 +117,10 @@ class Acting:
 
 @dataclass(frozen=True)
 class Expert:
-    """The environment's own expert, on tasks drawn by the environment."""
+    """Policy of the environment's own expert, on tasks drawn by the environment."""
 
     def __call__(self, env: Environment, seeds: Sequence[int], _steps: int) -> tuple[Observation, Act]:
-        """See :data:`Policy`.
+        """Start episodes; see :data:`Policy`.
 
         Raises:
             ConfigError: if the environment has no tasks or no expert.
@@ -133,7 +133,7 @@ class Expert:
 
 @dataclass(frozen=True)
 class Each:
-    """Asks a function for the action of each world in turn.
+    """Policy that calls a function for the action of each world in turn.
 
     Args:
         function: See :data:`Steps`.
@@ -142,7 +142,7 @@ class Each:
     function: Steps
 
     def __call__(self, env: Environment, seeds: Sequence[int], _steps: int) -> tuple[Observation, Act]:
-        """See :data:`Policy`.
+        """Start episodes; see :data:`Policy`.
 
         Raises:
             SpecError: while acting, if the function gives another shape than the action space's.
@@ -198,7 +198,7 @@ def policy_called(policy: str | Policy | Steps) -> Policy:
 
 
 def _given(policy: Any) -> Policy:
-    """Return a policy that was given as a value, one that is asked of each world where it takes an observation."""
+    """Return a policy that was given as a value; call a function of an observation for each world."""
     if isinstance(policy, type):
         raise ConfigError(f"{policy.__name__} is a class; give an instance of it, {policy.__name__}(). {KINDS}")
     if callable(getattr(policy, "start", None)) and callable(getattr(policy, "act", None)):
@@ -213,10 +213,10 @@ def _given(policy: Any) -> Policy:
 
 
 def arguments(function: Callable[..., object], *counts: int) -> int | None:
-    """Return the first of ``counts`` of positional arguments that a function takes; None: it takes none of them."""
+    """Return the first of ``counts`` of positional arguments that a function accepts; None if none fits."""
     try:
         known = signature(function)
-    except (TypeError, ValueError):  # a function in C may not say
+    except (TypeError, ValueError):  # a function in C may have no signature
         return counts[0]
     for count in counts:
         with suppress(TypeError):
@@ -226,13 +226,13 @@ def arguments(function: Callable[..., object], *counts: int) -> int | None:
 
 
 def named(function: object) -> str:
-    """Return how errors name a function."""
+    """Return the name of a function for errors."""
     kind = function if isinstance(function, FunctionType) else type(function)
     return f"{kind.__module__}:{kind.__qualname__}"
 
 
 def _row(space: ActionSpace, action: Array | int) -> npt.NDArray[np.float32]:
-    """One world's action from a function, which may give the number of a discrete one."""
+    """Return one world's action from a function, which may give the number of a discrete one."""
     if isinstance(space, Discrete) and np.ndim(action) == 0:
         return np.asarray(np.eye(space.n)[int(action)], np.float32)
     row = np.asarray(action, np.float32)

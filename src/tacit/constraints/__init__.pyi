@@ -1,4 +1,4 @@
-"""Restrictions of actions that hold without exception; each file is one constraint."""
+"""Constraints: restrictions of actions that hold without exception; each file is one constraint."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Hand-written energies of a rollout, what a planner minimises; each file is one cost."""
+"""Costs: hand-written energies of a rollout, which a planner minimises; each file is one cost."""
 
 from typing import Any
 

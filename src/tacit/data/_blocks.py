@@ -1,4 +1,4 @@
-"""The blocks of a cache, one for each episode and modality, with the checksum of each."""
+"""Blocks of a cache, one for each episode and modality, with their checksums."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def raw_file(folder: Path, name: str) -> Path:
 
 
 class Writer:
-    """Writes blocks into a file that has its size already."""
+    """Writer of blocks into a file that already has its final size."""
 
     def __init__(self, path: Path) -> None:
         self._file = path.open("r+b")
@@ -50,13 +50,13 @@ class Writer:
 
 @dataclass(frozen=True)
 class Index:
-    """Which episodes are in a cache.
+    """Index of the episodes in a cache.
 
     Attributes:
-        episodes: ``[n]`` their numbers, ascending.
-        spans: By modality, ``[n, 2]`` where the block of each begins and how long it is, in bytes.
+        episodes: ``[n]`` numbers of the episodes, ascending.
+        spans: By modality, ``[n, 2]`` start and length of the block of each episode, in bytes.
         sums: By modality, ``[n]`` the CRC-32 of each block.
-        stamp: By modality, size and time of the file when the index was written.
+        stamp: By modality, size and modification time of the file when the index was written.
     """
 
     episodes: npt.NDArray[np.int64]
@@ -72,12 +72,12 @@ class Index:
 
     @classmethod
     def load(cls, folder: Path, names: Sequence[str] | None = None) -> Index | None:
-        """Return the index in a folder; None if there is no whole one, or it is not of the modalities ``names``."""
+        """Return the index in a folder; None if it is missing, damaged, or not of the modalities ``names``."""
         try:
             check_file(folder / INDEX)
             with (folder / INDEX).open("rb") as raw, np.load(raw, allow_pickle=False) as file:
                 found = {key: file[key] for key in file.files}
-        except Exception:  # whatever a damaged archive makes zipfile and numpy trip over: the cache is made again
+        except Exception:  # any error that zipfile and numpy raise for a damaged archive: the cache is made again
             return None
         there = [key.removeprefix("sums.") for key in found if key.startswith("sums.")]
         wanted = {"episodes", *(f"{part}.{name}" for name in there for part in ("spans", "sums", "stamp"))}
@@ -101,7 +101,7 @@ class Index:
 
     @property
     def sizes(self) -> dict[str, int]:
-        """The sizes of the files when the index was written."""
+        """Return the sizes of the files when the index was written."""
         return {name: size for name, (size, _) in self.stamp.items()}
 
     def state(self, folder: Path) -> dict[str, tuple[int, int]] | None:
@@ -116,7 +116,7 @@ class Index:
         return now if {name: size for name, (size, _) in now.items()} == self.sizes else None
 
     def save(self, folder: Path) -> None:
-        """Write the index, whole or not at all, with sizes and times of the files as they are."""
+        """Write the index atomically, with the current sizes and times of the files."""
         fresh, arrays = folder / f".{INDEX}.{os.getpid()}", {"episodes": self.episodes}
         for name in self.spans:
             stat = raw_file(folder, name).stat()
@@ -133,7 +133,7 @@ class Index:
             fresh.unlink(missing_ok=True)
 
     def merge(self, other: Index) -> Index:
-        """Return the index with the episodes of another one."""
+        """Return this index merged with another one."""
         episodes = np.concatenate([self.episodes, other.episodes])
         order = np.argsort(episodes)
         return Index(
@@ -154,7 +154,7 @@ class Index:
         )
 
     def damaged(self, folder: Path, name: str, among: npt.NDArray[np.int64] | None = None) -> npt.NDArray[np.int64]:
-        """Return the episodes whose block of a modality has another checksum than when it was written."""
+        """Return the episodes whose block of a modality no longer matches its checksum."""
         places = np.arange(len(self.episodes)) if among is None else np.searchsorted(self.episodes, among)
         with raw_file(folder, name).open("rb") as file:
             bad = [
@@ -178,13 +178,13 @@ def _checksum(file: object, start: int, size: int) -> int:
 
 
 class Blocks:
-    """The episodes of a cache that is in use, each compared with its checksums before it is used first.
+    """Episodes of an open cache, each verified against its checksums before its first use.
 
     Args:
         folder: Of the cache.
-        index: What is in it.
-        count: Episodes of the dataset.
-        seen: Those that need no comparison.
+        index: The index of the cache.
+        count: The number of episodes of the dataset.
+        seen: The episodes that need no verification.
     """
 
     def __init__(self, folder: Path, index: Index, count: int, seen: npt.NDArray[np.int64]) -> None:
@@ -194,7 +194,7 @@ class Blocks:
         self._all_seen = not self._unseen[index.episodes].any()
 
     def require(self, episodes: npt.NDArray[np.int64]) -> None:
-        """Compare those of ``episodes`` that were not used before with their checksums.
+        """Verify the checksums of the ``episodes`` that were not used before.
 
         Raises:
             DataError: if one is damaged, naming the file.

@@ -1,13 +1,13 @@
-"""Decoded episodes as raw arrays on disk: what clips of a recorded dataset are cut from.
+"""Decoded episodes as raw arrays on disk, from which clips of a recorded dataset are cut.
 
 A cache is derived: deleting it loses nothing. It is a folder ``<root>/<dataset>-<hash of its path>/<key>`` with one
-flat file for each modality, as large as the whole dataset but filled only with the episodes that were asked for, and an
+flat file for each modality, as large as the whole dataset but filled only with the requested episodes, and an
 ``index.npz`` that names those with the checksum of each. The root is ``cache=`` of :func:`tacit.data.open`, else
 ``$TACIT_CACHE``, else ``tacit`` in ``$XDG_CACHE_HOME`` or ``~/.cache``: never a folder in the dataset. The key covers
-what the index of the dataset says, hashes of its episodes included, the names, sizes and times of its files, how it is
-read, and the modalities: a changed, moved or differently read dataset gets a new cache.
+the index of the dataset with the hashes of its episodes, the names, sizes and times of its files, the reading options,
+and the modalities: a changed, moved or differently read dataset gets a new cache.
 
-Whoever fills holds a lock, so of several processes that need the same episodes one decodes them and the others wait.
+The process that fills a cache holds a lock: of several that need the same episodes, one decodes and the others wait.
 """
 
 from __future__ import annotations
@@ -38,18 +38,18 @@ __all__ = ["Source", "cached_bytes", "damaged", "filled", "home"]
 
 LAYOUT = 2
 SMALL = 64
-"""The image size that is suggested."""
+"""Suggested image size."""
 COPIES = 2
-"""How often an episode is in memory while it is decoded."""
+"""Number of copies of an episode in memory during decoding."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """A dataset that a cache is made of.
+    """Source dataset of a cache.
 
     Attributes:
-        path: Where it is.
-        identity: A hash of what its index says and of how it is read.
+        path: The path of the dataset.
+        identity: A hash of its index and of its reading options.
         files: All its files.
     """
 
@@ -58,7 +58,7 @@ class Source:
     files: Sequence[Path]
 
     def key(self, modalities: Sequence[str]) -> str:
-        """Return a hash of everything that the decoded episodes depend on."""
+        """Return a hash of everything on which the decoded episodes depend."""
         base = self.path if self.path.is_dir() else self.path.parent
         stats = [(os.path.relpath(path, base), path.stat()) for path in self.files]
         stamp = [[name, stat.st_size, stat.st_mtime_ns] for name, stat in stats]
@@ -71,7 +71,7 @@ def home(path: Path, cache: Path | None) -> Path:
 
     Args:
         path: Of the dataset.
-        cache: The root of the caches of all datasets, if not the usual one.
+        cache: The root of the caches of all datasets; None for the default.
     """
     place = path.resolve()
     name = f"{place.name[:64]}-{hashlib.sha256(str(place).encode()).hexdigest()[:12]}"
@@ -86,11 +86,11 @@ def _root() -> Path:
 def filled(
     storage: Storage, source: Source, indices: npt.NDArray[np.int64], modalities: tuple[str, ...], cache: Path | None
 ) -> Arena:
-    """Return the cached episodes of ``storage``, with those at ``indices`` decoded.
+    """Return the cached episodes of ``storage`` with the episodes at ``indices`` decoded.
 
     Args:
         storage: The recorded episodes.
-        source: What they are recorded in.
+        source: The dataset that holds them.
         indices: The episodes that are needed.
         modalities: The modalities that are needed.
         cache: See :func:`home`.
@@ -125,15 +125,15 @@ def filled(
 
 @dataclass(frozen=True)
 class Plan:
-    """Where each episode is in the files of a cache.
+    """Positions of the episodes in the files of a cache.
 
     Attributes:
         names: The modalities, and ``action``.
-        shapes: Of one row.
-        dtypes: Of one row.
+        shapes: The shape of one row.
+        dtypes: The dtype of one row.
         first: ``[episodes]`` the first row of each.
-        used: ``[episodes]`` the rows of each that hold something: the last row of an action has no meaning.
-        rows: Of the whole file.
+        used: ``[episodes]`` the number of defined rows of each: the last row of an action is undefined.
+        rows: The rows of the whole file.
     """
 
     names: tuple[str, ...]
@@ -162,11 +162,11 @@ class Plan:
         return int(np.prod(self.shapes[name])) * self.dtypes[name].itemsize
 
     def spans(self, name: str, episodes: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        """Return ``[n, 2]`` where in its file each of some episodes begins, and how long it is, in bytes."""
+        """Return ``[n, 2]`` start and length of each episode in its file, in bytes."""
         return np.stack([self.first[name][episodes], self.used[name][episodes]], axis=1) * self.row(name)
 
     def size(self, episodes: npt.NDArray[np.int64], names: Sequence[str]) -> npt.NDArray[np.int64]:
-        """Return the bytes that each of some episodes takes."""
+        """Return the size of each episode in bytes."""
         total = np.zeros(len(episodes), np.int64)
         for name in names:
             total += self.spans(name, episodes)[:, 1]
@@ -174,9 +174,10 @@ class Plan:
 
 
 def _present(folder: Path, plan: Plan) -> tuple[Index, bool]:
-    """Return what is in the cache, made ready to be filled, and whether all of it was compared with its checksums.
+    """Return the index of the cache and whether all its checksums were verified.
 
-    It is compared where a file was written after its index; what is damaged is decoded again.
+    The cache is prepared to be filled. Checksums are verified where a file was written after its index; damaged blocks
+    are decoded again.
     """
     sizes = {name: plan.rows[name] * plan.row(name) for name in plan.names}
     index = Index.load(folder, plan.names)
@@ -216,7 +217,7 @@ def _warn(folder: Path, count: int) -> None:
 
 
 def _check_room(storage: Storage, plan: Plan, missing: npt.NDArray[np.int64], folder: Path) -> None:
-    """Refuse episodes that do not fit the disk once they are decoded, or the memory while they are."""
+    """Refuse episodes that do not fit the disk when decoded, or the memory during decoding."""
     total, free = int(plan.size(missing, plan.names).sum()), shutil.disk_usage(folder).free
     smaller = _smaller(plan, missing)
     if total > free:
@@ -238,7 +239,7 @@ def _check_room(storage: Storage, plan: Plan, missing: npt.NDArray[np.int64], fo
 
 
 def _smaller(plan: Plan, missing: npt.NDArray[np.int64]) -> str:
-    """Return the advice to read less: images at a smaller size where they are large, and what that saves."""
+    """Return the advice to read large images at a smaller size, with the space that it saves."""
     shapes = {name: plan.shapes[name] for name in plan.names if name != "action"}
     large = [name for name, shape in shapes.items() if len(shape) == 3 and shape[1] * shape[2] > SMALL**2]
     if not large:
@@ -256,7 +257,7 @@ def _streamed(storage: Storage, plan: Plan) -> list[str]:
 
 
 def _fill(storage: Storage, folder: Path, plan: Plan, missing: npt.NDArray[np.int64]) -> Index:
-    """Decode episodes into their places; plain writes, so that a full disk is an error and not a crash."""
+    """Decode episodes into the files; plain writes make a full disk an error, not a crash."""
     streamed = _streamed(storage, plan)
     whole = tuple(name for name in plan.names if name not in ("action", *streamed))
     episodes: Iterator[Episode] = (checked(storage, int(index), whole) for index in missing)
@@ -284,13 +285,13 @@ def _fill(storage: Storage, folder: Path, plan: Plan, missing: npt.NDArray[np.in
 
 def _map(folder: Path, plan: Plan, name: str) -> Array:
     whole = (plan.rows[name], *plan.shapes[name])
-    if not np.prod(whole):  # nobody acts, and an empty file cannot be mapped
+    if not np.prod(whole):  # there are no actions, and an empty file cannot be mapped
         return np.zeros(whole, plan.dtypes[name])
     return np.memmap(raw_file(folder, name), plan.dtypes[name], mode="r", shape=whole)
 
 
 def damaged(path: Path, cache: Path | None) -> Iterator[Finding]:
-    """Yield every decoded episode in the caches of the dataset at ``path`` that was changed after it was written."""
+    """Yield every cached episode of the dataset at ``path`` that changed after it was written."""
     for folder in sorted(home(path, cache).glob("*/")):
         index = Index.load(folder)
         for name in index.spans if index is not None else ():

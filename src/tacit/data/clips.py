@@ -1,4 +1,4 @@
-"""Random fixed-length windows of episodes: the batches that training sees."""
+"""Random fixed-length windows of episodes: the batches of training."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ if TYPE_CHECKING:
 __all__ = ["Clips"]
 
 LARGE = 2**28
-"""Bytes of a new buffer from which on the free memory is looked at first."""
+"""Size of a new buffer in bytes from which the free memory is checked first."""
 
 
 class Clips:
-    """Every window of ``length`` observations, ``frameskip`` steps apart, that lies inside one episode.
+    """All windows of ``length`` observations, ``frameskip`` steps apart, inside one episode.
 
-    ``batch(seed, step, size)`` draws from them; ``len`` counts them. The samples of a series that go
-    with an observation are the ``R`` latest at its time or before, with ``R`` the number of samples in
+    ``batch(seed, step, size)`` draws from them; ``len`` counts them. The samples of a series that belong
+    to an observation are the ``R`` latest at its time or before, with ``R`` the number of samples in
     ``frameskip`` steps, rounded up: the interval that led to the observation, never what follows it.
     With a series, windows start at the first step that has so many samples behind it.
 
     Args:
-        episodes: Where the windows come from.
+        episodes: The episodes of the windows.
         length: Observations of a window, ``T``.
         frameskip: Steps from one observation to the next; an action block holds as many actions.
         modalities: The modalities to read.
@@ -67,16 +67,16 @@ class Clips:
         self._moves = np.arange((length - 1) * frameskip)
 
     def __len__(self) -> int:
-        """The number of windows."""
+        """Return the number of windows."""
         return int(self._ends[-1]) if len(self._ends) else 0
 
     def batch(self, seed: int, step: int, size: int) -> Clip:
-        """``size`` windows, each uniform over all windows: a pure function of the three arguments.
+        """Draw ``size`` windows uniformly: a pure function of the three arguments.
 
         Args:
-            seed: Of the run, not negative.
-            step: Of training, not negative.
-            size: Windows ``B``.
+            seed: Seed of the run, not negative.
+            step: Step of training, not negative.
+            size: Number of windows ``B``.
 
         Returns:
             Pixels uint8 ``[B, T, C, H, W]``, vectors float32 ``[B, T, D]``, series ``[B, T, R, C]``, action
@@ -85,7 +85,7 @@ class Clips:
         """
         if seed < 0 or step < 0 or size < 1:
             raise ConfigError(f"a batch needs seed >= 0, step >= 0 and size >= 1; got {seed}, {step}, {size}.")
-        # Shifted, because a draw counts on from the counter: neighbouring steps would share most windows.
+        # Shifted, because a draw advances the counter: neighbouring steps would share most windows.
         rng = np.random.Generator(np.random.Philox(key=seed % 2**128, counter=step << 128))
         return self.cut(*self.windows(rng.integers(0, len(self), size)))
 
@@ -98,7 +98,7 @@ class Clips:
         return size * self.length * total
 
     def windows(self, index: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-        """Position of the episode and first step, ``[B]`` each, of the windows ``index [B]`` out of ``len(self)``.
+        """Return episode position and first step, ``[B]`` each, of the windows ``index [B]`` out of ``len(self)``.
 
         Windows count by episode and, within it, by step.
         """
@@ -107,7 +107,7 @@ class Clips:
         return episode, index - before + self._earliest
 
     def cut(self, episode: npt.NDArray[np.int64], start: npt.NDArray[np.int64]) -> Clip:
-        """The windows that start at steps ``start [B]`` of the episodes at positions ``episode [B]``.
+        """Return the windows from steps ``start [B]`` of the episodes at positions ``episode [B]``.
 
         Raises:
             DataError: if a window leaves its episode.
@@ -127,7 +127,7 @@ class Clips:
         return Clip(observation, action, torch.from_numpy(episode), torch.from_numpy(start))
 
     def batches(self, seed: int, size: int, first: int = 0, ahead: int = 2) -> Generator[Clip, None, None]:
-        """``batch(seed, step, size)`` for ``step`` from ``first`` on for ever, a thread ``ahead`` of use."""
+        """Yield ``batch(seed, step, size)`` for every ``step`` from ``first``; a thread prepares ``ahead`` batches."""
         ready: queue.Queue[Clip | BaseException] = queue.Queue(maxsize=ahead)
         stop = threading.Event()
 
@@ -163,12 +163,12 @@ class Clips:
         return self._arena.first[name][self._numbers[episode]]
 
     def _latest(self, name: str, steps: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        """The last row of modality ``name`` that is not after the observations at ``steps``."""
+        """Return the last row of modality ``name`` that is not after the observations at ``steps``."""
         rate = self.spec.modalities[name].rate
         return steps if rate is None else np.floor(steps * rate / self.spec.fps + 1e-9).astype(np.int64)
 
     def _first_full(self, name: str) -> int:
-        """The first step at which as many rows as an observation takes are there."""
+        """Return the first step that has as many rows as an observation takes."""
         if self.spec.modalities[name].rate is None:
             return 0
         latest = self._latest(name, np.arange(self.frameskip + 1))
@@ -184,9 +184,9 @@ class Clips:
 
 
 class _Buffers:
-    """Memory for batches, used again once no tensor of an earlier batch lives in it.
+    """Memory for batches, reused when no tensor of an earlier batch refers to it.
 
-    For large batches fresh memory costs several times the copy: the system clears every page before it is written.
+    For large batches, fresh memory costs several times the copy: the system clears every page before it is written.
     """
 
     def __init__(self) -> None:
@@ -197,14 +197,14 @@ class _Buffers:
         return type(self), ()
 
     def gather(self, source: Array, index: npt.NDArray[np.int64]) -> torch.Tensor:
-        """``source[index]`` as a tensor, copied once."""
+        """Return ``source[index]`` as a tensor, copied once."""
         shape = (*index.shape, *source.shape[1:])
         with self._lock:
             buffers = self._lent.setdefault((shape, source.dtype), [])
             free = (number for number, (_, lent) in enumerate(buffers) if lent() is None)
             number = next(free, len(buffers))
             memory = buffers[number][0] if number < len(buffers) else _memory(shape, source.dtype)
-            view = memory.view()  # what the tensor and all its views hold on to, and nothing else does
+            view = memory.view()  # the object that the tensor and all its views, and nothing else, refer to
             buffers[number : number + 1] = [(memory, weakref.ref(view))]
         np.take(source, index, axis=0, out=view, mode="clip")
         return torch.from_numpy(view)

@@ -1,4 +1,4 @@
-"""A lazy sequence of recorded episodes."""
+"""Lazy sequence of recorded episodes."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ if TYPE_CHECKING:
 __all__ = ["Episodes", "lightest"]
 
 OFF = 0.1
-"""By how much the share of episodes in a part may differ from what was asked for before a warning."""
+"""Difference between the actual and the requested share of a part that causes a warning."""
 
 
 class Episodes(Sequence[Episode]):
-    """Recorded episodes, read one at a time when they are asked for.
+    """Recorded episodes, read one at a time on access.
 
     Get one from :func:`tacit.data.open` or :func:`tacit.data.from_episodes`. Every episode is checked
     against the spec when it is read: a corrupt file, a NaN or a wrong shape is a ``DataError`` that
     names the file, the episode and the field.
 
     Args:
-        storage: Where the episodes lie.
-        indices: Which of its episodes these are, all by default.
+        storage: The storage of the episodes.
+        indices: The numbers of the episodes in the storage, all by default.
         cache: The folder for decoded episodes; see :func:`tacit.data.open`.
     """
 
@@ -50,22 +50,22 @@ class Episodes(Sequence[Episode]):
 
     @property
     def spec(self) -> Spec:
-        """What the episodes hold."""
+        """Return the spec of the episodes."""
         return self._storage.spec
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The names of the labels of every episode."""
+        """Return the names of the labels of every episode."""
         return tuple(self._storage.labels)
 
     @property
     def lengths(self) -> npt.NDArray[np.int64]:
-        """The number of observations of each episode, known without reading one."""
+        """Return the number of observations of each episode without reading one."""
         return self._storage.lengths[self._indices]
 
     @property
     def groups(self) -> tuple[str, ...]:
-        """The group of each episode, empty where it is a whole recording: what a split never separates."""
+        """Return the group of each episode, which a split never separates; empty for a whole recording."""
         there = self._storage.groups
         return tuple(there[int(index)] for index in self._indices)
 
@@ -86,7 +86,7 @@ class Episodes(Sequence[Episode]):
         return f"<{len(self)} episodes of {', '.join(self.spec.modalities)}, {int(self.lengths.sum())} observations>"
 
     def read(self, index: int, modalities: Collection[str] | None = None) -> Episode:
-        """The episode at ``index`` with some of its modalities only, all by default.
+        """Return the episode at ``index`` with the chosen modalities, all by default.
 
         Raises:
             DataError: if it cannot be decoded or breaks the spec, naming file, episode and field.
@@ -94,11 +94,11 @@ class Episodes(Sequence[Episode]):
         return checked(self._storage, int(self._indices[index]), known(modalities, self.spec))
 
     def file(self, index: int) -> str:
-        """The file that holds the episode at ``index``: which picture, film or signal it is."""
+        """Return the file that holds the episode at ``index``, such as an image, video or signal."""
         return self._storage.file(int(self._indices[index]), next(iter(self.spec.modalities)))
 
     def stream(self, modalities: Collection[str] | None = None) -> Iterator[Episode]:
-        """The episodes in order with some of their modalities; what takes long to decode, threads read ahead."""
+        """Yield the episodes in order with the chosen modalities; threads decode slow ones ahead."""
         names = known(modalities, self.spec)
         order = range(len(self))
         if self._storage.parallel:
@@ -106,7 +106,7 @@ class Episodes(Sequence[Episode]):
         return (self.read(index, names) for index in order)
 
     def select(self, indices: Iterable[int]) -> Episodes:
-        """These of the episodes, in this order."""
+        """Return the episodes at ``indices``, in this order."""
         chosen = np.asarray(list(indices), dtype=np.int64)
         if len(chosen) and not (-len(self) <= chosen.min() and chosen.max() < len(self)):
             raise ConfigError(f"select takes indices below {len(self)}; got {chosen.min()} to {chosen.max()}.")
@@ -125,9 +125,9 @@ class Episodes(Sequence[Episode]):
         Args:
             fraction: Share of the episodes in the first part.
             seed: Of the draw.
-            by: What else is not separated: ``task`` for episodes of one task, or the name of a label that is constant
-                in each episode, such as a subject. ``episode`` separates even the pieces of one recording: they are
-                alike, so scores on the second part are then too good.
+            by: A further key that is not separated: ``task`` for episodes of one task, or the name of a label that is
+                constant in each episode, such as a subject. ``episode`` separates even the pieces of one recording:
+                they are alike, so scores on the second part are then too good.
 
         Raises:
             ConfigError: if a part would be empty, or there is no such label.
@@ -168,12 +168,12 @@ class Episodes(Sequence[Episode]):
         return [index for index, (digest, group) in own if digest in there or group in known]
 
     def without(self, other: Episodes) -> Episodes:
-        """Return the episodes whose content and group are not in ``other``: recorded data has copies and pieces."""
+        """Return the episodes whose content and group are not in ``other``, which may hold copies or pieces."""
         left = set(range(len(self))) - set(self.shared(other))
         return self.select(sorted(left))
 
     def clips(self, length: int, frameskip: int = 1, modalities: Collection[str] | None = None) -> Clips:
-        """Random windows of ``length`` observations, ``frameskip`` steps apart; see :class:`Clips`.
+        """Return random windows of ``length`` observations, ``frameskip`` steps apart; see :class:`Clips`.
 
         The first use of a dataset on disk decodes it once into a cache of raw arrays; see :func:`tacit.data.open`.
         """
@@ -182,15 +182,15 @@ class Episodes(Sequence[Episode]):
         return Clips(self, length, frameskip, known(modalities, self.spec))
 
     def arena(self, modalities: tuple[str, ...]) -> tuple[Arena, npt.NDArray[np.int64]]:
-        """The raw arrays that clips are cut from, and the number in them of each episode."""
+        """Return the raw arrays from which clips are cut, and the number in them of each episode."""
         return self._storage.arena(self._indices, modalities, self._cache), self._indices
 
     def statistics(self) -> Statistics:
-        """Mean and standard deviation over exactly these episodes, in one pass."""
+        """Compute mean and standard deviation over exactly these episodes, in one pass."""
         return fit(self._storage, self._indices.tolist())
 
     def hash(self) -> str:
-        """Return a hash of the spec, the content and the grouping of these episodes, whatever file holds them."""
+        """Return a hash of the spec, content and grouping of these episodes, independent of their files."""
         parts = [self._storage.digest(int(index)) for index in self._indices]
         unit = groups.units(self.groups)
         if len(np.unique(unit)) < len(unit):  # else the hash is the one that versions without groups computed
@@ -198,10 +198,10 @@ class Episodes(Sequence[Episode]):
         return combine(self.spec, parts)
 
     def digests(self) -> tuple[str, ...]:
-        """A hash of the spec and the content of each of these episodes, in order: copies have the same.
+        """Return a hash of the spec and content of each episode, in order; copies have equal hashes.
 
-        Of what is read straight from files, content is their bytes, whatever they are called, with the options that
-        they are read with; a copy in another class is another episode.
+        For episodes that are read directly from files, the content is the bytes of the file, independent of its name,
+        with the reading options; a copy in another class is another episode.
         """
         spec = combine(self.spec, ())
         parts = (self._storage.digest(int(index)) for index in self._indices)
@@ -209,7 +209,7 @@ class Episodes(Sequence[Episode]):
 
 
 def known(modalities: Collection[str] | None, spec: Spec) -> tuple[str, ...]:
-    """``modalities`` as a tuple, all of ``spec`` by default; an unknown one is a SpecError."""
+    """Return ``modalities`` as a tuple, all of ``spec`` by default; raise SpecError for an unknown one."""
     names = tuple(spec.modalities) if modalities is None else tuple(modalities)
     for name in names:
         if name not in spec.modalities:

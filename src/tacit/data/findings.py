@@ -1,4 +1,4 @@
-"""What is wrong with recorded data: which file, which episode, which field."""
+"""Findings in recorded data, with their file, episode and field."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from tacit.types import Array, Box, Episode, Spec
 __all__ = ["Defect", "Finding", "Labels", "label_schema", "problems"]
 
 Labels = Mapping[str, tuple[str, tuple[int, ...]]]
-"""The dtype and the shape of one step of every label."""
+"""Dtype and shape of one step of every label."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is wrong with a dataset.
+    """Single defect of a dataset.
 
     Attributes:
         file: The file that holds it.
-        episode: The number of the episode in its dataset, where one is to blame.
+        episode: The number of the episode in its dataset, where the defect is in one.
         field: The modality, label, column or key.
-        problem: What was expected, what is there.
+        problem: The expected value and the found value.
     """
 
     file: str
@@ -38,7 +38,7 @@ class Finding:
 
 
 class Defect(DataError):
-    """A :class:`DataError` that carries its :class:`Finding`."""
+    """:class:`DataError` that carries its :class:`Finding`."""
 
     def __init__(self, file: object, episode: int | None, field: str, problem: str) -> None:
         self.finding = Finding(str(file), episode, field, problem)
@@ -46,14 +46,14 @@ class Defect(DataError):
 
 
 def label_schema(episode: Episode) -> Labels:
-    """The dtype and shape of one step of each label of ``episode``."""
+    """Return dtype and shape of one step of each label of ``episode``."""
     arrays = {name: value for name, value in episode.labels.items() if isinstance(value, np.ndarray)}
     found = {name: (str(value.dtype), value.shape[1:]) for name, value in arrays.items()}
-    return {name: found.get(name, ("float32", ())) for name in episode.labels}  # what is no array is refused later
+    return {name: found.get(name, ("float32", ())) for name in episode.labels}  # non-arrays are refused later
 
 
 def problems(episode: Episode, spec: Spec, labels: Labels) -> Iterator[tuple[str, str]]:
-    """Every field of ``episode`` that breaks ``spec`` or ``labels``, and how; a modality it lacks is not looked at."""
+    """Yield each field of ``episode`` that breaks ``spec`` or ``labels``, with the problem; skip missing modalities."""
     steps = len(episode)
     action = (steps - 1, spec.action.size)
     if steps < 2 and spec.action.size:

@@ -13,7 +13,7 @@ __all__ = ["draw", "units"]
 
 
 def units(*keys: Sequence[Hashable]) -> npt.NDArray[np.int64]:
-    """Return ``[N]`` the number of the unit that each item belongs to, counted in order of first appearance.
+    """Return ``[N]`` the number of the unit of each item, in order of first appearance.
 
     Args:
         keys: One or more keys of each item. Items with an equal key are in one unit; an empty string equals nothing.
@@ -31,13 +31,13 @@ def units(*keys: Sequence[Hashable]) -> npt.NDArray[np.int64]:
 
 
 def draw(unit: npt.NDArray[np.int64], fraction: float, seed: int, by: str = "group") -> npt.NDArray[np.bool_]:
-    """Return ``[N]`` which items the first part of a split holds: whole units, about ``fraction`` of the items.
+    """Draw ``[N]`` a mask of the items in the first part of a split: whole units, about ``fraction`` of the items.
 
     Args:
         unit: The unit of each item; see :func:`units`.
         fraction: Share of the items in the first part.
-        seed: Of the drawn order of the units.
-        by: What the units are, for messages.
+        seed: Seed of the order of the units.
+        by: The name of the units, for messages.
 
     Raises:
         ConfigError: if a part would be empty.
@@ -59,6 +59,6 @@ def draw(unit: npt.NDArray[np.int64], fraction: float, seed: int, by: str = "gro
 
 
 def _numbered(key: Sequence[Hashable]) -> npt.NDArray[np.int64]:
-    """Return ``[N]`` the first item with the same key; an item with an empty key is its own."""
+    """Return ``[N]`` the first item with the same key; an item with an empty key maps to itself."""
     first: dict[Hashable, int] = {}
     return np.array([index if value == "" else first.setdefault(value, index) for index, value in enumerate(key)], int)

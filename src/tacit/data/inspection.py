@@ -1,4 +1,4 @@
-"""Look at a dataset on disk: what is in it, and what is wrong with it."""
+"""Inspection of a dataset on disk: its content and its defects."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ __all__ = ["Info", "check", "info"]
 
 @dataclass(frozen=True)
 class Info:
-    """What a dataset holds.
+    """Summary of a dataset.
 
     Attributes:
-        path: Where it is.
-        format: Its format, or what reads it.
+        path: The path of the dataset.
+        format: The name of its format, or of its reader.
         episodes: The number of episodes.
         observations: The number of observations.
         shortest: Observations of the shortest episode.
         longest: Observations of the longest episode.
         seconds: Recorded time.
         bytes: Size on disk, caches not counted.
-        spec: What the episodes hold.
+        spec: The spec of the episodes.
         labels: Dtype and shape of one step of each label.
-        hash: Of the content.
+        hash: A hash of the content.
         cache: The folder of its decoded episodes, which may be deleted.
         cache_bytes: Size on disk of that folder.
     """
@@ -79,7 +79,7 @@ def info(
     cache: str | os.PathLike[str] | None = None,
     **options: Any,
 ) -> Info:
-    """Describe the dataset at ``path`` from its index alone; of other files, what :func:`tacit.data.open` makes.
+    """Describe the dataset at ``path`` from its index alone, or other files as :func:`tacit.data.open` reads them.
 
     Raises:
         DataError: if there is none, or its index is damaged.
@@ -113,10 +113,9 @@ def check(
     cache: str | os.PathLike[str] | None = None,
     **options: Any,
 ) -> list[Finding]:
-    """Find everything that is wrong with the dataset at ``path``: every byte is read and every episode checked.
+    """Find all defects of the dataset at ``path``; read every byte and check every episode.
 
-    Statistics that are kept beside the episodes are compared with them, and decoded episodes in the cache with their
-    checksums.
+    Stored statistics are compared with the episodes, and decoded episodes in the cache with their checksums.
 
     Returns:
         The findings, none for a sound dataset.
@@ -142,7 +141,7 @@ def check(
 
 
 def _others(form: Reader, place: Path, found: Finding) -> Iterator[Finding]:
-    """What is wrong with the other files, each by itself, where one of them kept all from being opened."""
+    """Yield the defects of the other files, each read alone, where one file prevented opening all."""
     files = form.files(place) if isinstance(form, ByFile) and place.is_dir() else []
     for number, file in enumerate(files):
         if str(file) == found.file:
@@ -156,7 +155,7 @@ def _others(form: Reader, place: Path, found: Finding) -> Iterator[Finding]:
 
 
 def _episode(storage: Storage, index: int) -> list[Finding]:
-    """What is wrong with one episode, one modality at a time so that one does not hide another."""
+    """Return the defects of one episode, one modality at a time so that none hides another."""
     findings = []
     for name in storage.spec.modalities:
         try:

@@ -1,4 +1,4 @@
-"""Episodes held in memory, end to end, ready to cut clips from."""
+"""Episodes in memory, concatenated, from which clips are cut."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["from_episodes"]
 
 
 def from_episodes(episodes: Sequence[Episode], spec: Spec) -> Episodes:
-    """Episodes in memory; the arrays are copied once and each is checked against ``spec``.
+    """Build episodes in memory; copy the arrays once and check each against ``spec``.
 
     Raises:
         DataError: if there is no episode.
@@ -47,7 +47,7 @@ def require(episode: Episode, spec: Spec, labels: Labels, file: str, index: int)
 
 
 class _Memory:
-    """A storage whose arena is all there is; episodes are views of it."""
+    """Storage that consists of its arena; episodes are views of it."""
 
     parallel = False
 

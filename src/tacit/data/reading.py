@@ -1,4 +1,4 @@
-"""Open recorded episodes, whichever format they are in, and what other programs made."""
+"""Reading of recorded episodes in any format, and of files of other programs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["collection_note", "open", "reader_of", "staged_name", "unfinished", "waiting"]
 
 ZARR = (".zgroup", ".zarray", ".zmetadata", "zarr.json")
-"""The files of which the root of a zarr store has one."""
+"""Files of which the root of a zarr store has one."""
 
 
 def open(
@@ -32,7 +32,7 @@ def open(
     cache: str | os.PathLike[str] | None = None,
     **options: Any,
 ) -> Episodes:
-    """Open the recorded episodes at ``path``; nothing but their index is read yet.
+    """Open the recorded episodes at ``path``, reading only their index.
 
     ::
 
@@ -42,12 +42,12 @@ def open(
         tc.data.open("ecg", reader="signals", columns=("ii",), gaps="split")
 
     Args:
-        path: A dataset, or a file or folder of pictures, films or signals.
-        reader: How to read it: a name of ``tacit.data.formats`` or ``tacit.data.readers``, or a reader with its
-            options. By default the files say so by their names.
-        cache: The folder in which decoded episodes are kept, for all datasets. None: ``$TACIT_CACHE``, or else
+        path: A dataset, or a file or folder of images, videos or signals.
+        reader: The reader: a name of ``tacit.data.formats`` or ``tacit.data.readers``, or a reader with its
+            options. By default it is chosen from the names of the files.
+        cache: The folder of the decoded episodes of all datasets. None: ``$TACIT_CACHE``, or else
             ``tacit`` in ``$XDG_CACHE_HOME`` or ``~/.cache``.
-        options: Those of the reader, such as :class:`tacit.data.formats.LeRobotReader`.
+        options: Options of the reader, such as those of :class:`tacit.data.formats.LeRobotReader`.
 
     Raises:
         DataError: if there is no dataset, or its index is missing, damaged or inconsistent.
@@ -61,7 +61,7 @@ def open(
 def reader_of(
     path: Path, reader: str | Reader | None = None, options: Mapping[str, Any] | None = None
 ) -> tuple[str, Reader]:
-    """Return what reads ``path``, and its name: that of a format or of a reader of other programs' files."""
+    """Return the reader of ``path`` and its name in ``tacit.data.formats`` or ``tacit.data.readers``."""
     options = options or {}
     if not path.exists():
         raise _absent(path)
@@ -81,13 +81,13 @@ def reader_of(
 
 
 def _name(reader: Reader) -> str:
-    """Return the name of the format that has this reader, or else of the reader."""
+    """Return the name of the format of this reader, else the name of the reader."""
     own = (name for name in formats.names() if formats.load(name).reader is type(reader))
     return next(own, type(reader).__name__.lower())
 
 
 def _check_zarr(path: Path) -> None:
-    """Refuse a zarr store, whose groups may be called like the folders of a dataset."""
+    """Refuse a zarr store, whose groups may have the names of the folders of a dataset."""
     mark = next((name for name in ZARR if (path / name).is_file()), None)
     if mark is not None:
         raise DataError(
@@ -97,7 +97,7 @@ def _check_zarr(path: Path) -> None:
 
 
 def _recognised(path: Path) -> str:
-    """The name of the reader of the files at ``path``."""
+    """Return the name of the reader of the files at ``path``."""
     found = [name for name in readers.names() if readers.load(name)().recognises(path)]
     if not found:
         raise DataError(
@@ -124,22 +124,22 @@ def _absent(path: Path) -> DataError:
 
 
 def unfinished(path: Path) -> Path:
-    """Where a writer keeps episodes until it is closed."""
+    """Return the folder in which a writer keeps episodes until it is closed."""
     return path.parent / f".{path.name}.unfinished"
 
 
 def collection_note(path: Path) -> Path:
-    """Where a collection notes what it records at ``path``."""
+    """Return the file in which a collection describes its recording at ``path``."""
     return path.parent / f".{path.name}.collection.json"
 
 
 def staged_name(first: int, count: int) -> str:
-    """The folder in there of ``count`` episodes from number ``first`` on."""
+    """Return the name of the staged folder of ``count`` episodes from number ``first``."""
     return f"episode-{first:06d}" if count == 1 else f"episode-{first:06d}-{first + count - 1:06d}"
 
 
 def waiting(staging: Path) -> dict[int, tuple[Path, int]]:
-    """The folders of episodes in there and how many each holds, by the number of its first one."""
+    """Return the staged folders and their numbers of episodes, by the number of the first episode."""
     found = {}
     for folder in staging.glob("episode-*"):
         if numbers := re.fullmatch(r"episode-(\d{1,15})(?:-(\d{1,15}))?", folder.name):

@@ -1,4 +1,4 @@
-"""Mean and standard deviation of recorded episodes, one episode or less of it in memory at a time."""
+"""Mean and standard deviation of recorded episodes, with at most one episode in memory."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ __all__ = ["fit"]
 
 NAMED = 5
 ROWS = 2**24
-"""How many values of each component are looked at together."""
+"""Number of values of each component that are merged at a time."""
 LARGE = 2**28
-"""Bytes of an episode from which on its images are looked at some at a time."""
+"""Size of an episode in bytes from which its images are read in parts."""
 
 
 def fit(storage: Storage, indices: Iterable[int]) -> Statistics:
     """Compute the statistics of every modality and of the actions; see :class:`tacit.types.Statistics`.
 
-    Images of a large episode are never all in memory, where the storage decodes them one at a time. A component that
+    Images of a large episode are never all in memory if the storage decodes them one at a time. A component that
     does not vary has standard deviation 1, and a warning names it.
     """
     spec = storage.spec
@@ -52,7 +52,7 @@ def fit(storage: Storage, indices: Iterable[int]) -> Statistics:
 
 
 def _parts(storage: Storage, indices: Iterable[int]) -> Iterator[tuple[Mapping[str, Array], Array | None]]:
-    """Yield observations and actions of episodes, a large one in several parts, of which one has the actions."""
+    """Yield observations and actions of episodes; a large one in several parts, one of which has the actions."""
     spec, names = storage.spec, tuple(storage.spec.modalities)
     frame = {name: int(np.prod(spec.modalities[name].shape)) for name in spec.cameras}
 
@@ -71,7 +71,7 @@ def _parts(storage: Storage, indices: Iterable[int]) -> Iterator[tuple[Mapping[s
 
 
 def _warn_of_constants(constant: Mapping[str, npt.NDArray[np.int64]], sums: Mapping[str, _Sums]) -> None:
-    """Name the components that do not vary, with their values."""
+    """Warn of the components that do not vary, with their values."""
     if not constant:
         return
     named = []
@@ -116,7 +116,7 @@ class _Sums:
 
 
 def _block(values: Array) -> tuple[int, npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Count, mean and summed squared deviations of ``values [n, size]``; of bytes by an exact histogram."""
+    """Compute count, mean and summed squared deviations of ``values [n, size]``; of bytes by an exact histogram."""
     if values.dtype != np.uint8:
         wide = values.astype(np.float64)
         mean = wide.mean(axis=0)
@@ -128,5 +128,5 @@ def _block(values: Array) -> tuple[int, npt.NDArray[np.float64], npt.NDArray[np.
 
 
 def _channels_last(value: Array) -> Array:
-    """Pixels ``[T, C, H, W]`` as ``[n, C]``; everything else is ``[n, C]`` already."""
+    """Return pixels ``[T, C, H, W]`` as ``[n, C]``; other values already are ``[n, C]``."""
     return np.moveaxis(value, 1, -1).reshape(-1, value.shape[1]) if value.ndim == 4 else value

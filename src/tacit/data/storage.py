@@ -1,4 +1,4 @@
-"""What a format shows of a dataset on disk, and how episodes lie end to end in memory."""
+"""Interfaces of storages, readers and formats, and the layout of episodes in memory."""
 
 from __future__ import annotations
 
@@ -39,47 +39,47 @@ class Storage(Protocol):
 
     @property
     def spec(self) -> Spec:
-        """What the episodes hold."""
+        """Return the spec of the episodes."""
 
     @property
     def labels(self) -> Labels:
-        """The labels of every episode."""
+        """Return the labels of every episode."""
 
     @property
     def lengths(self) -> npt.NDArray[np.int64]:
-        """Observations of each episode."""
+        """Return the number of observations of each episode."""
 
     @property
     def groups(self) -> Sequence[str]:
-        """The group of each episode; see :attr:`tacit.types.Episode.group`."""
+        """Return the group of each episode; see :attr:`tacit.types.Episode.group`."""
 
     @property
     def parallel(self) -> bool:
-        """Whether threads may read at the same time, and gain by it."""
+        """Return whether concurrent reads by threads are safe and faster."""
 
     def read(self, index: int, modalities: Collection[str], /) -> Episode:
-        """Episode ``index`` with the named modalities.
+        """Return episode ``index`` with the named modalities.
 
         Raises:
             DataError: if what is stored cannot be decoded.
         """
 
     def file(self, index: int, field: str, /) -> str:
-        """The file that holds ``field`` of episode ``index``, for messages."""
+        """Return the file that holds ``field`` of episode ``index``, for messages."""
 
     def digest(self, index: int) -> str:
-        """A hash of the content of episode ``index``."""
+        """Return a hash of the content of episode ``index``."""
 
     def arena(self, indices: npt.NDArray[np.int64], modalities: Collection[str], cache: Path | None, /) -> Arena:
-        """Return the episodes end to end, those at ``indices`` filled in for certain.
+        """Return the concatenated episodes; the ones at ``indices`` are always filled in.
 
-        ``cache`` is the folder for the caches of all datasets, None for the usual one.
+        ``cache`` is the folder for the caches of all datasets, None for the default.
         """
 
 
 @runtime_checkable
 class Streamed(Protocol):
-    """A storage that decodes images one at a time, so that an episode need not fit the memory."""
+    """Storage that decodes images one at a time, so that an episode need not fit the memory."""
 
     def frames(self, index: int, name: str, /) -> Iterator[Array]:
         """Yield the images ``[C, H, W]`` of the pixels ``name`` of episode ``index``.
@@ -91,20 +91,20 @@ class Streamed(Protocol):
 
 @runtime_checkable
 class Audited(Protocol):
-    """A storage that holds more than its episodes, such as statistics, which can be wrong where no episode is."""
+    """Storage with content outside its episodes, such as statistics, that can have defects of its own."""
 
     def audit(self) -> Iterable[Finding]:
-        """What is wrong beside the episodes."""
+        """Yield the defects outside the episodes."""
 
 
 class Reader(Protocol):
-    """A way to read what other programs made: a frozen dataclass of options, a file of ``tacit.data.readers``."""
+    """Reader of files of other programs: a frozen dataclass of options, a file of ``tacit.data.readers``."""
 
     def recognises(self, path: Path) -> bool:
-        """Whether something at ``path``, whole or damaged, is of this kind."""
+        """Return whether ``path`` holds data of this kind, complete or damaged."""
 
     def open(self, path: Path) -> Storage:
-        """Read it.
+        """Open the data at ``path``.
 
         Raises:
             DataError: if its index is missing, damaged or inconsistent.
@@ -113,23 +113,23 @@ class Reader(Protocol):
 
 @runtime_checkable
 class ByFile(Protocol):
-    """A reader whose files are each read by themselves."""
+    """Reader that reads each file independently."""
 
     def files(self, path: Path) -> list[Path]:
-        """Those at or under ``path``."""
+        """Return the files at or under ``path``."""
 
 
 class Format(Protocol):
-    """A way to store episodes: a frozen dataclass of options, a file of ``tacit.data.formats``.
+    """Storage format of episodes: a frozen dataclass of options, a file of ``tacit.data.formats``.
 
     Attributes:
-        reader: A way to read them again, a frozen dataclass of options too.
+        reader: The reader of the format, also a frozen dataclass of options.
     """
 
     reader: ClassVar[type[Reader]]
 
     def prepare(self, spec: Spec, labels: Labels, base: Path | None, /) -> None:
-        """Refuse what cannot be written, before anything is.
+        """Refuse a spec or base that cannot be written, before writing anything.
 
         Raises:
             SpecError: if the format cannot hold ``spec``.
@@ -140,18 +140,18 @@ class Format(Protocol):
         """Write checked episodes into an empty folder of their own."""
 
     def build(self, target: Path, spec: Spec, labels: Labels, staged: Sequence[Path], base: Path | None) -> None:
-        """Write at ``target``, where nothing is, the episodes of the dataset ``base`` and then those staged."""
+        """Write the episodes of ``base`` and then the staged ones at ``target``, which must not exist."""
 
 
 @dataclass(frozen=True)
 class Arena:
-    """All episodes of a storage end to end, one array for each modality.
+    """All episodes of a storage, concatenated into one array for each modality.
 
     Attributes:
         observation: Per modality ``[rows, ...]``.
-        action: ``[steps, A]``; the row of an episode's last observation is of no meaning.
+        action: ``[steps, A]``; the row of an episode's last observation is undefined.
         first: Per modality, and ``action``, ``[episodes]`` the first row of each episode.
-        require: Refuses episodes, by their numbers, that are damaged; to be called before their rows are used.
+        require: Refuses damaged episodes, by their numbers; call it before their rows are used.
     """
 
     observation: Mapping[str, Array]
@@ -161,7 +161,7 @@ class Arena:
 
 
 def checked(storage: Storage, index: int, modalities: Collection[str]) -> Episode:
-    """Return episode ``index`` of a storage with some of its modalities, compared with the spec.
+    """Return episode ``index`` of a storage with the chosen modalities, checked against the spec.
 
     Raises:
         DataError: if it cannot be decoded or breaks the spec, naming file, episode and field.
@@ -173,7 +173,7 @@ def checked(storage: Storage, index: int, modalities: Collection[str]) -> Episod
 
 
 def rows(spec: Spec, name: str, lengths: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """How many rows of modality ``name`` (or of ``action``) each episode takes in an arena."""
+    """Return the rows of modality ``name`` (or of ``action``) of each episode in an arena."""
     if name == "action":
         return lengths
     different, where = np.unique(lengths, return_inverse=True)
@@ -181,11 +181,11 @@ def rows(spec: Spec, name: str, lengths: npt.NDArray[np.int64]) -> npt.NDArray[n
 
 
 def digest(episode: Episode, salt: str = "") -> str:
-    """A hash of every array and fact of ``episode``; its number in the dataset does not count.
+    """Return a hash of every array and fact of ``episode``, without its number in the dataset.
 
     Args:
         episode: The episode.
-        salt: What was done to the pixels on the way to the disk, where that lost something.
+        salt: The lossy conversion of the pixels before storage, if any.
     """
     fields = {**episode.observation, "action": episode.action}
     fields |= {f"label.{name}": value for name, value in episode.labels.items()}
@@ -200,13 +200,13 @@ def digest(episode: Episode, salt: str = "") -> str:
 
 
 def combine(spec: Spec, parts: Collection[str]) -> str:
-    """One hash of a spec and of the hashes of its episodes."""
-    plain = to_json(from_json(Spec, to_json(spec)))  # the way a file has it: 1 and 1.0 are the same bound
+    """Return one hash of a spec and of the hashes of its episodes."""
+    plain = to_json(from_json(Spec, to_json(spec)))  # in the form of a file: 1 and 1.0 are the same bound
     return hashlib.sha256(json.dumps([plain, list(parts)], sort_keys=True).encode()).hexdigest()
 
 
 def content_digest(files: Sequence[Path]) -> str:
-    """A hash of the bytes of ``files``, one after the other; their names do not count."""
+    """Return a hash of the concatenated bytes of ``files``, without their names."""
     total = hashlib.sha256()
     for path in files:
         total.update(_digest_of(path))
@@ -214,7 +214,7 @@ def content_digest(files: Sequence[Path]) -> str:
 
 
 def files_digest(root: Path, files: Collection[Path]) -> str:
-    """A hash of the names and bytes of ``files``."""
+    """Return a hash of the names and bytes of ``files``."""
     total = hashlib.sha256()
     for path in sorted(files):
         total.update(f"{path.relative_to(root)} {_digest_of(path).hex()}\n".encode())
@@ -225,7 +225,7 @@ def _digest_of(path: Path) -> bytes:
     """Return a hash of the bytes of a file.
 
     Raises:
-        DataError: if it cannot be read, or is no regular file.
+        DataError: if it cannot be read, or is not a regular file.
     """
     try:
         check_file(path)

@@ -1,4 +1,4 @@
-"""Tables of others, opened with limits: a few bytes of a file can stand for gigabytes of rows."""
+"""Untrusted tables, opened with limits: a few bytes of a file can expand to gigabytes of rows."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from tacit._files import check_file
 __all__ = ["COLUMNS", "check_names", "check_unpacked", "open_parquet", "read_parquet"]
 
 FREE = 2**28
-"""Bytes of a table that need no explanation by the size of its file."""
+"""Size of a table in bytes that is accepted for a file of any size."""
 DENSER = 64
-"""How many times larger than its file a larger table may be."""
+"""Largest ratio of a larger table to its file."""
 COLUMNS = 10_000
 BATCH = 2**16
 """Rows that are decoded at once."""
 
 
 def open_parquet(path: Path) -> pq.ParquetFile:
-    """Open a Parquet file, whose index is read and compared with the size of the file.
+    """Open a Parquet file and compare its index with the size of the file.
 
     Raises:
         OSError: if the file is missing or damaged.
@@ -42,7 +42,9 @@ def open_parquet(path: Path) -> pq.ParquetFile:
 
 
 def read_parquet(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
-    """Return columns of a Parquet file, all by default; a file that unpacks to far more than it holds is not read on.
+    """Return columns of a Parquet file, all by default.
+
+    Reading stops at a file that unpacks to far more than its size.
 
     Raises:
         OSError: if the file is missing or damaged.
@@ -68,10 +70,10 @@ def check_names(file: pq.ParquetFile) -> None:
 
 
 def _check_texts(path: Path, file: pq.ParquetFile) -> None:
-    """Refuse texts that are stored once and repeated until they are far larger than the file.
+    """Refuse texts that are stored once and repeated to far more than the size of the file.
 
-    Only columns where a text could be large, if most of what is stored were one of them, are looked into; they are
-    decoded to numbers of texts.
+    Only columns in which one text could be large, if it took most of the stored bytes, are inspected; they are decoded
+    to numbers of texts.
 
     Raises:
         ValueError: as :func:`check_unpacked`.
@@ -96,7 +98,7 @@ def _check_texts(path: Path, file: pq.ParquetFile) -> None:
 
 
 def _decoded(column: pa.Array) -> int:
-    """Return the bytes of the texts in a column of which each is stored once."""
+    """Return the decoded bytes of a column that stores each distinct text once."""
     if pa.types.is_struct(column.type):
         return sum(map(_decoded, column.flatten()))
     if pa.types.is_nested(column.type):
@@ -108,16 +110,16 @@ def _decoded(column: pa.Array) -> int:
 
 
 def check_unpacked(needed: int, size: int, what: str, denser: int = DENSER) -> None:
-    """Refuse what takes far more memory than the bytes on disk explain.
+    """Refuse data that takes far more memory than its bytes on disk explain.
 
     Args:
         needed: Bytes of memory.
         size: Bytes on disk.
-        what: What needs them, in the plural.
-        denser: How many times more are right.
+        what: The name of the data, in the plural.
+        denser: The largest accepted ratio of memory to disk.
 
     Raises:
-        ValueError: saying so.
+        ValueError: if the ratio is larger.
     """
     if needed > FREE and needed > denser * size:
         raise ValueError(

@@ -1,4 +1,4 @@
-"""Work that threads do a little ahead of its use."""
+"""Work that threads do ahead of its use."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ B = TypeVar("B")
 MOST = 8
 EACH = 4
 MOST_AHEAD = EACH * MOST
-"""How many results may wait to be used, at the most."""
+"""Largest number of results that wait for their use."""
 
 
 def ahead(work: Callable[[A], B], items: Iterable[A]) -> Iterator[B]:
-    """``work`` of each of ``items``, in their order; for work that leaves Python's lock, such as decoding."""
+    """Yield ``work`` of each of ``items`` in order; for work that releases the GIL, such as decoding."""
     threads = min(MOST, os.cpu_count() or 1)
     if threads == 1:
         yield from map(work, items)

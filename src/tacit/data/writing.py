@@ -1,4 +1,4 @@
-"""Write episodes so that what can be read is complete, whenever the writing stopped."""
+"""Atomic writing of episodes: a dataset that can be read is complete."""
 
 from __future__ import annotations
 
@@ -31,21 +31,21 @@ GROUP, GROUP_BYTES = 256, 2**18
 
 
 class Writer:
-    """Adds episodes to a dataset, new or not, that appears whole when the writer is closed.
+    """Writer that adds episodes to a new or existing dataset, atomically when it is closed.
 
     ::
 
         with tc.data.Writer("data/run", spec) as writer:
-            for seed in range(len(writer), 100):  # a killed recording goes on where it stopped
+            for seed in range(len(writer), 100):  # a killed recording continues where it stopped
                 writer.add(record(seed))
 
     Until then the dataset at ``path`` is as it was, and each added episode is in a folder
-    ``.<name>.unfinished`` beside it, from where another writer of the same spec takes them up. Leaving
+    ``.<name>.unfinished`` next to it, from which another writer of the same spec resumes. Leaving
     the ``with`` block by an error keeps them there too. One writer at a time.
 
     Args:
-        path: Where the dataset is to be.
-        spec: What the episodes hold.
+        path: The path of the dataset.
+        spec: The spec of the episodes.
         format: A name of ``tacit.data.formats``, or a format with its options.
 
     Raises:
@@ -64,7 +64,7 @@ class Writer:
         self._count = self._resume() if self._staging.exists() else self._published
 
     def __len__(self) -> int:
-        """Episodes so far, those of earlier writers included."""
+        """Return the number of episodes so far, including the ones of earlier writers."""
         return self._count
 
     def __enter__(self) -> Writer:
@@ -77,7 +77,7 @@ class Writer:
             self.close()
 
     def add(self, episode: Episode) -> None:
-        """Add one episode; once this returns, a later writer finds it even if this process is killed.
+        """Add one episode; after the return, it survives a kill of this process.
 
         Raises:
             SpecError: naming the episode and field that break the spec; nothing is written then.
@@ -85,9 +85,9 @@ class Writer:
         self._add([episode])
 
     def extend(self, episodes: Iterable[Episode]) -> None:
-        """Add many episodes; small ones are kept in groups, which is far faster than one at a time.
+        """Add many episodes; small ones are stored in groups, far faster than one at a time.
 
-        What a kill or an error leaves is the whole groups before it, of at most 256 episodes and about 256 kB.
+        A kill or an error keeps the complete groups before it, of at most 256 episodes and about 256 kB.
 
         Raises:
             SpecError: naming the episode and field that break the spec.
@@ -104,7 +104,7 @@ class Writer:
             self._add(group)
 
     def _add(self, group: Sequence[Episode]) -> None:
-        """Keep a group of episodes, all of them or none."""
+        """Store a group of episodes atomically."""
         labels = label_schema(group[0]) if self._labels is None else self._labels
         for index, episode in enumerate(group, self._count):
             require(episode, self.spec, labels, str(self.path), index)
@@ -124,10 +124,10 @@ class Writer:
         self._count += len(group)
 
     def close(self) -> None:
-        """Put the dataset with the added episodes in the place of the one before, at once.
+        """Replace the dataset atomically with one that has the added episodes.
 
         Raises:
-            DataError: if there is no episode at all, or what was kept of an earlier writer is damaged.
+            DataError: if there is no episode at all, or the stored episodes of an earlier writer are damaged.
         """
         if self._count == self._published:
             if not self._count:
@@ -159,7 +159,7 @@ class Writer:
         return {"spec": to_json(self.spec), "labels": to_json(labels), "format": options}
 
     def _recover(self) -> None:
-        """Undo or finish what a writer that was killed in :meth:`close` left behind."""
+        """Undo or finish the :meth:`close` of a killed writer."""
         old = self._staging / "old"
         if old.exists() and not self.path.exists():
             old.rename(self.path)
@@ -170,7 +170,7 @@ class Writer:
                 leftover.unlink(missing_ok=True)
 
     def _existing(self) -> int:
-        """The episodes of the dataset that is there."""
+        """Return the number of episodes of the existing dataset."""
         name, reader = reader_of(self.path)
         storage = reader.open(self.path)
         if storage.spec != self.spec or type(reader) is not type(self._format).reader:
@@ -183,7 +183,7 @@ class Writer:
         return len(storage.lengths)
 
     def _resume(self) -> int:
-        """Take up the complete episodes of an earlier writer and drop the rest of its files."""
+        """Resume with the complete episodes of an earlier writer and delete the rest of its files."""
         try:
             about = read_json(self._staging / ABOUT)
             labels = {name: (dtype, tuple(shape)) for name, (dtype, shape) in about["labels"].items()}
@@ -216,21 +216,20 @@ class Writer:
 def save(
     episodes: Episodes, path: str | os.PathLike[str], format: str | Format = "lerobot", *, progress: bool | None = None
 ) -> None:
-    """Write episodes to a new dataset, whole or not at all.
+    """Write episodes atomically to a new dataset.
 
-    A call that was interrupted or killed goes on where it stopped, if it is made again with the same episodes. Until
-    then what it has done is hidden beside ``path``, in ``.NAME.saving`` and ``..NAME.saving.unfinished``; delete these
-    to give up.
+    An interrupted or killed call continues where it stopped if it is repeated with the same episodes. Until then its
+    work is hidden next to ``path``, in ``.NAME.saving`` and ``..NAME.saving.unfinished``; delete these to abandon it.
 
     Args:
-        episodes: What to write.
-        path: Where; nothing may be there.
+        episodes: The episodes to write.
+        path: The path of the new dataset; it must not exist.
         format: A name of ``tacit.data.formats``, or a format with its options, such as
             ``tacit.data.formats.LeRobot(lossless=False)``.
         progress: Show a progress bar; None: on a terminal and in a notebook.
 
     Raises:
-        DataError: if something is there already, or there is no episode.
+        DataError: if ``path`` exists, or there is no episode.
         SpecError: if the format cannot hold the spec.
     """
     place = resolve(path)
@@ -250,7 +249,7 @@ def save(
             rest = episodes[len(writer) :]
             writer.extend(track(rest, len(rest), "episodes", show=progress))
         draft.rename(place)
-    except Exception:  # what cannot be written is not kept; what was interrupted is
+    except Exception:  # a draft that cannot be written is deleted; an interrupted one is kept
         _discard(draft, note)
         raise
     _discard(draft, note)
@@ -262,7 +261,7 @@ def _chosen(format: str | Format) -> Format:
 
 
 def _discard(draft: Path, note: Path) -> None:
-    """Remove what an attempt to save left."""
+    """Remove the files of an attempt to save."""
     for leftover in (draft, unfinished(draft), note):
         if leftover.is_dir():
             shutil.rmtree(leftover, ignore_errors=True)
@@ -279,6 +278,6 @@ def convert(
     progress: bool | None = None,
     **options: Any,
 ) -> None:
-    """Write what is at ``source`` to ``target`` as a dataset; see :func:`tacit.data.open` and :func:`save`."""
+    """Write the data at ``source`` to ``target`` as a dataset; see :func:`tacit.data.open` and :func:`save`."""
     place = resolve(source)
     save(Episodes(reader_of(place, reader, options)[1].open(place)), target, format, progress=progress)

@@ -1,4 +1,4 @@
-"""Worlds to act in; each file is one environment or one adapter."""
+"""Environments; each file is one environment or one adapter."""
 
 from inspect import signature
 from tacit._check import require_goals

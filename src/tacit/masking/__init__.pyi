@@ -1,4 +1,4 @@
-"""Ways to choose what a masked model sees and what it is to predict; each file is one method."""
+"""Masking methods: context and targets of a masked model; each file defines one method."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Networks that encode, predict and act; each file is one model."""
+"""Models that encode, predict and act; each file defines one model."""
 
 from typing import Any
 

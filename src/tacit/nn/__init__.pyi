@@ -1,4 +1,4 @@
-"""Networks' building blocks: everything here holds parameters and knows nothing of data or worlds."""
+"""Building blocks of networks: modules with parameters, independent of data and worlds."""
 
 from typing import Any
 

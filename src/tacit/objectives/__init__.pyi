@@ -1,4 +1,4 @@
-"""Terms of what training minimises; each file is one term, and terms add up with ``+``."""
+"""Terms of training objectives; each file defines one term, and terms add up with ``+``."""
 
 from typing import Any
 

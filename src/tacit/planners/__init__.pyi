@@ -1,4 +1,4 @@
-"""Searches of an action space for a sequence of low energy; each file is one planner."""
+"""Planners: searches of an action space for a sequence of low energy; each file is one planner."""
 
 from typing import Any
 

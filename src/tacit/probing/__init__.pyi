@@ -1,4 +1,4 @@
-"""Probes of frozen representations: features, small readouts of them, and the baselines that they have to beat."""
+"""Probes of frozen representations: features, small readouts of them, and baselines."""
 
 from tacit.probing.baselines import Raw as Raw
 from tacit.probing.baselines import floors as floors

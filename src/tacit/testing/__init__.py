@@ -1,1 +1,1 @@
-"""Conformance suites and worlds with known answers, for tests of extensions: one module for each kind of part."""
+"""Conformance suites and problems with known answers, for tests of extensions; one module for each kind."""

@@ -22,7 +22,7 @@ def check_constraint(constraint: ActionConstraint, space: Box | None = None) -> 
     """Check that ``constraint`` keeps the promises of :class:`tacit.types.ActionConstraint`.
 
     Args:
-        constraint: With a configuration that fits the space.
+        constraint: A constraint with a configuration that fits the space.
         space: By default, two components in [-1, 1].
 
     Raises:

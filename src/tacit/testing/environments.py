@@ -36,7 +36,7 @@ STEPS = 8
 
 
 def actions(spec: Spec, num_envs: int, seed: int, steps: int = STEPS) -> npt.NDArray[np.float32]:
-    """Uniform random actions ``[steps, num_envs, A]``, one-hot for a discrete space."""
+    """Draw uniform random actions ``[steps, num_envs, A]``, one-hot for a discrete space."""
     rng = np.random.default_rng(seed)
     if isinstance(spec.action, Box):
         return rng.uniform(spec.action.low, spec.action.high, (steps, num_envs, spec.action.size)).astype(np.float32)
@@ -44,10 +44,10 @@ def actions(spec: Spec, num_envs: int, seed: int, steps: int = STEPS) -> npt.NDA
 
 
 def check_environment(env: Environment) -> None:
-    """Check what :class:`tacit.types.Environment` promises, and the goal half where there is one.
+    """Check the promises of :class:`tacit.types.Environment`, and of its goals where it has some.
 
     Args:
-        env: Of at least two worlds.
+        env: An environment of at least two worlds.
 
     Raises:
         AssertionError: naming the promise that is broken.
@@ -61,7 +61,7 @@ def check_environment(env: Environment) -> None:
 
 
 def check_goal_environment(env: GoalEnvironment) -> None:
-    """Check what :class:`tacit.types.GoalEnvironment` adds, with ``simulate`` and ``expert`` where they are there.
+    """Check the promises of :class:`tacit.types.GoalEnvironment`, with ``simulate`` and ``expert`` if present.
 
     Raises:
         AssertionError: naming the promise that is broken.
@@ -122,7 +122,7 @@ def _check_seeds(env: Environment) -> None:
 
 
 def _check_steps(env: Environment) -> None:
-    """Actions are clipped to the space, and a world that has ended stays as it ended."""
+    """Check that actions are clipped to the space and that an ended world stays unchanged."""
     if isinstance(env.spec.action, Box):
         high = np.tile(np.asarray(env.spec.action.high, np.float32), (env.num_envs, 1))
         env.reset(1)

@@ -52,11 +52,11 @@ __all__ = [
 def check_planner(planner: Planner, tolerance: float = 0.15) -> None:
     """Check that ``planner`` keeps the promises of :class:`tacit.types.Planner`.
 
-    It is run on small problems, once in a box and, unless it refuses that with a ``ConfigError``, once in a
+    It runs on small problems, once in a box and, unless it refuses that with a ``ConfigError``, once in a
     discrete space.
 
     Args:
-        planner: With a configuration that suits small problems.
+        planner: A planner with a configuration that suits small problems.
         tolerance: Largest regret on the two problems of four numbers, see :meth:`KnownProblem.regret`.
 
     Raises:
@@ -90,7 +90,7 @@ def _expect(holds: bool | Tensor, promise: str) -> None:
 
 
 def _legal(space: ActionSpace, actions: Tensor) -> Tensor:
-    """Which of the actions ``[..., A]`` lie in the space."""
+    """Return a mask of the actions ``[..., A]`` that lie in the space."""
     if isinstance(space, Discrete):
         return ((actions == 0) | (actions == 1)).all(dim=-1) & (actions.sum(dim=-1) == 1)
     low, high = torch.tensor([space.low, space.high], dtype=torch.float64)
@@ -134,7 +134,7 @@ def _check_randomness(planner: Planner, problem: KnownProblem) -> None:
 
 
 def _check_place(planner: Planner, problem: KnownProblem) -> None:
-    """Check that a world's plan depends neither on the size of its batch nor on its place in it."""
+    """Check that a world's plan is independent of the batch size and of its position."""
     seeds = world_seeds(5, len(problem.optimum))
     together = problem.solve(planner, noise=WorldNoise(tuple(seeds))).actions
     for order in ([len(seeds) - 1, 0], [1]):
@@ -157,7 +157,7 @@ def _check_violations(planner: Planner, problem: KnownProblem) -> None:
     rated: list[tuple[Tensor, Tensor]] = []
 
     def constrained(actions: Tensor) -> Scored:
-        """Allow no more than the half of the box that the best plan is not in."""
+        """Allow only the half of the box without the best plan."""
         violation = ((actions[..., 0] - middle[0]) * direction[:, None, None]).amax(dim=2)
         energy = problem.score(actions)
         rated.append((energy.detach(), violation.detach()))
@@ -190,7 +190,7 @@ def _check_violations(planner: Planner, problem: KnownProblem) -> None:
 
 
 def _check_stop(planner: Planner, problem: KnownProblem) -> None:
-    """Check that a search that is stopped returns the best plan so far."""
+    """Check that a stopped search returns the best plan so far."""
     whole = problem.solve(planner)
     stopped = problem.solve(planner, stop=lambda: True)
     _expect(len(stopped.trace) == 1, "stop is asked after each round and ends the search")
@@ -200,7 +200,7 @@ def _check_stop(planner: Planner, problem: KnownProblem) -> None:
 
 
 def _check_arrays(planner: Planner, problem: KnownProblem) -> None:
-    """Check that the search of NumPy arrays, where it has one, is that of tensors."""
+    """Check that the search of NumPy arrays, if there is one, equals the search of tensors."""
 
     def score(actions: np.ndarray) -> np.ndarray:
         _expect(isinstance(actions, np.ndarray), "without a device the candidates are NumPy arrays")
@@ -289,7 +289,7 @@ def _check_bad_numbers(planner: Planner, problem: KnownProblem) -> None:
 
 
 def _check_best(planner: Planner, problem: KnownProblem) -> None:
-    """Check the plan on a bowl with ripples so fine that an average of good plans is as good as a random one."""
+    """Check the plan on a finely rippled bowl, where an average of good plans equals a random one."""
     rated: list[Tensor] = []
     first: list[Tensor] = []
 
@@ -314,7 +314,7 @@ def _check_best(planner: Planner, problem: KnownProblem) -> None:
 
 
 def _check_project(planner: Planner, problem: KnownProblem) -> None:
-    """Check that candidates and plan keep to a restriction of how much an action differs from the one before."""
+    """Check that candidates and plan respect a limit on the difference of successive actions."""
     batch, _, size = problem.optimum.shape
     change = 0.25
     start = torch.linspace(-2.0, 2.0, batch)[:, None].expand(-1, size)  # in some worlds outside the box
@@ -343,7 +343,7 @@ def _check_project(planner: Planner, problem: KnownProblem) -> None:
 
 
 def _check_penalties(planner: Planner) -> None:
-    """Check that a finite penalty of a million hides the goal no more than an infinite one does."""
+    """Check that a penalty of a million hides the goal no more than an infinite one."""
     finite, infinite = walls(penalty=1e6), walls(penalty=torch.inf)
     found, refused = finite.solve(planner).energy, infinite.solve(planner).energy
     _expect(found <= refused + 0.1 * finite.idle, "a huge penalty on other candidates must not hide the goal")

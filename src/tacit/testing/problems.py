@@ -1,4 +1,4 @@
-"""Planning problems whose answer is known."""
+"""Planning problems with known answers."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class KnownProblem:
-    """A planning problem for a batch of worlds whose best plan is known.
+    """Planning problem for a batch of worlds with a known best plan.
 
     Attributes:
         space: The space of one row of a plan.
@@ -44,12 +44,12 @@ class KnownProblem:
 
     @property
     def energy(self) -> Tensor:
-        """``[B]`` energy of the best plan."""
+        """Return ``[B]`` energy of the best plan."""
         return self.score(self.optimum[:, None])[:, 0]
 
     @property
     def idle(self) -> Tensor:
-        """``[B]`` energy of doing nothing: zero, clipped to the box, or the first choice."""
+        """Return ``[B]`` energy of doing nothing: zero, clipped to the box, or the first choice."""
         actions = torch.zeros_like(self.optimum)
         if isinstance(self.space, Box):
             low, high = torch.tensor([self.space.low, self.space.high])
@@ -59,10 +59,10 @@ class KnownProblem:
         return self.score(actions[:, None])[:, 0]
 
     def asked(self, seed: int = 0, **options: Any) -> Problem:
-        """Return it as a planner is asked, a pure function of ``seed``.
+        """Return the problem as input of a planner, a pure function of ``seed``.
 
         Args:
-            seed: Of the noise.
+            seed: Seed of the noise.
             options: Fields of :class:`tacit.types.Problem`.
         """
         batch, horizon, _ = self.optimum.shape
@@ -75,7 +75,7 @@ class KnownProblem:
         return planner(self.asked(seed, **options))
 
     def regret(self, plan: Plan) -> Tensor:
-        """``[B]``: 0 for the best plan, 1 for one no better than doing the middle of the box (or arm 0)."""
+        """Return ``[B]``: 0 for the best plan, 1 for one no better than the middle of the box (or arm 0)."""
         idle = torch.zeros_like(self.optimum)
         if isinstance(self.space, Box):
             idle += torch.tensor([self.space.low, self.space.high]).mean(dim=0)
@@ -87,7 +87,7 @@ class KnownProblem:
 
 
 def bandit(batch: int = 3, horizon: int = 4, arms: int = 5, seed: int = 0) -> KnownProblem:
-    """Arms with known prices, other ones in each row: the best plan takes the cheapest of each row."""
+    """Build arms with known prices, different in each row; the best plan takes the cheapest of each row."""
     prices = torch.rand(batch, horizon, arms, generator=Generator().manual_seed(seed))
     prices[..., 0] += 1.0
     optimum = torch.nn.functional.one_hot(prices.argmin(dim=-1), arms).float()
@@ -95,7 +95,7 @@ def bandit(batch: int = 3, horizon: int = 4, arms: int = 5, seed: int = 0) -> Kn
 
 
 def bowl(batch: int = 3, horizon: int = 2, size: int = 2, seed: int = 0, space: Box | None = None) -> KnownProblem:
-    """Squared distance to a point, which lies outside the box in some components: the best plan is its projection."""
+    """Build the squared distance to a point outside the box in some components; its projection is the best plan."""
     box = space or Box(tuple(-1.0 - i for i in range(size)), tuple(0.5 + i for i in range(size)))
     low, high = torch.tensor([box.low, box.high])
     shares = torch.rand(batch, horizon, box.size, generator=Generator().manual_seed(seed)) * 1.4 - 0.2
@@ -104,10 +104,10 @@ def bowl(batch: int = 3, horizon: int = 2, size: int = 2, seed: int = 0, space: 
 
 
 def point_mass(batch: int = 3, horizon: int = 8, seed: int = 0, effort: float = 0.05) -> KnownProblem:
-    """Linear dynamics, quadratic cost: ``p' = p + v / 4``, ``v' = v + a``, from random ``(p, v)`` to rest at zero.
+    """Build linear dynamics with quadratic cost from random ``(p, v)`` to rest at zero.
 
-    The energy is ``p_H^2 + v_H^2 + effort * sum a^2``, its minimum the solution of the normal equations. The box
-    is wide enough that the bounds do not bind.
+    The dynamics are ``p' = p + v / 4``, ``v' = v + a``. The energy is ``p_H^2 + v_H^2 + effort * sum a^2``, its
+    minimum the solution of the normal equations. The box is wide enough that the bounds do not bind.
     """
     step = torch.tensor([[1.0, 0.25], [0.0, 1.0]], dtype=torch.float64)
     push = torch.tensor([0.0, 1.0], dtype=torch.float64)
@@ -127,7 +127,7 @@ def point_mass(batch: int = 3, horizon: int = 8, seed: int = 0, effort: float = 
 
 
 def two_valleys(batch: int = 3, horizon: int = 2, size: int = 2) -> KnownProblem:
-    """Two bowls, one in each corner of the box: the deeper one at 0.6, a decoy of energy 0.2 at -0.6."""
+    """Build two bowls in opposite corners of the box: the deeper at 0.6, a decoy of energy 0.2 at -0.6."""
     deep = torch.full((batch, horizon, size), 0.6)
 
     def score(actions: Tensor) -> Tensor:
@@ -138,18 +138,18 @@ def two_valleys(batch: int = 3, horizon: int = 2, size: int = 2) -> KnownProblem
 
 
 def sphere(batch: int = 3, horizon: int = 6, size: int = 2, seed: int = 0) -> KnownProblem:
-    """Squared distance to a point inside the box ``[-1, 1]``, another one in each row."""
+    """Build the squared distance to a different point in each row, inside the box ``[-1, 1]``."""
     point = torch.rand(batch, horizon, size, generator=Generator().manual_seed(seed)) * 1.6 - 0.8
     return _distance(Box((-1.0,) * size, (1.0,) * size), point)
 
 
 def corner(batch: int = 3, horizon: int = 6, size: int = 2) -> KnownProblem:
-    """Squared distance to a point beyond the corner of the box ``[-1, 1]``, which is the best plan."""
+    """Build the squared distance to a point beyond a corner; this corner of the box ``[-1, 1]`` is the best plan."""
     return _distance(Box((-1.0,) * size, (1.0,) * size), torch.full((batch, horizon, size), 1.5))
 
 
 def rosenbrock(batch: int = 3, horizon: int = 6, size: int = 1) -> KnownProblem:
-    """A curved valley along all numbers of a plan, in the box ``[-2, 2]``; the best plan is 1 everywhere."""
+    """Build a curved valley along all numbers of a plan, in the box ``[-2, 2]``; the best plan is 1 everywhere."""
 
     def score(actions: Tensor) -> Tensor:
         x = actions.flatten(2)
@@ -159,7 +159,7 @@ def rosenbrock(batch: int = 3, horizon: int = 6, size: int = 1) -> KnownProblem:
 
 
 def rastrigin(batch: int = 3, horizon: int = 3, size: int = 1, seed: int = 0) -> KnownProblem:
-    """A bowl with a local minimum at each distance of 1 from the best plan, in the box ``[-5, 5]``."""
+    """Build a bowl in the box ``[-5, 5]`` with a local minimum at each distance of 1 from the best plan."""
     point = torch.rand(batch, horizon, size, generator=Generator().manual_seed(seed)) * 4 - 2
 
     def score(actions: Tensor) -> Tensor:
@@ -170,9 +170,10 @@ def rastrigin(batch: int = 3, horizon: int = 3, size: int = 1, seed: int = 0) ->
 
 
 def double_integrator(batch: int = 3, horizon: int = 20, seed: int = 0, effort: float = 0.01) -> KnownProblem:
-    """Linear dynamics, quadratic cost of each step: ``v' = v + a / 5``, ``p' = p + v' / 5``, from a random ``p``.
+    """Build linear dynamics with a quadratic cost of each step, from a random ``p``.
 
-    The energy is the sum of ``p^2 + v^2 / 10 + effort * a^2`` over the horizon. The bounds ``[-1, 1]`` bind.
+    The dynamics are ``v' = v + a / 5``, ``p' = p + v' / 5``. The energy is the sum of
+    ``p^2 + v^2 / 10 + effort * a^2`` over the horizon. The bounds ``[-1, 1]`` bind.
     """
     far = torch.rand(batch, 1, generator=Generator().manual_seed(seed), dtype=torch.float64) + 0.5
     speed = torch.ones(horizon, horizon, dtype=torch.float64).tril() / 5
@@ -191,9 +192,9 @@ def double_integrator(batch: int = 3, horizon: int = 20, seed: int = 0, effort: 
 
 
 def walls(batch: int = 3, horizon: int = 3, penalty: float = 1e6) -> KnownProblem:
-    """Squared distance to a point, with walls right behind it: a plan that touches one pays the penalty.
+    """Build the squared distance to a point with walls right behind it; touching one costs the penalty.
 
-    Most candidates of a first round do.
+    Most candidates of a first round touch one.
     """
     target = torch.tensor([0.6, -0.6])
 
@@ -206,7 +207,7 @@ def walls(batch: int = 3, horizon: int = 3, penalty: float = 1e6) -> KnownProble
 
 
 def _distance(box: Box, point: Tensor) -> KnownProblem:
-    """Squared distance to points ``[B, H, A]``; the best plan is their projection."""
+    """Build the squared distance to points ``[B, H, A]``; the best plan is their projection."""
     low, high = torch.tensor([box.low, box.high])
     return KnownProblem(
         box, lambda actions: (actions - point[:, None]).square().sum(dim=(2, 3)), point.clamp(low, high)

@@ -1,4 +1,4 @@
-"""Ways to store episodes on disk; each file is one format."""
+"""Storage formats of episodes; each file is one format."""
 
 from tacit._registry import registry
 

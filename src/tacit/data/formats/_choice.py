@@ -1,4 +1,4 @@
-"""Choices among the features of a dataset, and of the size of its images, that several formats offer."""
+"""Shared options of formats: the choice of features and the size of images."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from tacit.types import Modality, Spec
 __all__ = ["at_size", "gathered", "matched"]
 
 LARGE = 2**29
-"""Bytes of an array from which on the free memory is looked at first."""
+"""Size of an array in bytes from which the free memory is checked first."""
 
 
 def matched(patterns: Sequence[str], keys: Collection[str], option: str) -> Iterator[str]:
-    """Yield the keys that are named by patterns, in the order of the patterns.
+    """Yield the keys that match the patterns, in the order of the patterns.
 
     Raises:
         ConfigError: for a pattern that no key matches.
@@ -37,7 +37,7 @@ def matched(patterns: Sequence[str], keys: Collection[str], option: str) -> Iter
 
 
 def at_size(spec: Spec, size: int | tuple[int, int] | None) -> Spec:
-    """Return ``spec`` with images of another size, which remember the one that was recorded."""
+    """Return ``spec`` with images of another size, keeping the recorded size."""
     wanted = wanted_size(size)
     if wanted is None:
         return spec
@@ -50,12 +50,12 @@ def at_size(spec: Spec, size: int | tuple[int, int] | None) -> Spec:
 
 
 def gathered(frames: Iterator[npt.NDArray[np.uint8]], length: int, where: str) -> npt.NDArray[np.uint8]:
-    """Return frames as one array; no memory is taken before the first of them is decoded.
+    """Return frames as one array, allocated after the first of them is decoded.
 
     Args:
         frames: ``length`` images ``[C, H, W]``.
-        length: How many.
-        where: What they are, for an error.
+        length: The number of frames.
+        where: Their description, for an error.
 
     Raises:
         DataError: if they do not fit the memory.

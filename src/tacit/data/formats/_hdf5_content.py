@@ -1,4 +1,4 @@
-"""What an HDF5 file of Tacit holds: records in attributes, and arrays that are in this file and in no other."""
+"""Content of an HDF5 file of Tacit: records in attributes, and arrays in this file only."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from tacit.types import Spec
 __all__ = ["About", "Facts", "check_stored", "inside", "sealed"]
 
 DEFLATED = 1100
-"""How many times larger than what is stored of it an array may be: what gzip makes of zeros."""
+"""Largest ratio of an array to its stored bytes: the compression of zeros by gzip."""
 
 
 @dataclass(frozen=True)
 class About:
-    """The attribute ``tacit`` of a file."""
+    """Attribute ``tacit`` of a file."""
 
     version: int
     spec: Spec
@@ -28,7 +28,7 @@ class About:
 
 @dataclass(frozen=True)
 class Facts:
-    """The attribute ``facts`` of an episode."""
+    """Attribute ``facts`` of an episode."""
 
     terminated: bool
     seed: int | None
@@ -52,12 +52,12 @@ def sealed(holder: Any, name: str) -> Any:
 
 
 def inside(group: Any, path: str, kind: Literal["Group", "Dataset"]) -> Any:
-    """Return what a group holds, which must not be in another file.
+    """Return an object of a group, which must be in the same file.
 
     Raises:
-        ValueError: if it is a link into another file, or something else than a ``kind``.
+        ValueError: if it is a link into another file, or not a ``kind``.
     """
-    import h5py  # of the extra, without which there is no group
+    import h5py  # from the extra, without which there is no group
 
     item = group
     for name in path.split("/"):
@@ -74,5 +74,5 @@ def inside(group: Any, path: str, kind: Literal["Group", "Dataset"]) -> Any:
 
 
 def check_stored(data: Any) -> None:
-    """Refuse an array that is far larger than what is stored of it."""
+    """Refuse an array that is far larger than its stored bytes."""
     check_unpacked(data.nbytes, data.id.get_storage_size(), f"the numbers of {data.name}", DEFLATED)

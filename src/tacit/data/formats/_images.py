@@ -1,4 +1,4 @@
-"""Single pictures: PNG out, PNG and JPEG in."""
+"""Encoding of single images as PNG, decoding of PNG and JPEG."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CODECS: dict[bytes, Literal["png", "mjpeg"]] = {b"\x89PNG": "png", b"\xff\xd8\xf
 
 
 def encode_png(frames: npt.NDArray[np.uint8]) -> list[bytes]:
-    """Pictures ``[T, C, H, W]`` with one or three channels as PNG files."""
+    """Encode images ``[T, C, H, W]`` with one or three channels as PNG files."""
     codec = av.CodecContext.create("png", "w")
     layout = LAYOUTS[frames.shape[1]]
     codec.height, codec.width, codec.pix_fmt, codec.framerate = *frames.shape[2:], layout, Fraction(1)
@@ -30,7 +30,7 @@ def encode_png(frames: npt.NDArray[np.uint8]) -> list[bytes]:
 
 
 def decode_image(data: bytes, shape: Sequence[int]) -> npt.NDArray[np.uint8]:
-    """The picture ``[C, H, W]`` in a PNG or JPEG file.
+    """Decode the image ``[C, H, W]`` in a PNG or JPEG file.
 
     Raises:
         ValueError: if it is neither, damaged, or of another size; nothing larger than ``shape`` is allocated.
@@ -39,7 +39,7 @@ def decode_image(data: bytes, shape: Sequence[int]) -> npt.NDArray[np.uint8]:
     if name is None:
         raise ValueError("expected a PNG or JPEG picture; the bytes begin like neither.")
     channels, height, width = shape
-    codec = av.CodecContext.create(name, "r")  # a used PNG decoder draws over its last picture
+    codec = av.CodecContext.create(name, "r")  # a used PNG decoder draws over its last image
     codec.options = {"max_pixels": str((height + 64) * (width + 64)), "err_detect": "explode"}
     try:
         frames = codec.decode(av.Packet(data)) or codec.decode(None)
@@ -56,7 +56,7 @@ def decode_image(data: bytes, shape: Sequence[int]) -> npt.NDArray[np.uint8]:
 
 
 def check_bits(frame: av.VideoFrame, channels: int) -> None:
-    """Refuse depths and other grey images of more than 8 bits, whose steps would be lost in 8.
+    """Refuse depth and other grey images of more than 8 bits, which 8 bits would truncate.
 
     Raises:
         ValueError: if the frame is one.

@@ -1,4 +1,4 @@
-"""Whether the statistics of a LeRobot dataset are those of its episodes; reading needs hardly any of them."""
+"""Verification of the statistics of a LeRobot dataset against its episodes; reading needs few of them."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ REWRITE = "Write the dataset anew with tacit.data.convert, which counts afresh, 
 
 
 def statistics_findings(root: Path) -> Iterator[Finding]:
-    """What is wrong with ``meta/stats.json`` beside the statistics of the episodes in ``meta/episodes``.
+    """Yield the defects of ``meta/stats.json`` against the statistics in ``meta/episodes``.
 
-    Of a dataset that Tacit wrote, every number is compared; of another one the counts where there are some, for
-    there statistics may rightly be left out or of another making.
+    For a dataset that Tacit wrote, every number is compared; for another one only the counts, where it has them,
+    because its statistics may be missing or computed in another way.
     """
     path, own = root / layouts.STATS, (root / layouts.TACIT).exists()
 
@@ -57,7 +57,7 @@ def statistics_findings(root: Path) -> Iterator[Finding]:
 
 
 def _rows(root: Path) -> list[dict[str, Any]]:
-    """The columns ``stats/...`` of every episode."""
+    """Return the columns ``stats/...`` of every episode."""
     rows: list[dict[str, Any]] = []
     for path in sorted(root.glob("meta/episodes/*/*.parquet")):
         with open_parquet(path) as file:
@@ -67,7 +67,7 @@ def _rows(root: Path) -> list[dict[str, Any]]:
 
 
 def _compared(key: str, stats: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], own: bool) -> str:
-    """What is wrong with the statistics of one feature, nothing where they are sound."""
+    """Return the problem of the statistics of one feature, empty where they are correct."""
     names = [name for name in rows[0] if name.startswith(f"stats/{key}/")]
     try:
         if not own:

@@ -1,4 +1,4 @@
-"""The features of a LeRobot dataset that Tacit did not write, and the part that each plays in an episode."""
+"""Features of a LeRobot dataset that Tacit did not write, and their roles in an episode."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from tacit.errors import ConfigError, DataError
 __all__ = ["Feature", "Roles", "assign", "parse"]
 
 OBSERVED = ("observation.", "observations.", "obs.")
-"""What the keys of observations begin with."""
+"""Prefixes of the keys of observations."""
 ACTED = ("action.", "actions.")
-"""What the keys of the parts of an action begin with."""
+"""Prefixes of the keys of the parts of an action."""
 STANDARD = ("next.", "label.")
-"""What the keys of numbers begin with that are labels without question."""
+"""Prefixes of the keys of numbers that are always labels."""
 HOW = (
     "Choose with action=, observation=, label= and skip= of tacit.data.open, each a feature, a pattern such as "
     "'observation.images.*' or several of them."
@@ -30,12 +30,12 @@ HOW = (
 
 @dataclass(frozen=True)
 class Feature:
-    """One feature of ``meta/info.json``.
+    """Feature of ``meta/info.json``.
 
     Attributes:
         key: Its name.
-        dtype: Of its numbers, or ``video`` or ``image``.
-        shape: Of one step.
+        dtype: The dtype of its numbers, or ``video`` or ``image``.
+        shape: The shape of one step.
         picture: Channels, height and width where it is a camera of 1 or 3 channels.
         depth: Whether it holds depths of more than 8 bits.
     """
@@ -48,20 +48,20 @@ class Feature:
 
     @property
     def camera(self) -> bool:
-        """Whether it holds images."""
+        """Return whether it holds images."""
         return self.dtype in ("video", "image")
 
 
 @dataclass(frozen=True)
 class Roles:
-    """The features by what they are read as, in order.
+    """Features by role, in order.
 
     Attributes:
         action: Parts of the action.
         observation: Modalities.
         label: Labels.
-        unread: What is left out though nobody asked for that.
-        notes: What is to be told of it, in parts of one sentence.
+        unread: Features that are left out without a request.
+        notes: Notes for the warning, in parts of one sentence.
     """
 
     action: tuple[Feature, ...]
@@ -71,7 +71,7 @@ class Roles:
     notes: tuple[str, ...]
 
     def warn(self, root: Path) -> None:
-        """Name in one warning every feature whose part was not plain from its name."""
+        """Warn once of every feature whose role does not follow from its name."""
         if self.notes:
             warnings.warn(f"{root}: {'; '.join(self.notes)}. {HOW}", stacklevel=2)
 
@@ -102,7 +102,7 @@ def _parsed(root: Path, key: str, value: Any) -> Feature:
 
 
 def _picture(shape: tuple[int, ...], names: Any) -> tuple[int, int, int] | None:
-    """Channels, height and width of a camera, in whichever order its feature names them; None if it has other axes."""
+    """Return channels, height and width of a camera in any order of its axes; None for other axes."""
     while isinstance(names, Mapping) and len(names) == 1:  # {"axes": [...]}
         names = next(iter(names.values()))
     if len(shape) == 2:
@@ -118,7 +118,7 @@ def _picture(shape: tuple[int, ...], names: Any) -> tuple[int, int, int] | None:
 
 
 def _is_depth(feature: Mapping[str, Any]) -> bool:
-    """Whether lerobot marks a camera as one of depths, or its video has more than 8 bits of grey."""
+    """Return whether a camera is marked as depth, or has more than 8 bits of grey."""
     facts = {**feature}
     for name in ("info", "video_info"):
         facts |= feature[name] if isinstance(feature.get(name), Mapping) else {}
@@ -128,10 +128,10 @@ def _is_depth(feature: Mapping[str, Any]) -> bool:
 
 
 def assign(root: Path, features: Mapping[str, Feature], options: Options) -> Roles:
-    """Return what each feature is read as: as it was chosen, and else as its name says.
+    """Assign a role to each feature, by the options or else by its name.
 
     Raises:
-        ConfigError: if an option names no feature, or one feature is named for two things.
+        ConfigError: if an option names no feature, or one feature is named for two roles.
         Defect: for a depth camera or images of other channels, and DataError if no observation is left.
     """
     named: dict[str, str] = {}
@@ -173,7 +173,7 @@ def _recognised_action(features: Mapping[str, Feature], notes: list[str]) -> lis
 
 
 def _is_observation(feature: Feature, others: Collection[str]) -> bool:
-    """Whether a feature is an observation by its name: a camera, or a state."""
+    """Return whether a feature is an observation by its name: a camera, or a state."""
     if feature.camera:
         return True
     if feature.dtype not in layouts.NUMBERS:
@@ -183,7 +183,7 @@ def _is_observation(feature: Feature, others: Collection[str]) -> bool:
 
 
 def _notes(action: Sequence[Feature], label: Sequence[Feature], unread: Sequence[Feature]) -> list[str]:
-    """Return what is to be told of features that nobody chose and whose names do not say what they are."""
+    """Return notes on the features that no option names and whose names do not show their role."""
     notes = []
     whole = [feature.key for feature in action if not feature.dtype.startswith("float")]
     if whole:
@@ -197,7 +197,7 @@ def _notes(action: Sequence[Feature], label: Sequence[Feature], unread: Sequence
 
 
 def _check(root: Path, feature: Feature, observed: bool) -> None:
-    """Refuse a feature that cannot be read as what it was assigned to."""
+    """Refuse a feature that cannot be read in its assigned role."""
     place = root / layouts.INFO
     leave = f"Leave the feature out: skip={feature.key!r}."
     if feature.camera and not observed:

@@ -1,4 +1,4 @@
-"""The index of a LeRobot dataset: what its ``meta`` folder says, checked before anything else is read."""
+"""Index of a LeRobot dataset, its ``meta`` folder, checked before all other files are read."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tacit.data.tables import open_parquet, read_parquet
 __all__ = ["load_info", "load_rows", "load_tasks"]
 
 FEATURES = 2000
-"""Features of a dataset at the most."""
+"""Largest number of features of a dataset."""
 CONVERTER = "convert_dataset_v21_to_v30"
 
 
@@ -54,7 +54,7 @@ def load_info(root: Path) -> dict[str, Any]:
 
 
 def _upgrade(version: str) -> str:
-    """Return how a dataset of an older version of the layout becomes one that can be read."""
+    """Return the advice to convert a dataset of an older version of the layout."""
     way = (
         f"Convert a copy of the dataset, in place, with lerobot 0.5 or later: python -m lerobot.scripts.{CONVERTER} "
         "--repo-id=you/name --root=FOLDER --push-to-hub=false (with lerobot 0.4: python -m "
@@ -68,7 +68,7 @@ def _upgrade(version: str) -> str:
 
 
 def load_rows(root: Path, info: Mapping[str, Any], layout: Layout) -> list[dict[str, Any]]:
-    """The rows of ``meta/episodes``, in order, with every index that the files are found by checked."""
+    """Return the rows of ``meta/episodes`` in order, after checks of every index that locates files."""
     paths = sorted(root.glob("meta/episodes/*/*.parquet"))
     rows: list[dict[str, Any]] = []
     for path in paths:

@@ -1,4 +1,4 @@
-"""Which LeRobot feature holds what: the names, shapes and files of a dataset of layout v3.0."""
+"""Mapping of a spec to LeRobot features: names, shapes and files of a dataset of layout v3.0."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ DATA = "data/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"
 EPISODES = "meta/episodes/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"
 VIDEO = "videos/{video_key}/chunk-{chunk_index:03d}/file-{file_index:03d}.mp4"
 LIMIT = 2**24
-"""Bytes of ``meta/tacit.json`` at the most."""
+"""Largest size of ``meta/tacit.json`` in bytes."""
 NUMBERS = (
     "float16",
     "float32",
@@ -63,15 +63,15 @@ BOOKKEEPING = {
 
 @dataclass(frozen=True)
 class Layout:
-    """How the columns of a dataset map to a spec; saved as ``meta/tacit.json``, which lerobot ignores.
+    """Mapping of columns to a spec; saved as ``meta/tacit.json``, which lerobot ignores.
 
     Attributes:
-        spec: What the episodes hold.
+        spec: The spec of the episodes.
         keys: The LeRobot feature of each modality.
         labels: Dtype and shape of one step of each label.
         label_keys: The LeRobot feature of each label.
         videos: The modalities that are stored as video; other pixels are PNG files in the parquet.
-        version: Of this record.
+        version: The version of this record.
     """
 
     spec: Spec
@@ -83,7 +83,7 @@ class Layout:
 
 
 def plan(spec: Spec, labels: Labels, videos: tuple[str, ...]) -> Layout:
-    """The layout that Tacit writes."""
+    """Return the layout that Tacit writes."""
     keys = {}
     for name, modality in spec.modalities.items():
         if modality.kind == "pixels" and modality.shape[0] not in (1, 3):
@@ -97,7 +97,7 @@ def plan(spec: Spec, labels: Labels, videos: tuple[str, ...]) -> Layout:
 
 
 def columns(layout: Layout) -> dict[str, tuple[str, int]]:
-    """Dtype and width of every column of numbers that a dataset of ``layout`` has for each step."""
+    """Return dtype and width of every column of numbers of ``layout`` for each step."""
     spec = layout.spec
     widths = {"action": ("float32", spec.action.size)} if spec.action.size else {}
     for name, modality in spec.modalities.items():
@@ -110,7 +110,7 @@ def columns(layout: Layout) -> dict[str, tuple[str, int]]:
 
 
 def features(layout: Layout) -> dict[str, Any]:
-    """The ``features`` of ``meta/info.json``."""
+    """Return the ``features`` of ``meta/info.json``."""
     spec = layout.spec
     out: dict[str, Any] = {}
     for name, modality in spec.modalities.items():
@@ -128,7 +128,7 @@ def features(layout: Layout) -> dict[str, Any]:
 
 
 def saved(root: Path) -> Layout | None:
-    """The layout in ``meta/tacit.json``, if there is that file."""
+    """Return the layout in ``meta/tacit.json``, if there is that file."""
     path = root / TACIT
     if not path.exists():
         return None

@@ -1,4 +1,4 @@
-"""The options of reading a LeRobot dataset."""
+"""Options of reading a LeRobot dataset."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["Options"]
 
 @dataclass(frozen=True)
 class Options:
-    """How a LeRobot dataset is read; see :class:`tacit.data.formats.LeRobotReader`, which inherits these options."""
+    """Options of reading a LeRobot dataset; see :class:`tacit.data.formats.LeRobotReader`, which inherits them."""
 
     action: str | tuple[str, ...] | None = None
     observation: str | tuple[str, ...] | None = None
@@ -45,7 +45,7 @@ class Options:
 
     @property
     def identity(self) -> str:
-        """The options that change what is read, for hashes; empty where all have their defaults."""
+        """Return the options that change the result of reading, for hashes; empty for all defaults."""
         found = to_json(replace(self, tolerance=None))
         return "" if found == to_json(type(self)()) else json.dumps(found, sort_keys=True)
 

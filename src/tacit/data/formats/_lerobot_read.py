@@ -1,4 +1,4 @@
-"""Read a LeRobot dataset, one episode at a time, believing nothing that it says of itself."""
+"""Reading of a LeRobot dataset, one episode at a time, without trust in its metadata."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ __all__ = ["LeRobotStorage"]
 
 
 class LeRobotStorage:
-    """A dataset of layout v3.0, written by Tacit or by lerobot."""
+    """Storage of a dataset of layout v3.0, written by Tacit or by lerobot."""
 
     parallel = False
 
@@ -74,7 +74,7 @@ class LeRobotStorage:
         return hashlib.sha256(f"{recorded} {options}".encode()).hexdigest() if options else str(recorded)
 
     def audit(self) -> Iterator[Finding]:
-        """See :class:`tacit.data.storage.Audited`."""
+        """Yield the defects outside the episodes; see :class:`tacit.data.storage.Audited`."""
         return statistics_findings(self.root)
 
     def _all_files(self) -> list[Path]:
@@ -129,7 +129,7 @@ class LeRobotStorage:
         return self.root / layouts.VIDEO.format(video_key=key, chunk_index=chunk, file_index=file)
 
     def _place(self) -> npt.NDArray[np.int64]:
-        """The first row of each episode in its data file."""
+        """Return the first row of each episode in its data file."""
         seen: dict[tuple[int, int], int] = {}
         offsets = []
         for row in self._rows:
@@ -139,7 +139,7 @@ class LeRobotStorage:
         return np.array(offsets, dtype=np.int64)
 
     def _table(self, index: int, names: Sequence[str]) -> Rows:
-        """The rows of one episode; only the row groups that hold them are read."""
+        """Return the rows of one episode, reading only the row groups that hold them."""
         path, start, length = self._data(index), int(self._offsets[index]), int(self.lengths[index])
         try:
             if self._open is None or self._open.path != path:
@@ -165,8 +165,8 @@ class LeRobotStorage:
             raise Defect(path, index, "rows", f"cannot be read ({error}); restore or rewrite the file.") from error
 
     def _groups(self, index: int, file: pq.ParquetFile, groups: list[int], names: Sequence[str]) -> pa.Table:
-        """Row groups of the data file of an episode; a damaged column is named."""
-        try:  # threads cost more than they bring: a row group is small
+        """Return row groups of the data file of an episode; errors name a damaged column."""
+        try:  # threads cost more than they save: a row group is small
             return file.read_row_groups(groups, columns=list(names), use_threads=False)
         except (OSError, pa.ArrowException):
             for name in names:
@@ -194,7 +194,7 @@ class LeRobotStorage:
             raise Defect(self._data(index), index, "timestamp", self._time_problem(times, right, allowed))
 
     def _time_problem(self, times: npt.NDArray[np.float64], right: npt.NDArray[np.float64], allowed: float) -> str:
-        """Return what to say of recorded times that leave the clock."""
+        """Return the problem of recorded times that leave the clock."""
         late = np.abs(times - right)
         step, worst = int(np.argmax(~(late - 1e-5 * right <= allowed))), float(late.max())
         advice = "Steps are missing, repeated or at another rate: record the episode anew, or correct its fps."
@@ -206,7 +206,7 @@ class LeRobotStorage:
         )
 
     def _numbers(self, index: int, rows: Rows, key: str, dtype: str, width: int) -> Array:
-        """A column as ``[T, width]``."""
+        """Return a column as ``[T, width]``."""
         whole = rows.group.numbers(key, dtype, width)
         if whole is not None:
             return whole[rows.start : rows.start + rows.length].copy()
@@ -238,13 +238,13 @@ class LeRobotStorage:
         return gathered(self._frames(index, name, rows), rows.length, where)
 
     def frames(self, index: int, name: str) -> Iterator[npt.NDArray[np.uint8]]:
-        """See :class:`tacit.data.storage.Streamed`."""
+        """Yield the images of a modality; see :class:`tacit.data.storage.Streamed`."""
         return self._frames(
             index, name, self._table(index, [self._layout.keys[name]]) if self._is_image(name) else None
         )
 
     def _frames(self, index: int, name: str, rows: Rows | None) -> Iterator[npt.NDArray[np.uint8]]:
-        """Decode the images of a modality, each brought to its size before the next one is decoded."""
+        """Yield the decoded images of a modality, each resized before the next one is decoded."""
         key, shape = self._layout.keys[name], self._layout.spec.modalities[name].shape
         size = self.spec.modalities[name].shape[1:]
         try:

@@ -1,4 +1,4 @@
-"""The rows of one data file of a LeRobot dataset, a few row groups at a time."""
+"""Rows of one data file of a LeRobot dataset, a few row groups at a time."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ __all__ = ["DataFile", "Group", "Rows", "flat", "plain"]
 
 @dataclass(frozen=True)
 class Group:
-    """Row groups that were read, and the columns of numbers taken from them, which very many episodes may share."""
+    """Loaded row groups with their columns of numbers, which many episodes may share."""
 
     table: pa.Table
     taken: dict[tuple[str, str, int], Array | None]
 
     def numbers(self, key: str, dtype: str, width: int) -> Array | None:
-        """A column as ``[rows, width]``; None where it must be looked at row by row."""
+        """Return a column as ``[rows, width]``; None where it must be read row by row."""
         if (key, dtype, width) not in self.taken:
             values = self.table[key].combine_chunks()
             try:
@@ -37,26 +37,26 @@ class Group:
 
 @dataclass(frozen=True)
 class Rows:
-    """The rows of one episode in a group."""
+    """Rows of one episode in a group."""
 
     group: Group
     start: int
     length: int
 
     def column(self, key: str) -> pa.Array:
-        """The column ``key`` of these rows."""
+        """Return the column ``key`` of these rows."""
         return self.group.table[key].slice(self.start, self.length).combine_chunks()
 
 
 def _width(kind: pa.DataType) -> int | None:
-    """The numbers in every row of a column, where its type says so."""
+    """Return the count of numbers in every row of a column, where its type fixes it."""
     if pa.types.is_fixed_size_list(kind) and not pa.types.is_nested(kind.value_type):
         return int(kind.list_size)
     return None if pa.types.is_nested(kind) else 1
 
 
 def flat(values: pa.Array) -> pa.Array:
-    """The numbers of lists of numbers."""
+    """Return the numbers of lists of numbers."""
     while pa.types.is_nested(values.type):
         values = values.flatten()
     return values
@@ -68,7 +68,7 @@ def plain(values: pa.Array, dtype: str, width: int) -> Array:
 
 @dataclass(frozen=True)
 class DataFile:
-    """A data file, its columns, and the row at which each of its row groups ends."""
+    """Data file with its columns and the end row of each of its row groups."""
 
     path: Path
     file: pq.ParquetFile

@@ -1,4 +1,4 @@
-"""What is read of a LeRobot dataset, under which names and at which image size."""
+"""Selection of the features of a LeRobot dataset, with their names and image size."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ CAMERAS = tuple(f"{prefix}{word}." for prefix in OBSERVED for word in ("images",
 
 @dataclass(frozen=True)
 class Selection:
-    """What is read of a dataset.
+    """Selected features of a dataset.
 
     Attributes:
         layout: The features, with images as they are stored.
-        spec: What the episodes hold, with images as they are read.
+        spec: The spec of the episodes, with images as they are read.
         actions: The feature and the width of each part of the action, in order.
         columns: Dtype and width of every column of numbers that is read.
     """
@@ -42,17 +42,17 @@ class Selection:
 
     @classmethod
     def of(cls, layout: Layout, actions: Mapping[str, int], options: Options) -> Selection:
-        """Return the selection of everything in ``layout``, with what is said of its actions and images."""
+        """Return the selection of all of ``layout``, with the options of its actions and images."""
         columns = {**{key: ("float32", width) for key, width in actions.items()}, **layouts.columns(unacted(layout))}
         return cls(layout, declared(at_size(layout.spec, options.size), options), actions, columns)
 
 
 def select(root: Path, info: Mapping[str, Any], options: Options) -> Selection:
-    """Return what is read of the dataset at ``root``.
+    """Return the selection of the dataset at ``root``.
 
     Raises:
         ConfigError: if the options do not fit the dataset.
-        DataError: if the dataset holds what cannot be read and is not left out.
+        DataError: if the dataset holds a feature that cannot be read and is not left out.
     """
     layout = layouts.saved(root)
     if layout is not None:
@@ -79,7 +79,7 @@ def select(root: Path, info: Mapping[str, Any], options: Options) -> Selection:
 
 
 def _of_saved(layout: Layout, options: Options) -> Selection:
-    """Return what is read of a dataset that Tacit wrote, whose record says what each feature is."""
+    """Return the selection of a dataset that Tacit wrote, from the roles in its record."""
     for option in ("action", "observation", "label", "strip"):
         if options.names(option):
             raise ConfigError(
@@ -111,10 +111,10 @@ def unacted(layout: Layout) -> Layout:
 
 
 def declared(spec: Spec, options: Options) -> Spec:
-    """Return the spec with what the options say of its actions.
+    """Return the spec with the options of its actions.
 
     Raises:
-        ConfigError: if that does not fit the actions or the modalities.
+        ConfigError: if they do not fit the actions or the modalities.
     """
     try:
         if options.kind is not None:
@@ -130,10 +130,10 @@ def declared(spec: Spec, options: Options) -> Spec:
 
 
 def _names(features: Sequence[Feature], strip: Sequence[str]) -> dict[str, str]:
-    """Return the name of the modality of each feature: its last part where only one has it, and else more of it.
+    """Return the modality name of each feature: its last part where unique, else more of it.
 
     Raises:
-        ConfigError: if two features have the same name however much of it is taken.
+        ConfigError: if two features have the same name even at full length.
     """
     prefixes = tuple(strip) or (*CAMERAS, *OBSERVED)
     full = {feature.key: _plain(feature.key) for feature in features}
@@ -153,13 +153,13 @@ def _names(features: Sequence[Feature], strip: Sequence[str]) -> dict[str, str]:
 
 
 def _without(key: str, prefixes: Sequence[str]) -> str:
-    """Return a key without the longest prefix that it has, if more than the prefix is there."""
+    """Return a key without its longest prefix, unless the key is only the prefix."""
     fitting = [prefix for prefix in prefixes if key.startswith(prefix) and len(key) > len(prefix)]
     return key[len(max(fitting, key=len)) :] if fitting else key
 
 
 def _plain(key: str) -> str:
-    """Return a key as a name of a modality: letters, digits and ``_``, as the modules of a model need it."""
+    """Return a key as a modality name: letters, digits and ``_``, as modules of a model require."""
     name = re.sub(r"\W", "_", key)
     return f"{name}_" if name == "action" else name
 

@@ -1,4 +1,4 @@
-"""The statistics that LeRobot keeps for each episode and for the whole dataset."""
+"""Statistics that LeRobot stores for each episode and for the whole dataset."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ SAMPLED_SIDE = 128
 
 
 def column_stats(values: Array) -> FeatureStats:
-    """Of numbers ``[T, D]``, one value for each component."""
+    """Compute statistics of numbers ``[T, D]``, one value for each component."""
     wide = values.astype(np.float64)
-    if len(wide) == 1:  # of a picture everything is its one value; there may be very many pictures
+    if len(wide) == 1:  # all statistics of a single row are its values; there may be very many such episodes
         summary = dict.fromkeys(("min", "max", "mean", *QUANTILES), wide[0])
         return summary | {"std": np.zeros_like(wide[0]), "count": np.array([1])}
     summary = {"min": wide.min(0), "max": wide.max(0), "mean": wide.mean(0), "std": wide.std(0)}
@@ -30,7 +30,10 @@ def column_stats(values: Array) -> FeatureStats:
 
 
 def pixel_stats(frames: npt.NDArray[np.uint8]) -> FeatureStats:
-    """Of pixels ``[T, C, H, W]`` as ``[C, 1, 1]`` in ``[0, 1]``, over up to 100 frames of about 128 pixels a side."""
+    """Compute statistics of pixels ``[T, C, H, W]`` as ``[C, 1, 1]`` in ``[0, 1]``.
+
+    They cover up to 100 frames of about 128 pixels a side.
+    """
     step = -(-len(frames) // SAMPLED_FRAMES)
     thin = max(1, min(frames.shape[2:]) // SAMPLED_SIDE)
     sample = frames[::step, :, ::thin, ::thin]
@@ -47,7 +50,7 @@ def pixel_stats(frames: npt.NDArray[np.uint8]) -> FeatureStats:
 
 
 def merge(parts: Sequence[FeatureStats]) -> FeatureStats:
-    """Of all parts together; quantiles are averaged by count, as LeRobot does."""
+    """Merge the statistics of all parts; quantiles are averaged by count, as LeRobot does."""
     count = np.stack([part["count"] for part in parts])
     weight = (count / count.sum()).reshape(-1, *[1] * (parts[0]["mean"].ndim))
     mean = (weight * np.stack([part["mean"] for part in parts])).sum(0)

@@ -1,4 +1,4 @@
-"""Write a LeRobot dataset: each episode into a folder of its own, then all of them into the shared files."""
+"""Writing of a LeRobot dataset: one folder for each episode, then the shared files."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ SHARED = 256
 
 @dataclass(frozen=True)
 class Limits:
-    """When a shared file is full, in bytes, and how many files a chunk takes."""
+    """Size limits of shared files, in bytes, and the number of files of a chunk."""
 
     files_per_chunk: int
     data: float
@@ -43,7 +43,7 @@ class Limits:
 
 
 def stage(folder: Path, episodes: Sequence[Episode], layout: Layout, crf: int) -> None:
-    """Write what belongs to each episode alone: its rows, its videos and its facts."""
+    """Write the files of each episode: its rows, its videos and its facts."""
     tables, facts = [], []
     for number, episode in enumerate(episodes):
         table, stats = _rows(episode, layout)
@@ -66,7 +66,7 @@ def stage(folder: Path, episodes: Sequence[Episode], layout: Layout, crf: int) -
 
 
 def _rows(episode: Episode, layout: Layout) -> tuple[pa.Table, dict[str, FeatureStats]]:
-    """The rows of an episode in the parquet file, and the statistics of all that it shows."""
+    """Return the rows of an episode in the parquet file, and the statistics of its features."""
     numbers = _numbers(episode, layout)
     stats = {key: column_stats(values) for key, values in numbers.items()}
     table = {key: _column(values) for key, values in numbers.items()}
@@ -88,12 +88,12 @@ def _frames(episode: Episode, name: str) -> npt.NDArray[np.uint8]:
 
 
 def _video(folder: Path, layout: Layout, name: str, number: int) -> Path:
-    """Where the video of the staged episode ``number`` lies in its folder."""
+    """Return the path of the video of the staged episode ``number`` in its folder."""
     return folder / f"{layout.keys[name]}.{number}.mp4"
 
 
 def build(target: Path, layout: Layout, staged: Sequence[Path], base: Path | None, limits: Limits) -> None:
-    """Write at ``target`` the dataset of the episodes of ``base`` and then those ``staged``."""
+    """Write the dataset of the episodes of ``base`` and then the ``staged`` ones at ``target``."""
     before, known = _link(base, target) if base else ([], [])
     facts: list[list[Row]] = [json.loads((folder / "facts.json").read_bytes()) for folder in staged]
     rows = [row for part in facts for row in part]
@@ -121,7 +121,10 @@ def build(target: Path, layout: Layout, staged: Sequence[Path], base: Path | Non
 
 
 def _numbers(episode: Episode, layout: Layout) -> dict[str, Array]:
-    """Every column of numbers ``[T, D]``; the action of the last step is the final action, else the one before."""
+    """Return every column of numbers ``[T, D]``.
+
+    The action of the last step is the final action, else the one before.
+    """
     spec, steps = layout.spec, len(episode)
     numbers: dict[str, Array] = {}
     if spec.action.size:
@@ -137,15 +140,15 @@ def _numbers(episode: Episode, layout: Layout) -> dict[str, Array]:
 
 
 def _column(values: Array) -> pa.Array:
-    """``[T, D]`` as a list for each row; a number for each where there is one component, as lerobot has it."""
+    """Return ``[T, D]`` as a list for each row; as a number for one component, like lerobot."""
     flat = pa.array(np.ascontiguousarray(values).ravel())
     return flat if values.shape[1] == 1 else pa.FixedSizeListArray.from_arrays(flat, values.shape[1])
 
 
 def _write_parquet(path: Path, table: pa.Table, lengths: Sequence[int]) -> None:
-    """A table of episodes of ``lengths`` rows, with checksums, so that damage is seen.
+    """Write a table of episodes of ``lengths`` rows, with checksums that reveal damage.
 
-    An episode is a row group, which can be read alone; those of a single row share one, for there may be very many.
+    An episode is a row group, which can be read alone; episodes of a single row share one, because there may be many.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     plain = [field.name for field in table.schema if not pa.types.is_struct(field.type)]  # no extremes of PNG files
@@ -158,7 +161,7 @@ def _write_parquet(path: Path, table: pa.Table, lengths: Sequence[int]) -> None:
 
 
 def _row_groups(lengths: Sequence[int]) -> Iterator[int]:
-    """Rows of each row group."""
+    """Yield the number of rows of each row group."""
     for alone, run in itertools.groupby(lengths, lambda length: length == 1):
         if not alone:
             yield from run
@@ -168,7 +171,7 @@ def _row_groups(lengths: Sequence[int]) -> Iterator[int]:
 
 
 def _groups(sizes: Sequence[int], limit: float, breaks: Sequence[bool]) -> Iterator[range]:
-    """Runs of neighbours whose sizes add up to at most ``limit``, at least one each, split where ``breaks`` says."""
+    """Yield runs of neighbours of at most ``limit`` total size, at least one each, split at ``breaks``."""
     start, total = 0, 0
     for index, size in enumerate(sizes):
         if index > start and (total + size > limit or breaks[index]):
@@ -180,7 +183,7 @@ def _groups(sizes: Sequence[int], limit: float, breaks: Sequence[bool]) -> Itera
 
 
 def _next(last: Mapping[str, Any] | None, prefix: str, limits: Limits) -> tuple[int, int]:
-    """Chunk and number of the file after the one that ``last`` names."""
+    """Return chunk and number of the file after the one that ``last`` names."""
     if last is None:
         return 0, 0
     chunk, file = last[f"{prefix}/chunk_index"], last[f"{prefix}/file_index"]
@@ -238,7 +241,7 @@ def _write_videos(
 
 
 def _episode_schema(row: Row) -> pa.Schema:
-    """The columns of ``meta/episodes``, the same for every file of a dataset."""
+    """Return the columns of ``meta/episodes``, the same for every file of a dataset."""
 
     def kind(name: str) -> pa.DataType:
         if name == "tacit/seed":
@@ -279,7 +282,7 @@ def _write_meta(target: Path, layout: Layout, rows: Sequence[Row], tasks: Collec
 
 
 def _write_tasks(path: Path, tasks: Collection[str]) -> None:
-    """The table of tasks, with the metadata by which pandas makes ``task`` its index; lerobot counts on it."""
+    """Write the table of tasks with the pandas metadata that makes ``task`` its index, as lerobot requires."""
     columns = [("task_index", "int64", "int64"), ("task", "unicode", "object")]
     described = [
         {"name": name, "field_name": name, "pandas_type": kind, "numpy_type": dtype, "metadata": None}
@@ -293,7 +296,7 @@ def _write_tasks(path: Path, tasks: Collection[str]) -> None:
 
 
 def _link(base: Path, target: Path) -> tuple[list[Row], list[str]]:
-    """Make the shared files of ``base`` part of ``target`` without copying; its episodes and tasks."""
+    """Link the shared files of ``base`` into ``target`` and return its episodes and tasks."""
     sources = [*base.glob("data/*/*.parquet"), *base.glob("videos/*/*/*.mp4"), *base.glob("meta/episodes/*/*.parquet")]
     for source in sources:
         path = target / source.relative_to(base)
@@ -310,7 +313,7 @@ def _link(base: Path, target: Path) -> tuple[list[Row], list[str]]:
 
 
 def _add_groups(source: Path, target: Path) -> None:
-    """Write a table of episodes of an older version at ``target`` with the column that later ones have."""
+    """Write a table of episodes of an older version at ``target``, with the column of later versions."""
     table = pq.read_table(source, page_checksum_verification=True)
     place = table.column_names.index("tacit/digest")
     table = table.add_column(place, "tacit/group", pa.array([""] * len(table)))

@@ -11,14 +11,14 @@ __all__ = ["pack", "unpack"]
 
 
 def _taken(spec: Spec, name: str, steps: int) -> npt.NDArray[np.bool_]:
-    """``[T, R]`` which places of the rows hold a sample: those that fall into the step, in order."""
+    """Return ``[T, R]`` a mask of the places that hold a sample of the step, in order."""
     ends = np.array([spec.samples(name, step) for step in range(steps + 1)])
     taken: npt.NDArray[np.bool_] = np.arange(spec.samples(name, 1)) < np.diff(ends)[:, None]
     return taken
 
 
 def pack(samples: Array, spec: Spec, name: str, steps: int) -> npt.NDArray[np.float32]:
-    """Samples ``[N, C]`` as rows ``[T, R * C]``, padded with zeros."""
+    """Return samples ``[N, C]`` as rows ``[T, R * C]``, padded with zeros."""
     taken = _taken(spec, name, steps)
     rows = np.zeros((*taken.shape, samples.shape[1]), np.float32)
     rows[taken] = samples
@@ -26,6 +26,6 @@ def pack(samples: Array, spec: Spec, name: str, steps: int) -> npt.NDArray[np.fl
 
 
 def unpack(rows: npt.NDArray[np.float32], spec: Spec, name: str) -> npt.NDArray[np.float32]:
-    """Rows ``[T, R * C]`` as samples ``[N, C]``."""
+    """Return rows ``[T, R * C]`` as samples ``[N, C]``."""
     taken = _taken(spec, name, len(rows))
     return rows.reshape(*taken.shape, -1)[taken]

@@ -18,7 +18,7 @@ __all__ = ["encode_video", "join_videos", "same_stream", "video_frames"]
 
 
 def encode_video(path: Path, frames: npt.NDArray[np.uint8], fps: float, crf: int) -> None:
-    """Write ``[T, C, H, W]`` as H.264, a keyframe every second frame so that windows are found quickly."""
+    """Write ``[T, C, H, W]`` as H.264; every second frame is a keyframe, for fast access to windows."""
     rate = Fraction(fps).limit_denominator(1001)
     even = frames.shape[2] % 2 == 0 and frames.shape[3] % 2 == 0
     pictures = np.moveaxis(frames, 1, -1)
@@ -35,7 +35,7 @@ def encode_video(path: Path, frames: npt.NDArray[np.uint8], fps: float, crf: int
 
 
 def same_stream(first: Path, second: Path) -> bool:
-    """Whether the two videos can be joined without decoding."""
+    """Return whether the two videos can be joined without decoding."""
     with av.open(str(first)) as one, av.open(str(second)) as two:
         return one.streams.video[0].codec_context.extradata == two.streams.video[0].codec_context.extradata
 
@@ -68,7 +68,7 @@ def join_videos(sources: Sequence[Path], target: Path, lengths: Sequence[int], f
 def video_frames(
     path: Path, shape: Sequence[int], start: float, fps: float, crc: int | None
 ) -> Iterator[npt.NDArray[np.uint8]]:
-    """Decode the frames ``shape = [T, C, H, W]`` of the video at ``path`` from ``start`` seconds on, one at a time.
+    """Yield the decoded frames ``shape = [T, C, H, W]`` of the video at ``path`` from ``start`` seconds.
 
     Raises:
         ValueError: if the file is damaged, of another size or lacks a frame, or its packets have another CRC-32, which

@@ -1,4 +1,4 @@
-"""One HDF5 file: lossless, one group for each episode.
+"""HDF5 format: a single lossless file with one group for each episode.
 
 ``/episodes/000000/observation/<modality>``, ``/action``, ``/final_action`` (where there is one) and
 ``/label/<name>`` hold the arrays of :class:`tacit.types.Episode`; its other facts are attributes of the
@@ -43,7 +43,7 @@ MAGIC = b"\x89HDF\r\n\x1a\n"
 
 @dataclass(frozen=True)
 class Hdf5Reader:
-    """Options of reading a file that :class:`Hdf5` wrote.
+    """Reader of a file that :class:`Hdf5` wrote, with its options.
 
     Args:
         skip: Modalities that are not read, and labels as ``label.NAME``: a name, a pattern or several of them.
@@ -58,20 +58,20 @@ class Hdf5Reader:
         check_size(self.size)
 
     def recognises(self, path: Path) -> bool:
-        """Whether ``path`` is such a file, whole or damaged."""
+        """Return whether ``path`` is such a file, complete or damaged."""
         if not path.is_file():
             return False
         with path.open("rb") as file:
             return file.read(len(MAGIC)) == MAGIC or path.suffix in (".h5", ".hdf5")
 
     def open(self, path: Path) -> Storage:
-        """Read it. Raises DataError where it is damaged or of another layout."""
+        """Open the file. Raises DataError where it is damaged or of another layout."""
         return _Hdf5Storage(path, self)
 
 
 @dataclass(frozen=True)
 class Hdf5:
-    """One HDF5 file with everything in it; needs the extra ``hdf5``; :class:`Hdf5Reader` reads it.
+    """Format of a single HDF5 file; needs the extra ``hdf5``; :class:`Hdf5Reader` reads it.
 
     Args:
         compression: ``gzip``, ``lzf`` or none.
@@ -85,7 +85,7 @@ class Hdf5:
             raise ConfigError(f"compression is 'gzip', 'lzf' or None; got {self.compression!r}.")
 
     def prepare(self, _spec: Spec, _labels: Labels, _base: Path | None) -> None:
-        """Raise MissingExtra without h5py; such a file can hold any spec."""
+        """Raise MissingExtra without h5py; the format can hold any spec."""
         _library()
 
     def stage(self, folder: Path, episodes: Sequence[Episode], _spec: Spec, _labels: Labels) -> None:
@@ -95,7 +95,7 @@ class Hdf5:
                 self._write(file.create_group(f"{number:06d}"), episode)
 
     def build(self, target: Path, spec: Spec, labels: Labels, staged: Sequence[Path], base: Path | None) -> None:
-        """Write at ``target`` the episodes of ``base`` followed by those staged."""
+        """Write the episodes of ``base`` and then the staged ones at ``target``."""
         if base is not None:
             shutil.copyfile(base, target)
         with _library().File(target, "a") as file:
@@ -124,7 +124,7 @@ class Hdf5:
 
 
 class _Hdf5Storage:
-    """A file that :class:`Hdf5` wrote; it is opened anew for every episode, so that processes can share it."""
+    """Storage of a file that :class:`Hdf5` wrote; opened for every episode, so that processes can share it."""
 
     parallel = False
 
@@ -153,7 +153,7 @@ class _Hdf5Storage:
             raise Defect(path, int(self.lengths.argmin()), "length", "the episode is empty.")
 
     def _leave_out(self, options: Hdf5Reader) -> None:
-        """Take from the spec and the labels what is skipped, and bring images to their size."""
+        """Remove the skipped fields from the spec and the labels, and set the size of images."""
         names = {*self._stored.modalities, *(f"label.{name}" for name in self.labels)}
         skipped = set(matched(options.skip, sorted(names), "skip"))
         kept = {name: modality for name, modality in self._stored.modalities.items() if name not in skipped}
@@ -210,17 +210,17 @@ class _Hdf5Storage:
         )
 
     def frames(self, index: int, name: str) -> Iterator[npt.NDArray[np.uint8]]:
-        """See :class:`tacit.data.storage.Streamed`."""
+        """Yield the images of a modality; see :class:`tacit.data.storage.Streamed`."""
         with _reading(self.path, index, "episode"), _library().File(self.path, "r") as file:
             yield from self._frames(inside(file, f"episodes/{self._names[index]}", "Group"), index, name)
 
     def _images(self, group: h5py.Group, index: int, name: str) -> Array:
-        """Return images brought to their size."""
+        """Return images at their size."""
         where = f"{self.path}, episode {index}, field {name!r}"
         return gathered(self._frames(group, index, name), int(self.lengths[index]), where)
 
     def _frames(self, group: h5py.Group, index: int, name: str) -> Iterator[npt.NDArray[np.uint8]]:
-        """Yield images at their size, one at a time; the checksum of all is compared at the end."""
+        """Yield images at their size, one at a time; verify the checksum of all at the end."""
         field, stored, length = f"observation/{name}", self._stored.modalities[name], int(self.lengths[index])
         size = self.spec.modalities[name].shape[1:]
         with _reading(self.path, index, name):
@@ -240,7 +240,7 @@ class _Hdf5Storage:
                 raise Defect(self.path, index, name, "its bytes are not those that were written (CRC-32).")
 
     def _array(self, group: h5py.Group, index: int, name: str, field: str, shape: tuple[int, ...]) -> Array:
-        """One array; its shape is compared before memory is taken for it, then its checksum."""
+        """Return one array; verify its shape before allocating memory, then its checksum."""
         with _reading(self.path, index, field):
             if name not in group:
                 raise Defect(self.path, index, field, "it is missing.")
@@ -271,7 +271,7 @@ def _arrays(episode: Episode) -> Mapping[str, Array]:
 
 @contextmanager
 def _reading(path: Path, index: int | None, field: str) -> Iterator[None]:
-    """Turn what h5py raises for a damaged file into a Defect."""
+    """Convert the errors of h5py for a damaged file to a Defect."""
     try:
         yield
     except DataError:

@@ -1,9 +1,9 @@
-"""The LeRobot v3.0 dataset layout: parquet for numbers, PNG in parquet or mp4 for pixels.
+"""LeRobot v3.0 dataset layout: parquet for numbers, PNG in parquet or mp4 for pixels.
 
 Datasets written here open in lerobot and the other way round; lerobot itself is not needed. A modality
 ``front`` of pixels is the feature ``observation.images.front``, a vector ``state`` is
 ``observation.state``, a label ``position`` is ``label.position``, a series is a row of fixed width for
-each step, padded with zeros. What lerobot has no place for (the spec, the rates) is in
+each step, padded with zeros. The spec and the rates, which have no place in lerobot, are in
 ``meta/tacit.json``; seeds, ends and checksums are columns ``tacit/...`` of ``meta/episodes``.
 """
 
@@ -28,22 +28,22 @@ __all__ = ["LeRobot", "LeRobotReader"]
 
 SMALL = 128 * 128
 MARKS = (layouts.INFO, layouts.TACIT, layouts.TASKS, layouts.STATS, "meta/tasks.jsonl", "meta/episodes.jsonl")
-"""The files of which such a dataset, damaged or of an older version, has at least one."""
+"""Files of which such a dataset, even damaged or of an older version, has at least one."""
 
 
 @dataclass(frozen=True)
 class LeRobotReader(Options):
-    """Options of reading a folder in LeRobot's layout v3.0.
+    """Reader of a folder in LeRobot's layout v3.0, with its options.
 
-    Each feature of a dataset is the action or a part of it, an observation, a label, or skipped. Their names say which
-    where they follow a convention: ``action`` or ``actions`` is the action, and else ``action.*`` or ``actions.*`` are
+    Each feature of a dataset is the action or a part of it, an observation, a label, or skipped. Conventional names
+    decide the role: ``action`` or ``actions`` is the action, and else ``action.*`` or ``actions.*`` are
     its parts; cameras and ``observation.*``, ``observations.*``, ``obs.*`` or else ``state`` are observations; other
-    numbers are labels. One warning names what was decided without such a name and what is not read. A depth camera is
-    refused unless it is skipped: images have 8 bits.
+    numbers are labels. One warning names the features whose role has no such name and the features that are not read.
+    A depth camera is refused unless it is skipped: images have 8 bits.
 
     Args:
-        action: The feature that is the action, or several that are its parts in this order. An empty tuple: nobody
-            acts. None: by name.
+        action: The feature that is the action, or several that are its parts in this order. An empty tuple: no
+            actions. None: by name.
         observation: Exactly these features are observations. None: by name.
         label: These features are labels.
         skip: These features are not read. Like the options above it takes names, patterns such as
@@ -52,33 +52,33 @@ class LeRobotReader(Options):
         strip: Prefixes that are cut off the names of features to make the names of modalities; every ``.`` that is
             left becomes ``_``. None: ``observation.images.``, ``observation.`` and their like, and less where two
             features would have the same name.
-        size: Height and width of all images, or one number for both: each frame is cut to that shape around its centre,
-            as large as it can be, and resized (bicubic, antialiased) when it is decoded. The spec keeps the recorded
-            size, and a model resizes the frames of that size that it acts on in the same way.
-        kind: What the components of the action command, one of :data:`tacit.types.ActionKind` for all or one for each,
-            so that an agent knows which action does nothing. None: as the dataset says, which lerobot's do not.
+        size: Height and width of all images, or one number for both: each frame is cropped to the largest centred
+            area of that shape and resized (bicubic, antialiased) when it is decoded. The spec keeps the recorded
+            size, and a model resizes the frames of that size on which it acts in the same way.
+        kind: The quantity that the action components command, one of :data:`tacit.types.ActionKind` for all or one
+            for each, so that an agent knows which action does nothing. None: as in the dataset; lerobot's have none.
         position: The modality that holds the current position of the ``position`` components; see
             :class:`tacit.types.Spec`.
-        position_index: Which of its components they are.
-        tolerance: By how many seconds a recorded time may be off the even clock on which the steps are read. None: a
+        position_index: The indices of these components in it.
+        tolerance: The largest distance in seconds of a recorded time from the uniform clock of the steps. None: a
             tenth of a step.
     """
 
     def recognises(self, path: Path) -> bool:
-        """Whether ``path`` holds such a dataset, whole or damaged."""
+        """Return whether ``path`` holds such a dataset, complete or damaged."""
         return any((path / name).is_file() for name in MARKS) or (path / "meta/episodes").is_dir()
 
     def open(self, path: Path) -> Storage:
-        """Read it. Raises DataError naming the file that is missing or damaged."""
+        """Open the dataset. Raises DataError naming the file that is missing or damaged."""
         return LeRobotStorage(path, self)
 
 
 @dataclass(frozen=True)
 class LeRobot:
-    """A folder in LeRobot's layout v3.0; :class:`LeRobotReader` has the options of reading one.
+    """Format of a folder in LeRobot's layout v3.0; :class:`LeRobotReader` reads it.
 
     Args:
-        lossless: Store pixels exactly, as PNG. By default pictures of up to 128 x 128 are stored exactly
+        lossless: Store pixels exactly, as PNG. By default images of up to 128 x 128 are stored exactly
             and larger ones as H.264, which changes them by a few grey levels.
         crf: Quality of H.264, 0 to 51, lower is better and larger.
         files_per_chunk: Files in one folder.
@@ -98,7 +98,7 @@ class LeRobot:
             raise ConfigError(f"LeRobot needs crf in 0 to 51 and positive sizes; got {self}.")
 
     def prepare(self, spec: Spec, labels: Labels, base: Path | None) -> None:
-        """Raise SpecError if such a dataset cannot hold ``spec``, DataError if ``base`` cannot be added to."""
+        """Raise SpecError if the format cannot hold ``spec``, DataError if ``base`` cannot be extended."""
         layout = self._layout(spec, labels)
         if base is not None and layouts.saved(base) != layout:
             raise DataError(

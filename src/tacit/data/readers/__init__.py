@@ -1,4 +1,4 @@
-"""Ways to read what other programs made, as recorded episodes in which nobody acts; each file is one."""
+"""Readers of files of other programs, as recorded episodes without actions; each file is one reader."""
 
 from tacit._registry import registry
 

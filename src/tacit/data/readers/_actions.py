@@ -1,4 +1,4 @@
-"""Columns that are actions: their bounds, and one action for each interval between observations."""
+"""Action columns: their bounds, and one action for each interval between observations."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Actions = npt.NDArray[np.float32]
 
 
 def bound(name: str, limit: Limit, actions: Sequence[str]) -> tuple[float, ...] | None:
-    """Return a bound of each action, given as one number for all or one for each.
+    """Return the bound of each action from one number for all or one for each.
 
     Raises:
         ConfigError: if there are more or fewer than actions, or they are not finite.
@@ -38,10 +38,10 @@ def bound(name: str, limit: Limit, actions: Sequence[str]) -> tuple[float, ...] 
 
 
 class Bounds:
-    """The least and the greatest action of each column, over all files.
+    """Smallest and largest action of each column, over all files.
 
     Args:
-        path: Of the files, for messages.
+        path: The path of the files, for messages.
         actions: The columns.
         low: Given lower bounds.
         high: Given upper bounds.
@@ -55,7 +55,7 @@ class Bounds:
         self._most = np.full(len(actions), -np.inf, np.float32)
 
     def see(self, file: Path, sheet: Sheet) -> None:
-        """Take the actions of a file into account. Raises DataError at one that leaves the given bounds."""
+        """Add the actions of a file. Raises DataError at one that leaves the given bounds."""
         with np.errstate(over="ignore"):
             values = sheet.actions.astype(np.float32)
         missing = ~np.isfinite(values)
@@ -79,7 +79,7 @@ class Bounds:
         self._most = np.maximum(self._most, high.max(axis=0, initial=-np.inf))
 
     def box(self) -> Box:
-        """Return the space of the actions; a warning says which bounds were taken from the data.
+        """Return the space of the actions; a warning names the bounds that come from the data.
 
         Raises:
             DataError: if an action is the same in every row and its bounds were not given.
@@ -106,13 +106,15 @@ class Bounds:
 def actions_between(
     file: Path, sheet: Sheet, edges: npt.NDArray[np.int64], between: Between
 ) -> tuple[Actions, Actions | None]:
-    """Return the actions ``[T - 1, A]`` between observations, and the one at the last where each sample has one.
+    """Return the actions ``[T - 1, A]`` between observations, and the final action, if any.
+
+    There is a final action where each sample has one.
 
     Args:
-        file: For messages.
-        sheet: With ``actions [N, A]``, each in force from its row to the next.
+        file: The file, for messages.
+        sheet: The sheet with ``actions [N, A]``, each in force from its row to the next.
         edges: ``[T]`` the row of each observation.
-        between: Where several samples lie between two observations: ``refuse`` those that differ, or take the
+        between: The rule for several samples between two observations: ``refuse`` the ones that differ, or take the
             ``mean`` or the ``last`` of them.
 
     Raises:

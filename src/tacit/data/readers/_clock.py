@@ -1,4 +1,4 @@
-"""The rate of a signal, and the stretches of it that are whole."""
+"""Rate of a signal, and its unbroken stretches."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from tacit.types import Array
 __all__ = ["GAP", "Clock", "pooled", "stretches"]
 
 Clock = tuple[float, int]
-"""Seconds, and the periods in them; none where the file does not tell."""
-GAP = 1.5  # periods from one sample to the next between which one is missing
+"""Seconds, and the periods in them; zero where the file has no rate."""
+GAP = 1.5  # periods from one sample to the next that mean a missing sample
 OFF = 0.5  # periods by which a sample may be off an even clock
-ALIKE = 0.01  # by which part rates may differ
+ALIKE = 0.01  # largest relative difference of rates
 
 
 def stretches(file: Path, sheet: Sheet, rate: float | None, split: bool) -> tuple[list[tuple[int, int]], Clock]:
-    """First and end row of each unbroken stretch of a signal, and its clock.
+    """Return first and end row of each unbroken stretch of a signal, and its clock.
 
     Args:
-        file: For messages.
-        sheet: What it holds.
-        rate: What the rate is to be, where that is known.
+        file: The file, for messages.
+        sheet: The content of the file.
+        rate: The required rate, where it is known.
         split: Break the signal where a sample or a number is missing, instead of raising.
 
     Raises:
@@ -63,14 +63,14 @@ def stretches(file: Path, sheet: Sheet, rate: float | None, split: bool) -> tupl
 
 
 def pooled(recordings: Sequence[tuple[Path, str]], clocks: Sequence[Clock]) -> float:
-    """Return the rate of all recordings together, a whole number where it is as good as one.
+    """Return the common rate of all recordings, as a whole number where it fits.
 
     Args:
-        recordings: The file of each, and what it calls the recording.
+        recordings: The file of each, and the name of the recording in it.
         clocks: The clock of each.
 
     Raises:
-        DataError: naming a recording that has another rate, or if none tells.
+        DataError: naming a recording that has another rate, or if none has a rate.
     """
     known = [
         (recording, seconds / periods)
@@ -94,7 +94,7 @@ def pooled(recordings: Sequence[tuple[Path, str]], clocks: Sequence[Clock]) -> f
 
 
 def _good(file: Path, sheet: Sheet, split: bool) -> npt.NDArray[np.bool_]:
-    """``[N]`` the rows that have every number."""
+    """Return ``[N]`` a mask of the rows that have every number."""
     with np.errstate(over="ignore"):  # a number too large for float32 is infinite, and so is refused below
         stored = sheet.values.astype(np.float32)
         actions = sheet.actions.astype(np.float32)
@@ -116,7 +116,7 @@ def _good(file: Path, sheet: Sheet, split: bool) -> npt.NDArray[np.bool_]:
 
 
 def _gaps(file: Path, sheet: Sheet, seconds: npt.NDArray[np.float64], split: bool) -> npt.NDArray[np.bool_]:
-    """``[N - 1]`` whether a sample is missing after each row."""
+    """Return ``[N - 1]`` a mask of the rows after which a sample is missing."""
     steps = np.diff(seconds)
     if not np.isfinite(seconds).all() or (steps <= 0).any():
         row = int(np.argmax(~(steps > 0))) + 1
@@ -136,7 +136,7 @@ def _gaps(file: Path, sheet: Sheet, seconds: npt.NDArray[np.float64], split: boo
 
 
 def _clock(file: Path, sheet: Sheet, seconds: npt.NDArray[np.float64], found: Sequence[tuple[int, int]]) -> Clock:
-    """Seconds and periods of all stretches together, if they are even."""
+    """Return the total seconds and periods of all stretches, if they are uniform."""
     span = float(sum(seconds[stop - 1] - seconds[start] for start, stop in found))
     periods = sum(stop - start - 1 for start, stop in found)
     if not periods:

@@ -21,16 +21,16 @@ __all__ = ["Columns", "row_name"]
 
 
 def row_name(lines: int | npt.NDArray[np.int64] | None, row: int) -> str:
-    """Return how messages name a row."""
+    """Return the name of a row for messages."""
     line = "" if lines is None else f"line {line_at(lines, row)}, "
     return f"{line}row {row} (from 0)"
 
 
 class Columns:
-    """The columns of a file as numbers, with missing ones filled in.
+    """Columns of a file as numbers, with missing ones filled in.
 
     Attributes:
-        filled: By column how many numbers were filled in.
+        filled: The number of filled values of each column.
     """
 
     def __init__(self, file: Path, content: Content, fill: Mapping[str, float]) -> None:
@@ -38,11 +38,11 @@ class Columns:
         self.filled: dict[str, int] = {}
 
     def where(self, row: int) -> str:
-        """Return how messages name a row."""
+        """Return the name of a row for messages."""
         return row_name(self._content.lines, row)
 
     def numbers(self, name: str, *, guessed: bool = False) -> npt.NDArray[np.float64]:
-        """Return a column as numbers, NaN where a cell is empty and nothing is filled in."""
+        """Return a column as numbers, NaN where a cell is empty and not filled in."""
         values = self._numbers(name, self._content.table[name], guessed)
         if name in self._fill:
             missing = ~np.isfinite(values)
@@ -51,7 +51,7 @@ class Columns:
         return values
 
     def label(self, name: str) -> Array:
-        """Return a column of whole numbers or truth values as such where none is missing, else of numbers."""
+        """Return a label column, as integers or booleans if none is missing, else as numbers."""
         column = self._content.table[name]
         if name in self._fill and column.null_count and float(self._fill[name]).is_integer():
             self.filled[name] = column.null_count
@@ -97,7 +97,7 @@ class Columns:
 
 
 def _plain(cell: Any) -> bool:
-    """Return whether a cell is a number as Python writes it."""
+    """Return whether a cell is a number in Python's notation."""
     try:
         float(cell.as_py())
     except (TypeError, ValueError):

@@ -26,28 +26,28 @@ from tacit.data.readers._text import MAX_LINE, decoded, line_at
 __all__ = ["Content", "is_number", "read_csv", "shown"]
 
 MAX_COLUMNS = 2**14
-SAMPLE = 50  # lines that the delimiter is found from
+SAMPLE = 50  # lines from which the delimiter is found
 SHOWN = 60  # characters of a cell in a message
 MISSING = {"", "#n/a", "-nan", "-1.#ind", "n/a", "na", "nan", "null", "none"}
 NUMBER = re.compile(r"[-+]?(\d+([.,]\d*)?|[.,]\d+)([eE][-+]?\d+)?|[-+]?inf(inity)?", re.IGNORECASE)
 GROUPED = re.compile(r"[-+]?\d{1,3}([.,' \u00a0\u202f]\d{3})+([.,]\d+)?")
 EUROPEAN = re.compile(r"\d{1,2}[./-]\d{1,2}[./-]\d{4}([ T,]+\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?)?")
 COMMAS = r"^\s*[-+]?(\d+(,\d*)?|,\d+|\d{1,3}(\.\d{3})+,\d+)([eE][-+]?\d+)?\s*$"
-"""A number with a decimal comma, or without decimals."""
+"""Pattern of a number with a decimal comma, or without decimals."""
 CERTAIN = r"^\s*[-+]?(0*,\d*|0\d*,\d+|\d+,(\d{0,2}|\d{4,})|\d{4,},\d*|[\d.]+\.\d{3},\d+|\d+,\d*[eE].*)\s*$"
-"""A number in which the comma cannot separate thousands."""
+"""Pattern of a number in which the comma cannot separate thousands."""
 
 
 @dataclass(frozen=True)
 class Content:
-    """The columns of a file.
+    """Columns of a file.
 
     Attributes:
         table: Columns of numbers, of dates, or of text where they are neither.
         units: The line of units below the names, by column; empty where there is none.
         lines: The line of the file, from 1, of each row, or of the first row where no line is empty; None where a file
             has no lines.
-        notes: What was guessed.
+        notes: Notes on guesses.
     """
 
     table: pa.Table
@@ -73,7 +73,7 @@ def read_csv(file: Path, decimal: Literal[".", ","] | None, encoding: str | None
         encoding: A text encoding of Python; None finds it where it is certain.
 
     Raises:
-        DataError: naming the line and what is wrong with it.
+        DataError: naming the line and its problem.
     """
     data, notes = decoded(file, encoding)
     layout = _layout(file, data, decimal)
@@ -99,7 +99,7 @@ def is_number(text: str) -> bool:
 
 
 def shown(cell: object) -> str:
-    """Return a cell as messages show it."""
+    """Return a cell as text for messages."""
     text = cell if isinstance(cell, str) else str(cell)
     return repr(text if len(text) <= SHOWN else text[:SHOWN] + "...")
 
@@ -144,7 +144,7 @@ def _layout(file: Path, data: bytes, decimal: Literal[".", ","] | None) -> _Layo
 
 
 def _share(row: Sequence[str]) -> float:
-    """Return the share of cells that are no names, of the first hundred."""
+    """Return the share of cells that are not names, among the first hundred."""
     return sum(not _is_name(cell) for cell in row[:100]) / len(row[:100])
 
 
@@ -178,7 +178,7 @@ def _parsed(file: Path, data: bytes, layout: _Layout) -> pa.Table:
         return pcsv.read_csv(
             pa.BufferReader(data),
             pcsv.ReadOptions(
-                # All in one block, for the types of columns are found in the first one.
+                # All in one block, because the types of columns are inferred from the first one.
                 block_size=min(len(data) + 1, 2**31 - 1),
                 autogenerate_column_names=layout.names is None,
                 skip_rows_after_names=0 if layout.units is None else 1,
@@ -191,7 +191,7 @@ def _parsed(file: Path, data: bytes, layout: _Layout) -> pa.Table:
 
 
 def _ragged(data: bytes, layout: _Layout) -> str:
-    """Return which line has another number of cells than the first one, or nothing."""
+    """Return the line with a different number of cells than the first, or an empty string."""
     found: list[pcsv.InvalidRow] = []
 
     def note(row: pcsv.InvalidRow) -> str:
@@ -229,7 +229,7 @@ def _has_commas(table: pa.Table) -> bool:
 def _ungrouped(
     file: Path, name: str, column: pa.ChunkedArray, sign: str, *, certain: bool, lines: int | npt.NDArray[np.int64]
 ) -> pa.ChunkedArray | None:
-    """Return the numbers of a column of text that separates thousands; None where it is something else.
+    """Return the numbers of a text column with thousands separators; None for other text.
 
     Raises:
         DataError: if it is unknown whether its commas are decimal signs.

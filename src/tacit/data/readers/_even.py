@@ -1,4 +1,4 @@
-"""Times of which several rows have the same one, because they were rounded or written in packets."""
+"""Repeated times of several rows, due to rounding or to writing in packets."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from tacit.data.readers._sheets import Sheet
 
 __all__ = ["spread"]
 
-GAP = 1.5  # steps of the rounded clock from one time to the next between which one is missing
+GAP = 1.5  # steps of the rounded clock from one time to the next that mean a missing one
 COARSE = 0.95  # part of a step of the rounded clock that a period may take, for repeated times to be no repeated rows
-ALIKE = 0.01  # by which part the found rate may be off
-FEWEST = 4  # different times from which a rate is found
+ALIKE = 0.01  # largest relative error of the found rate
+FEWEST = 4  # distinct times that are needed to find a rate
 
 Floats = npt.NDArray[np.float64]
 
 
 def spread(file: Path, sheet: Sheet, rate: float | None) -> Sheet:
-    """Return a sheet whose rows of one time are spread evenly; one without repeated times as it is.
+    """Return a sheet with rows of equal times spread evenly; unchanged without repeated times.
 
     Args:
-        file: For messages.
-        sheet: With times.
-        rate: Samples a second, where that is known; else the one that fits all times.
+        file: The file, for messages.
+        sheet: A sheet with times.
+        rate: Samples a second, where it is known; else the one that fits all times.
 
     Raises:
         DataError: naming the row, if no even clock fits or several do.
@@ -63,7 +63,7 @@ def spread(file: Path, sheet: Sheet, rate: float | None) -> Sheet:
 
 
 def _found(clock: _Clock, unlike: _Unlike) -> float:
-    """Return the period that the times have, rounded only, or else half a period off as well."""
+    """Return the period of the times: with rounding only, else also half a period off."""
     for slack in (0.0, 1.0):
         period = next((period for period in clock.periods() if clock.fits(period, slack * period)), None)
         if period is not None and period > COARSE * clock.step:
@@ -77,7 +77,7 @@ def _found(clock: _Clock, unlike: _Unlike) -> float:
 
 
 class _Unlike:
-    """Makes the error of a repeated time."""
+    """Factory of the error of a repeated time."""
 
     def __init__(self, file: Path, sheet: Sheet, row: int) -> None:
         self._file, self._sheet, self._row = file, sheet, row
@@ -97,7 +97,7 @@ class _Clock:
 
     Args:
         times: ``[N]``, ascending or equal.
-        step: Of the rounded clock.
+        step: The step of the rounded clock.
     """
 
     def __init__(self, times: Floats, step: float) -> None:
@@ -108,7 +108,7 @@ class _Clock:
         self._index = np.arange(len(times)) - self._first
 
     def periods(self) -> Iterator[float]:
-        """Yield periods that may be those of the times: of rates with few digits first."""
+        """Yield candidate periods of the times, with rates of few digits first."""
         index, times = (
             values - (np.add.reduceat(values, self._starts) / np.add.reduceat(np.ones_like(values), self._starts))[run]
             for run in [np.searchsorted(self._starts, self._first)]
@@ -121,11 +121,11 @@ class _Clock:
         yield slope
 
     def fits(self, period: float, slack: float) -> bool:
-        """Return whether every time is rounded from an even clock of this period, up to ``slack`` more in all."""
+        """Return whether all times are rounded from a uniform clock of this period, within ``slack``."""
         off = self._times - self._times[self._first] - period * self._index
         spread = np.maximum.reduceat(off, self._starts) - np.minimum.reduceat(off, self._starts)
         return bool((spread <= (self.step + slack) * (1 + 1e-6)).all())
 
     def even(self, period: float) -> Floats:
-        """Return even times that begin with the first one of each run."""
+        """Return uniform times that begin with the first one of each run."""
         return np.asarray(self._times[self._first] + period * self._index, np.float64)

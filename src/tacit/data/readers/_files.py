@@ -1,4 +1,4 @@
-"""Episodes that are read straight from the files of other programs."""
+"""Episodes that are read directly from the files of other programs."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ from tacit.types import Array, Episode, Spec
 
 __all__ = ["ADVICE", "NAMED", "FileStorage", "Found", "find", "listed", "option", "regular", "sound", "unacted"]
 
-READING = 2  # another number whenever files are read otherwise than before: then they are other episodes
+READING = 2  # incremented whenever reading changes: files then give other episodes
 NAMED = 5
-"""How many files a warning names at most."""
+"""Largest number of files that a warning names."""
 
 
 def option(name: str, value: object) -> str:
-    """How to give a reader an option, for errors to say."""
+    """Return the notation of a reader's option, for errors."""
     return f"{name}={value!r}, or on the command line: tacit data convert SOURCE DATASET --set {name}={value}"
 
 
@@ -43,13 +43,13 @@ ADVICE = f"Replace the file, take it away, or skip such files with {option('on_e
 
 @dataclass(frozen=True)
 class Found:
-    """The files of one kind under a path.
+    """Files of one kind under a path.
 
     Attributes:
-        path: Where they were looked for.
-        files: In the order of their names.
+        path: The searched path.
+        files: The files in the order of their names.
         classes: The names of their subfolders, sorted; empty where there are none.
-        numbers: ``[files]`` which of the classes each file is of; -1 where there are none.
+        numbers: ``[files]`` the class number of each file; -1 where there are no classes.
     """
 
     path: Path
@@ -59,24 +59,24 @@ class Found:
 
     @property
     def labels(self) -> Labels:
-        """The label that every episode has, if files have classes."""
+        """Return the label of every episode, if files have classes."""
         return {"class": ("int64", ())} if self.classes else {}
 
     def label(self, file: int, length: int) -> dict[str, Array]:
-        """The labels of an episode of ``length`` observations from file number ``file``."""
+        """Return the labels of an episode of ``length`` observations from file number ``file``."""
         return {"class": np.full(length, self.numbers[file])} if self.classes else {}
 
     def task(self, file: int) -> str:
-        """The name of the class of file number ``file``, which is what its episodes have as their task."""
+        """Return the class name of file number ``file``, which is the task of its episodes."""
         return self.classes[self.numbers[file]] if self.classes else ""
 
     def keep(self, chosen: Sequence[int]) -> Found:
-        """Only these of the files, with the classes as they are."""
+        """Return only the chosen files, with all classes."""
         return Found(self.path, tuple(self.files[index] for index in chosen), self.classes, self.numbers[list(chosen)])
 
 
 def listed(path: Path, suffixes: Collection[str]) -> list[Path]:
-    """The files at or under ``path`` whose names end so, whatever the case; hidden ones and folders are left out."""
+    """Return the visible files at or under ``path`` with these suffixes, in any case."""
     if path.is_file():
         return [path] if path.suffix.lower() in suffixes else []
     found: list[Path] = []
@@ -84,7 +84,7 @@ def listed(path: Path, suffixes: Collection[str]) -> list[Path]:
     for folder, names, files in os.walk(path, followlinks=True):
         place = Path(folder)
         names[:] = [name for name in names if not name.startswith(".")]
-        if place.resolve() in entered:  # a link to a folder above
+        if place.resolve() in entered:  # a link to a parent folder
             names.clear()
             continue
         entered.add(place.resolve())
@@ -100,7 +100,7 @@ def regular(file: Path) -> None:
     """Raise DataError at a device, FIFO or socket, whose reading could block or never end."""
     try:
         mode = file.stat().st_mode
-    except OSError:  # named when it is read
+    except OSError:  # an error names it when it is read
         return
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
         raise DataError(f"expected a regular file; {file} is a device, a FIFO or a socket. Move it away.")
@@ -110,11 +110,11 @@ def find(path: Path, files: Sequence[Path], suffixes: Collection[str], kind: str
     """Return the files of a kind under ``path`` and their classes.
 
     Args:
-        path: Where they were looked for.
-        files: What there is.
-        suffixes: What their names end in, for messages.
-        kind: What they are, in the plural.
-        named: The classes by number, where they are not to be those of the subfolders.
+        path: The searched path.
+        files: The existing files.
+        suffixes: Their suffixes, for messages.
+        kind: The name of their kind, in the plural.
+        named: The classes by number, if not the subfolders.
 
     Raises:
         DataError: if there is none, if some lie in subfolders and some do not, or if a subfolder is no class.
@@ -145,12 +145,12 @@ def find(path: Path, files: Sequence[Path], suffixes: Collection[str], kind: str
 
 
 def sound(found: Found, kind: str, decode: Callable[[Path], object]) -> Found:
-    """Without the files that cannot be read, which a warning counts and names.
+    """Return the readable files; a warning counts and names the others.
 
     Args:
-        found: What there is.
-        kind: What the files are, in the plural.
-        decode: Reads one, and raises ValueError if it cannot be read.
+        found: The existing files.
+        kind: The name of their kind, in the plural.
+        decode: A function that reads one, and raises ValueError if it cannot be read.
 
     Raises:
         DataError: if none can be read.
@@ -174,20 +174,20 @@ def sound(found: Found, kind: str, decode: Callable[[Path], object]) -> Found:
 
 
 def unacted(length: int) -> npt.NDArray[np.float32]:
-    """The actions ``[T - 1, 0]`` of an episode of ``length`` observations in which nobody acts."""
+    """Return the empty actions ``[T - 1, 0]`` of an episode of ``length`` observations."""
     return np.zeros((length - 1, 0), np.float32)
 
 
 class FileStorage(ABC):
-    """A storage of episodes, each of them read from one of ``found``.
+    """Storage of episodes, each of them read from one of ``found``.
 
     Args:
         found: The files.
-        options: The reader, whose options belong to what the episodes hold.
-        spec: What they hold.
+        options: The reader, whose options determine the content of the episodes.
+        spec: The spec of the episodes.
         lengths: Observations of each episode.
-        sources: ``[episodes]`` which of the files each episode is read from.
-        labels: Labels beside the class.
+        sources: ``[episodes]`` the number of the file of each episode.
+        labels: Labels in addition to the class.
     """
 
     parallel = False
@@ -214,27 +214,27 @@ class FileStorage(ABC):
 
     @cached_property
     def groups(self) -> Sequence[str]:
-        """The group of each episode: a hash of its file where several are read from one, so that copies share it."""
+        """Return the group of each episode: a hash of its file where it holds several, so that copies share it."""
         counts = np.bincount(self.sources, minlength=len(self.found.files))
         return [self._sum(int(source))[:16] if counts[source] > 1 else "" for source in self.sources]
 
     @abstractmethod
     def read(self, index: int, modalities: Collection[str]) -> Episode:
-        """Episode ``index``."""
+        """Return episode ``index``."""
 
     def parts(self, file: Path) -> Sequence[Path]:
-        """The files that one of ``found`` consists of."""
+        """Return the files of which one of ``found`` consists."""
         return (file,)
 
     def file(self, index: int, _field: str) -> str:
-        """The file of episode ``index``."""
+        """Return the file of episode ``index``."""
         return str(self.found.files[self.sources[index]])
 
     def digest(self, index: int) -> str:
-        """A hash of the bytes of the file, the name of its class, the options, and which of its episodes this is.
+        """Return a hash of file content, class name, options and the episode's number in the file.
 
-        Names of files do not count, so that copies are found. The class does: the same picture in two classes is two
-        episodes, as everywhere else, where labels are part of what an episode holds.
+        Names of files do not count, so that copies are found. The class does: the same image in two classes is two
+        episodes, as everywhere else, because labels are part of an episode.
         """
         source = int(self.sources[index])
         place = index - int(np.searchsorted(self.sources, source))
@@ -248,7 +248,7 @@ class FileStorage(ABC):
         return self._sums[source]
 
     def arena(self, indices: npt.NDArray[np.int64], modalities: Collection[str], cache: Path | None) -> Arena:
-        """See :class:`tacit.data.storage.Storage`."""
+        """Return the arena of the episodes; see :class:`tacit.data.storage.Storage`."""
         path, files = self.found.path, self.found.files
         parts = [part for file in files for part in self.parts(file)]
         names = [file.relative_to(path).as_posix() for file in files] if path.is_dir() else []

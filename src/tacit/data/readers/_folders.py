@@ -28,7 +28,7 @@ NUMBER = re.compile(r"(\d+)")
 
 
 def frame_folders(path: Path) -> list[Path]:
-    """Return the folders at or under ``path`` that hold images, in the order of the numbers in their names."""
+    """Return the folders at or under ``path`` that hold images, ordered by the numbers in their names."""
     if not path.is_dir():
         return []
     folders = {file.parent for file in listed(path, SUFFIXES)}
@@ -36,10 +36,10 @@ def frame_folders(path: Path) -> list[Path]:
 
 
 def open_folders(path: Path, options: Videos) -> Storage:
-    """Return the videos in folders of frames, each shown for ``1 / fps`` seconds.
+    """Return the videos in folders of frames of ``1 / fps`` seconds each.
 
     Raises:
-        ConfigError: without ``fps``, which no folder says.
+        ConfigError: without ``fps``, which no folder stores.
         DataError: if the frames of a folder have no order, or are of two kinds.
     """
     folders = frame_folders(path)
@@ -112,7 +112,7 @@ class _Folders(FileStorage):
 
 
 def _natural(name: str) -> tuple[list[tuple[str, int]], str]:
-    """Return a key by which ``frame_2`` comes before ``frame_10``."""
+    """Return a sort key that puts ``frame_2`` before ``frame_10``."""
     texts, numbers = NUMBER.split(name)[::2], NUMBER.findall(name)
     return [(text, int(number)) for text, number in zip(texts, [*numbers, "0"], strict=True)], name
 

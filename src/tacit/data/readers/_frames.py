@@ -1,4 +1,4 @@
-"""How pictures and film frames come to one size and number of channels."""
+"""Conversion of images and video frames to one size and number of channels."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ __all__ = ["check_frames", "grey"]
 
 
 def check_frames(size: int | tuple[int, int] | None, channels: int) -> None:
-    """Raise ConfigError unless pixels can be made so."""
+    """Raise ConfigError unless ``size`` and ``channels`` are valid."""
     if channels not in (1, 3):
         raise ConfigError(f"channels is 3 (colour) or 1 (grey); got {channels}.")
     check_size(size)
 
 
 def grey(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """Colour ``[H, W, 3]`` as luma ``[1, H, W]`` (ITU-R 601, in 16-bit steps, rounded)."""
+    """Return colour ``[H, W, 3]`` as luma ``[1, H, W]`` (ITU-R 601, in 16-bit steps, rounded)."""
     red, green, blue = np.moveaxis(pixels.astype(np.uint32), -1, 0)
     luma = (red * 19595 + green * 38470 + blue * 7471 + 32768) >> 16
     return np.asarray(luma, np.uint8)[None]

@@ -29,21 +29,21 @@ def bridged(
     max_gap: float | None,
     rate: float | None,
 ) -> Sheet:
-    """Return a sheet without its gaps of up to ``max_gap`` seconds from the sample before to the sample after.
+    """Return a sheet with its gaps of up to ``max_gap`` seconds filled in.
 
-    Channels are held or interpolated linearly, labels and actions always held. What is missing before the first
-    sample, or for interpolation after the last one, stays missing.
+    A gap is measured from the sample before to the sample after. Channels are held or interpolated linearly, labels and
+    actions always held. Samples before the first one, or for interpolation after the last one, stay missing.
 
     Args:
-        file: For messages.
-        sheet: With times or a rate; else it is returned as it is.
-        wanted: What was read; a number of ``fill`` stands for a missing sample as well.
-        how: From where numbers are taken.
-        max_gap: In seconds; None for no limit.
-        rate: Samples a second, where the file does not tell.
+        file: The file, for messages.
+        sheet: A sheet with times or a rate; any other is returned unchanged.
+        wanted: The selection that was read; a number of ``fill`` replaces a missing sample as well.
+        how: The source of the filled numbers.
+        max_gap: The limit in seconds; None for no limit.
+        rate: Samples a second, where the file has no rate.
 
     Raises:
-        DataError: if there is no limit and more samples are missing than there are.
+        DataError: if there is no limit and more samples are missing than exist.
     """
     rate = sheet.rate or rate
     if sheet.seconds is not None and len(sheet.seconds) > 1:
@@ -67,10 +67,10 @@ def bridged(
 
 
 class _Bridge:
-    """Fills columns over gaps.
+    """Filling of columns over gaps.
 
     Attributes:
-        counts: Numbers filled in of each column.
+        counts: The count of filled numbers of each column.
         longest: The longest gap that was filled, in seconds.
     """
 
@@ -80,7 +80,7 @@ class _Bridge:
         self.longest = 0.0
 
     def fill(self, name: str, values: Floats, *, held: bool) -> Floats:
-        """Return a column with its gaps filled: with the number before, or on the line to the number after."""
+        """Return a column with its gaps filled by the previous number or by linear interpolation."""
         with np.errstate(over="ignore"):
             good = np.isfinite(values.astype(np.float32))
         if good.all() or not good.any():
@@ -102,7 +102,7 @@ class _Bridge:
 
 
 def _inserted(file: Path, sheet: Sheet, wanted: Wanted, max_gap: float | None) -> Sheet:
-    """Return a sheet with a row, empty of numbers, for each missing sample of gaps that are filled."""
+    """Return a sheet with an empty row for each missing sample of the gaps that are filled."""
     assert sheet.seconds is not None
     steps = np.diff(sheet.seconds)
     if not (steps > 0).all():  # refused later, with the row

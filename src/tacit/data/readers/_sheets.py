@@ -32,17 +32,17 @@ INDEX = re.compile(r"__index_level_\d+__")
 
 @dataclass(frozen=True)
 class Wanted:
-    """What is read of a file.
+    """Selection of the columns of a file.
 
     Attributes:
-        time: The column of the times; empty for none; where None, one that is called like that.
-        columns: The channels; where None, every other column but the index that pandas wrote to Parquet.
+        time: The column of the times; empty for none; None for one with such a name.
+        columns: The channels; None for every other column but the index that pandas wrote to Parquet.
         labels: Columns that are labels.
         actions: Columns that are actions.
-        fill: By column the number that stands for a missing one.
+        fill: The number of each column that marks a missing one.
         decimal: The decimal sign of CSV files; None finds it.
-        encoding: Of CSV files; None finds it.
-        episode: The column whose values tell the recordings in a file apart; None: a file holds one.
+        encoding: The encoding of CSV files; None finds it.
+        episode: The column whose values distinguish the recordings in a file; None: a file holds one.
     """
 
     time: str | None = None
@@ -57,24 +57,24 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Sheet:
-    """The content of a file of signals, or of one of the recordings in it.
+    """Content of a file of signals, or of one of the recordings in it.
 
     Attributes:
-        names: Of the channels.
+        names: The names of the channels.
         values: ``[N, C]``, NaN where nothing was recorded.
         labels: ``[N]`` each.
         actions: ``[N, A]``.
         commands: The names of the actions.
         time: The column of the times, where there is one.
         seconds: ``[N]`` since the first row, where there are times.
-        rate: Samples a second, where the file says so.
+        rate: Samples a second, where the file has a rate.
         lines: The line in the file of the first row, or of each row; None where the file has no lines.
-        rows: ``[N]`` which row of the file each row was, where rows were inserted or belong to other recordings.
-        filled: By column how many missing numbers were given the number of ``fill``.
-        bridged: By column how many missing numbers were taken from those before and after.
+        rows: ``[N]`` the row in the file of each row, where rows were inserted or belong to other recordings.
+        filled: The count of missing numbers of each column that were replaced by ``fill``.
+        bridged: The count of missing numbers of each column that were filled from their neighbours.
         longest: The longest gap that was filled, in seconds.
-        notes: What was guessed.
-        recording: What the file calls this recording, where it holds several.
+        notes: Notes on guesses.
+        recording: The name of this recording in the file, where it holds several.
     """
 
     names: tuple[str, ...]
@@ -94,15 +94,15 @@ class Sheet:
     recording: str = ""
 
     def where(self, row: int) -> str:
-        """Return how messages name a row."""
+        """Return the name of a row for messages."""
         return row_name(self.lines, row if self.rows is None else int(self.rows[row]))
 
 
 def read_sheets(file: Path, wanted: Wanted) -> list[Sheet]:
-    """Return the recordings in a CSV, TSV or Parquet file, or the one in the WFDB record of a header.
+    """Return the recordings in a CSV, TSV or Parquet file, or the one of a WFDB header.
 
     Raises:
-        DataError: naming file, column and row of what cannot be read.
+        DataError: naming file, column and row of a value that cannot be read.
         MissingExtra: if it is a WFDB record and the package is not installed.
     """
     if file.suffix.lower() == ".hea":
@@ -145,7 +145,7 @@ def read_sheets(file: Path, wanted: Wanted) -> list[Sheet]:
 
 
 def _recordings(file: Path, name: str, ids: pa.ChunkedArray, sheet: Sheet) -> list[Sheet]:
-    """Return the rows of each value of ``ids`` as a sheet whose times start anew, in the order of their first rows."""
+    """Return a sheet with restarted times for each value of ``ids``; the order is that of their first rows."""
     missing = np.asarray(pc.is_null(ids, nan_is_null=True))
     if missing.any():
         row = int(np.argmax(missing))
@@ -167,12 +167,12 @@ def _recordings(file: Path, name: str, ids: pa.ChunkedArray, sheet: Sheet) -> li
             rows=rows,
             recording=str(value),
         )
-        found.append(replace(one, filled={}, notes=()) if found else one)  # what is counted of the file counts once
+        found.append(replace(one, filled={}, notes=()) if found else one)  # counts of the whole file count once
     return found
 
 
 def _check_names(file: Path, table: pa.Table, chosen: Sequence[str], *, named: bool) -> None:
-    """Refuse channels without a name that nobody asked for, and none at all."""
+    """Refuse unnamed channels that were not requested, and a file without channels."""
     if not (named or all(name.strip() for name in chosen)):
         raise Defect(
             file,
@@ -251,7 +251,7 @@ def _index(file: Path, table: pa.Table) -> list[str]:
             raise ValueError("expected an object with a list of 'index_columns'")
     except ValueError as error:
         raise Defect(file, None, "rows", f"what pandas says of the columns cannot be read ({error}).") from error
-    # A range of numbers is no column, but a mapping of its bounds.
+    # A range of numbers is not a column, but a mapping of its bounds.
     return [name for name in table.column_names if name in said or INDEX.fullmatch(name)]
 
 

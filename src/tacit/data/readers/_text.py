@@ -30,7 +30,7 @@ BYTES = ("cp1252", "cp1250", "cp1251", "cp1254", "iso8859-15")
 
 
 def check_encoding(encoding: str) -> None:
-    """Raise ConfigError unless Python knows a text encoding of that name."""
+    """Raise ConfigError unless Python has a text encoding of that name."""
     try:
         "".encode(encoding)
     except LookupError as error:
@@ -44,7 +44,7 @@ def decoded(file: Path, encoding: str | None) -> tuple[bytes, tuple[str, ...]]:
 
     Args:
         file: A regular file.
-        encoding: What it is written in; None finds it.
+        encoding: Its encoding; None finds it.
 
     Raises:
         DataError: naming the line that is too long, holds a NUL, cannot be decoded or has a quote without its end.

@@ -16,7 +16,7 @@ from tacit.data.findings import Defect
 __all__ = ["is_time_name", "seconds"]
 
 SINCE_1970 = ((1e17, 1e-9), (1e14, 1e-6), (1e11, 1e-3))
-"""From which number on a time is in nano-, micro- or milliseconds: seconds since 1970 get there in the year 5138."""
+"""Smallest times in nano-, micro- or milliseconds; seconds since 1970 reach them in the year 5138."""
 NAMES = frozenset(
     ("time", "times", "t", "timestamp", "timestamps", "seconds", "sec", "date", "datetime", "zeit", "datum", "uhrzeit")
 )
@@ -34,11 +34,11 @@ Floats = npt.NDArray[np.float64]
 
 
 def is_time_name(name: str) -> bool:
-    """Return whether a column called so holds times, with or without a unit: ``time``, ``t [ms]``, ``time_s``."""
+    """Return whether a column name means times, with or without a unit: ``time``, ``t [ms]``, ``time_s``."""
     found = NAMED.fullmatch(name.strip().lower())
     if found is None or found["base"].strip() not in NAMES:
         return False
-    # A temperature is often called T.
+    # T is often a temperature.
     return name.strip()[0] != "T" or found["base"].strip() != "t" or (found["unit"] or found["short"]) in UNITS
 
 
@@ -46,14 +46,14 @@ def seconds(file: Path, name: str, column: pa.ChunkedArray, unit: str, where: Ca
     """Return a column of times as seconds since its first row.
 
     Args:
-        file: For messages.
-        name: Of the column; a unit in it, such as ``time [ms]``, is heeded.
+        file: The file, for messages.
+        name: The name of the column; a unit in it, such as ``time [ms]``, is applied.
         column: Numbers, times, or text such as ``31.01.2026 12:30:00``.
-        unit: The unit in a line of its own, where there is one.
-        where: Names a row in messages.
+        unit: The unit in a separate line, where there is one.
+        where: A function that names a row in messages.
 
     Raises:
-        DataError: naming the row of what is no time.
+        DataError: naming the row of a value that is not a time.
     """
     kind = column.type
     if column.null_count:
@@ -81,7 +81,7 @@ def seconds(file: Path, name: str, column: pa.ChunkedArray, unit: str, where: Ca
 
 
 def _numbers(file: Path, name: str, column: pa.ChunkedArray, unit: str) -> Floats:
-    # Whole numbers are subtracted as such, for a float holds nanoseconds since 1970 to some hundred of them.
+    # Whole numbers are subtracted as such: a float holds nanoseconds since 1970 only to some hundred of them.
     numbers: npt.NDArray[np.int64] | Floats
     if pa.types.is_integer(column.type):
         try:
@@ -99,7 +99,7 @@ def _numbers(file: Path, name: str, column: pa.ChunkedArray, unit: str) -> Float
 
 
 def _european(file: Path, name: str, column: pa.ChunkedArray, where: Callable[[int], str]) -> Floats | None:
-    """Return dates like 31.01.2026 or 1/31/2026 as seconds; None where a row holds something else."""
+    """Return dates like 31.01.2026 or 1/31/2026 as seconds; None where a row has another form."""
     parts = pc.extract_regex(column, EUROPEAN)
     if parts.null_count:
         row = int(np.argmax(parts.is_null().to_numpy()))

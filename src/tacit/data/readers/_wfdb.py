@@ -20,20 +20,20 @@ __all__ = ["Record", "read_wfdb", "segment_headers", "wfdb_files"]
 MAX_HEADER = 2**20
 MAX_LINE = 1000
 MAX_MISSING = 2**26
-"""Numbers of a record that no file holds, because segments are empty."""
+"""Largest count of numbers of a record that no file holds, because segments are empty."""
 BITS = {"8": 8, "16": 16, "24": 24, "32": 32, "61": 16, "80": 8, "160": 16, "212": 12, "310": 10, "311": 10}
 BITS |= {"508": 8, "516": 16, "524": 24}
 """Bits of a sample; the lowest number stands for a missing one."""
 COMPRESSED = {"508": 1e-3, "516": 1e-3, "524": 1e-3}
-"""Bytes of a sample in a compressed file, at the least."""
+"""Smallest number of bytes of a sample in a compressed file."""
 
 
 @dataclass(frozen=True)
 class Record:
-    """The signals of a record.
+    """Signals of a record.
 
     Attributes:
-        names: Of the signals; ``signal 0`` and so on where they have none.
+        names: The names of the signals; ``signal 0`` and so on where they have none.
         signals: ``[N]`` each in physical units, NaN where nothing was recorded.
         rates: Samples a second of each.
     """
@@ -93,13 +93,13 @@ def segment_headers(headers: Collection[Path]) -> set[Path]:
 
 
 def _header(header: Path) -> Any:
-    """Return what a header says."""
+    """Return the content of a header."""
     try:
         lines = read_bytes(header, MAX_HEADER).splitlines()
     except OSError as error:
         raise ValueError(f"the header {header.name} cannot be read ({error}).") from error
     longest = max((len(line) for line in lines if not line.startswith(b"#")), default=0)
-    if longest > MAX_LINE:  # the time that wfdb takes grows with its square
+    if longest > MAX_LINE:  # the time of wfdb grows with its square
         raise ValueError(f"expected lines of at most {MAX_LINE} characters; {header.name} has one of {longest}.")
     with _foreign(f"expected a WFDB header; {header.name} cannot be read"):
         about = _package().rdheader(str(header.with_suffix("")))
@@ -138,7 +138,7 @@ def _samples(header: Path, about: Any) -> list[Path]:
 
 
 def _check_size(header: Path, about: Any, parts: Collection[Any]) -> None:
-    """Raise ValueError where files are shorter than the headers say, before memory is taken for their samples."""
+    """Raise ValueError for files shorter than their headers state, before allocating memory for samples."""
     recorded = 0
     for part in parts:
         if _is_multiple(part):
@@ -166,7 +166,7 @@ def _check_size(header: Path, about: Any, parts: Collection[Any]) -> None:
 
 
 def _check_sums(record: Any) -> None:
-    """Raise ValueError where samples do not add up to the checksum of their header."""
+    """Raise ValueError where samples do not match the checksum of their header."""
     for place, signal in enumerate(record.e_p_signal):
         expected, skew = record.checksum[place], record.skew[place]
         missing = -(2 ** (BITS[record.fmt[place]] - 1))
@@ -180,7 +180,7 @@ def _check_sums(record: Any) -> None:
 
 @contextmanager
 def _foreign(what: str) -> Iterator[None]:
-    """Turn whatever the package raises at a damaged file into a ValueError; its own use of pandas is no matter."""
+    """Convert the errors of the package for a damaged file to ValueError; ignore warnings of its use of pandas."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)

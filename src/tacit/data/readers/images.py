@@ -1,4 +1,4 @@
-"""A folder of pictures: each is an episode of one observation, and subfolders are its classes."""
+"""Reader of image folders: each image is an episode of one observation, each subfolder a class."""
 
 from __future__ import annotations
 
@@ -24,28 +24,28 @@ __all__ = ["Images"]
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff"})
 PIXELS, PAGES = 2**27, 1000
-"""Pixels of a picture, and pages of a file of which all but one are copies, at the most."""
-KINDS = ("PNG", "JPEG", "BMP", "WEBP", "TIFF")  # Pillow knows more, some of which run programs
-SEVERAL = ("PNG", "WEBP", "TIFF")  # that may hold several pictures; in a JPEG, those after the first belong to it
-ROLE, BITS = 254, 258  # tags of TIFF: what a picture is to the others of the file, and the bits of its numbers
-COPY = 0b101  # the bits of ROLE that say that it is a small copy or a mask
+"""Largest number of pixels of an image, and of pages of a file, of which all but one are copies."""
+KINDS = ("PNG", "JPEG", "BMP", "WEBP", "TIFF")  # Pillow reads more, some of which run programs
+SEVERAL = ("PNG", "WEBP", "TIFF")  # that may hold several images; in a JPEG, the ones after the first belong to it
+ROLE, BITS = 254, 258  # tags of TIFF: the role of an image among the others of the file, and the bits of its numbers
+COPY = 0b101  # the bits of ROLE that mark a small copy or a mask
 
 
 @dataclass(frozen=True)
 class Images:
-    """PNG, JPEG, BMP, WebP and TIFF pictures as ``pixels``, one observation an episode.
+    """Reader of PNG, JPEG, BMP, WebP and TIFF images as ``pixels``, one observation an episode.
 
-    A picture in a subfolder has the label ``class``, the number of that subfolder among all, in the order of their
-    names, and the name as its ``task``. Pictures are turned as their EXIF says; what is transparent shows white; of
-    12 or 16 bits the upper 8 are kept, and whole numbers of another kind (32 bits, or with a sign) must be 0 to 255; a
-    grey picture has three equal channels, unless ``channels`` is 1. A file of several pictures (the pages of a TIFF,
-    an animated WebP or PNG) cannot be read, but a TIFF may hold small copies and masks beside its picture.
+    An image in a subfolder has the label ``class``, the number of that subfolder among all, in the order of their
+    names, and the name as its ``task``. Images are rotated by their EXIF orientation; transparent areas become white;
+    of 12 or 16 bits the upper 8 are kept, and integers of another kind (32 bits, or with a sign) must be 0 to 255; a
+    grey image has three equal channels, unless ``channels`` is 1. A file of several images (the pages of a TIFF, an
+    animated WebP or PNG) cannot be read, but a TIFF may hold small copies and masks of its image.
 
     Args:
-        size: Height and width, or one number for both: each picture is cut to that shape around its centre, as
-            large as it can be, and resized (bicubic, antialiased). None: all pictures have the same size already.
+        size: Height and width, or one number for both: each image is cropped to the largest centred area of that
+            shape and resized (bicubic, antialiased). None: all images already have the same size.
         channels: 3 for colour, 1 for grey (ITU-R 601 luma).
-        on_error: ``raise`` a DataError at a file that is no picture, or ``skip`` such files with a warning that
+        on_error: ``raise`` a DataError at a file that is not an image, or ``skip`` such files with a warning that
             counts and names them; then every file is read once when the folder is opened.
         classes: The names of the classes, by number; a file in another subfolder is refused. None: the subfolders.
     """
@@ -56,7 +56,7 @@ class Images:
     classes: tuple[str, ...] | None = None
 
     added: ClassVar = frozenset(("classes",))
-    """Options that count in hashes only where they are given, for datasets from before there were any."""
+    """Options that enter hashes only where they are given, for compatibility with older datasets."""
 
     def __post_init__(self) -> None:
         check_frames(self.size, self.channels)
@@ -64,11 +64,11 @@ class Images:
             raise ConfigError(f"on_error is 'raise' or 'skip'; got {self.on_error!r}.")
 
     def recognises(self, path: Path) -> bool:
-        """Whether there are pictures at or under ``path``."""
+        """Return whether there are images at or under ``path``."""
         return bool(listed(path, SUFFIXES))
 
     def open(self, path: Path) -> Storage:
-        """Find the pictures. Raises DataError if there is none, or naming the first one if it cannot be read."""
+        """Find the images. Raises DataError if there is none, or naming the first one if it cannot be read."""
         found = find(path, listed(path, SUFFIXES), SUFFIXES, "pictures", self.classes)
         if self.on_error == "skip":
             found = sound(found, "pictures", lambda file: decode(file, wanted_size(self.size), self.channels))
@@ -82,7 +82,7 @@ class Images:
 
 
 class _Pictures(FileStorage):
-    """Pictures, decoded when they are read."""
+    """Storage of images, decoded when they are read."""
 
     parallel = True
 
@@ -91,7 +91,7 @@ class _Pictures(FileStorage):
         self._size, self._channels = wanted_size(options.size), options.channels
 
     def read(self, index: int, modalities: Collection[str]) -> Episode:
-        """The picture at ``index``."""
+        """Return the image at ``index``."""
         file, shape = self.found.files[index], self.spec.modalities["pixels"].shape
         try:
             picture = decode(file, self._size, self._channels)
@@ -115,7 +115,7 @@ class _Pictures(FileStorage):
 
 
 def decode(file: Path, size: tuple[int, int] | None, channels: int) -> npt.NDArray[np.uint8]:
-    """The picture ``[channels, H, W]`` in a file, cut and resized to ``size``.
+    """Return the image ``[channels, H, W]`` in a file, cropped and resized to ``size``.
 
     Raises:
         ValueError: if it cannot be read.
@@ -124,7 +124,7 @@ def decode(file: Path, size: tuple[int, int] | None, channels: int) -> npt.NDArr
         with Image.open(file, formats=KINDS) as opened:
             if opened.width * opened.height > PIXELS:
                 raise ValueError(f"it has {opened.width} x {opened.height} pixels; expected at most {PIXELS} in all")
-            if size is not None:  # a JPEG is decoded at half its size or less where that is twice what is asked for
+            if size is not None:  # a JPEG is decoded at half its size or less where that is twice the requested size
                 opened.draft(opened.mode, (2 * max(size), 2 * max(size)))
             pages = _pages(opened)
             if len(pages) > 1:
@@ -138,7 +138,7 @@ def decode(file: Path, size: tuple[int, int] | None, channels: int) -> npt.NDArr
             pixels = np.asarray(picture)
     except UnidentifiedImageError as error:
         raise ValueError(f"expected a {', '.join(KINDS)} picture; the file begins like none of them.") from error
-    except Exception as error:  # whatever a damaged file makes Pillow trip over
+    except Exception as error:  # any error that Pillow raises for a damaged file
         raise ValueError(f"expected a picture; it cannot be used: {error}.") from error
     if pixels.ndim == 2:
         return np.repeat(pixels[None], channels, axis=0)
@@ -146,7 +146,7 @@ def decode(file: Path, size: tuple[int, int] | None, channels: int) -> npt.NDArr
 
 
 def _pages(opened: Image.Image) -> list[int]:
-    """Where in a file its pictures are; small copies and masks of them in a TIFF do not count."""
+    """Return the positions of the images in a file, without copies and masks in a TIFF."""
     if opened.format not in SEVERAL:
         return [0]
     count = getattr(opened, "n_frames", 1)
@@ -162,14 +162,14 @@ def _pages(opened: Image.Image) -> list[int]:
 
 
 def _surplus(opened: Image.Image) -> int:
-    """How many bits more than 8 the whole numbers of a grey picture have, as far as the file says so."""
+    """Return the number of bits above 8 of a grey image's integers, as recorded."""
     if isinstance(opened, TiffImageFile):
         return int(opened.tag_v2[BITS][0]) - 8 if opened.mode.startswith("I;16") else 0
     return 8  # in PNG, whose 16 bits some versions of Pillow open as 32
 
 
 def _plain(picture: Image.Image, surplus: int) -> Image.Image:
-    """The picture in 8 bits, colour or grey, on white where it is transparent."""
+    """Return the image in 8 bits, colour or grey, on white where it is transparent."""
     if picture.mode.startswith("I"):
         values = np.asarray(picture) >> surplus
         if values.min() < 0 or values.max() > 255:

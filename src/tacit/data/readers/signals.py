@@ -1,4 +1,4 @@
-"""Files of signals: each is an episode with one series, or several of them, and subfolders are their classes."""
+"""Reader of signal files: each is one or more episodes with a series, each subfolder a class."""
 
 from __future__ import annotations
 
@@ -30,52 +30,52 @@ from tacit.types import Box, Episode, Modality, Spec
 __all__ = ["Signals"]
 
 Part = tuple[int, int, int, int]
-"""The number of a file, that of a recording in it, first and end row of a stretch of the recording."""
+"""Number of a file, number of a recording in it, first and end row of a stretch of the recording."""
 GAPS = ("refuse", "split", "previous", "interpolate")
 
 
 @dataclass(frozen=True)
 class Signals:
-    """CSV, TSV and Parquet files and WFDB records (``.hea``) as the series ``signal``, one episode each.
+    """Reader of CSV, TSV, Parquet and WFDB (``.hea``) files as the series ``signal``, one episode each.
 
-    A WFDB record says its rate; reading it needs the extra ``wfdb``. In the other files a column of times does,
-    seconds or dates: it may be rounded, so that several rows have the same time, but no sample may be half a period
-    away from an even clock. Times are in the unit in the name of their column, such as ``time [ms]``, or in a line of
+    A WFDB record stores its rate; reading it needs the extra ``wfdb``. The other files give it by a column of times,
+    seconds or dates: they may be rounded, so that several rows have the same time, but no sample may be half a period
+    away from a uniform clock. Times are in the unit in the name of their column, such as ``time [ms]``, or in a line of
     units below the names; without one, times from 1e11, 1e14 or 1e17 on are milli-, micro- or nanoseconds since 1970.
-    Numbers are stored as float32; rows in messages count from 0, the line of names left out. A file in a subfolder
+    Numbers are stored as float32; rows in messages count from 0, without the line of names. A file in a subfolder
     has the label ``class``, the number of that subfolder among all, in the order of their names, and the name as its
     ``task``.
 
     Args:
-        rate: Samples a second, for files without times; with times, what they must say within one per cent.
-        fps: Observations a second, at most ``rate``; each comes with the samples since the one before. None: one
+        rate: Samples a second, for files without times; with times, they must match it within one per cent.
+        fps: Observations a second, at most ``rate``; each has the samples since the one before. None: one
             observation for each sample. Samples after the last whole observation are left out.
-        time: The column of the times; by default the one called ``time``, ``t``, ``timestamp``, ``date`` or alike, or
-            the one of dates. Empty: no column is.
+        time: The column of the times; by default the one named ``time``, ``t``, ``timestamp``, ``date`` or similar, or
+            the one of dates. Empty: no column.
         columns: The channels, in this order; by default every other column, but not the index that pandas wrote to
             Parquet.
-        labels: Columns that are labels, at each observation that of the latest sample; no part of the signal.
+        labels: Columns that are labels, at each observation the one of the latest sample; not part of the signal.
         gaps: ``refuse`` a missing sample or number with a DataError, or ``split`` the signal there: each unbroken
             stretch is an episode, the stretches of a file are one group, and a warning counts the rows that are left
-            out and names the files that gave no episode. Or take what is missing from the ``previous`` sample, or
-            ``interpolate`` it linearly between the previous and the next one; labels and actions are always those of
-            the previous one. A warning counts what was filled in.
-        fill: By column the number that stands for a missing one, whatever the length of the gap.
+            out and names the files that gave no episode. Or take missing values from the ``previous`` sample, or
+            ``interpolate`` them linearly between the previous and the next one; labels and actions always come from
+            the previous one. A warning counts the filled values.
+        fill: The number of each column that replaces a missing one, for gaps of any length.
         max_gap: The longest gap that is filled, in seconds from the sample before to the sample after; longer ones
             split the signal. None: no limit.
-        actions: Columns that are actions, and no part of the signal: each is in force from its row to the next one,
+        actions: Columns that are actions, not part of the signal: each is in force from its row to the next one,
             and ``action[t]`` from ``observation[t]`` to ``observation[t + 1]``.
-        low: The lower bound of each action, or of all. None: the least recorded, with a warning.
+        low: The lower bound of each action, or of all. None: the smallest recorded, with a warning.
         high: The upper bound, in the same way.
-        between: What the action is where several samples lie between two observations: ``refuse`` actions that
-            change there, or take their ``mean`` or the ``last`` one.
+        between: The rule for several samples between two observations: ``refuse`` actions that change there, or
+            take their ``mean`` or the ``last`` one.
         decimal: The decimal sign in CSV files, ``.`` or ``,``. None: a comma is found where it cannot separate
             thousands. The other sign, spaces and apostrophes may separate thousands.
         encoding: The text encoding of CSV files, such as ``cp1252``. None: UTF-8 and UTF-16 are found; else it is
             cp1252, with a warning where characters depend on it.
         classes: The names of the classes, by number; a file in another subfolder is refused. None: the subfolders.
-        episode: The column that tells the recordings in a file apart, such as ``run_id``; no part of the signal. The
-            rows of each of its values, in their order and wherever they stand, are a recording with times of its own,
+        episode: The column that distinguishes the recordings in a file, such as ``run_id``; not part of the signal. The
+            rows of each of its values, in order and at any position, are a recording with its own times,
             and the value is the ``group`` of its episodes, after a hash of the file where there are several files.
     """
 
@@ -99,7 +99,7 @@ class Signals:
     added: ClassVar = frozenset(
         ("fill", "max_gap", "actions", "low", "high", "between", "decimal", "encoding", "classes", "episode")
     )
-    """Options that count in hashes only where they are given, for datasets from before there were any."""
+    """Options that enter hashes only where they are given, for compatibility with older datasets."""
 
     def __post_init__(self) -> None:
         for name, value in (("rate", self.rate), ("fps", self.fps), ("max_gap", self.max_gap)):
@@ -140,7 +140,7 @@ class Signals:
         return bool(listed(path, SUFFIXES))
 
     def open(self, path: Path) -> Storage:
-        """Read all files to find their rate and gaps. Raises DataError naming file, column and row of what is wrong."""
+        """Read all files to find their rate and gaps. Raises DataError naming file, column and row of a defect."""
         found = find(path, self.files(path), SUFFIXES, "signals", self.classes)
         parts, names, clocks, sheets = [], [], [], _Seen(found, self.gaps)
         recordings: dict[tuple[int, int], str] = {}
@@ -198,7 +198,7 @@ class Signals:
 
 
 class _Seen:
-    """Counts what was filled in and guessed in the files."""
+    """Counter of filled and guessed values in the files."""
 
     def __init__(self, found: Found, gaps: str) -> None:
         self._path, self._gaps = found.path, gaps
@@ -231,15 +231,15 @@ class _Seen:
 
 
 class _Stretches(FileStorage):
-    """Unbroken stretches of signals; the file that was read last is kept in memory.
+    """Storage of unbroken stretches of signals; keeps the last file in memory.
 
     Args:
         found: The files.
-        options: How they are read.
-        spec: What they hold.
+        options: The reader with its options.
+        spec: The spec of the episodes.
         parts: ``[episodes, 4]``; see :data:`Part`.
-        labels: Of the columns.
-        recordings: What a file calls each recording in it, by the numbers of both.
+        labels: The labels from columns.
+        recordings: The name of each recording in its file, by the numbers of both.
     """
 
     def __init__(
@@ -259,10 +259,10 @@ class _Stretches(FileStorage):
 
     @cached_property
     def groups(self) -> Sequence[str]:
-        """The group of each episode: where a file holds several recordings, its recording."""
+        """Return the group of each episode: its recording, where a file holds several."""
         if self._reader.episode is None:
             return super().groups
-        several = len(self.found.files) > 1  # which may call different recordings the same
+        several = len(self.found.files) > 1  # which may give different recordings the same name
         return [
             f"{self._sum(number)[:16]} {self._recordings[number, place]}"
             if several
@@ -271,7 +271,7 @@ class _Stretches(FileStorage):
         ]
 
     def parts(self, file: Path) -> Sequence[Path]:
-        """Return the file, and those of samples where it is the header of a record."""
+        """Return the file, with the files of samples where it is the header of a record."""
         return (file, *wfdb_files(file)) if file.suffix.lower() == ".hea" else (file,)
 
     def read(self, index: int, modalities: Collection[str]) -> Episode:
@@ -320,7 +320,7 @@ def _schema(sheet: Sheet) -> Labels:
 
 
 def _warn_of_the_rest(found: Found, rows: int, parts: Sequence[Part], kept: Sequence[Part], fps: float) -> None:
-    """Count the rows that are in no episode and name the files that gave none."""
+    """Warn of the count of rows in no episode and of the files without episodes."""
     whole, left = (sum(stop - start for _, _, start, stop in some) for some in (parts, kept))
     if left == rows:
         return

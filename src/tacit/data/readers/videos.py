@@ -1,4 +1,4 @@
-"""A folder of films: each is an episode on a uniform clock, and subfolders are its classes."""
+"""Reader of video folders: each video is an episode on a uniform clock, each subfolder a class."""
 
 from __future__ import annotations
 
@@ -29,43 +29,42 @@ from tacit.types import Episode, Modality, Spec
 __all__ = ["Videos"]
 
 SUFFIXES = frozenset({".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".ts", ".ogv", ".wmv", ".flv"})
-ALIKE = 1e-3  # by which part the rates of films may differ
+ALIKE = 1e-3  # largest relative difference of the rates of videos
 REPEATED, LONG = 1000, 10**5
-"""How many observations may show the same frame on average, and how many any film may have."""
+"""Largest average number of observations of one frame, and number that any video may have."""
 PIXELS = 2**27
-"""Pixels of a frame at the most."""
-LEAST = 0.9  # part of the frames that must decode; some codecs have a few that are never shown
+"""Largest number of pixels of a frame."""
+LEAST = 0.9  # share of the frames that must decode; some codecs have a few that are never shown
 
 
 @dataclass(frozen=True)
 class Videos:
-    """Films as ``pixels``, one episode each, without their sound.
+    """Reader of videos as ``pixels``, one episode each, without sound.
 
     Observation ``k`` is the frame that is shown ``k / fps`` seconds after the first one: the latest at that time or
-    before. So a film of constant rate is read frame by frame at its own ``fps``; at another one, or where the rate
-    varies, frames are left out or repeated. A film in a subfolder has the label ``class``, the number of that
+    before. So a video of constant rate is read frame by frame at its own ``fps``; at another one, or where the rate
+    varies, frames are left out or repeated. A video in a subfolder has the label ``class``, the number of that
     subfolder among all, in the order of their names, and the name as its ``task``.
 
-    A film that cannot be decoded is refused, and one that was cut short where its file says how long it is, as mp4,
-    mkv and webm do; a warning names mkv and webm films that have all their bytes and yet end before they say. Damage
-    inside a frame shows only where the decoder reports it. Where it gives no picture for a frame and reports nothing,
-    up to one frame in ten, the frame before is shown instead, or at the start the first; a warning counts them at the
-    first such film that is read.
+    A video that cannot be decoded is refused, and a truncated one where its file records the length, as mp4, mkv and
+    webm do; a warning names mkv and webm videos that have all their bytes but end before their recorded length. Damage
+    inside a frame is found only where the decoder reports it. Where the decoder gives no image for a frame and reports
+    nothing, for up to one frame in ten, the frame before replaces it, or at the start the first one; a warning counts
+    them at the first such video that is read.
 
     Where there are no video files, each folder of numbered images is a video, in the order of the numbers
-    (``frame_2`` before ``frame_10``), and ``fps`` says how many frames a second it has. Images are read so only where
-    this reader is asked for, as ``reader="videos"``; the classes are then the folders that the folders of frames are
-    in.
+    (``frame_2`` before ``frame_10``), with ``fps`` frames a second. Images are read in this way only with
+    ``reader="videos"``; the classes are then the parent folders of the folders of frames.
 
     Args:
-        size: Height and width, or one number for both: each frame is cut to that shape around its centre, as large
-            as it can be, and resized (bicubic, antialiased). None: all films have the same size already.
-        fps: Observations a second, whatever the films have. None: what all of them have on average. Of folders of
-            frames it is needed, and frames are neither left out nor repeated.
+        size: Height and width, or one number for both: each frame is cropped to the largest centred area of that
+            shape and resized (bicubic, antialiased). None: all videos already have the same size.
+        fps: Observations a second, at any rate of the videos. None: the average rate of all of them. Folders of
+            frames need it, and their frames are neither left out nor repeated.
         channels: 3 for colour, 1 for grey (ITU-R 601 luma).
-        on_error: ``raise`` a DataError at a film that cannot be read, or ``skip`` such films with a warning that
-            counts and names them; then every film is decoded once when the folder is opened.
-        classes: The names of the classes, by number; a film in another subfolder is refused. None: the subfolders.
+        on_error: ``raise`` a DataError at a video that cannot be read, or ``skip`` such videos with a warning that
+            counts and names them; then every video is decoded once when the folder is opened.
+        classes: The names of the classes, by number; a video in another subfolder is refused. None: the subfolders.
     """
 
     size: int | tuple[int, int] | None = None
@@ -75,7 +74,7 @@ class Videos:
     classes: tuple[str, ...] | None = None
 
     added: ClassVar = frozenset(("classes",))
-    """Options that count in hashes only where they are given, for datasets from before there were any."""
+    """Options that enter hashes only where they are given, for compatibility with older datasets."""
 
     def __post_init__(self) -> None:
         check_frames(self.size, self.channels)
@@ -89,11 +88,11 @@ class Videos:
         return listed(path, SUFFIXES) or frame_folders(path)
 
     def recognises(self, path: Path) -> bool:
-        """Whether there are films at or under ``path``."""
+        """Return whether there are videos at or under ``path``."""
         return bool(listed(path, SUFFIXES))
 
     def open(self, path: Path) -> Storage:
-        """Find the films and read the times of their frames. Raises DataError naming one that has no frames."""
+        """Find the videos and read the times of their frames. Raises DataError naming one that has no frames."""
         files = listed(path, SUFFIXES)
         if not files and frame_folders(path):
             return open_folders(path, self)
@@ -126,13 +125,13 @@ class Videos:
         return _Films(found, self, spec, films)
 
     def _decode(self, file: Path) -> None:
-        """Read a film to its end."""
+        """Decode a video to its end."""
         film = timed(file)
         for _ in shown(file, film, self.fps or film.rate, None):
             pass
 
     def _rate(self, found: Found, films: list[Timed]) -> float:
-        """The rate of all films."""
+        """Return the rate of all videos."""
         for index, film in enumerate(films):
             if abs(film.rate - films[0].rate) > ALIKE * films[0].rate:
                 least = min(film.rate, films[0].rate)
@@ -148,13 +147,13 @@ class Videos:
 
 @dataclass(frozen=True)
 class Timed:
-    """When the frames of a film are shown.
+    """Times of the frames of a video.
 
     Attributes:
         times: ``[frames]`` seconds, ascending.
         rate: Frames a second, on average.
-        slack: By how many seconds a time may be off, as it is stored.
-        early: How many seconds before the end that the file says the last frame ends; 0 where it is about there.
+        slack: The largest error of a stored time, in seconds.
+        early: The seconds from the end of the last frame to the recorded end; 0 where they nearly agree.
     """
 
     times: npt.NDArray[np.float64]
@@ -163,7 +162,7 @@ class Timed:
     early: float = 0.0
 
     def chosen(self, fps: float) -> npt.NDArray[np.int64]:
-        """``[T]`` the frame that each observation shows.
+        """Return ``[T]`` the frame of each observation.
 
         Raises:
             ValueError: if there are far more observations than frames.
@@ -181,7 +180,7 @@ class Timed:
 
 
 class _Films(FileStorage):
-    """Films, decoded when they are read."""
+    """Storage of videos, decoded when they are read."""
 
     def __init__(self, found: Found, options: Videos, spec: Spec, films: list[Timed]) -> None:
         lengths = np.array([len(film.chosen(spec.fps)) for film in films], dtype=np.int64)
@@ -189,7 +188,7 @@ class _Films(FileStorage):
         self._size, self._films, self._told = wanted_size(options.size), films, False
 
     def read(self, index: int, modalities: Collection[str]) -> Episode:
-        """The film at ``index``."""
+        """Return the video at ``index``."""
         file, film = self.found.files[index], self._films[index]
         channels, height, width = self.spec.modalities["pixels"].shape
         pixels = np.empty((int(self.lengths[index]), channels, height, width), np.uint8)
@@ -228,7 +227,7 @@ class _Films(FileStorage):
 
 
 def timed(file: Path) -> Timed:
-    """The times of the frames of a film, without decoding them.
+    """Return the times of the frames of a video, without decoding them.
 
     Raises:
         ValueError: if there is none, or the file is damaged or cut short.
@@ -239,7 +238,7 @@ def timed(file: Path) -> Timed:
         base = float(stream.time_base or 1 / 90_000)
         count, partial, stamps, last = 0, False, [], 0.0
         for packet in container.demux(stream):
-            if not packet.size:  # the one that asks for what the decoder holds back
+            if not packet.size:  # the packet that flushes the frames held by the decoder
                 continue
             count, partial = count + 1, partial or packet.is_corrupt
             if not packet.is_discard:
@@ -253,7 +252,7 @@ def timed(file: Path) -> Timed:
         if not len(times):
             raise ValueError("expected a film; it has no frames.")
         rate, even = float(stream.average_rate or stream.guessed_rate or 0), np.arange(len(times))
-        if rate <= 0 or (abs(times - times[0] - even / rate) > base).any():  # not what it says, or it says nothing
+        if rate <= 0 or (abs(times - times[0] - even / rate) > base).any():  # a wrong or a missing recorded rate
             rate = (len(times) - 1) / (times[-1] - times[0]) if times[-1] > times[0] else 1.0
         early = said_end(container, stream) - max(last, times[-1] + 1 / rate)
         return Timed(times, rate, base, float(early) if early > 2 / rate else 0.0)
@@ -262,23 +261,23 @@ def timed(file: Path) -> Timed:
 def shown(
     file: Path, film: Timed, fps: float, size: tuple[int, int] | None
 ) -> Iterator[tuple[float, npt.NDArray[np.uint8]]]:
-    """The time and the picture ``[H, W, 3]`` of the frame that each observation shows.
+    """Yield the time and the image ``[H, W, 3]`` of the frame of each observation.
 
-    Where a frame cannot be decoded, that is the one before, or at the start the first that can.
+    A frame that cannot be decoded is replaced by the one before, or at the start by the first decodable one.
 
     Raises:
-        ValueError: if the film cannot be decoded.
+        ValueError: if the video cannot be decoded.
     """
     wanted, given, decoded = film.chosen(fps), 0, 0
     held: av.VideoFrame | None = None
     time = 0.0  # of the held frame
     with _opened(file) as (container, stream):
         stream.thread_type = "AUTO"
-        stream.codec_context.options = {"err_detect": "explode"}  # else some decoders pass over what is damaged
+        stream.codec_context.options = {"err_detect": "explode"}  # else some decoders skip damage
         for frame in container.decode(stream):
             if frame.is_corrupt:
                 raise ValueError(f"the frame at {(frame.time or 0.0) - film.times[0]:.2f} s is damaged.")
-            stamped = frame.time is not None and container.format.name != "avi"  # which knows only their order
+            stamped = frame.time is not None and container.format.name != "avi"  # which has only their order
             number = int(np.searchsorted(film.times, frame.time - 1e-6)) if stamped else decoded
             until, now = int(np.searchsorted(wanted, number)), float(film.times[min(number, len(film.times) - 1)])
             held, time, decoded = held or frame, time if held else now, decoded + 1
