@@ -1,6 +1,6 @@
-"""Write RESULTS.md, and its pictures in docs/, from the files in results/: `uv run benchmarks/report.py`.
+"""Write RESULTS.md, and its images in docs/, from the files in results/: `uv run benchmarks/report.py`.
 
-Every figure there comes from a command named beside it.
+Every figure there comes from a command named next to it.
 """
 
 import argparse

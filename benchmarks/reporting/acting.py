@@ -17,11 +17,11 @@ def demo() -> str:
     return (
         "## The demo\n\n`uv run benchmarks/demo.py` clones the repository and runs `pip install uv && uv run tacit demo` in an "
         "empty environment with an empty package cache: Two Rooms, fixed wall, start and goal in opposite rooms, goal given "
-        f"as a picture, {planning['success']['n']} held-out tasks, success at the last of 100 steps. "
+        f"as an image, {planning['success']['n']} held-out tasks, success at the last of 100 steps. "
         f"**{wall['with_install']:.0f} s in all, install included** (target <= 600 s); `tacit demo --pretrained` takes "
         f"{wall['pretrained']:.0f} s (target <= 60 s) and solves {rate(shown)}.\n\n"
         f"{table(('actor', 'solved'), rows)}\n\nThe ceiling is the same planner on the true dynamics with the straight "
-        "distance to the goal, which misleads beside a wall; the learnt latents are not so misled. Position probe R² "
+        "distance to the goal, which misleads next to a wall; the learned latents are not so misled. Position probe R² "
         f"{found['probe']['position']['r2']:.4f} (linear, held-out episodes); effective rank "
         f"{found['effective_rank']:.1f}. Wall seconds on 2 cores: {spent}.\n"
     )
@@ -130,8 +130,8 @@ def reacher() -> str:
     over, ceiling = found["over_seeds_and_tasks"], found["ceiling"]["success"]
     return (
         "## Reacher from pixels\n\n`MUJOCO_GL=egl uv run benchmarks/reacher.py`: MuJoCo Reacher of dm_control, goal given as "
-        "a picture, solved within 0.05 rad of both joints at any of 50 steps, goals 25 steps away, data of random actions. "
-        "The protocol is LeWorldModel's (86 % published, 224 px) but for this: pictures are of 64 px and drawn by Tacit; a "
+        "an image, solved within 0.05 rad of both joints at any of 50 steps, goals 25 steps away, data of random actions. "
+        "The protocol is LeWorldModel's (86 % published, 224 px) but for this: images are of 64 px and drawn by Tacit; a "
         "shoulder's angle counts around the circle, where theirs counts turns; tasks solved at the start (1 in 200) are "
         "drawn again, where theirs count as solved; the data is of our own random policy. "
         f"Median {100 * statistics.median(solved):.1f} %, worst {100 * min(solved):.1f} %, mean with an interval over seeds and "

@@ -1,4 +1,4 @@
-"""Scores over what they cost, as pictures."""
+"""Scores over what they cost, as images."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ class Panel:
     Attributes:
         title: What the scores are of.
         lines: Costs, and for each the score with ``mean``, ``low`` and ``high``, by what stands in the legend.
-        level: A floor that costs nothing; None for none.
+        level: A baseline that costs nothing; None for none.
     """
 
     title: str

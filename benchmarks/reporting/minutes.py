@@ -1,4 +1,4 @@
-"""Planning by minutes of labelled actions: what eyes that films taught are worth, as tables and as a picture."""
+"""Planning by minutes of labelled actions: what encoders that videos taught are worth, as tables and as an image."""
 
 from typing import Any
 
@@ -11,8 +11,8 @@ from tacit.statistics import Curve, cost_ratio, crossed_bootstrap
 
 WORLDS = {"two_rooms": "Two Rooms", "reacher": "Reacher"}
 METHODS = {
-    "frozen": "eyes from films, frozen",
-    "frozen_untrained": "the same eyes, untrained",
+    "frozen": "encoders from videos, frozen",
+    "frozen_untrained": "the same encoders, untrained",
     "end_to_end": "from pixels alone",
     "tokens": "V-JEPA 2-AC in the tokens",
 }
@@ -46,7 +46,7 @@ def action_data(env: str) -> str:
     )
     return (
         f"## How many minutes of actions: {WORLDS[env]}\n\n`{gl}OMP_NUM_THREADS=1 uv run benchmarks/action_data.py {env}`: "
-        "an encoder of films (V-JEPA 2 with the dense loss of V-JEPA 2.1, 96 wide, 6 deep) from "
+        "an encoder of videos (V-JEPA 2 with the dense loss of V-JEPA 2.1, 96 wide, 6 deep) from "
         f"{found['films_minutes']:.0f} minutes without actions in {sum(spent) / len(spent):.0f} s. The environment's own "
         "recipe learns its latents from pixels, on the labelled minutes alone (`end_to_end`), from all tokens of that "
         "encoder, frozen (`frozen`), or of the same encoder untrained (`frozen_untrained`); V-JEPA 2-AC predicts and plans "
@@ -54,10 +54,10 @@ def action_data(env: str) -> str:
         f"(task seed {settings['seed']}), the same for every run; intervals resample seeds and tasks. Random actions solve "
         f"{random}.\n\n{table(header, _solved(found, runs, kinds))}\n\nWhat the first solves beyond the second, in points, of "
         f"the same tasks:\n\n{_gains(runs, kinds, said)}\n\nHow many times as many labelled minutes a training from pixels "
-        "needs as one with eyes from films, to solve as many tasks; means over seeds, bootstrap intervals over seeds:\n\n"
+        "needs as one with encoders from videos, to solve as many tasks; means over seeds, bootstrap intervals over seeds:\n\n"
         f"{_ratios(runs, kinds, said)}\n\n![Tasks solved over labelled minutes](../docs/{PICTURE})\n\nSlope: rank correlation "
         "between the energy that an agent minimises and the distance of two frames, in the nearest quarter of the pairs and in the others. Training is that of the world model. How well "
-        f"single frames of held-out films show the state, R²:\n\n{_eyes(found)}\n"
+        f"single frames of held-out videos show the state, R²:\n\n{_eyes(found)}\n"
     )
 
 

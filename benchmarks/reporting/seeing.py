@@ -1,4 +1,4 @@
-"""Encoders: pictures, films, motion, and every recipe on real data."""
+"""Encoders: images, videos, motion, and every recipe on real data."""
 
 import itertools
 from collections.abc import Iterator
@@ -31,9 +31,9 @@ FILMS = {
     "vjepa": "`vjepa`, V-JEPA with its published loss",
     "vjepa_dense": "`vjepa_dense`, V-JEPA with the dense loss of V-JEPA 2.1",
     "vjepa2_dense": "`vjepa2_dense`, V-JEPA 2 with the dense loss",
-    "vjepa_causal": "`vjepa_causal`, V-JEPA with the dense loss, from the beginning of a film to its end",
+    "vjepa_causal": "`vjepa_causal`, V-JEPA with the dense loss, from the beginning of a video to its end",
     "videomae": "`videomae`, VideoMAE with its own masks",
-    "videomae_causal": "`videomae_causal`, VideoMAE from the beginning of a film to its end",
+    "videomae_causal": "`videomae_causal`, VideoMAE from the beginning of a video to its end",
 }
 ENCODERS = ("trained", "untrained", "raw")
 MOTIONS = (("scene", "all"), ("object", "moving"))
@@ -48,7 +48,7 @@ SUMMARY = {
     "a digit vanishes: surprises more": ("surprise", "vanish", "0 after", "paired"),
     "a digit jumps: surprises more": ("surprise", "teleport", "0 after", "paired"),
 }
-"""What is told of films first: a name to show, and where the figure lies in a run."""
+"""What is told of videos first: a name to show, and where the figure lies in a run."""
 SEEDS = 3
 
 
@@ -79,7 +79,7 @@ def images() -> str:
     return (
         "## Representations against pixels, Fashion-MNIST\n\n`OMP_NUM_THREADS=1 uv run benchmarks/images.py DATA --budget "
         f"{found['settings']['budget']:.0e}`: an encoder 96 wide and 6 deep with patches of 4, each method from nothing to the same "
-        "budget of floating-point operations, read frozen on the 10,000 test pictures: all tokens end to end, as raw pixels "
+        "budget of floating-point operations, read frozen on the 10,000 test images: all tokens end to end, as raw pixels "
         "are, and their mean, or for LeJEPA the class token, which is what it trains. `from_few` is an encoder and a head on its "
         "mean token trained from nothing on 12 labels a class. The last point of each run:\n\n"
         f"{table(header, rows)}\n\nOn the way, means over seeds:\n\n{_on_the_way(found)}\n\n"
@@ -103,7 +103,7 @@ def images_picture() -> bytes | None:
         lines = {LEGEND[name]: (curves[name].cost, _bands(curves[name])) for name in LEGEND if name in curves}
         floor = _reading(found["floors"]["0"]["raw"], kind).get(key)
         panels.append(Panel(title.replace(" or class token", ""), lines, floor))
-    return scores(panels, "floating-point operations", "test pictures right, %", "{:.1e}".format)
+    return scores(panels, "floating-point operations", "test images right, %", "{:.1e}".format)
 
 
 def _bands(curve: Curve) -> list[dict[str, float]]:
@@ -176,7 +176,7 @@ def thesis() -> Iterator[tuple[str, str, str, str]]:
         if "ijepa" in curves and rival in curves:
             ratio = cost_ratio(curves["ijepa"], curves[rival], target)
             yield (
-                f"pictures, operations for {100 * target:.0f} % by a linear probe: {LEGEND[rival]} over I-JEPA",
+                f"images, operations for {100 * target:.0f} % by a linear probe: {LEGEND[rival]} over I-JEPA",
                 "1.5 to 6x, published for V-JEPA",
                 str(ratio),
                 "the same" if ratio.low >= 1.5 else "the reverse" if ratio.high < 1 else "less",
@@ -190,7 +190,7 @@ def _ratio(first: Curve, second: Curve, target: float) -> str:
 
 
 def videos() -> str:
-    """Latents against pixels on films."""
+    """Latents against pixels on videos."""
     found = load("videos")
     if found is None:
         return ""
@@ -214,20 +214,20 @@ def videos() -> str:
     ]
     header = ("encoder; probe", "smaller digit, share right", "larger digit", "positions, R²", "velocities, R²")
     return (
-        "## Films: latents against pixels, Moving MNIST\n\n`OMP_NUM_THREADS=1 uv run benchmarks/videos.py DATA --budget "
-        f"{found['settings']['budget']:.0e}`: the same encoder, films and operations for each method, all with rotary positions: "
-        f"{'; '.join(FILMS[name] for name in FILMS if any(run.startswith(f'{name}/') for run in found['runs']))}. Probes of held-out films of held-out digits, on the mean token (`linear`), all "
-        "tokens end to end (`flat`) and attentive, with bootstrap intervals over films. Means over seeds first, with the "
+        "## Videos: latents against pixels, Moving MNIST\n\n`OMP_NUM_THREADS=1 uv run benchmarks/videos.py DATA --budget "
+        f"{found['settings']['budget']:.0e}`: the same encoder, videos and operations for each method, all with rotary positions: "
+        f"{'; '.join(FILMS[name] for name in FILMS if any(run.startswith(f'{name}/') for run in found['runs']))}. Probes of held-out videos of held-out digits, on the mean token (`linear`), all "
+        "tokens end to end (`flat`) and attentive, with bootstrap intervals over videos. Means over seeds first, with the "
         "lowest and the highest; a digit's by the mean token, the others by all tokens, surprise in the window that ends at "
         f"the event:\n\n{table(('encoder', *SUMMARY), over)}\n\nEach run:\n\n"
         f"{table((*header, 'mean of the positions', 'mean of the velocities'), read)}\n\nSurprise: share of pairs in which "
-        "the impossible film surprises more, and AUROC; of a film's largest window, and of the windows that end at the "
+        "the impossible video surprises more, and AUROC; of a video's largest window, and of the windows that end at the "
         f"event and one frame later:\n\n{table(('model', 'event', 'largest', 'at it', 'one later'), surprised)}\n"
     )
 
 
 def _methods(found: dict[str, Any]) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """The floors, and the runs of each method over its seeds."""
+    """The baselines, and the runs of each method over its seeds."""
     yield "raw pixels, or pixels that stay", [found["floors"]["0"]["raw"]]
     yield "untrained", [some["untrained"] for _, some in sorted(found["floors"].items())]
     for method in FILMS:
@@ -265,7 +265,7 @@ def motion_targets() -> Iterator[tuple[str, str, str, str]]:
         )
     gap = found["beyond VICReg"]["whole"]
     yield (
-        "MC-JEPA, class by a linear probe, beside VICReg alone",
+        "MC-JEPA, class by a linear probe, next to VICReg alone",
         "no worse: an interval that ends above -1 point",
         f"{100 * gap['mean']:+.1f} points [{100 * gap['low']:+.1f}, {100 * gap['high']:+.1f}]",
         met(gap["high"] > LENIENT),
@@ -304,11 +304,11 @@ def motion() -> str:
         )
     header = ("", "scene, px", "object, px", "object, what moves, px", "class, linear probe", "training, CPU s")
     return (
-        "## Motion and content: MC-JEPA\n\n`OMP_NUM_THREADS=1 uv run benchmarks/mc_jepa.py DATA`: pictures of "
-        "Fashion-MNIST on textures, moved by up to 6 px; held-out pictures, textures and vectors. End-point error by "
-        "picture with bootstrap intervals (target: below 0.5 px), and a linear probe of the class beside VICReg alone "
+        "## Motion and content: MC-JEPA\n\n`OMP_NUM_THREADS=1 uv run benchmarks/mc_jepa.py DATA`: images of "
+        "Fashion-MNIST on textures, moved by up to 6 px; held-out images, textures and vectors. End-point error by "
+        "image with bootstrap intervals (target: below 0.5 px), and a linear probe of the class next to VICReg alone "
         "(`content`; target: no worse, that is an interval which ends above -1 point).\n\n"
-        f"{table(header, rows)}\n\nProbe beyond VICReg alone, with intervals over seeds and held-out pictures: {gaps}. "
+        f"{table(header, rows)}\n\nProbe beyond VICReg alone, with intervals over seeds and held-out images: {gaps}. "
         f"**{verdict}**\n"
     )
 
@@ -318,7 +318,7 @@ def _errors(found: dict[str, Any]) -> tuple[str, str, str]:
 
 
 def judged() -> Iterator[tuple[str, str, "list[Reading]", str]]:
-    """By recipe and what was read: the seeds, and whether both floors are beaten by all of them."""
+    """By recipe and what was read: the seeds, and whether both baselines are beaten by all of them."""
 
     def key(one: Reading) -> tuple[str, str]:
         return one.recipe, one.target
@@ -340,12 +340,12 @@ def recipes() -> str:
     ]
     readings = [run for _, _, runs, _ in found for run in runs]
     commands = sorted({(run.recipe, run.command) for run in readings if "--seed 0 " in run.command})
-    header = ("recipe", "read", *ENCODERS, "both floors beaten")
+    header = ("recipe", "read", *ENCODERS, "both baselines beaten")
     return (
         "## Every recipe on real data\n\nTrained by the command line within `images.py`, `videos.py` and "
         "`OMP_NUM_THREADS=1 uv run benchmarks/recipes.py DATA`, then read by a linear probe of the frozen encoder on "
-        "held-out recordings (share of classes right, or R²), each seed with its interval; beside it the untrained encoder "
-        "of the same seed and raw values. A floor is beaten where the intervals are disjoint for every seed, of which "
+        "held-out recordings (share of classes right, or R²), each seed with its interval; next to it the untrained encoder "
+        "of the same seed and raw values. A baseline is beaten where the intervals are disjoint for every seed, of which "
         f"there are {SEEDS}.\n\n{table(header, rows)}\n\nThe commands, with seed 0:\n\n```text\n"
         + "\n".join(line for _, line in commands)
         + "\n```\n"
@@ -354,7 +354,7 @@ def recipes() -> str:
 
 @dataclass(frozen=True)
 class Reading:
-    """What a probe read of an encoder and of its floors: a mean with its interval each."""
+    """What a probe read of an encoder and of its baselines: a mean with its interval each."""
 
     recipe: str
     target: str
@@ -373,7 +373,7 @@ def _of_images() -> Iterator[Reading]:
             untrained = "untrained, with a class token" if "cls_linear" in run["points"][-1] else "untrained"
             told = run["points"][-1], floors[seed][untrained], floors["0"]["raw"]
             scores = ({**point["linear"], "mean": point["linear"]["rate"]} for point in told)
-            yield Reading(f"{method}, pictures", "class, all tokens", run["command"], *scores)
+            yield Reading(f"{method}, images", "class, all tokens", run["command"], *scores)
 
 
 def _of_videos() -> Iterator[Reading]:
@@ -384,7 +384,7 @@ def _of_videos() -> Iterator[Reading]:
         for probe, read in (("linear", "mean token"), ("flat", "all tokens")):
             for target, trained in run["probes"][probe].items():
                 scores = trained, floors[0][probe][target], floors[1][target]
-                yield Reading(f"{method}, films", f"{target}, {read}", run["command"], *scores)
+                yield Reading(f"{method}, videos", f"{target}, {read}", run["command"], *scores)
 
 
 def _of_recipes() -> Iterator[Reading]:

@@ -1,10 +1,10 @@
-"""Speed: beside other libraries, and against floors."""
+"""Speed: next to other libraries, and against floors."""
 
 from reporting.text import Rows, load, met, table
 
 
 def peers() -> str:
-    """Beside stable-worldmodel."""
+    """Next to stable-worldmodel."""
     found = load("peers")
     if found is None:
         return ""
@@ -34,7 +34,7 @@ def peers() -> str:
             equal += f" Then the elite ends in {tie}, which each side breaks in its own way."
     repeats = next(iter(found.values()))["repeats"]
     return (
-        "## Beside stable-worldmodel\n\n`uv run benchmarks/peers.py`: stable-worldmodel 0.1.1 from the package index in "
+        "## Next to stable-worldmodel\n\n`uv run benchmarks/peers.py`: stable-worldmodel 0.1.1 from the package index in "
         f"an environment of its own, the same torch release, one thread, medians of CPU seconds of {repeats} fresh "
         f"processes a side in turn.{equal}\n\n"
         f"{table(('work', 'Tacit, CPU s', 'stable-worldmodel, CPU s', 'ratio', 'target', ''), rows)}\n"
@@ -76,7 +76,7 @@ def floors() -> str:
 
 
 def perception_speed() -> str:
-    """Beside transformers, on pictures and films."""
+    """Next to transformers, on images and videos."""
     found = load("perception_speed")
     if found is None:
         return ""
@@ -110,7 +110,7 @@ def perception_speed() -> str:
     memory = found["memory"]
     saved, peak = memory["saved_for_backward"], memory["peak_of_a_step"]
     return (
-        "## Beside transformers, on films and pictures\n\n`uv run benchmarks/perception_speed.py`: "
+        "## Next to transformers, on videos and images\n\n`uv run benchmarks/perception_speed.py`: "
         f"{found['theirs'][0]} in an environment of its own, the same torch release, weights read from its files with "
         "`tacit.checkpoint.convert`, ViT-Tiny (192 wide, 12 blocks) with a predictor of 96 wide and 6 blocks, float32, "
         f"one thread, {found['rounds']} fresh processes of each side in turn, medians of CPU seconds. A step is target "
