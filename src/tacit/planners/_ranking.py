@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -46,7 +47,7 @@ class Rated:
         energy = xp.where(feasible, self.energy, xp.inf)
         return xp.where(xp.any(feasible, axis=1)[:, None], energy, self.violation)
 
-    @property
+    @cached_property
     def order(self) -> Numbers:
         """Return the indices ``[B, S]`` of the candidates, the best first.
 
