@@ -15,7 +15,7 @@ from tacit.probing.probes import FewEpisodesWarning, _heads
 from tacit.probing.probes._lbfgs import minimise
 from tacit.probing.probes._probe import badness, numbered
 from tacit.probing.probes.dense import per_token
-from tacit.probing.probes.linear import Linear, _ridge
+from tacit.probing.probes.linear import Linear, ridge
 from tacit.statistics import wilson
 from tacit.types import Box, Episode, Modality, Spec
 
@@ -114,7 +114,7 @@ def test_ridge_solves_the_normal_equations_with_more_rows_and_with_more_columns(
     rng = np.random.default_rng(0)
     x, y, alphas = rng.normal(size=(rows, 20)) + 3, rng.normal(size=(rows, 2)), np.array([1e-3, 0.1, 10.0])
     centred, goals = x - x.mean(0), y - y.mean(0)
-    for alpha, found in zip(alphas, _ridge(x, y, alphas), strict=True):
+    for alpha, found in zip(alphas, ridge(x, y, alphas), strict=True):
         expected = np.linalg.solve(centred.T @ centred / rows + alpha * np.eye(20), centred.T @ goals / rows)
         np.testing.assert_allclose(found.weight, expected, rtol=1e-9, atol=1e-12)
         np.testing.assert_allclose(found(x), centred @ expected + y.mean(0), rtol=1e-9)
