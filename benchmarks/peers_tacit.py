@@ -74,7 +74,7 @@ def lewm(work: Path) -> Any:
 
     spec = tc.Spec({"pixels": tc.Modality("pixels", (3, SIZE, SIZE))}, tc.Box((-100.0,) * 2, (100.0,) * 2, "delta"))
     raw = tc.types.Statistics({"action": (0.0,) * 2}, {"action": (1.0,) * 2})
-    return tc.checkpoint.convert(work / "lewm.safetensors", spec=spec, predictor_heads=16, statistics=raw)
+    return tc.published.convert(work / "lewm.safetensors", spec=spec, predictor_heads=16, statistics=raw)
 
 
 def plan(work: Path) -> None:

@@ -1,7 +1,7 @@
 """Training steps of V-JEPA 2 and I-JEPA beside those of transformers: `uv run benchmarks/perception_speed.py`.
 
 Makes an environment with transformers and the same torch release, draws weights there, and reads them here with
-`tacit.checkpoint.convert`. Then both sides run in turn, A B A B ..., each time in a fresh process on one thread, on the
+`tacit.published.convert`. Then both sides run in turn, A B A B ..., each time in a fresh process on one thread, on the
 same weights, films and masks in float32, and their medians of CPU seconds are compared. A step is what pretraining
 does: a target encoder without gradients, the context encoder, the predictor, the L1 loss and backward.
 
@@ -96,8 +96,8 @@ def ours(work: Path) -> Work:
     """The model to train and the loss of each piece of work, here."""
     import tacit as tc
 
-    model: Any = tc.checkpoint.convert(work / "vjepa2").train()
-    encoder: Any = tc.checkpoint.convert(work / "ijepa", part="encoder").train()
+    model: Any = tc.published.convert(work / "vjepa2").train()
+    encoder: Any = tc.published.convert(work / "ijepa", part="encoder").train()
     values, visible, hidden = films()
     none = torch.zeros(FILMS)
     clip = tc.Clip({"pixels": values}, none, none, none, masks=(tc.types.Mask(visible, (hidden,)),))

@@ -42,6 +42,7 @@ PARTS = {
 }
 ASSEMBLIES = [
     "checkpoint",
+    "published",
     "agent",
     "collection",
     "training",

@@ -29,7 +29,7 @@ FILES = {
     "training/loop.py": 376,
 }
 FUNCTIONS = {
-    "checkpoint/conversion.convert": 83,
+    "published/conversion.convert": 83,
     "cli/demo.demo": 75,
     "cli/embed.embed": 68,
     "cli/eval.eval_": 72,

@@ -34,6 +34,7 @@ __getattr__, __dir__, __all__ = lazy(
                 "objectives",
                 "planners",
                 "probing",
+                "published",
                 "recipes",
                 "runs",
                 "reports",

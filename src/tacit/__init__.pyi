@@ -22,6 +22,7 @@ from tacit import models as models
 from tacit import objectives as objectives
 from tacit import planners as planners
 from tacit import probing as probing
+from tacit import published as published
 from tacit import recipes as recipes
 from tacit import reports as reports
 from tacit import runs as runs

@@ -152,11 +152,11 @@ def published(folder: Path) -> None:
 
 
 def published_hub(folder: Path) -> None:
-    tried(lambda: _converted(folder), lambda: checkpoint.convert(folder, part="encoder"))
+    tried(lambda: _converted(folder), lambda: tc.published.convert(folder, part="encoder"))
 
 
 def _converted(path: Path) -> None:
-    model = checkpoint.convert(path, heads=2, predictor_heads=2)
+    model = tc.published.convert(path, heads=2, predictor_heads=2)
     for value in model.state_dict().values():
         value.float().sum()
 

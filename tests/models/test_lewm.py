@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 import torch
 
-from tacit.checkpoint import convert
-from tacit.checkpoint._filling import IMAGENET
-from tacit.checkpoint.layouts.lewm import renamed
 from tacit.errors import CheckpointError
 from tacit.models import WorldModel
 from tacit.nn.kernels import PLAIN
 from tacit.nn.vit import PooledVisionTransformer
+from tacit.published import convert
+from tacit.published._weights import IMAGENET
+from tacit.published.layouts.lewm import renamed
 from tacit.types import Box, Context, Modality, Spec, Statistics
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "lewm.npz"

@@ -6,9 +6,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from golden.reading import assert_golden, golden
-from tacit.checkpoint.layouts import vjepa2_ac
 from tacit.errors import ConfigError, SpecError
 from tacit.nn.block_causal import BlockCausalPredictor
+from tacit.published.layouts import vjepa2_ac
 
 STEPS, PATCHES = 4, 6
 

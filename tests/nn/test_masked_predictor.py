@@ -6,10 +6,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from golden.reading import LIMIT, assert_golden, golden
-from tacit.checkpoint.layouts import ijepa, vjepa2
 from tacit.errors import ConfigError, SpecError
 from tacit.nn.masked_predictor import MaskedPredictor
 from tacit.nn.vit import VisionTransformer
+from tacit.published.layouts import ijepa, vjepa2
 
 GRID = (2, 3, 4)
 

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from golden.reading import assert_golden, golden
-from tacit.checkpoint.layouts import ijepa, vjepa2
 from tacit.errors import ConfigError, SpecError
 from tacit.nn.positions import resize_positions
 from tacit.nn.vit import VIT_SIZES, PooledVisionTransformer, VisionTransformer
+from tacit.published.layouts import ijepa, vjepa2
 
 SHAPES: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {
     "series": ((23,), (4,)),

@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from tacit.checkpoint import convert
 from tacit.models import MaskedModel
 from tacit.nn.vit import VisionTransformer
+from tacit.published import convert
 
 if importlib.util.find_spec("transformers") is None:
     pytest.skip("needs transformers, of the dependency group 'oracles'", allow_module_level=True)

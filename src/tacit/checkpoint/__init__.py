@@ -38,14 +38,12 @@ from tacit.checkpoint._directory import (
     write,
 )
 from tacit.checkpoint._shell import shell
-from tacit.checkpoint.conversion import convert
 from tacit.errors import CheckpointError, ConfigError, SpecError
 from tacit.models import Model, PerceptionModel, WorldModel
 
 __all__ = [
     "Checkpoint",
     "Part",
-    "convert",
     "exists",
     "fill",
     "load",
@@ -94,8 +92,8 @@ def save(path: str | Path, model: Model, parts: Mapping[str, Part] | None = None
     path = resolve(path)
     if not isinstance(model, Model):
         raise CheckpointError(
-            f"a checkpoint holds a model of tacit.models and its configuration; got a {type(model).__name__}. Networks "
-            "alone, as convert gives with part=... and for V-JEPA 2-AC, are kept by safetensors.torch.save_model."
+            f"a checkpoint holds a model of tacit.models and its configuration; got a {type(model).__name__}. Save "
+            "a single network with safetensors.torch.save_model."
         )
     described = {"model": _kind(model), "config": to_json(model.config), "statistics": to_json(model.statistics)}
     write(path, {"model": Part(described, model.state_dict()), **(parts or {})})

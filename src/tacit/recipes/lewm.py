@@ -19,7 +19,7 @@ class LeWM(AgentRecipe):
 
     The sizes are those of the preset ``base``; patches are 14 px wide, and 8 px where images are small. Actions
     come in blocks of five and plans of five blocks are carried out whole. A vector is taken as features that are
-    encoded already. :func:`tacit.checkpoint.convert` reads the released weights.
+    encoded already. :func:`tacit.published.convert` reads the released weights.
     """
 
     size: str = "base"

@@ -11,10 +11,10 @@ from typing import Any, Literal
 
 from torch import Tensor
 
-from tacit.checkpoint._published import Published
-from tacit.checkpoint.layouts import ijepa, vjepa, vjepa2, vjepa2_ac
-from tacit.checkpoint.layouts._rename import axes_of, checked
 from tacit.errors import CheckpointError
+from tacit.published._file import PublishedFile
+from tacit.published.layouts import ijepa, vjepa, vjepa2, vjepa2_ac
+from tacit.published.layouts._rename import axes_of, checked
 
 __all__ = ["HEADS", "LAYOUTS", "Networks", "detected", "heads_of"]
 
@@ -30,12 +30,12 @@ HEADS: Mapping[int, int] = {192: 3, 384: 6, 768: 12, 1024: 16, 1280: 16}
 _GIANT_HEADS = {"ijepa": 16, "vjepa2": 22, "vjepa2_ac": 22}
 _PREDICTOR_HEADS = {("vjepa2", 384): 12, ("vjepa2_ac", 1024): 16}
 _DRAWN = {"width": 384, "depth": 12, "heads": 12}
-_FILMS = {"vjepa2": (64, 256, 256), "vjepa2_ac": (2, 256, 256)}
+_VIDEO_SIZES = {"vjepa2": (64, 256, 256), "vjepa2_ac": (2, 256, 256)}
 _VJEPA_TUBELETS = 8
 _SHOWN = 5
 
 
-def detected(published: Published) -> str:
+def detected(published: PublishedFile) -> str:
     """Return the publication whose names the networks have.
 
     Raises:
@@ -58,7 +58,7 @@ def detected(published: Published) -> str:
     if "pos_embed" not in weights:
         return "vjepa2"
     raise CheckpointError(
-        f"{where} has an encoder of films with a table of positions: V-JEPA adds it, and V-JEPA 2, whose released "
+        f"{where} has a video encoder with a table of positions: V-JEPA adds it, and V-JEPA 2, whose released "
         "files hold one too, does not. Say whose it is: layout='vjepa' or layout='vjepa2'."
     )
 
@@ -78,7 +78,7 @@ class Networks:
         CheckpointError: if the config asks for another activation than is computed here.
     """
 
-    published: Published
+    published: PublishedFile
     layout: str
     size: tuple[int, ...] | None
     heads: int | None
@@ -95,7 +95,7 @@ class Networks:
         return named(self.published.mapped(self._name(part)))
 
     def __post_init__(self) -> None:
-        act = self.published.told("hidden_act", str)
+        act = self.published.setting("hidden_act", str)
         if act not in (None, "gelu"):
             raise CheckpointError(
                 f"the config of {self.published.where} has hidden_act {act!r}; the networks here compute 'gelu', and "
@@ -123,10 +123,10 @@ class Networks:
         They are those that every kind of predictor has.
         """
         width, latent = weights["from_latent.weight"].shape
-        said = self.published.told("pred_num_mask_tokens", int)
-        if "mask" in weights and said not in (None, len(weights["mask"])):
+        found = self.published.setting("pred_num_mask_tokens", int)
+        if "mask" in weights and found not in (None, len(weights["mask"])):
             raise CheckpointError(
-                f"the config of {self.published.where} tells of {said} mask tokens; the predictor has "
+                f"the config of {self.published.where} has {found} mask tokens; the predictor has "
                 f"{len(weights['mask'])}. Check that the file is whole, and the config its own."
             )
         return {
@@ -155,8 +155,8 @@ class Networks:
     @property
     def norm_eps(self) -> float:
         """Return the constant that LayerNorms add to a variance."""
-        said = self.published.told("layer_norm_eps", float)
-        return 1e-6 if said is None else said
+        found = self.published.setting("layer_norm_eps", float)
+        return 1e-6 if found is None else found
 
     @property
     def patch(self) -> tuple[int, ...]:
@@ -174,14 +174,14 @@ class Networks:
         """
         patch, size = self.patch, self.size
         crop, frames, image = (
-            self.published.told(name, int) for name in ("crop_size", "frames_per_clip", "image_size")
+            self.published.setting(name, int) for name in ("crop_size", "frames_per_clip", "image_size")
         )
         if size is None and crop is not None and frames is not None:
             size = (frames, crop, crop)
         elif size is None and image is not None:
             size = (image, image)
-        elif size is None and self.layout in _FILMS:
-            size = _FILMS[self.layout]
+        elif size is None and self.layout in _VIDEO_SIZES:
+            size = _VIDEO_SIZES[self.layout]
         elif size is None:
             size = self._from_table(patch)
         if len(size) != len(patch):
@@ -206,7 +206,7 @@ class Networks:
         side = math.isqrt(count // frames)
         if not side or frames * side**2 != count:
             raise CheckpointError(
-                f"a table of {count} positions in {self.published.where} is of no square picture, nor of 16 square "
+                f"a table of {count} positions in {self.published.where} is of no square image, nor of 16 square "
                 "frames. Say what the encoder takes: size=(H, W) or size=(T, H, W)."
             )
         return tuple(cells * extent for cells, extent in zip((frames, side, side)[-len(patch) :], patch, strict=True))
@@ -230,13 +230,13 @@ class Networks:
         )
 
     def _encoder_heads(self, width: int) -> int:
-        known = self.heads or self.published.told("num_attention_heads", int) or HEADS.get(width)
+        known = self.heads or self.published.setting("num_attention_heads", int) or HEADS.get(width)
         if known is None and width == 1408:
             known = _GIANT_HEADS.get(self.layout)
         return heads_of(known, width, "encoder", self.published.where, "heads")
 
     def _heads_of_predictor(self, width: int) -> int:
-        known = self.predictor_heads or self.published.told("pred_num_attention_heads", int)
+        known = self.predictor_heads or self.published.setting("pred_num_attention_heads", int)
         if known is None and self.layout in ("ijepa", "vjepa") and width == 384:
             # The authors gave the predictor as many as the encoder.
             encoder = self._tensor(_PATCHES, axes_of("patches.weight"))

@@ -17,15 +17,15 @@ from torch.nn import functional as F
 from golden.reading import assert_golden, golden
 from tacit import checkpoint
 from tacit.agent import Agent
-from tacit.checkpoint import convert
-from tacit.checkpoint._numbers import NUMBERS
-from tacit.checkpoint.layouts.lewm import renamed
 from tacit.errors import CheckpointError, ConfigError
 from tacit.models import ActionConditioned, MaskedModel, WorldModel
 from tacit.nn.block_causal import BlockCausalPredictor
 from tacit.nn.masked_predictor import MaskedPredictor
 from tacit.nn.vit import VisionTransformer
 from tacit.planners import CEM
+from tacit.published import convert
+from tacit.published._safe_scalars import SAFE_SCALARS
+from tacit.published.layouts.lewm import renamed
 from tacit.recipes import VJEPA2AC
 from tacit.types import Box, Modality, Rollout, Spec, Statistics
 
@@ -607,7 +607,7 @@ def test_the_config_tells_how_many_mask_tokens_there_are(tmp_path: Path) -> None
             if fits:
                 convert(path, **HEADS, size=(4, 64, 64), part=part)
                 continue
-            with pytest.raises(CheckpointError, match="tells of 3 mask tokens; the predictor has 2"):
+            with pytest.raises(CheckpointError, match="has 3 mask tokens; the predictor has 2"):
                 convert(path, **HEADS, size=(4, 64, 64), part=part)
 
 
@@ -619,7 +619,7 @@ def test_the_config_tells_how_many_mask_tokens_there_are(tmp_path: Path) -> None
         ({"heads": 4}, r"48 wide, .*predictor_heads=\.\.\."),
         ({**HEADS, "size": (2, 64, 64)}, r"2 axes, \(16, 16\); got size=\(2, 64, 64\)"),
         ({**HEADS, "size": (32, 32)}, r"position: expected \[1, 4, 96\], found \[1, 16, 96\]"),
-        ({**HEADS, "size": (64, 32)}, "square pictures"),
+        ({**HEADS, "size": (64, 32)}, "square images"),
         ({**HEADS, "layout": "vjepa"}, "missing: mask_tokens"),
     ],
 )
@@ -668,7 +668,7 @@ def test_numbers_of_numpy_are_read_and_nothing_else_of_it(tmp_path: Path) -> Non
     numbers += [np.array([3.5], ">f8")[0]]
     for old in (False, True):
         torch.save({"loss": numbers}, tmp_path / "x.pt", _use_new_zipfile_serialization=not old)
-        with torch.serialization.safe_globals(NUMBERS):
+        with torch.serialization.safe_globals(SAFE_SCALARS):
             found = torch.load(tmp_path / "x.pt", weights_only=True)["loss"]
         assert found == [number.item() for number in numbers]
     content = {**published("ijepa", "module."), "loss": np.float64(0.25)}
@@ -726,8 +726,8 @@ from pathlib import Path
 import torch
 from tacit import checkpoint
 from tacit.agent import Agent
-from tacit.checkpoint import convert
-from tacit.checkpoint._numbers import NUMBERS
+from tacit.published import convert
+from tacit.published._safe_scalars import SAFE_SCALARS
 torch.set_num_threads(1)
 
 def status(key):

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from tacit.checkpoint._shell import shell
 from tacit.errors import CheckpointError
 
-__all__ = ["IMAGENET", "filled", "picture_statistics"]
+__all__ = ["IMAGENET", "image_statistics", "with_weights"]
 
 M = TypeVar("M", bound=nn.Module)
 
@@ -19,7 +19,7 @@ IMAGENET = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
 _SHOWN = 5
 
 
-def filled(build: Callable[[], M], weights: Mapping[str, Tensor], where: str) -> M:
+def with_weights(build: Callable[[], M], weights: Mapping[str, Tensor], where: str) -> M:
     """Build a module with weights under our names, in evaluation mode. It uses no memory besides theirs.
 
     Weights that share memory, as those of two networks that a file holds as one, are separated: each will be changed by
@@ -40,8 +40,7 @@ def filled(build: Callable[[], M], weights: Mapping[str, Tensor], where: str) ->
     if problems:
         more = f"; and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
         raise CheckpointError(
-            f"the tensors of {where} do not fit each other or what was said of them. "
-            f"{'; '.join(problems[:_SHOWN])}{more}."
+            f"the tensors of {where} do not fit each other or the given options. {'; '.join(problems[:_SHOWN])}{more}."
         )
     filling = {name: weights[name].to(value.dtype) for name, value in state.items()}
     taken: set[int] = set()
@@ -53,7 +52,7 @@ def filled(build: Callable[[], M], weights: Mapping[str, Tensor], where: str) ->
     return module.eval()
 
 
-def picture_statistics(name: str, channels: int) -> dict[str, Tensor]:
+def image_statistics(name: str, channels: int) -> dict[str, Tensor]:
     """Return the statistics of images in colour, under the names of a model's buffers."""
     values = IMAGENET if channels == 3 else {"mean": (0.5,) * channels, "std": (0.25,) * channels}
     return {f"normalizers.{name}.{kind}": torch.tensor(value) for kind, value in values.items()}

@@ -15,11 +15,11 @@ from torch import Tensor
 from torch.nn import Parameter
 
 from tacit._files import check_file, is_file, read_json, resolve
-from tacit.checkpoint._mapped import Mapped
-from tacit.checkpoint._numbers import NUMBERS
 from tacit.errors import CheckpointError
+from tacit.published._lazy_tensors import LazyTensors
+from tacit.published._safe_scalars import SAFE_SCALARS
 
-__all__ = ["Published", "read"]
+__all__ = ["PublishedFile", "read"]
 
 Parts: TypeAlias = Mapping[str, Mapping[str, Tensor]]
 T = TypeVar("T")
@@ -36,7 +36,7 @@ _WRAPPERS = re.compile(r"(?:module\.|backbone\.|vjepa2\.|ijepa\.)+")  # of distr
 
 
 @dataclass(frozen=True)
-class Published:
+class PublishedFile:
     """Content of a file, under the names of its publication.
 
     Attributes:
@@ -54,7 +54,7 @@ class Published:
     again: Callable[[], Parts]
     config: Mapping[str, Any] = field(default_factory=dict)
 
-    def told(self, name: str, kind: type[T]) -> T | None:
+    def setting(self, name: str, kind: type[T]) -> T | None:
         """Return an entry of the config, None where there is none or it is null.
 
         Raises:
@@ -74,12 +74,12 @@ class Published:
             )
         return cast("T", value)
 
-    def mapped(self, part: str) -> Mapped:
+    def mapped(self, part: str) -> LazyTensors:
         """Return the tensors of a part, to be converted one after the other."""
-        return Mapped(self.parts[part], lambda: self.again()[part])
+        return LazyTensors(self.parts[part], lambda: self.again()[part])
 
 
-def read(path: str | Path) -> Published:
+def read(path: str | Path) -> PublishedFile:
     """Read a file, or the directory of a model from the Hugging Face hub.
 
     Raises:
@@ -88,7 +88,7 @@ def read(path: str | Path) -> Published:
     path = resolve(path)
     files = _files(path)
     parts, left = _parts(files)
-    return Published(str(path), parts, left, lambda: _parts(files)[0], _config(files[0].with_name("config.json")))
+    return PublishedFile(str(path), parts, left, lambda: _parts(files)[0], _config(files[0].with_name("config.json")))
 
 
 def _parts(files: list[Path]) -> tuple[Parts, tuple[str, ...]]:
@@ -190,7 +190,7 @@ def _safetensors(file: Path) -> dict[str, Tensor]:
 def _torch(file: Path) -> Any:
     mapped = _is_zip(file)  # files of PyTorch before 1.6 are not, and cannot be mapped
     try:
-        with torch.serialization.safe_globals(NUMBERS):
+        with torch.serialization.safe_globals(SAFE_SCALARS):
             return torch.load(file, map_location="cpu", weights_only=True, mmap=mapped)
     except CheckpointError as error:
         raise CheckpointError(f"{file} {error}") from error
@@ -202,8 +202,8 @@ def _torch(file: Path) -> Any:
                 "module, array or other object, and reading that would run whatever code its author put there. Ask for "
                 "a state dict, or save one where you trust the file: torch.save(module.state_dict(), ...)."
             ) from error
-        said = (str(error).splitlines() or [type(error).__name__])[0]
-        raise CheckpointError(f"{file} is damaged or no file of PyTorch ({said}).") from error
+        problem = (str(error).splitlines() or [type(error).__name__])[0]
+        raise CheckpointError(f"{file} is damaged or no file of PyTorch ({problem}).") from error
 
 
 def _is_zip(file: Path) -> bool:

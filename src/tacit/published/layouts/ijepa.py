@@ -6,7 +6,7 @@ from collections.abc import Mapping, MutableMapping
 
 from torch import Tensor
 
-from tacit.checkpoint.layouts._rename import Layout, check_shape, rename
+from tacit.published.layouts._rename import Layout, check_shape, rename
 
 __all__ = ["encoder", "predictor"]
 

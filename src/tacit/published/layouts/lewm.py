@@ -8,8 +8,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from tacit.checkpoint.layouts._rename import axes_of, check_shape, checked
 from tacit.errors import CheckpointError
+from tacit.published.layouts._rename import axes_of, check_shape, checked
 
 __all__ = ["renamed", "world_model"]
 

@@ -6,8 +6,8 @@ from collections.abc import MutableMapping
 
 from torch import Tensor
 
-from tacit.checkpoint.layouts._rename import Layout, rename
-from tacit.checkpoint.layouts.vjepa2 import encoder
+from tacit.published.layouts._rename import Layout, rename
+from tacit.published.layouts.vjepa2 import encoder
 
 __all__ = ["encoder", "predictor"]
 

@@ -8,20 +8,20 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tacit.checkpoint._filling import filled, picture_statistics
-from tacit.checkpoint._mapped import single
-from tacit.checkpoint._networks import HEADS, heads_of
-from tacit.checkpoint._published import Published
-from tacit.checkpoint.layouts import lewm
 from tacit.errors import CheckpointError, ConfigError
 from tacit.models.world_model import WorldModel, WorldModelConfig
+from tacit.published._file import PublishedFile
+from tacit.published._lazy_tensors import single
+from tacit.published._networks import HEADS, heads_of
+from tacit.published._weights import image_statistics, with_weights
+from tacit.published.layouts import lewm
 from tacit.types import Spec, Statistics
 
 __all__ = ["world_model"]
 
 
 def world_model(
-    published: Published,
+    published: PublishedFile,
     spec: Spec | None,
     heads: int | None,
     predictor_heads: int | None,
@@ -46,14 +46,14 @@ def world_model(
     modality = spec.modalities[name]
     if modality.kind == "pixels":
         weights = {key.replace("vit.", f"encoder.encoders.{name}."): value for key, value in weights.items()}
-        weights |= picture_statistics(name, modality.shape[0])
+        weights |= image_statistics(name, modality.shape[0])
     else:  # what the encoder says comes from elsewhere, as it is
         weights |= {
             f"normalizers.{name}.mean": torch.zeros(modality.shape),
             f"normalizers.{name}.std": torch.ones(modality.shape),
         }
     weights |= _action_statistics(statistics, spec.action.size, where)
-    return filled(lambda: WorldModel(config), weights, where)
+    return with_weights(lambda: WorldModel(config), weights, where)
 
 
 def _action_statistics(statistics: Statistics | None, size: int, where: str) -> dict[str, Tensor]:
@@ -78,7 +78,7 @@ def _action_statistics(statistics: Statistics | None, size: int, where: str) -> 
 
 
 def _config(
-    weights: dict[str, Tensor], published: Published, spec: Spec, heads: int | None, predictor_heads: int | None
+    weights: dict[str, Tensor], published: PublishedFile, spec: Spec, heads: int | None, predictor_heads: int | None
 ) -> WorldModelConfig:
     shapes = {name: tuple(value.shape) for name, value in weights.items()}
     block = shapes["action_encoder.layers.0.weight"][1]
@@ -92,10 +92,10 @@ def _config(
             f"{', '.join(spec.modalities)} and actions of {spec.action.size}."
         )
     width = shapes["predictor.norm.weight"][0]
-    said = Published(published.where, {}, (), published.again, published.told("predictor", dict) or {})
-    attention, dropout = shapes["predictor.blocks.0.qkv.weight"][0] // 3, said.told("dropout", float)
+    found = PublishedFile(published.where, {}, (), published.again, published.setting("predictor", dict) or {})
+    attention, dropout = shapes["predictor.blocks.0.qkv.weight"][0] // 3, found.setting("dropout", float)
     predictor_heads = heads_of(
-        predictor_heads or said.told("heads", int),
+        predictor_heads or found.setting("heads", int),
         attention,
         "predictor's attention",
         published.where,

@@ -6,11 +6,11 @@ import warnings
 
 import torch
 
-from tacit.checkpoint._filling import filled, picture_statistics
-from tacit.checkpoint._networks import Networks
 from tacit.errors import CheckpointError
 from tacit.models.action_conditioned import ActionConditioned, ActionConditionedConfig
 from tacit.models.masked import MaskedModelConfig
+from tacit.published._networks import Networks
+from tacit.published._weights import image_statistics, with_weights
 from tacit.types import Modality, Spec
 
 __all__ = ["action_conditioned"]
@@ -62,11 +62,11 @@ def action_conditioned(networks: Networks, spec: Spec | None) -> ActionCondition
         frameskip=block // state,
         **{f"predictor_{name}": narrow[name] for name in ("width", "depth", "heads")},
     )
-    statistics = picture_statistics("pixels", sizes["channels"])
+    statistics = image_statistics("pixels", sizes["channels"])
     weights = {f"encoder.encoder.{name}": value for name, value in encoder.items()}
     weights |= {f"encoder.{kind}": 255.0 * statistics[f"normalizers.pixels.{kind}"] for kind in ("mean", "std")}
     weights |= {f"predictor.{name}": value for name, value in predictor.items()}
-    weights |= picture_statistics(cameras[0], sizes["channels"])
+    weights |= image_statistics(cameras[0], sizes["channels"])
     for part in (f"normalizers.{poses[0]}", "action_normalizer"):  # raw units, as published
         weights |= {f"{part}.mean": torch.zeros(state), f"{part}.std": torch.ones(state)}
-    return filled(lambda: ActionConditioned(config), weights, where)
+    return with_weights(lambda: ActionConditioned(config), weights, where)

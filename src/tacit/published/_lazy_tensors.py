@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequenc
 import torch
 from torch import Tensor
 
-__all__ = ["Mapped", "single"]
+__all__ = ["LazyTensors", "single"]
 
 _PIECES = 16
 
 
-class Mapped(MutableMapping[str, Tensor]):
+class LazyTensors(MutableMapping[str, Tensor]):
     """Tensors by name, mapped from a file again for each piece of a conversion.
 
     The part of a mapped file that was read counts as memory until the file is closed. Tensors in single precision,

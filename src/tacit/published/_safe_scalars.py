@@ -14,7 +14,7 @@ import numpy as np
 
 from tacit.errors import CheckpointError
 
-__all__ = ["NUMBERS"]
+__all__ = ["SAFE_SCALARS"]
 
 
 _REFUSED = "has what says it is a number of numpy and is none: the file is damaged, or made to do harm."
@@ -47,7 +47,7 @@ def _number(kind: object, data: object) -> bool | int | float:
     return value
 
 
-NUMBERS: list[Callable[..., Any] | tuple[Callable[..., Any], str]] = [
+SAFE_SCALARS: list[Callable[..., Any] | tuple[Callable[..., Any], str]] = [
     (_Kind, "numpy.dtype"),
     (_number, "numpy.core.multiarray.scalar"),  # of numpy 1
     (_number, "numpy._core.multiarray.scalar"),

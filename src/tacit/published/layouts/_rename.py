@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from tacit.checkpoint._mapped import single
 from tacit.errors import CheckpointError
+from tacit.published._lazy_tensors import single
 
 __all__ = ["BLOCK", "Layout", "axes_of", "check_names", "check_shape", "checked", "rename", "stack_masks"]
 
@@ -38,7 +38,7 @@ class Layout:
         blocks: Before the number of a block, in their names.
         block: Our module of a block to theirs; several are stacked along the rows, in order.
         tensors: Our parameter to theirs.
-        unused: Published, and without a use; they may be missing.
+        unused: PublishedFile, and without a use; they may be missing.
     """
 
     what: str

@@ -1,4 +1,4 @@
-"""Published weights as models of Tacit."""
+"""PublishedFile weights as models of Tacit."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from typing import Any, Literal
 from torch import Tensor, nn
 
 from tacit._registry import suggest
-from tacit.checkpoint._filling import filled, picture_statistics
-from tacit.checkpoint._lewm import world_model
-from tacit.checkpoint._networks import LAYOUTS, Networks, detected
-from tacit.checkpoint._published import read
-from tacit.checkpoint._vjepa2_ac import action_conditioned
 from tacit.errors import CheckpointError, ConfigError
 from tacit.models.masked import MaskedModel, MaskedModelConfig
 from tacit.nn.block_causal import BlockCausalPredictor
 from tacit.nn.masked_predictor import MaskedPredictor
 from tacit.nn.vit import VisionTransformer
+from tacit.published._file import read
+from tacit.published._lewm import world_model
+from tacit.published._networks import LAYOUTS, Networks, detected
+from tacit.published._vjepa2_ac import action_conditioned
+from tacit.published._weights import image_statistics, with_weights
 from tacit.types import Modality, Spec, Statistics
 
 __all__ = ["convert"]
@@ -114,7 +114,7 @@ def convert(
 def _encoder(networks: Networks, part: str) -> VisionTransformer:
     weights = networks.weights(part)
     options = networks.encoder(weights)
-    return filled(lambda: VisionTransformer(**options), weights, f"the {part} of {networks.published.where}")
+    return with_weights(lambda: VisionTransformer(**options), weights, f"the {part} of {networks.published.where}")
 
 
 def _predictor(networks: Networks) -> MaskedPredictor | BlockCausalPredictor:
@@ -123,9 +123,9 @@ def _predictor(networks: Networks) -> MaskedPredictor | BlockCausalPredictor:
     if networks.layout == "vjepa2_ac":
         options |= {name: weights[f"from_{name}.weight"].shape[1] for name in ("action", "state", "extrinsics")}
         rows, columns = networks.grid[1:]
-        return filled(lambda: BlockCausalPredictor((rows, columns), **options), weights, where)
+        return with_weights(lambda: BlockCausalPredictor((rows, columns), **options), weights, where)
     options |= {"positions": networks.positions, "mask_tokens": len(weights["mask"]), "out": len(weights["out.bias"])}
-    return filled(lambda: MaskedPredictor(networks.grid, **options), weights, where)
+    return with_weights(lambda: MaskedPredictor(networks.grid, **options), weights, where)
 
 
 def _drawn_predictor(networks: Networks, encoder: dict[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -152,9 +152,7 @@ def _masked(networks: Networks, spec: Spec | None, alone: bool) -> MaskedModel:
     *frames, height, width = sizes["size"]
     *tubelet, side, across = sizes["patch"]
     if height != width or side != across:
-        raise CheckpointError(
-            f"a masked model has square pictures and patches; got {(height, width)}, {(side, across)}."
-        )
+        raise CheckpointError(f"a masked model has square images and patches; got {(height, width)}, {(side, across)}.")
     made_for = {"frames": frames[0], "tubelet": tubelet[0]} if frames else {}
     config = MaskedModelConfig(
         spec or Spec({"pixels": Modality("pixels", (sizes["channels"], height, width))}),
@@ -170,5 +168,5 @@ def _masked(networks: Networks, spec: Spec | None, alone: bool) -> MaskedModel:
         for part, tensors in (("encoder", encoder), ("target_encoder", target), ("predictor", predictor))
         for name, value in tensors.items()
     }
-    weights |= picture_statistics(config.modality, sizes["channels"])
-    return filled(lambda: MaskedModel(config), weights, networks.published.where)
+    weights |= image_statistics(config.modality, sizes["channels"])
+    return with_weights(lambda: MaskedModel(config), weights, networks.published.where)

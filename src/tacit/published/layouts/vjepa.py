@@ -6,7 +6,7 @@ from collections.abc import MutableMapping
 
 from torch import Tensor
 
-from tacit.checkpoint.layouts._rename import Layout, rename, stack_masks
+from tacit.published.layouts._rename import Layout, rename, stack_masks
 
 __all__ = ["encoder", "predictor"]
 
