@@ -94,7 +94,7 @@ def run(without: str, seed: int, work: Path) -> dict[str, Any]:
     return {
         "planning": tc.reports.plain(planning),
         "probe_r2": {name: {"linear": report.r2, "mlp": report.mlp_r2} for name, report in probes.items()},
-        "effective_rank": probes["position"].effective_rank,
+        "effective_rank": probes["position"].health.effective_rank,
         "train_cpu_seconds": round(seconds, 1),
     }
 

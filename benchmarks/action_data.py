@@ -142,7 +142,7 @@ def eyes(env: str, films: tc.data.Episodes, seed: int, options: argparse.Namespa
     drawn.fit(fit_on.statistics())
     tc.checkpoint.save(options.work / f"drawn{seed}", drawn)
     seen = {name: shown(one, env, fit_on, held_out) for name, one in {"films": model, "untrained": drawn}.items()}
-    raw = tc.probing.Raw(tc.models.ActionConditionedConfig(films.spec, model.config), model.statistics, (16, 16))
+    raw = tc.probing.RawInput(tc.models.ActionConditionedConfig(films.spec, model.config), model.statistics, (16, 16))
     fit, test = (tc.probing.features(raw, part, frames=PROBED // n, seed=0) for n, part in ((1, fit_on), (2, held_out)))
     seen["raw"] = {"flat": tc.reports.plain(Linear()(fit, test, WORLDS[env].label).estimate)}
     return {"seconds": read_log(place)[-1]["seconds"], "r2": seen}

@@ -30,8 +30,8 @@ from torch.nn import functional as F
 import tacit as tc
 from measuring import operations
 from record import Record
-from tacit.probing.features import labels
-from tacit.probing.probes import ClassReading, Linear
+from tacit.probing.features import targets_at
+from tacit.probing.probes import ClassResult, Linear
 from tacit.training.optimizer import adamw, descend, rate
 from tacit.types import Clip
 from trained import recipe_of, trained
@@ -102,9 +102,10 @@ def probed(model: Any, train: Any, test: Any, tokens: bool = True) -> dict[str, 
         )
         held_out = held_out.without(fit)  # a picture or two are in both
         reading = Linear(**options)(fit, held_out, "class")
-        assert isinstance(reading, ClassReading)
+        assert isinstance(reading, ClassResult)
         one = Linear(**{**options, "l2": (0.01,)})
-        few = tc.probing.low_shot(one, fit, held_out, "class", shots=(SHOTS,), draws=DRAWS)[0]
+        sources = {"model": (fit, held_out)}
+        few = tc.probing.compare(sources, "class", one, shots=(SHOTS,), draws=DRAWS).few_labels["model"][0]
         found[f"{name}linear"] = tc.reports.plain(reading.accuracy)
         found[f"{name}few_labels"] = tc.reports.plain(few.accuracy)
     return found
@@ -219,7 +220,7 @@ class Classifier:
 
 def _classes(episodes: Any) -> Any:
     """``[N]`` of pictures."""
-    found, _ = labels(episodes, np.arange(len(episodes)), np.zeros(len(episodes), int))
+    found, _ = targets_at(episodes, np.arange(len(episodes)), np.zeros(len(episodes), int))
     return found["class"].reshape(-1)
 
 
@@ -232,7 +233,7 @@ def floors(seed: int, data: Path) -> dict[str, Any]:
         model.fit(train.statistics())
         found[name] = probed(model, train, test)
     if seed == 0:
-        raw = tc.probing.Raw(model.config, model.statistics, grid=(7, 7))  # all of them
+        raw = tc.probing.RawInput(model.config, model.statistics, grid=(7, 7))  # all of them
         found["raw"] = probed(raw, train, test, tokens=False)
     return found
 

@@ -35,7 +35,7 @@ import tacit as tc
 from record import Record
 from tacit._config import to_json
 from tacit.models import MotionContent
-from tacit.probing.probes import ClassReading, Linear
+from tacit.probing.probes import ClassResult, Linear
 from tacit.recipes import MCJEPA, Part
 from tacit.training import TrainingConfig, Viewed
 
@@ -248,14 +248,14 @@ def phase_correlation(made: Pairs) -> torch.Tensor:
     return (-torch.stack([x, y], dim=1)[:, :, None, None] - made.flow).square().sum(1).sqrt()
 
 
-def read(model: Any, fit: tc.data.Episodes, test: tc.data.Episodes) -> ClassReading:
+def read(model: Any, fit: tc.data.Episodes, test: tc.data.Episodes) -> ClassResult:
     """The class, by a linear probe of single frames."""
     reading = Linear()(tc.probing.features(model, fit), tc.probing.features(model, test), "class")
-    assert isinstance(reading, ClassReading)
+    assert isinstance(reading, ClassResult)
     return reading
 
 
-def content(reading: ClassReading) -> dict[str, Any]:
+def content(reading: ClassResult) -> dict[str, Any]:
     right = np.packbits(reading.actual == reading.predicted).tobytes().hex()
     return {**vars(reading.accuracy), "right": right}
 
@@ -328,8 +328,8 @@ def main() -> None:
         run["content"] = content(read(model, fit, test))
         if str(seed) not in record.section("floors"):
             floors = {
-                "untrained": tc.probing.untrained(model, seed),
-                "raw": tc.probing.Raw(model.config, model.statistics, grid=(SIDE // 4, SIDE // 4)),
+                "untrained": tc.probing.untrained_model(model, seed),
+                "raw": tc.probing.RawInput(model.config, model.statistics, grid=(SIDE // 4, SIDE // 4)),
             }
             record.add("floors", str(seed), {name: content(read(floor, fit, test)) for name, floor in floors.items()})
         runs = {**record.section("runs"), f"{variant}/{seed}": run}

@@ -118,7 +118,7 @@ def run(recipe: tc.recipes.AgentRecipe, options: argparse.Namespace, seed: int) 
         "nearest_radians": dict(zip(("p50", "p90", "p99"), _nearest(planned), strict=True)),
         "decision_ms_for_all_tasks": planned.decision_p50,
         "probe_r2_pose": {"linear": probe.r2, "mlp": probe.mlp_r2},
-        "effective_rank": probe.effective_rank,
+        "effective_rank": probe.health.effective_rank,
         "open_loop": {"error": ahead.error, "copy_last": ahead.copy_last, "shuffled_actions": ahead.shuffled_actions},
         "seconds": laps.seconds,
     }

@@ -25,8 +25,8 @@ import torch
 
 import tacit as tc
 from record import Record
-from tacit.probing import Features, Raw
-from tacit.probing.features import windows
+from tacit.probing import Features, RawInput
+from tacit.probing.encoder import windows
 from tacit.probing.probes import Dense, Linear
 from trained import command
 from videos import DENSE, METHODS
@@ -117,12 +117,12 @@ def seen(job: Job, model: Any, train: tc.data.Episodes, test: tc.data.Episodes, 
     """What the encoder and its floors make of the windows of both parts."""
     pools = {probe.pool for probe in job.probes.values() if isinstance(probe, Linear)}
     if not pools:
-        found = tc.probing.sources(model, fit_on=train, test_on=test, tokens=True, frames=None, seed=seed)
+        found = tc.probing.feature_sources(model, fit_on=train, test_on=test, tokens=True, frames=None, seed=seed)
         return {"trained": found.pop("model"), **found}
     encoders: dict[str, Any] = {
         "trained": model,
-        "untrained": tc.probing.untrained(model, seed),
-        "raw": Raw(model.config, model.statistics),
+        "untrained": tc.probing.untrained_model(model, seed),
+        "raw": RawInput(model.config, model.statistics),
     }
     parts, length = {}, windows(model, train).length
     for name, one in encoders.items():

@@ -46,7 +46,7 @@ def run(recipe: tc.recipes.AgentRecipe, options: argparse.Namespace, seed: int) 
         "planning": tc.reports.plain({name: found.success for name, found in runs.items()}),
         "success_any": tc.reports.plain(runs["success"].success_any),
         "probe_r2": {report.target: {"linear": report.r2, "mlp": report.mlp_r2} for report in probes},
-        "effective_rank": probes[0].effective_rank,
+        "effective_rank": probes[0].health.effective_rank,
         "seconds": laps.seconds,
     }
 

@@ -178,16 +178,16 @@ def floors(seed: int, options: argparse.Namespace, data: Data) -> dict[str, Any]
     found = {"untrained": {"probes": probes, "surprise": surprised}}
     if seed == 0:
         raw = seen(raw_pixels(model), data, options.probed, tokens=False)
-        blind = tc.probing.blind(PROBES["linear"])
+        blind = tc.probing.constant_baseline(PROBES["linear"])
         told = {target: tc.reports.plain(blind(*raw, target).estimate) for target in READ["linear"]}
         probes = {**read(raw, "linear"), "blind": told}
         found["raw"] = {"probes": probes, "surprise": felt(still(data["surprise"]), data["surprise"])}
     return found
 
 
-def raw_pixels(model: Any) -> tc.probing.Raw:
+def raw_pixels(model: Any) -> tc.probing.RawInput:
     """Raw pixels of a window, each frame averaged to 16 x 16."""
-    return tc.probing.Raw(model.config, model.statistics)
+    return tc.probing.RawInput(model.config, model.statistics)
 
 
 def main() -> None:

@@ -26,6 +26,6 @@ def test_classes_are_matched_by_name(tmp_path):
     train = folder(tmp_path / "train", COLOURS, 20, seed=0)
     val = folder(tmp_path / "val", ("0", "270", "90"), 10, seed=1)
     model = tc.models.MaskedModel.for_spec(train.spec, "nano", patch=4, width=48, depth=2)
-    raw = tc.probing.floors(model)["raw"]
+    raw = tc.probing.baselines(model)["raw"]
     fit, test = tc.probing.features(raw, train), tc.probing.features(raw, val)
     assert tc.probing.probes.KNN()(fit, test, "class").accuracy.rate > 0.9

@@ -78,7 +78,7 @@ def test_a_target_of_rounding_is_no_target() -> None:
                 values[:, None], {"still": target}, np.repeat(np.arange(6), 10), tuple(f"{part}{i}" for i in range(6))
             )
         )
-    with pytest.raises(tc.probing.probes.Unvarying):
+    with pytest.raises(tc.probing.probes.ConstantTarget):
         tc.probing.probes.Linear()(features[0], features[1], "still")
 
 

@@ -107,8 +107,8 @@ def test_an_embedding_knows_the_split_of_its_run(place: Path, capsys: pytest.Cap
     assert "5 latents of 4 x 24 numbers" in capsys.readouterr().out
 
 
-def test_an_embedding_is_probed_beside_another(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    words = ("--probe", "linear", "--shots", "2", "--beside", place / "raw", "--device", "cpu")
+def test_an_embedding_is_compared_with_another(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("--probe", "linear", "--shots", "2", "--compare", place / "raw", "--device", "cpu")
     assert run("probe", place / "model", *words) == 0
     out = capsys.readouterr().out
     entry = json.loads((place / "model" / "probe" / "report.json").read_text())["probe"]["shade"]
@@ -117,16 +117,16 @@ def test_an_embedding_is_probed_beside_another(place: Path, capsys: pytest.Captu
     assert entry["constant"]["accuracy"]["rate"] < 0.7
     shown = [line.split()[:2] for line in out.splitlines()]
     assert all(["shade", kind] in shown for kind in ("model", "raw", "constant"))
-    assert "2 labels a class" in out
+    assert "2 labels of each class" in out
     assert "<table>" in (place / "model" / "probe" / "index.html").read_text()
 
 
-def test_a_run_is_probed_beside_its_floors(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_run_is_compared_with_its_baselines(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("probe", place / "run", "--device", "cpu") == 0
     record = json.loads((place / "run" / "probe" / "report.json").read_text())
     assert set(record["probe"]["shade"]) == {"model", "untrained", "raw", "constant"}
-    assert set(record["probe"]["bright"]["beside"]) == {"model", "untrained", "raw", "constant"}
-    assert record["probe"]["bright"]["r2"] == pytest.approx(record["probe"]["bright"]["beside"]["model"]["r2"])
+    assert set(record["probe"]["bright"]["compared"]) == {"model", "untrained", "raw", "constant"}
+    assert record["probe"]["bright"]["r2"] == pytest.approx(record["probe"]["bright"]["compared"]["model"]["r2"])
     assert record["effective_rank"] > 0 and "open_loop" not in record
     out = capsys.readouterr().out
     assert (
@@ -159,7 +159,7 @@ def moving(folder: Path, lengths: tuple[int, ...]) -> Path:
     return folder / "run"
 
 
-def test_collapse_is_told_without_labels(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_collapse_is_measured_without_labels(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     place = moving(tmp_path, (12,) * 10)
     assert run("probe", place, "--device", "cpu") == 0
     out = capsys.readouterr().out
@@ -170,7 +170,7 @@ def test_collapse_is_told_without_labels(tmp_path: Path, capsys: pytest.CaptureF
     assert record["health"]["min_std"] == pytest.approx(found.min_std) and found.min_std > 0
     assert record["health"]["straightness"] == pytest.approx(found.straightness) and abs(found.straightness) <= 1
     assert f"effective rank {found.effective_rank:.1f} of 6, minimum standard deviation {found.min_std:.3g}" in out
-    assert "Whether the latents collapsed" in (place / "probe" / "index.html").read_text()
+    assert "Collapse of the latents" in (place / "probe" / "index.html").read_text()
     assert record["open_loop"]["horizon"] == 8
 
 
@@ -187,10 +187,10 @@ def test_what_cannot_be_imagined_is_left_out_with_a_word(tmp_path: Path, capsys:
     (("model", "--target", "shad"), "Did you mean 'shade'?"),
     (("model", "--target", "camera"), "does not vary"),
     (("model", "--probe", "linaer"), "Did you mean 'linear'?"),
-    (("model", "--tokens"), "--tokens and --data are of a run"),
+    (("model", "--tokens"), "--tokens and --data are for a run"),
     (("run", "--shots", "1"), "need an embedding"),
     (("model", "--target", "shade", "--probe", "linear", "--shots", "1", "1000"), "Ask for fewer shots"),
-    (("model", "--beside", "of_stranger"), "another dataset"),
+    (("model", "--compare", "of_stranger"), "another dataset"),
     (("nowhere",), "run.json"),
 ])  # fmt: skip
 def test_what_is_wrong_is_said(
@@ -213,4 +213,4 @@ def test_options_of_a_probe_are_set_by_name(place: Path, tmp_path: Path, capsys:
     assert run("probe", place / "run", *words, "--set", "block=4") == 1
     assert "Did you mean 'blocks'?" in capsys.readouterr().err
     assert run("probe", place / "run", "--target", "shade", "--set", "blocks=4") == 1
-    assert "name it: --probe attentive" in capsys.readouterr().err
+    assert "name the probe: --probe attentive" in capsys.readouterr().err

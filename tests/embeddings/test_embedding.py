@@ -14,7 +14,7 @@ from tacit.data import from_episodes
 from tacit.embeddings import embedding
 from tacit.errors import ConfigError, DataError, SpecError
 from tacit.models import JointEmbedding, MaskedModel, WorldModel
-from tacit.probing._encode import frozen
+from tacit.probing.encoder import frozen
 from tacit.probing.probes.dense import per_token
 from tacit.types import Episode, Modality, Spec
 
@@ -93,7 +93,7 @@ def test_tokens_of_films_know_their_grid_and_so_does_the_floor_of_raw_patches():
     episodes = squares(6, length=4)
     model = MaskedModel.for_spec(PICTURES, "nano", frames=4, **NANO)
     assert tc.probing.features(model, episodes, tokens=True).grid == model.grid == (2, 4, 4)
-    found = tc.probing.sources(model, fit_on=episodes[:4], test_on=episodes[4:], tokens=True)
+    found = tc.probing.feature_sources(model, fit_on=episodes[:4], test_on=episodes[4:], tokens=True)
     assert {name: fit.grid for name, (fit, _) in found.items()} == {
         "model": (2, 4, 4), "untrained": (2, 4, 4), "raw": (4, 4, 4)
     }  # fmt: skip
@@ -110,8 +110,8 @@ def test_raw_films_are_of_the_windows_that_labels_are_of():
     films = from_episodes(made, PICTURES)
     model = MaskedModel.for_spec(PICTURES, "nano", frames=4, **NANO)
     model.fit(films.statistics())
-    found = tc.probing.sources(model, fit_on=films[:20], test_on=films[20:])
-    assert tc.probing.readings(found, "bright", tc.probing.probes.Linear())["raw"].score > 0.999
+    found = tc.probing.feature_sources(model, fit_on=films[:20], test_on=films[20:])
+    assert tc.probing.compare(found, "bright")["raw"].score > 0.999
 
 
 def test_a_world_model_is_encoded_in_evaluation_mode_of_what_it_sees():
@@ -143,7 +143,7 @@ def test_the_input_itself_is_a_source_of_features():
     episodes = squares(8)
     model = MaskedModel.for_spec(PICTURES, "nano", **NANO)
     model.fit(episodes.statistics())
-    raw = tc.probing.Raw(model.config, model.statistics, grid=(2, 4), patch=2)
+    raw = tc.probing.RawInput(model.config, model.statistics, grid=(2, 4), patch=2)
     pooled, tokens = tc.probing.features(raw, episodes), tc.probing.features(raw, episodes, tokens=True)
     assert tuple(pooled.values.shape) == (8, 3 * 4 * 8)
     assert tuple(tokens.values.shape) == (8, 8, 3 * 2 * 2)
@@ -153,10 +153,10 @@ def test_the_input_itself_is_a_source_of_features():
     np.testing.assert_allclose(pooled.values[5], small.ravel(), atol=1e-5)
     np.testing.assert_allclose(tokens.values[5, 6], small[:, 2:4, 4:6].ravel(), atol=1e-5)
     vector = WorldModel.for_spec(recordings(2).spec)
-    plain = tc.probing.features(tc.probing.Raw(vector.config, vector.statistics), recordings(2))
+    plain = tc.probing.features(tc.probing.RawInput(vector.config, vector.statistics), recordings(2))
     assert tuple(plain.values.shape) == (60, 3)
-    with pytest.raises(ConfigError, match="only pictures have patches"):
-        tc.probing.features(tc.probing.Raw(vector.config, vector.statistics), recordings(2), tokens=True)
+    with pytest.raises(ConfigError, match="only images have patches"):
+        tc.probing.features(tc.probing.RawInput(vector.config, vector.statistics), recordings(2), tokens=True)
 
 
 def test_the_untrained_twin_has_other_weights_and_the_same_statistics():
@@ -164,47 +164,40 @@ def test_the_untrained_twin_has_other_weights_and_the_same_statistics():
     model = WorldModel.for_spec(episodes.spec, seed=2)
     model.fit(episodes.statistics())
     state = torch.get_rng_state()
-    twins = [tc.probing.untrained(model, seed) for seed in (0, 0, 1)]
+    twins = [tc.probing.untrained_model(model, seed) for seed in (0, 0, 1)]
     assert torch.equal(state, torch.get_rng_state())
     assert twins[0].statistics == model.statistics
     digests = [tc.embeddings.model_digest(twin) for twin in (*twins, model)]
     assert digests[0] == digests[1] and len(set(digests)) == 3
 
 
-def test_scores_stand_beside_their_floors():
+def test_a_model_is_compared_with_its_baselines():
     fit, test = squares(80).split(0.75, seed=0)
     model = MaskedModel.for_spec(PICTURES, "nano", **NANO)
     model.fit(fit.statistics())
-    results = tc.probing.beside_floors(model, fit_on=fit, test_on=test, target="class")
-    assert list(results) == ["model", "untrained", "raw", "constant"]
+    results = tc.probing.compare(tc.probing.feature_sources(model, fit_on=fit, test_on=test), "class")
+    assert list(results.results) == ["model", "untrained", "raw", "constant"]
     assert results["raw"].score > 0.9 > 0.6 > results["constant"].score
-    dense = tc.probing.beside_floors(
-        model,
-        fit_on=fit,
-        test_on=test,
-        target="map",
-        probe=tc.probing.probes.Dense(tc.probing.probes.Linear((0.01,))),
-        tokens=True,
-    )
+    tokens = tc.probing.feature_sources(model, fit_on=fit, test_on=test, tokens=True)
+    dense = tc.probing.compare(tokens, "map", tc.probing.probes.Dense(tc.probing.probes.Linear((0.01,))))
     assert dense["raw"].rows_test == dense["model"].rows_test == 20 * 16
     assert dense["constant"].mean_iou == pytest.approx(0.375)
-    record = tc.reports.new_record(
-        "probe", seeds={"probe": 0}, config={}, probe={k: tc.reports.probe_record(r) for k, r in dense.items()}
-    )
-    assert "predicted" not in record["probe"]["model"]
-    section = tc.reports.readings_section({"class": results, "map": dense})
+    entry = {"map": tc.reports.probe_record(dense)}
+    record = tc.reports.new_record("probe", seeds={"probe": 0}, config={}, probe=entry)
+    assert "predicted" not in record["probe"]["map"]["model"]
+    section = tc.reports.comparison_section([results, dense])
     assert len(section.table.rows) == 8
     with pytest.raises(DataError, match=r"test.without\(fit\)"):
-        tc.probing.beside_floors(model, fit_on=fit, test_on=fit.select([0, 1]), target="class")
+        tc.probing.compare(tc.probing.feature_sources(model, fit_on=fit, test_on=fit.select([0, 1])), "class")
 
 
 def test_quantities_of_pictures_are_probed_and_classes_are_sent_elsewhere():
     fit, test = squares(40).split(0.75, seed=0)
     model = JointEmbedding.for_spec(PICTURES, "nano", **NANO)
     report = tc.probing.probe(model, fit_on=fit, test_on=test, target="bright")
-    assert report.latent_size == 24 and np.isnan(report.straightness)
+    assert report.health.latent_size == 24 and np.isnan(report.health.straightness)
     assert tc.reports.plain(tc.reports.probe_record(report))["straightness"] is None
-    with pytest.raises(ConfigError, match="beside_floors reads them"):
+    with pytest.raises(ConfigError, match=r"use tacit\.probing\.compare"):
         tc.probing.probe(model, fit_on=fit, test_on=test, target="class")
 
 
@@ -342,7 +335,7 @@ def test_raw_patches_are_of_the_part_that_tokens_lie_on():
         made.append(Episode({"pixels": picture}, np.empty((0, 0), np.float32), labels=labels))
     fit_on, test_on = from_episodes(made, spec).split(0.8, seed=0)
     model = MaskedModel.for_spec(spec, "nano", patch=8)
-    found = tc.probing.sources(model, fit_on=fit_on, test_on=test_on, tokens=True)
+    found = tc.probing.feature_sources(model, fit_on=fit_on, test_on=test_on, tokens=True)
     assert tc.probing.probes.Dense()(*found["raw"], "bright").r2 > 0.98
 
 

@@ -30,7 +30,7 @@ def folders(tmp_path):
 def raw():
     spec = tc.Spec({"pixels": tc.Modality("pixels", (3, 16, 16))})
     model = tc.models.MaskedModel.for_spec(spec, "nano", patch=4, width=48, depth=2)
-    return tc.probing.floors(model)["raw"]
+    return tc.probing.baselines(model)["raw"]
 
 
 @pytest.mark.parametrize("stored", ["read", "converted", "embedded"])

@@ -11,9 +11,9 @@ from probing.exact import Exact, recordings
 from tacit.data import Episodes, from_episodes
 from tacit.errors import DataError
 from tacit.models import WorldModel
-from tacit.probing.compare_probes import few_labels
+from tacit.probing.few_labels import draw_labels
 from tacit.probing.probes import Linear
-from tacit.probing.probes._probe import set_aside
+from tacit.probing.probes._probe import validation_split
 
 
 @pytest.fixture(scope="module")
@@ -40,11 +40,11 @@ def test_features_are_split_like_their_episodes(pieces, tmp_path):
 def test_settings_are_chosen_on_other_recordings(pieces):
     features = tc.probing.features(Exact(), pieces)
     for seed in range(5):
-        aside = set_aside(features.units, seed)
-        chosen, fitted = ({pieces.groups[n] for n in features.episode[rows]} for rows in (aside, ~aside))
+        held = validation_split(features.units, seed)
+        chosen, fitted = ({pieces.groups[n] for n in features.episode[rows]} for rows in (held, ~held))
         assert len(chosen) == 2 and not chosen & fitted
     one = features.select(np.isin(features.episode, (0, 1, 2)))
-    with pytest.raises(DataError, match="no pieces of one recording; got 1"):
+    with pytest.raises(DataError, match="not pieces of one recording; got 1"):
         Linear()(one, features.without(one), "position")
 
 
@@ -60,7 +60,7 @@ def test_intervals_and_few_labels_count_recordings(pieces):
     fit, test = (tc.probing.features(Exact(), part) for part in pieces.split(0.7, seed=3))
     assert Linear()(fit, test, "position").estimate.n == 3
     classes = {"class": np.arange(len(fit)) % 2}
-    rows, others = few_labels(classes["class"], fit.units, 1, 1, seed=0)
+    rows, others = draw_labels(classes["class"], fit.units, 1, 1, seed=0)
     groups = [pieces.split(0.7, seed=3)[0].groups[fit.episode[row]] for row in (*rows, *others)]
     assert len(set(groups)) == len(groups)
 

@@ -30,12 +30,12 @@ def test_latents_that_are_positions_are_read_perfectly(parts):
     train, held_out = parts
     report = probe(Exact(), fit_on=train, test_on=held_out)
     assert report.r2 > 0.9999
-    assert min(report.r2_components) > 0.9999
-    assert report.pearson == pytest.approx(1.0, abs=1e-4)
+    assert min(report.linear.r2_components) > 0.9999
+    assert report.linear.pearson == pytest.approx(1.0, abs=1e-4)
     assert report.mlp_r2 > 0.99
-    assert 1.5 < report.effective_rank <= report.latent_size == 2
-    assert report.actual.shape == report.predicted.shape == (report.frames_test, 2)
-    assert report.frames_test <= held_out.lengths.sum()
+    assert 1.5 < report.health.effective_rank <= report.health.latent_size == 2
+    assert report.linear.actual.shape == report.linear.predicted.shape == (report.linear.rows_test, 2)
+    assert report.linear.rows_test <= held_out.lengths.sum()
 
 
 def test_a_linear_world_model_is_read_as_well_and_keeps_its_mode(parts):
@@ -54,7 +54,7 @@ def test_noise_cannot_be_read(parts):
     report = probe(Exact(), fit_on=parts[0], test_on=parts[1], target="noise")
     assert -0.1 < report.r2 < 0.02
     assert report.mlp_r2 < 0.05
-    assert abs(report.pearson) < 0.15
+    assert abs(report.linear.pearson) < 0.15
 
 
 def test_what_is_there_but_not_linear_is_found_by_the_mlp_alone(parts):
@@ -66,8 +66,8 @@ def test_what_is_there_but_not_linear_is_found_by_the_mlp_alone(parts):
 def test_a_component_that_does_not_vary_is_left_out(parts):
     report = probe(Exact(), fit_on=parts[0], test_on=parts[1], target="partly_still")
     assert report.r2 > 0.9999
-    assert np.isnan(report.r2_components[1])
-    assert report.pearson == pytest.approx(report.pearson_components[0])
+    assert np.isnan(report.linear.r2_components[1])
+    assert report.linear.pearson == pytest.approx(report.linear.pearson_components[0])
     with pytest.raises(DataError, match="does not vary"):
         probe(Exact(), fit_on=parts[0], test_on=parts[1], target="still")
 
@@ -104,11 +104,11 @@ def test_the_report_is_a_pure_function_of_the_seed(parts):
     assert torch.equal(after, torch.rand(1))
     second, other = probe(Exact(), seed=3, **options), probe(Exact(), seed=4, **options)
     assert numbers(first) == numbers(second) != numbers(other)
-    assert first.frames_test <= 200
+    assert first.linear.rows_test <= 200
 
 
 def numbers(report):
-    return [value for value in dataclasses.astuple(report) if isinstance(value, float)]
+    return report.r2, report.mlp_r2, report.linear.pearson, *dataclasses.astuple(report.health)
 
 
 def test_straightness_of_lines_and_zigzags():
@@ -138,8 +138,8 @@ def test_a_recorded_vector_is_a_target():
     (name,) = (name for name, modality in episodes.spec.modalities.items() if modality.kind == "vector")
     train, held_out = episodes.split(0.75, seed=0)
     report = probe(Exact(), fit_on=train, test_on=held_out, target=name)
-    assert min(report.r2_components[:2]) > 0.9999  # Exact leaves the third out
-    assert report.r2 == pytest.approx(np.mean(report.r2_components))
+    assert min(report.linear.r2_components[:2]) > 0.9999  # Exact leaves the third out
+    assert report.r2 == pytest.approx(np.mean(report.linear.r2_components))
 
 
 def test_baselines_stand_next_to_the_score(parts):
@@ -147,9 +147,9 @@ def test_baselines_stand_next_to_the_score(parts):
     model = WorldModel.for_spec(train.spec, latent=8)
     model.fit(train.statistics())
     report = probe(model, fit_on=train, test_on=held_out)
-    assert report.untrained_r2 == pytest.approx(report.r2, abs=1e-9)  # it is untrained, and of the same seed
-    assert report.raw_r2 > 0.999  # the observation is the position
+    assert report.baselines["untrained"] == pytest.approx(report.r2, abs=1e-9)  # it is untrained, and of the same seed
+    assert report.baselines["raw"] > 0.999  # the observation is the position
     text = str(report)
     assert "before training" in text and "raw input      1.0000" in text
     alone = probe(model, fit_on=train, test_on=held_out, baselines=False)
-    assert np.isnan(alone.raw_r2) and "raw input" not in str(alone)
+    assert not alone.baselines and "raw input" not in str(alone)

@@ -9,11 +9,11 @@ import torch
 
 import tacit as tc
 from tacit.errors import ConfigError, DataError
-from tacit.probing import Features, blind, features, low_shot, probes
-from tacit.probing.compare_probes import few_labels
+from tacit.probing import Features, compare, constant_baseline, features, probes
+from tacit.probing.few_labels import draw_labels
 from tacit.probing.probes import FewEpisodesWarning, _heads
 from tacit.probing.probes._lbfgs import minimise
-from tacit.probing.probes._probe import badness, numbered
+from tacit.probing.probes._probe import class_indices, selection_loss
 from tacit.probing.probes.dense import per_token
 from tacit.probing.probes.linear import Linear, ridge
 from tacit.statistics import wilson
@@ -134,18 +134,18 @@ def test_nearest_neighbours_vote_as_in_scikit_learn_and_in_a_plain_loop():
         np.testing.assert_allclose(numbers.predicted[row], expected, rtol=2e-5, atol=1e-5)
 
 
-def test_settings_are_those_that_read_the_rows_set_aside_best():
+def test_settings_are_those_with_the_best_score_on_validation_rows():
     fit, other, test = blobs(60, apart=0.4, seed=1), blobs(300, apart=0.4, seed=2), blobs(50, apart=0.4, seed=3)
     choices = (1e-4, 1e-1, 10.0)
     alone = [probes.Linear(l2=(l2,))(fit, other, "class").score for l2 in choices]
-    reading = probes.Linear(l2=choices)(fit, test, "class", choose_on=other)
+    reading = probes.Linear(l2=choices)(fit, test, "class", validation=other)
     assert len(set(alone)) == 3
     assert reading.settings == {"l2": choices[int(np.argmax(alone))]}
     single = probes.Linear(l2=(reading.settings["l2"],))(fit, test, "class")
     np.testing.assert_array_equal(reading.predicted, single.predicted)
     votes = [probes.KNN(k=(k,))(fit, other, "class").score for k in (1, 30)]
     assert votes[0] != votes[1]
-    assert probes.KNN(k=(1, 30))(fit, test, "class", choose_on=other).settings["k"] == (1, 30)[int(np.argmax(votes))]
+    assert probes.KNN(k=(1, 30))(fit, test, "class", validation=other).settings["k"] == (1, 30)[int(np.argmax(votes))]
 
 
 def test_afterwards_the_chosen_penalty_is_used_on_every_row():
@@ -156,15 +156,15 @@ def test_afterwards_the_chosen_penalty_is_used_on_every_row():
         np.testing.assert_allclose(reading.predicted, again.predicted, atol=1e-3)
 
 
-def test_badness_counts_errors_before_cross_entropy():
+def test_the_selection_loss_counts_errors_before_cross_entropy():
     y = torch.tensor([0, 1, 1])
     wrong_but_sure = torch.tensor([[[9.0, 0.0], [0.0, 9.0], [1.0, 0.0]]])
     right_but_unsure = torch.tensor([[[0.1, 0.0], [0.0, 0.1], [0.0, 0.1]]])
     surer = 2 * right_but_unsure
-    scores = badness(torch.cat([wrong_but_sure, right_but_unsure, surer, surer * torch.nan]), y)
+    scores = selection_loss(torch.cat([wrong_but_sure, right_but_unsure, surer, surer * torch.nan]), y)
     assert scores[2] < scores[1] < 1 < scores[0] < 2
     assert scores[3] == torch.inf
-    assert badness(surer, torch.tensor([0, 1, -1]))[0] > 1
+    assert selection_loss(surer, torch.tensor([0, 1, -1]))[0] > 1
 
 
 @pytest.mark.parametrize("name", ["linear", "knn", "mlp", "attentive"])
@@ -218,7 +218,7 @@ def test_a_class_that_was_not_fitted_on_counts_as_wrong_and_truth_values_are_cla
     reading = probes.Linear()(few, test, "class")
     assert reading.classes == (0, 1)
     assert reading.accuracy.rate == pytest.approx((test.targets["class"] != 2).mean())
-    assert numbered(np.array([[3], [9], [4], [1]]), np.array([1, 3, 4])).tolist() == [1, -1, 2, 0]
+    assert class_indices(np.array([[3], [9], [4], [1]]), np.array([1, 3, 4])).tolist() == [1, -1, 2, 0]
     same = Features(fit.values, {"class": fit.targets["class"] == 1})
     truth = Features(test.values, {"class": test.targets["class"] == 1})
     assert probes.Linear()(same, truth, "class").score > 0.95
@@ -267,43 +267,44 @@ def test_the_constant_answers_with_the_commonest_class_or_the_mean():
 def test_few_labels_are_balanced_and_no_episode_is_drawn_twice():
     rng = np.random.default_rng(0)
     classes, episode = rng.integers(0, 4, 480), np.arange(480) // 8
-    rows, others = few_labels(classes, episode, 3, 5, seed=1)
+    rows, others = draw_labels(classes, episode, 3, 5, seed=1)
     assert np.bincount(classes[rows]).tolist() == [3] * 4
     assert np.bincount(classes[others]).tolist() == [5] * 4
     assert len(np.unique(episode[np.concatenate([rows, others])])) == 32
-    again, fresh = few_labels(classes, episode, 3, 5, seed=1), few_labels(classes, episode, 3, 5, seed=2)
+    again, fresh = draw_labels(classes, episode, 3, 5, seed=1), draw_labels(classes, episode, 3, 5, seed=2)
     np.testing.assert_array_equal(again[0], rows)
     assert not np.array_equal(fresh[0], rows)
     with pytest.raises(DataError, match="need 400 episodes of each class"):
-        few_labels(classes, episode, 200, 200, seed=0)
+        draw_labels(classes, episode, 200, 200, seed=0)
 
 
 def test_more_labels_are_read_better_and_a_single_setting_needs_no_others():
     fit, test = blobs(300, apart=0.7, seed=1), blobs(300, apart=0.7, seed=2)
-    results = low_shot(probes.Linear(), fit, test, "class", shots=(1, 20), draws=4)
-    assert [one.shots for one in results] == [one.chosen_on for one in results] == [1, 20]
+    sources = {"model": (fit, test)}
+    results = compare(sources, "class", shots=(1, 20), draws=4).few_labels["model"]
+    assert [one.shots for one in results] == [one.validation_shots for one in results] == [1, 20]
     assert results[0].accuracy.mean + 0.1 < results[1].accuracy.mean
     assert results[1].accuracy.mean == pytest.approx(np.mean(results[1].draws))
     assert len(set(results[0].draws)) > 1
-    (single,) = low_shot(probes.Linear(l2=(0.1,)), fit, test, "class", shots=(2,), draws=2)
-    assert single.chosen_on == 0 and single.rows_test == 300
+    (single,) = compare(sources, "class", probes.Linear(l2=(0.1,)), shots=(2,), draws=2).few_labels["model"]
+    assert single.validation_shots == 0 and single.rows_test == 300
     with pytest.raises(DataError, match="is a quantity"):
-        low_shot(probes.Linear(), fit, test, "number")
+        compare(sources, "number", shots=(1,))
 
 
 def test_few_labels_are_all_that_is_fitted(monkeypatch):
     counts = []
-    kept = Linear.read
+    kept = Linear.fit_predict
 
-    def read(self, task):
-        counts.append((len(task.fit.x), len(task.aside.x), len(task.whole.x)))
+    def fit_predict(self, task):
+        counts.append((len(task.fit.x), len(task.validation.x), len(task.whole.x)))
         return kept(self, task)
 
-    monkeypatch.setattr(Linear, "read", read)
-    fit = blobs(300, seed=1)
-    low_shot(probes.Linear(), fit, blobs(30, seed=2), "class", shots=(2,), draws=1)
-    low_shot(probes.Linear(l2=(0.1,)), fit, blobs(30, seed=2), "class", shots=(2,), draws=1)
-    assert counts == [(6, 6, 6), (6, 0, 6)]
+    monkeypatch.setattr(Linear, "fit_predict", fit_predict)
+    sources = {"model": (blobs(300, seed=1), blobs(30, seed=2))}
+    compare(sources, "class", probes.Linear(), shots=(2,), draws=1)
+    compare(sources, "class", probes.Linear(l2=(0.1,)), shots=(2,), draws=1)
+    assert counts[0] == (6, 6, 6) and counts[2] == (6, 0, 6)
 
 
 def test_a_map_becomes_the_commonest_class_of_each_cell():
@@ -346,7 +347,7 @@ def test_the_dense_probe_reads_every_token():
     assert reading.rows_test == 30 * 16 and reading.estimate.n == 30
     assert reading.mean_iou > 0.98 and reading.score > 0.99
     assert probes.Dense()(fit, test, "depth").r2 > 0.999
-    floor = blind(probes.Dense())(fit, test, "map")
+    floor = constant_baseline(probes.Dense())(fit, test, "map")
     assert floor.mean_iou == pytest.approx(floor.score / 2)
     assert probes.Dense(tokens=160)(fit, test, "map").rows_fit == 160
     with pytest.raises(DataError, match="tokens=True"):
@@ -395,7 +396,7 @@ def test_what_cannot_be_read_is_refused_with_advice():
     with pytest.raises(ConfigError, match="Did you mean 'class'"):
         probes.Linear()(fit, test, "clas")
     still = Features(fit.values, {"class": np.zeros(60, int)})
-    with pytest.raises(DataError, match="does not vary over the rows to fit on"):
+    with pytest.raises(DataError, match="does not vary over the fitted rows"):
         probes.Linear()(still, test, "class")
     with pytest.raises(DataError, match="probe 'dense'"):
         probes.Linear()(Features(fit.values, {"class": np.zeros((60, 4), int)}), test, "class")

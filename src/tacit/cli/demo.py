@@ -61,8 +61,8 @@ def demo(*, out: Path = Path("tacit-demo"), pretrained: bool = False, seed: int 
         sections = [tc.reports.training_section(tc.training.read_log(out / "run"))]
     with stage("probe", "what its latents know", seconds):
         model = tc.checkpoint.load_model(out / "agent")
-        knows = tc.probing.probe(model, fit_on=fit_on, test_on=held_out, target="position")
-        print(f"  position: R2 {knows.r2:.4f}; effective rank {knows.effective_rank:.1f} of {knows.latent_size}")
+        report = tc.probing.probe(model, fit_on=fit_on, test_on=held_out, target="position")
+        print(report)
         ahead = tc.evaluation.open_loop(model, held_out)
         imagined = tc.evaluation.imagine(model, fit_on, held_out)
     with stage("plan", f"towards {TASKS} held-out goals in the other room, given as pictures", seconds):
@@ -80,7 +80,7 @@ def demo(*, out: Path = Path("tacit-demo"), pretrained: bool = False, seed: int 
     with stage("report", "drawing it", seconds):
         sections = [
             tc.reports.planning_section(runs, extent=WORLD),
-            tc.reports.probe_section([knows], unit="world units"),
+            tc.reports.probe_section([report], unit="world units"),
             tc.reports.imagination_section(imagined),
             tc.reports.open_loop_section(ahead, ranking),
             *sections,
@@ -91,13 +91,13 @@ def demo(*, out: Path = Path("tacit-demo"), pretrained: bool = False, seed: int 
         config={"recipe": recipe, "episodes": len(episodes), "pretrained": pretrained},
         dataset_hash=episodes.hash(),
         planning=tc.reports.planning_record(runs),
-        probe={"position": tc.reports.probe_record(knows)},
-        effective_rank=knows.effective_rank,
+        probe={"position": tc.reports.probe_record(report)},
+        effective_rank=report.health.effective_rank,
         open_loop=tc.reports.open_loop_record(ahead),
         energy_rank_correlation=ranking,
         seconds={**seconds, "total": sum(seconds.values())},
     )
-    page = tc.reports.write_report(out, record, sections, title=TITLE, lead=LEAD, facts=facts(runs, knows.r2, seconds))
+    page = tc.reports.write_report(out, record, sections, title=TITLE, lead=LEAD, facts=facts(runs, report.r2, seconds))
     print(f"\n{sum(seconds.values()):.0f} s in all. Open {page}")
 
 

@@ -69,7 +69,7 @@ def embed(
         model, tokens = tc.models.FrameEncoder.of(seeing, episodes.spec, frames), True
     else:
         trained = tc.checkpoint.load_model(run, chosen(device), kind=tc.models.Model)
-        model = trained if source == "model" else tc.probing.floors(trained, seed)[source]
+        model = trained if source == "model" else tc.probing.baselines(trained, seed)[source]
     split = None
     if record is not None and episodes.hash() == record.dataset_hash:
         split = tc.embeddings.Split(record.fraction, record.split_seed)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
 if TYPE_CHECKING:
-    from tacit.probing import Features
-    from tacit.probing.probes import Probe, Reading
+    from tacit.probing import Comparison, FeaturePair
+    from tacit.probing.probes import Probe
 
 __all__ = ["probe"]
 
@@ -22,7 +23,7 @@ def probe(
     target: tuple[str, ...] = (),
     probe: str = "",
     shots: tuple[int, ...] = (),
-    beside: tuple[Path, ...] = (),
+    compare: tuple[Path, ...] = (),
     set: tyro.conf.UseAppendAction[tuple[str, ...]] = (),
     tokens: bool = False,
     data: Path | None = None,
@@ -30,23 +31,23 @@ def probe(
     device: str = "auto",
     to: Path | None = None,
 ) -> None:
-    """Read labels from frozen latents, next to baselines without training.
+    """Probe labels in frozen latents, next to baselines without training.
 
     For example: tacit probe runs/two_rooms --target position
     Or, from latents that tacit embed wrote: tacit probe latents/rooms --target class --probe linear
     Or, with four blocks: tacit probe runs/videos --target class --tokens --probe attentive --set blocks=4
 
-    For a run, the report always states whether its latents collapsed; without a named probe, the linear and the MLP
-    probe read quantities and imagination is measured as well.
+    For a run, the report includes collapse measures of its latents. Without a named probe, quantities are probed by a
+    linear layer and an MLP, and imagined latents are compared with recorded ones.
 
     Args:
         source: The directory of a run, or of an embedding.
-        target: Labels or observed vectors to read; by default all labels that suit the probe.
+        target: Labels or observed vectors; by default all labels that suit the probe.
         probe: linear, knn, mlp, attentive, dense or another installed one.
         set: An option of the probe to replace, NAME=VALUE; repeat it for several options.
         shots: Labels of each class to fit on, drawn several times, in addition to all of them; of an embedding.
-        beside: Embeddings of the same dataset to compare with.
-        tokens: Read tokens; of a run.
+        compare: Embeddings of the same dataset to compare with.
+        tokens: Probe tokens; of a run.
         data: The current path of the dataset of the run.
         seed: Seed of the probe.
         device: cpu, cuda, cuda:1, mps or auto.
@@ -59,93 +60,48 @@ def probe(
     from tacit.errors import ConfigError
 
     if set and not probe:
-        raise ConfigError("--set is of a probe; name it: --probe attentive --set blocks=4")
+        raise ConfigError("--set changes an option of a probe; name the probe: --probe attentive --set blocks=4")
     named: Probe | None = from_json(tc.probing.probes.load(probe), options(set), probe) if probe else None
     place = chosen(device)
-    if (source / "embedding.json").is_file():
-        if tokens or data is not None:
-            raise ConfigError("an embedding is read as it is; --tokens and --data are of a run.")
-        written = _embedding(source, target, named or tc.probing.probes.Linear(), shots, beside, seed, place, to)
-    else:
-        if shots or beside:
-            raise ConfigError("--shots and --beside need an embedding. Make one: tacit embed RUN DATASET --to DIR")
-        written = _run(source, target, named, tokens, data, seed, place, to)
-    print(written)
+    if not (source / "embedding.json").is_file():
+        if shots or compare:
+            raise ConfigError("--shots and --compare need an embedding. Make one: tacit embed RUN DATASET --to DIR")
+        print(_probe_run(source, target, named, tokens, data, seed, place, to))
+        return
+    if tokens or data is not None:
+        raise ConfigError("an embedding is used as it is; --tokens and --data are for a run.")
+    print(_probe_embedding(source, compare, target, named or tc.probing.probes.Linear(), shots, seed, place, to))
 
 
-def _embedding(
-    source: Path,
+def _probe_embedding(
+    path: Path,
+    others: tuple[Path, ...],
     target: tuple[str, ...],
     probe: Probe,
     shots: tuple[int, ...],
-    beside: tuple[Path, ...],
     seed: int,
     device: str,
     to: Path | None,
 ) -> Path:
     """Probe latents on disk."""
     import tacit as tc
-    from tacit.errors import DataError
 
-    first = tc.embeddings.open_embedding(source)
-    found = {first.header.source: _apart(first.split())}
-    for path in beside:
-        other = tc.embeddings.open_embedding(path)
-        if other.header.dataset != first.header.dataset:
-            raise DataError(f"{path} embeds another dataset than {source}; only the same rows can be compared.")
-        split = first.header.split or tc.embeddings.Split(0.9, 0)
-        name = other.header.source if other.header.source not in found else path.name
-        found[name] = _apart(other.features.split(split.fraction, split.seed))
-    few = _few(found, target, probe, shots, seed, device) if shots else {}  # first: it may refuse
-    results = _read(found, target, probe, seed, device)
-    entries = {name: {**_entry(readings), **few.get(name, {})} for name, readings in results.items()}
+    sources = tc.embeddings.embedding_sources(path, *others)
+    comparisons = _compare(sources, target, probe, seed, device, shots)
+    header = tc.embeddings.open_embedding(path).header
     record = tc.reports.new_record(
         "probe",
         seeds={"probe": seed},
-        config={"probe": type(probe).__name__, "settings": vars(probe), "model": first.header.digest},
-        dataset_hash=first.header.dataset,
-        probe=entries,
+        config={"probe": type(probe).__name__, "settings": vars(probe), "model": header.digest},
+        dataset_hash=header.dataset,
+        probe={one.target: tc.reports.probe_record(one) for one in comparisons},
     )
-    sections = [tc.reports.readings_section(results)] if results else []
-    title = f"What {source.resolve().name} holds"
-    return tc.reports.write_report(to or source / "probe", record, sections, title=title)
+    sections = [tc.reports.comparison_section(comparisons)] if comparisons else []
+    return tc.reports.write_report(to or path / "probe", record, sections, title=f"Probes of {path.resolve().name}")
 
 
-def _apart(parts: tuple[Features, Features]) -> tuple[Features, Features]:
-    """Return both parts without held-out copies of the fitted episodes."""
-    fit, test = parts
-    return fit, test.without(fit)
-
-
-def _few(
-    found: dict[str, tuple[Features, Features]],
-    target: tuple[str, ...],
-    probe: Probe,
-    shots: tuple[int, ...],
-    seed: int,
-    device: str,
-) -> dict[str, dict[str, Any]]:
-    """Return the accuracy with a few labels of each class that varies, by target and source."""
-    import tacit as tc
-
-    entries: dict[str, dict[str, Any]] = {}
-    first, _ = next(iter(found.values()))
-    for name in _targets(first, target, probe):
-        truth = first.target(name)
-        if not tc.probing.probes.is_class(truth) or (truth == truth[:1]).all():
-            continue
-        entries[name] = {"few_labels": {}}
-        for kind, (fit, test) in found.items():
-            results = tc.probing.low_shot(probe, fit, test, name, shots=shots, seed=seed, device=device)
-            entries[name]["few_labels"][kind] = tc.reports.plain(results)
-            for one in results:
-                count = f"{one.shots:>4} labels a class"
-                print(f"{name:<12} {kind:<10} {count}  {one.accuracy} over {len(one.draws)} draws")
-    return entries
-
-
-def _run(
-    run: Path,
+def _probe_run(
+    path: Path,
     target: tuple[str, ...],
     probe: Probe | None,
     tokens: bool,
@@ -157,28 +113,29 @@ def _run(
     """Probe the model of a run on its own held-out episodes."""
     import tacit as tc
     from tacit.errors import ConfigError, DataError
-    from tacit.runs import RunRecord
 
-    record = RunRecord.load(run)
-    fit_on, held_out = record.split(data, print)
-    model = tc.checkpoint.load_model(run, device, kind=tc.models.Model)
-    found = tc.probing.sources(model, fit_on=fit_on, test_on=held_out, tokens=tokens, seed=seed)
-    results = _read(found, target, probe or tc.probing.probes.Linear(), seed, device, held_out.labels)
-    entries, reports = {name: _entry(readings) for name, readings in results.items()}, []
-    for name, readings in results.items():
-        if probe is None and isinstance(readings["model"], tc.probing.probes.QuantityReading):
-            report = tc.probing.probe(model, fit_on=fit_on, test_on=held_out, target=name, seed=seed, baselines=False)
-            print(f"{name:<12} linear R2 {report.r2:.4f}  MLP R2 {report.mlp_r2:.4f}  r {report.pearson:.4f}")
-            entries[name] = {**tc.reports.probe_record(report), "beside": entries[name]}
-            reports.append(report)
-    sections = [tc.reports.probe_section(reports)] if reports else []
-    sections += [tc.reports.readings_section(results)] if results else []
-    health = tc.probing.health(model, held_out, seed=seed, seen=None if tokens else found["model"][1])
+    run = tc.runs.open(path)
+    fit_on, held_out = run.record.split(data, print)
+    model = run.model(device)
+    sources = tc.probing.feature_sources(model, fit_on=fit_on, test_on=held_out, tokens=tokens, seed=seed)
+    comparisons = _compare(sources, target, probe or tc.probing.probes.Linear(), seed, device, labels=held_out.labels)
+    fit, test = sources["model"]
+    health = tc.probing.health(model, held_out, seed=seed, encoded=None if tokens else test)
+    reports = []
+    for one in comparisons if probe is None else ():
+        if isinstance(one["model"], tc.probing.probes.QuantityResult):
+            mlp = tc.probing.probes.MLP(lrs=(3e-3,))(fit, test, one.target, seed=seed, device=device)
+            reports.append(tc.probing.ProbeReport(one, mlp, health))
+            print(f"{one.target:<12} linear R2 {reports[-1].r2:.4f}  MLP R2 {reports[-1].mlp_r2:.4f}")
     straight = "" if math.isnan(health.straightness) else f", straightness {health.straightness:.2f}"
     rank = f"effective rank {health.effective_rank:.1f} of {health.latent_size}"
     print(f"{rank}, minimum standard deviation {health.min_std:.3g}{straight}")
-    optional: dict[str, Any] = {"effective_rank": health.effective_rank, "health": health}
+    entries = {one.target: tc.reports.probe_record(one) for one in comparisons}
+    entries |= {one.target: tc.reports.probe_record(one) for one in reports}
+    sections = [tc.reports.probe_section(reports)] if reports else []
+    sections += [tc.reports.comparison_section(comparisons)] if comparisons else []
     sections += [] if reports else [tc.reports.health_section(health)]
+    optional: dict[str, Any] = {"effective_rank": health.effective_rank, "health": health}
     if probe is None and isinstance(model, tc.models.Dynamics):
         horizon = min(8, (int(held_out.lengths.min()) - 1) // model.config.frameskip - model.config.history + 1)
         try:
@@ -188,52 +145,41 @@ def _run(
         else:
             optional["open_loop"] = tc.reports.open_loop_record(ahead)
             sections.append(tc.reports.open_loop_section(ahead))
-    written = tc.reports.new_record(
+    record = tc.reports.new_record(
         "probe",
-        seeds={"train": record.seed, "split": record.split_seed, "probe": seed},
-        config=record,
-        dataset_hash=record.dataset_hash,
+        seeds={"train": run.record.seed, "split": run.record.split_seed, "probe": seed},
+        config=run.record,
+        dataset_hash=run.record.dataset_hash,
         probe=entries,
         **optional,
     )
-    return tc.reports.write_report(to or run / "probe", written, sections, title=f"What {run.name} knows")
+    return tc.reports.write_report(to or path / "probe", record, sections, title=f"Probes of {path.name}")
 
 
-def _read(
-    found: dict[str, tuple[Features, Features]],
+def _compare(
+    sources: dict[str, FeaturePair],
     target: tuple[str, ...],
     probe: Probe,
     seed: int,
     device: str,
-    known: tuple[str, ...] | None = None,
-) -> dict[str, dict[str, Reading]]:
-    """Return the readings of each named target, else of the ``known`` ones that suit the probe and vary."""
+    shots: tuple[int, ...] = (),
+    labels: Sequence[str] | None = None,
+) -> list[Comparison]:
+    """Compare the sources on the named targets, else on all that suit the probe and vary, and print each comparison."""
     import tacit as tc
     from tacit.types import REWARD, SUCCESS
 
-    fit, _ = next(iter(found.values()))
-    results = {}
-    for name in _targets(fit, target, probe):
-        if not target and ((known is not None and name not in known) or name in (REWARD, SUCCESS)):
-            continue
+    fit, _ = next(iter(sources.values()))
+    known = [name for name in fit.targets if name not in (REWARD, SUCCESS) and (labels is None or name in labels)]
+    comparisons = []
+    for name in target or [name for name in known if probe.suits(fit.targets[name])]:
+        few = shots if tc.probing.probes.is_class(fit.target(name)) else ()
         try:
-            results[name] = tc.probing.readings(found, name, probe, seed=seed, device=device)
-        except tc.probing.probes.Unvarying:
+            comparisons.append(tc.probing.compare(sources, name, probe, shots=few, seed=seed, device=device))
+        except tc.probing.probes.ConstantTarget:
             if target:
                 raise
             print(f"{name:<12} does not vary and is left out")
-            continue
-        for kind, reading in results[name].items():
-            print(f"{name:<12} {kind:<10} {reading.probe:<9} {reading}")
-    return results
-
-
-def _targets(fit: Features, target: tuple[str, ...], probe: Probe) -> tuple[str, ...]:
-    """Return the targets that were named, or all that suit the probe."""
-    return target or tuple(name for name, values in fit.targets.items() if probe.suits(values))
-
-
-def _entry(readings: dict[str, Reading]) -> dict[str, Any]:
-    import tacit as tc
-
-    return {kind: tc.reports.probe_record(reading) for kind, reading in readings.items()}
+        else:
+            print(comparisons[-1])
+    return comparisons

@@ -6,7 +6,7 @@ __getattr__, __dir__, __all__ = lazy(
     __name__,
     {
         name: f"{__name__}.{module}"
-        for module in ("embedding", "stored_latents")
+        for module in ("embedding", "embedding_sources", "model_digest", "stored_latents")
         for name in exports(f"{__name__}.{module}")
     },
 )

@@ -18,7 +18,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass, is_dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -33,11 +33,13 @@ from tacit._config import from_json, to_json
 from tacit._files import check_file, parse_json, read_bytes, resolve, seal, sync, unseal, write_atomically
 from tacit.checkpoint import provenance
 from tacit.data import Episodes
+from tacit.embeddings.model_digest import model_digest
 from tacit.errors import ConfigError, DataError
-from tacit.probing._lazy_rows import Shards
-from tacit.probing.features import Encoder, Features, covered_by, encoded, grid_of, labels, places, windows
+from tacit.probing.encoder import Encoder, covered_share, encode_windows, token_grid_of, window_ends, windows
+from tacit.probing.features import Features, targets_at
+from tacit.probing.lazy_rows import Shards
 
-__all__ = ["Embedding", "EmbeddingHeader", "Split", "embed", "model_digest", "open_embedding"]
+__all__ = ["Embedding", "EmbeddingHeader", "Split", "embed", "open_embedding"]
 
 FORMAT = 1
 HEADER, PLAN, ROWS = "embedding.json", "plan.json", "rows.safetensors"
@@ -162,8 +164,8 @@ def embed(
         raise DataError(f"{to} exists already. Choose another path, or delete it first.")
     clips = windows(model, episodes)
     index = np.arange(len(clips))
-    shape = next(encoded(model, clips, index[:1], tokens, progress=False)).shape[1:]
-    grid = grid_of(model, shape[0]) if tokens else None
+    shape = next(encode_windows(model, clips, index[:1], tokens, progress=False)).shape[1:]
+    grid = token_grid_of(model, shape[0]) if tokens else None
     plan = {
         "format": FORMAT,
         "model": type(model).__name__,
@@ -175,7 +177,7 @@ def embed(
         "dtype": dtype,
         "length": clips.length,
         "grid": to_json(grid),
-        "covered": to_json(covered_by(model, episodes.spec, grid)),
+        "covered": to_json(covered_share(model, episodes.spec, grid)),
         "split": to_json(split),
     }
     staging = _staged(to, plan)
@@ -184,14 +186,14 @@ def embed(
     for number, rows in enumerate(shards):
         file = staging / _name(number)
         if not file.exists():
-            what = f"batches of file {number + 1} of {len(shards)}"
-            latents = encoded(model, clips, rows, tokens, progress=progress, what=what)
+            label = f"batches of file {number + 1} of {len(shards)}"
+            latents = encode_windows(model, clips, rows, tokens, progress=progress, label=label)
             values = torch.cat([part.to(DTYPES[dtype]) for part in latents])
             if not torch.isfinite(values).all():
                 raise DataError(f"latents as large as these do not fit {dtype}; store them as float32 or bfloat16.")
             _save(file, {"values": values})
-    episode, step = places(clips, index)
-    found, classes = labels(episodes, episode, step)
+    episode, step = window_ends(clips, index)
+    found, classes = targets_at(episodes, episode, step)
     hashes = np.frombuffer(bytes.fromhex("".join(episodes.digests())), np.uint8).reshape(len(episodes), -1)
     table = {"episode": episode, "step": step, "hashes": hashes, **{f"target.{n}": v for n, v in found.items()}}
     if any(episodes.groups) or classes:
@@ -265,20 +267,6 @@ def _check_table(table: Mapping[str, npt.NDArray[Any]], rows: int) -> None:
     for name, value in table.items():
         if name.startswith("target.") and value.shape[:1] != (rows,):
             raise ValueError(f"expected {rows} rows of {name}; got shape {list(value.shape)}")
-
-
-def model_digest(model: Encoder) -> str:
-    """Hash the class, the configuration and every parameter and buffer of a model.
-
-    The hash does not depend on where the model was loaded from.
-    """
-    config = to_json(model.config) if is_dataclass(model.config) else None
-    total = hashlib.sha256(json.dumps([type(model).__name__, config], sort_keys=True).encode())
-    for name, value in sorted(model.state_dict().items()):
-        tensor = value.detach().cpu().contiguous()
-        total.update(json.dumps([name, str(tensor.dtype), list(tensor.shape)]).encode())
-        total.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
-    return total.hexdigest()
 
 
 def _unfinished(path: Path) -> Path:

@@ -10,16 +10,17 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from tacit.embeddings.embedding import Embedding, model_digest, open_embedding
+from tacit.embeddings.embedding import Embedding, open_embedding
+from tacit.embeddings.model_digest import model_digest
 from tacit.errors import ConfigError, DataError
 from tacit.models import ActionConditioned, WorldModel
-from tacit.probing._lazy_rows import Rows
+from tacit.probing.lazy_rows import Rows
 from tacit.types import Clip
 
 if TYPE_CHECKING:
     from tacit.data import Episodes
     from tacit.data.clips import Clips
-    from tacit.probing.features import Trainable
+    from tacit.probing.encoder import Trainable
 
 __all__ = ["Embedded"]
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import torch
 
 from tacit.errors import ConfigError
-from tacit.probing._encode import clip_latents, drawn, frozen
+from tacit.probing.encoder import clip_latents, draw_clips, frozen
 from tacit.types import Context
 
 if TYPE_CHECKING:
@@ -71,11 +71,11 @@ def imagine(
     name = next((name for name in config.seen if name in config.spec.cameras), None)
     if name is None:
         raise ConfigError(f"imagine shows pixels, and this model sees none; it sees {', '.join(config.seen)}.")
-    stored = list(drawn(bank.clips(1, config.frameskip, config.seen), frames, seed))
+    stored = list(draw_clips(bank.clips(1, config.frameskip, config.seen), frames, seed))
     pictures = torch.cat([clip.observation[name][:, 0] for clip in stored])
     known = torch.cat([clip_latents(model, clip)[:, 0] for clip in stored])
     clips = held_out.clips(config.history + horizon, config.frameskip, config.seen)
-    clip = next(drawn(clips, 64 * examples, seed))
+    clip = next(draw_clips(clips, 64 * examples, seed))
     _, first = np.unique(clip.episode.numpy(), return_index=True)
     others = np.setdiff1d(np.arange(len(clip.episode)), first)
     rows = [int(row) for row in np.concatenate([np.sort(first), others])[:examples]]

@@ -15,7 +15,7 @@ from tacit._progress import track
 from tacit.data.groups import units
 from tacit.errors import ConfigError
 from tacit.evaluation.tasks import held_out_tasks
-from tacit.probing._encode import CHUNK, clip_latents, drawn, frozen
+from tacit.probing.encoder import CHUNK, clip_latents, draw_clips, frozen
 from tacit.statistics.intervals import Estimate, bootstrap, rank_correlation
 from tacit.types import Context, Cost, GoalEnvironment, Rollout
 
@@ -94,7 +94,7 @@ def open_loop(
     clips = held_out.clips(context + horizon, model.config.frameskip, model.config.seen)
     seen, targets, actions, episode = [], [], [], []
     batches = -(-min(windows, len(clips)) // CHUNK)
-    for clip in track(drawn(clips, windows, seed), batches, "batches of windows", show=progress):
+    for clip in track(draw_clips(clips, windows, seed), batches, "batches of windows", show=progress):
         seen.append(clip_latents(model, clip)[:, :context])
         targets.append(clip_latents(model, clip, target=True)[:, context - 1 :])
         actions.append(clip.action)

@@ -13,8 +13,7 @@ from torch import Tensor
 from tacit.errors import ConfigError, DataError
 from tacit.masking import Future
 from tacit.models import MaskedModel
-from tacit.probing._encode import frozen
-from tacit.probing.features import places, windows
+from tacit.probing.encoder import frozen, window_ends, windows
 from tacit.statistics.intervals import Estimate, Rate, wilson
 from tacit.training import Masked
 
@@ -118,7 +117,7 @@ def surprise(
             f"surprise needs 0 < share < 1 and stride and batch of at least 1; got {share}, {stride} and {batch}."
         )
     clips = windows(model, episodes)
-    episode, last = places(clips, np.arange(len(clips)))
+    episode, last = window_ends(clips, np.arange(len(clips)))
     first = last - (clips.length - 1) * clips.frameskip
     earliest = first[np.searchsorted(episode, episode)]
     chosen = np.flatnonzero((first - earliest) % stride == 0)

@@ -6,9 +6,12 @@ __getattr__, __dir__, __all__ = lazy(
     __name__,
     {
         "probes": f"{__name__}.probes",
+        "Encoder": f"{__name__}.encoder",
+        "Trainable": f"{__name__}.encoder",
+        "FewLabels": f"{__name__}.few_labels",
         **{
             name: f"{__name__}.{module}"
-            for module in ("baselines", "compare_probes", "features", "health", "probe", "readout")
+            for module in ("baselines", "comparison", "feature_sources", "features", "health", "probe", "readout")
             for name in exports(f"{__name__}.{module}")
         },
     },

@@ -1,18 +1,18 @@
 """Probes of frozen representations: features, small readouts of them, and baselines."""
 
-from tacit.probing.baselines import Raw as Raw
-from tacit.probing.baselines import floors as floors
-from tacit.probing.baselines import untrained as untrained
-from tacit.probing.compare_probes import FewLabels as FewLabels
-from tacit.probing.compare_probes import beside_floors as beside_floors
-from tacit.probing.compare_probes import blind as blind
-from tacit.probing.compare_probes import low_shot as low_shot
-from tacit.probing.compare_probes import readings as readings
-from tacit.probing.compare_probes import sources as sources
-from tacit.probing.features import Encoder as Encoder
+from tacit.probing.baselines import RawInput as RawInput
+from tacit.probing.baselines import baselines as baselines
+from tacit.probing.baselines import untrained_model as untrained_model
+from tacit.probing.comparison import Comparison as Comparison
+from tacit.probing.comparison import compare as compare
+from tacit.probing.comparison import constant_baseline as constant_baseline
+from tacit.probing.encoder import Encoder as Encoder
+from tacit.probing.encoder import Trainable as Trainable
+from tacit.probing.feature_sources import FeaturePair as FeaturePair
+from tacit.probing.feature_sources import feature_sources as feature_sources
 from tacit.probing.features import Features as Features
-from tacit.probing.features import Trainable as Trainable
 from tacit.probing.features import features as features
+from tacit.probing.few_labels import FewLabels as FewLabels
 from tacit.probing.health import Health as Health
 from tacit.probing.health import health as health
 from tacit.probing.health import straightness as straightness

@@ -11,21 +11,21 @@ from torch.nn import functional as F
 
 from tacit.errors import ConfigError
 from tacit.nn.encoders import Normalizer
-from tacit.probing.features import Encoder, Trainable
+from tacit.probing.encoder import Encoder, Trainable
 from tacit.types import Modality, Statistics
 
-__all__ = ["Raw", "floors", "untrained"]
+__all__ = ["RawInput", "baselines", "untrained_model"]
 
 
-class Raw(nn.Module):
+class RawInput(nn.Module):
     """Baseline without a network: standardised observations, with images averaged to fewer pixels.
 
     Args:
-        config: Of the model that is compared: which modalities it sees, of which Spec.
+        config: Configuration of the compared model, with its Spec and its modalities.
         statistics: Statistics for standardising, fitted on training episodes.
-        grid: Patches down and across, the tokens of an image.
+        grid: Rows and columns of patches, the tokens of an image.
         patch: Side of a patch in pixels, after averaging.
-        covered: Share of the height and the width of an image, from its upper left corner, that patches are cut from.
+        covered: Share of the height and the width of an image, from its upper left corner, that the patches cover.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class Raw(nn.Module):
         """Return ``[B, D]`` of observations ``[B, ...]``, or patches ``[B, n, D]`` of its images."""
         kinds = {modality.kind for modality in self.modalities.values()}
         if tokens and kinds != {"pixels"}:
-            raise ConfigError(f"only pictures have patches; the modalities here are {', '.join(sorted(kinds))}.")
+            raise ConfigError(f"only images have patches; the modalities here are {', '.join(sorted(kinds))}.")
         parts = [self._flat(name, observation[name], tokens) for name in self.modalities]
         return torch.cat(parts, dim=-1)
 
@@ -72,11 +72,8 @@ class Raw(nn.Module):
         return cast("Normalizer", self.normalizers[name])
 
 
-def untrained(model: Trainable, seed: int = 0) -> Trainable:
-    """Return the same model with weights that ``seed`` draws and the statistics of ``model``.
-
-    It is the baseline that training has to beat.
-    """
+def untrained_model(model: Trainable, seed: int = 0) -> Trainable:
+    """Build the same model with new random weights and the statistics of ``model``."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         twin: Trainable = type(model)(model.config)  # type: ignore[call-arg]
@@ -85,7 +82,7 @@ def untrained(model: Trainable, seed: int = 0) -> Trainable:
     return twin
 
 
-def floors(
+def baselines(
     model: Trainable,
     seed: int = 0,
     *,
@@ -93,17 +90,17 @@ def floors(
     grid: tuple[int, int] | None = None,
     covered: tuple[float, float] = (1.0, 1.0),
 ) -> dict[str, Encoder]:
-    """Build the baselines of a model: ``untrained``, its untrained twin, and ``raw``, its input.
+    """Build the baselines of a model: ``untrained`` (new weights) and ``raw`` (its input).
 
     Args:
         model: The model to compare with.
-        seed: Of the weights of the twin.
-        tokens: Tokens are compared; ``raw`` is left out then where not all of the input is images.
-        grid: Of the tokens of ``raw``, 4 x 4 where it is not given.
-        covered: Share of an image's height and width that they lie on.
+        seed: Seed of the untrained weights.
+        tokens: Compare tokens; ``raw`` is then left out unless all of the input is images.
+        grid: Rows and columns of the tokens of ``raw``; 4 x 4 by default.
+        covered: Share of an image's height and width that they cover.
     """
     kinds = {model.config.spec.modalities[name].kind for name in model.config.seen}
-    found: dict[str, Encoder] = {"untrained": untrained(model, seed)}
+    found: dict[str, Encoder] = {"untrained": untrained_model(model, seed)}
     if not tokens or kinds == {"pixels"}:
-        found["raw"] = Raw(model.config, model.statistics, grid or (4, 4), covered=covered)
+        found["raw"] = RawInput(model.config, model.statistics, grid or (4, 4), covered=covered)
     return found

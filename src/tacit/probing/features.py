@@ -2,69 +2,28 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
 
-from tacit._progress import track
 from tacit._registry import suggest
 from tacit.data.episodes import lightest
 from tacit.data.groups import draw, units
-from tacit.errors import ConfigError, DataError, SpecError
-from tacit.models import FrameEncoder, MaskedModel, Model
-from tacit.nn.pyramid import PyramidEncoder
-from tacit.nn.vit import VisionTransformer
-from tacit.probing._encode import CHUNK, frozen
-from tacit.probing._lazy_rows import Rows, select
-from tacit.types import Array, Spec, Statistics
+from tacit.errors import ConfigError, DataError
+from tacit.probing.encoder import Encoder, covered_share, encode_windows, token_grid_of, window_ends, windows
+from tacit.probing.lazy_rows import Rows, select
+from tacit.types import Array
 
 if TYPE_CHECKING:
-    from tacit.data import Clips, Episodes
+    from tacit.data import Episodes
 
-__all__ = ["Encoder", "Features", "Trainable", "features"]
+__all__ = ["Features", "features"]
 
 CLASS = "class"
-
-
-class Encoder(Protocol):
-    """Interface of models for probes: a torch module. One with tokens takes ``tokens=True`` as well.
-
-    ``config.seen`` names the modalities that it sees, ``config.frameskip`` the steps between two of its observations.
-    """
-
-    @property
-    def config(self) -> Any:
-        """Return the configuration of the model."""
-
-    def encode(self, observation: Mapping[str, Tensor], /) -> Tensor:
-        """Encode observations ``[B, ...]`` as ``[B, D]``; with ``tokens=True`` as ``[B, n, D]``."""
-
-    def state_dict(self) -> Mapping[str, Any]:
-        """Return its parameters and buffers by name."""
-
-
-class Trainable(Encoder, Protocol):
-    """An encoder that can be built again: ``type(model)(model.config)``, then ``fit(statistics)``."""
-
-    @property
-    def device(self) -> torch.device:
-        """Return the device that it computes on."""
-
-    @property
-    def statistics(self) -> Statistics:
-        """Return the statistics that its inputs are normalised with."""
-
-    def fit(self, statistics: Statistics) -> None:
-        """Take the statistics of the training episodes."""
-
-    def to(self, device: torch.device) -> Any:
-        """Move it to a device."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,11 +109,11 @@ class Features:
         return self.select(first), self.select(~first)
 
     def without(self, other: Features) -> Features:
-        """Return the rows of episodes that ``other`` has none of, by their content and group."""
+        """Return the rows of episodes that are not in ``other``, by their content and group."""
         return self.select(~np.isin(self.episode, self.shared(other)))
 
     def renumbered(self, other: Features, target: str) -> Features:
-        """Return these features with the classes of a target numbered as in ``other``.
+        """Return these features with the classes of a target class_indices as in ``other``.
 
         It applies where both know the names of the classes.
 
@@ -200,11 +159,11 @@ def features(
 
     Args:
         model: The encoder; its weights and its mode do not change.
-        episodes: Where the observations come from.
+        episodes: The source of the observations.
         tokens: Keep every token, ``[N, n, D]``, of a model that has them.
-        frames: The most observations to encode, drawn at random; all of them where None.
-        length: Observations that the model sees at once, where None as many as it was made for; labels are those of
-            the last one.
+        frames: The largest number of observations, drawn at random; None: all of them.
+        length: Observations in one input of the model, by default as many as it was built for; the labels are those
+            of the last one.
         seed: Of the draw.
         progress: Show a progress bar; None: on a terminal and in a notebook.
 
@@ -213,89 +172,23 @@ def features(
 
     Raises:
         DataError: if a latent is not finite or no episode is long enough.
-        SpecError: if the model answers with other shapes.
+        SpecError: if the model returns other shapes.
     """
     clips = windows(model, episodes, length)
-    index = some(len(clips), frames, seed)
-    values = torch.cat([latents.float() for latents in encoded(model, clips, index, tokens, progress=progress)])
-    episode, step = places(clips, index)
-    grid = grid_of(model, values.shape[1]) if tokens else None
-    covered = covered_by(model, episodes.spec, grid)
-    found, classes = labels(episodes, episode, step)
+    index = draw_rows(len(clips), frames, seed)
+    values = torch.cat([latents.float() for latents in encode_windows(model, clips, index, tokens, progress=progress)])
+    episode, step = window_ends(clips, index)
+    grid = token_grid_of(model, values.shape[1]) if tokens else None
+    covered = covered_share(model, episodes.spec, grid)
+    found, classes = targets_at(episodes, episode, step)
     return Features(values, found, episode, episodes.digests(), grid, covered, episodes.groups, classes)
 
 
-def windows(model: Encoder, episodes: Episodes, length: int | None = None) -> Clips:
-    """Return windows of all episodes, as long as the model's input."""
-    if length is None:
-        length = model.config.frames if isinstance(model, MaskedModel) else 1
-    return episodes.clips(length, model.config.frameskip, model.config.seen)
-
-
-def grid_of(model: Encoder, count: int) -> tuple[int, ...] | None:
-    """Return the extents of the grid of ``count`` tokens, where the model knows it."""
-    if isinstance(model, FrameEncoder):
-        return model.config.grid
-    if not (isinstance(model, Model) and isinstance(model.encoder, VisionTransformer | PyramidEncoder)):
-        return None
-    grid = model.encoder.grid
-    # A video encoder that is used on single frames, as in world models, has the tokens of an image.
-    return next((some for some in (grid, grid[-2:]) if math.prod(some) == count), None)
-
-
-def covered_by(model: Encoder, spec: Spec, grid: tuple[int, ...] | None) -> tuple[float, float]:
-    """Return the share of an image's height and width that a model's tokens cover."""
-    if grid is None or len(grid) < 2:
-        return 1.0, 1.0
-    sides = spec.modalities[model.config.seen[0]].shape[1:]
-    config = model.config.perception if isinstance(model, FrameEncoder) else model.config
-    height, width = (min(cells * config.patch / side, 1.0) for cells, side in zip(grid[-2:], sides, strict=True))
-    return height, width
-
-
-def some(count: int, most: int | None, seed: int) -> npt.NDArray[np.int64]:
+def draw_rows(count: int, most: int | None, seed: int) -> npt.NDArray[np.int64]:
     """Draw ``most`` of ``count`` numbers in ascending order, or return all of them."""
     if most is None or most >= count:
         return np.arange(count)
     return np.sort(np.random.default_rng(seed).permutation(count)[:most])
-
-
-def encoded(
-    model: Encoder,
-    clips: Clips,
-    index: npt.NDArray[np.int64],
-    tokens: bool,
-    *,
-    progress: bool | None = None,
-    what: str = "batches encoded",
-) -> Iterator[Tensor]:
-    """Yield latents on the CPU of the windows ``index``, a batch at a time. The progress bar is called ``what``."""
-    batches = np.split(index, range(CHUNK, len(index), CHUNK))
-    for rows in track(batches, len(batches), what, show=progress):
-        observation: dict[str, Tensor] = dict(clips.cut(*clips.windows(rows)).observation)
-        if clips.length == 1:
-            observation = {name: value[:, 0] for name, value in observation.items()}
-        with frozen(cast("Model", model)):
-            latents = cast("Any", model).encode(observation, tokens=True) if tokens else model.encode(observation)
-            latents = latents.cpu()
-        if latents.ndim != (3 if tokens else 2) or len(latents) != len(rows):
-            axes = "n, D], a row for each token" if tokens else "D]"
-            raise SpecError(
-                f"encode must answer {len(rows)} observations with shape [{len(rows)}, {axes}; got "
-                f"{list(latents.shape)} from {type(model).__name__}."
-            )
-        if not torch.isfinite(latents).all():
-            raise DataError(
-                f"{type(model).__name__} has latents that are not finite, the first in a window of episode "
-                f"{clips.windows(rows)[0][0]} or after it. Look at the model's weights and statistics."
-            )
-        yield latents
-
-
-def places(clips: Clips, index: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Return episode and step of the last observation of the windows ``index``."""
-    episode, start = clips.windows(index)
-    return episode, start + (clips.length - 1) * clips.frameskip
 
 
 def target_names(episodes: Episodes) -> tuple[str, ...]:
@@ -304,14 +197,14 @@ def target_names(episodes: Episodes) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*episodes.labels, *vectors)))
 
 
-def labels(
+def targets_at(
     episodes: Episodes, episode: npt.NDArray[np.int64], step: npt.NDArray[np.int64]
 ) -> tuple[dict[str, Array], dict[str, dict[int, str]]]:
     """Return every target ``[N, ...]`` at some steps, and the names of classes.
 
     The steps are given in the order of their episodes.
 
-    The label ``class`` of what the readers of other programs' files read numbers subfolders, whose names are the tasks.
+    Readers of foreign files number subfolders in the label ``class``; the tasks are the names of the subfolders.
     """
     names = target_names(episodes)
     if not names:

@@ -10,9 +10,9 @@ from torch import Tensor
 
 from tacit.errors import DataError
 from tacit.models import Model
-from tacit.probing._encode import drawn, frozen
-from tacit.probing._lazy_rows import pooled
-from tacit.probing.features import Features, Trainable, features, windows
+from tacit.probing.encoder import Trainable, draw_clips, frozen, windows
+from tacit.probing.features import Features, features
+from tacit.probing.lazy_rows import pooled
 from tacit.training import effective_rank
 
 if TYPE_CHECKING:
@@ -23,14 +23,14 @@ __all__ = ["Health", "health", "straightness"]
 
 @dataclass(frozen=True)
 class Health:
-    """Collapse measures of held-out latents; they need no labels.
+    """Collapse measures of held-out latents, without labels.
 
     Attributes:
         effective_rank: See :func:`tacit.training.effective_rank`.
-        latent_size: ``D``, the most that the effective rank can be.
+        latent_size: ``D``, the largest possible effective rank.
         min_std: Standard deviation of the latent component that varies least.
-        straightness: See :func:`straightness`; NaN where no episode has three observations, or a latent is of several.
-        frames: Frames that were encoded.
+        straightness: See :func:`straightness`; NaN if no episode has three observations, or a latent encodes several.
+        frames: Number of encoded frames.
     """
 
     effective_rank: float
@@ -46,7 +46,7 @@ def health(
     *,
     frames: int = 8192,
     seed: int = 0,
-    seen: Features | None = None,
+    encoded: Features | None = None,
     progress: bool | None = None,
 ) -> Health:
     """Measure the collapse of the latents of held-out episodes.
@@ -54,15 +54,15 @@ def health(
     Args:
         model: The encoder.
         held_out: Episodes that it was not trained on.
-        frames: The most frames to encode.
-        seed: Of the drawn frames.
-        seen: The features of ``held_out``, where they are there already.
+        frames: The largest number of frames to encode.
+        seed: Seed of the drawn frames.
+        encoded: The features of ``held_out``, if they are already computed.
         progress: Show a progress bar; None: on a terminal and in a notebook.
 
     Raises:
         DataError: if a latent is not finite or no episode is long enough.
     """
-    test = features(model, held_out, frames=frames, seed=seed, progress=progress) if seen is None else seen
+    test = features(model, held_out, frames=frames, seed=seed, progress=progress) if encoded is None else encoded
     latents = pooled(test.values, torch.float64, torch.device("cpu"))
     return Health(
         effective_rank=effective_rank(latents),
@@ -76,7 +76,7 @@ def health(
 def straightness(latents: Tensor) -> float:
     """Compute the mean cosine of successive velocities of latents ``[B, T, D]``.
 
-    It needs ``T >= 3`` (LeWorldModel, eq. 9); 1 is a line.
+    It needs ``T >= 3`` (LeWorldModel, eq. 9); a straight line has 1.
     """
     velocity = latents[:, 1:] - latents[:, :-1]
     return float(torch.cosine_similarity(velocity[:, 1:], velocity[:, :-1], dim=-1).mean())
@@ -85,15 +85,15 @@ def straightness(latents: Tensor) -> float:
 def _straightness(model: Trainable, episodes: Episodes, seed: int) -> float:
     """Measure straightness over sampled windows of three observations.
 
-    NaN where no episode is so long, or a latent is of several observations.
+    NaN if no episode is so long, or a latent encodes several observations.
     """
     if windows(model, episodes).length > 1:
         return float("nan")
     try:
         three = episodes.clips(3, model.config.frameskip, model.config.seen)
-    except DataError:  # too short, where also the samples before the first observation count
+    except DataError:  # too short, including the samples before the first observation
         return float("nan")
-    clip = next(drawn(three, 256, seed))
+    clip = next(draw_clips(three, 256, seed))
     with frozen(cast("Model", model)):
         latents = model.encode({name: value.flatten(0, 1) for name, value in clip.observation.items()})
     return straightness(latents.float().cpu().reshape(-1, 3, latents.shape[-1]))

@@ -1,25 +1,22 @@
 """Probes of a physical quantity in frozen latents, with a check for collapse.
 
-Skill and collapse belong together: a readout of a collapsed encoder can still look good on one quantity.
+Accuracy and collapse belong together: a probe of a collapsed encoder can still be accurate on one quantity.
 """
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
-
-import numpy as np
-import numpy.typing as npt
 
 from tacit._registry import suggest
 from tacit.errors import ConfigError, DataError
 from tacit.models import Model
-from tacit.probing.baselines import floors
-from tacit.probing.features import Trainable, features, target_names
-from tacit.probing.health import health
-from tacit.probing.probes._readings import QuantityReading
-from tacit.probing.probes.linear import Linear
+from tacit.probing.comparison import Comparison, compare
+from tacit.probing.encoder import Trainable
+from tacit.probing.feature_sources import feature_sources
+from tacit.probing.features import features, target_names
+from tacit.probing.health import Health, health
+from tacit.probing.probes._results import ProbeResult, QuantityResult
 from tacit.probing.probes.mlp import MLP
 
 if TYPE_CHECKING:
@@ -28,65 +25,71 @@ if TYPE_CHECKING:
 __all__ = ["ProbeReport", "probe"]
 
 COMPONENTS = 16
-"""Most components that are listed."""
-
-Floats = npt.NDArray[np.float64]
+"""The largest number of components that are listed."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ProbeReport:
-    """Accuracy of a physical quantity read from frozen latents of held-out episodes.
+    """Accuracy of a physical quantity in frozen latents of held-out episodes, and the collapse of these latents.
 
     Attributes:
-        target: The label, or the vector modality, that was read.
-        r2: Share of the target's variance that the linear probe explains: the mean over the components that vary.
-        r2_components: The same for each component; NaN where a component does not vary.
-        pearson: Mean correlation of prediction and truth over the components that vary.
-        pearson_components: Each of them.
-        mlp_r2: As ``r2``, of a two-layer MLP: what is there, but not laid out linearly.
-        mlp_pearson: As ``pearson``, of the MLP.
-        effective_rank: Of the held-out latents; see :func:`tacit.training.effective_rank`.
-        latent_size: ``D``, the most that the effective rank can be.
-        min_std: Standard deviation of the latent component that varies least.
-        straightness: Of held-out latents; see :func:`straightness`.
-        alpha: Ridge penalty in use, chosen on fit episodes that were set aside.
-        frames_fit: Frames that the probes were fitted on.
-        frames_test: Held-out frames that they were scored on.
-        seed: Of the frames and of the MLP.
-        actual: ``[N, P]`` true values of the held-out frames.
-        predicted: ``[N, P]`` what the linear probe reads.
-        untrained_r2: As ``r2``, of the same model before training; NaN where it was not measured.
-        raw_r2: As ``r2``, of the model's input, images averaged to fewer pixels; NaN where it was not measured.
+        comparison: The linear probe of the latents (``model``) and of the baselines.
+        mlp: A two-layer MLP of the latents, for what they contain in nonlinear form.
+        health: Collapse measures of the latents.
+
+    Raises:
+        ConfigError: if the target is a class.
     """
 
-    target: str
-    r2: float
-    r2_components: tuple[float, ...]
-    pearson: float
-    pearson_components: tuple[float, ...]
-    mlp_r2: float
-    mlp_pearson: float
-    effective_rank: float
-    latent_size: int
-    min_std: float
-    straightness: float
-    alpha: float
-    frames_fit: int
-    frames_test: int
-    seed: int
-    actual: Floats = field(repr=False)
-    predicted: Floats = field(repr=False)
-    untrained_r2: float = math.nan
-    raw_r2: float = math.nan
+    comparison: Comparison
+    mlp: ProbeResult
+    health: Health
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.comparison["model"], QuantityResult) or not isinstance(self.mlp, QuantityResult):
+            raise ConfigError(
+                f"the label {self.target!r} has whole numbers, which are classes; use tacit.probing.compare. Store a "
+                "quantity as floating-point numbers."
+            )
+
+    @property
+    def target(self) -> str:
+        """Return the name of the label, or of the vector modality."""
+        return self.comparison.target
+
+    @property
+    def linear(self) -> QuantityResult:
+        """Return the result of the linear probe of the latents."""
+        return _quantity(self.comparison["model"])
+
+    @property
+    def r2(self) -> float:
+        """Return the share of the target's variance that the linear probe explains."""
+        return self.linear.r2
+
+    @property
+    def mlp_r2(self) -> float:
+        """Return the share of the target's variance that the MLP explains."""
+        return self.mlp.score
+
+    @property
+    def mlp_pearson(self) -> float:
+        """Return the mean correlation of the MLP's predictions and the truth."""
+        return _quantity(self.mlp).pearson
+
+    @property
+    def baselines(self) -> dict[str, float]:
+        """Return R2 of the linear probe on the ``untrained`` model and the ``raw`` input, where measured."""
+        return {name: one.score for name, one in self.comparison.results.items() if name in ("untrained", "raw")}
 
     def __str__(self) -> str:
-        components = ", ".join(f"{value:.3f}" for value in self.r2_components)
-        rows = [f"{self.target} from {self.frames_test} held-out frames", f"  R2, linear probe   {self.r2:.4f}"]
-        rows[1] += f"   components {components}" if 1 < len(self.r2_components) <= COMPONENTS else ""
+        components = ", ".join(f"{value:.3f}" for value in self.linear.r2_components)
+        rows = [f"{self.target} from {self.linear.rows_test} held-out frames", f"  R2, linear probe   {self.r2:.4f}"]
+        rows[1] += f"   components {components}" if 1 < len(self.linear.r2_components) <= COMPONENTS else ""
         rows += [f"  R2, MLP probe      {self.mlp_r2:.4f}"]
-        baselines = (("before training", self.untrained_r2), ("raw input", self.raw_r2))
-        rows += [f"  R2, {name:<14} {value:.4f}" for name, value in baselines if not math.isnan(value)]
-        rows += [f"  effective rank     {self.effective_rank:.1f} of {self.latent_size}"]
+        names = {"untrained": "before training", "raw": "raw input"}
+        rows += [f"  R2, {names[name]:<14} {value:.4f}" for name, value in self.baselines.items()]
+        rows += [f"  effective rank     {self.health.effective_rank:.1f} of {self.health.latent_size}"]
         return "\n".join(rows)
 
 
@@ -101,19 +104,19 @@ def probe(
     baselines: bool = True,
     progress: bool | None = None,
 ) -> ProbeReport:
-    """Read the quantity ``target`` from frozen latents with a linear and an MLP probe.
+    """Predict the quantity ``target`` from frozen latents with a linear and an MLP probe.
 
-    Both are fitted on frames of ``fit_on``, a fifth of whose episodes choose the ridge penalty and stop the
-    MLP, and scored on frames of ``test_on``. Other probes, and classes: :mod:`tacit.probing.probes`.
+    Both are fitted on frames of ``fit_on`` and scored on frames of ``test_on``. A fifth of the fitted episodes chooses
+    the ridge penalty and the end of the MLP's training. For other probes and for classes: :func:`compare`.
 
     Args:
         model: The encoder, for example a world model; its weights do not change.
-        fit_on: Episodes to fit the probes on, best those that the model was trained on.
+        fit_on: Episodes to fit the probes on, preferably the training episodes of the model.
         test_on: Held-out episodes.
         target: The name of a label, or of a vector modality.
-        frames: The most frames to encode of each of the two.
-        seed: Of the drawn frames and of the MLP.
-        baselines: Read the target from the same model before training and from its input too.
+        frames: The largest number of frames of each of the two.
+        seed: Seed of the drawn frames and of the MLP.
+        baselines: Also probe the same model before training, and its input.
         progress: Show progress bars; None: on a terminal and in a notebook.
 
     Raises:
@@ -121,42 +124,20 @@ def probe(
         DataError: if an episode is in both, ``fit_on`` has fewer than two, or the label does not vary.
     """
     _check(fit_on, test_on, target)
-    fit, test = (features(model, part, frames=frames, seed=seed, progress=progress) for part in (fit_on, test_on))
-    linear = Linear()(fit, test, target, seed=seed)
-    easy: dict[str, float] = {}
     if baselines and isinstance(model, Model):
-        for name, baseline in floors(model, seed).items():
-            known, new = (
-                features(baseline, part, frames=frames, seed=seed, progress=progress) for part in (fit_on, test_on)
-            )
-            easy[f"{name}_r2"] = Linear()(known, new, target, seed=seed).score
+        sources = feature_sources(model, fit_on=fit_on, test_on=test_on, frames=frames, seed=seed, progress=progress)
+    else:
+        fit, test = (features(model, part, frames=frames, seed=seed, progress=progress) for part in (fit_on, test_on))
+        sources = {"model": (fit, test)}
+    comparison = compare(sources, target, seed=seed)
+    fit, test = sources["model"]
     mlp = MLP(lrs=(3e-3,))(fit, test, target, seed=seed, device=model.device, progress=progress)
-    if not isinstance(linear, QuantityReading) or not isinstance(mlp, QuantityReading):
-        raise ConfigError(
-            f"the label {target!r} holds whole numbers, which are classes; tacit.probing.beside_floors reads them. "
-            "Store a quantity as floating-point numbers."
-        )
-    found = health(model, test_on, seen=test, seed=seed)
-    return ProbeReport(
-        target=target,
-        r2=linear.r2,
-        r2_components=linear.r2_components,
-        pearson=linear.pearson,
-        pearson_components=linear.pearson_components,
-        mlp_r2=mlp.r2,
-        mlp_pearson=mlp.pearson,
-        effective_rank=found.effective_rank,
-        latent_size=found.latent_size,
-        min_std=found.min_std,
-        straightness=found.straightness,
-        alpha=linear.settings["l2"],
-        frames_fit=len(fit),
-        frames_test=len(test),
-        seed=seed,
-        actual=linear.actual.astype(np.float64),
-        predicted=linear.predicted.astype(np.float64),
-        **easy,
-    )
+    return ProbeReport(comparison, mlp, health(model, test_on, encoded=test, seed=seed))
+
+
+def _quantity(result: ProbeResult) -> QuantityResult:
+    assert isinstance(result, QuantityResult), "checked when the report was made"
+    return result
 
 
 def _check(fit_on: Episodes, test_on: Episodes, target: str) -> None:
@@ -166,7 +147,7 @@ def _check(fit_on: Episodes, test_on: Episodes, target: str) -> None:
             there = f"It has: {', '.join(known)}." if known else "It has none."
             raise ConfigError(f"{name} has no label or vector {target!r}.{suggest(target, known)} {there}")
     if len(fit_on) < 2:
-        raise DataError(f"a probe needs two episodes to fit on, one to set aside; got {len(fit_on)}.")
+        raise DataError(f"a probe needs two episodes to fit on, one of them for validation; got {len(fit_on)}.")
     shared = test_on.shared(fit_on)
     if shared:
         raise DataError(

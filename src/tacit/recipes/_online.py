@@ -9,7 +9,8 @@ import numpy as np
 from tacit.data import Episodes
 from tacit.data.groups import units
 from tacit.errors import DataError
-from tacit.probing.features import Encoder, features, windows
+from tacit.probing.encoder import Encoder, windows
+from tacit.probing.features import features
 from tacit.probing.probes import KNN
 from tacit.training import Watch
 from tacit.types import REWARD, SUCCESS, Array

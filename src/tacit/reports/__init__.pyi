@@ -13,12 +13,12 @@ from tacit.reports.report_schema import plain as plain
 from tacit.reports.report_schema import planning_record as planning_record
 from tacit.reports.report_schema import probe_record as probe_record
 from tacit.reports.report_schema import validate as validate
+from tacit.reports.report_sections import comparison_section as comparison_section
 from tacit.reports.report_sections import health_section as health_section
 from tacit.reports.report_sections import imagination_section as imagination_section
 from tacit.reports.report_sections import open_loop_section as open_loop_section
 from tacit.reports.report_sections import planning_section as planning_section
 from tacit.reports.report_sections import probe_section as probe_section
-from tacit.reports.report_sections import readings_section as readings_section
 from tacit.reports.report_sections import training_section as training_section
 
 __all__: list[str]

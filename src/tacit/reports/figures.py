@@ -91,8 +91,8 @@ def curves(rows: Sequence[Mapping[str, float | str]], groups: Mapping[str, Seque
 
 
 def scatter(report: ProbeReport, unit: str = "") -> Picture:
-    """Plot read against true values of held-out frames, one panel for each component."""
-    actual, predicted = report.actual[:1500], report.predicted[:1500]
+    """Plot predicted against true values of held-out frames, one panel for each component."""
+    actual, predicted = report.linear.actual[:1500], report.linear.predicted[:1500]
     count = min(actual.shape[1], 4)
     with canvas(min(9.6, 3.6 * count), 3.4 if count < 4 else 2.7, 1, count) as (figure, axes):
         for index, panel in enumerate(axes):
@@ -102,18 +102,16 @@ def scatter(report: ProbeReport, unit: str = "") -> Picture:
                 actual[:, index], predicted[:, index], s=5, color=BLUE, alpha=0.35, linewidths=0, rasterized=True
             )
             panel.set(
-                title=f"{report.target}[{index}]   R² {report.r2_components[index]:.3f}",
+                title=f"{report.target}[{index}]   R² {report.linear.r2_components[index]:.3f}",
                 xlabel=f"true, {unit}" if unit else "true",
             )
             panel.grid()
-        axes[0].set_ylabel("read by a linear probe")
+        axes[0].set_ylabel("predicted by a linear probe")
         alt = (
-            f"Scatter of {report.target} read from latents against its true value on {report.frames_test} held-out "
-            f"frames: R squared {report.r2:.3f}, Pearson r {report.pearson:.3f}."
+            f"Scatter of {report.target} predicted from latents against its true value on {report.linear.rows_test} "
+            f"held-out frames: R squared {report.r2:.3f}, Pearson r {report.linear.pearson:.3f}."
         )
-        return Picture(
-            svg(figure), "svg", alt, "Each dot is a held-out frame; on the line, the latent tells the truth exactly."
-        )
+        return Picture(svg(figure), "svg", alt, "Each dot is a held-out frame. On the line the prediction is exact.")
 
 
 def rates(values: Mapping[str, Rate], caption: str) -> Picture:

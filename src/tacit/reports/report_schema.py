@@ -21,8 +21,9 @@ from tacit.checkpoint import provenance
 from tacit.errors import DataError
 from tacit.evaluation.closed_loop import ClosedLoop
 from tacit.evaluation.open_loop import OpenLoop
+from tacit.probing.comparison import Comparison
 from tacit.probing.probe import ProbeReport
-from tacit.probing.probes._readings import Reading
+from tacit.probing.probes._results import ProbeResult
 from tacit.statistics.intervals import paired
 
 __all__ = ["SCHEMA", "new_record", "open_loop_record", "plain", "planning_record", "probe_record", "validate"]
@@ -96,9 +97,7 @@ def planning_record(runs: Mapping[str, ClosedLoop]) -> dict[str, Any]:
         DataError: if there is no ``success`` or the actors met different tasks.
     """
     if "success" not in runs:
-        raise DataError(
-            f"planning needs the run called 'success' beside its floors and ceiling; got {', '.join(runs)}."
-        )
+        raise DataError(f"planning needs the run called 'success' next to its baselines; got {', '.join(runs)}.")
     judged = runs["success"]
     for name, run in runs.items():
         if run.seed != judged.seed or not np.array_equal(run.distances[:, 0], judged.distances[:, 0]):
@@ -113,10 +112,37 @@ def planning_record(runs: Mapping[str, ClosedLoop]) -> dict[str, Any]:
     }
 
 
-def probe_record(report: ProbeReport | Reading) -> dict[str, Any]:
-    """Return one entry of the section ``probe``, without the reading of each row."""
-    rows = ("target", "actual", "predicted")
-    return {key: plain(value) for key, value in vars(report).items() if key not in rows}
+def probe_record(report: ProbeReport | Comparison | ProbeResult) -> dict[str, Any]:
+    """Return one entry of the section ``probe``, without the predictions of single rows.
+
+    A comparison has an entry for each source, and ``few_labels`` where they were measured. A report has its numbers and
+    the comparison as ``compared``.
+    """
+    if isinstance(report, ProbeResult):
+        rows = ("target", "actual", "predicted")
+        return {key: plain(value) for key, value in vars(report).items() if key not in rows}
+    if isinstance(report, Comparison):
+        found = {name: probe_record(result) for name, result in report.results.items()}
+        return {**found, "few_labels": plain(report.few_labels)} if report.few_labels else found
+    linear, health = report.linear, report.health
+    numbers = {
+        "r2": linear.r2,
+        "r2_components": linear.r2_components,
+        "pearson": linear.pearson,
+        "pearson_components": linear.pearson_components,
+        "mlp_r2": report.mlp_r2,
+        "mlp_pearson": report.mlp_pearson,
+        "effective_rank": health.effective_rank,
+        "latent_size": health.latent_size,
+        "min_std": health.min_std,
+        "straightness": health.straightness,
+        "alpha": linear.settings["l2"],
+        "frames_fit": linear.rows_fit,
+        "frames_test": linear.rows_test,
+        "seed": linear.seed,
+        **{f"{name}_r2": value for name, value in report.baselines.items()},
+    }
+    return {**plain(numbers), "compared": probe_record(report.comparison)}
 
 
 def open_loop_record(result: OpenLoop) -> dict[str, Any]:

@@ -8,20 +8,21 @@ from collections.abc import Mapping, Sequence
 from tacit.evaluation.closed_loop import ClosedLoop
 from tacit.evaluation.imagination import Imagination
 from tacit.evaluation.open_loop import OpenLoop
+from tacit.probing.comparison import Comparison
 from tacit.probing.health import Health
 from tacit.probing.probe import ProbeReport
-from tacit.probing.probes._readings import ClassReading, QuantityReading, Reading
+from tacit.probing.probes._results import ClassResult, ProbeResult, QuantityResult
 from tacit.reports import figures
 from tacit.reports.report import Section, Table
 from tacit.statistics.intervals import Estimate
 
 __all__ = [
+    "comparison_section",
     "health_section",
     "imagination_section",
     "open_loop_section",
     "planning_section",
     "probe_section",
-    "readings_section",
     "training_section",
 ]
 
@@ -100,49 +101,44 @@ def probe_section(reports: Sequence[ProbeReport], unit: str = "") -> Section:
     first = reports[0]
     text = (
         "A small readout is fitted on frozen latents of training episodes and scored on held-out ones. R² is the share "
-        "of the quantity's variance that is read: 1 is everything, 0 nothing, below 0 worse than a constant.\n\n"
-        f"{_collapse(first)}"
+        "of the quantity's variance that the readout explains: 1 is all of it, 0 none, below 0 worse than a "
+        f"constant.\n\n{_collapse(first.health)}"
     )
     table = Table(
-        f"Probes on {first.frames_test} held-out frames.",
+        f"Probes on {first.linear.rows_test} held-out frames.",
         ("quantity", "linear R²", "linear r", "MLP R²", "MLP r"),
         tuple(
-            (r.target, f"{r.r2:.4f}", f"{r.pearson:.4f}", f"{r.mlp_r2:.4f}", f"{r.mlp_pearson:.4f}") for r in reports
+            (r.target, f"{r.r2:.4f}", f"{r.linear.pearson:.4f}", f"{r.mlp_r2:.4f}", f"{r.mlp_pearson:.4f}")
+            for r in reports
         ),
     )
-    return Section("What the latents know", text, table, tuple(figures.scatter(report, unit) for report in reports))
+    return Section("Quantities in the latents", text, table, tuple(figures.scatter(report, unit) for report in reports))
 
 
-def readings_section(results: Mapping[str, Mapping[str, Reading]]) -> Section:
-    """Return the section on readings: for each target, a row for each source of features.
-
-    Args:
-        results: By target, as :func:`tacit.probing.beside_floors` answers.
-    """
+def comparison_section(comparisons: Sequence[Comparison]) -> Section:
+    """Return the section on compared feature sources, a row for each target and source."""
     text = (
-        "A small read-out is fitted on frozen features of some episodes and scored on held-out ones: the share of "
-        "classes that are read right, or the share of a quantity's variance (R²). Beside the model: the same model "
-        "before training, its input without a network, and an answer that looks at nothing. Intervals are "
-        "bootstrapped over episodes."
+        "A small readout is fitted on frozen features of some episodes and scored on held-out ones: the share of "
+        "correct classes, or the share of a quantity's variance that is explained (R²). The baselines are the same "
+        "model before training, its input without a network, and a constant prediction. Intervals are bootstrapped "
+        "over episodes."
     )
     rows = tuple(
-        (f"{target}, {source}", reading.probe, *_cells(reading))
-        for target, sources in results.items()
-        for source, reading in sources.items()
+        (f"{one.target}, {source}", result.probe, *_cells(result))
+        for one in comparisons
+        for source, result in one.results.items()
     )
-    held = max(reading.rows_test for sources in results.values() for reading in sources.values())
-    table = Table(
-        f"Scores on {held} held-out rows.", ("target, features", "probe", "score", "95 % interval", "settings"), rows
-    )
-    return Section("What the representation knows", text, table)
+    count = max(result.rows_test for one in comparisons for result in one.results.values())
+    header = ("target, features", "probe", "score", "95 % interval", "settings")
+    return Section("Comparison with baselines", text, Table(f"Scores on {count} held-out rows.", header, rows))
 
 
 def health_section(found: Health) -> Section:
-    """Return the section on collapse of the latents, where nothing is read from them."""
-    return Section("Whether the latents collapsed", f"Of {found.frames} held-out frames. {_collapse(found)}")
+    """Return the section on collapse of the latents, where no quantity is probed."""
+    return Section("Collapse of the latents", f"Of {found.frames} held-out frames. {_collapse(found)}")
 
 
-def _collapse(found: Health | ProbeReport) -> str:
+def _collapse(found: Health) -> str:
     text = (
         f"The latents use {found.effective_rank:.1f} of {found.latent_size} dimensions (effective rank); the component "
         f"that varies least has a standard deviation of {found.min_std:.3g}. Near 1 and near 0 they would have "
@@ -191,10 +187,10 @@ def _milliseconds(run: ClosedLoop, percentile: int) -> str:
     return f"{value:,.1f} ms" if value >= 0.1 else "< 0.1 ms"
 
 
-def _cells(reading: Reading) -> tuple[str, str, str]:
-    settings = ", ".join(f"{name} {value:g}" for name, value in reading.settings.items())
-    estimate = reading.estimate
-    if isinstance(reading, QuantityReading):
+def _cells(result: ProbeResult) -> tuple[str, str, str]:
+    settings = ", ".join(f"{name} {value:g}" for name, value in result.settings.items())
+    estimate = result.estimate
+    if isinstance(result, QuantityResult):
         return f"R² {estimate.mean:.4f}", f"{estimate.low:.4f} to {estimate.high:.4f}", settings
-    kind = "right" if isinstance(reading, ClassReading) else ""
+    kind = "correct" if isinstance(result, ClassResult) else ""
     return f"{100 * estimate.mean:.1f} % {kind}", f"{100 * estimate.low:.1f} to {100 * estimate.high:.1f} %", settings

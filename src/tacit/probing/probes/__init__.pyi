@@ -1,21 +1,21 @@
-"""Small read-outs of frozen representations; each file is one probe.
+"""Probes of frozen representations; each file is one probe.
 
 ::
 
     fit, test = tc.probing.features(model, train), tc.probing.features(model, held_out)
-    reading = tc.probing.probes.Linear()(fit, test, "class")
-    print(reading)"""
+    result = tc.probing.probes.Linear()(fit, test, "class")
+    print(result)"""
 
 from typing import Any
 
+from tacit.probing.probes._probe import ConstantTarget as ConstantTarget
 from tacit.probing.probes._probe import Probe as Probe
-from tacit.probing.probes._probe import Unvarying as Unvarying
 from tacit.probing.probes._probe import is_class as is_class
-from tacit.probing.probes._readings import ClassReading as ClassReading
-from tacit.probing.probes._readings import FewEpisodesWarning as FewEpisodesWarning
-from tacit.probing.probes._readings import QuantityReading as QuantityReading
-from tacit.probing.probes._readings import Reading as Reading
-from tacit.probing.probes._readings import SegmentationReading as SegmentationReading
+from tacit.probing.probes._results import ClassResult as ClassResult
+from tacit.probing.probes._results import FewEpisodesWarning as FewEpisodesWarning
+from tacit.probing.probes._results import ProbeResult as ProbeResult
+from tacit.probing.probes._results import QuantityResult as QuantityResult
+from tacit.probing.probes._results import SegmentationResult as SegmentationResult
 from tacit.probing.probes.attentive import Attentive as Attentive
 from tacit.probing.probes.constant import Constant as Constant
 from tacit.probing.probes.dense import Dense as Dense

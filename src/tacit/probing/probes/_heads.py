@@ -14,11 +14,11 @@ from torch.optim import Optimizer
 from tacit._progress import track
 from tacit._scales import varies
 from tacit.errors import ConfigError, TrainingError
-from tacit.probing._lazy_rows import Rows
-from tacit.probing.probes._probe import Answer, Task, badness
+from tacit.probing.lazy_rows import Rows
+from tacit.probing.probes._probe import Prediction, Task, selection_loss
 from tacit.training.optimizer import descend, rate
 
-__all__ = ["StackedLinear", "StackedNorm", "Sweep", "check_sweep", "matrix", "swept"]
+__all__ = ["StackedLinear", "StackedNorm", "Sweep", "check_sweep", "matrix", "train_heads"]
 
 CHECKS = 10
 LEAST = 300
@@ -68,8 +68,8 @@ class Sweep:
 
     Attributes:
         settings: Learning rate and weight decay of each head.
-        epochs: Times that each row is seen, if that makes at least 300 steps.
-        batch: Rows of a step.
+        epochs: Passes over the rows, at least 300 steps.
+        batch: Rows in a step.
     """
 
     settings: tuple[tuple[float, float], ...]
@@ -78,7 +78,11 @@ class Sweep:
 
 
 def check_sweep(lrs: Sequence[float], weight_decays: Sequence[float], epochs: int, batch: int) -> None:
-    """Refuse settings that train nothing."""
+    """Raise if the settings train nothing.
+
+    Raises:
+        ConfigError: naming them.
+    """
     fine = lrs and weight_decays and min(lrs) > 0 and min(weight_decays) >= 0
     if not fine or min(epochs, batch) < 1:
         raise ConfigError(
@@ -87,10 +91,10 @@ def check_sweep(lrs: Sequence[float], weight_decays: Sequence[float], epochs: in
         )
 
 
-def swept(task: Task, sweep: Sweep, build: Build, prepare: Prepare) -> Answer:
-    """Train a head for each setting in one pass, and read with the best one.
+def train_heads(task: Task, sweep: Sweep, build: Build, prepare: Prepare) -> Prediction:
+    """Train a head for each setting in one pass, and predict with the best one.
 
-    Ten times in the training each head is judged on the rows set aside; the best of all heads and times reads the
+    Each head is scored on the validation rows ten times during training. The best head at its best time predicts the
     held-out rows.
 
     Args:
@@ -103,19 +107,20 @@ def swept(task: Task, sweep: Sweep, build: Build, prepare: Prepare) -> Answer:
         TrainingError: if no head keeps a finite loss.
     """
     shift, scale = _spread(task.fit.y)
-    goals = [y if task.classes is not None else ((y - shift) / scale).float() for y in (task.fit.y, task.aside.y)]
-    outputs = task.classes or task.fit.y.shape[1]
-    heads = _built(build, len(sweep.settings), outputs, task)
+    targets = (task.fit.y, task.validation.y)
+    goals = [y if task.classes is not None else ((y - shift) / scale).float() for y in targets]
+    size = task.classes or task.fit.y.shape[1]
+    heads = _built(build, len(sweep.settings), size, task)
     least, best = _trained(heads, task, goals, sweep, prepare)
     if not least.isfinite().any():
         raise TrainingError("no head of the sweep has a finite loss. Give it smaller learning rates.")
     chosen = int(least.argmin())
-    one = _built(build, 1, outputs, task)
+    one = _built(build, 1, size, task)
     one.load_state_dict({name: value[chosen, None] for name, value in best.items()})
-    answer = _read(one, task.test, prepare, task.device)[0]
+    outputs = _read(one, task.test, prepare, task.device)[0]
     lr, weight_decay = sweep.settings[chosen]
-    read = answer.argmax(dim=-1) if task.classes is not None else answer.double() * scale + shift
-    return read, {"lr": lr, "weight_decay": weight_decay}
+    predicted = outputs.argmax(dim=-1) if task.classes is not None else outputs.double() * scale + shift
+    return predicted, {"lr": lr, "weight_decay": weight_decay}
 
 
 def _trained(
@@ -141,7 +146,7 @@ def _trained(
         if not made:
             raise TrainingError(f"step {step}: the loss of the heads is {loss.item()}, its gradient {norm.item()}.")
         if (step + 1) % (steps // CHECKS) == 0 or step + 1 == steps:
-            bad = badness(_read(heads, task.aside.x, prepare, task.device), goals[1])
+            bad = selection_loss(_read(heads, task.validation.x, prepare, task.device), goals[1])
             bad = bad.masked_fill(~alive.cpu(), torch.inf)
             best = _kept(best, heads.state_dict(), bad < least)
             least = torch.minimum(least, bad)

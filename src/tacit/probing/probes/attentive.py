@@ -1,4 +1,4 @@
-"""The attentive probe: cross-attention from a learned query to the tokens."""
+"""Attentive probe: cross-attention from a learned query to the tokens."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tacit.errors import ConfigError
-from tacit.probing.probes._heads import StackedLinear, StackedNorm, Sweep, check_sweep, matrix, swept
-from tacit.probing.probes._probe import Answer, Probe, Task
+from tacit.probing.probes._heads import StackedLinear, StackedNorm, Sweep, check_sweep, matrix, train_heads
+from tacit.probing.probes._probe import Prediction, Probe, Task
 
 __all__ = ["Attentive"]
 
@@ -22,15 +22,16 @@ class Attentive(Probe):
 
     With more blocks, self-attention among the tokens comes first: four, of which the last is the cross-attention, is
     the probe of V-JEPA 2 (arXiv 2506.09985), whose sweep of 20 heads is the default here. All heads train in one pass
-    of AdamW on the same batches. Rows set aside, never the held-out ones, choose among them and when to stop.
+    of AdamW on the same batches. The best head
+    and the end of training are chosen on validation rows, never on held-out ones.
 
     Args:
-        blocks: How many, the cross-attention included.
-        heads: Attention heads of a block; 0 chooses a size of about 64 for each.
-        lrs: Learning rates.
-        weight_decays: Of the weights.
-        epochs: Times that each row is seen, if that makes at least 300 steps.
-        batch: Rows of a step.
+        blocks: Number of blocks, including the cross-attention.
+        heads: Attention heads of a block; 0: heads of about 64 features.
+        lrs: Learning rates to try.
+        weight_decays: Weight decays to try.
+        epochs: Passes over the rows, at least 300 steps.
+        batch: Rows in a step.
     """
 
     blocks: int = 1
@@ -45,8 +46,8 @@ class Attentive(Probe):
         if self.blocks < 1 or self.heads < 0:
             raise ConfigError(f"blocks is at least 1 and heads at least 0; got {self.blocks} and {self.heads}.")
 
-    def read(self, task: Task) -> Answer:
-        """Train on the rows to fit, choose on those set aside, and read held-out ones."""
+    def fit_predict(self, task: Task) -> Prediction:
+        """Train on the rows to fit, choose on validation rows, and predict held-out rows."""
         width = task.fit.x.shape[-1]
         heads = self.heads or min(
             (h for h in range(1, width + 1) if width % h == 0), key=lambda h: (abs(width // h - 64), h)
@@ -54,7 +55,7 @@ class Attentive(Probe):
         if width % heads:
             raise ConfigError(f"the size of a token is a multiple of the attention heads; got {width} and {heads}.")
         sweep = Sweep(tuple(product(self.lrs, self.weight_decays)), self.epochs, self.batch)
-        return swept(
+        return train_heads(
             task, sweep, lambda stack, outputs: AttentiveHeads(stack, width, heads, self.blocks, outputs), _tokens
         )
 
@@ -128,7 +129,7 @@ class _SelfAttention(nn.Module):
         self.mlp = _MLP(stack, width)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map ``[S, B, n, D]`` to the same shape; every token sees every other."""
+        """Map ``[S, B, n, D]`` to the same shape, with attention among all tokens."""
         shape, flat = x.shape, x.flatten(1, 2)
         qkv = self.qkv(self.norm(flat)).reshape(*shape[:3], 3, self.heads, -1).permute(3, 0, 1, 4, 2, 5)
         query, key, value = qkv.flatten(1, 2)

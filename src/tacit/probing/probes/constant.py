@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
-from tacit.probing.probes._probe import Answer, Probe, Task
+from tacit.probing.probes._probe import Prediction, Probe, Task
 
 __all__ = ["Constant"]
 
@@ -20,7 +20,7 @@ class Constant(Probe):
         """Return False: there is nothing to choose."""
         return False
 
-    def read(self, task: Task) -> Answer:
+    def fit_predict(self, task: Task) -> Prediction:
         """Return the same prediction for every row."""
         if task.classes is None:
             return task.whole.y.mean(dim=0).expand(len(task.test), -1), {}

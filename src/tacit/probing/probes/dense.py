@@ -1,4 +1,4 @@
-"""The dense probe: a reading from every token of its own place."""
+"""Dense probe: a prediction from every token for its own place."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from torch.nn import functional as F
 
 from tacit.errors import ConfigError, DataError
 from tacit.probing.features import Features
-from tacit.probing.probes._probe import Answer, Probe, Task, is_class
-from tacit.probing.probes._readings import ClassReading, Reading, segmentation_reading
+from tacit.probing.probes._probe import Prediction, Probe, Task, is_class
+from tacit.probing.probes._results import ClassResult, ProbeResult, segmentation_result
 from tacit.probing.probes.linear import Linear
 from tacit.types import Array
 
@@ -23,15 +23,15 @@ __all__ = ["Dense"]
 
 @dataclass(frozen=True)
 class Dense(Probe):
-    """The same linear readout of each token ``[N, n, D]``: maps of classes or of quantities.
+    """One readout for all tokens ``[N, n, D]``: maps of classes or of quantities.
 
-    A target is ``[N, n]`` or ``[N, n, P]``, or a map ``[N, H, W]`` at least as fine as the grid, of which each token
-    takes its commonest class, the lowest among equals, or its mean; pixels at the right and the lower edge that fill no
-    patch are left out. Tokens whose class is negative are left out. The reading has a row for each token.
+    A target is ``[N, n]`` or ``[N, n, P]``, or a map ``[N, H, W]`` at least as fine as the grid, which is
+    reduced to the most frequent class of each token, the lowest among equals, or to its mean. Pixels at the right and
+    the lower edge that fill no patch, and tokens of a negative class, are left out. The result has a row per token.
 
     Args:
         reader: The probe that is fitted to the tokens as rows; ``Constant()`` is the baseline.
-        tokens: The most tokens to fit on and to score, drawn as whole rows of the features.
+        tokens: The largest number of tokens to fit on and to score, drawn as whole rows of the features.
     """
 
     reader: Probe = field(default_factory=Linear)
@@ -60,22 +60,22 @@ class Dense(Probe):
         test: Features,
         target: str,
         *,
-        choose_on: Features | None = None,
+        validation: Features | None = None,
         seed: int = 0,
         device: str | torch.device = "cpu",
         progress: bool | None = None,
-    ) -> Reading:
-        """Read ``target`` as :meth:`Probe.__call__`. Classes give a :class:`SegmentationReading`."""
+    ) -> ProbeResult:
+        """Fit and score as :meth:`Probe.__call__`. Classes give a :class:`SegmentationResult`."""
         by_token = partial(self._by_token, target=target, seed=seed)
-        others = None if choose_on is None else by_token(choose_on)
+        others = None if validation is None else by_token(validation)
         parts = by_token(fit), by_token(test)
-        reading = self.reader(*parts, target, choose_on=others, seed=seed, device=device, progress=progress)
-        named = replace(reading, probe=type(self).__name__)
-        return segmentation_reading(named) if isinstance(named, ClassReading) else named
+        result = self.reader(*parts, target, validation=others, seed=seed, device=device, progress=progress)
+        named = replace(result, probe=type(self).__name__)
+        return segmentation_result(named) if isinstance(named, ClassResult) else named
 
-    def read(self, task: Task) -> Answer:
-        """Read tokens, which are rows by now, with the readout."""
-        return self.reader.read(task)
+    def fit_predict(self, task: Task) -> Prediction:
+        """Fit and predict tokens as rows with the readout."""
+        return self.reader.fit_predict(task)
 
     def _by_token(self, features: Features, target: str, seed: int) -> Features:
         """Return features with a row for each token."""
@@ -91,7 +91,7 @@ class Dense(Probe):
             features = features.select(np.sort(np.random.default_rng(seed).permutation(len(features))[:most]))
         values, grid = features.values[torch.arange(len(features))], features.grid
         if grid is not None and len(grid) == 3 and features.target(target).shape[1] != count:
-            # A map is of the last frame of a window, and so are the tokens that are to tell it.
+            # A map describes the last frame of a window, so it is predicted from the tokens of that frame.
             grid, count = grid[1:], math.prod(grid[1:])
             values = values[:, -count:]
         found = per_token(features.target(target), count, grid, features.covered)
@@ -147,8 +147,8 @@ def token_grid(count: int, grid: tuple[int, ...] | None = None) -> tuple[int, in
     side = math.isqrt(count)
     extents = grid or (side, side)
     if len(extents) != 2 or math.prod(extents) != count:
-        told = " x ".join(map(str, extents))
-        raise ConfigError(f"{count} tokens form no grid of {told} with height and width; say Features(grid=(h, w)).")
+        shape = " x ".join(map(str, extents))
+        raise ConfigError(f"{count} tokens form no grid of {shape} with height and width; give Features(grid=(h, w)).")
     return extents[0], extents[1]
 
 

@@ -1,4 +1,4 @@
-"""The nearest-neighbour probe: a vote of similar rows, without training."""
+"""Nearest-neighbour probe: a vote of similar rows, without training."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from tacit.errors import ConfigError
-from tacit.probing._lazy_rows import pooled
-from tacit.probing.probes._probe import Answer, Part, Probe, Task, badness
+from tacit.probing.lazy_rows import pooled
+from tacit.probing.probes._probe import LabelledRows, Prediction, Probe, Task, selection_loss
 
 __all__ = ["KNN"]
 
@@ -23,12 +23,12 @@ NUMBERS = 2**24
 class KNN(Probe):
     """The ``k`` nearest rows by cosine vote with weights ``exp(cosine / temperature)`` (arXiv 1805.01978).
 
-    Features are used as they are but for their length, as published; tokens are averaged. Quantities are the weighted
-    mean of the neighbours'. Rows set aside choose among the settings, from one search for the most neighbours.
+    Features are scaled to unit length, as published; tokens are averaged. A quantity is the weighted mean over the
+    neighbours. Settings are chosen on validation rows, from one search for the most neighbours.
 
     Args:
-        k: Numbers of neighbours.
-        temperatures: Small ones trust the nearest alone.
+        k: Numbers of neighbours to try.
+        temperatures: Temperatures to try; a small one weights the nearest row most.
     """
 
     k: tuple[int, ...] = (5, 10, 20, 50)
@@ -43,18 +43,18 @@ class KNN(Probe):
         """Return True if there is more than one setting."""
         return len(self.k) * len(self.temperatures) > 1
 
-    def read(self, task: Task) -> Answer:
-        """Choose the setting and read the held-out rows."""
+    def fit_predict(self, task: Task) -> Prediction:
+        """Choose the setting and predict the held-out rows."""
         settings = tuple(product(self.k, self.temperatures))
         if self.chooses:
-            votes = self._votes(task, task.fit, pooled(task.aside.x, torch.float32, task.device), settings)
-            goals = task.aside.y if task.classes is not None else task.aside.y.float()
-            settings = (settings[int(badness(votes, goals).argmin())],)
-        (read,) = self._votes(task, task.whole, pooled(task.test, torch.float32, task.device), settings)
+            votes = self._votes(task, task.fit, pooled(task.validation.x, torch.float32, task.device), settings)
+            goals = task.validation.y if task.classes is not None else task.validation.y.float()
+            settings = (settings[int(selection_loss(votes, goals).argmin())],)
+        (predicted,) = self._votes(task, task.whole, pooled(task.test, torch.float32, task.device), settings)
         k, temperature = settings[0]
-        return read.argmax(dim=-1) if task.classes is not None else read, {"k": k, "temperature": temperature}
+        return predicted.argmax(dim=-1) if task.classes is not None else predicted, {"k": k, "temperature": temperature}
 
-    def _votes(self, task: Task, bank: Part, x: Tensor, settings: tuple[tuple[int, float], ...]) -> Tensor:
+    def _votes(self, task: Task, bank: LabelledRows, x: Tensor, settings: tuple[tuple[int, float], ...]) -> Tensor:
         """Return votes of the neighbours on the CPU.
 
         They are logarithms of the shares ``[S, N, C]`` of each class, or quantities ``[S, N, P]``.
@@ -68,10 +68,10 @@ class KNN(Probe):
         for part in torch.split(F.normalize(x, dim=-1), rows):
             near, which = (part @ keys.T).topk(most, dim=-1)
             theirs = goals[which]
-            read = []
+            votes = []
             for k, temperature in settings:
                 weights = (near[:, :k] / temperature).softmax(dim=-1)
-                read.append(torch.einsum("nk,nkp->np", weights, theirs[:, :k]))
-            found.append(torch.stack(read).cpu())
+                votes.append(torch.einsum("nk,nkp->np", weights, theirs[:, :k]))
+            found.append(torch.stack(votes).cpu())
         out = torch.cat(found, dim=1)
         return out if task.classes is None else out.clamp(min=1e-6).log()

@@ -1,4 +1,4 @@
-"""The linear probe: linear readouts of a representation."""
+"""Linear probe: linear readouts of a representation."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from tacit.errors import ConfigError
 from tacit.probing.probes._lbfgs import Objective, minimise
-from tacit.probing.probes._probe import Answer, Probe, Task, badness
+from tacit.probing.probes._probe import Prediction, Probe, Task, selection_loss
 
 __all__ = ["Linear"]
 
@@ -27,16 +27,16 @@ NUMBERS = 2**22
 class Linear(Probe):
     """A linear layer on standardised features.
 
-    Quantities are read by ridge regression in closed form, classes by multinomial logistic regression, whose
-    penalties are all fitted in one pass of L-BFGS: ``mean cross entropy + l2 / 2 |W|^2``, which is scikit-learn's with
-    ``C = 1 / (N l2)``. Afterwards the chosen penalty is used on every row.
+    Quantities are fitted by ridge regression in closed form, classes by multinomial logistic regression. One pass of
+    L-BFGS fits all its penalties: ``mean cross entropy + l2 / 2 |W|^2``, as in scikit-learn with ``C = 1 / (N l2)``.
+    Afterwards the chosen penalty is fitted on every row.
 
     Args:
         l2: Penalties to choose from; where empty, 21 from 1e-8 to 100 for quantities, 13 from 1e-5 to 10 for classes.
-        steps: The most steps of L-BFGS.
-        tolerance: Largest entry of the gradient that counts as none.
-        pool: Pooling of tokens ``[N, n, D]``: their ``mean``, or ``flat`` all of them end to end, which know
-            where they are as raw pixels do.
+        steps: The largest number of L-BFGS steps.
+        tolerance: Largest entry of the gradient at which the fit ends.
+        pool: Pooling of tokens ``[N, n, D]``: their ``mean``, or ``flat``: all of them joined, which keeps their places
+            as raw pixels do.
     """
 
     l2: tuple[float, ...] = ()
@@ -55,31 +55,31 @@ class Linear(Probe):
         """Return True if there is more than one penalty."""
         return len(self.l2) != 1
 
-    def read(self, task: Task) -> Answer:
-        """Fit, choose the penalty and read the held-out rows."""
+    def fit_predict(self, task: Task) -> Prediction:
+        """Fit, choose the penalty and predict the held-out rows."""
         return self._regressed(task) if task.classes is None else self._classified(task, task.classes)
 
-    def _regressed(self, task: Task) -> Answer:
-        # On the CPU: the decomposition wants double precision, which not every device has.
-        task = Task(task.fit, task.aside, task.whole, task.test, None, task.seed, torch.device("cpu"))
-        fit, aside, whole, test = (part.numpy() for part in task.standard(torch.float64, self.pool == "flat"))
+    def _regressed(self, task: Task) -> Prediction:
+        # On the CPU: the decomposition needs double precision, which some devices lack.
+        task = Task(task.fit, task.validation, task.whole, task.test, None, task.seed, torch.device("cpu"))
+        fit, validation, whole, test = (part.numpy() for part in task.standard(torch.float64, self.pool == "flat"))
         alphas = np.array(self.l2 or RIDGE)
         if self.chooses:
-            goals = task.aside.y.numpy()
+            goals = task.validation.y.numpy()
             tried = ridge(fit, task.fit.y.numpy(), alphas)
-            alphas = alphas[[int(np.argmin([((solution(aside) - goals) ** 2).sum() for solution in tried]))]]
+            alphas = alphas[[int(np.argmin([((solution(validation) - goals) ** 2).sum() for solution in tried]))]]
         (chosen,) = ridge(whole, task.whole.y.numpy(), alphas)
         return torch.from_numpy(chosen(test)), {"l2": float(alphas[0])}
 
-    def _classified(self, task: Task, classes: int) -> Answer:
-        fit, aside, whole, test = task.standard(flat=self.pool == "flat")
+    def _classified(self, task: Task, classes: int) -> Prediction:
+        fit, validation, whole, test = task.standard(flat=self.pool == "flat")
         choices, best = self.l2 or LOGISTIC, 0
         l2 = torch.tensor(choices, dtype=fit.dtype, device=task.device)
         weights = fit.new_zeros(len(l2), fit.shape[1] + 1, classes)
         if self.chooses:
             weights = self._logistic(fit, task.fit.y.to(task.device), l2, weights)
-            goals = task.aside.y.to(task.device)
-            best = int(torch.cat([badness(_logits(one, aside)[None], goals) for one in weights]).argmin())
+            goals = task.validation.y.to(task.device)
+            best = int(torch.cat([selection_loss(_logits(one, validation)[None], goals) for one in weights]).argmin())
             l2, weights = l2[best, None], weights[best, None]
         if task.whole is not task.fit or not self.chooses:
             weights = self._logistic(whole, task.whole.y.to(task.device), l2, weights)

@@ -1,15 +1,15 @@
-"""The MLP probe: nonlinear readouts of a representation."""
+"""MLP probe: nonlinear readouts of a representation."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from tacit.probing.probes._heads import StackedLinear, Sweep, check_sweep, swept
-from tacit.probing.probes._probe import Answer, Part, Probe, Task
+from tacit.probing.probes._heads import StackedLinear, Sweep, check_sweep, train_heads
+from tacit.probing.probes._probe import LabelledRows, Prediction, Probe, Task
 
 __all__ = ["MLP"]
 
@@ -18,15 +18,15 @@ __all__ = ["MLP"]
 class MLP(Probe):
     """Two hidden layers on standardised features; tokens are averaged.
 
-    Every learning rate meets every weight decay in one pass of AdamW; rows set aside choose among them and when to
-    stop.
+    All pairs of learning rate and weight decay are trained in one pass of AdamW. The best head and the end of training
+    are chosen on validation rows.
 
     Args:
-        width: Of the hidden layers.
-        lrs: Learning rates.
-        weight_decays: Of the weights.
-        epochs: Times that each row is seen, if that makes at least 300 steps.
-        batch: Rows of a step.
+        width: Width of the hidden layers.
+        lrs: Learning rates to try.
+        weight_decays: Weight decays to try.
+        epochs: Passes over the rows, at least 300 steps.
+        batch: Rows in a step.
     """
 
     width: int = 128
@@ -38,13 +38,14 @@ class MLP(Probe):
     def __post_init__(self) -> None:
         check_sweep(self.lrs, self.weight_decays, self.epochs, self.batch)
 
-    def read(self, task: Task) -> Answer:
-        """Train on the rows to fit, choose on those set aside, and read held-out ones."""
-        fit, aside, _, test = task.standard()
-        part = Part(fit, task.fit.y)
-        ready = Task(part, Part(aside, task.aside.y), part, test, task.classes, task.seed, task.device, task.progress)
+    def fit_predict(self, task: Task) -> Prediction:
+        """Train on the rows to fit, choose on validation rows, and predict held-out rows."""
+        fit, validation, _, test = task.standard()
+        rows = LabelledRows(fit, task.fit.y)
+        chosen_on = LabelledRows(validation, task.validation.y)
+        ready = replace(task, fit=rows, validation=chosen_on, whole=rows, test=test)
         sweep = Sweep(tuple(product(self.lrs, self.weight_decays)), self.epochs, self.batch)
-        return swept(ready, sweep, lambda stack, outputs: _Heads(stack, fit.shape[1], self.width, outputs), _same)
+        return train_heads(ready, sweep, lambda stack, outputs: _Heads(stack, fit.shape[1], self.width, outputs), _same)
 
 
 class _Heads(nn.Module):

@@ -1,4 +1,4 @@
-"""Readings of held-out rows by probes, with scores and intervals."""
+"""Results of probes on held-out rows, with scores and intervals."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tacit._scales import varies
 from tacit.statistics.intervals import Estimate, Rate, wilson
 from tacit.types import Array
 
-__all__ = ["ClassReading", "FewEpisodesWarning", "QuantityReading", "Reading", "SegmentationReading"]
+__all__ = ["ClassResult", "FewEpisodesWarning", "ProbeResult", "QuantityResult", "SegmentationResult"]
 
 Floats = npt.NDArray[np.float64]
 RESAMPLES = 2000
@@ -23,18 +23,18 @@ FEW = 8
 
 
 @dataclass(frozen=True, eq=False)
-class Reading:
-    """Reading of the features of held-out episodes by a probe.
+class ProbeResult:
+    """ProbeResult of the features of held-out episodes by a probe.
 
     Attributes:
-        probe: Its name.
-        target: Its target.
-        estimate: The score (share of classes right, or R2) with a bootstrap interval over episodes, for rows of one
+        probe: The name of the probe.
+        target: The name of the target.
+        estimate: The score (share of correct classes, or R2) with a bootstrap interval over episodes, since rows of one
             episode are not independent.
-        settings: Settings in use, chosen on rows that were set aside.
-        rows_fit: Rows that the probe was fitted on.
-        rows_test: Held-out rows that it was scored on.
-        seed: Of everything random in it.
+        settings: Settings in use, chosen on validation rows.
+        rows_fit: Number of rows that the probe was fitted on.
+        rows_test: Number of held-out rows that it was scored on.
+        seed: Seed of all random numbers.
         actual: The true targets of the held-out rows.
         predicted: The predictions.
     """
@@ -51,18 +51,18 @@ class Reading:
 
     @property
     def score(self) -> float:
-        """Return the score: 1 is everything right."""
+        """Return the score; 1 is perfect."""
         return self.estimate.mean
 
 
 @dataclass(frozen=True, eq=False)
-class ClassReading(Reading):
-    """Reading of a class from each row, ``actual`` and ``predicted [N]``.
+class ClassResult(ProbeResult):
+    """ProbeResult of a class from each row, ``actual`` and ``predicted [N]``.
 
     Attributes:
-        accuracy: Share of rows whose class was read right, with the Wilson interval of independent rows.
-        classes: Classes that the probe knows, from the rows that it was fitted on.
-        recall: Of each of them: the share of its rows that were read as such; NaN where none is held out.
+        accuracy: Share of correct rows, with the Wilson interval of independent rows.
+        classes: Classes of the fitted rows.
+        recall: For each class, the share of its rows that were predicted as such; NaN without held-out rows.
     """
 
     accuracy: Rate
@@ -76,12 +76,12 @@ class ClassReading(Reading):
 
 
 @dataclass(frozen=True, eq=False)
-class SegmentationReading(ClassReading):
-    """Reading of a class from each token.
+class SegmentationResult(ClassResult):
+    """ProbeResult of a class from each token.
 
     Attributes:
-        iou: Intersection over union of each class; NaN where it is neither there nor read.
-        mean_iou: Their mean over the classes that are there or read.
+        iou: Intersection over union of each class; NaN where it is neither present nor predicted.
+        mean_iou: Their mean over the classes that are present or predicted.
     """
 
     iou: tuple[float, ...]
@@ -92,14 +92,14 @@ class SegmentationReading(ClassReading):
 
 
 @dataclass(frozen=True, eq=False)
-class QuantityReading(Reading):
-    """Reading of numbers from each row, ``actual`` and ``predicted [N, P]``.
+class QuantityResult(ProbeResult):
+    """ProbeResult of numbers from each row, ``actual`` and ``predicted [N, P]``.
 
     Attributes:
-        r2: Share of the variance that is read: the mean over the components that vary, whatever their units.
+        r2: Share of the explained variance: the mean over the components that vary, for any units.
         r2_components: The same for each component; NaN where a component does not vary.
-        pearson: Mean correlation of reading and truth over the components that vary.
-        pearson_components: Each of them.
+        pearson: Mean correlation of prediction and truth over the components that vary.
+        pearson_components: The correlation of each component.
         mse: Mean squared error over rows and components, in the square of the target's unit.
     """
 
@@ -117,16 +117,16 @@ class FewEpisodesWarning(UserWarning):
     """An interval rests on too few episodes to be trusted."""
 
 
-def class_reading(
+def class_result(
     common: Mapping[str, Any],
     classes: npt.NDArray[np.int64],
     actual: npt.NDArray[np.int64],
     predicted: npt.NDArray[np.int64],
     episode: npt.NDArray[np.int64],
-) -> ClassReading:
+) -> ClassResult:
     """Score classes ``[N]``; ``common`` holds the fields that do not depend on the score."""
     right = actual == predicted
-    return ClassReading(
+    return ClassResult(
         **common,
         estimate=by_episode((~right).astype(np.float64), np.ones(len(right)), episode, common["seed"]),
         actual=actual,
@@ -137,19 +137,19 @@ def class_reading(
     )
 
 
-def segmentation_reading(reading: ClassReading) -> SegmentationReading:
-    """Score classes as :func:`class_reading` does, with intersection over union."""
+def segmentation_result(result: ClassResult) -> SegmentationResult:
+    """Add intersection over union to the result of classes."""
     iou = []
-    for one in reading.classes:
-        there, read = reading.actual == one, reading.predicted == one
-        iou.append(_share((there & read)[there | read]))
+    for one in result.classes:
+        present, predicted = result.actual == one, result.predicted == one
+        iou.append(_share((present & predicted)[present | predicted]))
     mean = float(np.nanmean(iou)) if np.isfinite(iou).any() else float("nan")
-    return SegmentationReading(**vars(reading), iou=tuple(iou), mean_iou=mean)
+    return SegmentationResult(**vars(result), iou=tuple(iou), mean_iou=mean)
 
 
-def quantity_reading(
+def quantity_result(
     common: Mapping[str, Any], actual: Floats, predicted: Floats, episode: npt.NDArray[np.int64]
-) -> QuantityReading:
+) -> QuantityResult:
     """Score numbers ``[N, P]``; ``common`` holds the fields that do not depend on the score."""
     squares = (actual - predicted) ** 2
     std = actual.std(axis=0)
@@ -159,7 +159,7 @@ def quantity_reading(
     spread = ((actual - actual.mean(axis=0)) / scale) ** 2
     r2, pearson = _components(actual, predicted)
     estimate = by_episode(missed.sum(axis=1), spread.sum(axis=1), episode, common["seed"])
-    return QuantityReading(
+    return QuantityResult(
         **common,
         estimate=estimate,
         actual=actual,

@@ -9,8 +9,8 @@ from torch.nn import functional as F
 from tacit.errors import ConfigError, TrainingError
 from tacit.probing import Features, probes
 from tacit.probing.probes import _heads
-from tacit.probing.probes._heads import StackedAdamW, StackedLinear, Sweep, swept
-from tacit.probing.probes._probe import Part, Task
+from tacit.probing.probes._heads import StackedAdamW, StackedLinear, Sweep, train_heads
+from tacit.probing.probes._probe import LabelledRows, Task
 from tacit.probing.probes.attentive import AttentiveHeads
 
 SETTINGS = ((3e-3, 0.0), (1e-3, 0.4), (1e-2, 0.1))
@@ -27,12 +27,12 @@ def hidden(count, seed, tokens=6, size=8):
 
 
 def task(targets="class", count=120):
-    fit, aside = hidden(count, 0), hidden(40, 1)
-    goals = [torch.from_numpy(part.targets[targets]) for part in (fit, aside)]
+    fit, other = hidden(count, 0), hidden(40, 1)
+    goals = [torch.from_numpy(part.targets[targets]) for part in (fit, other)]
     goals = [goal if targets == "class" else goal[:, None] for goal in goals]
-    part = Part(fit.values, goals[0])
+    part = LabelledRows(fit.values, goals[0])
     classes = 2 if targets == "class" else None
-    return Task(part, Part(aside.values, goals[1]), part, hidden(30, 2).values, classes, 0, torch.device("cpu"))
+    return Task(part, LabelledRows(other.values, goals[1]), part, hidden(30, 2).values, classes, 0, torch.device("cpu"))
 
 
 def trained(monkeypatch, settings, targets, blocks):
@@ -45,7 +45,7 @@ def trained(monkeypatch, settings, targets, blocks):
         kept.setdefault("heads", made)
         return made
 
-    swept(task(targets), Sweep(settings, 1, 64), build, lambda x: x)
+    train_heads(task(targets), Sweep(settings, 1, 64), build, lambda x: x)
     return {name: value.detach() for name, value in kept["heads"].named_parameters()}
 
 
@@ -142,16 +142,16 @@ def test_the_attentive_probe_finds_the_token_that_tells():
     np.testing.assert_array_equal(probe(fit, shuffled, "class").predicted, reading.predicted)
 
 
-def test_the_head_that_reads_the_rows_set_aside_best_is_chosen(monkeypatch):
+def test_the_head_with_the_best_score_on_validation_rows_is_chosen(monkeypatch):
     monkeypatch.setattr(_heads, "LEAST", 100)
     fit, other, test = hidden(60, 0), hidden(300, 3), hidden(100, 4)
     settings = {"weight_decays": (0.01,), "epochs": 5}
     alone = {
-        lr: probes.Attentive(lrs=(lr,), **settings)(fit, other, "class", choose_on=hidden(300, 3))
+        lr: probes.Attentive(lrs=(lr,), **settings)(fit, other, "class", validation=hidden(300, 3))
         for lr in (1e-5, 5e-3)
     }
     assert alone[1e-5].score < alone[5e-3].score
-    both = probes.Attentive(lrs=(1e-5, 5e-3), **settings)(fit, test, "class", choose_on=other)
+    both = probes.Attentive(lrs=(1e-5, 5e-3), **settings)(fit, test, "class", validation=other)
     assert both.settings == {"lr": 5e-3, "weight_decay": 0.01}
 
 
