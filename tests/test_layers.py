@@ -52,6 +52,7 @@ ASSEMBLIES = [
     "embeddings",
     "recipes",
     "reports",
+    "studies",
     "domains",
     "distribute",
     "serve",

@@ -39,6 +39,7 @@ __getattr__, __dir__, __all__ = lazy(
                 "runs",
                 "reports",
                 "statistics",
+                "studies",
                 "testing",
                 "training",
                 "types",
