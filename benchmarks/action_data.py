@@ -282,7 +282,7 @@ def summary(runs: dict[str, Any]) -> dict[str, Any]:
 def floor(env: str, tasks: tc.types.Tasks, seed: int) -> dict[str, Any]:
     """Random actions, each held for a block."""
     world = tc.envs.make_goal(env)
-    actor = tc.agent.RandomActor(world.spec.action, hold=5)
+    actor = tc.agent.RandomActor(world.spec.action, repeat=5)
     world.close()
     rate: dict[str, Any] = tc.reports.plain(pursue(actor, env, tasks, seed).success)
     return rate

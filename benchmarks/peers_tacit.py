@@ -143,6 +143,10 @@ class TheirNoise:
 
     uniform = exponential = normal
 
+    def spawn(self, _stream: int, /) -> Any:
+        """See :class:`tacit.types.Noise`."""
+        return self
+
 
 def rounds(model: Any, cost: Any, latent: Any, target: Any, found: Any, theirs: Path) -> dict[str, object]:
     """The search on the noise that theirs drew, round by round: energies of their candidates, and the means.

@@ -98,7 +98,7 @@ def run(recipe: tc.recipes.AgentRecipe, options: argparse.Namespace, seed: int) 
     assert agent.proposal is not None
     floors: dict[str, tc.types.Actor] = {
         "amortised": tc.agent.PolicyActor(model, agent.proposal),
-        "random": tc.agent.RandomActor(env.spec.action, hold=agent.frameskip),
+        "random": tc.agent.RandomActor(env.spec.action, repeat=agent.frameskip),
     }
     runs = {"success": planned} | {
         name: tc.evaluation.closed_loop(actor, env, options.tasks, TASK_SEED) for name, actor in floors.items()

@@ -84,7 +84,7 @@ def test_the_position_is_read_when_the_fallback_acts_and_not_when_it_was_decided
     world = Arm(frameskip=4)
     actions, _, state = world.live(agent_of(world, Scripted(range(9))), joints)
     np.testing.assert_array_equal(actions, np.stack([joints(step)["joints"][:, [2, 0]] for step in range(4)]))
-    assert state.deviated
+    assert state.deviated.all()
     np.testing.assert_array_equal(state.executed.transpose(1, 0, 2), actions)
 
 
@@ -365,7 +365,7 @@ def test_the_model_is_told_what_was_done_and_not_what_was_planned():
     agent = agent_of(world, Scripted([1, 2, 3]), horizon=1)
     actions, _, state = world.live(agent, joints, steps=7)
     done = actions[:6].reshape(3, 2, 3, 2).transpose(2, 0, 1, 3).reshape(3, 3, 4)
-    np.testing.assert_array_equal(state.actions.numpy(), done[:, -2:])
+    np.testing.assert_array_equal(state.context.blocks.numpy(), done[:, -2:])
 
 
 def test_a_policy_actor_falls_back_too():

@@ -121,7 +121,7 @@ def test_the_advice_of_the_error_works() -> None:
 
 @pytest.mark.parametrize("num_envs", [1, 3])
 def test_an_actor_collects_and_each_episode_is_a_function_of_its_seed(num_envs: int) -> None:
-    actor = tc.agent.RandomActor(tc.envs.make("point_mass").spec.action, hold=3)
+    actor = tc.agent.RandomActor(tc.envs.make("point_mass").spec.action, repeat=3)
     episodes = tc.collect("point_mass", actor, episodes=5, steps=7, num_envs=num_envs)
     alone = tc.collect("point_mass", actor, episodes=5, steps=7, num_envs=5)
     for one, two in zip(episodes, alone, strict=True):

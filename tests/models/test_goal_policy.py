@@ -1,5 +1,6 @@
 """The goal policy learns a world whose answer is known, and its proposals stay in the action space."""
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -8,7 +9,7 @@ from tacit._config import from_json, to_json
 from tacit.errors import ConfigError, SpecError
 from tacit.models import GoalPolicy, GoalPolicyConfig, WorldModel
 from tacit.planners import WorldNoise
-from tacit.types import Box, Context, Discrete, Modality, Spec
+from tacit.types import Box, Context, Discrete, Mixed, Modality, Spec
 
 BOX = Box((-1.0, -0.5), (1.0, 0.5))
 
@@ -44,7 +45,7 @@ def test_box() -> None:
     policy = trained(policy, latents, goals, (actions + noise * torch.tensor([1.0, 0.0])).flatten(1))
     error = policy(latents, goals) - actions.flatten(1)
     assert error.abs().mean() < 0.06
-    _, std = policy._box(latents, goals)
+    _, std, _ = policy._read(latents, goals)
     torch.testing.assert_close(std.mean(0), torch.tensor([0.2, 0.02, 0.2, 0.02]), rtol=0.25, atol=0.02)
     start, goal = torch.zeros(3, 2), torch.tensor([[3.0, 1.0], [-3.0, 0.0], [0.0, -1.0]])
     draw = lambda: policy.propose(Context(start[:, None]), goal, 4, 5, WorldNoise.of(7, 3), Line())  # noqa: E731
@@ -123,3 +124,26 @@ def test_configuration_survives_json() -> None:
     for space in (BOX, Discrete(3)):
         config = GoalPolicyConfig(4, space, frameskip=2)
         assert from_json(GoalPolicyConfig, to_json(config)) == config
+
+
+def test_a_mixed_space_has_numbers_and_choices():
+    space = Mixed((Discrete(3), Box((-1.0, 0.0), (1.0, 2.0)), Discrete(2)))
+    policy = GoalPolicy(GoalPolicyConfig(4, space, frameskip=2, width=32))
+    latents, goals = torch.rand(400, 4), torch.rand(400, 4)
+    wanted = torch.from_numpy(
+        np.concatenate([np.eye(3)[np.full(800, 1)], np.full((800, 2), [0.5, 1.5]), np.eye(2)[np.arange(800) % 2]], 1)
+    )
+    wanted = wanted.float().reshape(400, 14)
+    optimiser = torch.optim.Adam(policy.parameters(), 1e-2)
+    first = policy.loss(latents, goals, wanted).item()
+    for _ in range(80):
+        optimiser.zero_grad()
+        loss = policy.loss(latents, goals, wanted)
+        loss.backward()
+        optimiser.step()
+    assert loss < first
+    found = policy(latents, goals)
+    assert space.contains(found.detach().reshape(400, 2, 7)).all()
+    assert (found.reshape(400, 2, 7)[..., :3] == torch.eye(3)[1]).all()
+    torch.testing.assert_close(found[:, 3:5], torch.tensor([0.5, 1.5]).expand(400, 2), atol=0.1, rtol=0)
+    assert (found.reshape(400, 2, 7)[..., 5:].argmax(-1) == torch.tensor([0, 1])).all()

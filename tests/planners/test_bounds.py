@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from planners.asking import ask
 from tacit.planners import CEM, ICEM, MPPI, Gradient, RandomShooting
-from tacit.planners._search import Bounds
+from tacit.planners._distributions import Bounds
 from tacit.types import Box, Discrete
 
 SMALL = [

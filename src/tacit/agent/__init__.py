@@ -1,10 +1,24 @@
 """Actors: the agent, which plans in latent space, and its baselines."""
 
+from tacit.agent._actor import BlockActor
 from tacit.agent._agent import Agent
+from tacit.agent._baselines import PolicyActor, RandomActor
 from tacit.agent._config import AgentConfig
 from tacit.agent._fallback import NamedFallback
-from tacit.agent._floors import PolicyActor, RandomActor
+from tacit.agent._policy import PolicyDecider
 from tacit.agent._proposal import Proposal
+from tacit.agent._search import FlatSearch
 from tacit.agent._state import AgentState
 
-__all__ = ["Agent", "AgentConfig", "AgentState", "NamedFallback", "PolicyActor", "Proposal", "RandomActor"]
+__all__ = [
+    "Agent",
+    "AgentConfig",
+    "AgentState",
+    "BlockActor",
+    "FlatSearch",
+    "NamedFallback",
+    "PolicyActor",
+    "PolicyDecider",
+    "Proposal",
+    "RandomActor",
+]

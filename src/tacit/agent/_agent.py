@@ -2,38 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from tacit._files import resolve
 from tacit._registry import suggest
-from tacit.agent._blocks import BlockActor
+from tacit.agent._actor import BlockActor
 from tacit.agent._config import AgentConfig
 from tacit.agent._fallback import NamedFallback
 from tacit.agent._proposal import Proposal
 from tacit.agent._saving import read, write
-from tacit.agent._state import AgentState
+from tacit.agent._search import FlatSearch
 from tacit.errors import CheckpointError, ConfigError
-from tacit.planners import as_energies
-from tacit.types import Cost, FallbackPolicy, Plan, Planner, Problem, Rollout, Scored, WorldModel
+from tacit.types import Cost, FallbackPolicy, Planner, WorldModel
 
 __all__ = ["Agent"]
-
-NO_SCORE = (
-    "planning failed: no candidate has a finite score. Look for NaN in the observation, and for overflow in the model "
-    "or the cost."
-)
-BROKEN = "planning failed: the plan is not finite."
-PROPOSED = 16
-"""The number of candidates that a proposal returns at each decision."""
 
 
 class Agent(BlockActor):
@@ -70,129 +57,28 @@ class Agent(BlockActor):
         for name in options:
             if name not in known:
                 raise ConfigError(f"Agent has no option {name!r}.{suggest(name, known)}")
-        self._begin(model, AgentConfig(planner, cost, horizon, **options), proposal)
-
-    def _begin(self, model: WorldModel, config: AgentConfig, proposal: Proposal | None) -> None:
+        config = AgentConfig(planner, cost, horizon, **options)
         for constraint in config.rollout_constraints:
             if not callable(constraint):
                 raise ConfigError(
                     "constraints are those of tacit.constraints, or have limited and after, or are functions of a "
                     f"rollout; got {constraint!r}."
                 )
-        super().__init__(model, config.fallback, config.action_constraints)
+        super().__init__(
+            model,
+            FlatSearch(model, config, proposal),
+            replan_every=config.replan_every,
+            fallback=config.fallback,
+            constraints=config.action_constraints,
+        )
         self.config, self.proposal = config, proposal
 
-    @classmethod
-    def of(cls, model: WorldModel, config: AgentConfig, proposal: Proposal | None = None) -> Agent:
+    @staticmethod
+    def of(model: WorldModel, config: AgentConfig, proposal: Proposal | None = None) -> Agent:
         """Return an agent with the given settings, such as those of another one with replaced fields."""
-        agent = cls.__new__(cls)
-        agent._begin(model, config, proposal)
-        return agent
-
-    @property
-    def _rows(self) -> int:
-        """Return the number of rows of a plan for each block."""
-        return 1 if self.config.repeat_action else self.frameskip
-
-    def _decide(self, state: AgentState) -> AgentState:
-        horizon = self._ahead(state.step)
-        length = horizon * self._rows
-
-        context = self._context(state)
-
-        def score(actions: Tensor) -> Scored | Tensor:
-            blocks = self._blocks(actions)
-            imagined = self.model.rollout(context, blocks)
-            return self._scored(
-                Rollout(context.latents[:, -1], imagined, blocks, state.goal, self.model.latent_parts), actions
-            )
-
-        found = self.config.planner(
-            Problem(
-                score,
-                self._limits.space,
-                length,
-                self._noise(state),
-                device=self.model.device,
-                warm_start=None if state.warm_start is None else state.warm_start[:, :length],
-                proposals=self._proposals(state, horizon),
-                project=self._limits.after(self._previous(state)),
-                stop=_deadline(self.config.deadline_ms),
-            )
-        )
-        broken = ~found.actions.isfinite().flatten(1).all(dim=1)
-        reasons = [NO_SCORE if failed else BROKEN for failed in found.failed.tolist()]
-        return self._carry_out(state, found, found.failed | broken, reasons)
-
-    def _scored(self, rollout: Rollout, actions: Tensor) -> Scored | Tensor:
-        """Return the energy of a rollout and, where there are constraints, its violation."""
-        energy: Tensor = as_energies(self.config.cost(rollout), actions)
-        violations = [constraint(rollout).amax(dim=2) for constraint in self.config.rollout_constraints]
-        return Scored(energy, torch.stack(violations).amax(dim=0)) if violations else energy
-
-    def _fail(self, state: AgentState, reason: str) -> AgentState:
-        failed = torch.ones(state.batch, dtype=torch.bool, device=self.model.device)
-        return self._carry_out(state, None, failed, [reason] * state.batch)
-
-    def _carry_out(self, state: AgentState, found: Plan | None, failed: Tensor, reasons: Sequence[str]) -> AgentState:
-        """Return the state with a plan to execute, and with the substitute in the worlds that failed."""
-        horizon = self._ahead(state.step)
-        length, taken = horizon * self._rows, min(self.config.replan_every, horizon) * self._rows
-        worlds = failed.cpu().numpy()
-        falls = worlds[:, None] & (np.arange(length) >= state.left[:, None])
-        if found is not None and not worlds.any():
-            actions = found.actions
-        else:
-            actions = self._instead(state, falls)
-            if found is not None:
-                actions = torch.where(failed[:, None, None], actions.to(found.actions.device), found.actions)
-        actions = self._limits.project(actions, self._previous(state))
-        if found is not None:
-            plan = replace(found, actions=actions, energy=found.energy.masked_fill(failed, torch.nan))
-            state = replace(state, plan=plan)
-        # The row that the shift frees repeats the last one.
-        warm_start = torch.cat([actions[:, taken:], actions[:, -1:].expand(-1, taken, -1)], dim=1)
-        return replace(
-            state,
-            queue=self.raw(actions[:, :taken]).cpu().numpy(),
-            falls=np.repeat(falls[:, :taken], self.frameskip if self.config.repeat_action else 1, axis=1),
-            failed=worlds,
-            left=np.where(worlds, np.maximum(state.left - taken, 0), length - taken),
-            reasons=tuple(reason if one else "" for one, reason in zip(worlds, reasons, strict=True)),
-            warm_start=warm_start,
-        )
-
-    def _instead(self, state: AgentState, falls: npt.NDArray[np.bool_]) -> Tensor:
-        """Return the rest of the last plan ``[B, rows, A]``, with an estimate of the fallback where it ``falls``."""
-        length = falls.shape[1]
-        actions = self._stand_in(state)[:, None].expand(-1, length, -1)
-        if state.warm_start is None:
-            return actions
-        going_on = torch.from_numpy(~falls).to(actions.device)[:, :, None]
-        return torch.where(going_on, state.warm_start[:, :length].to(actions.device), actions)
-
-    def _ahead(self, step: int) -> int:
-        """Return the blocks to plan ahead at a step: the horizon, but not beyond ``arrive_by``; at least one."""
-        if self.config.arrive_by is None:
-            return self.config.horizon
-        return min(self.config.horizon, max((self.config.arrive_by - step) // self.frameskip, 1))
-
-    def raw(self, plan: Tensor) -> Tensor:
-        """Convert a plan ``[B, rows, A]`` of the planner to raw actions ``[B, steps, A]``."""
-        return plan.repeat_interleave(self.frameskip if self.config.repeat_action else 1, dim=1)
-
-    def _blocks(self, actions: Tensor) -> Tensor:
-        """Convert rows of a plan ``[B, S, rows, A]`` to action blocks ``[B, S, H, A']``."""
-        if self.config.repeat_action:
-            return actions.repeat(1, 1, 1, self.frameskip)
-        return actions.reshape(*actions.shape[:2], -1, self.frameskip * self.space.size)
-
-    def _proposals(self, state: AgentState, horizon: int) -> Tensor | None:
-        """Return proposals ``[B, P, rows, A]``; a repeated action is the mean of its block."""
-        if self.proposal is None:
-            return None
-        raw = self._propose(self.proposal, state, horizon, PROPOSED)
-        return raw.mean(dim=3) if self.config.repeat_action else raw.flatten(2, 3)
+        options = {option.name: getattr(config, option.name) for option in fields(config)}
+        planner, cost = options.pop("planner"), options.pop("cost")
+        return Agent(model, planner, cost, proposal=proposal, **options)
 
     def __str__(self) -> str:
         config = self.config
@@ -249,11 +135,3 @@ class Agent(BlockActor):
         except ConfigError as error:
             raise CheckpointError(f"the agent in {path} cannot be built here: {error}") from error
         return agent if fallback is None else cls.of(model, replace(config, fallback=fallback), proposal)
-
-
-def _deadline(milliseconds: float | None) -> Callable[[], bool] | None:
-    """Return a function that returns whether this much time has passed since now."""
-    if milliseconds is None:
-        return None
-    end = perf_counter() + milliseconds / 1e3
-    return lambda: perf_counter() >= end

@@ -55,8 +55,7 @@ class Fallback:
         self.choice = choice
         self._space = space
         self._noop, self._unknown = _noop(spec, space, assumed=choice == "noop")
-        kinds = spec.action.kinds if isinstance(spec.action, Box) else ()
-        self._held = [index for index, kind in enumerate(kinds) if kind == "position"]
+        self._held = [index for index, kind in enumerate(spec.action.kinds) if kind == "position"]
         self.reads = spec.position if self._held else None
         """The modality with the current position, where the noop needs it."""
         size = spec.modalities[self.reads].shape[0] if self.reads is not None else 0
@@ -176,26 +175,40 @@ def _noop(spec: Spec, space: ActionSpace, assumed: bool) -> tuple[Floats, str]:
         assumed: Assume for components without a declared kind that zero, or the value in range nearest to it, does
             nothing.
     """
-    if not isinstance(space, Box):
-        if space.noop is None:
-            return np.full(space.n, np.nan, np.float32), f"Discrete({space.n}) names no choice that does nothing (noop)"
-        return np.eye(space.n, dtype=np.float32)[space.noop], ""
-    action, reasons = np.zeros(space.size, np.float32), []
+    action = np.zeros(space.size, np.float32)
+    reasons: list[str] = []
+    components: list[tuple[int, str]] = []
+    for where, part in space.parts:
+        if isinstance(part, Box):
+            components += _noop_of_box(spec, part, assumed, action[where], where.start)
+        elif part.noop is not None:
+            action[where] = np.eye(part.n)[part.noop]
+        else:
+            action[where] = np.nan
+            reasons.append(f"Discrete({part.n}) names no choice that does nothing (noop)")
+    return action, "; ".join(filter(None, [_grouped(components), *reasons]))
+
+
+def _noop_of_box(spec: Spec, space: Box, assumed: bool, action: Floats, first: int) -> list[tuple[int, str]]:
+    """Write NaN to unknown components of an action ``[A]``, which is zero; return their numbers and the reasons."""
+    reasons = []
     for index, kind in enumerate(space.kinds):
         low, high = space.low[index], space.high[index]
         if kind == "position":
             action[index] = np.nan
             if spec.position is None:
-                reasons.append((index, "is a position, and Spec.position names no modality that holds the current one"))
+                reasons.append(
+                    (first + index, "is a position, and Spec.position names no modality that holds the current one")
+                )
         elif assumed:
             continue
         elif kind is None:
             action[index] = np.nan
-            reasons.append((index, "has no kind ('position', 'delta', 'velocity' or 'force')"))
+            reasons.append((first + index, "has no kind ('position', 'delta', 'velocity' or 'force')"))
         elif not low <= 0 <= high:
             action[index] = np.nan
-            reasons.append((index, f"is a {kind}, and its range [{low:g}, {high:g}] does not contain 0"))
-    return action, _grouped(reasons)
+            reasons.append((first + index, f"is a {kind}, and its range [{low:g}, {high:g}] does not contain 0"))
+    return reasons
 
 
 def _grouped(reasons: list[tuple[int, str]]) -> str:

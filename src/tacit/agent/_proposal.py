@@ -6,9 +6,13 @@ from typing import Protocol
 
 from torch import Tensor
 
-from tacit.types import Context, Noise, WorldModel
+from tacit.errors import SpecError
+from tacit.types import Context, Noise, Situation, WorldModel
 
-__all__ = ["Proposal"]
+__all__ = ["Proposal", "propose"]
+
+STREAM = 1
+"""The stream of noise of policies that make proposals."""
 
 
 class Proposal(Protocol):
@@ -18,3 +22,24 @@ class Proposal(Protocol):
         self, context: Context, goal: Tensor, horizon: int, count: int, noise: Noise, model: WorldModel
     ) -> Tensor:
         """Return ``count`` plans of raw action blocks ``[B, count, horizon, A']`` towards goals ``[B, D]``."""
+
+
+def propose(policy: Proposal, situation: Situation, horizon: int, count: int, model: WorldModel) -> Tensor:
+    """Return proposals ``[B, count, horizon, frameskip, A]``.
+
+    Rows with non-finite latents or goals are undefined.
+
+    Raises:
+        SpecError: if there is no goal.
+    """
+    context, goal = situation.context, situation.goal
+    if goal is None:
+        raise SpecError("a policy needs a goal: start(goal=...).")
+    # Replace NaN by numbers, since a policy may refuse NaN and then fails for all worlds.
+    latents, goal = (part.nan_to_num(0.0, 0.0, 0.0) for part in (context.latents, goal))
+    past = context.blocks
+    if past is None:
+        past = latents.new_zeros(len(latents), 0, model.frameskip * situation.space.size)
+    noise = situation.noise.spawn(STREAM)
+    blocks = policy.propose(Context(latents, past, context.carry), goal, horizon, count, noise, model)
+    return blocks.reshape(*blocks.shape[:3], model.frameskip, situation.space.size)

@@ -125,7 +125,7 @@ def _episodes(
     from tacit.agent import RandomActor
     from tacit.errors import SpecError
 
-    actors: dict[str, Actor] = {"random": RandomActor(world.spec.action, hold=agent.frameskip), "agent": agent}
+    actors: dict[str, Actor] = {"random": RandomActor(world.spec.action, repeat=agent.frameskip), "agent": agent}
     scores: dict[str, EpisodeScores] = {}
     for name, actor in actors.items():
         try:

@@ -236,7 +236,11 @@ def _inside(space: ActionSpace, action: npt.NDArray[np.float32], count: int) -> 
     """Return the actions inside the space, as the world executes them; episodes record these."""
     if np.shape(action) != (count, space.size):
         raise SpecError(f"a policy gives actions of shape ({count}, {space.size}); got shape {np.shape(action)}.")
-    return space.project(np.asarray(action, np.float32)) if isinstance(space, Box) else action
+    out = np.array(action, np.float32)
+    for where, part in space.parts:
+        if isinstance(part, Box):
+            out[:, where] = part.project(out[:, where])
+    return out
 
 
 def _outcomes(steps: Sequence[Transition]) -> dict[str, Array]:

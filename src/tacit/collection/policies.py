@@ -18,7 +18,7 @@ from tacit._foreign import foreign
 from tacit._registry import suggest
 from tacit._states import concatenated
 from tacit.errors import ConfigError, SpecError
-from tacit.types import ActionSpace, Actor, Array, Discrete, Environment, Observation
+from tacit.types import ActionSpace, Actor, Array, Box, Discrete, Environment, Observation
 
 __all__ = [
     "KINDS",
@@ -76,12 +76,10 @@ class Random:
         return env.reset(seeds), lambda step, _observation: plan[:, step]
 
     def plan(self, space: ActionSpace, rng: np.random.Generator, steps: int) -> npt.NDArray[np.float32]:
-        """Draw actions ``[steps, A]``: uniform in a box, one-hot in a discrete space."""
+        """Draw actions ``[steps, A]``, uniform in the space."""
         fresh = rng.random(steps) < 1 / self.hold
         source = np.maximum.accumulate(np.where(fresh, np.arange(steps), 0))
-        if isinstance(space, Discrete):
-            return np.eye(space.n, dtype=np.float32)[rng.integers(0, space.n, steps)][source]
-        return rng.uniform(space.low, space.high, (steps, space.size)).astype(np.float32)[source]
+        return np.concatenate([_drawn(part, rng, steps) for _, part in space.parts], axis=1)[source]
 
 
 @dataclass(frozen=True)
@@ -229,6 +227,13 @@ def named(function: object) -> str:
     """Return the name of a function for errors."""
     kind = function if isinstance(function, FunctionType) else type(function)
     return f"{kind.__module__}:{kind.__qualname__}"
+
+
+def _drawn(space: Box | Discrete, rng: np.random.Generator, steps: int) -> npt.NDArray[np.float32]:
+    """Draw actions ``[steps, A]``: uniform in a box, one-hot in a discrete space."""
+    if isinstance(space, Discrete):
+        return np.eye(space.n, dtype=np.float32)[rng.integers(0, space.n, steps)]
+    return rng.uniform(space.low, space.high, (steps, space.size)).astype(np.float32)
 
 
 def _row(space: ActionSpace, action: Array | int) -> npt.NDArray[np.float32]:

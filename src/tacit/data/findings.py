@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tacit.errors import DataError
-from tacit.types import Array, Box, Episode, Spec
+from tacit.types import Array, Box, Discrete, Episode, Spec
 
 __all__ = ["Defect", "Finding", "Labels", "label_schema", "problems"]
 
@@ -100,10 +100,17 @@ def _actions(field: str, value: Array, shape: tuple[int, ...], spec: Spec) -> It
     before = list(_array(field, value, shape, "float32"))
     if before:
         yield from before
-    elif not spec.action.size:
         return
-    elif isinstance(spec.action, Box):
-        low, high = np.array(spec.action.low, np.float32), np.array(spec.action.high, np.float32)
+    for where, space in spec.action.parts:
+        yield from _part(field, value[..., where], space, where.start)
+
+
+def _part(field: str, value: Array, space: Box | Discrete, first: int) -> Iterator[tuple[str, str]]:
+    """Yield the problems of the components of an action from ``first`` on, which belong to a simple space."""
+    if not space.size:
+        return
+    if isinstance(space, Box):
+        low, high = np.array(space.low, np.float32), np.array(space.high, np.float32)
         rounding = np.spacing(np.maximum(np.abs(low), np.abs(high)))
         numbers = value.astype(np.float32, copy=False)
         outside = (numbers < low - rounding) | (numbers > high + rounding)
@@ -112,6 +119,7 @@ def _actions(field: str, value: Array, shape: tuple[int, ...], spec: Spec) -> It
             worst = np.abs(numbers[..., component]).max()
             bounds = f"[{low[component]:g}, {high[component]:g}]"
             advice = "Clip the actions, or widen the Box to what the actuator accepts."
-            yield field, f"component {component} leaves {bounds} (up to {worst:g} in size). {advice}"
+            yield field, f"component {first + component} leaves {bounds} (up to {worst:g} in size). {advice}"
     elif not (np.isin(value, (0.0, 1.0)).all() and (value.sum(-1) == 1.0).all()):
-        yield field, f"expected one-hot rows of width {spec.action.size}, exactly one 1 in each."
+        place = f" in components {first} to {first + space.size - 1}" if first else ""
+        yield field, f"expected one-hot rows of width {space.size}{place}, exactly one 1 in each."

@@ -16,7 +16,7 @@ from tacit.data.findings import Defect, Finding, Labels, problems
 from tacit.data.reading import reader_of
 from tacit.data.storage import Audited, ByFile, Reader, Storage
 from tacit.errors import DataError
-from tacit.types import ActionSpace, Discrete, Modality, Spec
+from tacit.types import ActionSpace, Discrete, Mixed, Modality, Spec
 
 __all__ = ["Info", "check", "info"]
 
@@ -182,6 +182,8 @@ def _modality(modality: Modality) -> str:
 
 
 def _action(space: ActionSpace) -> str:
+    if isinstance(space, Mixed):
+        return " and ".join(_action(part) for part in space.spaces)
     if isinstance(space, Discrete):
         return f"one of {space.n}"
     if not space.size:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from gymnasium import spaces
 
 from tacit.errors import SpecError
-from tacit.types import ActionSpace, Box, Discrete
+from tacit.types import ActionSpace, Box, Discrete, Mixed
 
 __all__ = ["Actions", "actions"]
 
@@ -28,7 +28,8 @@ class Actions:
 
     Attributes:
         space: The space that they are chosen from.
-        raw: Turns rows ``[B, A]`` into a batch for the environment, clipped to its space.
+        raw: Converts rows ``[B, A]`` to actions of the environment, clipped to its space: an array ``[B, ...]``, or a
+            list of ``B`` tuples or dictionaries.
         executed: Returns the rows that the environment executes, where they can differ; None where they cannot.
     """
 
@@ -41,16 +42,82 @@ def actions(space: gymnasium.Space[Any]) -> Actions:
     """Return the action space and the conversions of a Gymnasium action space.
 
     Raises:
-        SpecError: unless it is a Box with finite bounds or a Discrete of at least two actions.
+        SpecError: unless it is a Box with finite bounds, choices of at least two actions, or a Dict or Tuple of these.
     """
-    if isinstance(space, spaces.Discrete):
-        start = int(space.start)
-        return Actions(Discrete(int(space.n)), lambda rows: rows.argmax(axis=1) + start)
-    if not isinstance(space, spaces.Box) or space.dtype.kind not in "iuf":
-        raise SpecError(
-            f"actions must be a Box of numbers or a Discrete space; got {space}. Wrap the environment, for example in "
-            "gymnasium.wrappers.TransformAction."
-        )
+    match space:
+        case spaces.Discrete():
+            start = int(space.start)
+            return Actions(Discrete(int(space.n)), lambda rows: rows.argmax(axis=1) + start)
+        case spaces.MultiBinary():
+            return _choices(space, np.full(space.shape, 2), np.zeros(space.shape, np.int64))
+        case spaces.MultiDiscrete():
+            return _choices(space, space.nvec, space.start)
+        case spaces.Dict():
+            names = tuple(map(str, space.spaces))
+            return _several(
+                list(space.spaces.values()), lambda values: dict(zip(space.spaces, values, strict=True)), names
+            )
+        case spaces.Tuple():
+            return _several(list(space.spaces), tuple, ())
+        case spaces.Box() if space.dtype.kind in "iuf":
+            return _box(space)
+    raise SpecError(
+        f"actions must be numbers, choices, or a Dict or Tuple of these; got {space}. Wrap the environment, for "
+        "example in gymnasium.wrappers.TransformAction."
+    )
+
+
+def _choices(space: spaces.MultiBinary | spaces.MultiDiscrete, counts: Any, starts: Any) -> Actions:
+    """Return several discrete choices at once, each one-hot."""
+    sizes = [int(count) for count in np.ravel(counts)]
+    choice = Discrete(sizes[0]) if len(sizes) == 1 else Mixed(tuple(map(Discrete, sizes)))
+
+    def raw(rows: Floats) -> Any:
+        chosen = np.stack([rows[:, where].argmax(axis=1) for where, _ in choice.parts], axis=1)
+        return (chosen.reshape(-1, *np.shape(counts)) + starts).astype(space.dtype)
+
+    return Actions(choice, raw)
+
+
+def _several(parts: list[gymnasium.Space[Any]], joined: Callable[[Any], Any], names: tuple[str, ...]) -> Actions:
+    """Return the actions of several spaces at once.
+
+    Args:
+        parts: The spaces.
+        joined: Returns the action of the environment, from those of the parts.
+        names: A name of each part, or none.
+    """
+    found = [actions(part) for part in parts]
+    simple = [len(one.space.parts) for one in found]
+    named = tuple(
+        name if count == 1 else f"{name}.{index}"
+        for name, count in zip(names, simple, strict=bool(names))
+        for index in range(count)
+    )
+    spread = tuple(part for one in found for _, part in one.space.parts)
+    if not spread:
+        raise SpecError("an environment to act in needs at least one action component; got an empty Dict or Tuple.")
+    ends = np.cumsum([one.space.size for one in found])[:-1]
+
+    def raw(rows: Floats) -> list[Any]:
+        columns = [one.raw(part) for one, part in zip(found, np.split(rows, ends, axis=1), strict=True)]
+        return [joined(values) for values in zip(*columns, strict=True)]
+
+    def executed(rows: Floats) -> Floats:
+        columns = zip(found, np.split(rows, ends, axis=1), strict=True)
+        return np.concatenate([part if one.executed is None else one.executed(part) for one, part in columns], axis=1)
+
+    rounds = any(one.executed is not None for one in found)
+    whole = spread[0] if len(spread) == 1 else Mixed(spread, named)
+    return Actions(whole, raw, executed if rounds else None)
+
+
+def _box(space: spaces.Box) -> Actions:
+    """Return the actions of a box.
+
+    Raises:
+        SpecError: if it has no components or no finite bounds.
+    """
     whole = space.dtype.kind in "iu"
     low, high = space.low.astype(np.float64), space.high.astype(np.float64)
     if not np.size(low):

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from tacit.types import ActionSpace, Box
+from tacit.types import ActionSpace, Box, Discrete
 
 __all__ = ["with_kinds"]
 
@@ -36,6 +36,8 @@ def with_kinds(space: ActionSpace, env: object, options: Mapping[str, Any]) -> A
     name = name.rpartition("-v")[0] or name
     if isinstance(space, Box):
         return replace(space, kind="force") if not namespace and name in FORCES else space
+    if not isinstance(space, Discrete):
+        return space
     if namespace == "ALE":
         return replace(space, noop=0)
     return replace(space, noop=NOOPS[name]) if not namespace and name in NOOPS else space

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
+from gymnasium.vector.utils import concatenate, create_empty_array
 
 from tacit._foreign import foreign
 from tacit.envs._gymnasium_batches import Entries, Facts, Flags, Outcome, scaled
@@ -69,7 +70,7 @@ class VectorBatch:
         with self._step:
             if self._mode is AutoresetMode.DISABLED and not going.all():
                 self._vector.reset(options={"reset_mask": ~going})
-            observation, reward, terminated, truncated, info = self._vector.step(actions)
+            observation, reward, terminated, truncated, info = self._vector.step(self._joined(actions))
         entries = self._read(observation)
         terminated, truncated = self._flags("terminated", terminated), self._flags("truncated", truncated)
         if self._mode is AutoresetMode.SAME_STEP:
@@ -78,6 +79,14 @@ class VectorBatch:
         single = np.shape(reward)[:1] == (count,)
         rewards = np.array([number(reward[world]) if single else np.nan for world in range(count)])
         return Outcome(entries, terminated, truncated, rewards, self._success(info))
+
+    def _joined(self, actions: Any) -> Any:
+        """Return a list of tuples or dictionaries as the batch that a vector environment takes."""
+        if not isinstance(actions, list):
+            return actions
+        space = self._vector.single_action_space
+        batch: Any = create_empty_array(space, len(actions))
+        return concatenate(space, actions, batch)
 
     def _success(self, info: Mapping[str, Any]) -> npt.NDArray[np.float64]:
         """Return the success in the infos, also in those of episodes that ended in this step."""

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from gymnasium import spaces
 
 from tacit.errors import ConfigError
-from tacit.types import Array, Box, Environment, Modality
+from tacit.types import ActionSpace, Array, Box, Discrete, Environment, Modality
 
 __all__ = ["to_gymnasium"]
 
@@ -46,12 +46,7 @@ class _AsGymnasium(gymnasium.Env[dict[str, Any], Any]):
         self.metadata = {"render_modes": ["rgb_array"] if self._camera else [], "render_fps": spec.fps}
         self.render_mode = "rgb_array" if self._camera else None
         self.observation_space = spaces.Dict({name: _space(one) for name, one in spec.modalities.items()})
-        action = spec.action
-        self.action_space = (
-            spaces.Box(np.array(action.low, np.float32), np.array(action.high, np.float32))
-            if isinstance(action, Box)
-            else spaces.Discrete(action.n)
-        )
+        self.action_space = _action_space(spec.action)
         self._frame: npt.NDArray[np.uint8] | None = None
 
     def reset(
@@ -64,9 +59,7 @@ class _AsGymnasium(gymnasium.Env[dict[str, Any], Any]):
 
     def step(self, action: Any) -> tuple[dict[str, Any], float, bool, bool, dict[str, Any]]:
         """Step the environment once."""
-        space = self._env.spec.action
-        row = np.asarray(action, np.float32) if isinstance(space, Box) else np.eye(space.n, dtype=np.float32)[action]
-        now = self._env.step(row[None])
+        now = self._env.step(_row(self._env.spec.action, action)[None])
         reward = 0.0 if now.reward is None else float(now.reward[0])
         info = {} if now.success is None else {"is_success": bool(now.success[0])}
         return self._shown(now.observation), reward, bool(now.terminated[0]), bool(now.truncated[0]), info
@@ -90,6 +83,26 @@ class _AsGymnasium(gymnasium.Env[dict[str, Any], Any]):
         if self._camera is not None:
             self._frame = shown[self._camera]
         return shown
+
+
+def _action_space(space: ActionSpace) -> spaces.Space[Any]:
+    """Return an action space of Gymnasium: for a mixed one a Dict by its names, or else a Tuple."""
+    if isinstance(space, Box):
+        return spaces.Box(np.array(space.low, np.float32), np.array(space.high, np.float32))
+    if isinstance(space, Discrete):
+        return spaces.Discrete(space.n)
+    parts = [_action_space(part) for part in space.spaces]
+    return spaces.Dict(dict(zip(space.names, parts, strict=True))) if space.names else spaces.Tuple(parts)
+
+
+def _row(space: ActionSpace, action: Any) -> npt.NDArray[np.float32]:
+    """Return an action of Gymnasium as components ``[A]``."""
+    if isinstance(space, Box):
+        return np.asarray(action, np.float32)
+    if isinstance(space, Discrete):
+        return np.asarray(np.eye(space.n)[action], np.float32)
+    values = [action[name] for name in space.names] if space.names else action
+    return np.concatenate([_row(part, value) for part, value in zip(space.spaces, values, strict=True)])
 
 
 def _space(modality: Modality) -> spaces.Box:

@@ -18,7 +18,6 @@ from torch import Tensor
 from tacit._check import has_simulation, require_goals
 from tacit._progress import track
 from tacit._states import copied, rows_of
-from tacit.agent import Agent
 from tacit.errors import ConfigError
 from tacit.evaluation._interaction import checked_actions, shown
 from tacit.evaluation.tasks import held_out_tasks, require_open
@@ -218,8 +217,8 @@ def _pursue(
         run.seconds.append(perf_counter() - began)
         if verdict.plan is not None:
             run.decisions.append(run.seconds[-1])
-            if film and isinstance(actor, Agent) and has_simulation(env):
-                run.plans += _led(actor, env, verdict.plan.actions[:film], step, follow)
+            if film and has_simulation(env):
+                run.plans += _led(env, verdict.plan.actions[:film], step, follow)
         run.not_ok += sum(decision != "act" for decision in verdict.decision)
         transition = env.step(checked_actions(env, action, len(distance)))
         observation = transition.observation
@@ -229,12 +228,12 @@ def _pursue(
     return run
 
 
-def _led(actor: Agent, env: SimulatedEnvironment, rows: Tensor, step: int, follow: str) -> list[tuple[int, Floats]]:
-    """Return the states that plans ``[k, rows, A]`` reach from the current ones.
+def _led(env: SimulatedEnvironment, rows: Tensor, step: int, follow: str) -> list[tuple[int, Floats]]:
+    """Return the states that plans ``[k, H, A]`` of raw actions reach from the current ones.
 
     Empty where ``follow`` is no part of the simulated states.
     """
-    raw = actor.raw(rows).cpu().numpy()
+    raw = rows.cpu().numpy()
     states = env.simulate(rows_of(env.state(), slice(0, len(raw))), raw.astype(np.float32))
     return [(step, np.array(states[follow], np.float64))] if follow in states else []
 

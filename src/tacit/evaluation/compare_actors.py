@@ -40,7 +40,7 @@ def beside_references(
         the agent has a policy that proposes, which then acts alone, and ``ceiling``: the same planner with the true
         dynamics and the true distance. An environment without ``simulate`` has no oracle, which a warning says.
     """
-    actors: dict[str, Actor] = {"success": agent, "random": RandomActor(env.spec.action, hold=agent.frameskip)}
+    actors: dict[str, Actor] = {"success": agent, "random": RandomActor(env.spec.action, repeat=agent.frameskip)}
     if agent.proposal is not None:
         actors["amortised"] = PolicyActor(agent.model, agent.proposal, agent.fallback, agent.constraints)
     if has_simulation(env):

@@ -58,7 +58,7 @@ def decide(agent: Agent, env: GoalEnvironment, seed: int = 1, *, progress: bool 
         _, verdict, _ = searching.act(searching.start(seed=seed, goal=goal), seen)
     if verdict.plan is None:
         raise PlanningError(verdict.reason)
-    rows = agent.raw(verdict.plan.actions)
+    rows = verdict.plan.actions
     along = []
     if has_simulation(env):
         states = env.simulate(tasks.start, rows.cpu().numpy().astype(np.float32))

@@ -108,7 +108,7 @@ class Model(nn.Module):
         )
 
     def fit(self, statistics: Statistics) -> None:
-        """Set the statistics of the training episodes; a discrete action stays one-hot.
+        """Set the statistics of the training episodes; discrete choices stay one-hot.
 
         Raises:
             SpecError: if they lack a modality that the model reads or have another number of components.
@@ -127,7 +127,12 @@ class Model(nn.Module):
                     f"statistics of {name!r} have {len(statistics.mean[name])} components; "
                     f"the model's Spec has {len(part.mean)}."
                 )
-            part.fit(statistics.mean[name], statistics.std[name])
+            mean, std = list(statistics.mean[name]), list(statistics.std[name])
+            if name == "action":
+                for where, space in self._spec.action.parts:
+                    if isinstance(space, Discrete):
+                        mean[where], std[where] = [0.0] * space.n, [1.0] * space.n
+            part.fit(mean, std)
 
     @torch.no_grad()
     def monitored(self, _clip: Clip, outcome: Any, /) -> Tensor:

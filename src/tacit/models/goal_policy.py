@@ -11,12 +11,15 @@ from torch.nn import functional as F
 from tacit.errors import ConfigError, SpecError
 from tacit.models._check import check_sizes
 from tacit.nn.mlp import MLP
-from tacit.types import Box, Context, Discrete, Noise, WorldModel
+from tacit.types import ActionSpace, Box, Context, Discrete, Noise, WorldModel
 
 __all__ = ["GoalPolicy", "GoalPolicyConfig"]
 
 # Bounds on the spread of an action, in half-widths of its range.
 _NARROWEST, _WIDEST = 0.02, 1.0
+
+CHOICES = 1000
+"""The stream of noise of the choices of a mixed space; its numbers have the other one."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,7 @@ class GoalPolicyConfig:
     """
 
     latent: int
-    action: Box | Discrete
+    action: ActionSpace
     frameskip: int = 1
     width: int = 256
     depth: int = 2
@@ -53,8 +56,8 @@ class GoalPolicy(nn.Module):
 
     Its inputs are a latent and the latent of a goal.
 
-    For a box it returns a mean inside the box and a spread for each component, for a discrete space
-    a distribution over the choices, for each raw action of the block.
+    For each raw action of the block it returns a mean inside the box and a spread for each number, and a distribution
+    over each choice.
 
     Args:
         config: Configuration of the policy.
@@ -66,10 +69,16 @@ class GoalPolicy(nn.Module):
     def __init__(self, config: GoalPolicyConfig) -> None:
         super().__init__()
         self.config = config
-        box = config.action if isinstance(config.action, Box) else None
-        self.net = MLP(2 * config.latent, (config.width,) * config.depth, config.action_size * (2 if box else 1))
-        self.register_buffer("low", torch.tensor(box.low if box else ()).repeat(config.frameskip))
-        self.register_buffer("high", torch.tensor(box.high if box else ()).repeat(config.frameskip))
+        parts = config.action.parts
+        boxes: list[Box] = [part for _, part in parts if isinstance(part, Box)]
+        low = [bound for box in boxes for bound in box.low]
+        high = [bound for box in boxes for bound in box.high]
+        self._numbers = [box.size for box in boxes]
+        self._choices = [part.n for _, part in parts if isinstance(part, Discrete)]
+        outputs = config.frameskip * (2 * len(low) + sum(self._choices))
+        self.net = MLP(2 * config.latent, (config.width,) * config.depth, outputs)
+        self.register_buffer("low", torch.tensor(low).repeat(config.frameskip))
+        self.register_buffer("high", torch.tensor(high).repeat(config.frameskip))
 
     def forward(self, latents: Tensor, goals: Tensor) -> Tensor:
         """Return the action block ``[..., A']`` at ``latents [..., D]`` that leads to ``goals [..., D]``.
@@ -77,10 +86,8 @@ class GoalPolicy(nn.Module):
         Raises:
             SpecError: if the latents have another size.
         """
-        if isinstance(self.config.action, Box):
-            return self._box(latents, goals)[0]
-        logits = self._logits(latents, goals)
-        return F.one_hot(logits.argmax(-1), logits.shape[-1]).flatten(-2).to(logits.dtype)
+        mean, _, logits = self._read(latents, goals)
+        return self._block(mean, [part.argmax(-1) for part in logits])
 
     def loss(self, latents: Tensor, goals: Tensor, actions: Tensor) -> Tensor:
         """Compute the loss of the recorded ``actions [N, A']`` from latent to goal.
@@ -93,14 +100,16 @@ class GoalPolicy(nn.Module):
             goals: ``[N, D]``, later latents of the same episodes.
             actions: ``[N, A']`` raw action blocks taken at ``latents``.
         """
-        if isinstance(self.config.action, Discrete):
-            logits = self._logits(latents, goals)
-            chosen = actions.reshape(logits.shape).argmax(-1)
-            return F.cross_entropy(logits.flatten(0, -2), chosen.flatten())
-        mean, std = self._box(latents, goals)
-        scale = _half(self.low, self.high)
-        error, std = (mean - actions) / scale, std / scale
-        return error.square().mean() + (0.5 * (error.detach() / std).square() + std.log()).mean()
+        mean, std, logits = self._read(latents, goals)
+        numbers, chosen = self._split(actions)
+        total = latents.new_zeros(())
+        if mean.shape[-1]:
+            scale = _half(self.low, self.high)
+            error, std = (mean - numbers) / scale, std / scale
+            total = error.square().mean() + (0.5 * (error.detach() / std).square() + std.log()).mean()
+        for part, choice in zip(logits, chosen, strict=True):
+            total = total + F.cross_entropy(part.flatten(0, -2), choice.flatten())
+        return total
 
     @torch.no_grad()
     def propose(
@@ -150,27 +159,53 @@ class GoalPolicy(nn.Module):
         return torch.stack(plan, dim=2)
 
     def _sample(self, latents: Tensor, goals: Tensor, count: int, noise: Noise, step: int) -> Tensor:
-        if isinstance(self.config.action, Box):
-            mean, std = self._box(latents, goals)
+        mean, std, logits = self._read(latents, goals)
+        if mean.shape[-1]:
             normal = torch.from_numpy(noise.normal(step, (count, mean.shape[-1]))).to(mean)
-            return torch.minimum(torch.maximum(mean + std * normal.flatten(0, 1), self.low), self.high)
-        logits = self._logits(latents, goals)
+            mean = torch.minimum(torch.maximum(mean + std * normal.flatten(0, 1), self.low), self.high)
+            noise = noise.spawn(CHOICES)
+        if not logits:
+            return self._block(mean, [])
         # The argmax of probabilities divided by exponential draws is a sample of the choices.
-        clocks = torch.from_numpy(noise.exponential(step, (count, *logits.shape[-2:]))).to(logits)
-        chosen = (logits.softmax(-1) / clocks.flatten(0, 1)).argmax(-1)
-        return F.one_hot(chosen, logits.shape[-1]).flatten(-2).to(logits.dtype)
+        shape = (count, self.config.frameskip, sum(self._choices))
+        drawn = torch.from_numpy(noise.exponential(step, shape)).to(mean).flatten(0, 1)
+        clocks = torch.split(drawn, self._choices, dim=-1)
+        return self._block(mean, [(p.softmax(-1) / c).argmax(-1) for p, c in zip(logits, clocks, strict=True)])
 
-    def _box(self, latents: Tensor, goals: Tensor) -> tuple[Tensor, Tensor]:
-        """Return mean and standard deviation ``[..., A']`` in raw units."""
-        mean, spread = self._outputs(latents, goals).chunk(2, dim=-1)
-        half = _half(self.low, self.high)
+    def _read(self, latents: Tensor, goals: Tensor) -> tuple[Tensor, Tensor, list[Tensor]]:
+        """Return mean and standard deviation of the numbers of a block, in raw units, and the logits of the choices.
+
+        Mean and standard deviation are ``[..., frameskip * numbers]``, the logits ``[..., frameskip, n]`` each.
+        """
+        width = len(self.low)
+        mean, spread, rest = torch.tensor_split(self._outputs(latents, goals), (width, 2 * width), dim=-1)
         std = _NARROWEST + (_WIDEST - _NARROWEST) * torch.sigmoid(spread)
-        return (self.low + self.high) / 2 + (self.high - self.low) / 2 * torch.tanh(mean), half * std
+        mean = (self.low + self.high) / 2 + (self.high - self.low) / 2 * torch.tanh(mean)
+        choices = self._rows(rest, sum(self._choices))
+        logits = torch.split(choices, self._choices, dim=-1) if self._choices else ()
+        return mean, _half(self.low, self.high) * std, list(logits)
 
-    def _logits(self, latents: Tensor, goals: Tensor) -> Tensor:
-        """Return logits ``[..., frameskip, n]``."""
-        out = self._outputs(latents, goals)
-        return out.reshape(*out.shape[:-1], self.config.frameskip, -1)
+    def _block(self, numbers: Tensor, chosen: list[Tensor]) -> Tensor:
+        """Return an action block ``[..., A']`` of its numbers and choices ``[..., frameskip]``."""
+        rows = self._rows(numbers, sum(self._numbers))
+        boxes = iter(torch.split(rows, self._numbers, dim=-1) if self._numbers else ())
+        choices = iter(chosen)
+        parts = [
+            next(boxes) if isinstance(part, Box) else F.one_hot(next(choices), part.n).to(numbers.dtype)
+            for _, part in self.config.action.parts
+        ]
+        return torch.cat(parts, dim=-1).flatten(-2)
+
+    def _split(self, block: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Return the numbers ``[..., frameskip * numbers]`` and the choices ``[..., frameskip]`` of a block."""
+        rows, parts = self._rows(block, self.config.action.size), self.config.action.parts
+        numbers = [rows[..., where] for where, part in parts if isinstance(part, Box)]
+        choices = [rows[..., where].argmax(-1) for where, part in parts if isinstance(part, Discrete)]
+        return torch.cat(numbers, dim=-1).flatten(-2) if numbers else block[..., :0], choices
+
+    def _rows(self, block: Tensor, width: int) -> Tensor:
+        """Return ``[..., frameskip * width]`` as ``[..., frameskip, width]``."""
+        return block.reshape(*block.shape[:-1], self.config.frameskip, width)
 
     def _outputs(self, latents: Tensor, goals: Tensor) -> Tensor:
         if latents.shape[-1] != self.config.latent or goals.shape[-1] != self.config.latent:

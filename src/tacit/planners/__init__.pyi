@@ -10,10 +10,9 @@ from tacit.planners._ranking import Rated as Rated
 from tacit.planners._sampler import Sampler as Sampler
 from tacit.planners._scored import as_energies as as_energies
 from tacit.planners._scored import as_scored as as_scored
-from tacit.planners._search import Categorical as Categorical
-from tacit.planners._search import Gaussian as Gaussian
 from tacit.planners._search import begin as begin
 from tacit.planners._search import begin_box as begin_box
+from tacit.planners._search import finite as finite
 from tacit.planners.cem import CEM as CEM
 from tacit.planners.gradient import Gradient as Gradient
 from tacit.planners.icem import ICEM as ICEM

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -65,6 +65,10 @@ class WorldNoise:
         return self._drawn(
             round, shape, lambda generator, out: generator.standard_exponential(dtype=np.float32, out=out)
         )
+
+    def spawn(self, stream: int, /) -> WorldNoise:
+        """See :class:`tacit.types.Noise`."""
+        return replace(self, stream=stream)
 
     def _drawn(self, round: int, shape: tuple[int, ...], draw: Callable[[Generator, Floats], object]) -> Floats:
         out = np.empty((len(self), *shape), np.float32)

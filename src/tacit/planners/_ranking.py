@@ -13,8 +13,9 @@ from array_api_compat import is_torch_array
 
 from tacit._arrays import array_namespace, like
 from tacit.errors import SpecError
+from tacit.planners._distributions import Search
 from tacit.planners._scored import as_scored
-from tacit.planners._search import Search, finite
+from tacit.planners._search import finite
 from tacit.types import Iteration, Numbers, Plan, Problem, Scored
 
 __all__ = ["Ranking", "Rated"]

@@ -5,8 +5,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Generic, TypeVar, cast
 
+from tacit.planners._distributions import Search
 from tacit.planners._ranking import Ranking, Rated, with_hints
-from tacit.planners._search import Search, begin
+from tacit.planners._search import begin
 from tacit.types import Numbers, Plan, Problem
 
 __all__ = ["Sampler"]

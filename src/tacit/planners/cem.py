@@ -7,9 +7,10 @@ from typing import Literal
 
 from tacit._check import require
 from tacit._limits import ITERATIONS, SAMPLES, limited
+from tacit.planners._distributions import Search
 from tacit.planners._ranking import Rated
 from tacit.planners._sampler import Sampler
-from tacit.planners._search import Search, begin
+from tacit.planners._search import begin
 from tacit.types import Numbers, Problem
 
 __all__ = ["CEM"]

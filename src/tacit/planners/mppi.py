@@ -11,9 +11,10 @@ import numpy as np
 from tacit._arrays import array_namespace
 from tacit._check import require
 from tacit._limits import ITERATIONS, SAMPLES, limited
+from tacit.planners._distributions import Gaussian
 from tacit.planners._ranking import Rated
 from tacit.planners._sampler import Sampler
-from tacit.planners._search import Gaussian, begin_box
+from tacit.planners._search import begin_box
 from tacit.types import Numbers, Problem
 
 __all__ = ["MPPI"]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tacit._arrays import like
 from tacit._check import require
 from tacit._limits import ITERATIONS, SAMPLES, limited
+from tacit.planners._distributions import Search
 from tacit.planners._ranking import Rated
 from tacit.planners._sampler import Sampler
-from tacit.planners._search import Categorical, Search, begin, check_round
+from tacit.planners._search import begin
 from tacit.types import Numbers, Problem
 
 __all__ = ["RandomShooting"]
@@ -45,14 +45,7 @@ class RandomShooting(Sampler[Search]):
 
     def draw(self, search: Search, problem: Problem, round: int) -> Numbers:
         """See :class:`tacit.planners.Sampler`."""
-        check_round(self.samples, search.mean.shape)
-        shape = (self.samples, *search.mean.shape[1:])
-        if isinstance(search, Categorical):
-            return like(-problem.noise.exponential(round, shape), search.mean)
-        noise = like(2 * problem.noise.uniform(round, shape) - 1, search.mean)
-        noise *= search.bounds.half
-        noise += search.bounds.center
-        return noise
+        return search.draw_uniform(problem, round, self.samples)
 
     def refit(self, search: Search, rated: Rated) -> Search:
         """See :class:`tacit.planners.Sampler`; nothing is learned from a round."""

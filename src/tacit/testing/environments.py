@@ -36,11 +36,8 @@ STEPS = 8
 
 
 def actions(spec: Spec, num_envs: int, seed: int, steps: int = STEPS) -> npt.NDArray[np.float32]:
-    """Draw uniform random actions ``[steps, num_envs, A]``, one-hot for a discrete space."""
-    rng = np.random.default_rng(seed)
-    if isinstance(spec.action, Box):
-        return rng.uniform(spec.action.low, spec.action.high, (steps, num_envs, spec.action.size)).astype(np.float32)
-    return np.eye(spec.action.n, dtype=np.float32)[rng.integers(0, spec.action.n, (steps, num_envs))]
+    """Draw uniform random actions ``[steps, num_envs, A]``, one-hot for choices."""
+    return spec.action.sample(np.random.default_rng(seed), (steps, num_envs))
 
 
 def check_environment(env: Environment) -> None:
@@ -175,10 +172,7 @@ def _run(env: Environment, seeds: list[int], plan: npt.NDArray[np.float32]) -> l
 
 
 def _inside(spec: Spec, action: npt.NDArray[np.float32]) -> bool:
-    if isinstance(spec.action, Box):
-        low, high = np.array([spec.action.low, spec.action.high], np.float32)
-        return bool(((action >= low) & (action <= high)).all())
-    return bool((action.sum(axis=-1) == 1).all())
+    return bool(spec.action.contains(action).all())
 
 
 def _same(one: Mapping[str, Array], two: Mapping[str, Array]) -> bool:

@@ -18,9 +18,12 @@ from torch import Tensor
 
 from tacit.errors import ConfigError, PlanningError
 from tacit.planners import WorldNoise, world_seeds
+from tacit.testing._planner_constraints import check_project, check_violations
+from tacit.testing._promises import expect, legal
 from tacit.testing.problems import (
     KnownProblem,
     bandit,
+    bandit_and_bowl,
     bowl,
     corner,
     double_integrator,
@@ -31,11 +34,12 @@ from tacit.testing.problems import (
     two_valleys,
     walls,
 )
-from tacit.types import ActionSpace, Box, Discrete, Plan, Planner, Scored
+from tacit.types import Box, Plan, Planner
 
 __all__ = [
     "KnownProblem",
     "bandit",
+    "bandit_and_bowl",
     "bowl",
     "check_planner",
     "corner",
@@ -53,7 +57,7 @@ def check_planner(planner: Planner, tolerance: float = 0.15) -> None:
     """Check that ``planner`` keeps the promises of :class:`tacit.types.Planner`.
 
     It runs on small problems, once in a box and, unless it refuses that with a ``ConfigError``, once in a
-    discrete space.
+    discrete and once in a mixed space.
 
     Args:
         planner: A planner with a configuration that suits small problems.
@@ -65,7 +69,7 @@ def check_planner(planner: Planner, tolerance: float = 0.15) -> None:
     problems = [bowl(), bowl(horizon=1, space=Box((-1.0, 0.1), (3.0, 0.1)))]
     try:
         bandit().solve(planner)
-        problems.append(bandit(horizon=2))
+        problems += [bandit(horizon=2), bandit_and_bowl()]
     except ConfigError:
         pass
     for problem in problems:
@@ -79,24 +83,9 @@ def check_planner(planner: Planner, tolerance: float = 0.15) -> None:
         _check_stop(planner, problem)
         _check_arrays(planner, problem)
         if isinstance(problem.space, Box):
-            _check_project(planner, problem)
-            _check_violations(planner, problem)
+            check_project(planner, problem)
+            check_violations(planner, problem)
     _check_penalties(planner)
-
-
-def _expect(holds: bool | Tensor, promise: str) -> None:
-    if not bool(torch.as_tensor(holds).all()):
-        raise AssertionError(promise)
-
-
-def _legal(space: ActionSpace, actions: Tensor) -> Tensor:
-    """Return a mask of the actions ``[..., A]`` that lie in the space."""
-    if isinstance(space, Discrete):
-        return ((actions == 0) | (actions == 1)).all(dim=-1) & (actions.sum(dim=-1) == 1)
-    low, high = torch.tensor([space.low, space.high], dtype=torch.float64)
-    fixed = low == high
-    inside = (actions.double() >= low) & (actions.double() <= high)
-    return torch.where(fixed, actions == low.float(), inside).all(dim=-1)
 
 
 def _check_plan(planner: Planner, problem: KnownProblem, tolerance: float) -> None:
@@ -105,24 +94,24 @@ def _check_plan(planner: Planner, problem: KnownProblem, tolerance: float) -> No
     def watched(actions: Tensor) -> Tensor:
         nonlocal rated
         rated += actions.shape[1]
-        _expect(_legal(problem.space, actions.detach()), f"every candidate must lie in {problem.space}")
+        expect(legal(problem.space, actions.detach()), f"every candidate must lie in {problem.space}")
         return problem.score(actions)
 
     plan = KnownProblem(problem.space, watched, problem.optimum).solve(planner)
     shape = problem.optimum.shape
-    _expect(plan.actions.shape == shape and plan.energy.shape == shape[:1], "a plan is [B, H, A] with energies [B]")
-    _expect(not plan.actions.requires_grad and not plan.energy.requires_grad, "a plan carries no gradient")
-    _expect(_legal(problem.space, plan.actions), f"the plan must lie in {problem.space}")
+    expect(plan.actions.shape == shape and plan.energy.shape == shape[:1], "a plan is [B, H, A] with energies [B]")
+    expect(not plan.actions.requires_grad and not plan.energy.requires_grad, "a plan carries no gradient")
+    expect(legal(problem.space, plan.actions), f"the plan must lie in {problem.space}")
     again = problem.score(plan.actions[:, None])[:, 0]
-    _expect(torch.allclose(again, plan.energy, atol=1e-5), "Plan.energy must be the energy of Plan.actions")
-    _expect(plan.evaluations == rated, f"Plan.evaluations must count the candidates: {rated}; got {plan.evaluations}")
-    _expect(len(plan.trace) >= 1, "the trace needs an entry for each iteration")
+    expect(torch.allclose(again, plan.energy, atol=1e-5), "Plan.energy must be the energy of Plan.actions")
+    expect(plan.evaluations == rated, f"Plan.evaluations must count the candidates: {rated}; got {plan.evaluations}")
+    expect(len(plan.trace) >= 1, "the trace needs an entry for each iteration")
     for before, after in zip(plan.trace, plan.trace[1:], strict=False):
-        _expect(after.best <= before.best, "Iteration.best is the lowest energy so far")
+        expect(after.best <= before.best, "Iteration.best is the lowest energy so far")
     for entry in plan.trace:
-        _expect(entry.elite.shape == shape and entry.spread.shape == shape, "elite and spread are [B, H, A]")
-        _expect(entry.rejected == 0, "nothing was to be rejected")
-    _expect(problem.regret(plan) <= tolerance, f"regret {problem.regret(plan).tolist()} exceeds {tolerance}")
+        expect(entry.elite.shape == shape and entry.spread.shape == shape, "elite and spread are [B, H, A]")
+        expect(entry.rejected == 0, "nothing was to be rejected")
+    expect(problem.regret(plan) <= tolerance, f"regret {problem.regret(plan).tolist()} exceeds {tolerance}")
 
 
 def _check_randomness(planner: Planner, problem: KnownProblem) -> None:
@@ -130,7 +119,7 @@ def _check_randomness(planner: Planner, problem: KnownProblem) -> None:
     first = problem.solve(planner, seed=3)
     torch.manual_seed(1)
     second = problem.solve(planner, seed=3)
-    _expect(torch.equal(first.actions, second.actions), "the noise must be the only source of randomness")
+    expect(torch.equal(first.actions, second.actions), "the noise must be the only source of randomness")
 
 
 def _check_place(planner: Planner, problem: KnownProblem) -> None:
@@ -146,64 +135,24 @@ def _check_place(planner: Planner, problem: KnownProblem) -> None:
 
         noise = WorldNoise(tuple(seeds[index] for index in order))
         found = KnownProblem(problem.space, some, problem.optimum[rows]).solve(planner, noise=noise).actions
-        _expect(torch.equal(found, together[rows]), "a world's plan must not depend on its batch or its place in it")
-
-
-def _check_violations(planner: Planner, problem: KnownProblem) -> None:
-    """Check that a candidate that breaks a constraint never beats one that breaks none."""
-    low, high = torch.tensor([problem.space.low, problem.space.high])  # type: ignore[union-attr]
-    middle = (low + high) / 2
-    direction = torch.sign(problem.optimum[:, 0, 0] - middle[0])
-    rated: list[tuple[Tensor, Tensor]] = []
-
-    def constrained(actions: Tensor) -> Scored:
-        """Allow only the half of the box without the best plan."""
-        violation = ((actions[..., 0] - middle[0]) * direction[:, None, None]).amax(dim=2)
-        energy = problem.score(actions)
-        rated.append((energy.detach(), violation.detach()))
-        return Scored(energy, violation)
-
-    plan = problem.solve(planner, score=constrained)
-    again = constrained(plan.actions[:, None])
-    energies, violations = (torch.cat(parts, dim=1) for parts in zip(*rated, strict=True))
-    feasible = violations <= 0
-    lowest = torch.where(feasible, energies, torch.inf).amin(dim=1)
-    some = feasible.any(dim=1)
-    _expect(plan.violation is not None, "Plan.violation says by how much the plan breaks the constraints")
-    broken = torch.as_tensor(again.violation)[:, 0].clamp(min=0)
-    _expect(
-        torch.allclose(broken, torch.as_tensor(plan.violation), atol=1e-5),
-        "Plan.violation must be the violation of Plan.actions",
-    )
-    _expect(~some | (broken <= 0), "a violating candidate must never beat a feasible one")
-    _expect(~some | (plan.energy <= lowest + 1e-5), "of the feasible candidates the one of lowest energy wins")
-
-    def impossible(actions: Tensor) -> Scored:
-        return Scored(problem.score(actions), 1 + problem.score(actions) - problem.energy[:, None])
-
-    plan = problem.solve(planner, score=impossible)
-    _expect(~plan.failed, "a world without a feasible candidate has not failed")
-    _expect(
-        torch.as_tensor(plan.violation) <= 1.5 + 0.5 * (problem.idle - problem.energy),
-        "without a feasible one, violation falls",
-    )
+        expect(torch.equal(found, together[rows]), "a world's plan must not depend on its batch or its place in it")
 
 
 def _check_stop(planner: Planner, problem: KnownProblem) -> None:
     """Check that a stopped search returns the best plan so far."""
     whole = problem.solve(planner)
     stopped = problem.solve(planner, stop=lambda: True)
-    _expect(len(stopped.trace) == 1, "stop is asked after each round and ends the search")
-    _expect(stopped.ended == "stopped" and whole.ended == "complete", "Plan.ended says why the search ended")
-    _expect(stopped.energy <= stopped.trace[0].best + 1e-5, "a search that is stopped returns the best plan so far")
-    _expect(torch.equal(stopped.trace[0].best, whole.trace[0].best), "stop must not change the rounds before it")
+    expect(len(stopped.trace) == 1, "stop is asked after each round and ends the search")
+    expect(stopped.ended == "stopped" and whole.ended == "complete", "Plan.ended says why the search ended")
+    expect(stopped.energy <= stopped.trace[0].best + 1e-5, "a search that is stopped returns the best plan so far")
+    expect(torch.equal(stopped.trace[0].best, whole.trace[0].best), "stop must not change the rounds before it")
 
 
 def _check_arrays(planner: Planner, problem: KnownProblem) -> None:
     """Check that the search of NumPy arrays, if there is one, equals the search of tensors."""
 
     def score(actions: np.ndarray) -> np.ndarray:
-        _expect(isinstance(actions, np.ndarray), "without a device the candidates are NumPy arrays")
+        expect(isinstance(actions, np.ndarray), "without a device the candidates are NumPy arrays")
         return np.asarray(problem.score(torch.from_numpy(actions)))
 
     try:
@@ -211,8 +160,8 @@ def _check_arrays(planner: Planner, problem: KnownProblem) -> None:
     except ConfigError:
         return
     same = problem.solve(planner)
-    _expect(isinstance(plain.actions, np.ndarray), "without a device the plan is a NumPy array")
-    _expect(
+    expect(isinstance(plain.actions, np.ndarray), "without a device the plan is a NumPy array")
+    expect(
         torch.allclose(torch.from_numpy(plain.energy), same.energy, rtol=1e-3, atol=1e-4),
         "the search of NumPy arrays must be that of tensors",
     )
@@ -225,9 +174,7 @@ def _check_neighbours(planner: Planner, problem: KnownProblem) -> None:
 
     alone = problem.solve(planner).actions[0]
     beside = KnownProblem(problem.space, disturbed, problem.optimum).solve(planner).actions[0]
-    _expect(
-        torch.allclose(alone, beside, atol=1e-6), "a world's plan must not depend on the energies of its neighbours"
-    )
+    expect(torch.allclose(alone, beside, atol=1e-6), "a world's plan must not depend on the energies of its neighbours")
 
 
 def _check_hints(planner: Planner, problem: KnownProblem) -> None:
@@ -235,11 +182,11 @@ def _check_hints(planner: Planner, problem: KnownProblem) -> None:
         return problem.solve(planner, warm_start=warm_start, proposals=proposals)
 
     proposed = ask(None, problem.optimum[:, None])
-    _expect(proposed.trace[0].best <= problem.energy + 1e-5, "proposals must be rated in the first round")
+    expect(proposed.trace[0].best <= problem.energy + 1e-5, "proposals must be rated in the first round")
     warm = ask(problem.optimum, None)
-    _expect(warm.trace[0].best <= problem.energy + 1e-5, "the warm start must be rated in the first round")
+    expect(warm.trace[0].best <= problem.energy + 1e-5, "the warm start must be rated in the first round")
     if isinstance(problem.space, Box):
-        _expect(_legal(problem.space, ask(100 * problem.optimum, None).actions), "hints are brought into the space")
+        expect(legal(problem.space, ask(100 * problem.optimum, None).actions), "hints are brought into the space")
 
 
 def _check_bad_numbers(planner: Planner, problem: KnownProblem) -> None:
@@ -257,10 +204,10 @@ def _check_bad_numbers(planner: Planner, problem: KnownProblem) -> None:
     for bad in (float("nan"), float("inf"), -float("inf")):
         rejected.clear()
         plan = KnownProblem(problem.space, spoilt(bad), problem.optimum).solve(planner)
-        _expect(plan.energy.isfinite(), f"an energy of {bad} must never win")
-        _expect(plan.actions.isfinite(), f"an energy of {bad} must not spoil the plan")
+        expect(plan.energy.isfinite(), f"an energy of {bad} must never win")
+        expect(plan.actions.isfinite(), f"an energy of {bad} must not spoil the plan")
         for entry, count in zip(plan.trace, rejected, strict=False):
-            _expect(entry.rejected == count, "Iteration.rejected counts the energies that are not finite")
+            expect(entry.rejected == count, "Iteration.rejected counts the energies that are not finite")
 
     def hopeless(actions: Tensor) -> Tensor:
         energies = problem.score(actions)
@@ -271,11 +218,11 @@ def _check_bad_numbers(planner: Planner, problem: KnownProblem) -> None:
         plan = problem.solve(planner, score=hopeless)
     except PlanningError as error:
         raise AssertionError("a world without a finite energy is marked as failed, and raises nothing") from error
-    _expect(
+    expect(
         plan.failed.tolist() == [False, *[True] * (len(plan.failed) - 1)], "worlds without a finite energy have failed"
     )
-    _expect(plan.actions.isfinite(), "the actions of a world that failed are finite")
-    _expect(torch.allclose(plan.actions[0], alone, atol=1e-6), "a world that fails must not change another's plan")
+    expect(plan.actions.isfinite(), "the actions of a world that failed are finite")
+    expect(torch.allclose(plan.actions[0], alone, atol=1e-6), "a world that fails must not change another's plan")
     rounds = []
 
     def fading(actions: Tensor) -> Tensor:
@@ -283,9 +230,9 @@ def _check_bad_numbers(planner: Planner, problem: KnownProblem) -> None:
         return problem.score(actions) if len(rounds) == 1 else hopeless(actions)
 
     plan = KnownProblem(problem.space, fading, problem.optimum).solve(planner)
-    _expect(~plan.failed, "a world whose first candidates had finite energies must not fail later")
-    _expect(plan.energy.isfinite(), "a later round without a finite energy must not spoil the plan")
-    _expect(torch.allclose(plan.actions[0], alone, atol=1e-6), "a later round of one world must not change another's")
+    expect(~plan.failed, "a world whose first candidates had finite energies must not fail later")
+    expect(plan.energy.isfinite(), "a later round without a finite energy must not spoil the plan")
+    expect(torch.allclose(plan.actions[0], alone, atol=1e-6), "a later round of one world must not change another's")
 
 
 def _check_best(planner: Planner, problem: KnownProblem) -> None:
@@ -308,42 +255,13 @@ def _check_best(planner: Planner, problem: KnownProblem) -> None:
     rough = KnownProblem(problem.space, watched, problem.optimum)
     plan = rough.solve(planner)
     lowest = torch.stack(rated).amin(dim=0)
-    _expect(plan.energy <= lowest + 1e-5, "a plan is never worse than the best candidate that was rated")
-    _expect(plan.energy <= first[0] + 1e-5, "a plan is never worse than the first candidate")
-    _expect(plan.energy <= KnownProblem(problem.space, rippled, problem.optimum).idle + 1e-5, "nor than doing nothing")
-
-
-def _check_project(planner: Planner, problem: KnownProblem) -> None:
-    """Check that candidates and plan respect a limit on the difference of successive actions."""
-    batch, _, size = problem.optimum.shape
-    change = 0.25
-    start = torch.linspace(-2.0, 2.0, batch)[:, None].expand(-1, size)  # in some worlds outside the box
-
-    def project(actions: Tensor) -> Tensor:
-        before, rows = start.view(batch, *(1,) * (actions.ndim - 3), size), []
-        for row in actions.unbind(dim=-2):
-            before = torch.clamp(row, before - change, before + change)
-            rows.append(before)
-        return torch.stack(rows, dim=-2)
-
-    def watched(actions: Tensor) -> Tensor:
-        given = actions.detach()
-        _expect(torch.equal(project(given), given), "every candidate must be a result of project")
-        return problem.score(actions)
-
-    def ask(wild: Tensor | None) -> Plan:
-        proposals = None if wild is None else wild[:, None]
-        return problem.solve(planner, score=watched, warm_start=wild, proposals=proposals, project=project)
-
-    for wild in (None, 100 * problem.optimum):
-        plan = ask(wild)
-        _expect(torch.equal(project(plan.actions), plan.actions), "the plan must be a result of project")
-        again = problem.score(plan.actions[:, None])[:, 0]
-        _expect(torch.allclose(again, plan.energy, atol=1e-4), "Plan.energy must be the energy of the projected plan")
+    expect(plan.energy <= lowest + 1e-5, "a plan is never worse than the best candidate that was rated")
+    expect(plan.energy <= first[0] + 1e-5, "a plan is never worse than the first candidate")
+    expect(plan.energy <= KnownProblem(problem.space, rippled, problem.optimum).idle + 1e-5, "nor than doing nothing")
 
 
 def _check_penalties(planner: Planner) -> None:
     """Check that a penalty of a million hides the goal no more than an infinite one."""
     finite, infinite = walls(penalty=1e6), walls(penalty=torch.inf)
     found, refused = finite.solve(planner).energy, infinite.solve(planner).energy
-    _expect(found <= refused + 0.1 * finite.idle, "a huge penalty on other candidates must not hide the goal")
+    expect(found <= refused + 0.1 * finite.idle, "a huge penalty on other candidates must not hide the goal")

@@ -11,11 +11,12 @@ import torch
 from torch import Generator, Tensor
 
 from tacit.planners import WorldNoise
-from tacit.types import ActionSpace, Box, Discrete, Plan, Planner, Problem
+from tacit.types import ActionSpace, Box, Discrete, Mixed, Plan, Planner, Problem
 
 __all__ = [
     "KnownProblem",
     "bandit",
+    "bandit_and_bowl",
     "bowl",
     "corner",
     "double_integrator",
@@ -50,13 +51,7 @@ class KnownProblem:
     @property
     def idle(self) -> Tensor:
         """Return ``[B]`` energy of doing nothing: zero, clipped to the box, or the first choice."""
-        actions = torch.zeros_like(self.optimum)
-        if isinstance(self.space, Box):
-            low, high = torch.tensor([self.space.low, self.space.high])
-            actions = actions.clamp(low, high)
-        else:
-            actions[..., 0] = 1.0
-        return self.score(actions[:, None])[:, 0]
+        return self.score(self.space.project(torch.zeros_like(self.optimum))[:, None])[:, 0]
 
     def asked(self, seed: int = 0, **options: Any) -> Problem:
         """Return the problem as input of a planner, a pure function of ``seed``.
@@ -77,10 +72,11 @@ class KnownProblem:
     def regret(self, plan: Plan) -> Tensor:
         """Return ``[B]``: 0 for the best plan, 1 for one no better than the middle of the box (or arm 0)."""
         idle = torch.zeros_like(self.optimum)
-        if isinstance(self.space, Box):
-            idle += torch.tensor([self.space.low, self.space.high]).mean(dim=0)
-        else:
-            idle[..., 0] = 1.0
+        for where, space in self.space.parts:
+            if isinstance(space, Box):
+                idle[..., where] += torch.tensor([space.low, space.high]).mean(dim=0)
+            else:
+                idle[..., where.start] = 1.0
         reference = self.score(idle[:, None])[:, 0]
         energy: Tensor = plan.energy
         return (energy - self.energy) / (reference - self.energy).clamp(min=1e-9)
@@ -92,6 +88,16 @@ def bandit(batch: int = 3, horizon: int = 4, arms: int = 5, seed: int = 0) -> Kn
     prices[..., 0] += 1.0
     optimum = torch.nn.functional.one_hot(prices.argmin(dim=-1), arms).float()
     return KnownProblem(Discrete(arms), lambda actions: (actions * prices[:, None]).sum(dim=(2, 3)), optimum)
+
+
+def bandit_and_bowl(batch: int = 3, horizon: int = 2, arms: int = 4, seed: int = 0) -> KnownProblem:
+    """Build the sum of :func:`bandit` and :func:`bowl`, in a mixed space."""
+    one, two = bandit(batch, horizon, arms, seed), bowl(batch, horizon, seed=seed)
+    return KnownProblem(
+        Mixed(tuple(part for space in (one.space, two.space) for _, part in space.parts)),
+        lambda actions: one.score(actions[..., :arms]) + two.score(actions[..., arms:]),
+        torch.cat([one.optimum, two.optimum], dim=-1),
+    )
 
 
 def bowl(batch: int = 3, horizon: int = 2, size: int = 2, seed: int = 0, space: Box | None = None) -> KnownProblem:

@@ -5,11 +5,12 @@ a planner score any model without importing it. Axes: ``B`` batch, ``T`` time, `
 ``H`` horizon in action blocks, ``A`` action size, ``D`` latent size, ``C`` channels.
 """
 
+from tacit.types.deciders import Decider, Situation
 from tacit.types.outcomes import Completion, Forecast, Motion, Views
 from tacit.types.planning import ActionConstraint, Iteration, Noise, Numbers, Plan, Planner, Problem, Score, Scored
 from tacit.types.recordings import REWARD, SUCCESS, Clip, Episode, Mask, Masking, Statistics, Transform
 from tacit.types.rollouts import Constraint, Context, Cost, Readout, Rollout, WorldModel
-from tacit.types.spaces import ActionKind, ActionSpace, Box, Discrete
+from tacit.types.spaces import ActionKind, ActionSpace, Box, Discrete, Mixed
 from tacit.types.spec import Array, Modality, Observation, Spec, State
 from tacit.types.verdicts import FallbackPolicy, Verdict
 from tacit.types.worlds import (
@@ -37,6 +38,7 @@ __all__ = [
     "Constraint",
     "Context",
     "Cost",
+    "Decider",
     "Discrete",
     "Environment",
     "Episode",
@@ -47,6 +49,7 @@ __all__ = [
     "Iteration",
     "Mask",
     "Masking",
+    "Mixed",
     "Modality",
     "Motion",
     "Noise",
@@ -60,6 +63,7 @@ __all__ = [
     "Score",
     "Scored",
     "SimulatedEnvironment",
+    "Situation",
     "Spec",
     "State",
     "Statistics",

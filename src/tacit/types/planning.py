@@ -56,6 +56,9 @@ class Noise(Protocol):
     def exponential(self, round: int, shape: tuple[int, ...], /) -> npt.NDArray[np.float32]:
         """Return exponential numbers ``[B, *shape]`` of mean 1."""
 
+    def spawn(self, stream: int, /) -> Noise:
+        """Return independent noise of the same worlds, for another use at the same step."""
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -115,12 +118,14 @@ class Plan:
     """The result of a search.
 
     Attributes:
-        actions: ``[B, H, A]`` raw actions inside the action space, undefined in a world that failed.
+        actions: ``[B, H, A]`` actions inside the action space, undefined in a world that failed: rows of the problem
+            from a planner, raw actions from a decider.
         energy: ``[B]`` their energy; infinite in a world that failed.
         trace: One entry for each iteration.
         evaluations: Candidates rated for each element of the batch.
         violation: ``[B]`` amount by which the actions break the constraints; None where there are none.
         ended: ``complete``: all rounds ran; ``stopped``: ``Problem.stop`` ended the search.
+        reasons: ``[B]`` the reason in words where a world failed, from a decider.
     """
 
     actions: Numbers
@@ -129,6 +134,7 @@ class Plan:
     evaluations: int
     violation: Numbers | None = None
     ended: Literal["complete", "stopped"] = "complete"
+    reasons: tuple[str, ...] = ()
 
     @property
     def failed(self) -> Numbers:

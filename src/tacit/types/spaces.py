@@ -14,7 +14,7 @@ from tacit._config import OMIT_DEFAULT
 from tacit._limits import is_whole
 from tacit.errors import SpecError
 
-__all__ = ["ActionKind", "ActionSpace", "Box", "Discrete"]
+__all__ = ["ActionKind", "ActionSpace", "Box", "Discrete", "Mixed"]
 
 N = TypeVar("N")
 COMPONENTS = 10_000
@@ -104,6 +104,16 @@ class Box:
         """Return the kind of each component, None where it is unknown."""
         return self.kind if isinstance(self.kind, tuple) else (self.kind,) * self.size
 
+    @property
+    def parts(self) -> tuple[tuple[slice, Box | Discrete], ...]:
+        """Return the components of each simple space of an action: all of them."""
+        return ((slice(0, self.size), self),)
+
+    def from_uniform(self, numbers: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Convert numbers ``[..., A]``, uniform in ``[0, 1)``, to uniform actions ``[..., A]``."""
+        low, high = np.array(self.low), np.array(self.high)
+        return self.project((low + (high - low) * numbers).astype(np.float32))
+
 
 def _kinds(kind: Any, size: int) -> ActionKind | tuple[ActionKind | None, ...] | None:
     """Return kinds in their shortest form, so that equal spaces compare equal.
@@ -167,5 +177,93 @@ class Discrete:
         values = np.asarray(actions)
         return np.asarray(np.isin(values, (0.0, 1.0)).all(axis=-1) & (values.sum(axis=-1) == 1))
 
+    @property
+    def bounds(self) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        """Return low and high ``[A]`` of the one-hot vector."""
+        return np.zeros(self.n, np.float32), np.ones(self.n, np.float32)
 
-ActionSpace: TypeAlias = Box | Discrete
+    @property
+    def kinds(self) -> tuple[ActionKind | None, ...]:
+        """Return the kind of each component: None, since a choice is no physical quantity."""
+        return (None,) * self.n
+
+    @property
+    def parts(self) -> tuple[tuple[slice, Box | Discrete], ...]:
+        """Return the components of each simple space of an action: all of them."""
+        return ((slice(0, self.n), self),)
+
+    def from_uniform(self, numbers: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Convert numbers ``[..., A]``, uniform in ``[0, 1)``, to uniform choices ``[..., A]``, one-hot."""
+        return self.project(numbers)
+
+
+@dataclass(frozen=True)
+class Mixed:
+    """Several simple spaces at once, such as a gear and a steering angle.
+
+    An action is one vector ``[A]``: the components of the spaces one after the other.
+
+    Args:
+        spaces: The simple spaces.
+        names: A name for each of them; empty: they have none.
+
+    Raises:
+        SpecError: if there are fewer than two spaces, one of them has no components or is not simple, or names are
+            missing or repeated.
+    """
+
+    spaces: tuple[Box | Discrete, ...]
+    names: tuple[str, ...] = field(default=(), metadata=OMIT_DEFAULT)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "spaces", tuple(self.spaces))
+        object.__setattr__(self, "names", tuple(self.names))
+        if len(self.spaces) < 2 or not all(isinstance(one, Box | Discrete) and one.size for one in self.spaces):
+            raise SpecError(f"Mixed needs two or more spaces, each a Box or a Discrete; got {self.spaces!r}.")
+        if self.size > COMPONENTS:
+            raise SpecError(f"an action has at most {COMPONENTS} components; got Mixed with {self.size}.")
+        if self.names and (len(self.names) != len(self.spaces) or len(set(self.names)) != len(self.names)):
+            raise SpecError(f"Mixed needs one name for each of its {len(self.spaces)} spaces; got {self.names}.")
+
+    @property
+    def size(self) -> int:
+        """Return ``A``, the number of components of all spaces."""
+        return sum(one.size for one in self.spaces)
+
+    @cached_property
+    def parts(self) -> tuple[tuple[slice, Box | Discrete], ...]:
+        """Return the components of each simple space of an action."""
+        ends = np.cumsum([one.size for one in self.spaces]).tolist()
+        return tuple((slice(end - one.size, end), one) for one, end in zip(self.spaces, ends, strict=True))
+
+    def sample(self, rng: np.random.Generator, shape: tuple[int, ...] = ()) -> npt.NDArray[np.float32]:
+        """Draw actions ``[*shape, A]``, uniform in each space."""
+        return np.concatenate([one.sample(rng, shape) for one in self.spaces], axis=-1)
+
+    def project(self, actions: N) -> N:
+        """Return the nearest actions ``[..., A]``, as an array or tensor like the input."""
+        xp, values = array_namespace(actions), cast("Any", actions)
+        return cast("N", xp.concat([one.project(values[..., where]) for where, one in self.parts], axis=-1))
+
+    def contains(self, actions: Any) -> npt.NDArray[np.bool_]:
+        """Return which actions ``[..., A]`` are in all spaces."""
+        values = np.asarray(actions)
+        return np.asarray(np.all([one.contains(values[..., where]) for where, one in self.parts], axis=0))
+
+    def from_uniform(self, numbers: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Convert numbers ``[..., A]``, uniform in ``[0, 1)``, to uniform actions ``[..., A]``."""
+        return np.concatenate([one.from_uniform(numbers[..., where]) for where, one in self.parts], axis=-1)
+
+    @property
+    def bounds(self) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        """Return low and high ``[A]`` of the vector."""
+        low, high = zip(*(one.bounds for one in self.spaces), strict=True)
+        return np.concatenate(low), np.concatenate(high)
+
+    @property
+    def kinds(self) -> tuple[ActionKind | None, ...]:
+        """Return the kind of each component, None where it is unknown or a choice."""
+        return tuple(kind for one in self.spaces for kind in one.kinds)
+
+
+ActionSpace: TypeAlias = Box | Discrete | Mixed

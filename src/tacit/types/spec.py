@@ -123,7 +123,7 @@ class Spec:
             if index:
                 raise SpecError(f"position_index={index} needs the name of a modality: position='joints', for example.")
             return
-        kinds = self.action.kinds if isinstance(self.action, Box) else ()
+        kinds = self.action.kinds
         wanted = kinds.count("position")
         if not wanted:
             raise SpecError(

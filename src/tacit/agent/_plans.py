@@ -1,0 +1,43 @@
+"""Checks and continuations of plans."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from tacit.errors import SpecError
+from tacit.types import Plan
+
+__all__ = ["checked_plan", "continued"]
+
+
+def checked_plan(plan: Plan, shape: tuple[int, int, int], device: Any) -> Plan:
+    """Return the plan of a decider with float32 actions on a device.
+
+    Args:
+        plan: The plan.
+        shape: The number of worlds, the frameskip and the size of an action.
+        device: The device of the model.
+
+    Raises:
+        SpecError: if its actions are not whole blocks for each world.
+    """
+    batch, frameskip, size = shape
+    actions = torch.as_tensor(plan.actions).to(device, torch.float32)
+    if actions.ndim != 3 or (len(actions), actions.shape[2]) != (batch, size) or actions.shape[1] % frameskip:
+        raise SpecError(
+            f"a plan has actions [B, blocks * {frameskip}, A] with B, A = {(batch, size)}; got {list(actions.shape)}."
+        )
+    return replace(plan, actions=actions, energy=torch.as_tensor(plan.energy))
+
+
+def continued(rest: Tensor, fallback: Tensor, falls: npt.NDArray[np.bool_]) -> Tensor:
+    """Return the rest of a plan ``[B, n, A]``, with fallback actions ``[B, N, A]`` where it ``falls`` and after it."""
+    known = rest.shape[1]
+    continues = torch.from_numpy(~falls[:, :known]).to(rest.device)[:, :, None]
+    return torch.cat([torch.where(continues, rest, fallback[:, :known]), fallback[:, known:]], dim=1)
