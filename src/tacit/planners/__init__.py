@@ -3,5 +3,5 @@
 from tacit._registry import registry
 
 __getattr__, __dir__, __all__, load, names = registry(
-    __name__, also=("_noise", "_sampler", "_scored", "_search", "_ranking")
+    __name__, also=("_distributions", "_noise", "_sampler", "_scored", "_search", "_ranking")
 )

@@ -2,6 +2,9 @@
 
 from typing import Any
 
+from tacit.planners._distributions import Categorical as Categorical
+from tacit.planners._distributions import Gaussian as Gaussian
+from tacit.planners._distributions import Joint as Joint
 from tacit.planners._noise import WorldNoise as WorldNoise
 from tacit.planners._noise import seeds_of as seeds_of
 from tacit.planners._noise import world_seeds as world_seeds
@@ -12,7 +15,6 @@ from tacit.planners._scored import as_energies as as_energies
 from tacit.planners._scored import as_scored as as_scored
 from tacit.planners._search import begin as begin
 from tacit.planners._search import begin_box as begin_box
-from tacit.planners._search import finite as finite
 from tacit.planners.cem import CEM as CEM
 from tacit.planners.gradient import Gradient as Gradient
 from tacit.planners.icem import ICEM as ICEM

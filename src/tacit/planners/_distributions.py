@@ -18,7 +18,7 @@ from tacit.types import Box, Discrete, Numbers, Problem
 if TYPE_CHECKING:
     from tacit.planners._ranking import Rated
 
-__all__ = ["Bounds", "Categorical", "Gaussian", "Joint", "Search", "check_round"]
+__all__ = ["Categorical", "Gaussian", "Joint"]
 
 Project: TypeAlias = Callable[[Numbers], Numbers]
 """A map of actions ``[B, ..., H, A]`` to the nearest allowed ones; see :class:`tacit.types.Problem`."""

@@ -12,7 +12,7 @@ from tacit.errors import ConfigError, PlanningError, SpecError
 from tacit.planners._distributions import Bounds, Categorical, Gaussian, Joint, Search, check_round
 from tacit.types import Box, Discrete, Numbers, Problem
 
-__all__ = ["begin", "begin_box", "finite"]
+__all__ = ["begin", "begin_box"]
 
 WARM = 0.5
 """The share of probability that a warm start gets in a discrete space; the rest is uniform."""
