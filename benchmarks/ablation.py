@@ -44,9 +44,8 @@ def recipe(without: str, reduce: str = "last") -> AgentRecipe:
         model={
             "latent": 128,
             "frameskip": 4,
-            "encoder_width": 32,
-            "features": 512,
-            "predictor": "gru",
+            "encoders": {"pixels": {"width": 32, "features": 512}},
+            "predictor": {"name": "gru", "final_norm": True},
             "latent_norm": True,
         },
         objective=(

@@ -153,7 +153,7 @@ def shown(perception: Any, env: str, fit_on: tc.data.Episodes, held_out: tc.data
     world = tc.envs.make_goal(env)
     model = tc.models.ActionConditioned.for_spec(world.spec, perception=perception.config)
     world.close()
-    model.adopt(perception)
+    model.load_from(perception)
     width = perception.config.width
 
     def tokens(part: tc.data.Episodes, count: int) -> tc.probing.Features:

@@ -69,9 +69,9 @@ BLOCKS = {"predictor_width": 48, "predictor_depth": 2}
 VIT = {"width": 48, "depth": 3, "patch": 4}
 MASKED = {"size": "nano", "probe_every": 0, **model(8, **VIT, **BLOCKS)}
 FILM = {**MASKED, "clip": 4, "model.patch": 8}
-ENCODER = {"latent": 48, "encoder_width": 48, "encoder_depth": 3, "encoder_heads": 3, "projector_width": 256}
-CAUSAL = {"predictor_heads": 3, "predictor_head_width": 16, "predictor_mlp": 192, "predictor_out": 256}
-LEWM = model(16, **ENCODER, action_width=96, **BLOCKS, **CAUSAL)
+ENCODER = {"width": 48, "depth": 3, "heads": 3}
+CAUSAL = {"width": 48, "depth": 2, "heads": 3, "head_width": 16, "mlp_width": 192, "out_width": 256, "inner_norm": True}
+LEWM = model(16, latent=48, projector_width=256, action_width=96, encoders={"pixels": ENCODER}, predictor=CAUSAL)
 PYRAMID = model(8, widths=[16, 24, 32, 48], kernel=3, head_width=16, head_depth=2, expander=[256])
 VIEWS = {"size": "nano", "local_views": 2, **model(16, **{**VIT, "patch": 8}, projector=[256])}
 # SIGReg counts samples: its weight is that of the recipe for its batch of 256.

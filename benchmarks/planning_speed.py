@@ -81,7 +81,7 @@ def step_by_step(model: tc.models.WorldModel, predict: Callable[[Tensor, Tensor]
     def run(latent: Tensor, actions: Tensor) -> Tensor:
         seen = latent.expand(actions.shape[1], -1, -1)
         for step in range(actions.shape[2]):
-            first = max(step + 1 - model.config.history, 0)
+            first = max(step + 1 - model.history, 0)
             seen = torch.cat([seen, predict(seen[:, first:], actions[0, :, first : step + 1])[:, -1:]], dim=1)
         return seen[None, :, 1:]
 
@@ -104,7 +104,7 @@ def onnx_predict(model: tc.models.WorldModel) -> Callable[[Tensor, Tensor], Tens
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     sessions = {}
-    for steps in range(1, model.config.history + 1):
+    for steps in range(1, model.history + 1):
         buffer = io.BytesIO()
         example = (
             torch.zeros(SAMPLES, steps, model.config.latent),

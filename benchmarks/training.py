@@ -61,7 +61,8 @@ def loop(steps: int = 1000) -> None:
         for _ in range(20)
     ]
     clips = tc.data.from_episodes(made, spec).clips(4)
-    model = tc.models.WorldModel.for_spec(spec, latent=8, features=32, predictor_width=32)
+    encoders = {"pixels": {"features": 32}}
+    model = tc.models.WorldModel.for_spec(spec, latent=8, encoders=encoders, predictor={"width": 32})
     objective = tc.objectives.Prediction() + 0.09 * tc.objectives.SIGReg(slices=16)
 
     def bare() -> None:

@@ -48,12 +48,11 @@ MANY_PARAMETERS = {
     "evaluation/episode_scores.score_episodes": 9,
     "nn/block_causal.BlockCausalPredictor.__init__": 12,
     "nn/masked_predictor.MaskedPredictor.__init__": 11,
-    "nn/transformer.TransformerPredictor.__init__": 11,
     "nn/vit.VisionTransformer.__init__": 10,
     "training/loop.train": 10,
 }
 NAMESPACES = {
-    "nn": 49,
+    "nn": 45,
     "objectives": 26,
     "types": 49,
 }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import importlib
 import reprlib
 import types
 import typing
@@ -15,16 +16,32 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from tacit._files import parse_json
-from tacit._registry import suggest
+from tacit._registry import name_of, suggest
 from tacit.errors import ConfigError
 
-__all__ = ["OMIT_DEFAULT", "from_json", "named_value", "to_json"]
+__all__ = ["OMIT_DEFAULT", "WEIGHTLESS", "from_json", "named_value", "registered", "to_json"]
 
 T = TypeVar("T")
 
 
 OMIT_DEFAULT: Mapping[str, Any] = {"omit_default": True}
 """Metadata of a field that is left out of the JSON at its default, so that files and hashes stay unchanged."""
+
+WEIGHTLESS: Mapping[str, Any] = {"weights": False}
+"""Metadata of an option in which a model may differ from the one whose weights it starts from."""
+
+
+def registered(package: str, attribute: str = "") -> Mapping[str, Any]:
+    """Return metadata of a field that holds a component of a registry, or a mapping of them.
+
+    In JSON a component is the mapping of its options, with its registered name under ``name``.
+
+    Args:
+        package: The package of the registry, such as ``tacit.models.predictors``.
+        attribute: Attribute of the registered class that is the class of the component; the class itself by default.
+    """
+    return {"registry": (package, attribute)}
+
 
 _SHORT = reprlib.Repr()
 _SHORT.maxlevel, _SHORT.maxstring, _SHORT.maxother = 3, 100, 100
@@ -37,7 +54,7 @@ def to_json(value: Any) -> Any:
     the JSON nor the hash of configurations that do not use it.
     """
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: to_json(getattr(value, f.name)) for f in dataclasses.fields(value) if not _omitted(f, value)}
+        return {f.name: _field_json(f, value) for f in dataclasses.fields(value) if not _omitted(f, value)}
     if isinstance(value, Mapping):
         return {str(key): to_json(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
@@ -45,6 +62,46 @@ def to_json(value: Any) -> Any:
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     raise ConfigError(f"a configuration holds numbers, strings, sequences and mappings; got {type(value).__name__}.")
+
+
+def _field_json(field: dataclasses.Field[Any], value: Any) -> Any:
+    """Return a field of a dataclass as JSON values."""
+    own = getattr(value, field.name)
+    if "registry" not in field.metadata:
+        return to_json(own)
+    if isinstance(own, Mapping):
+        return {str(key): _component_json(field.metadata["registry"][0], item) for key, item in own.items()}
+    return _component_json(field.metadata["registry"][0], own)
+
+
+def _component_json(package: str, value: Any) -> dict[str, Any]:
+    """Return the name and the options of a component.
+
+    Raises:
+        ConfigError: if the registry does not have its class.
+    """
+    name = name_of(package, type(value))
+    if name is None:
+        raise ConfigError(
+            f"a {type(value).__qualname__} is not registered, so that a file cannot name it. Add an entry point of the "
+            f"group {package!r} to your package."
+        )
+    return {"name": name, **to_json(value)}
+
+
+def _component(registry: tuple[str, str], value: Any, where: str) -> Any:
+    """Build a component, or a mapping of them, from JSON values."""
+    if not isinstance(value, Mapping):
+        raise ConfigError(f"{where} must be a mapping; got {_shown(value)}.")
+    name = value.get("name")
+    if not isinstance(name, str):
+        return {str(key): _component(registry, item, f"{where}.{key}") for key, item in value.items()}
+    package, attribute = registry
+    kind = importlib.import_module(package).load(name)
+    kind = vars(kind).get(attribute) if attribute else kind
+    if not dataclasses.is_dataclass(kind):
+        raise ConfigError(f"{where} cannot be {name!r}.")
+    return from_json(kind, {key: item for key, item in value.items() if key != "name"}, where)  # type: ignore[arg-type]
 
 
 def _omitted(field: dataclasses.Field[Any], value: Any) -> bool:
@@ -69,7 +126,11 @@ def from_json(cls: type[T], data: Mapping[str, Any], where: str = "") -> T:
         required = field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
         if required and name not in data:
             raise ConfigError(f"{where or cls.__name__} needs the option {name!r}.")
-    return cls(**{key: _convert(hints[key], value, f"{where or cls.__name__}.{key}") for key, value in data.items()})
+    options = {}
+    for key, value in data.items():
+        place, registry = f"{where or cls.__name__}.{key}", fields[key].metadata.get("registry")
+        options[key] = _component(registry, value, place) if registry else _convert(hints[key], value, place)
+    return cls(**options)
 
 
 def named_value(word: str) -> tuple[str, Any]:

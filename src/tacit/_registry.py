@@ -26,7 +26,7 @@ from typing import Any
 
 from tacit.errors import ConfigError
 
-__all__ = ["exports", "lazy", "listed", "registry", "suggest"]
+__all__ = ["exports", "lazy", "listed", "name_of", "registry", "suggest"]
 
 
 LONGEST, MOST = 200, 1000
@@ -45,7 +45,7 @@ def listed(package: str) -> tuple[str, ...]:
     """Return the names of the extensions of a package, without importing it."""
     spec = importlib.util.find_spec(package)
     found = pkgutil.iter_modules(spec.submodule_search_locations if spec else None)
-    names = {module.name for module in found if not module.name.startswith("_")}
+    names = {module.name for module in found if not (module.ispkg or module.name.startswith("_"))}
     return tuple(sorted({*names, *(entry.name for entry in entry_points(group=package))}))
 
 
@@ -89,6 +89,15 @@ def lazy(
     return get, lambda: sorted(attributes), sorted(attributes)
 
 
+def name_of(package: str, kind: type) -> str | None:
+    """Return the name under which the registry of a package has a class; None if it has none."""
+    home, _, module = kind.__module__.rpartition(".")
+    if home == package and not module.startswith("_"):
+        return module
+    entries = (entry for entry in entry_points(group=package) if entry.attr == kind.__qualname__)
+    return next((entry.name for entry in entries if entry.load() is kind), None)
+
+
 def _named_like(module: str, public: tuple[str, ...]) -> str:
     """Return the main export of a file: ``TwoRooms`` of two_rooms, ``GymnasiumEnvironment`` of gymnasium."""
     word = module.replace("_", "")
@@ -109,9 +118,11 @@ def registry(
         also: Private modules whose ``__all__`` is also public, such as the base class of extensions.
     """
     paths = importlib.import_module(package).__path__
-    modules = tuple(m.name for m in pkgutil.iter_modules(paths) if not m.name.startswith("_"))
+    public_modules = [module for module in pkgutil.iter_modules(paths) if not module.name.startswith("_")]
+    modules = tuple(module.name for module in public_modules if not module.ispkg)
     files = [f"{package}.{module}" for module in (*modules, *also)]
     attributes = {name: file for file in files for name in exports(file)}
+    attributes |= {module.name: f"{package}.{module.name}" for module in public_modules if module.ispkg}
 
     def names() -> tuple[str, ...]:
         """Return the names that ``load`` accepts, including installed extensions."""

@@ -118,11 +118,14 @@ class RunRecord:
             other: The run on disk.
             done: The number of its updates.
         """
+        from tacit.models._version_0_1 import partial
         from tacit.training.config import FREE_OPTIONS
 
         known, asked = ({**run.options} for run in (other, self))
         for options in (known, asked):
             training = options.get("training")
+            if isinstance(options.get("model"), Mapping):
+                options["model"] = partial(options["model"])
             if isinstance(training, Mapping):
                 options["training"] = {name: value for name, value in training.items() if name not in FREE_OPTIONS}
         if known.get("steps") == done < asked.get("steps", 0):

@@ -17,6 +17,8 @@ from tacit.checkpoint import Part, _directory
 from tacit.checkpoint._directory import write
 from tacit.errors import CheckpointError
 from tacit.models import ActionConditioned, JointEmbedding, MaskedModel, Model, WorldModel
+from tacit.models.encoders import Pretrained, ViT
+from tacit.models.predictors import GRU, Transformer
 from tacit.types import Box, Discrete, Modality, Spec, Statistics
 
 SPEC = Spec(
@@ -26,10 +28,12 @@ SPEC = Spec(
 )
 
 
+ENCODERS = {"pixels": {"width": 4, "features": 8}, "state": {"features": 8}}
+TRANSFORMER = Transformer(history=2, width=8, out_width=8)
+
+
 def small(**options: object) -> WorldModel:
-    return WorldModel.for_spec(
-        SPEC, **{"latent": 6, "encoder_width": 4, "features": 8, "predictor_width": 8, **options}
-    )
+    return WorldModel.for_spec(SPEC, **{"latent": 6, "encoders": ENCODERS, "predictor": {"width": 8}, **options})
 
 
 @pytest.fixture
@@ -52,9 +56,9 @@ def saved(model: WorldModel, tmp_path: Path) -> Path:
     [
         {},
         {"target": "ema"},
-        {"predictor": "gru", "latent_norm": True},
-        {"predictor": "transformer", "history": 2, "projector_width": 8, "predictor_out": 8, "action_width": 8},
-        {"encoders": {"pixels": "vit"}, "encoder_width": 6, "encoder_depth": 1},
+        {"predictor": GRU(final_norm=True), "latent_norm": True},
+        {"predictor": TRANSFORMER, "projector_width": 8, "action_width": 8},
+        {"encoders": {"pixels": ViT(width=6, depth=1)}},
     ],
 )
 def test_every_kind_of_model_comes_back(options: dict[str, object], tmp_path: Path) -> None:
@@ -256,8 +260,9 @@ def perception() -> MaskedModel:
 
 
 def looking() -> WorldModel:
+    encoders = {"pixels": Pretrained(perception().config)}
     return WorldModel.for_spec(
-        SPEC, perception=perception().config, latent=6, projector_width=8, modalities=("pixels",), target="ema"
+        SPEC, encoders=encoders, latent=6, projector_width=8, modalities=("pixels",), target="ema"
     )
 
 

@@ -150,7 +150,8 @@ def moving(folder: Path, lengths: tuple[int, ...]) -> Path:
     ]
     tc.data.save(tc.data.from_episodes(episodes, spec), folder / "data", "hdf5")
     torch.manual_seed(0)
-    model = tc.models.WorldModel.for_spec(spec, latent=6, features=16, predictor_width=16)
+    sizes = {"encoders": {"pixels": {"features": 16}}, "predictor": {"width": 16}}
+    model = tc.models.WorldModel.for_spec(spec, latent=6, **sizes)
     data = tc.data.open(folder / "data")
     model.fit(data.statistics())
     with RunRecord("none", str(folder / "data"), data.hash(), seed=0, fraction=0.8).begun(folder / "run"):

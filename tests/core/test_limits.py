@@ -43,10 +43,16 @@ def test_an_agent_refuses_a_horizon_without_end() -> None:
         Agent(WorldModel.for_spec(SPEC), planners.CEM(), Goal(), horizon=10**9)
 
 
-@pytest.mark.parametrize(("option", "value"), [("predictor_depth", 10**8), ("latent", 10**9), ("features", -1)])
+@pytest.mark.parametrize(
+    ("option", "value"), [("predictor.depth", 10**8), ("latent", 10**9), ("encoders.vector.features", -1)]
+)
 def test_a_model_refuses_sizes_that_cannot_be_built(option: str, value: int) -> None:
-    with pytest.raises(ConfigError, match=rf"{option} of at "):
-        WorldModel.for_spec(SPEC, **{option: value})
+    *parents, name = option.split(".")
+    options: dict[str, object] = {name: value}
+    for parent in reversed(parents):
+        options = {parent: options}
+    with pytest.raises(ConfigError, match=rf"{name} of at "):
+        WorldModel.for_spec(SPEC, **options)
 
 
 def test_other_configurations_have_limits_too() -> None:

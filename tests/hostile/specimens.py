@@ -169,7 +169,8 @@ def videos(folder: Path) -> None:
 
 
 def world_model() -> WorldModel:
-    return WorldModel.for_spec(VECTOR, frameskip=2, latent=8, features=8, predictor_width=8, action_width=4).eval()
+    sizes = {"encoders": {"vector": {"features": 8}}, "predictor": {"width": 8}}
+    return WorldModel.for_spec(VECTOR, frameskip=2, latent=8, action_width=4, **sizes).eval()
 
 
 def masked_model() -> MaskedModel:

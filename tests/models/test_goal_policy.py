@@ -96,7 +96,7 @@ def test_discrete() -> None:
 def test_proposals_are_imagined_from_the_history() -> None:
     torch.manual_seed(0)
     spec = Spec({"state": Modality("vector", (3,))}, BOX)
-    model = WorldModel.for_spec(spec, latent=4, frameskip=2, predictor="transformer", history=3).eval()
+    model = WorldModel.for_spec(spec, latent=4, frameskip=2, predictor={"name": "transformer", "history": 3}).eval()
     for parameter in model.predictor.parameters():
         torch.nn.init.normal_(parameter, std=0.3)
     policy = GoalPolicy(GoalPolicyConfig(4, BOX, frameskip=2))

@@ -9,8 +9,8 @@ import torch
 
 from tacit.errors import CheckpointError
 from tacit.models import WorldModel
+from tacit.models.encoders import ViT
 from tacit.nn.kernels import PLAIN
-from tacit.nn.vit import PooledVisionTransformer
 from tacit.published import convert
 from tacit.published._weights import IMAGENET
 from tacit.published.layouts.lewm import renamed
@@ -82,14 +82,8 @@ def test_golden_encoder(first: bool) -> None:
     config = json.loads(str(golden["config"]))
     names = {key: key.replace("weight/", "encoder.") for key in golden if key.startswith("weight/")}
     weights = {first_names(name) if first else name: torch.from_numpy(golden[key]) for key, name in names.items()}
-    vit = PooledVisionTransformer(
-        3,
-        (config["image_size"], config["image_size"]),
-        config["patch_size"],
-        config["hidden_size"],
-        config["num_hidden_layers"],
-        config["num_attention_heads"],
-    )
+    sizes = (config["patch_size"], config["hidden_size"], config["num_hidden_layers"], config["num_attention_heads"])
+    vit = ViT(*sizes).build((3, config["image_size"], config["image_size"]))
     vit.load_state_dict({key.removeprefix("vit."): value for key, value in renamed(weights).items()})
     mean, std = (255.0 * torch.tensor(part) for part in IMAGENET.values())
     with torch.no_grad():

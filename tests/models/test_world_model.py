@@ -12,8 +12,7 @@ from torch import nn
 
 from tacit._config import from_json, to_json
 from tacit.errors import ConfigError, SpecError
-from tacit.models import WorldModel, WorldModelConfig
-from tacit.models._config import TRANSFORMER
+from tacit.models import WorldModel, WorldModelConfig, encoders, predictors
 from tacit.nn import linear
 from tacit.nn.kernels import Packed
 from tacit.types import Box, Clip, Context, Discrete, Modality, Spec, Statistics
@@ -31,8 +30,8 @@ MANY = Spec(
 )
 PREDICTORS = {
     "mlp": {"predictor": "mlp"},
-    "gru": {"predictor": "gru", "latent_norm": True, "action_width": 16},
-    "transformer": {"predictor": "transformer", "history": 3, "action_width": 16, "predictor_out": 24},
+    "gru": {"predictor": predictors.GRU(final_norm=True), "latent_norm": True, "action_width": 16},
+    "transformer": {"predictor": {"name": "transformer", "history": 3, "out_width": 24}, "action_width": 16},
 }
 
 
@@ -76,7 +75,7 @@ def test_every_verb_keeps_its_shapes(spec: Spec, kind: str) -> None:
 def test_forecast_lines_up_with_rollouts_from_every_start(kind: str) -> None:
     torch.manual_seed(0)
     model = random_weights(WorldModel.for_spec(MANY, **PREDICTORS[kind])).eval()
-    clip, history = clip_for(model), model.config.history
+    clip, history = clip_for(model), model.history
     every = model.forecast(clip, steps=3)
     torch.testing.assert_close(every.predictions[0], model.predict(every.latents[:, :-1], clip.action))
     assert every.targets is every.latents
@@ -236,16 +235,17 @@ def test_configuration_survives_json_and_refuses_nonsense() -> None:
     for options, message in (
         ({"size": "tinny"}, "Did you mean 'tiny'"),
         ({"latnet": 3}, "Did you mean 'latent'"),
-        ({"history": 2}, "looks at the current latent alone"),
+        ({"history": 2}, "WorldModelConfig has no option 'history'"),
         ({"modalities": ("pixel",)}, "Did you mean 'pixels'"),
-        ({"encoders": {"pixels": "mlp"}}, "encoded by 'conv' or 'vit'"),
+        ({"encoders": {"pixels": "mlp"}}, "encoded by 'conv' or 'pretrained' or 'vit'; got MLP"),
+        ({"encoders": {"pixel": "vit"}}, "no modality 'pixel'. Did you mean 'pixels'"),
+        ({"encoders": {"pixels": {"patches": 4}}}, "the encoder of 'pixels' has no option 'patches'.*'patch'"),
+        ({"encoders": {"pixels": 3}}, r"a name, a mapping of options or a configuration"),
         ({"latent": 0}, "at least 1"),
-        ({"dropout": 0.1}, "dropout is an option of the transformer; predictor 'mlp' has no use for dropout=0.1"),
-        ({"inner_norm": True, "predictor": "gru"}, "predictor 'gru' has no use for inner_norm=True"),
-        ({"predictor_heads": 2}, "predictor_heads=2. Leave it at 4 or take predictor='transformer'"),
-        ({"predictor_head_width": 8}, "predictor_head_width"),
-        ({"predictor_mlp": 64, "predictor": "gru"}, "predictor_mlp"),
-        ({"predictor_out": 64, "size": "base", "predictor": "mlp"}, "predictor_out"),
+        ({"predictor": "gruu"}, "no predictors called 'gruu'. Did you mean 'gru'"),
+        ({"predictor": {"name": "gru", "dropout": 0.1}}, "the predictor has no option 'dropout'"),
+        ({"predictor": {"depht": 2}}, "Did you mean 'depth'"),
+        ({"predictor": {"name": "transformer", "history": 0}}, "history >= 1; got 0"),
     ):
         with pytest.raises(ConfigError, match=message):
             WorldModel.for_spec(PIXELS, **options)
@@ -255,13 +255,20 @@ def test_configuration_survives_json_and_refuses_nonsense() -> None:
 def test_every_size_takes_every_predictor(kind: str) -> None:
     for size in ("tiny", "small", "base"):
         model = WorldModel.for_spec(MANY, size, predictor=kind, modalities=("state",), projector_width=8)
-        assert model.config.predictor == kind
-        assert model.config.history == (3 if (size, kind) == ("base", "transformer") else 1)
+        assert type(model.config.predictor) is predictors.load(kind)
+        assert model.history == (3 if (size, kind) == ("base", "transformer") else 1)
 
 
-def test_the_defaults_of_the_transformers_options_are_those_of_the_configuration() -> None:
-    fields = WorldModelConfig.__dataclass_fields__
-    assert {name: fields[name].default for name in TRANSFORMER} == TRANSFORMER
+def test_encoders_are_chosen_by_modality_then_by_kind() -> None:
+    config = WorldModel.for_spec(MANY, encoders={"vector": "identity", "pixels": {"width": 8}}).config
+    assert config.encoders == {
+        "front": encoders.Conv(width=8),
+        "state": encoders.Identity(),
+        "audio": encoders.Conv(),
+    }
+    named = WorldModel.for_spec(MANY, "small", encoders={"state": {"features": 9}, "vector": "identity"}).config
+    assert named.encoders["state"] == encoders.MLP(9)
+    assert named.encoders["audio"] == encoders.Conv(32, 512)
 
 
 def test_the_documented_sizes() -> None:
@@ -275,7 +282,7 @@ def test_the_documented_sizes() -> None:
 @settings(max_examples=8, deadline=None)
 @given(batch=st.integers(1, 4), steps=st.integers(2, 5), ahead=st.integers(1, 4), history=st.integers(1, 4))
 def test_forecast_shapes(batch: int, steps: int, ahead: int, history: int) -> None:
-    model = WorldModel.for_spec(MANY, predictor="transformer", history=history, modalities=("state",))
+    model = WorldModel.for_spec(MANY, predictor=predictors.Transformer(history=history), modalities=("state",))
     ahead = min(ahead, steps - 1)
     forecast = model.forecast(clip_for(model, batch, steps), ahead)
     assert [p.shape for p in forecast.predictions] == [(batch, steps - k, 32) for k in range(1, ahead + 1)]

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from golden.reading import assert_golden, golden
 from tacit.errors import ConfigError, SpecError
 from tacit.nn.positions import resize_positions
-from tacit.nn.vit import VIT_SIZES, PooledVisionTransformer, VisionTransformer
+from tacit.nn.vit import VIT_SIZES, VisionTransformer
 from tacit.published.layouts import ijepa, vjepa2
 
 SHAPES: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {
@@ -282,18 +282,3 @@ def test_what_a_patch_shows_is_seen_beside_where_it_is(channels: int, patch: tup
     x = torch.randn(64, channels, *(4 * side for side in patch))
     embedded = vit._embed(x, torch.zeros(channels), torch.ones(channels), None, vit.grid)
     assert 0.4 < embedded.std().item() < 2.0
-
-
-def test_pooled() -> None:
-    torch.manual_seed(0)
-    vit = PooledVisionTransformer(3, (20, 28), 8, 24, 2, 3)
-    x = torch.randint(0, 256, (5, 3, 20, 28), dtype=torch.uint8)
-    mean, std = torch.full((3,), 127.0), torch.full((3,), 60.0)
-    out = vit(x, mean, std)
-    assert out.shape == (5, 24)
-    torch.testing.assert_close(out, VisionTransformer.forward(vit, x, mean, std)[:, 0])
-    torch.testing.assert_close(vit(x[2:3], mean, std), out[2:3], rtol=1e-4, atol=1e-5)
-    out.square().sum().backward()
-    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in vit.parameters() if p is not vit.norm.bias)
-    assert vit.position is not None and vit.position.grad is not None
-    assert (vit.position.grad != 0).any(-1).all()

@@ -19,6 +19,8 @@ from tacit import checkpoint
 from tacit.agent import Agent
 from tacit.errors import CheckpointError, ConfigError
 from tacit.models import ActionConditioned, MaskedModel, WorldModel
+from tacit.models.encoders import Pretrained
+from tacit.models.predictors import Transformer
 from tacit.nn.block_causal import BlockCausalPredictor
 from tacit.nn.masked_predictor import MaskedPredictor
 from tacit.nn.vit import VisionTransformer
@@ -290,8 +292,8 @@ def test_an_encoder_alone_becomes_a_model_with_a_fresh_predictor(tmp_path: Path)
     seen = {"pixels": torch.randint(0, 256, (2, 3, 64, 64), dtype=torch.uint8)}
     torch.testing.assert_close(again.encode(seen), model.encode(seen), rtol=1e-4, atol=1e-5)
     spec = Spec(model.config.spec.modalities, Box((-1.0,), (1.0,)))
-    world = WorldModel.for_spec(spec, perception=again.config, latent=8)
-    world.adopt(again)
+    world = WorldModel.for_spec(spec, encoders={"pixels": Pretrained(again.config)}, latent=8)
+    world.load_from(again)
     assert world.encode(seen).shape == (2, 8)
 
 
@@ -424,8 +426,10 @@ def test_lewm(tmp_path: Path) -> None:
     spec = LEWM_SPEC
     model = convert(tmp_path, spec=spec, heads=2, statistics=LEWM_STATISTICS)
     assert isinstance(model, WorldModel)
-    sizes = {name: getattr(model.config, name) for name in ("frameskip", "history", "latent", "predictor_depth")}
-    assert sizes == {"frameskip": 5, "history": 3, "latent": known["input_dim"], "predictor_depth": known["depth"]}
+    predictor = model.config.predictor
+    assert isinstance(predictor, Transformer)
+    assert (predictor.history, predictor.depth) == (3, known["depth"])
+    assert (model.config.frameskip, model.config.latent) == (5, known["input_dim"])
     vit = renamed({name: value for name, value in lewm_weights().items() if name.startswith("encoder.")})
     state = model.state_dict()
     assert all(

@@ -44,7 +44,8 @@ def test_a_recipe_is_json(name: str) -> None:
 def test_a_recipe_learns_and_acts(name: str, episodes: tc.data.Episodes, tmp_path: Path) -> None:
     recipe = tc.recipes.load(name)().with_options({**LIGHT, "training.batch_size": 2, "training.precision": "float32"})
     if name == "lewm":
-        sizes = {"encoder_depth": 1, "predictor_depth": 1, "projector_width": 32, "predictor_out": 32}
+        predictor = {**recipe.model["predictor"], "depth": 1, "out_width": 32}
+        sizes = {"projector_width": 32, "encoders": {"pixels": {"depth": 1}}, "predictor": predictor}
         recipe = dataclasses.replace(recipe, model={**recipe.model, **sizes})
     if name == "vjepa2_ac":
         small = {"size": "nano", "clip": 2, "model.frameskip": 1, "training.batch_size": 2}
@@ -152,6 +153,16 @@ def test_wrong_options_are_named(options: dict[str, object], message: str) -> No
         tc.recipes.TwoRooms().with_options(options)
 
 
+def test_options_of_predictor_and_encoders_are_set_by_dotted_names() -> None:
+    spec = tc.Spec({"front": tc.Modality("pixels", (3, 16, 16))}, tc.Box((-1.0,), (1.0,)))
+    options = {"model.predictor": "gru", "model.predictor.final_norm": True, "model.encoders.pixels.width": 4}
+    config = tc.recipes.TwoRooms().with_options(options).build_model(spec, 0).config
+    assert config.predictor == tc.models.predictors.GRU(final_norm=True)
+    assert config.encoders == {"front": tc.models.encoders.Conv(width=4)}
+    wider = tc.recipes.Reacher().with_options({"model.predictor.width": 8}).build_model(spec, 0).config
+    assert wider.predictor == tc.models.predictors.Transformer(history=2, width=8, heads=2)
+
+
 def test_an_unknown_option_of_a_part_is_named() -> None:
     part = tc.recipes.Part("sigreg", {"slicez": 3})
     with pytest.raises(ConfigError, match=r"'sigreg' has no option 'slicez'\. Did you mean 'slices'\?"):
@@ -166,7 +177,7 @@ def test_a_run_without_an_eye_is_refused_as_encoder(name: str, episodes: tc.data
         recipe.build_model(episodes.spec, 0)
     beats = tc.Spec({"ecg": tc.Modality("series", (2,), rate=10.0)}, fps=10.0)
     tc.checkpoint.save(tmp_path / "checkpoint", tc.models.MaskedModel.for_spec(beats, "nano", frameskip=20, patch=5))
-    with pytest.raises(ConfigError, match="sees series of 2 channels; 'pixels' is pixels of 3"):
+    with pytest.raises(ConfigError, match=r"reads series of 2 channels; .*of the run /"):
         recipe.build_model(episodes.spec, 0)
 
 
@@ -306,5 +317,5 @@ def test_a_recipe_is_chosen_from_the_data(
     if frameskip is not None:
         model = recipe.build_model(spec, 0)
         recipe.check(model)  # its planner searches these actions
-        assert (model.frameskip, model.config.history) == (frameskip, history)
+        assert (model.frameskip, model.history) == (frameskip, history)
         assert len(recipe.clips(episodes, model))

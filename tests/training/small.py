@@ -25,6 +25,12 @@ from tacit.types import Box, Episode, Forecast, Modality, Spec
 
 STEPS = 40
 STATE = Spec({"state": Modality("vector", (3,))}, Box((-1.0, -1.0), (1.0, 1.0)))
+SMALL = {
+    "latent": 6,
+    "encoders": {"pixels": {"features": 16}, "vector": {"features": 16}},
+    "predictor": {"width": 16},
+}
+TRANSFORMER = {"name": "transformer", "history": 2, "width": 16, "depth": 1, "dropout": 0.2}
 BOTH = replace(STATE, modalities={"pixels": Modality("pixels", (3, 16, 16)), **STATE.modalities})
 
 
@@ -43,7 +49,7 @@ def episodes(count: int = 6, length: int = 30, seed: int = 0, spec: Spec = STATE
 
 
 def model(spec: Spec = STATE, seed: int = 0, **options: object) -> WorldModel:
-    return WorldModel.for_spec(spec, seed=seed, **{"latent": 6, "features": 16, "predictor_width": 16, **options})
+    return WorldModel.for_spec(spec, seed=seed, **{**SMALL, **options})
 
 
 def objective() -> Objective:
@@ -52,9 +58,7 @@ def objective() -> Objective:
 
 def run(to: Path, clips: Clips | None = None, **options: object) -> tuple[WorldModel, TrainingReport]:
     """Train with convolutions, dropout, an EMA target, a head of the objective's own and normalised batches."""
-    learner = model(
-        BOTH, target="ema", predictor="transformer", history=2, dropout=0.2, predictor_depth=1, projector_width=16
-    )
+    learner = model(BOTH, target="ema", predictor=TRANSFORMER, projector_width=16)
     report = tc.train(
         learner,
         objective(),

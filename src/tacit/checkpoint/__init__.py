@@ -40,12 +40,14 @@ from tacit.checkpoint._directory import (
 from tacit.checkpoint._shell import shell
 from tacit.errors import CheckpointError, ConfigError, SpecError
 from tacit.models import Model, PerceptionModel, WorldModel
+from tacit.models._version_0_1 import current
 
 __all__ = [
     "Checkpoint",
     "Part",
     "exists",
     "fill",
+    "kind_of",
     "load",
     "load_model",
     "provenance",
@@ -54,11 +56,6 @@ __all__ = [
     "start_from",
 ]
 
-FREE = {
-    *("spec", "modality", "modalities", "encoders", "frames", "frameskip", "side"),
-    *("target", "normalised_pixels", "mask_tokens", "checkpointing", "dropout", "tune", "tune_last", "tune_rank"),
-}
-"""Options in which a model may differ from the one whose weights it starts from, if its parameters are alike."""
 TABLES = {"position"}
 """Buffers that are computed from the size of the input; all others are statistics."""
 
@@ -95,7 +92,7 @@ def save(path: str | Path, model: Model, parts: Mapping[str, Part] | None = None
             f"a checkpoint holds a model of tacit.models and its configuration; got a {type(model).__name__}. Save "
             "a single network with safetensors.torch.save_model."
         )
-    described = {"model": _kind(model), "config": to_json(model.config), "statistics": to_json(model.statistics)}
+    described = {"model": kind_of(model), "config": to_json(model.config), "statistics": to_json(model.statistics)}
     write(path, {"model": Part(described, model.state_dict()), **(parts or {})})
 
 
@@ -171,7 +168,10 @@ def _model_in(path: Path, manifest: Manifest, kind: type[Kind]) -> Kind:
         found = models.load(str(described.get("model")))
         if not issubclass(found, kind):
             raise CheckpointError(f"{path} holds a {found.__name__}; expected a {kind.__name__}.{_hint(found, kind)}")
-        config = from_json(found.configuration, described.get("config", {}), f"{path / 'model.json'}: config")
+        options = described.get("config", {})
+        if isinstance(options, Mapping):
+            options = current(str(described.get("model")), options)
+        config = from_json(found.configuration, options, f"{path / 'model.json'}: config")
     except (ConfigError, SpecError) as error:
         raise CheckpointError(f"{error} The checkpoint is damaged or of another version of Tacit.") from error
     # Names and shapes are compared on a model without memory, before any is allocated or drawn at random.
@@ -246,7 +246,7 @@ def _learnt(model: Model) -> dict[str, Tensor]:
 
 def _differences(mine: Any, theirs: Any, prefix: str = "") -> Iterator[str]:
     """Yield the options that change what weights do and differ between two configurations. Both are of one kind."""
-    for name in (field.name for field in fields(mine) if field.name not in FREE):
+    for name in (field.name for field in fields(mine) if field.metadata.get("weights", True)):
         expected, found = vars(mine)[name], vars(theirs)[name]
         if is_dataclass(expected) and type(expected) is type(found):
             yield from _differences(expected, found, f"{prefix}{name}.")
@@ -272,7 +272,7 @@ def _hint(found: type[Model], kind: type[Model]) -> str:
     return ""
 
 
-def _kind(model: Model) -> str:
+def kind_of(model: Model) -> str:
     """Return the name under which :mod:`tacit.models` has a model's class."""
     return type(model).__module__.rpartition(".")[2]
 

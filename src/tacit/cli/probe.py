@@ -137,7 +137,7 @@ def _probe_run(
     sections += [] if reports else [tc.reports.health_section(health)]
     optional: dict[str, Any] = {"effective_rank": health.effective_rank, "health": health}
     if probe is None and isinstance(model, tc.models.Dynamics):
-        horizon = min(8, (int(held_out.lengths.min()) - 1) // model.config.frameskip - model.config.history + 1)
+        horizon = min(8, (int(held_out.lengths.min()) - 1) // model.config.frameskip - model.history + 1)
         try:
             ahead = tc.evaluation.open_loop(model, held_out, horizon)
         except (ConfigError, DataError) as error:

@@ -74,12 +74,12 @@ def imagine(
     stored = list(draw_clips(bank.clips(1, config.frameskip, config.seen), frames, seed))
     pictures = torch.cat([clip.observation[name][:, 0] for clip in stored])
     known = torch.cat([clip_latents(model, clip)[:, 0] for clip in stored])
-    clips = held_out.clips(config.history + horizon, config.frameskip, config.seen)
+    clips = held_out.clips(model.history + horizon, config.frameskip, config.seen)
     clip = next(draw_clips(clips, 64 * examples, seed))
     _, first = np.unique(clip.episode.numpy(), return_index=True)
     others = np.setdiff1d(np.arange(len(clip.episode)), first)
     rows = [int(row) for row in np.concatenate([np.sort(first), others])[:examples]]
-    latents, now = clip_latents(model, clip)[rows], config.history - 1
+    latents, now = clip_latents(model, clip)[rows], model.history - 1
     action = clip.action[rows]
     with frozen(model):
         there = latents[:, : now + 1].to(model.device)

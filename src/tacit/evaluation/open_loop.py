@@ -90,7 +90,7 @@ def open_loop(
     """
     if horizon < 1 or windows < 1:
         raise ConfigError(f"open_loop needs horizon >= 1 and windows >= 1; got {horizon} and {windows}.")
-    context = model.config.history
+    context = model.history
     clips = held_out.clips(context + horizon, model.config.frameskip, model.config.seen)
     seen, targets, actions, episode = [], [], [], []
     batches = -(-min(windows, len(clips)) // CHUNK)

@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
+from types import ModuleType
 from typing import Any, Literal
 
+from tacit._config import WEIGHTLESS, from_json, registered
 from tacit._registry import suggest
 from tacit.errors import ConfigError
+from tacit.models import encoders, predictors
 from tacit.models._check import check_sizes
-from tacit.models._eye import Perception, Pool, Tune, check_tune
+from tacit.models._model import preset
+from tacit.models.encoders._encoder import EncoderConfig
+from tacit.models.predictors._predictor import PredictorConfig
+from tacit.models.predictors.mlp import MLP
 from tacit.types import Spec
 
-__all__ = ["SIZES", "TRANSFORMER", "WorldModelConfig"]
+__all__ = ["SIZES", "WorldModelConfig", "configured"]
 
-TRANSFORMER = {
-    "history": 1,
-    "predictor_heads": 4,
-    "predictor_head_width": 32,
-    "predictor_mlp": 256,
-    "predictor_out": 0,
-    "dropout": 0.0,
-    "inner_norm": False,
+SIZES: dict[str, dict[str, Any]] = {
+    "tiny": {},
+    "small": {"latent": 64},
+    "base": {"latent": 192, "projector_width": 2048, "action_width": 768},
 }
-"""Options that only a transformer predictor has, and their defaults."""
+"""Options by size, where they differ from the defaults; encoders and predictors have sizes of their own."""
+PREDICTORS = {"tiny": "mlp", "small": "mlp", "base": "transformer"}
+"""Predictor by size."""
+ENCODERS = {"pixels": "conv", "series": "conv", "vector": "mlp"}
+"""Encoder by kind of modality; in ``base``, images have a vision transformer."""
+SHOWN = 10
+"""Largest number of modalities that an error names."""
 
 
 @dataclass(frozen=True)
@@ -34,115 +43,51 @@ class WorldModelConfig:
         spec: Observations and actions of the world.
         modalities: The modalities that the model reads; all of them where empty.
         frameskip: Steps of the world, and so raw actions, in one step of the model.
-        history: Latents, the current one included, that the predictor reads; 1 except for a transformer.
         latent: Size ``D`` of a latent.
-        encoders: Per modality ``conv`` or ``vit`` (pixels), ``conv`` (series), ``mlp`` or ``identity``
-            (vector); the first of these where not named.
-        perception: The configuration of a perception model, whose encoder then encodes every camera.
-        pool: Reduction of that encoder's tokens: all of them concatenated (``flat``), or their ``mean``, which has less
-            information about positions.
-        tune: Trained part of that encoder: ``frozen`` (none), its ``last`` blocks, low-rank additions (``lora``) or
-            ``all``.
-        tune_last: Number of blocks, with ``last``.
-        tune_rank: Rank of the additions, with ``lora``.
-        encoder_width: Channels after the first convolution, or the token size of the ViT.
-        encoder_depth: Blocks of the ViT.
-        encoder_heads: Attention heads of the ViT.
-        patch: Side of the patches that pixels are first cut into.
-        features: Output size of a ``conv`` or ``mlp`` encoder for each modality.
+        encoders: Configuration of the encoder of each modality; the default of its kind where not named.
         projector_width: Hidden width, with BatchNorm, of the map from features to the latent; 0: one linear layer.
-        latent_norm: End the encoder and the GRU predictor in a LayerNorm (eb_jepa).
+        latent_norm: End the encoder in a LayerNorm (eb_jepa); ``final_norm`` is the same for a predictor.
         action_width: Hidden width of the action encoder; 0 gives the predictor the normalised action block.
-        predictor: ``mlp`` (residual), ``gru`` (hidden state = latent) or ``transformer`` (AdaLN-zero, causal).
-        predictor_width: Hidden width, or the token size of the transformer.
-        predictor_depth: Hidden layers or blocks.
-        predictor_heads: Attention heads of the transformer; a GRU has neither width nor depth of its own.
-        predictor_head_width: Size of an attention head.
-        predictor_mlp: Hidden width of the transformer's MLPs.
-        predictor_out: Hidden width, with BatchNorm, of the map from the transformer's tokens to latents; 0: one
-            linear layer.
-        dropout: Dropout probability of the transformer, while training.
-        inner_norm: Add the further LayerNorms of LeWorldModel's blocks to the transformer.
+        predictor: Configuration of the predictor.
         target: Encoder of the targets: the same one (``shared``) or its ``ema`` copy.
 
     Raises:
-        ConfigError: if a modality is unknown, a size is below 1, or an option has no effect: an option of the
-            transformer with another predictor, or an option of a perception model's encoder without one.
+        ConfigError: if a modality is unknown, a size is below 1, or an encoder does not read the kind of a modality.
     """
 
-    spec: Spec
-    modalities: tuple[str, ...] = ()
-    frameskip: int = 1
-    history: int = 1
+    spec: Spec = field(metadata=WEIGHTLESS)
+    modalities: tuple[str, ...] = field(default=(), metadata=WEIGHTLESS)
+    frameskip: int = field(default=1, metadata=WEIGHTLESS)
     latent: int = 32
-    encoders: Mapping[str, Literal["conv", "vit", "mlp", "identity"]] = field(default_factory=dict)
-    perception: Perception | None = None
-    pool: Pool = "flat"
-    tune: Tune = "frozen"
-    tune_last: int = 1
-    tune_rank: int = 8
-    encoder_width: int = 16
-    encoder_depth: int = 6
-    encoder_heads: int = 3
-    patch: int = 4
-    features: int = 256
+    encoders: Mapping[str, EncoderConfig] = field(
+        default_factory=dict, metadata={**registered("tacit.models.encoders"), **WEIGHTLESS}
+    )
     projector_width: int = 0
     latent_norm: bool = False
     action_width: int = 0
-    predictor: Literal["mlp", "gru", "transformer"] = "mlp"
-    predictor_width: int = 128
-    predictor_depth: int = 2
-    predictor_heads: int = 4
-    predictor_head_width: int = 32
-    predictor_mlp: int = 256
-    predictor_out: int = 0
-    dropout: float = 0.0
-    inner_norm: bool = False
-    target: Literal["shared", "ema"] = "shared"
+    predictor: PredictorConfig = field(default_factory=MLP, metadata=registered("tacit.models.predictors"))
+    target: Literal["shared", "ema"] = field(default="shared", metadata=WEIGHTLESS)
 
     def __post_init__(self) -> None:
         check_sizes(self)
         known = self.spec.modalities
         for name in (*self.modalities, *self.encoders):
             if name not in known:
-                hint = suggest(name, known)
-                raise ConfigError(f"the Spec has no modality {name!r}.{hint} It has {', '.join(known)}.")
-        check_tune(self.tune, self.tune_last, self.tune_rank)
-        if self.pool not in ("mean", "flat"):
-            raise ConfigError(f"pool is 'flat' or 'mean'; got {self.pool!r}.")
-        self._check_eye()
-        if self.frameskip < 1 or self.history < 1 or self.latent < 1:
+                raise ConfigError(_unknown(name, known, known))
+        if self.frameskip < 1 or self.latent < 1:
+            raise ConfigError(f"frameskip and latent are at least 1; got {self.frameskip}, {self.latent}.")
+        if not isinstance(self.predictor, PredictorConfig):
             raise ConfigError(
-                f"frameskip, history and latent are at least 1; got {self.frameskip}, {self.history}, {self.latent}."
+                "predictor is a configuration such as tc.models.predictors.GRU(), or a name in WorldModel.for_spec; "
+                f"got {self.predictor!r}."
             )
-        if self.history > 1 and self.predictor != "transformer":
-            raise ConfigError(
-                f"predictor {self.predictor!r} looks at the current latent alone; got history={self.history}. "
-                "Use history=1 or predictor='transformer'."
-            )
-        for name, default in TRANSFORMER.items():
-            if self.predictor != "transformer" and vars(self)[name] != default:
-                raise ConfigError(
-                    f"{name} is an option of the transformer; predictor {self.predictor!r} has no use for "
-                    f"{name}={vars(self)[name]!r}. Leave it at {default!r} or take predictor='transformer'."
-                )
-
-    def _check_eye(self) -> None:
-        """Check that options of a pretrained encoder are set only with one, and the reverse."""
-        if self.perception is None:
-            for name, default in (("tune", "frozen"), ("pool", "flat")):
-                if vars(self)[name] != default:
-                    raise ConfigError(
-                        f"{name}={vars(self)[name]!r} is an option of a pretrained encoder, and there is none. Name "
-                        f"its run, encoder='RUN' in a recipe, or leave {name} out."
-                    )
-            return
-        cameras = [name for name in self.encoders if name in self.spec.cameras]
-        if cameras:
-            raise ConfigError(
-                f"encoders names {self.encoders[cameras[0]]!r} for {cameras[0]!r}, at which the pretrained encoder "
-                "looks. Leave one of them out."
-            )
+        complete = {
+            name: self.encoders[name] if name in self.encoders else encoders.load(ENCODERS[known[name].kind])()
+            for name in self.seen
+        }
+        object.__setattr__(self, "encoders", complete)
+        for name, encoder in complete.items():
+            _check_encoder(encoder, known[name].kind, name)
 
     @property
     def seen(self) -> tuple[str, ...]:
@@ -154,24 +99,86 @@ class WorldModelConfig:
         """Return ``A'``, the size of an action block."""
         return self.frameskip * self.spec.action.size
 
+    def shape(self, name: str) -> tuple[int, ...]:
+        """Return the shape of one value of a modality as its encoder gets it, channels first."""
+        modality = self.spec.modalities[name]
+        if modality.kind == "series":
+            return modality.shape[0], self.spec.samples(name, self.frameskip)
+        return modality.shape
 
-SIZES: dict[str, dict[str, Any]] = {
-    "tiny": {},
-    "small": {"latent": 64, "encoder_width": 32, "features": 512, "predictor_width": 512, "predictor_depth": 3},
-    "base": {
-        "latent": 192,
-        "encoder_width": 192,
-        "encoder_depth": 12,
-        "projector_width": 2048,
-        "action_width": 768,
-        "history": 3,
-        "predictor": "transformer",
-        "predictor_width": 192,
-        "predictor_depth": 6,
-        "predictor_heads": 16,
-        "predictor_head_width": 64,
-        "predictor_mlp": 2048,
-        "predictor_out": 2048,
-        "dropout": 0.1,
-    },
-}
+
+def configured(spec: Spec, size: str, options: Mapping[str, Any]) -> WorldModelConfig:
+    """Return the configuration of a size, with some options replaced.
+
+    Args:
+        spec: Observations and actions of the world.
+        size: One of ``SIZES``.
+        options: Any options of :class:`WorldModelConfig`. A predictor or an encoder is a configuration, a name, or a
+            mapping of options, with the name under ``name`` where it is not the usual one. Encoders are named by
+            modality, or by kind of modality.
+
+    Raises:
+        ConfigError: for an unknown size or option, or values that do not fit together.
+    """
+    found = preset(WorldModelConfig, SIZES, size, options)
+    given = found.get("encoders", {})
+    if not isinstance(given, Mapping):
+        raise ConfigError(f"encoders is a mapping from modalities to encoders; got {given!r}.")
+    for name in given:
+        if name not in (*spec.modalities, *ENCODERS):
+            raise ConfigError(_unknown(name, spec.modalities, (*spec.modalities, *ENCODERS)))
+    chosen = {}
+    for name in found.get("modalities", ()) or spec.modalities:
+        if name not in spec.modalities:
+            continue  # the configuration refuses it
+        modality = spec.modalities[name]
+        usual = "vit" if size == "base" and modality.kind == "pixels" else ENCODERS[modality.kind]
+        one = given.get(name, given.get(modality.kind, {}))
+        if isinstance(one, EncoderConfig):
+            chosen[name] = one
+            continue
+        kind, own = _named(encoders, one, usual)
+        start = kind.usual(size, modality) if modality.kind in kind.kinds else {}
+        chosen[name] = from_json(kind, {**start, **own}, f"the encoder of {name!r}")
+    predictor = found.get("predictor", {})
+    if not isinstance(predictor, PredictorConfig):
+        kind, own = _named(predictors, predictor, PREDICTORS[size])
+        predictor = from_json(kind, {**kind.sizes.get(size, {}), **own}, "the predictor")
+    return WorldModelConfig(spec, **{**found, "encoders": chosen, "predictor": predictor})
+
+
+def _unknown(name: str, modalities: Iterable[str], known: Iterable[str]) -> str:
+    """Return the message about an unknown modality."""
+    names = ", ".join(islice(modalities, SHOWN))
+    return f"the Spec of the model has no modality {name!r}.{suggest(name, known)} It has {names}."
+
+
+def _named(registry: ModuleType, given: object, usual: str) -> tuple[Any, dict[str, Any]]:
+    """Return the class of a component, and its options, from a name or from options with a name among them."""
+    if isinstance(given, str):
+        return registry.load(given), {}
+    if not isinstance(given, Mapping):
+        kind = registry.__name__.rpartition(".")[2]
+        raise ConfigError(
+            f"one of {kind} is a name, a mapping of options or a configuration such as "
+            f"tc.models.{kind}.MLP(); got {given!r}."
+        )
+    options = dict(given)
+    return registry.load(str(options.pop("name", usual))), options
+
+
+def _check_encoder(encoder: EncoderConfig, kind: str, name: str) -> None:
+    """Check that an encoder reads a kind of modality.
+
+    Raises:
+        ConfigError: if it does not, with the encoders that do.
+    """
+    if not isinstance(encoder, EncoderConfig):
+        raise ConfigError(
+            f"encoders holds configurations such as tc.models.encoders.Conv(); got {encoder!r} for {name!r}."
+        )
+    if kind not in type(encoder).kinds:
+        fitting = [one for one in encoders.names() if kind in encoders.load(one).kinds]
+        raise ConfigError(
+            f"{kind} {name!r} is encoded by {' or '.join(map(repr, fitting))}; got {type(encoder).__name__}."
+        )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
-from typing import Any, ClassVar, Self, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +14,7 @@ from tacit.errors import ConfigError, SpecError
 from tacit.nn.encoders import Normalizer
 from tacit.types import Array, Clip, Context, Discrete, Forecast, Spec, Statistics
 
-__all__ = ["Dynamics", "Model", "PerceptionModel", "preset", "seeded"]
+__all__ = ["Dynamics", "Model", "preset", "seeded"]
 
 
 def preset(
@@ -27,7 +27,7 @@ def preset(
     """
     if size not in sizes:
         raise ConfigError(f"no size called {size!r}.{suggest(size, sizes)} There are: {', '.join(sizes)}.")
-    options = {field.name for field in fields(configuration)}
+    options = {one.name for one in fields(configuration)}
     for name in overrides:
         if name not in options:
             raise ConfigError(f"{configuration.__name__} has no option {name!r}.{suggest(name, options)}")
@@ -175,42 +175,6 @@ class Model(nn.Module):
         return parts if self.action_normalizer is None else {**parts, "action": self.action_normalizer}
 
 
-class PerceptionModel(Model):
-    """Base class of models that encode one modality, without actions.
-
-    A world model can encode its cameras with the trained encoder.
-
-    ``encode(observation, tokens=True)`` gives ``[B, N, D]``, the tokens of each place.
-
-    Args:
-        config: Configuration of the model.
-
-    Attributes:
-        sizes: Options of its configuration by size.
-    """
-
-    sizes: ClassVar[Mapping[str, Mapping[str, Any]]]
-
-    def __init__(self, config: Any) -> None:
-        super().__init__(config.spec, config.seen, acts=False)
-        self.config = config
-
-    @classmethod
-    def for_spec(cls, spec: Spec, size: str = "tiny", seed: int = 0, **overrides: Any) -> Self:
-        """Build a model for the observations of a dataset.
-
-        Args:
-            spec: For example ``episodes.spec``.
-            size: Size of the encoder; one of ``sizes``.
-            seed: Seed of the weights.
-            overrides: Any option of its configuration.
-
-        Raises:
-            ConfigError: for an unknown size or option, or values that do not fit together.
-        """
-        return seeded(cls, cls.configuration(spec, **preset(cls.configuration, cls.sizes, size, overrides)), seed)
-
-
 class Dynamics(Model):
     """Base class of models of action effects, for planning: ``encode``, ``predict`` and ``rollout``."""
 
@@ -247,7 +211,7 @@ class Dynamics(Model):
         """
         latents, past_actions = context.latents, context.blocks
         if past_actions is None:
-            latents = latents[:, -1:] if self.config.history == 1 else latents
+            latents = latents[:, -1:] if self.history == 1 else latents
             past_actions = actions.new_empty(len(actions), 0, self.action_size)
         if past_actions.shape[1] != latents.shape[1] - 1:
             raise SpecError(

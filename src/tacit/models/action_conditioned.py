@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from tacit._config import WEIGHTLESS, registered
 from tacit._registry import suggest
 from tacit.errors import ConfigError, SpecError
 from tacit.models._check import batched, check_actions, check_sizes
-from tacit.models._eye import Eye, Perception, Tune, check_camera, check_frozen, check_tune
 from tacit.models._input import chosen
-from tacit.models._model import Dynamics, PerceptionModel, preset, seeded
+from tacit.models._model import Dynamics, preset, seeded
+from tacit.models._perception import PerceptionConfig, PerceptionModel
+from tacit.models._pretrained import PretrainedEncoder, Tune, check_frozen, check_input, check_tune
 from tacit.models.frame_encoder import FrameEncoder, FrameEncoderConfig
 from tacit.models.masked import MONITORED
 from tacit.nn.block_causal import BlockCausalPredictor, Memories
@@ -59,27 +61,27 @@ class ActionConditionedConfig:
             an action, or an option is out of range.
     """
 
-    spec: Spec
-    perception: Perception
-    modality: str = ""
+    spec: Spec = field(metadata=WEIGHTLESS)
+    perception: PerceptionConfig = field(metadata=registered("tacit.models", "configuration"))
+    modality: str = field(default="", metadata=WEIGHTLESS)
     pose: str = ""
-    frameskip: int = 1
+    frameskip: int = field(default=1, metadata=WEIGHTLESS)
     history: int = 1
-    tune: Tune = "frozen"
-    tune_last: int = 1
-    tune_rank: int = 8
+    tune: Tune = field(default="frozen", metadata=WEIGHTLESS)
+    tune_last: int = field(default=1, metadata=WEIGHTLESS)
+    tune_rank: int = field(default=8, metadata=WEIGHTLESS)
     predictor_width: int = 96
     predictor_depth: int = 4
     predictor_heads: int = 3
-    checkpointing: bool = False
+    checkpointing: bool = field(default=False, metadata=WEIGHTLESS)
 
     def __post_init__(self) -> None:
         check_sizes(self)
         object.__setattr__(self, "modality", chosen(self.spec, self.modality))
-        check_camera(self.spec, self.modality, self.perception)
+        check_input(self.perception, self.spec.modalities[self.modality], self.modality)
         if self.frameskip < 1 or self.history < 1:
             raise ConfigError(f"frameskip and history are at least 1; got {self.frameskip} and {self.history}.")
-        check_tune(self.tune, self.tune_last, self.tune_rank)
+        check_tune(self.tune, self.tune_last, self.tune_rank, "tune_")
         if self.pose:
             check_pose(self.spec, self.pose)
 
@@ -129,12 +131,12 @@ class ActionConditioned(Dynamics):
     positions; their rotations are composed, which for small ones is the same.
 
     Args:
-        config: Configuration of the model; its encoder is untrained until :meth:`adopt`.
+        config: Configuration of the model; its encoder is untrained until :meth:`load_from`.
     """
 
     configuration = ActionConditionedConfig
     config: ActionConditionedConfig
-    encoder: Eye
+    encoder: PretrainedEncoder
     rows = 32
     """Number of candidates that a rollout imagines at a time, to bound memory."""
 
@@ -143,7 +145,7 @@ class ActionConditioned(Dynamics):
         keep_freed_memory()
         self.config = config
         self.frameskip, self.latent_size, self.action_size = config.frameskip, config.latent, config.action_size
-        self.encoder = Eye(config.perception, config.tune, config.tune_last, config.tune_rank)
+        self.encoder = PretrainedEncoder(config.perception, config.tune, config.tune_last, config.tune_rank)
         self.predictor = BlockCausalPredictor(
             config.grid,
             config.perception.width,
@@ -171,9 +173,7 @@ class ActionConditioned(Dynamics):
         """
         options = preset(ActionConditionedConfig, PREDICTORS, size, overrides)
         if "perception" not in overrides:
-            raise ConfigError(
-                "an action-conditioned model looks with the encoder of a perception model; name its run: encoder='RUN'."
-            )
+            raise ConfigError("this model needs the encoder of a perception model: perception=model.config.")
         return seeded(cls, ActionConditionedConfig(spec, **options), seed)
 
     @property
@@ -193,13 +193,13 @@ class ActionConditioned(Dynamics):
         parts = {camera: slice(0, self.config.shown)}
         return {**parts, pose: slice(self.config.shown, self.config.latent)} if pose else parts
 
-    def adopt(self, perception: PerceptionModel) -> None:
+    def load_from(self, perception: PerceptionModel) -> None:
         """Copy the trained weights of a perception model's encoder.
 
         Raises:
             ConfigError: if its configuration differs from the one that this model was built with.
         """
-        self.encoder.adopt(perception)
+        self.encoder.load_from(perception)
 
     def encode(self, observation: Mapping[str, Tensor | Array]) -> Tensor:
         """Return latents ``[..., n D + P]`` of observations with leading axes ``[B]`` or ``[B, T]``.

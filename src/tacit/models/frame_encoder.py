@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 from tacit.errors import SpecError
 from tacit.models._check import batched
-from tacit.models._eye import Eye, Perception, check_camera
 from tacit.models._input import chosen
-from tacit.models._model import PerceptionModel
+from tacit.models._perception import PerceptionConfig, PerceptionModel
+from tacit.models._pretrained import PretrainedEncoder, check_input
 from tacit.types import Array, Spec
 
 __all__ = ["FrameEncoder", "FrameEncoderConfig"]
@@ -33,12 +33,12 @@ class FrameEncoderConfig:
     """
 
     spec: Spec
-    perception: Perception
+    perception: PerceptionConfig
     modality: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "modality", chosen(self.spec, self.modality))
-        check_camera(self.spec, self.modality, self.perception)
+        check_input(self.perception, self.spec.modalities[self.modality], self.modality)
 
     @property
     def seen(self) -> tuple[str, ...]:
@@ -74,13 +74,13 @@ class FrameEncoder(nn.Module):
 
     Args:
         config: Configuration of the encoder.
-        eye: The encoder; a new and untrained one by default.
+        encoder: The encoder; a new and untrained one by default.
     """
 
-    def __init__(self, config: FrameEncoderConfig, eye: Eye | None = None) -> None:
+    def __init__(self, config: FrameEncoderConfig, encoder: PretrainedEncoder | None = None) -> None:
         super().__init__()
         self.config = config
-        self.encoder = Eye(config.perception) if eye is None else eye
+        self.encoder = PretrainedEncoder(config.perception) if encoder is None else encoder
 
     @classmethod
     def of(cls, perception: PerceptionModel, spec: Spec, modality: str = "") -> FrameEncoder:
@@ -90,7 +90,7 @@ class FrameEncoder(nn.Module):
             ConfigError: if the camera's images do not fit the encoder.
         """
         made = cls(FrameEncoderConfig(spec, perception.config, modality))
-        made.encoder.adopt(perception)
+        made.encoder.load_from(perception)
         return made.to(perception.device).eval()
 
     @property
@@ -108,7 +108,7 @@ class FrameEncoder(nn.Module):
         Raises:
             SpecError: if the camera is missing or its shape or dtype does not fit the Spec.
         """
-        (pictures,), leading = batched(self.config, observation, self.device)
-        found: Tensor = self.encoder(pictures)
+        (images,), leading = batched(self.config, observation, self.device)
+        found: Tensor = self.encoder(images)
         found = found.reshape(*leading, *found.shape[1:])
         return found if tokens else found.mean(dim=-2)

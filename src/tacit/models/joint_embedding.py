@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import torch
 from torch import Tensor
 
+from tacit._config import WEIGHTLESS
 from tacit.errors import ConfigError, SpecError
-from tacit.models._check import check_sizes
-from tacit.models._input import channels_first, chosen
-from tacit.models._model import PerceptionModel
+from tacit.models._input import channels_first
+from tacit.models._perception import PerceptionConfig, PerceptionModel
 from tacit.nn.linear import keep_freed_memory
 from tacit.nn.mlp import MLP
 from tacit.nn.vit import VIT_SIZES, VisionTransformer
-from tacit.types import Array, Clip, Spec, Views
+from tacit.types import Array, Clip, Views
 
 __all__ = ["JointEmbedding", "JointEmbeddingConfig"]
 
 
 @dataclass(frozen=True)
-class JointEmbeddingConfig:
+class JointEmbeddingConfig(PerceptionConfig):
     """Configuration of a :class:`JointEmbedding`; plain values that convert to JSON and back.
 
     Args:
@@ -45,9 +45,7 @@ class JointEmbeddingConfig:
         ConfigError: if the Spec has no such camera.
     """
 
-    spec: Spec
-    modality: str = ""
-    side: int = 0
+    side: int = field(default=0, metadata=WEIGHTLESS)
     patch: int = 16
     width: int = 192
     depth: int = 12
@@ -58,25 +56,18 @@ class JointEmbeddingConfig:
     norm_eps: float = 1e-6
     projector: tuple[int, ...] = (2048, 2048)
     embedding: int = 128
-    checkpointing: bool = False
+    checkpointing: bool = field(default=False, metadata=WEIGHTLESS)
 
     def __post_init__(self) -> None:
-        check_sizes(self)
-        object.__setattr__(self, "modality", chosen(self.spec, self.modality))
+        super().__post_init__()
         if self.spec.modalities[self.modality].kind != "pixels":
             raise ConfigError(
                 f"views are made of pictures; {self.modality!r} is no camera. Learn from it with ijepa or mae."
             )
 
-    @property
-    def frameskip(self) -> int:
-        """Return the steps between observations: 1, as a window is one observation."""
-        return 1
-
-    @property
-    def seen(self) -> tuple[str, ...]:
-        """Return the modality that the model reads."""
-        return (self.modality,)
+    def build(self) -> JointEmbedding:
+        """Return a new model."""
+        return JointEmbedding(self)
 
 
 class JointEmbedding(PerceptionModel):

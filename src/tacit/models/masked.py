@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from tacit._config import WEIGHTLESS
 from tacit.errors import ConfigError, SpecError
-from tacit.models._check import check_sizes
-from tacit.models._input import channels_first, chosen, grid_size
-from tacit.models._model import PerceptionModel
+from tacit.models._input import channels_first, grid_size
+from tacit.models._perception import PerceptionConfig, PerceptionModel
 from tacit.nn.linear import keep_freed_memory
 from tacit.nn.masked_predictor import MaskedPredictor
 from tacit.nn.positions import coordinates
 from tacit.nn.vit import VIT_SIZES, VisionTransformer, cells
-from tacit.types import Array, Clip, Completion, Mask, Spec
+from tacit.types import Array, Clip, Completion, Mask
 
 __all__ = ["MaskedModel", "MaskedModelConfig"]
 
@@ -28,7 +28,7 @@ MONITORED = 64
 
 
 @dataclass(frozen=True)
-class MaskedModelConfig:
+class MaskedModelConfig(PerceptionConfig):
     """Configuration of a :class:`MaskedModel`; plain values that convert to JSON and back.
 
     Args:
@@ -59,11 +59,9 @@ class MaskedModelConfig:
         ConfigError: if the Spec has no such modality, or sizes do not fit.
     """
 
-    spec: Spec
-    modality: str = ""
-    frames: int = 1
-    frameskip: int = 1
-    side: int = 0
+    frames: int = field(default=1, metadata=WEIGHTLESS)
+    frameskip: int = field(default=1, metadata=WEIGHTLESS)
+    side: int = field(default=0, metadata=WEIGHTLESS)
     patch: int = 16
     tubelet: int = 2
     width: int = 192
@@ -76,21 +74,19 @@ class MaskedModelConfig:
     predictor_width: int = 96
     predictor_depth: int = 6
     predictor_heads: int = 3
-    mask_tokens: int = 1
-    target: Literal["ema", "pixels"] = "ema"
-    normalised_pixels: bool = True
-    checkpointing: bool = False
+    mask_tokens: int = field(default=1, metadata=WEIGHTLESS)
+    target: Literal["ema", "pixels"] = field(default="ema", metadata=WEIGHTLESS)
+    normalised_pixels: bool = field(default=True, metadata=WEIGHTLESS)
+    checkpointing: bool = field(default=False, metadata=WEIGHTLESS)
 
     def __post_init__(self) -> None:
-        check_sizes(self)
-        object.__setattr__(self, "modality", chosen(self.spec, self.modality))
+        super().__post_init__()
         if min(self.frames, self.frameskip, self.patch, self.tubelet) < 1 or self.side < 0:
             raise ConfigError("frames, frameskip, patch and tubelet are at least 1, and side at least 0.")
 
-    @property
-    def seen(self) -> tuple[str, ...]:
-        """Return the modality that the model reads."""
-        return (self.modality,)
+    def build(self) -> MaskedModel:
+        """Return a new model."""
+        return MaskedModel(self)
 
     @property
     def extent(self) -> tuple[int, ...]:

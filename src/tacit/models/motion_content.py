@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
+from tacit._config import WEIGHTLESS
 from tacit.errors import ConfigError, SpecError
-from tacit.models._check import check_sizes
-from tacit.models._input import channels_first, chosen
-from tacit.models._model import PerceptionModel
+from tacit.models._input import channels_first
+from tacit.models._perception import PerceptionConfig, PerceptionModel
 from tacit.nn.flow import FlowHead, resize_flow
 from tacit.nn.linear import keep_freed_memory
 from tacit.nn.mlp import MLP
 from tacit.nn.pyramid import PYRAMID_SIZES, PyramidEncoder
-from tacit.types import Array, Clip, Motion, Spec
+from tacit.types import Array, Clip, Motion
 
 __all__ = ["MotionContent", "MotionContentConfig"]
 
 
 @dataclass(frozen=True)
-class MotionContentConfig:
+class MotionContentConfig(PerceptionConfig):
     """Configuration of a :class:`MotionContent`; plain values that convert to JSON and back.
 
     Args:
@@ -43,9 +43,7 @@ class MotionContentConfig:
         ConfigError: if the Spec has no such camera, or ``frameskip`` is below 1.
     """
 
-    spec: Spec
-    modality: str = ""
-    frameskip: int = 1
+    frameskip: int = field(default=1, metadata=WEIGHTLESS)
     widths: tuple[int, ...] = (32, 64, 128, 192)
     depths: tuple[int, ...] = (1, 1, 2, 2)
     stem: int = 2
@@ -57,8 +55,7 @@ class MotionContentConfig:
     embedding: int = 256
 
     def __post_init__(self) -> None:
-        check_sizes(self)
-        object.__setattr__(self, "modality", chosen(self.spec, self.modality))
+        super().__post_init__()
         if self.spec.modalities[self.modality].kind != "pixels":
             raise ConfigError(
                 f"motion is seen in pictures; {self.modality!r} is no camera. Learn from it with ijepa or mae."
@@ -66,10 +63,9 @@ class MotionContentConfig:
         if self.frameskip < 1:
             raise ConfigError(f"frameskip is at least 1; got {self.frameskip}.")
 
-    @property
-    def seen(self) -> tuple[str, ...]:
-        """Return the modality that the model reads."""
-        return (self.modality,)
+    def build(self) -> MotionContent:
+        """Return a new model."""
+        return MotionContent(self)
 
     @property
     def patch(self) -> int:

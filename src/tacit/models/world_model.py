@@ -10,14 +10,17 @@ import torch
 from torch import Tensor
 
 from tacit.errors import ConfigError, SpecError
-from tacit.models._build import ObservationEncoder, build_action_encoder, build_predictor
 from tacit.models._check import batched, check_actions
-from tacit.models._config import SIZES, TRANSFORMER, WorldModelConfig
-from tacit.models._eye import Eye, PooledEye, check_frozen
-from tacit.models._model import Dynamics, PerceptionModel, preset, seeded
+from tacit.models._config import WorldModelConfig, configured
+from tacit.models._model import Dynamics, seeded
+from tacit.models._observation_encoder import ObservationEncoder
+from tacit.models._perception import PerceptionModel
+from tacit.models._pretrained import PretrainedEncoder, check_frozen
+from tacit.models.encoders.pretrained import PooledEncoder, Pretrained
 from tacit.models.frame_encoder import FrameEncoder, FrameEncoderConfig
 from tacit.nn.kernels import PLAIN, Kernels, kernels_for
 from tacit.nn.linear import keep_freed_memory
+from tacit.nn.mlp import MLP
 from tacit.types import Array, Clip, Context, Forecast, Spec
 
 __all__ = ["WorldModel", "WorldModelConfig"]
@@ -44,8 +47,11 @@ class WorldModel(Dynamics):
         self.frameskip, self.latent_size, self.action_size = config.frameskip, config.latent, config.action_size
         self.encoder = ObservationEncoder(config)
         self.target_encoder = copy.deepcopy(self.encoder).requires_grad_(False) if config.target == "ema" else None
-        self.action_encoder, width = build_action_encoder(config)
-        self.predictor = build_predictor(config, width)
+        self.action_encoder, width = None, config.action_size
+        if config.action_width:
+            self.action_encoder = MLP(config.action_size, (config.action_width,), config.latent, activation="silu")
+            width = config.latent
+        self.predictor = config.predictor.build(config.latent, width)
 
     @classmethod
     def for_spec(cls, spec: Spec, size: str = "tiny", seed: int = 0, **overrides: Any) -> WorldModel:
@@ -57,20 +63,19 @@ class WorldModel(Dynamics):
                 0.3 million parameters; ``small``, the same wider, ``D`` = 64, 1.3 million; ``base``,
                 LeWorldModel's ViT-Tiny with its transformer predictor, ``D`` = 192, 18 million.
             seed: Seed of the weights.
-            overrides: Any option of :class:`WorldModelConfig`.
+            overrides: Any option of :class:`WorldModelConfig`. A predictor or an encoder is a configuration such as
+                ``tc.models.predictors.GRU()``, a name such as ``"gru"``, or a mapping of options, with the name under
+                ``name`` where it is not the one of the size. Encoders are named by modality or by kind of modality.
 
         Raises:
             ConfigError: for an unknown size or option, or values that do not fit together.
         """
-        chosen = preset(WorldModelConfig, SIZES, size, overrides)
-        if chosen.get("predictor", "mlp") != "transformer":
-            chosen = {name: value for name, value in chosen.items() if name in overrides or name not in TRANSFORMER}
-        pixels = {name: spec.modalities[name].shape for name in spec.cameras}
-        if size == "base" and pixels and chosen.get("perception") is None:
-            large = max(max(shape[1:]) for shape in pixels.values()) > 112
-            chosen = {"patch": 14 if large else 8, **chosen}
-            chosen["encoders"] = {**dict.fromkeys(pixels, "vit"), **overrides.get("encoders", {})}
-        return seeded(cls, WorldModelConfig(spec, **chosen), seed)
+        return seeded(cls, configured(spec, size, overrides), seed)
+
+    @property
+    def history(self) -> int:
+        """Return the number of latents that the predictor reads, at least one."""
+        return self.predictor.history
 
     @property
     def frames(self) -> FrameEncoder:
@@ -81,20 +86,23 @@ class WorldModel(Dynamics):
         Raises:
             ConfigError: if the encoder is trained, or the model has no pretrained encoder or encodes several cameras.
         """
-        config, eye = self._camera()
-        return FrameEncoder(config, eye).train(self.training)
+        config, encoder = self._camera()
+        return FrameEncoder(config, encoder).train(self.training)
 
-    def adopt(self, perception: PerceptionModel) -> None:
+    def load_from(self, perception: PerceptionModel) -> None:
         """Copy the trained encoder of a perception model, of the configuration that this model was built with.
 
         Raises:
             ConfigError: if this model has no pretrained encoder, or the other model has another configuration.
         """
-        eyes = [module for module in self.modules() if isinstance(module, Eye)]
-        if not eyes:
-            raise ConfigError("this world model looks with an encoder of its own. Build it with perception=CONFIG.")
-        for eye in eyes:
-            eye.adopt(perception)
+        pretrained = [module for module in self.modules() if isinstance(module, PretrainedEncoder)]
+        if not pretrained:
+            raise ConfigError(
+                "this world model has no pretrained encoder. Build it with "
+                'encoders={"pixels": tc.models.encoders.Pretrained(perception.config)}.'
+            )
+        for encoder in pretrained:
+            encoder.load_from(perception)
 
     def encode(self, observation: Mapping[str, Tensor | Array]) -> Tensor:
         """Return latents ``[..., D]`` of observations with leading axes ``[B]`` or ``[B, T]``.
@@ -203,17 +211,20 @@ class WorldModel(Dynamics):
             raise ConfigError(f"starts is 'every', 'first' or 'mixed'; got {starts!r}.")
         return Forecast(latents, targets, actions, predictions)
 
-    def _camera(self) -> tuple[FrameEncoderConfig, Eye]:
+    def _camera(self) -> tuple[FrameEncoderConfig, PretrainedEncoder]:
         """Return the one camera that the frozen pretrained encoder encodes, and that encoder."""
-        eyes = {name: one.eye for name, one in self.encoder.encoders.items() if isinstance(one, PooledEye)}
-        if len(eyes) != 1 or self.config.perception is None:
+        modules = self.encoder.encoders
+        pretrained = {name: one.eye for name, one in modules.items() if isinstance(one, PooledEncoder)}
+        if len(pretrained) != 1:
             raise ConfigError(
-                "latents on disk are of one camera, seen with the encoder that encoder='RUN' names; this world model "
-                f"has {len(eyes)} such cameras. Train without latents=, or name one camera with model.modalities."
+                "latents on disk are of one camera with a pretrained encoder; this world model has "
+                f"{len(pretrained)} such cameras. Train from images, or name one camera with modalities=."
             )
-        check_frozen(self.config.tune)
-        ((name, eye),) = eyes.items()
-        return FrameEncoderConfig(self.config.spec, self.config.perception, name), eye
+        ((name, encoder),) = pretrained.items()
+        config = self.config.encoders[name]
+        if isinstance(config, Pretrained):
+            check_frozen(config.tune)
+        return FrameEncoderConfig(self.config.spec, encoder.config, name), encoder
 
     def _given(self, tokens: Tensor) -> Tensor:
         """Check precomputed tokens ``[B, T, n, D']``; return them as ``[B T, n, D']`` on this device."""

@@ -8,9 +8,9 @@ from tacit.nn.collectives import all_mean as all_mean
 from tacit.nn.collectives import broadcast as broadcast
 from tacit.nn.collectives import everywhere as everywhere
 from tacit.nn.collectives import world_size as world_size
-from tacit.nn.encoders import ConvEncoder as ConvEncoder
+from tacit.nn.encoders import Encoder as Encoder
+from tacit.nn.encoders import ImageEncoder as ImageEncoder
 from tacit.nn.encoders import Normalizer as Normalizer
-from tacit.nn.encoders import VectorEncoder as VectorEncoder
 from tacit.nn.flow import FlowHead as FlowHead
 from tacit.nn.flow import correlation as correlation
 from tacit.nn.flow import inside as inside
@@ -38,14 +38,10 @@ from tacit.nn.positions import resize_positions as resize_positions
 from tacit.nn.positions import rotate as rotate
 from tacit.nn.positions import rotations as rotations
 from tacit.nn.positions import sincos as sincos
-from tacit.nn.predictors import GRUPredictor as GRUPredictor
-from tacit.nn.predictors import MLPPredictor as MLPPredictor
 from tacit.nn.predictors import Predictor as Predictor
 from tacit.nn.pyramid import PYRAMID_SIZES as PYRAMID_SIZES
 from tacit.nn.pyramid import PyramidEncoder as PyramidEncoder
 from tacit.nn.readout import LinearReadout as LinearReadout
-from tacit.nn.transformer import TransformerPredictor as TransformerPredictor
-from tacit.nn.vit import PooledVisionTransformer as PooledVisionTransformer
 from tacit.nn.vit import VIT_SIZES as VIT_SIZES
 from tacit.nn.vit import VisionTransformer as VisionTransformer
 from tacit.nn.vit import cells as cells

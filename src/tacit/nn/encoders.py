@@ -1,4 +1,4 @@
-"""Encoders of one modality: observations to a feature vector."""
+"""Base classes of encoders, and the normalisation of their input."""
 
 from __future__ import annotations
 
@@ -8,10 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from tacit.nn.linear import Linear
-from tacit.nn.mlp import MLP
-
-__all__ = ["ConvEncoder", "Normalizer", "VectorEncoder"]
+__all__ = ["Encoder", "ImageEncoder", "Normalizer"]
 
 
 class Normalizer(nn.Module):
@@ -45,65 +42,44 @@ class Normalizer(nn.Module):
         return (x - self.mean.repeat(repeats)) / self.std.repeat(repeats)
 
 
-class ConvEncoder(nn.Module):
-    """Strided convolutions over space (pixels) or time (a series), then one linear layer.
+class Encoder(nn.Module):
+    """Base class of encoders of one modality.
 
-    The first convolution cuts the input into patches and carries the normalisation in its weights, so that bytes become
-    features in one pass; each further one halves the input until four cells per axis are left.
-
-    Args:
-        channels: Channels ``C``.
-        size: Extent of the axes to convolve: ``(H, W)`` or ``(R,)``.
-        width: Channels after the first convolution; doubled at each halving up to 64.
-        features: Size of the output.
-        patch: Kernel and stride of the first convolution.
+    Attributes:
+        features: Size ``F`` of the output.
     """
 
-    def __init__(self, channels: int, size: tuple[int, ...], width: int, features: int, patch: int = 4) -> None:
-        super().__init__()
-        kind = nn.Conv2d if len(size) == 2 else nn.Conv1d
-        patch = min(patch, *size)
-        self.stem = kind(channels, width, patch, patch)
-        cells = [extent // patch for extent in size]
-        stages, out = [], width
-        while max(cells) > 4:
-            wider = min(2 * out, max(width, 64))
-            stages.append(kind(out, wider, 3, 2, 1))
-            cells, out = [(extent + 1) // 2 for extent in cells], wider
-        self.stages = nn.ModuleList(stages)
-        count = out
-        for extent in cells:
-            count *= extent
-        self.out = Linear(count, features)
-        if len(size) == 2:
-            for module in (self.stem, *stages):
-                module.weight.data = module.weight.data.contiguous(memory_format=torch.channels_last)
+    features: int
 
     def forward(self, x: Tensor, mean: Tensor, std: Tensor) -> Tensor:
-        """Encode ``[N, C, *size]`` of any number type, with ``[C]`` statistics, to ``[N, features]``."""
-        x = F.gelu(patch_embed(self.stem, x, mean, std))
-        for stage in self.stages:
-            x = F.gelu(stage(x))
-        return F.gelu(self.out(x.flatten(1)))
+        """Encode raw values to features.
+
+        Args:
+            x: ``[N, C, H, W]`` of any number type, ``[N, C, R]`` or ``[N, D]``.
+            mean: ``[C]`` or ``[D]`` in units of ``x``.
+            std: The same shape.
+
+        Returns:
+            ``[N, F]``.
+        """
+        raise NotImplementedError
 
 
-class VectorEncoder(nn.Module):
-    """MLP on a normalised vector.
+class ImageEncoder(nn.Module):
+    """Base class of encoders of a perception model, for world models that use their tokens."""
 
-    Args:
-        size: Components of the vector.
-        width: Width of the hidden layer; 0 returns the normalised vector.
-        features: Size of the output.
-    """
+    @property
+    def trunk(self) -> nn.Module:
+        """Return the module with the blocks, whose linear layers can get low-rank additions."""
+        raise NotImplementedError
 
-    def __init__(self, size: int, width: int, features: int) -> None:
-        super().__init__()
-        self.net = MLP(size, (width,), features) if width else None
+    def last_blocks(self, count: int) -> list[nn.Module]:
+        """Return the last blocks, with the layers after them."""
+        raise NotImplementedError
 
-    def forward(self, x: Tensor, mean: Tensor, std: Tensor) -> Tensor:
-        """Encode ``[N, size]`` with its statistics ``[size]`` to ``[N, features]``."""
-        x = (x - mean) / std
-        return x if self.net is None else F.gelu(self.net(x))
+    def image_tokens(self, images: Tensor, mean: Tensor, std: Tensor) -> Tensor:
+        """Encode single images ``[N, C, H, W]`` to tokens ``[N, n, D]``, without a class token."""
+        raise NotImplementedError
 
 
 def patch_embed(conv: nn.Conv1d | nn.Conv2d, x: Tensor, mean: Tensor, std: Tensor) -> Tensor:

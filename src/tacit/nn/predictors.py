@@ -1,4 +1,4 @@
-"""Predictors of the next latent: the interface, and two predictors without history."""
+"""Base class of predictors of the next latent."""
 
 from __future__ import annotations
 
@@ -6,10 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from tacit.nn.kernels import PLAIN, Kernels
-from tacit.nn.linear import Linear
-from tacit.nn.mlp import MLP
 
-__all__ = ["GRUPredictor", "MLPPredictor", "Predictor"]
+__all__ = ["Predictor"]
 
 
 class Predictor(nn.Module):
@@ -72,54 +70,3 @@ class Predictor(nn.Module):
             latent = self.step(latent, actions[:, :, step], kernels)
             out.append(latent)
         return torch.stack(out, dim=2)
-
-
-class MLPPredictor(Predictor):
-    """Residual MLP: the next latent is the current one plus an MLP of latent and action.
-
-    Args:
-        latent: Size ``D``.
-        action: Size ``E`` of an action latent.
-        width: Width of the hidden layers.
-        depth: Hidden layers.
-        final_norm: Layer-normalise the output, for an encoder that ends in a LayerNorm too.
-    """
-
-    def __init__(self, latent: int, action: int, width: int, depth: int, final_norm: bool = False) -> None:
-        super().__init__()
-        self.net = MLP(latent + action, (width,) * depth, latent)
-        self.norm = nn.LayerNorm(latent) if final_norm else nn.Identity()
-
-    def step(self, latents: Tensor, actions: Tensor, kernels: Kernels) -> Tensor:
-        """Compute the next latents; see :meth:`Predictor.step`."""
-        out: Tensor = self.norm(latents + kernels.mlp(self.net, torch.cat([latents, actions], dim=-1)))
-        return out
-
-
-class GRUPredictor(Predictor):
-    """Gated recurrent unit whose hidden state is the latent and whose input is the action latent.
-
-    The predictor of eb_jepa's action-conditioned example; Cho et al. 2014 (arXiv 1406.1078) for the cell.
-
-    Args:
-        latent: Size ``D``.
-        action: Size ``E`` of an action latent.
-        final_norm: Layer-normalise the output, for an encoder that ends in a LayerNorm too.
-    """
-
-    def __init__(self, latent: int, action: int, final_norm: bool = False) -> None:
-        super().__init__()
-        self.from_action = Linear(action, 3 * latent)
-        self.from_latent = Linear(latent, 3 * latent)
-        for layer in (self.from_action, self.from_latent):
-            nn.init.uniform_(layer.weight, -(latent**-0.5), latent**-0.5)
-            nn.init.uniform_(layer.bias, -(latent**-0.5), latent**-0.5)
-        self.norm = nn.LayerNorm(latent) if final_norm else nn.Identity()
-
-    def step(self, latents: Tensor, actions: Tensor, kernels: Kernels) -> Tensor:
-        """Compute the next latents; see :meth:`Predictor.step`."""
-        reset, update, new = kernels.linear(self.from_action, actions).chunk(3, dim=-1)
-        kept_reset, kept_update, kept_new = kernels.linear(self.from_latent, latents).chunk(3, dim=-1)
-        new = torch.tanh(new + torch.sigmoid(reset + kept_reset) * kept_new)
-        out: Tensor = self.norm(torch.lerp(new, latents, torch.sigmoid(update + kept_update)))
-        return out

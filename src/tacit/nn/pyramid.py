@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tacit.errors import ConfigError, SpecError
+from tacit.nn.encoders import ImageEncoder
 from tacit.nn.linear import Linear
 
 __all__ = ["PYRAMID_SIZES", "PyramidEncoder"]
@@ -22,7 +23,7 @@ PYRAMID_SIZES: dict[str, dict[str, Any]] = {
 """Options of :class:`PyramidEncoder` by size; ``base`` is ConvNeXt-T with two additional finer levels."""
 
 
-class PyramidEncoder(nn.Module):
+class PyramidEncoder(ImageEncoder):
     """ConvNeXt blocks (arXiv 2201.03545) at several scales, each half as fine as the one before.
 
     A level ends in a LayerNorm over channels without weights, so that the latent of every place has the same length: no
@@ -99,6 +100,20 @@ class PyramidEncoder(nn.Module):
             x = F.layer_norm(x, x.shape[-1:])
             found.append(x.permute(0, 3, 1, 2))
         return tuple(reversed(found))
+
+    @property
+    def trunk(self) -> nn.Module:
+        """Return the levels."""
+        return self.levels
+
+    def last_blocks(self, count: int) -> list[nn.Module]:
+        """Return the last blocks of all levels."""
+        return [block for level in self.levels for block in level.children()][-count:]
+
+    def image_tokens(self, images: Tensor, mean: Tensor, std: Tensor) -> Tensor:
+        """Encode images to the places of the coarsest level."""
+        coarsest: Tensor = self(images, mean, std)[0]
+        return coarsest.flatten(2).transpose(1, 2)
 
 
 class _Block(nn.Module):

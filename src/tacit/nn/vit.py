@@ -13,10 +13,10 @@ from torch.nn import functional as F
 from tacit._limits import TOKENS, limited
 from tacit.errors import ConfigError, SpecError
 from tacit.nn._block import initialise, run, stack
-from tacit.nn.encoders import folded, patch_embed, standardised
+from tacit.nn.encoders import ImageEncoder, folded, patch_embed, standardised
 from tacit.nn.positions import Positions, Rotation, coordinates, resize_positions, rotations, sincos
 
-__all__ = ["VIT_SIZES", "PooledVisionTransformer", "VisionTransformer", "cells"]
+__all__ = ["VIT_SIZES", "VisionTransformer", "cells"]
 
 VIT_SIZES: dict[str, dict[str, Any]] = {
     "nano": {"width": 96, "depth": 6, "heads": 3},
@@ -33,7 +33,7 @@ _CONVOLUTIONS = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
 _AXES = {1: "R", 2: "H, W", 3: "T, H, W"}
 
 
-class VisionTransformer(nn.Module):
+class VisionTransformer(ImageEncoder):
     """Pre-norm vision transformer (arXiv 2010.11929) on patches of one, two or three axes.
 
     Patches that are left out are dropped before embedding, as in MAE (arXiv 2111.06377), so that the cost of a context
@@ -120,6 +120,22 @@ class VisionTransformer(nn.Module):
         out: Tensor = self.norm(self._features(x, mean, std, keep))
         return out
 
+    @property
+    def trunk(self) -> nn.Module:
+        """Return the blocks."""
+        return self.blocks
+
+    def last_blocks(self, count: int) -> list[nn.Module]:
+        """Return the last blocks, and the LayerNorm after them."""
+        return [*list(self.blocks)[-count:], self.norm]
+
+    def image_tokens(self, images: Tensor, mean: Tensor, std: Tensor) -> Tensor:
+        """Encode single images to the tokens of their patches; videos repeat an image for one tubelet."""
+        if len(self.patch) == 3:
+            images = images.unsqueeze(2).expand(-1, -1, self.patch[0], -1, -1)
+        out: Tensor = self(images, mean, std)
+        return out if self.cls is None else out[:, 1:]
+
     def _features(self, x: Tensor, mean: Tensor, std: Tensor, keep: Tensor | None = None) -> Tensor:
         """Compute the result of :meth:`forward`, before the last LayerNorm."""
         grid = self._grid_of(x)
@@ -180,32 +196,6 @@ class VisionTransformer(nn.Module):
             return rotation
         # The class token has no position and is not rotated.
         return Rotation(F.pad(rotation.cos, (0, 0, 1, 0), value=1.0), F.pad(rotation.sin, (0, 0, 1, 0)))
-
-
-class PooledVisionTransformer(VisionTransformer):
-    """Vision transformer that returns the class token alone; the layout of LeWorldModel's ViT-Tiny.
-
-    It serves a world model with one latent per image.
-
-    Args:
-        channels: Channels ``C``.
-        size: Height and width of the images; a rest smaller than a patch is cut off.
-        patch: Side of a patch.
-        width: Size of a token, and of the output.
-        depth: Blocks.
-        heads: Attention heads.
-    """
-
-    def __init__(self, channels: int, size: tuple[int, int], patch: int, width: int, depth: int, heads: int) -> None:
-        super().__init__(channels, size, (patch, patch), width, depth, heads, cls=True, norm_eps=1e-12)
-
-    def forward(self, x: Tensor, mean: Tensor, std: Tensor, keep: Tensor | None = None) -> Tensor:
-        """Encode to ``[B, width]``; see :meth:`VisionTransformer.forward`."""
-        out: Tensor = self.norm(self._features(x, mean, std, keep)[:, 0])
-        return out
-
-    def _draw(self) -> None:
-        """Keep the layers as PyTorch draws them."""
 
 
 def cells(x: Tensor, grid: Sequence[int], patch: Sequence[int]) -> Tensor:

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 
 from tacit.errors import CheckpointError, ConfigError
+from tacit.models.encoders import Identity, ViT
+from tacit.models.predictors import Transformer
 from tacit.models.world_model import WorldModel, WorldModelConfig
 from tacit.published._file import PublishedFile
 from tacit.published._lazy_tensors import single
@@ -103,33 +105,33 @@ def _config(
     )
     options: dict[str, Any] = {
         "modalities": seen,
-        "encoders": {seen[0]: "identity"},
+        "encoders": {seen[0]: Identity()},
         "frameskip": block // spec.action.size,
-        "history": shapes["predictor.position"][0],
         "latent": shapes["predictor.position"][1],
         "projector_width": shapes["encoder.projector.layers.0.weight"][0],
         "action_width": shapes["action_encoder.layers.0.weight"][0],
-        "predictor": "transformer",
-        "predictor_width": width,
-        "predictor_depth": len([name for name in shapes if "predictor.blocks" in name and name.endswith("qkv.weight")]),
-        "predictor_heads": predictor_heads,
-        "predictor_head_width": attention // predictor_heads,
-        "predictor_mlp": shapes["predictor.blocks.0.up.weight"][0],
-        "predictor_out": shapes["predictor.out.layers.0.weight"][0],
-        "dropout": 0.1 if dropout is None else dropout,
-        "inner_norm": True,
+        "predictor": Transformer(
+            history=shapes["predictor.position"][0],
+            width=width,
+            depth=_blocks(shapes, "predictor.blocks"),
+            heads=predictor_heads,
+            head_width=attention // predictor_heads,
+            mlp_width=shapes["predictor.blocks.0.up.weight"][0],
+            out_width=shapes["predictor.out.layers.0.weight"][0],
+            dropout=0.1 if dropout is None else dropout,
+            inner_norm=True,
+        ),
     }
     if heads and not sees:
         raise ConfigError(f"{published.where} has no encoder, so heads={heads} says nothing. Leave it out.")
     if sees:
         encoder_width, _, patch, _ = shapes["vit.patches.weight"]
-        options |= {
-            "encoders": {seen[0]: "vit"},
-            "patch": patch,
-            "encoder_width": encoder_width,
-            "encoder_depth": len([name for name in shapes if name.startswith("vit.") and name.endswith("qkv.weight")]),
-            "encoder_heads": heads_of(
-                heads or HEADS.get(encoder_width), encoder_width, "encoder", published.where, "heads"
-            ),
-        }
+        heads = heads_of(heads or HEADS.get(encoder_width), encoder_width, "encoder", published.where, "heads")
+        vit = ViT(patch, encoder_width, _blocks(shapes, "vit."), heads)
+        options |= {"encoders": {seen[0]: vit}}
     return WorldModelConfig(spec, **options)
+
+
+def _blocks(shapes: dict[str, tuple[int, ...]], prefix: str) -> int:
+    """Return the number of attention blocks below a prefix."""
+    return len([name for name in shapes if name.startswith(prefix) and name.endswith("qkv.weight")])

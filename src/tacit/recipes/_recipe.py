@@ -20,7 +20,9 @@ from tacit._registry import suggest
 from tacit.agent import Agent, NamedFallback, Proposal
 from tacit.data import Clips, Episodes
 from tacit.errors import ConfigError
-from tacit.models import Dynamics, Model, PerceptionModel
+from tacit.models import Dynamics, Model, PerceptionConfig, PerceptionModel
+from tacit.models._pretrained import PretrainedEncoder
+from tacit.models.encoders import Pretrained
 from tacit.models.goal_policy import GoalPolicy, GoalPolicyConfig
 from tacit.models.world_model import WorldModel
 from tacit.objectives import Objective
@@ -77,6 +79,10 @@ class Recipe:
             *parents, last = path.split(".")
             inner = values
             for name in parents:
+                if inner is not values and name not in inner and parents[0] == "model":
+                    inner[name] = {}  # options of the model that the recipe leaves to its size
+                if isinstance(inner.get(name), str) and parents[0] == "model":
+                    inner[name] = {"name": inner[name]}
                 if not isinstance(inner.get(name), dict):
                     raise ConfigError(f"a recipe has no option {path!r}.{suggest(name, inner)}")
                 inner = inner[name]
@@ -160,10 +166,19 @@ class AgentRecipe(Recipe):
         if not self.encoder:
             return super().build_model(spec, seed)
         perception = checkpoint.load_model(self.encoder, kind=PerceptionModel)
-        seeing = replace(self, encoder="", model={**self.model, "perception": perception.config})
-        model = seeing.build_model(spec, seed)
-        model.adopt(perception)
+        recipe = replace(self, encoder="", model=self.with_encoder(perception.config))
+        try:
+            model = recipe.build_model(spec, seed)
+        except ConfigError as error:
+            raise ConfigError(f"{error} The recipe takes the encoder of the run {self.encoder}.") from error
+        model.load_from(perception)
         return model
+
+    def with_encoder(self, perception: PerceptionConfig) -> dict[str, Any]:
+        """Return the options of the model, with the encoder of a perception model for all cameras."""
+        encoders = dict(self.model.get("encoders", {}))
+        pretrained = {**to_json(Pretrained(perception)), **encoders.get("pixels", {}), "name": "pretrained"}
+        return {**self.model, "encoders": {**encoders, "pixels": pretrained}}
 
     def check(self, model: Any) -> None:
         """Check as :meth:`Recipe.check`, and build the agent. Its planner searches the actions of the model once.
@@ -173,13 +188,18 @@ class AgentRecipe(Recipe):
                 if a pretrained encoder is to learn with nothing that keeps it from collapsing.
         """
         super().check(model)
-        tune = model.config.tune
+        learns = any(
+            parameter.requires_grad
+            for module in model.modules()
+            if isinstance(module, PretrainedEncoder)
+            for parameter in module.parameters()
+        )
         held = any(term.holds_apart for term, weight in self.build_objective().terms() if weight > 0)
-        if tune != "frozen" and model.target_encoder is None and not held:
+        if learns and model.target_encoder is None and not held:
             raise ConfigError(
-                f"with model.tune={tune!r} the encoder learns, and predicting its own latents alone teaches it to say "
-                "the same of everything. Leave it frozen, or add a term to objective that keeps them apart: on the "
-                f"command line --set 'objective={self._held()}'."
+                "the pretrained encoder is trained (tune), and prediction of its own latents alone would collapse "
+                "them. Leave it frozen, or add a term to objective that keeps them apart: on the command line "
+                f"--set 'objective={self._held()}'."
             )
         agent = self.build_agent(model)
         try:

@@ -65,6 +65,6 @@ class General(AgentRecipe):
         block = (float(np.median(lengths)) - 1) / (CLIPS * (plain.clip - 1))
         options: dict[str, Any] = {**plain.model, "frameskip": int(min(max(block, 1), LONGEST_BLOCK))}
         if len(spec.cameras) == len(spec.modalities):
-            options |= {"history": 2, "predictor": "transformer", "predictor_width": 128, "predictor_heads": 2}
-            options |= {"predictor_mlp": 256}
+            predictor = {"name": "transformer", "history": 2, "width": 128, "heads": 2, "mlp_width": 256}
+            options["predictor"] = predictor
         return cls(model=options)

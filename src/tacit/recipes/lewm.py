@@ -23,7 +23,7 @@ class LeWM(AgentRecipe):
     """
 
     size: str = "base"
-    model: Mapping[str, Any] = field(default_factory=lambda: {"frameskip": 5, "inner_norm": True})
+    model: Mapping[str, Any] = field(default_factory=lambda: {"frameskip": 5, "predictor": {"inner_norm": True}})
     objective: tuple[Part, ...] = (Part("prediction"), Part("sigreg", {"slices": 1024}, 0.09))
     clip: int = 4
     steps: int = 20_000
@@ -39,5 +39,5 @@ class LeWM(AgentRecipe):
 
     def options(self, spec: Spec) -> dict[str, Any]:
         """Return options as :meth:`Recipe.options`, with vectors passed through."""
-        identity = {name: "identity" for name, modality in spec.modalities.items() if modality.kind == "vector"}
-        return {"encoders": identity, **self.model}
+        options = super().options(spec)
+        return {**options, "encoders": {"vector": "identity", **options.get("encoders", {})}}

@@ -22,7 +22,7 @@ class PLDM(AgentRecipe):
     """
 
     size: str = "small"
-    model: Mapping[str, Any] = field(default_factory=lambda: {"predictor": "gru", "latent": 512})
+    model: Mapping[str, Any] = field(default_factory=lambda: {"predictor": {"name": "gru"}, "latent": 512})
     objective: tuple[Part, ...] = (
         Part("prediction", {"steps": 15, "starts": "first"}),
         Part("vicreg", {"variance": 3.98, "covariance": 6.92, "frames": [0, 1]}),

@@ -26,7 +26,12 @@ class RandomRooms(AgentRecipe):
     """
 
     model: Mapping[str, Any] = field(
-        default_factory=lambda: {"latent": 64, "frameskip": 4, "encoder_width": 32, "predictor_width": 256}
+        default_factory=lambda: {
+            "latent": 64,
+            "frameskip": 4,
+            "encoders": {"pixels": {"width": 32}},
+            "predictor": {"width": 256},
+        }
     )
     objective: tuple[Part, ...] = (
         Part("prediction", {"steps": 8}),

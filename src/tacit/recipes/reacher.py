@@ -25,11 +25,7 @@ class Reacher(AgentRecipe):
         default_factory=lambda: {
             "latent": 16,
             "frameskip": 5,
-            "history": 2,
-            "predictor": "transformer",
-            "predictor_width": 128,
-            "predictor_heads": 2,
-            "predictor_mlp": 256,
+            "predictor": {"name": "transformer", "history": 2, "width": 128, "heads": 2, "mlp_width": 256},
         }
     )
     objective: tuple[Part, ...] = (

@@ -7,10 +7,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tacit.agent import Agent, Proposal
-from tacit.models import Dynamics
+from tacit.errors import ConfigError
+from tacit.models import Dynamics, PerceptionConfig
 from tacit.models.action_conditioned import ActionConditioned
 from tacit.recipes._recipe import Acting, AgentRecipe, Part
 from tacit.training import TrainingConfig
+from tacit.types import Spec
 
 __all__ = ["VJEPA2AC"]
 
@@ -68,6 +70,20 @@ class VJEPA2AC(AgentRecipe):
             horizon=2,
         )
     )
+
+    def build_model(self, spec: Spec, seed: int) -> Any:
+        """Build the model as :meth:`AgentRecipe.build_model`.
+
+        Raises:
+            ConfigError: if no encoder is named.
+        """
+        if spec.action.size and not self.encoder and "perception" not in self.model:
+            raise ConfigError("vjepa2_ac needs the run of a perception model. Name it: encoder='RUN'.")
+        return super().build_model(spec, seed)
+
+    def with_encoder(self, perception: PerceptionConfig) -> dict[str, Any]:
+        """Return the options of the model, with the encoder of a perception model for its camera."""
+        return {**self.model, "perception": perception}
 
     def build_agent(self, model: Dynamics, proposal: Proposal | None = None) -> Agent:
         """Build the agent that plans with a model. It plans towards the images of its goal, whatever the pose there."""

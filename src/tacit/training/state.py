@@ -17,6 +17,7 @@ from tacit import checkpoint
 from tacit._config import from_json
 from tacit.errors import CheckpointError, ConfigError, TrainingError
 from tacit.models import Model
+from tacit.models._version_0_1 import current
 from tacit.objectives import Objective
 from tacit.training.config import TrainingConfig
 from tacit.training.optimizer import adamw
@@ -104,7 +105,10 @@ class State:
             written = from_json(_Written, part.config, where=f"{path}: {PART}")
         except ConfigError as error:
             raise CheckpointError(f"{error} The checkpoint is damaged or of another version of Tacit.") from error
-        self.run = _continued(self.run, written.run, written.step, path)
+        before = written.run
+        if isinstance(before.get("model"), Mapping):
+            before = {**before, "model": current(checkpoint.kind_of(self.model), before["model"])}
+        self.run = _continued(self.run, before, written.step, path)
         self._warn_of(written.surroundings)
         checkpoint.restore(self.model, found.parts["model"].tensors, str(path))
         checkpoint.restore(self.objective, _below("objective.", part.tensors), str(path))

@@ -1,19 +1,24 @@
-"""Causal transformer predictor, conditioned on actions through AdaLN-zero."""
+"""Causal transformer as a predictor, conditioned on actions through AdaLN-zero."""
 
 from __future__ import annotations
 
-from typing import NamedTuple, TypeAlias
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from tacit._check import require
+from tacit._config import WEIGHTLESS
+from tacit.models.predictors._predictor import PredictorConfig
 from tacit.nn.kernels import PLAIN, Kernels
 from tacit.nn.linear import Linear
 from tacit.nn.mlp import MLP
 from tacit.nn.predictors import Predictor
 
-__all__ = ["TransformerPredictor"]
+__all__ = ["Transformer"]
 
 _FEW = 4
 
@@ -28,56 +33,77 @@ class _Memory(NamedTuple):
 _Memories: TypeAlias = list[_Memory]
 
 
-class TransformerPredictor(Predictor):
-    """LeWorldModel's predictor: one token per step, causal attention, action-modulated blocks.
+@dataclass(frozen=True)
+class Transformer(PredictorConfig):
+    """LeWorldModel's predictor: one token per step, causal attention, action-modulated blocks (AdaLN-zero).
 
     Learned positions count from the start of a window of ``history`` steps, so a sliding window is recomputed; while
     the window grows, the keys and values of the previous tokens are kept. Source: LeWorldModel (arXiv 2603.19312);
     AdaLN-zero from DiT (arXiv 2212.09748).
 
     Args:
-        latent: Size ``D`` of a latent.
+        history: Latents, the current one included, that the predictor reads: the length of the window.
         width: Size of a token.
         depth: Blocks.
         heads: Attention heads of ``head_width`` each.
         head_width: Size of a head.
         mlp_width: Hidden width of the MLP of a block.
-        history: Length of the window.
-        dropout: Probability, while training.
-        inner_norm: A further LayerNorm after the modulation, as in LeWorldModel's released weights.
         out_width: Hidden width of the output MLP with BatchNorm; 0 for one linear layer.
-        action: Size ``E`` of an action latent; ``latent`` where not given.
+        dropout: Probability, while training.
+        inner_norm: Add a LayerNorm after the modulation, as in LeWorldModel's released weights.
+
+    Raises:
+        ConfigError: if ``history`` is below 1.
     """
+
+    sizes: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "small": {"width": 512, "depth": 3},
+        "base": {
+            "history": 3,
+            "width": 192,
+            "depth": 6,
+            "heads": 16,
+            "head_width": 64,
+            "mlp_width": 2048,
+            "out_width": 2048,
+            "dropout": 0.1,
+        },
+    }
+    history: int = 1
+    width: int = 128
+    depth: int = 2
+    heads: int = 4
+    head_width: int = 32
+    mlp_width: int = 256
+    out_width: int = 0
+    dropout: float = field(default=0.0, metadata=WEIGHTLESS)
+    inner_norm: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(self.history >= 1, "Transformer", f"history >= 1; got {self.history}")
+
+    def build(self, latent: int, action: int) -> TransformerPredictor:
+        """Return a new predictor; see :meth:`PredictorConfig.build`."""
+        return TransformerPredictor(self, latent, action)
+
+
+class TransformerPredictor(Predictor):
+    """Network of :class:`Transformer`."""
 
     rows = 160
 
-    def __init__(
-        self,
-        latent: int,
-        width: int,
-        depth: int,
-        heads: int,
-        head_width: int,
-        mlp_width: int,
-        history: int,
-        *,
-        dropout: float = 0.0,
-        inner_norm: bool = False,
-        out_width: int = 0,
-        action: int | None = None,
-    ) -> None:
+    def __init__(self, config: Transformer, latent: int, action: int) -> None:
         super().__init__()
-        action = latent if action is None else action
-        self.history = history
-        self.position = nn.Parameter(nn.init.normal_(torch.empty(history, latent), std=0.02))
-        self.dropout = dropout
+        width = config.width
+        self.history, self.dropout = config.history, config.dropout
+        self.position = nn.Parameter(nn.init.normal_(torch.empty(config.history, latent), std=0.02))
         self.from_latent = Linear(latent, width) if latent != width else None
         self.from_action = Linear(action, width) if action != width else None
-        self.blocks = nn.ModuleList(
-            _Block(width, heads, head_width, mlp_width, dropout, inner_norm) for _ in range(depth)
-        )
+        self.blocks = nn.ModuleList(_Block(config) for _ in range(config.depth))
         self.norm = nn.LayerNorm(width)
-        self.out = MLP(width, (out_width,) if out_width else (), latent, norm="batch" if out_width else "none")
+        hidden = (config.out_width,) if config.out_width else ()
+        self.out = MLP(width, hidden, latent, norm="batch" if hidden else "none")
 
     def forward(self, latents: Tensor, actions: Tensor) -> Tensor:
         """Forecast: entry ``t`` of the result ``[N, T, D]`` is the forecast of latent ``t + 1``.
@@ -190,17 +216,16 @@ class TransformerPredictor(Predictor):
 class _Block(nn.Module):
     """Attention and an MLP, each shifted, scaled and gated by the action."""
 
-    def __init__(
-        self, width: int, heads: int, head_width: int, mlp_width: int, dropout: float, inner_norm: bool
-    ) -> None:
+    def __init__(self, config: Transformer) -> None:
         super().__init__()
-        self.heads, self.width, self.dropout = heads, width, dropout
-        self.attention_norm = nn.LayerNorm(width) if inner_norm else None
-        self.mlp_norm = nn.LayerNorm(width) if inner_norm else None
-        self.qkv = Linear(width, 3 * heads * head_width, bias=False)
-        self.merge = Linear(heads * head_width, width)
-        self.up = Linear(width, mlp_width)
-        self.down = Linear(mlp_width, width)
+        width, attention = config.width, config.heads * config.head_width
+        self.heads, self.width, self.dropout = config.heads, width, config.dropout
+        self.attention_norm = nn.LayerNorm(width) if config.inner_norm else None
+        self.mlp_norm = nn.LayerNorm(width) if config.inner_norm else None
+        self.qkv = Linear(width, 3 * attention, bias=False)
+        self.merge = Linear(attention, width)
+        self.up = Linear(width, config.mlp_width)
+        self.down = Linear(config.mlp_width, width)
         self.modulation = Linear(width, 6 * width)
         # Zero: every block starts as the identity (AdaLN-zero).
         nn.init.zeros_(self.modulation.weight)

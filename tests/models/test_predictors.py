@@ -1,6 +1,6 @@
 """Every predictor: causal, and its rollout equal to feeding forecasts back through ``forward``."""
 
-from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import torch
@@ -8,25 +8,25 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from tacit.nn import transformer
+from tacit.models.predictors import GRU, MLP, PredictorConfig, Transformer, transformer
 from tacit.nn.kernels import PLAIN, kernels_for
-from tacit.nn.predictors import GRUPredictor, MLPPredictor, Predictor
-from tacit.nn.transformer import TransformerPredictor
+from tacit.nn.predictors import Predictor
 
 D, E = 6, 3
-BUILD: dict[str, Callable[[], Predictor]] = {
-    "mlp": lambda: MLPPredictor(D, E, 16, 2),
-    "gru": lambda: GRUPredictor(D, E, final_norm=True),
-    "transformer-1": lambda: TransformerPredictor(D, D, 2, 2, 4, 12, 1, action=E),
-    "transformer-3": lambda: TransformerPredictor(D, 8, 2, 2, 4, 12, 3, action=E, inner_norm=True, out_width=10),
-    "transformer-6": lambda: TransformerPredictor(D, 8, 3, 2, 4, 12, 6, action=E),
+SMALL = Transformer(width=8, depth=2, heads=2, head_width=4, mlp_width=12)
+BUILD: dict[str, PredictorConfig] = {
+    "mlp": MLP(16, 2),
+    "gru": GRU(final_norm=True),
+    "transformer-1": replace(SMALL, width=D),
+    "transformer-3": replace(SMALL, history=3, inner_norm=True, out_width=10),
+    "transformer-6": replace(SMALL, history=6, depth=3),
 }
 
 
 def build(name: str) -> Predictor:
     """Weights far from their initial zeros, so that every path matters."""
     torch.manual_seed(0)
-    predictor = BUILD[name]()
+    predictor = BUILD[name].build(D, E)
     for parameter in predictor.parameters():
         nn.init.normal_(parameter, std=0.4)
     return predictor.eval()
@@ -117,7 +117,7 @@ def test_gradients_reach_actions_through_a_rollout() -> None:
 
 def test_a_new_transformer_ignores_the_action() -> None:
     torch.manual_seed(0)
-    predictor = BUILD["transformer-3"]().eval()
+    predictor = BUILD["transformer-3"].build(D, E).eval()
     latents = torch.randn(2, 3, D)
     torch.testing.assert_close(
         predictor(latents, torch.zeros(2, 3, E)), predictor(latents, torch.ones(2, 3, E)), rtol=0, atol=0
@@ -126,7 +126,7 @@ def test_a_new_transformer_ignores_the_action() -> None:
 
 def test_gru_is_pytorchs() -> None:
     torch.manual_seed(0)
-    ours, theirs = GRUPredictor(D, E), nn.GRUCell(E, D)
+    ours, theirs = GRU().build(D, E), nn.GRUCell(E, D)
     theirs.load_state_dict(
         {
             "weight_ih": ours.from_action.weight,
