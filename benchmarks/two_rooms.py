@@ -37,7 +37,7 @@ def run(recipe: tc.recipes.AgentRecipe, options: argparse.Namespace, seed: int) 
     labels = [name for name in recorded.labels if name == "position" or "random" in env]
     probes = [tc.probing.probe(model, fit_on=fit_on, test_on=held_out, target=name) for name in labels]
     laps.end("probe")
-    runs = tc.evaluation.beside_references(
+    runs = tc.evaluation.compare_with_baselines(
         agent, tc.envs.make_goal(env), episodes=options.tasks, seed=options.task_seed
     )
     laps.end("plan")

@@ -11,7 +11,7 @@ def main() -> None:
     """Read the report, and stop at the first thing that is missing or out of its bounds."""
     folder = Path(sys.argv[1])
     report = json.loads((folder / "report.json").read_text())
-    for name in ("success", "random", "amortised", "ceiling"):
+    for name in ("success", "random", "policy", "oracle"):
         rate = report["planning"][name]
         assert 0 <= rate["low"] <= rate["rate"] <= rate["high"] <= 1 and rate["n"] == 200, (name, rate)
     planned, r2 = report["planning"]["success"], report["probe"]["position"]["r2"]

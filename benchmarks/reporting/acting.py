@@ -11,7 +11,7 @@ def demo() -> str:
     if found is None:
         return ""
     planning, seconds = found["planning"], found["seconds"]
-    rows: Rows = [(name, rate(planning[name])) for name in ("success", "random", "amortised", "ceiling")]
+    rows: Rows = [(name, rate(planning[name])) for name in ("success", "random", "policy", "oracle")]
     spent = ", ".join(f"{name} {value:.0f}" for name, value in seconds.items())
     wall, shown = found["wall_seconds"], found["pretrained_success"]
     return (
@@ -41,7 +41,7 @@ def rooms(name: str, title: str, command: str, target: str) -> str:
         rows.append(
             (
                 seed,
-                *(rate(planning[key]) for key in ("success", "random", "amortised", "ceiling")),
+                *(rate(planning[key]) for key in ("success", "random", "policy", "oracle")),
                 probes,
                 f"{seconds['train_cpu']:.0f}",
                 f"{seconds['plan_cpu']:.0f}",
@@ -115,7 +115,7 @@ def reacher() -> str:
     rows: Rows = [
         (
             seed,
-            *(rate(run["planning"][key]) for key in ("success", "random", "amortised")),
+            *(rate(run["planning"][key]) for key in ("success", "random", "policy")),
             *(rate(run["other_costs"][key]) for key in costs),
             f"{run['probe_r2_pose']['linear']:.4f} / {run['probe_r2_pose']['mlp']:.4f}",
             f"{run['trained_on']['pictures']}",
@@ -127,7 +127,7 @@ def reacher() -> str:
     solved = [run["planning"]["success"]["rate"] for run in found["runs"].values()]
     header = ("seed", "agent", "random", "policy alone", *costs.values(), "pose probe R² linear / MLP")
     nearest = statistics.median(run["nearest_radians"]["p99"] for run in found["runs"].values())
-    over, ceiling = found["over_seeds_and_tasks"], found["ceiling"]["success"]
+    over, ceiling = found["over_seeds_and_tasks"], found["oracle"]["success"]
     return (
         "## Reacher from pixels\n\n`MUJOCO_GL=egl uv run benchmarks/reacher.py`: MuJoCo Reacher of dm_control, goal given as "
         "an image, solved within 0.05 rad of both joints at any of 50 steps, goals 25 steps away, data of random actions. "

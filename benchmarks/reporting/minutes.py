@@ -97,7 +97,7 @@ def _solved(found: dict[str, Any], runs: Runs, kinds: tuple[str, ...]) -> Rows:
             cells += [
                 f"**{rate({**over, 'rate': over['mean']})}**",
                 ", ".join(f"{100 * part['success']['rate']:.1f}" for part in tasks),
-                ", ".join(f"{100 * part['amortised']['rate']:.1f}" for part in tasks),
+                ", ".join(f"{100 * part['policy']['rate']:.1f}" for part in tasks),
             ]
         rows.append(
             (

@@ -11,7 +11,12 @@ Rows = list[tuple[str, ...]]
 def load(name: str) -> Any:
     """One result file, or None where it was not measured yet."""
     path = RESULTS / f"{name}.json"
-    return json.loads(path.read_text()) if path.exists() else None
+    return json.loads(path.read_text(), object_hook=_renamed) if path.exists() else None
+
+
+def _renamed(value: dict[str, Any]) -> dict[str, Any]:
+    """Names of actors in results of 0.1, by their present names."""
+    return {{"amortised": "policy", "ceiling": "oracle"}.get(name, name): item for name, item in value.items()}
 
 
 def rate(value: dict[str, float]) -> str:

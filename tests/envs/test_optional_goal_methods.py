@@ -16,8 +16,8 @@ from tacit.errors import ConfigError
 from tacit.evaluation import (
     ExpertActor,
     TrueDynamicsActor,
-    beside_references,
     closed_loop,
+    compare_with_baselines,
     decide,
     energy_rank_correlation,
 )
@@ -60,6 +60,8 @@ class Walk(torch.nn.Module):
 
     def rollout(self, context: Context, actions: torch.Tensor) -> torch.Tensor:
         latents = context.latents
+        if actions.ndim == 3:
+            return self.rollout(context, actions[:, None])[:, 0]
         return latents[:, None, -1:] + actions.cumsum(dim=2) / 10
 
 
@@ -95,21 +97,21 @@ def test_a_method_that_is_none_is_not_there() -> None:
     assert has_goals(env) and has_expert(env) and not has_simulation(env)
 
 
-def test_without_simulate_there_is_no_ceiling() -> None:
+def test_without_simulate_there_is_no_oracle() -> None:
     env: Any = Bare(PointMass(3))
-    with pytest.warns(UserWarning, match=r"^no ceiling is measured: Bare has no simulate") as told:
-        runs = beside_references(agent(env), env, episodes=3, film=1)
+    with pytest.warns(UserWarning, match=r"^no oracle is measured: Bare has no simulate") as told:
+        runs = compare_with_baselines(agent(env), env, episodes=3, record_frames=1)
     assert list(runs) == ["success", "random"] and len(told) == 1 and not runs["success"].plans
-    assert "eiling" not in planning_section(runs).text and "ceiling" not in planning_record(runs)
+    assert "racle" not in planning_section(runs).text and "oracle" not in planning_record(runs)
 
 
 def test_eval_prints_the_rows_that_there_are(capsys: pytest.CaptureFixture[str]) -> None:
     full: Any = PointMass(3)
     _goals(agent(full), full, 3, 1)
     rows = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
-    assert rows == ["success", "random", "ceiling", "plan"]
+    assert rows == ["success", "random", "oracle", "plan"]
     env: Any = Bare(PointMass(3))
-    with pytest.warns(UserWarning, match="no ceiling"):
+    with pytest.warns(UserWarning, match="no oracle"):
         _, found = _goals(agent(env), env, 3, 1)
     assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ["success", "random"]
     assert set(found) == {"planning"}

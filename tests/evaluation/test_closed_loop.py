@@ -94,7 +94,7 @@ def test_tasks_of_ones_own_are_pursued_as_they_are():
     tasks = Tasks({"x": np.array([[1.0], [2.0], [9.0]])}, {"x": np.array([[4.0], [2.7], [0.0]])})
     run = closed_loop(Walker(), Line(budget=8), tasks=tasks, batch=2)
     np.testing.assert_allclose(run.distances[:, 0], [3.0, 0.7, 9.0])
-    assert run.solved.tolist() == [True, True, False] and (run.success.n, run.refused) == (3, 0)
+    assert run.solved.tolist() == [True, True, False] and (run.success.n, run.replaced) == (3, 0)
     with pytest.raises(ConfigError, match="got 3, 3 of them within"):
         closed_loop(Walker(), Line(), tasks=Tasks(tasks.start, tasks.start))
 

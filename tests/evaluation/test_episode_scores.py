@@ -125,7 +125,7 @@ def test_a_goal_is_given_to_every_world_in_the_right_shape() -> None:
     assert goal is not None and goal["sum"].shape == (3, 1) and goal["sum"].dtype == np.float32
     with pytest.raises(SpecError, match=r"'sum' of shape \[1\]; got \[2\]"):
         score_episodes(actor, Counting(), episodes=3, goal={"sum": np.zeros(2)})
-    with pytest.raises(SpecError, match="environment shows sum"):
+    with pytest.raises(SpecError, match="environment has sum"):
         score_episodes(actor, Counting(), episodes=3, goal={"image": np.zeros(2)})
 
 

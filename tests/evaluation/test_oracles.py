@@ -11,7 +11,7 @@ from tacit.constraints import Limits
 from tacit.costs import Effort, Goal
 from tacit.envs import TwoRooms
 from tacit.errors import ConfigError, PlanningError
-from tacit.evaluation import ExpertActor, TrueDynamicsActor, beside_references, closed_loop, oracles
+from tacit.evaluation import ExpertActor, TrueDynamicsActor, closed_loop, compare_with_baselines, oracles
 from tacit.reports import planning_record
 from tacit.types import Box, Context, Plan
 
@@ -95,7 +95,7 @@ def test_plans_are_simulated_alike_in_parts_and_whole(monkeypatch):
 def test_the_plans_of_filmed_tasks_are_followed_through_the_world():
     env = TwoRooms(size=16)
     actor = TrueDynamicsActor(env, Shooting(8), horizon=3, frameskip=5, replan_every=2, repeat_action=True)
-    run = closed_loop(actor, env, episodes=3, film=2)
+    run = closed_loop(actor, env, episodes=3, record_frames=2)
     assert [step for step, _ in run.plans] == list(range(0, 100, 10))
     assert run.frames.shape == (2, 101, 3, 16, 16)
     assert run.goal_frames.shape == (2, 3, 16, 16)
@@ -105,7 +105,7 @@ def test_the_plans_of_filmed_tasks_are_followed_through_the_world():
 
 
 @pytest.mark.parametrize("cost", [Goal(reduce="sum", metric="l1"), 0.1 * Effort() + Goal(reduce="sum", metric="l1")])
-def test_the_ceiling_is_the_agent_in_all_but_model_and_cost(cost):
+def test_the_oracle_is_the_agent_in_all_but_model_and_cost(cost):
     env = Line()
     agent = Agent(Exact(env.spec, frameskip=2), Shooting(), cost, horizon=3, replan_every=2, repeat_action=True)
     actor = TrueDynamicsActor.like(agent, env)
@@ -119,7 +119,7 @@ def test_the_ceiling_is_the_agent_in_all_but_model_and_cost(cost):
     assert (actor.config.cost.goal.reduce, actor.config.cost.goal.metric) == ("sum", "l1")
 
 
-def test_the_ceiling_has_the_fallback_and_the_constraints_of_the_agent():
+def test_the_oracle_has_the_fallback_and_the_constraints_of_the_agent():
     env, narrow = Line(), [Limits(-0.5, 0.5)]
     for fallback in (None, "noop", "last_action", lambda shown: shown["vector"]):
         agent = Agent(Exact(env.spec), Shooting(), Goal(), horizon=2, fallback=fallback, constraints=narrow)
@@ -132,7 +132,7 @@ def test_the_ceiling_has_the_fallback_and_the_constraints_of_the_agent():
     )
 
 
-def test_the_ceiling_shows_its_fallback_what_the_states_look_like():
+def test_the_fallback_of_the_oracle_receives_observations():
     class Fails(Shooting):
         def __call__(self, problem):
             raise PlanningError("none")
@@ -151,7 +151,7 @@ def test_the_ceiling_shows_its_fallback_what_the_states_look_like():
     np.testing.assert_array_equal(action, [[1], [3]])
 
 
-def test_an_agent_is_run_beside_its_floors_and_its_ceiling():
+def test_an_agent_is_compared_with_its_baselines_and_its_oracle():
     class Towards:
         def propose(self, context, goal, horizon, count, noise, model):
             step = ((goal - context.latents[:, -1]) / 2).clamp(-1, 1)
@@ -163,14 +163,14 @@ def test_an_agent_is_run_beside_its_floors_and_its_ceiling():
         {"horizon": 3, "repeat_action": True},
     )
     agent = Agent(*parts, **options, proposal=Towards())
-    runs = beside_references(agent, env, episodes=20, on_result=lambda name, run: said.append((name, run)))
+    runs = compare_with_baselines(agent, env, episodes=20, on_result=lambda name, run: said.append((name, run)))
     assert list(runs.items()) == said
-    assert list(runs) == ["success", "random", "amortised", "ceiling"]
+    assert list(runs) == ["success", "random", "policy", "oracle"]
     assert [run.privileged for run in runs.values()] == [False, False, False, True]
-    assert runs["success"].success.rate == runs["amortised"].success.rate == runs["ceiling"].success.rate == 1.0
+    assert runs["success"].success.rate == runs["policy"].success.rate == runs["oracle"].success.rate == 1.0
     assert runs["random"].success.rate < 0.7
-    assert planning_record(runs)["amortised"]["n"] == 20
-    assert "amortised" not in beside_references(Agent(*parts, **options), env, episodes=2)
+    assert planning_record(runs)["policy"]["n"] == 20
+    assert "policy" not in compare_with_baselines(Agent(*parts, **options), env, episodes=2)
 
 
 def test_impossible_settings_are_refused():

@@ -45,15 +45,15 @@ class Page(HTMLParser):
 @pytest.fixture(scope="module")
 def run():
     env = TwoRooms()
-    return ev.closed_loop(ev.ExpertActor(env), env, episodes=6, film=3)
+    return ev.closed_loop(ev.ExpertActor(env), env, episodes=6, record_frames=3)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.5])
 def test_replaced_tasks_are_mentioned_where_there_were_any(share):
     met = ev.closed_loop(Walker(), Line(solved_share=share), 20)
     section = tc.reports.planning_section({"success": met, "random": met})
-    sentence = f"{met.refused} drawn tasks were solved at their start and replaced."
-    assert (met.refused > 0) == (share > 0) == (sentence in section.text)
+    sentence = f"{met.replaced} drawn tasks were solved at their start and replaced."
+    assert (met.replaced > 0) == (share > 0) == (sentence in section.text)
     assert ("replaced" in section.text) == (share > 0)
 
 
@@ -129,13 +129,13 @@ def test_the_animation_has_a_frame_for_every_other_step_and_a_still(run):
         assert film.n_frames == 11
     with Image.open(io.BytesIO(picture.still)) as still:
         assert still.format == "PNG"
-    with pytest.raises(ConfigError, match="film=4"):
+    with pytest.raises(ConfigError, match="record_frames=4"):
         tc.reports.figures.animation(ev.closed_loop(Still(), Line(), 3))
 
 
 def test_paths_need_a_filmed_run(run):
     assert tc.reports.figures.paths(run, (0, 64, 64, 0)).kind == "png"
-    with pytest.raises(ConfigError, match="film=4"):
+    with pytest.raises(ConfigError, match="record_frames=4"):
         tc.reports.figures.paths(ev.closed_loop(Walker(), Line(), 3), (0, 1, 1, 0))
 
 

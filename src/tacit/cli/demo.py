@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["demo"]
 
-EPISODES, TASKS, TASK_SEED, FILMED = 400, 200, 1, 6
+EPISODES, TASKS, TASK_SEED, RECORDED = 400, 200, 1, 6
 SHOWN_SEED = 7_000
 TITLE = "Two Rooms, learnt by watching"
 LEAD = (
@@ -66,12 +66,12 @@ def demo(*, out: Path = Path("tacit-demo"), pretrained: bool = False, seed: int 
         ahead = tc.evaluation.open_loop(model, held_out)
         imagined = tc.evaluation.imagine(model, fit_on, held_out)
     with stage("plan", f"towards {TASKS} held-out goals in the other room, given as pictures", seconds):
-        runs = tc.evaluation.beside_references(
+        runs = tc.evaluation.compare_with_baselines(
             agent,
             tc.envs.TwoRooms(),
             episodes=TASKS,
             seed=TASK_SEED,
-            film=FILMED,
+            record_frames=RECORDED,
             on_result=show_success,
         )
         ranking = tc.evaluation.energy_rank_correlation(

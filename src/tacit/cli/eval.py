@@ -11,7 +11,8 @@ import tyro
 
 if TYPE_CHECKING:
     from tacit.agent import Agent
-    from tacit.evaluation import EpisodeScores, Success
+    from tacit.evaluation import EpisodeScores
+    from tacit.evaluation.episode_scores import Success
     from tacit.types import Actor, Environment, GoalEnvironment, Observation
 
 __all__ = ["eval_"]
@@ -100,7 +101,9 @@ def _goals(agent: Any, world: GoalEnvironment, episodes: int, seed: int) -> tupl
     from tacit._check import has_simulation
     from tacit.cli._run import show_success
 
-    runs = tc.evaluation.beside_references(agent, world, episodes=episodes, seed=seed, film=6, on_result=show_success)
+    runs = tc.evaluation.compare_with_baselines(
+        agent, world, episodes=episodes, seed=seed, record_frames=6, on_result=show_success
+    )
     found: dict[str, Any] = {"planning": tc.reports.planning_record(runs)}
     sections = [tc.reports.planning_section(runs)]
     if not has_simulation(world):  # a warning has reported it

@@ -146,10 +146,13 @@ class Each:
             SpecError: while acting, if the function gives another shape than the action space's.
             TacitError: while acting, if the function fails.
         """
+        return env.reset(seeds), self.acts(env.spec.action, seeds)
+
+    def acts(self, space: ActionSpace, seeds: Sequence[int]) -> Act:
+        """Return the actions of new episodes in a batch of worlds, one generator for each seed."""
         count = arguments(self.function, 3, 2, 1) or 3
         ask: Callable[..., Array | int] = self.function
         generators = [np.random.default_rng([1, seed]) for seed in seeds]
-        space = env.spec.action
         border = foreign(f"policy {named(self.function)}")
 
         def act(step: int, observation: Observation) -> npt.NDArray[np.float32]:
@@ -161,10 +164,10 @@ class Each:
                 rows.append(_row(space, action))
             return np.stack(rows)
 
-        return env.reset(seeds), act
+        return act
 
 
-def policy_called(policy: str | Policy | Steps) -> Policy:
+def policy_called(policy: str | Policy | Steps | Actor) -> Policy:
     """Return ``random``, ``expert``, ``module:function`` or a function of an observation as a policy.
 
     Raises:

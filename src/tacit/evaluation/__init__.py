@@ -16,6 +16,7 @@ __getattr__, __dir__, __all__ = lazy(
             "oracles",
             "surprise",
             "tasks",
+            "trace",
         )
         for name in exports(f"{__name__}.{module}")
     },

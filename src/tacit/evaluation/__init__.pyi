@@ -1,14 +1,12 @@
 """Evaluation of agents and world models: closed loop, open loop, oracles, surprise and held-out tasks."""
 
 from tacit.evaluation.closed_loop import ClosedLoop as ClosedLoop
-from tacit.evaluation.closed_loop import Privileged as Privileged
 from tacit.evaluation.closed_loop import closed_loop as closed_loop
-from tacit.evaluation.compare_actors import beside_references as beside_references
+from tacit.evaluation.compare_actors import compare_with_baselines as compare_with_baselines
 from tacit.evaluation.decision import Decision as Decision
 from tacit.evaluation.decision import decide as decide
 from tacit.evaluation.episode_scores import EpisodeScores as EpisodeScores
 from tacit.evaluation.episode_scores import Near as Near
-from tacit.evaluation.episode_scores import Success as Success
 from tacit.evaluation.episode_scores import desired_goal as desired_goal
 from tacit.evaluation.episode_scores import score_episodes as score_episodes
 from tacit.evaluation.imagination import Imagination as Imagination
@@ -24,5 +22,8 @@ from tacit.evaluation.surprise import detection as detection
 from tacit.evaluation.surprise import surprise as surprise
 from tacit.evaluation.tasks import held_out_tasks as held_out_tasks
 from tacit.evaluation.tasks import reached_tasks as reached_tasks
+from tacit.evaluation.trace import Privileged as Privileged
+from tacit.evaluation.trace import Trace as Trace
+from tacit.evaluation.trace import trace as trace
 
 __all__: list[str]

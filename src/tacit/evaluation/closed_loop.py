@@ -1,90 +1,120 @@
-"""Closed loop: let an actor pursue goals in a world, and count what it reaches.
+"""Closed loop: an actor pursues held-out goals in a world.
 
-The rules come from the environment and were fixed before anything was tuned. An actor is given the
-modalities that the environment's :class:`tacit.types.Spec` names, of what it sees and of its goal, and
-nothing else: no state, no distance, no success. It acts until the step budget is spent, solved or not.
+The rules of success come from the environment and were fixed before anything was tuned. The actor acts until the step
+budget is spent, solved or not.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from time import perf_counter
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from torch import Tensor
 
 from tacit._check import has_simulation, require_goals
-from tacit._progress import track
-from tacit._states import copied, rows_of
+from tacit._states import rows_of
 from tacit.errors import ConfigError
-from tacit.evaluation._interaction import checked_actions, shown
+from tacit.evaluation._actors import AnyActor
 from tacit.evaluation.tasks import held_out_tasks, require_open
+from tacit.evaluation.trace import Privileged, Trace, joined, trace
 from tacit.statistics.intervals import Rate, wilson
-from tacit.types import Actor, GoalEnvironment, SimulatedEnvironment, State, TaskRules, Tasks
+from tacit.types import GoalEnvironment, SimulatedEnvironment, TaskRules, Tasks
 
-__all__ = ["ClosedLoop", "Privileged", "closed_loop"]
+__all__ = ["ClosedLoop", "closed_loop"]
 
 Floats = npt.NDArray[np.float64]
 
 
-class Privileged:
-    """Marker of actors that receive the true state: a reference, never a competitor."""
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ClosedLoop:
     """Scores of an actor on held-out tasks.
 
     Attributes:
-        success: Tasks solved by the rules of the environment.
-        success_last: Tasks within the radius after the last step.
-        success_any: Tasks within the radius after some step.
+        success: Share of tasks solved by the rules of the environment.
+        success_last: Share of tasks within the radius after the last step.
+        success_any: Share of tasks within the radius after some step.
         solved: ``[n]`` outcome of each task by the rules, for paired comparisons.
-        distances: ``[n, budget + 1]`` distance to the goal before and after each step.
+        trace: The record of all steps, with the decisions of each world.
         tasks: The start and goal of each task.
-        refused: Drawn tasks that were solved at their start and so were replaced; 0 for an environment that
-            draws none such.
+        replaced: Number of drawn tasks that were solved at their start and replaced.
         rules: Radius, budget and what counts as success.
-        seed: The seed of the tasks and, with them, of the actor.
-        latency_p50: Median duration of one ``act`` in milliseconds.
-        latency_p99: Its 99th percentile.
-        decision_p50: Median duration of the calls that planned, where the actor reports them.
-        decision_p99: Their 99th percentile.
-        batch: Worlds that each of these calls acted for.
-        not_ok: Steps of single tasks whose decision was not ``act``.
-        privileged: The actor was shown states: an oracle, not a score.
-        paths: ``[n, budget + 1, P]`` the physical quantity followed, where the environment has that label.
-        goals: ``[n, P]`` the same quantity at the goals.
-        frames: ``[k, budget + 1, C, H, W]`` uint8 images of the first tasks, where they were asked for.
-        goal_frames: ``[k, C, H, W]`` uint8 images of their goals.
-        plans: For the same tasks each plan of an agent, as the step at which it was made and where the true
-            dynamics would have led it, ``[k, L, P]``; where ``follow`` is part of the state and the
-            environment has ``simulate``.
+        privileged: The actor received states: an oracle, not a score.
+        plans: For the recorded tasks each plan of an agent, as its step and the tracked label along it under the true
+            dynamics, ``[k, L, P]``; where the label is part of the state and the environment has ``simulate``.
     """
 
     success: Rate
     success_last: Rate
     success_any: Rate
     solved: npt.NDArray[np.bool_] = field(repr=False)
-    distances: Floats = field(repr=False)
+    trace: Trace = field(repr=False)
     tasks: Tasks = field(repr=False)
-    refused: int
+    replaced: int
     rules: TaskRules
-    seed: int
-    latency_p50: float
-    latency_p99: float
-    decision_p50: float | None
-    decision_p99: float | None
-    batch: int
-    not_ok: int
     privileged: bool
-    paths: Floats | None = field(default=None, repr=False)
-    goals: Floats | None = field(default=None, repr=False)
-    frames: npt.NDArray[np.uint8] | None = field(default=None, repr=False)
-    goal_frames: npt.NDArray[np.uint8] | None = field(default=None, repr=False)
     plans: tuple[tuple[int, Floats], ...] = field(default=(), repr=False)
+
+    @property
+    def distances(self) -> Floats:
+        """Return the distance to the goal before and after each step, ``[n, budget + 1]``."""
+        assert self.trace.distances is not None, "tasks have distances"
+        return self.trace.distances
+
+    @property
+    def paths(self) -> Floats | None:
+        """Return the tracked label ``[n, budget + 1, P]``; None where the environment does not have it."""
+        return self.trace.tracked
+
+    @property
+    def goals(self) -> Floats | None:
+        """Return the tracked label at the goals ``[n, P]``."""
+        return self.trace.tracked_goal
+
+    @property
+    def frames(self) -> npt.NDArray[np.uint8] | None:
+        """Return images ``[k, budget + 1, C, H, W]`` of the first tasks; None where they were not recorded."""
+        return next((np.asarray(frames, np.uint8) for frames in self.trace.observations.values()), None)
+
+    @property
+    def goal_frames(self) -> npt.NDArray[np.uint8] | None:
+        """Return images ``[k, C, H, W]`` of their goals."""
+        return next((np.asarray(frames, np.uint8) for frames in self.trace.goal_observations.values()), None)
+
+    @property
+    def seed(self) -> int:
+        """Return the seed of the tasks and of the actor."""
+        return self.trace.seed
+
+    @property
+    def batch(self) -> int:
+        """Return the number of worlds in a call of ``act``."""
+        return self.trace.batch
+
+    @property
+    def not_ok(self) -> int:
+        """Return the number of steps of single tasks whose decision was not ``act``."""
+        return int(self.trace.not_acted.sum())
+
+    @property
+    def latency_p50(self) -> float:
+        """Return the median duration of ``act`` in milliseconds."""
+        return self.trace.latency(50) or 0.0
+
+    @property
+    def latency_p99(self) -> float:
+        """Return the 99th percentile of the duration of ``act`` in milliseconds."""
+        return self.trace.latency(99) or 0.0
+
+    @property
+    def decision_p50(self) -> float | None:
+        """Return the median duration of the calls that planned; None if none did."""
+        return self.trace.latency(50, planned=True)
+
+    @property
+    def decision_p99(self) -> float | None:
+        """Return the 99th percentile of the duration of the calls that planned; None if none did."""
+        return self.trace.latency(99, planned=True)
 
     def __str__(self) -> str:
         rules = self.rules
@@ -95,44 +125,29 @@ class ClosedLoop:
         )
 
 
-@dataclass
-class _Run:
-    """The trace of one batch of tasks, in the order of the steps."""
-
-    goal: Floats
-    goal_frames: npt.NDArray[np.uint8] | None
-    distances: list[Floats] = field(default_factory=list)
-    paths: list[Floats] = field(default_factory=list)
-    frames: list[npt.NDArray[np.uint8]] = field(default_factory=list)
-    plans: list[tuple[int, Floats]] = field(default_factory=list)
-    seconds: list[float] = field(default_factory=list)
-    decisions: list[float] = field(default_factory=list)
-    not_ok: int = 0
-
-
 def closed_loop(
-    actor: Actor,
+    actor: AnyActor,
     env: GoalEnvironment,
     episodes: int = 200,
     seed: int = 1,
     *,
     tasks: Tasks | None = None,
     batch: int | None = None,
-    follow: str = "position",
-    film: int = 0,
+    track: str = "position",
+    record_frames: int = 0,
     progress: bool | None = None,
 ) -> ClosedLoop:
-    """Let ``actor`` pursue ``episodes`` held-out goals of ``env``, all at once.
+    """Let an actor pursue held-out goals of an environment, all at once.
 
     Args:
-        actor: Sees observations only; a :class:`Privileged` one sees states instead.
-        env: The world; it takes the size of the batch.
-        episodes: Tasks.
+        actor: See :func:`tacit.evaluation.trace`. A :class:`Privileged` one receives states, others observations.
+        env: The environment; its batch takes the number of the tasks.
+        episodes: The number of tasks.
         seed: Seed of the tasks and of the actor; draw training data with another one.
         tasks: Pursue these, all of them, instead of ``episodes`` that the environment draws.
-        batch: Tasks that act together; all of them by default.
-        follow: The label whose path is recorded.
-        film: Keep the images and the plans of this many tasks of the first batch.
+        batch: The number of tasks that act together; all of them by default.
+        track: The label whose path is recorded.
+        record_frames: Keep the images and the plans of this many tasks of the first batch.
         progress: Show a progress bar; None: on a terminal and in a notebook.
 
     Raises:
@@ -143,111 +158,49 @@ def closed_loop(
     if episodes < 1 or (batch is not None and batch < 1):
         raise ConfigError(f"closed_loop needs episodes >= 1 and batch >= 1; got {episodes} and {batch}.")
     require_goals(env, "closed_loop")
+    replaced = 0
     if tasks is None:
-        tasks, refused = held_out_tasks(env, episodes, seed)
+        tasks, replaced = held_out_tasks(env, episodes, seed)
     else:
         require_open(env, tasks)
-        episodes, refused = len(tasks), 0
-    size = min(batch or episodes, episodes)
-    runs = []
-    for first in range(0, episodes, size):
-        part = slice(first, min(first + size, episodes))
-        start, goal = rows_of(tasks.start, part), rows_of(tasks.goal, part)
-        runs.append(_pursue(actor, env, start, goal, seed + first, follow, 0 if first else film, progress))
-    distances = np.concatenate([np.stack(run.distances, axis=1) for run in runs])
-    inside = distances <= env.rules.radius
-    last, ever = inside[:, -1], np.asarray(inside[:, 1:].any(axis=1))
-    solved: npt.NDArray[np.bool_] = last if env.rules.success_at == "last" else ever
-    seconds = [duration for run in runs for duration in run.seconds]
-    decisions = [duration for run in runs for duration in run.decisions]
+    size = min(batch or len(tasks), len(tasks))
+    camera = next(iter(env.spec.cameras), None)
+    record = {camera: min(record_frames, size)} if record_frames and camera else {}
+    parts = []
+    for first, some in _batches(tasks, size):
+        kept = {} if first else record
+        parts.append(trace(actor, env, some, seed + first, record=kept, track=track, progress=progress))
+    found, rules = joined(parts), env.rules
+    last, ever = found.within(rules.radius, "last"), found.within(rules.radius, "any")
+    solved = last if rules.success_at == "last" else ever
     return ClosedLoop(
-        success=wilson(int(solved.sum()), episodes),
-        success_last=wilson(int(last.sum()), episodes),
-        success_any=wilson(int(ever.sum()), episodes),
+        success=wilson(int(solved.sum()), len(tasks)),
+        success_last=wilson(int(last.sum()), len(tasks)),
+        success_any=wilson(int(ever.sum()), len(tasks)),
         solved=solved,
-        distances=distances,
+        trace=found,
         tasks=tasks,
-        refused=refused,
-        rules=env.rules,
-        seed=seed,
-        latency_p50=_milliseconds(seconds, 50),
-        latency_p99=_milliseconds(seconds, 99),
-        decision_p50=_milliseconds(decisions, 50) if decisions else None,
-        decision_p99=_milliseconds(decisions, 99) if decisions else None,
-        batch=size,
-        not_ok=sum(run.not_ok for run in runs),
+        replaced=replaced,
+        rules=rules,
         privileged=isinstance(actor, Privileged),
-        paths=_joined([run.paths for run in runs]),
-        goals=np.concatenate([run.goal for run in runs]) if runs[0].goal.size else None,
-        frames=_joined([runs[0].frames]),
-        goal_frames=runs[0].goal_frames,
-        plans=tuple(runs[0].plans),
+        plans=_plan_paths(env, found, track) if has_simulation(env) else (),
     )
 
 
-def _pursue(
-    actor: Actor,
-    env: GoalEnvironment,
-    start: State,
-    goal: State,
-    seed: int,
-    follow: str,
-    film: int,
-    progress: bool | None,
-) -> _Run:
-    privileged, pixels = isinstance(actor, Privileged), next(iter(env.spec.cameras), None)
-    first = env.begin(goal)
-    run = _Run(_label(env, follow), np.array(first[pixels][:film], np.uint8) if film and pixels else None)
-    target = copied(goal) if privileged else shown(env, first)
-    observation = env.begin(start)
-    distance = env.distance(env.state(), goal)
-    ended = np.zeros(len(distance), np.bool_)
-    state = actor.start(seed=seed, batch=len(distance), goal=target)
-    steps = env.rules.budget + 1
-    for step in track(range(steps), steps, f"steps of {len(distance)} tasks", show=progress):
-        run.distances.append(distance)
-        run.paths.append(_label(env, follow))
-        if film and pixels:
-            run.frames.append(np.array(observation[pixels][:film], np.uint8))
-        if step == env.rules.budget:
-            continue  # what the last action led to is only looked at
-        sight = copied(env.state()) if privileged else shown(env, observation)
-        began = perf_counter()
-        action, verdict, state = actor.act(state, sight)
-        run.seconds.append(perf_counter() - began)
-        if verdict.plan is not None:
-            run.decisions.append(run.seconds[-1])
-            if film and has_simulation(env):
-                run.plans += _led(env, verdict.plan.actions[:film], step, follow)
-        run.not_ok += sum(decision != "act" for decision in verdict.decision)
-        transition = env.step(checked_actions(env, action, len(distance)))
-        observation = transition.observation
-        # Steps after termination do not count: the distance at the end stands.
-        distance = np.where(ended, distance, env.distance(env.state(), goal))
-        ended = ended | transition.terminated | transition.truncated
-    return run
+def _batches(tasks: Tasks, size: int) -> Iterator[tuple[int, Tasks]]:
+    """Yield ``size`` tasks at a time, with the number of the first."""
+    for first in range(0, len(tasks), size):
+        rows = slice(first, min(first + size, len(tasks)))
+        yield first, Tasks(rows_of(tasks.start, rows), rows_of(tasks.goal, rows))
 
 
-def _led(env: SimulatedEnvironment, rows: Tensor, step: int, follow: str) -> list[tuple[int, Floats]]:
-    """Return the states that plans ``[k, H, A]`` of raw actions reach from the current ones.
-
-    Empty where ``follow`` is no part of the simulated states.
-    """
-    raw = rows.cpu().numpy()
-    states = env.simulate(rows_of(env.state(), slice(0, len(raw))), raw.astype(np.float32))
-    return [(step, np.array(states[follow], np.float64))] if follow in states else []
-
-
-def _milliseconds(seconds: list[float], percentile: float) -> float:
-    return float(np.percentile(seconds, percentile) * 1e3)
-
-
-def _label(env: GoalEnvironment, name: str) -> Floats:
-    labels = env.labels()
-    return np.array(labels[name], np.float64) if name in labels else np.empty((0, 0))
-
-
-def _joined(parts: list[list[Any]]) -> Any:
-    """Join one list of ``T`` arrays ``[B, ...]`` for each batch into ``[n, T, ...]``. None if nothing was recorded."""
-    stacked = [np.stack(steps, axis=1) for steps in parts if steps and steps[0].size]
-    return np.concatenate(stacked) if stacked else None
+def _plan_paths(env: SimulatedEnvironment, found: Trace, track: str) -> tuple[tuple[int, Floats], ...]:
+    """Return the step and the tracked label along each recorded plan; empty where no state has that label."""
+    if track not in found.states:
+        return ()
+    paths, count = [], len(found.states[track])
+    for step, plan in found.plans:
+        raw = np.asarray(plan.actions[:count].cpu(), np.float32)
+        states = env.simulate({name: values[:, step] for name, values in found.states.items()}, raw)
+        paths.append((step, np.array(states[track], np.float64)))
+    return tuple(paths)

@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from tacit._progress import track
+from tacit.collection import Acting
 from tacit.errors import ConfigError, SpecError
-from tacit.evaluation._interaction import checked_actions, shown
+from tacit.evaluation._actors import AnyActor, Goal, as_actor
+from tacit.evaluation.trace import Trace, trace
 from tacit.statistics.intervals import Estimate, Rate, bootstrap, wilson
-from tacit.types import Actor, Array, Environment, Observation, Transition
+from tacit.types import Array, Environment, Observation, Spec, Transition
 
-__all__ = ["EpisodeScores", "Near", "Success", "desired_goal", "score_episodes"]
+__all__ = ["EpisodeScores", "Near", "desired_goal", "score_episodes"]
 
 Floats = npt.NDArray[np.float64]
 Success: TypeAlias = Literal["info", "terminated"] | Callable[[Observation], npt.NDArray[np.bool_]]
 """Criterion of success: the report of the environment, its own end of an episode, or a function of observations."""
-Goal: TypeAlias = Observation | Callable[[Observation], Observation]
-"""The observation of a goal for one world, or a function of first observations ``[B, ...]`` to goals ``[B, ...]``."""
-
-STREAM = 0x5C0FE
-"""Apart from the seeds of collections, so that an episode that is scored was not recorded."""
 
 
 @dataclass(frozen=True)
@@ -55,29 +51,44 @@ class Near:
         return inside
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class EpisodeScores:
     """Scores of an actor in whole episodes.
 
     Attributes:
-        returns: ``[n]`` sum of rewards of each episode; None where the environment gives none.
-        mean_return: Their mean, with a bootstrap interval over episodes.
-        solved: ``[n]`` whether each episode was solved; None where nothing says so.
-        success: The share that was.
-        lengths: ``[n]`` steps of each episode.
+        mean_return: Mean sum of rewards, with a bootstrap interval over episodes; None where the environment gives no
+            rewards.
+        solved: ``[n]`` whether each episode was solved; None where nothing reports it.
+        success: Share of solved episodes.
         success_at: ``last``: solved at the last step; ``any``: at some step.
-        not_ok: Steps of single worlds whose decision was not ``act``.
-        seed: Of the episodes.
+        trace: The record of all steps, with the decisions of each world.
     """
 
-    returns: Floats | None = field(repr=False)
     mean_return: Estimate | None
     solved: npt.NDArray[np.bool_] | None = field(repr=False)
     success: Rate | None
-    lengths: npt.NDArray[np.int64] = field(repr=False)
     success_at: Literal["last", "any"]
-    not_ok: int
-    seed: int
+    trace: Trace = field(repr=False)
+
+    @property
+    def returns(self) -> Floats | None:
+        """Return the sum of rewards of each episode ``[n]``; None where the environment gives none."""
+        return self.trace.returns
+
+    @property
+    def lengths(self) -> npt.NDArray[np.int64]:
+        """Return the number of steps of each episode ``[n]``."""
+        return self.trace.lengths
+
+    @property
+    def not_ok(self) -> int:
+        """Return the number of steps of single episodes whose decision was not ``act``."""
+        return int(self.trace.not_acted.sum())
+
+    @property
+    def seed(self) -> int:
+        """Return the seed of the episodes."""
+        return self.trace.seed
 
     def __str__(self) -> str:
         parts = [] if self.mean_return is None else [f"return {self.mean_return}"]
@@ -87,7 +98,7 @@ class EpisodeScores:
 
 
 def score_episodes(
-    actor: Actor,
+    actor: AnyActor,
     env: Environment,
     episodes: int = 200,
     seed: int = 1,
@@ -123,26 +134,18 @@ def score_episodes(
         raise ConfigError(f"score_episodes needs episodes >= 1 and steps >= 1; got {episodes} and {steps}.")
     if success_at not in ("last", "any"):
         raise ConfigError(f"success_at is 'last' or 'any'; got {success_at!r}.")
-    goal = goal if goal is not None or "desired_goal" not in env.spec.modalities else desired_goal
-    batches = [range(first, min(first + env.num_envs, episodes)) for first in range(0, episodes, env.num_envs)]
-    parts = []
-    for batch in track(batches, len(batches), "batches of episodes", show=progress):
-        seeds = [_episode_seed(seed, index) for index in batch]
-        seeds += seeds[-1:] * (env.num_envs - len(seeds))
-        episode = _Episodes(env, steps, success, success_at)
-        parts.append(episode.run(actor, seeds, goal).first(len(batch)))
-    returns = np.concatenate([part.returns for part in parts])
-    solved = np.concatenate([part.solved for part in parts])
-    rewarded, judged = all(part.rewarded for part in parts), all(part.judged for part in parts)
+    found, own = as_actor(actor, env.spec.action)
+    shown = desired_goal if "desired_goal" in env.spec.modalities else None
+    acting = Acting(found, goal if goal is not None else own if own is not None else shown)
+    world = env if success is None else _Judged(env, success)
+    record = trace(acting, world, episodes, seed, steps=steps, progress=progress)
+    returns, solved = record.returns, record.solved(success_at)
     return EpisodeScores(
-        returns=returns if rewarded else None,
-        mean_return=bootstrap(returns, seed) if rewarded else None,
-        solved=solved if judged else None,
-        success=wilson(int(solved.sum()), episodes) if judged else None,
-        lengths=np.concatenate([part.lengths for part in parts]),
+        mean_return=None if returns is None else bootstrap(returns, seed),
+        solved=solved,
+        success=None if solved is None else wilson(int(solved.sum()), episodes),
         success_at=success_at,
-        not_ok=sum(part.not_ok for part in parts),
-        seed=seed,
+        trace=record,
     )
 
 
@@ -152,94 +155,53 @@ def desired_goal(observation: Observation) -> Observation:
     return {**goal, "achieved_goal": np.asarray(observation["desired_goal"])}
 
 
-def _episode_seed(seed: int, index: int) -> int:
-    return int(np.random.SeedSequence([seed, STREAM, index]).generate_state(1)[0])
+class _Judged:
+    """Environment whose success is defined by a criterion of the caller."""
 
+    def __init__(self, env: Environment, success: Success) -> None:
+        self._env, self._success = env, success
 
-@dataclass
-class _Outcome:
-    """Outcome of one batch of episodes."""
+    @property
+    def spec(self) -> Spec:
+        """Return the Spec of the environment."""
+        return self._env.spec
 
-    returns: Floats
-    solved: npt.NDArray[np.bool_]
-    lengths: npt.NDArray[np.int64]
-    rewarded: bool
-    judged: bool
-    not_ok: int
+    @property
+    def num_envs(self) -> int:
+        """Return its number of worlds."""
+        return self._env.num_envs
 
-    def first(self, count: int) -> _Outcome:
-        """Return the first episodes; the others repeat the last one to fill the batch."""
-        return _Outcome(
-            self.returns[:count],
-            self.solved[:count],
-            self.lengths[:count],
-            self.rewarded,
-            self.judged,
-            self.not_ok,
-        )
+    def reset(self, seed: int | Sequence[int]) -> Observation:
+        """Start episodes."""
+        return self._env.reset(seed)
 
+    def labels(self) -> Mapping[str, Array]:
+        """Return its labels."""
+        return self._env.labels()
 
-class _Episodes:
-    """Batch of episodes in lock-step."""
+    def close(self) -> None:
+        """Close it."""
+        self._env.close()
 
-    def __init__(self, env: Environment, steps: int, success: Success | None, success_at: str) -> None:
-        self.env, self.steps, self.success, self.success_at = env, steps, success, success_at
+    def step(self, action: npt.NDArray[np.float32]) -> Transition:
+        """Step, and judge the result."""
+        now = self._env.step(action)
+        return replace(now, success=self._judge(now))
 
-    def run(self, actor: Actor, seeds: list[int], goal: Goal | None) -> _Outcome:
-        count = self.env.num_envs
-        observation = self.env.reset(seeds)
-        state = actor.start(seed=seeds, batch=count, goal=_goal_of(self.env, goal, observation))
-        out = _Outcome(np.zeros(count), np.zeros(count, np.bool_), np.zeros(count, np.int64), False, False, 0)
-        ended = np.zeros(count, np.bool_)
-        for _ in range(self.steps):
-            action, verdict, state = actor.act(state, shown(self.env, observation))
-            out.not_ok += sum(decision != "act" for decision in verdict.decision)
-            now = self.env.step(checked_actions(self.env, action, count))
-            observation, going = now.observation, ~ended
-            if now.reward is not None:
-                out.rewarded = True
-                out.returns[going] += now.reward[going]
-            out.lengths[going] += 1
-            solved = self.judge(now)
-            if solved is not None:
-                out.judged = True
-                out.solved[going] = solved[going] | (out.solved[going] & (self.success_at == "any"))
-            ended = ended | now.terminated | now.truncated
-            if ended.all():
-                break
-        return out
-
-    def judge(self, now: Transition) -> npt.NDArray[np.bool_] | None:
-        """Return ``[B]`` whether the worlds are solved. None where nothing says so."""
-        if callable(self.success):
-            solved = np.asarray(self.success(now.observation))
-            if solved.shape != (self.env.num_envs,):
+    def _judge(self, now: Transition) -> npt.NDArray[np.bool_]:
+        if callable(self._success):
+            solved = np.asarray(self._success(now.observation))
+            if solved.shape != (self.num_envs,):
                 raise SpecError(
-                    f"success must return one truth value for each of {self.env.num_envs} worlds; got shape "
+                    f"success must return one truth value for each of {self.num_envs} worlds; got shape "
                     f"{list(solved.shape)}."
                 )
             return solved.astype(np.bool_)
-        if self.success == "terminated":
+        if self._success == "terminated":
             return now.terminated
-        if self.success == "info" and now.success is None:
+        if now.success is None:
             raise ConfigError(
-                "success='info' needs an environment that says is_success in its info; this one does not. Give "
+                "success='info' needs an environment that reports is_success in its info; this one does not. Give "
                 "success='terminated', or a function of observations such as tc.evaluation.Near(goal, radius)."
             )
         return now.success
-
-
-def _goal_of(env: Environment, goal: Goal | None, observation: Observation) -> Observation | None:
-    """Return goals ``[B, ...]``."""
-    if goal is None or callable(goal):
-        return None if goal is None else goal(shown(env, observation))
-    out: dict[str, Array] = {}
-    for name, value in goal.items():
-        if name not in env.spec.modalities:
-            raise SpecError(f"the goal holds {name!r}; the environment shows {', '.join(env.spec.modalities)}.")
-        modality = env.spec.modalities[name]
-        array = np.asarray(value, modality.dtype)
-        if array.shape != modality.shape:
-            raise SpecError(f"the goal needs {name!r} of shape {list(modality.shape)}; got {list(array.shape)}.")
-        out[name] = np.broadcast_to(array, (env.num_envs, *array.shape))
-    return out

@@ -19,7 +19,7 @@ from tacit.agent import Agent
 from tacit.agent._fallback import possible
 from tacit.costs import Goal, Summable
 from tacit.errors import ConfigError
-from tacit.evaluation.closed_loop import Privileged
+from tacit.evaluation.trace import Privileged
 from tacit.types import (
     Context,
     GoalEnvironment,
@@ -162,7 +162,7 @@ class _Distance:
     def __call__(self, rollout: Rollout, /) -> Tensor:
         goal = rollout.goal
         if goal is None:
-            raise ConfigError("the ceiling pursues goal states; give start(goal=...).")
+            raise ConfigError("the oracle pursues goal states; give start(goal=...).")
         looked = self.goal.considered(rollout.latents)
         worlds, samples, steps, size = looked.shape
         goals = goal.double().numpy().repeat(samples * steps, axis=0)

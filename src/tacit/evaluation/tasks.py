@@ -55,20 +55,20 @@ def _unsolved(env: GoalEnvironment, count: int, seed: int, draw: Callable[[int, 
     The second value is the number of drawn tasks that had to be replaced.
     """
     kept: list[Tasks] = []
-    missing, refused, ended = count, 0, 0
+    missing, replaced, ended = count, 0, 0
     for attempt in range(20):
         again = int(np.random.SeedSequence([seed, attempt]).generate_state(1)[0])
         drawn = draw(missing, again if attempt else seed)
         ended += missing - len(drawn)
         open_ = env.distance(drawn.start, drawn.goal) > env.rules.radius
         kept.append(Tasks(rows_of(drawn.start, open_), rows_of(drawn.goal, open_)))
-        missing, refused = missing - int(open_.sum()), refused + int((~open_).sum())
+        missing, replaced = missing - int(open_.sum()), replaced + int((~open_).sum())
         if not missing:
-            return Tasks(concatenated([t.start for t in kept]), concatenated([t.goal for t in kept])), refused
+            return Tasks(concatenated([t.start for t in kept]), concatenated([t.goal for t in kept])), replaced
     rules, why = env.rules, ""
-    if refused:
+    if replaced:
         near = f"within {rules.radius} {rules.unit}"
-        why += f" {refused} were solved at their start ({near}): draw goals further away or make the radius smaller."
+        why += f" {replaced} were solved at their start ({near}): draw goals further away or make the radius smaller."
     if ended:
         why += f" {ended} episodes ended before their goal: ask for fewer steps."
     raise ConfigError(f"{count} tasks were asked for and {count - missing} found.{why}")

@@ -236,11 +236,11 @@ def paths(run: ClosedLoop, extent: tuple[float, float, float, float], shown: int
     """Draw walked and planned paths over the images of the first tasks.
 
     Args:
-        run: Of an actor, recorded with ``film``.
+        run: Of an actor, recorded with ``record_frames``.
         extent: The coordinates of the image's left, right, bottom and top edge, in the unit of the paths.
         shown: Tasks.
     """
-    frames, walked, goals = _filmed(run)
+    frames, walked, goals = _recorded(run)
     count = min(shown, len(frames))
     with canvas(2.35 * count, 2.6, 1, count, tight=True) as (figure, axes):
         for task, panel in enumerate(axes):
@@ -266,12 +266,12 @@ def animation(run: ClosedLoop, shown: int = 4, size: int = 192, every: int = 2) 
     """Animate the first tasks, the actor's observations above its goals.
 
     Args:
-        run: Of an actor, recorded with ``film``.
+        run: Of an actor, recorded with ``record_frames``.
         shown: Tasks.
         size: Side of an image in pixels.
         every: Steps from one frame of the animation to the next.
     """
-    frames, _, goals = _filmed(run, pictures=True)
+    frames, _, goals = _recorded(run, images=True)
     count, last = min(shown, len(frames)), frames.shape[1] - 1
     inside = run.distances[:count] <= run.rules.radius
     font, images = ImageFont.load_default(15), []
@@ -296,8 +296,8 @@ def animation(run: ClosedLoop, shown: int = 4, size: int = 192, every: int = 2) 
     )
 
 
-def _filmed(run: ClosedLoop, pictures: bool = False) -> tuple[Any, Any, Any]:
-    goals = run.goal_frames if pictures else run.goals
-    if run.frames is None or goals is None or (run.paths is None and not pictures):
-        raise ConfigError("this picture needs a run with pictures and paths: closed_loop(..., film=4).")
+def _recorded(run: ClosedLoop, images: bool = False) -> tuple[Any, Any, Any]:
+    goals = run.goal_frames if images else run.goals
+    if run.frames is None or goals is None or (run.paths is None and not images):
+        raise ConfigError("a figure of a run needs frames and a tracked label: closed_loop(..., record_frames=4).")
     return run.frames, run.paths, goals

@@ -106,7 +106,7 @@ def planning_record(runs: Mapping[str, ClosedLoop]) -> dict[str, Any]:
         **{name: plain(run.success) for name, run in runs.items()},
         "rules": plain(judged.rules),
         "seed": judged.seed,
-        "refused": judged.refused,
+        "replaced": judged.replaced,
         "against": {name: plain(paired(judged.solved, run.solved)) for name, run in runs.items() if run is not judged},
         "details": {name: _details(run) for name, run in runs.items()},
     }
@@ -197,10 +197,17 @@ def validate(record: Any) -> None:
 
 
 def _details(run: ClosedLoop) -> dict[str, Any]:
-    kept = ("success_last", "success_any", "latency_p50", "latency_p99", "decision_p50", "decision_p99")
     inside = run.distances[:, 1:] <= run.rules.radius
     return {
-        **{name: plain(vars(run)[name]) for name in (*kept, "batch", "not_ok", "privileged")},
+        "success_last": plain(run.success_last),
+        "success_any": plain(run.success_any),
+        "latency_p50": run.latency_p50,
+        "latency_p99": run.latency_p99,
+        "decision_p50": run.decision_p50,
+        "decision_p99": run.decision_p99,
+        "batch": run.batch,
+        "not_ok": run.not_ok,
+        "privileged": run.privileged,
         "tasks": [
             {
                 "solved": bool(solved),

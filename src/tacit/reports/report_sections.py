@@ -44,26 +44,26 @@ def planning_section(
     names = {
         "success": "agent",
         "random": "random actions",
-        "amortised": "policy, no search",
-        "ceiling": "ceiling (true dynamics)",
+        "policy": "policy, no search",
+        "oracle": "oracle (true dynamics)",
         **(names or {}),
     }
     titled = {names.get(key, key): run for key, run in runs.items()}
     judged = runs["success"]
     rules = judged.rules
-    refused = f" {judged.refused} drawn tasks were solved at their start and replaced." if judged.refused else ""
+    replaced = f" {judged.replaced} drawn tasks were solved at their start and replaced." if judged.replaced else ""
     when = "after the last step" if rules.success_at == "last" else "at some step"
     text = (
         f"Each of {judged.success.n} held-out tasks asks to go from a start to a goal that is given as an observation. "
         f"A task is solved within {rules.radius} ({rules.unit}) of the goal {when} of {rules.budget}; the rules were "
-        f"fixed before anything was tuned.{refused}\n\n"
+        f"fixed before anything was tuned.{replaced}\n\n"
         "The actor sees observations and nothing else."
     )
-    if "ceiling" in runs:
+    if "oracle" in runs:
         text += (
-            " The ceiling is the same planner with the true dynamics, its cost the true distance: what lies between it "
-            "and the agent is what the learnt model costs. Where that distance misleads, as it does beside a wall, a "
-            "latent space can lead further than the ceiling."
+            " The oracle is the same planner with the true dynamics, its cost the true distance: the gap between it "
+            "and the agent is the price of the model. Where that distance misleads, as next to a wall, a latent "
+            "space can lead further than the oracle."
         )
     rows = tuple(
         (
@@ -85,7 +85,7 @@ def planning_section(
     shown = [
         figures.rates(
             {name: run.success for name, run in titled.items()},
-            "Beside what is easy, and what the same planner does with the true dynamics.",
+            "Success rates of the agent, its baselines and the oracle.",
         ),
         figures.distances(titled),
     ]
