@@ -1,32 +1,18 @@
-"""Planning by minutes of labelled actions: eyes pretrained on films against training from end to end.
+"""Planning by minutes of labelled actions, with encoders pretrained on videos and from pixels alone.
 
-    OMP_NUM_THREADS=1 uv run benchmarks/action_data.py two_rooms
-    MUJOCO_GL=egl OMP_NUM_THREADS=1 uv run benchmarks/action_data.py reacher
+V-JEPA 2 with the dense loss of V-JEPA 2.1 learns from 400 videos of the environment under a random policy, without
+their actions. Then 1, 3, 10 and 30 minutes of other random episodes, with actions, train the rest:
 
-V-JEPA 2 with the dense loss of V-JEPA 2.1 (96 wide, 6 deep, patches of 16) learns to see from 400 films of the
-environment under a random policy, without their actions; the films are the same for all. Then 1, 3, 10 and 30 minutes
-of other random wandering, with actions, are what everything else is learnt from, the shorter ones part of the longer,
-a set for each seed:
+- `end_to_end`: the environment's own recipe, from pixels;
+- `frozen`: that recipe on all tokens of the frozen encoder;
+- `frozen_untrained`: the same on the untrained encoder;
+- `tokens`: V-JEPA 2-AC on the frozen tokens, 16 a frame, and a goal-conditioned policy that proposes plans; its
+  search is smaller than that of the recipes, one block ahead as published, because tokens are slow.
 
-- `end_to_end`: the environment's own recipe, which learns to see from the labelled minutes alone;
-- `frozen`: that recipe on all tokens of the frozen encoder, which differs in the eyes alone;
-- `frozen_untrained`: the same on an encoder as it was drawn, the floor of the eyes;
-- `tokens`: V-JEPA 2-AC on the frozen patch tokens, 16 a frame, and a goal-conditioned policy that proposes plans.
-
-Every agent pursues the same 200 tasks that the environment draws, of a seed that nothing was tuned on, beside its
-policy without search and random actions. In Two Rooms those goals lie in the other room, so there are 200 tasks more
-whose goals a wandering reached 25 steps later; those of Reacher are drawn like this in any case. Patch tokens cost far
-more than a latent of 16 numbers does, so their search is smaller than that of the recipes, and looks one block ahead as
-its authors' does: see `acting`. `slope` says whether the energy that an agent minimises grows with the distance of a
-goal.
-`encoders` says how well held-out frames of films show the state: a linear probe on the mean token, one on all tokens
-end to end, which is what the agents are given, and an attentive probe.
-
-Writes benchmarks/results/action_data_ENV.json after every run, goes on where it stopped, and resumes a training.
+In Two Rooms the environment draws goals in the other room, so there are 200 more tasks with goals that random actions
+reached 25 steps later. Those of Reacher are drawn like this in any case. Nothing was tuned on the task seed.
 """
 
-import argparse
-import statistics
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -37,29 +23,36 @@ import numpy as np
 import torch
 
 import tacit as tc
-from record import Record
-from tacit._config import to_json
+from tacit import studies
 from tacit.probing.probes import Attentive, Linear
 from tacit.recipes import Acting, AgentRecipe, Part
+from tacit.statistics import Curve, cost_ratio, crossed_bootstrap
+from tacit.studies import Report, Run, RunResult, Study, mean, points, rate, table
 from tacit.training import read_log
 
-RESULTS = Path(__file__).parent / "results"
-STEPS, FILM_SEED, PROBED = 100, 1_000_000, 2000
-METHODS = ("end_to_end", "frozen", "frozen_untrained", "tokens")
+STEPS, VIDEO_SEED, PROBED = 100, 1_000_000, 2000
 MINUTES = (1.0, 3.0, 10.0, 30.0)
+METHODS = {
+    "frozen": "encoders from videos, frozen",
+    "frozen_untrained": "the same encoders, untrained",
+    "end_to_end": "from pixels alone",
+    "tokens": "V-JEPA 2-AC in the tokens",
+}
 
 
 @dataclass(frozen=True)
 class World:
-    """What fits an environment.
+    """Protocol of an environment.
 
     Attributes:
-        hold: Mean steps that the recording policy holds an action.
-        label: What probes read.
-        history: Frames that the world model looks back on.
-        within: Steps after which a wandering reached the goals within reach; None where all are drawn so.
+        title: Its name.
+        hold: Mean steps that the recording policy keeps an action.
+        label: Target of probes.
+        history: Frames that the world model gets.
+        within: Steps after which random actions reached the near goals; None if all goals are drawn like this.
     """
 
+    title: str
     hold: float
     label: str
     history: int
@@ -67,21 +60,43 @@ class World:
 
 
 WORLDS = {
-    "two_rooms": World(hold=8.0, label="position", history=1, within=25),
-    "reacher": World(hold=4.0, label="pose", history=2, within=None),
+    "two_rooms": World("Two Rooms", hold=8.0, label="position", history=1, within=25),
+    "reacher": World("Reacher", hold=4.0, label="pose", history=2, within=None),
 }
 
 
-def seeing(steps: int, patch: int) -> tc.recipes.VJEPA2:
-    """V-JEPA 2 with the dense loss of V-JEPA 2.1, on films of a camera that stands still, which are not cropped."""
+@dataclass(frozen=True)
+class Settings:
+    """Environment, method (an encoder and random actions are runs too), minutes with actions and held-out tasks.
+
+    Attributes:
+        videos: Videos without actions.
+        video_steps: Updates of the encoder.
+        patch: Side of a patch; 8 is four times as slow.
+        steps: Updates of every other training; 0 for those of the recipe.
+    """
+
+    env: str
+    method: str
+    minutes: float = 0.0
+    videos: int = 400
+    video_steps: int = 3000
+    patch: int = 16
+    steps: int = 0
+    tasks: int = 200
+    task_seed: int = 4
+
+
+def video_recipe(chosen: Settings) -> tc.recipes.VJEPA2:
+    """Return the recipe of the encoder; the camera stands still, so nothing is cropped."""
     return tc.recipes.VJEPA2().with_options(
         {
             "size": "nano",
             "clip": 8,
             "crop": [],
             "flip": 0.0,
-            "steps": steps,
-            "model": {"frameskip": 2, "mask_tokens": 2, "positions": "rope", "patch": patch},
+            "steps": chosen.video_steps,
+            "model": {"frameskip": 2, "mask_tokens": 2, "positions": "rope", "patch": chosen.patch},
             "objective": [
                 {"name": "masked_prediction", "options": {"distance": "l1"}},
                 {"name": "visible_prediction", "weight": 0.5},
@@ -94,26 +109,21 @@ def seeing(steps: int, patch: int) -> tc.recipes.VJEPA2:
     )
 
 
-def acting(env: str, method: str, steps: int) -> AgentRecipe:
-    """How a method learns to act, but for its encoder; ``steps`` above 0 replaces those of all trainings."""
-    own: AgentRecipe = tc.recipes.load(env)()
-    world = WORLDS[env]
-    if method.startswith("tokens"):
+def agent_recipe(chosen: Settings) -> AgentRecipe:
+    """Return the recipe of the agent without its encoder."""
+    own: AgentRecipe = tc.recipes.load(chosen.env)()
+    if chosen.method == "tokens":
+        predictor = {"predictor_width": 64, "predictor_depth": 3, "predictor_heads": 2}
+        search = {"samples": 32, "iterations": 3, "elites": 6, "std": 0.7, "beta": 2.0}
         own = tc.recipes.VJEPA2AC(
-            model={
-                "frameskip": 5,
-                "history": world.history,
-                "predictor_width": 64,
-                "predictor_depth": 3,
-                "predictor_heads": 2,
-            },
+            model={"frameskip": 5, "history": WORLDS[chosen.env].history, **predictor},
             clip=6,
             steps=4000,
             training=replace(tc.recipes.VJEPA2AC().training, batch_size=16, lr=1e-3, log_every=400),
             policy_steps=800,
             policy=replace(own.policy, batch_size=128),
             acting=Acting(
-                planner=Part("icem", {"samples": 32, "iterations": 3, "elites": 6, "std": 0.7, "beta": 2.0}),
+                planner=Part("icem", search),
                 cost=(Part("goal", {"metric": "l1"}),),
                 horizon=1,
                 replan_every=1,
@@ -121,75 +131,92 @@ def acting(env: str, method: str, steps: int) -> AgentRecipe:
             ),
         )
     own = replace(own, training=replace(own.training, threads=1))
-    return replace(own, steps=steps, policy_steps=steps) if steps else own
+    return replace(own, steps=chosen.steps, policy_steps=chosen.steps) if chosen.steps else own
 
 
-def filmed(env: str, count: int) -> tc.data.Episodes:
-    """Films: episodes whose actions were not recorded; labels are for probes alone."""
-    recorded = tc.collect(env, tc.collection.Random(WORLDS[env].hold), episodes=count, steps=STEPS, seed=FILM_SEED)
+def videos(chosen: Settings) -> tc.data.Episodes:
+    """Record episodes without actions; their labels are for probes alone."""
+    wandering = tc.collection.Random(WORLDS[chosen.env].hold)
+    recorded = tc.collect(chosen.env, wandering, episodes=chosen.videos, steps=STEPS, seed=VIDEO_SEED)
     spec = tc.Spec(recorded.spec.modalities, fps=recorded.spec.fps)
     bare = [replace(one, action=np.zeros((len(one) - 1, 0), np.float32), seed=None) for one in recorded]
     return tc.data.from_episodes(bare, spec)
 
 
-def eyes(env: str, films: tc.data.Episodes, seed: int, options: argparse.Namespace) -> dict[str, Any]:
-    """Pretrain the encoder of a seed, keep it beside the untrained one, and say what both show."""
-    recipe, place = seeing(options.film_steps, options.patch), options.work / f"films{seed}"
-    fit_on, held_out = films.split(0.9, seed=0)
-    model = recipe.build_model(films.spec, seed)
-    recipe.train(model, fit_on, seed=seed, to=place)
-    drawn = recipe.build_model(films.spec, seed)
-    drawn.fit(fit_on.statistics())
-    tc.checkpoint.save(options.work / f"drawn{seed}", drawn)
-    seen = {name: shown(one, env, fit_on, held_out) for name, one in {"films": model, "untrained": drawn}.items()}
-    raw = tc.probing.RawInput(tc.models.ActionConditionedConfig(films.spec, model.config), model.statistics, (16, 16))
-    fit, test = (tc.probing.features(raw, part, frames=PROBED // n, seed=0) for n, part in ((1, fit_on), (2, held_out)))
-    seen["raw"] = {"flat": tc.reports.plain(Linear()(fit, test, WORLDS[env].label).estimate)}
-    return {"seconds": read_log(place)[-1]["seconds"], "r2": seen}
+def labelled(chosen: Settings, seed: int) -> tc.data.Episodes:
+    """Record the minutes with actions; shorter ones are part of longer ones."""
+    fps = tc.envs.make_goal(chosen.env).spec.fps
+    count, most = (max(round(minutes * 60 * fps / STEPS), 2) for minutes in (chosen.minutes, max(MINUTES)))
+    wandering = tc.collection.Random(WORLDS[chosen.env].hold)
+    return tc.collect(chosen.env, wandering, episodes=most, steps=STEPS, seed=seed)[:count]
 
 
-def shown(perception: Any, env: str, fit_on: tc.data.Episodes, held_out: tc.data.Episodes) -> dict[str, Any]:
-    """How well the state is read from the tokens of single frames of films that nothing was fitted on."""
-    world = tc.envs.make_goal(env)
-    model = tc.models.ActionConditioned.for_spec(world.spec, perception=perception.config)
-    world.close()
-    model.load_from(perception)
-    width = perception.config.width
+def encoder(run: Run[Settings]) -> Path:
+    """Return the folder of the seed's encoders, trained where they are missing; ``videos`` and ``untrained``."""
+    chosen, place = run.settings, run.shared / run.settings.env / str(run.seed)
+    if not (place / "done").exists():
+        found, recipe = videos(chosen), video_recipe(chosen)
+        fit_on, _ = found.split(0.9, seed=0)
+        recipe.train(recipe.build_model(found.spec, run.seed), fit_on, seed=run.seed, to=place / "videos")
+        untrained = recipe.build_model(found.spec, run.seed)
+        untrained.fit(fit_on.statistics())
+        tc.checkpoint.save(place / "untrained", untrained)
+        (place / "done").touch()
+    return place
 
-    def tokens(part: tc.data.Episodes, count: int) -> tc.probing.Features:
-        found = tc.probing.features(model, part, frames=count, seed=0)
-        return replace(found, values=torch.as_tensor(found.values).reshape(len(found), -1, width))
 
-    fit, test = tokens(fit_on, PROBED), tokens(held_out, PROBED // 2)
+def encoder_scores(run: Run[Settings]) -> dict[str, Any]:
+    """Read the state from the tokens of single frames of held-out videos."""
+    chosen, place = run.settings, encoder(run)
+    found = videos(chosen)
+    fit_on, held_out = found.split(0.9, seed=0)
+    label, r2 = WORLDS[chosen.env].label, {}
     probes = {
         "linear": Linear(),
         "flat": Linear(pool="flat"),
         "attentive": Attentive(lrs=(3e-3, 1e-3), weight_decays=(0.01,)),
     }
-    label = WORLDS[env].label
-    return {name: tc.reports.plain(probe(fit, test, label).estimate) for name, probe in probes.items()}
+    spec = tc.envs.make_goal(chosen.env).spec
+    for name in ("videos", "untrained"):
+        perception: Any = tc.checkpoint.load_model(place / name, kind=tc.models.MaskedModel)
+        model = tc.models.ActionConditioned.for_spec(spec, perception=perception.config)
+        model.load_from(perception)
+        parts = []
+        for part, count in ((fit_on, PROBED), (held_out, PROBED // 2)):
+            some = tc.probing.features(model, part, frames=count, seed=0)
+            tokens = torch.as_tensor(some.values).reshape(len(some), -1, perception.config.width)
+            parts.append(replace(some, values=tokens))
+        r2[name] = {probe: one(parts[0], parts[1], label).estimate for probe, one in probes.items()}
+    raw = tc.probing.RawInput(
+        tc.models.ActionConditionedConfig(found.spec, perception.config), perception.statistics, (16, 16)
+    )
+    fit, test = (tc.probing.features(raw, part, frames=PROBED // n, seed=0) for n, part in ((1, fit_on), (2, held_out)))
+    r2["raw"] = {"flat": Linear()(fit, test, label).estimate}
+    minutes = chosen.videos * STEPS / found.spec.fps / 60
+    return {"seconds": read_log(place / "videos")[-1]["seconds"], "r2": r2, "video_minutes": minutes}
 
 
-def labelled(episodes: tc.data.Episodes, minutes: float) -> tc.data.Episodes:
-    """The first so many minutes."""
-    return episodes[: max(round(minutes * 60 * episodes.spec.fps / STEPS), 2)]
+def goals(chosen: Settings) -> dict[str, tc.types.Tasks]:
+    """Return held-out tasks: those that the environment draws, and those with near goals."""
+    env, world = tc.envs.make_goal(chosen.env), WORLDS[chosen.env]
+    found = {"drawn": tc.evaluation.held_out_tasks(env, chosen.tasks, chosen.task_seed)[0]}
+    if world.within is not None:
+        wandering = tc.collection.Random(world.hold)
+        found["reached"] = tc.evaluation.reached_tasks(env, wandering, chosen.tasks, world.within, chosen.task_seed)
+    env.close()
+    return found
 
 
-def embedded(place: Path, episodes: tc.data.Episodes) -> Path:
-    """All tokens of every frame by a frozen encoder, made once."""
-    to = place.with_name(f"{place.name}_latents")
-    if not to.exists():
-        perception = tc.checkpoint.load_model(place, kind=tc.models.MaskedModel)
-        frames = tc.models.FrameEncoder.of(perception, episodes.spec)
-        tc.embeddings.embed(frames, episodes, to, tokens=True)
-    return to
+def pursue(actor: tc.types.Actor, chosen: Settings, tasks: tc.types.Tasks) -> tc.evaluation.ClosedLoop:
+    """Run fifty environments at a time, for plans in tokens are large."""
+    env = tc.envs.make_goal(chosen.env)
+    found = tc.evaluation.closed_loop(actor, env, seed=chosen.task_seed, tasks=tasks, batch=50)
+    env.close()
+    return found
 
 
-def slope(model: Any, metric: str, part: tc.data.Episodes, label: str) -> dict[str, float]:
-    """Whether the energy of a goal says how far it is: its rank correlation with the distance of pairs of frames.
-
-    Of pairs that are ``near``, the nearest quarter, and of all others, which are ``far``.
-    """
+def energy_slope(model: Any, metric: str, part: tc.data.Episodes, label: str) -> dict[str, float]:
+    """Correlate the energy of a goal with the distance of two frames, for near pairs (a quarter) and the others."""
     found = tc.probing.features(model, part, frames=PROBED // 2, seed=0)
     latents, place = torch.as_tensor(found.values), found.target(label)
     one, other = np.random.default_rng(0).integers(0, len(place), (2, 4 * len(place)))
@@ -203,150 +230,198 @@ def slope(model: Any, metric: str, part: tc.data.Episodes, label: str) -> dict[s
     }
 
 
-def goals(env: str, options: argparse.Namespace) -> dict[str, tc.types.Tasks]:
-    """Held-out tasks: those that the environment draws and, where they lie further, some with goals within reach."""
-    world, within = tc.envs.make_goal(env), WORLDS[env].within
-    found = {"drawn": tc.evaluation.held_out_tasks(world, options.tasks, options.task_seed)[0]}
-    if within is not None:
-        wandering = tc.collection.Random(WORLDS[env].hold)
-        found["reached"] = tc.evaluation.reached_tasks(world, wandering, options.tasks, within, options.task_seed)
-    world.close()
-    return found
-
-
-def pursue(actor: tc.types.Actor, env: str, tasks: tc.types.Tasks, seed: int) -> tc.evaluation.ClosedLoop:
-    """Fifty worlds at a time, for plans in patch tokens are large."""
-    world = tc.envs.make_goal(env)
-    found = tc.evaluation.closed_loop(actor, world, seed=seed, tasks=tasks, batch=50)
-    world.close()
-    return found
-
-
-def run(
-    env: str,
-    method: str,
-    data: Mapping[str, tc.data.Episodes],
-    tasks: Mapping[str, tc.types.Tasks],
-    minutes: float,
-    seed: int,
-    options: argparse.Namespace,
-) -> dict[str, Any]:
-    """Learn from the labelled minutes and pursue the tasks; ``data``: the episodes of the seed and held-out films."""
-    recipe = acting(env, method, options.steps)
-    if method != "end_to_end":
-        place = options.work / f"{'drawn' if method.endswith('untrained') else 'films'}{seed}"
-        recipe = replace(recipe, encoder=str(place), latents=str(embedded(place, data["labelled"])))
-    some, to = labelled(data["labelled"], minutes), options.work / f"{method}{minutes:g}min{seed}"
-    agent = recipe.learn(some, seed=seed, to=to)
+def measure(run: Run[Settings]) -> dict[str, Any]:
+    chosen = run.settings
+    if chosen.method == "encoder":
+        return encoder_scores(run)
+    tasks = goals(chosen)
+    if chosen.method == "random":
+        spec = tc.envs.make_goal(chosen.env).spec
+        actor = tc.agent.RandomActor(spec.action, repeat=5)
+        return {kind: pursue(actor, chosen, part).success for kind, part in tasks.items()}
+    recipe, episodes = agent_recipe(chosen), labelled(chosen, run.seed)
+    if chosen.method != "end_to_end":
+        place = encoder(run) / ("untrained" if chosen.method == "frozen_untrained" else "videos")
+        latents = run.work / "latents"
+        if not latents.exists():  # all tokens of every frame, computed once
+            perception = tc.checkpoint.load_model(place, kind=tc.models.MaskedModel)
+            frames = tc.models.FrameEncoder.of(perception, episodes.spec)
+            tc.embeddings.embed(frames, episodes, latents, tokens=True)
+        recipe = replace(recipe, encoder=str(place), latents=str(latents))
+    agent = recipe.learn(episodes, seed=run.seed, to=run.work / "run")
     assert agent.proposal is not None
     alone = tc.agent.PolicyActor(agent.model, agent.proposal)
     reached, begin = {}, time.process_time()
     for name, part in tasks.items():
-        found = pursue(agent, env, part, options.task_seed)
+        found = pursue(agent, chosen, part)
         reached[name] = {
-            "success": tc.reports.plain(found.success),
-            "amortised": tc.reports.plain(pursue(alone, env, part, options.task_seed).success),
+            "success": found.success,
+            "policy": pursue(alone, chosen, part).success,
             "solved": "".join(str(int(solved)) for solved in found.solved),
-            "nearest": np.percentile(found.distances[:, 1:].min(axis=1), [10, 50, 90]).round(3).tolist(),
-            "last": np.percentile(found.distances[:, -1], [10, 50, 90]).round(3).tolist(),
+            "nearest": np.percentile(found.distances[:, 1:].min(axis=1), [10, 50, 90]).round(3),
+            "last": np.percentile(found.distances[:, -1], [10, 50, 90]).round(3),
             "not_ok": found.not_ok,
         }
     planned = time.process_time() - begin
-    world = tc.envs.make_goal(env)
-    one = tc.evaluation.closed_loop(agent, world, 1, options.task_seed)
-    world.close()
+    env = tc.envs.make_goal(chosen.env)
+    one = tc.evaluation.closed_loop(agent, env, 1, chosen.task_seed)
+    env.close()
+    metric = "l1" if chosen.method == "tokens" else "l2"
     return {
-        "episodes": len(some),
+        "episodes": len(episodes),
         "tasks": reached,
-        "slope": slope(agent.model, "l1" if method == "tokens" else "l2", data["films"], WORLDS[env].label),
+        "slope": energy_slope(agent.model, metric, videos(chosen).split(0.9, seed=0)[1], WORLDS[chosen.env].label),
         "decision_ms": round(one.decision_p50 or 0.0, 1),
-        "seconds": {"training": read_log(to)[-1]["seconds"], "planning": round(planned, 1)},
+        "seconds": {"training": read_log(run.work / "run")[-1]["seconds"], "planning": round(planned, 1)},
     }
 
 
-def summary(runs: dict[str, Any]) -> dict[str, Any]:
-    """Per method, minutes and kind of task the median over seeds, the worst, and the mean over seeds and tasks."""
-    points: dict[str, list[Any]] = {}
-    for name, found in runs.items():
-        for kind, tasks in found["tasks"].items():
-            points.setdefault(f"{name.rsplit('/', 1)[0]}/{kind}", []).append(tasks)
-    rows = {}
-    for name, some in points.items():
-        rates = [one["success"]["rate"] for one in some]
-        solved = [[float(mark) for mark in one["solved"]] for one in some]
-        over = tc.reports.plain(tc.statistics.crossed_bootstrap(solved))
-        rows[name] = {"seeds": len(some), "median": statistics.median(rates), "worst": min(rates), "mean": over}
-    return rows
+KINDS = {"drawn": "goals drawn by the environment", "reached": "goals reached by random actions 25 steps later"}
+GAINS = (("frozen", "end_to_end"), ("frozen", "frozen_untrained"), ("tokens", "end_to_end"))
+LEVELS = (0.25, 0.5, 0.75)
+Runs = dict[tuple[str, float], dict[str, Mapping[str, Any]]]
 
 
-def floor(env: str, tasks: tc.types.Tasks, seed: int) -> dict[str, Any]:
-    """Random actions, each held for a block."""
-    world = tc.envs.make_goal(env)
-    actor = tc.agent.RandomActor(world.spec.action, repeat=5)
-    world.close()
-    rate: dict[str, Any] = tc.reports.plain(pursue(actor, env, tasks, seed).success)
-    return rate
+def by_minutes(results: Mapping[str, RunResult], env: str) -> Runs:
+    """Return the results of an environment by method and minutes, then by seed."""
+    found: Runs = {}
+    for case, runs in studies.by_case(results).items():
+        world, method, *minutes = case.split("/")
+        if world == env and minutes:
+            found[method, float(minutes[0])] = {seed: run.values for seed, run in runs.items()}
+    return found
 
 
-def measure(record: Record, options: argparse.Namespace) -> None:
-    """Run what is missing in the record."""
-    env = options.env
-    films, tasks = filmed(env, options.films), goals(env, options)
-    for kind, part in tasks.items():
-        if kind not in record.section("floors"):
-            minutes = len(films) * STEPS / films.spec.fps / 60
-            record.add("floors", kind, floor(env, part, options.task_seed), films_minutes=minutes)
-    most = max(round(max(options.minutes) * 60 * films.spec.fps / STEPS), 2)
-    for seed in options.seeds:
-        if str(seed) not in record.section("encoders"):
-            record.add("encoders", str(seed), eyes(env, films, seed, options))
-        elif not (options.work / f"films{seed}").exists():
-            eyes(env, films, seed, options)  # the results are kept, the weights are gone
-        wandering = tc.collection.Random(WORLDS[env].hold)
-        data = {
-            "labelled": tc.collect(env, wandering, episodes=most, steps=STEPS, seed=seed),
-            "films": films.split(0.9, seed=0)[1],
-        }
-        for minutes in options.minutes:
-            for method in options.methods:
-                name = f"{method}/{minutes:g}/{seed}"
-                if name in record.section("runs"):
-                    continue
-                found = run(env, method, data, tasks, minutes, seed, options)
-                record.add("runs", name, found, summary=summary({**record.section("runs"), name: found}))
-                shown = {kind: part["success"]["rate"] for kind, part in found["tasks"].items()}
-                print(name, shown, found["decision_ms"], found["seconds"], flush=True)
+def solved(runs: Mapping[str, Mapping[str, Any]], kind: str) -> dict[str, np.ndarray]:
+    """Return ``[tasks]`` of 0 and 1 by seed."""
+    return {seed: np.array([float(mark) for mark in run["tasks"][kind]["solved"]]) for seed, run in runs.items()}
 
 
-def main() -> None:
-    """Read the options and go on where the results end."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("env", choices=WORLDS)
-    parser.add_argument("--minutes", type=float, nargs="*", default=MINUTES)
-    parser.add_argument("--methods", nargs="*", default=METHODS, choices=METHODS)
-    parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1, 2])
-    parser.add_argument("--films", type=int, default=400)
-    parser.add_argument("--film-steps", type=int, default=3000)
-    parser.add_argument("--patch", type=int, default=16, help="side of a patch; 8 costs four times as much")
-    parser.add_argument("--steps", type=int, default=0, help="of every other training, to try it; 0: the recipe's")
-    parser.add_argument("--tasks", type=int, default=200)
-    parser.add_argument("--task-seed", type=int, default=4, help="never one that anything was tuned on")
-    parser.add_argument("--work", type=Path, default=Path("runs/action_data"))
-    parser.add_argument("--results", type=Path, default=RESULTS, help="a folder")
-    options = parser.parse_args()
-    torch.set_num_threads(1)
-    options.work = options.work / options.env
-    place = options.results / f"action_data_{options.env}.json"
-    settings = {
-        "recipes": {name: to_json(acting(options.env, name, options.steps)) for name in METHODS},
-        "seeing": to_json(seeing(options.film_steps, options.patch)),
-        "films": options.films,
-        "episode": STEPS,
-        "probed": PROBED,
-        "tasks": {"count": options.tasks, "seed": options.task_seed, "within": WORLDS[options.env].within},
-    }
-    measure(Record(place, settings), options)
+def over(runs: Mapping[str, Mapping[str, Any]], kind: str) -> dict[str, float]:
+    """Return the mean over seeds and tasks with its interval."""
+    return vars(crossed_bootstrap(np.stack([*solved(runs, kind).values()])))
 
+
+def solved_row(key: tuple[str, float], runs: Mapping[str, Mapping[str, Any]], kinds: list[str]) -> tuple[str, ...]:
+    cells = []
+    for kind in kinds:
+        tasks = [run["tasks"][kind] for run in runs.values()]
+        cells.append(f"**{rate(over(runs, kind))}**")
+        cells += [", ".join(f"{100 * part[actor]['rate']:.1f}" for part in tasks) for actor in ("success", "policy")]
+    count = len(runs)
+    cells += [f"{sum(run['slope'][where] for run in runs.values()) / count:.2f}" for where in ("near", "far")]
+    cells += [f"{sum(run['seconds'][part] for run in runs.values()) / count:.0f}" for part in ("training", "planning")]
+    return key[0], f"{key[1]:g}", *cells
+
+
+def gain(runs: Runs, pair: tuple[str, str], minutes: float, kind: str) -> str:
+    """Return the difference of two methods on the same tasks and minutes."""
+    first, second = (solved(runs.get((method, minutes), {}), kind) for method in pair)
+    gaps = [first[seed] - second[seed] for seed in first if seed in second]
+    return points(vars(crossed_bootstrap(np.stack(gaps)))) if gaps else ""
+
+
+def ratios(runs: Runs, kind: str, minutes: list[float]) -> list[str]:
+    """Return how many times the minutes of `frozen` a training from pixels needs."""
+    curves = []
+    for method in ("frozen", "end_to_end"):
+        found = [runs.get((method, some), {}) for some in minutes]
+        seeds = [seed for seed in found[0] if all(seed in one for one in found)]
+        rates = [[one[seed]["tasks"][kind]["success"]["rate"] for one in found] for seed in seeds]
+        curves.append(Curve(minutes, rates))
+    return [
+        "before the first point"
+        if any(curve.mean()[0] >= level for curve in curves)
+        else str(cost_ratio(curves[0], curves[1], level))
+        for level in LEVELS
+    ]
+
+
+def world_tables(env: str, results: Mapping[str, RunResult]) -> list[str]:
+    runs = by_minutes(results, env)
+    if not runs:
+        return []
+    random = results[f"{env}/random/0"].values
+    kinds, minutes = [*random], sorted({some for _, some in runs})
+    encoders = studies.by_case(results)[f"{env}/encoder"]
+    seconds = sum(run.values["seconds"] for run in encoders.values()) / len(encoders)
+    spent = f"{encoders['0'].values['video_minutes']:.0f} minutes of video, {seconds:.0f} s of encoder training"
+    headers = [name for kind in kinds for name in (f"{KINDS[kind]}: solved", "each seed, %", "policy alone, %")]
+    pairs = [
+        (KINDS[kind], f"`{pair[0]}` over `{pair[1]}`", *(gain(runs, pair, some, kind) for some in minutes))
+        for kind in kinds
+        for pair in GAINS
+    ]
+    r2 = [
+        (
+            f"{name}, seed {seed}",
+            *(mean(one[probe], 3) if probe in one else "" for probe in ("linear", "flat", "attentive")),
+        )
+        for seed, run in encoders.items()
+        for name, one in run.values["r2"].items()
+    ]
+    rows = [solved_row(key, runs[key], kinds) for key in sorted(runs)]
+    return [
+        f"**{WORLDS[env].title}** ({spent}); random actions solve "
+        + "; ".join(f"{rate(random[kind])} ({KINDS[kind]})" for kind in kinds)
+        + ". Slope: rank correlation of the energy with the distance of two frames, in the nearest quarter of "
+        "the pairs and the others:",
+        table(("method", "minutes", *headers, "slope, near", "far", "training, s", "planning, s"), rows),
+        "Differences on the same tasks, points:",
+        table(("", "", *(f"{some:g} min" for some in minutes)), pairs),
+        "Minutes of `end_to_end` over minutes of `frozen` for as many tasks:",
+        table(
+            ("", *(f"{100 * level:g} %" for level in LEVELS)), [(KINDS[k], *ratios(runs, k, minutes)) for k in kinds]
+        ),
+        "State in single frames of held-out videos, R²:",
+        table(("encoder", "linear, mean token", "linear, all tokens", "attentive"), r2),
+    ]
+
+
+def report(results: Mapping[str, RunResult]) -> Report:
+    tables = [part for env in WORLDS for part in world_tables(env, results)]
+    return Report([*tables, "![Tasks solved over labelled minutes](../docs/action_minutes.svg)"])
+
+
+def chart(results: Mapping[str, RunResult]) -> bytes:
+    """Return tasks solved over labelled minutes as SVG, a panel for each kind of task."""
+    from chart import Panel, scores
+
+    panels = []
+    for env, world in WORLDS.items():
+        runs = by_minutes(results, env)
+        for kind in results[f"{env}/random/0"].values:
+            away = "in the other room" if env == "two_rooms" and kind == "drawn" else "25 steps away"
+            lines = {}
+            for method, label in METHODS.items():
+                minutes = sorted(some for name, some in runs if name == method)
+                lines[label] = minutes, [over(runs[method, some], kind) for some in minutes]
+            panels.append(Panel(f"{world.title}, goals {away}", lines))
+    return scores(panels, "minutes with actions", "held-out tasks solved, %", "{:g}".format, (0, 102))
+
+
+CASES = {f"{env}/{name}": Settings(env, name) for env in WORLDS for name in ("encoder", "random")}
+CASES |= {
+    f"{env}/{method}/{minutes:g}": Settings(env, method, minutes)
+    for env in WORLDS
+    for minutes in MINUTES
+    for method in METHODS
+}
+STUDY = Study(
+    name="action_data",
+    title="Minutes of actions, with and without encoders from videos",
+    summary=(
+        "Encoders from videos without actions (V-JEPA 2 with the dense loss of V-JEPA 2.1, 96 wide, 6 deep), then 1"
+        " to 30 minutes with actions; 200 held-out tasks of each kind, the same for every run; intervals resample "
+        "seeds and tasks."
+    ),
+    command="MUJOCO_GL=egl uv run benchmarks/action_data.py",
+    cases=CASES,
+    seeds=(0, 1, 2),
+    seeds_of={f"{env}/random": (0,) for env in WORLDS},
+    measure=measure,
+    report=report,
+)
 
 if __name__ == "__main__":
-    main()
+    studies.main(STUDY)

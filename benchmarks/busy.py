@@ -1,38 +1,24 @@
-"""What two busy processes do to the demo of the pretrained model and to the time of its decisions.
+"""The demo of the pretrained model and the time of its decisions, next to two busy processes and alone, in turn."""
 
-Run from the repository root on a machine with nothing else to do::
-
-    uv run benchmarks/busy.py [--decisions 1000] [--rounds 3]
-
-The busy processes multiply matrices without end, one for each of two cores. ``tacit demo --pretrained`` and a script
-that lets the pretrained agent decide, alone and in plain Python with no environment variable set, run quiet and busy in
-turn; the ratios are of the medians. The result is ``benchmarks/results/busy.json``.
-"""
-
-from __future__ import annotations
-
-import argparse
-import json
 import os
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from gymnasium_scores import cpu
+from tacit import studies
+from tacit.studies import Report, Run, RunResult, Study, Target, met, table
 
-RESULT = Path(__file__).parent / "results" / "busy.json"
-CORES = 2
 BUSY = "import numpy as np; a = np.ones((400, 400))\nwhile True: a @ a"
 DECIDE = """
 import sys, time
-import numpy as np
 import tacit as tc
 agent, env = tc.recipes.pretrained("two_rooms"), tc.envs.TwoRooms(num_envs=1)
 tasks = env.tasks(1, seed=5)
@@ -45,6 +31,16 @@ for index in range(int(sys.argv[1])):
         print(1000 * (time.perf_counter() - began))
     observation = env.step(action).observation
 """
+TITLES = {"demo_s": "`tacit demo --pretrained`, s", "p50_ms": "a decision, median, ms", "p99_ms": "a decision, p99, ms"}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Acts of the agent in each round, rounds, and busy processes."""
+
+    acts: int = 1000
+    rounds: int = 3
+    processes: int = 2
 
 
 @contextmanager
@@ -61,53 +57,55 @@ def busy(count: int) -> Iterator[None]:
             process.wait()
 
 
-def demo_seconds() -> float:
-    """Return the seconds of the demo."""
-    with tempfile.TemporaryDirectory() as folder:
-        began = time.perf_counter()
-        command = ["tacit", "demo", "--pretrained", "--out", folder]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        return time.perf_counter() - began
+def once(acts: int, out: Path) -> dict[str, float]:
+    """Return seconds of the demo and percentiles of the milliseconds of acts that plan."""
+    began = time.perf_counter()
+    subprocess.run(["tacit", "demo", "--pretrained", "--out", out], check=True, capture_output=True)
+    seconds = time.perf_counter() - began
+    done = subprocess.run([sys.executable, "-c", DECIDE, str(acts)], check=True, stdout=subprocess.PIPE, text=True)
+    times = np.sort([float(line) for line in done.stdout.split()])
+    return {"demo_s": seconds, "p50_ms": float(np.median(times)), "p99_ms": float(np.quantile(times, 0.99))}
 
 
-def decisions(count: int) -> dict[str, float]:
-    """Return percentiles of the milliseconds of acts that plan; the others take an action of the plan at hand."""
-    run = subprocess.run([sys.executable, "-c", DECIDE, str(count)], check=True, stdout=subprocess.PIPE, text=True)
-    times = np.sort([float(line) for line in run.stdout.split()])
-    return {"p50_ms": float(np.median(times)), "p99_ms": float(np.quantile(times, 0.99)), "count": len(times)}
-
-
-def main() -> None:
-    """Measure and write."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--decisions", type=int, default=1000, help="acts of the agent in each round")
-    parser.add_argument("--rounds", type=int, default=3)
-    options = parser.parse_args()
-    found: dict[str, list[dict[str, float]]] = {"quiet": [], "busy": []}
-    load = os.getloadavg()[0]
-    for _ in range(options.rounds):
-        for name, count in (("quiet", 0), ("busy", CORES)):
+def measure(run: Run[Settings]) -> dict[str, Any]:
+    chosen = run.settings
+    rounds: dict[str, list[dict[str, float]]] = {"quiet": [], "busy": []}
+    for number in range(chosen.rounds):
+        for name, count in (("quiet", 0), ("busy", chosen.processes)):
             with busy(count):
-                found[name].append({"demo_s": demo_seconds(), **decisions(options.decisions)})
+                rounds[name].append(once(chosen.acts, run.work / f"{name}{number}"))
     medians = {
-        name: {key: statistics.median(one[key] for one in rounds) for key in rounds[0]}
-        for name, rounds in found.items()
+        name: {key: statistics.median(one[key] for one in some) for key in TITLES} for name, some in rounds.items()
     }
-    ratios = {key: medians["busy"][key] / medians["quiet"][key] for key in ("demo_s", "p50_ms", "p99_ms")}
-    from tacit.checkpoint import provenance
-
-    result = {
-        "cpu": cpu(),
-        "load_before": load,
-        "busy_processes": CORES,
+    return {
         "medians": medians,
-        "ratios": ratios,
-        "rounds": found,
-        "made_by": provenance(),
+        "ratios": {key: medians["busy"][key] / medians["quiet"][key] for key in TITLES},
+        "rounds": rounds,
     }
-    RESULT.write_text(json.dumps(result, indent=2) + "\n")
-    print(json.dumps({"medians": medians, "ratios": ratios}, indent=2))
 
+
+def report(results: Mapping[str, RunResult]) -> Report:
+    found = results["demo"].values
+    rows = [
+        (title, *(f"{found['medians'][state][key]:.1f}" for state in ("quiet", "busy")), f"{found['ratios'][key]:.2f}")
+        for key, title in TITLES.items()
+    ]
+    ratio = max(found["ratios"].values())
+    return Report(
+        [table(("", "quiet", "busy", "ratio"), rows)],
+        [Target("busy over quiet", "<= 4", f"{ratio:.2f}", met(ratio <= 4))],
+    )
+
+
+STUDY = Study(
+    name="busy",
+    title="Next to two busy processes",
+    summary="The demo of the pretrained model and its decisions on two cores, quiet and busy in turn.",
+    command="uv run benchmarks/busy.py",
+    cases={"demo": Settings()},
+    measure=measure,
+    report=report,
+)
 
 if __name__ == "__main__":
-    main()
+    studies.main(STUDY)

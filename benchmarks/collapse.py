@@ -1,59 +1,56 @@
-"""When training calls healthy and collapsing latents collapsed: `OMP_NUM_THREADS=1 uv run benchmarks/collapse.py`.
+"""Collapse warnings of training, on healthy trainings and on ones with a known cause of collapse.
 
-Trains every recipe twice on Two Rooms at 32 x 32 pixels, with small models and batches and one seed: as it is, and with
-a known cause of collapse. The log says when the monitor complained and when training warned; a run that has warned is
-stopped. A linear probe reads the position on held-out episodes from the last model. `tacit.training.monitor` takes its
-waiting rule from these numbers.
-
-Writes benchmarks/results/collapse.json after every run and goes on where it stopped.
+Every recipe trains on Two Rooms at 32 x 32 pixels with a small model. A run that has warned is stopped, and a linear
+probe reads the position on held-out episodes. The waiting rule of `tacit.training.monitor` comes from these numbers.
 """
 
-import argparse
-import json
 import time
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
-import torch
-
 import tacit as tc
-from planning_speed import cpu_name
-from record import Record
+from tacit import studies
 from tacit._config import to_json
 from tacit.probing.probes import Linear
-from tacit.training import CollapseWarning, read_log
+from tacit.studies import Report, Run, RunResult, Study, table
+from tacit.training import CollapseWarning, monitor, read_log
 
-RESULTS = Path(__file__).parent / "results" / "collapse.json"
-SETTINGS = {"episodes": 200, "length": 64, "side": 32, "seed": 0, "frames": 1000}
-KINDS = ("healthy", "collapsing")
 KEPT = ("effective_rank", "min_std", "motion", "sigreg_floor_ratio", "loss", "warning")
 
 
 @dataclass(frozen=True)
-class Case:
-    """A recipe at a size for minutes.
+class Settings:
+    """Recipe at a size for minutes.
 
     Attributes:
+        recipe: Its name.
         steps: Updates.
-        small: Options that make it small.
-        cause: The cause of collapse, in words.
-        broken: Options that bring it about.
+        options: Options of the recipe.
+        cause: The cause of collapse in words; empty for a healthy training.
     """
 
+    recipe: str
     steps: int
-    small: Mapping[str, Any]
+    options: Mapping[str, Any]
     cause: str = ""
-    broken: Mapping[str, Any] | None = None
+    episodes: int = 200
+    length: int = 64
+    side: int = 32
+    frames: int = 1000
+
+
+def pair(steps: int, small: Mapping[str, Any], cause: str = "", broken: Mapping[str, Any] | None = None) -> Any:
+    """Return updates, options of the healthy training, cause, and options of the collapsing one."""
+    return steps, small, cause, broken
 
 
 def terms(recipe: str, *names: str, weight: float = 1.0) -> dict[str, Any]:
     """Return the objective of a recipe with only the terms of these names, the regularisers times ``weight``."""
-    held = {"vicreg": weight, "sigreg": weight}
+    scales = {"vicreg": weight, "sigreg": weight}
     parts = [part for part in tc.recipes.load(recipe)().objective if part.name in names]
-    return {"objective": [to_json(replace(part, weight=part.weight * held.get(part.name, 1.0))) for part in parts]}
+    return {"objective": [to_json(replace(part, weight=part.weight * scales.get(part.name, 1.0))) for part in parts]}
 
 
 def model(batch: int, **options: Any) -> dict[str, Any]:
@@ -68,7 +65,7 @@ FAST = {"training.ema": [0.0, 0.0], "training.lr": 1e-2}
 BLOCKS = {"predictor_width": 48, "predictor_depth": 2}
 VIT = {"width": 48, "depth": 3, "patch": 4}
 MASKED = {"size": "nano", "probe_every": 0, **model(8, **VIT, **BLOCKS)}
-FILM = {**MASKED, "clip": 4, "model.patch": 8}
+VIDEO = {**MASKED, "clip": 4, "model.patch": 8}
 ENCODER = {"width": 48, "depth": 3, "heads": 3}
 CAUSAL = {"width": 48, "depth": 2, "heads": 3, "head_width": 16, "mlp_width": 192, "out_width": 256, "inner_norm": True}
 LEWM = model(16, latent=48, projector_width=256, action_width=96, encoders={"pixels": ENCODER}, predictor=CAUSAL)
@@ -77,70 +74,80 @@ VIEWS = {"size": "nano", "local_views": 2, **model(16, **{**VIT, "patch": 8}, pr
 # SIGReg counts samples: its weight is that of the recipe for its batch of 256.
 SCALED = terms("lejepa", "invariance", "sigreg", weight=256 / 16)
 UNHELD = terms("vjepa2_ac", "prediction", "rollout")["objective"] + [{"name": "inverse_dynamics", "weight": 1e-6}]
-CASES = {
-    "general": Case(1000, model(32), ALONE, terms("general", "prediction")),
-    "two_rooms": Case(1000, model(32), ALONE, terms("two_rooms", "prediction")),
-    "two_rooms, lr 2e-4": Case(1000, {"training.lr": 2e-4, **model(32)}),
-    "random_rooms": Case(600, model(16), WEAK, terms("random_rooms", "prediction", "sigreg", weight=1e-4)),
-    "reacher": Case(600, model(16), WEAK, terms("reacher", "prediction", "vicreg", weight=1e-4)),
-    "pldm": Case(800, {"size": "tiny", **model(16, latent=64)}, ALONE, terms("pldm", "prediction")),
-    "lewm": Case(
+PAIRS = {
+    "general": pair(1000, model(32), ALONE, terms("general", "prediction")),
+    "two_rooms": pair(1000, model(32), ALONE, terms("two_rooms", "prediction")),
+    "two_rooms, lr 2e-4": pair(1000, {"training.lr": 2e-4, **model(32)}),
+    "random_rooms": pair(600, model(16), WEAK, terms("random_rooms", "prediction", "sigreg", weight=1e-4)),
+    "reacher": pair(600, model(16), WEAK, terms("reacher", "prediction", "vicreg", weight=1e-4)),
+    "pldm": pair(800, {"size": "tiny", **model(16, latent=64)}, ALONE, terms("pldm", "prediction")),
+    "lewm": pair(
         600, {"training.lr": 5e-4, "training.precision": "float32", **LEWM}, ALONE, terms("lewm", "prediction")
     ),
-    "ijepa": Case(600, MASKED, "learning rate 1", {"training.lr": 1.0}),
-    "vjepa": Case(400, FILM),
-    "vjepa2": Case(400, FILM, FOLLOWS, FAST),
-    "mae": Case(400, MASKED, "learning rate 1", {"training.lr": 1.0}),
-    "lejepa": Case(400, {**VIEWS, **SCALED}, "no SIGReg", terms("lejepa", "invariance")),
-    "vjepa2_ac": Case(
+    "ijepa": pair(600, MASKED, "learning rate 1", {"training.lr": 1.0}),
+    "vjepa": pair(400, VIDEO),
+    "vjepa2": pair(400, VIDEO, FOLLOWS, FAST),
+    "mae": pair(400, MASKED, "learning rate 1", {"training.lr": 1.0}),
+    "lejepa": pair(400, {**VIEWS, **SCALED}, "no SIGReg", terms("lejepa", "invariance")),
+    "vjepa2_ac": pair(
         300,
         {"clip": 4, **model(8, **BLOCKS)},
         "the encoder learns, with inverse dynamics of weight 1e-6",
         {"objective": UNHELD, "model.tune": "all"},
     ),
-    "mc_jepa": Case(
+    "mc_jepa": pair(
         200,
         {"size": "nano", **PYRAMID},
         "no variance, no covariance",
         terms("mc_jepa", *tc.recipes.MCJEPA.MOTION[:4], "invariance"),
     ),
 }
-"""By recipe, and what is different about it; ``vjepa2_ac`` looks with the encoder of ``ijepa``."""
+"""By recipe, and what differs from it; ``vjepa2_ac`` has the encoder of ``ijepa``."""
 
 
-def train(name: str, kind: str, work: Path) -> dict[str, Any]:
-    """Train once, and return what the monitor said and what a probe reads in the end."""
-    case, seed, recipe = CASES[name], SETTINGS["seed"], name.partition(",")[0]
-    method = tc.recipes.load(recipe)().with_options(options(name, kind, work))
-    world = tc.envs.TwoRooms(20, "random" if recipe == "random_rooms" else "fixed", SETTINGS["side"])
-    recorded = tc.collect(world, episodes=SETTINGS["episodes"], steps=SETTINGS["length"], seed=seed)
-    fit_on, held_out = recorded.split(0.9, seed=seed)
-    learner, place = method.build_model(fit_on.spec, seed), work / name / kind
+NOTHING: dict[str, Any] = {}
+CASES = {
+    f"{name}/{kind}": Settings(
+        name.partition(",")[0], steps, {**small, **changed}, cause if kind == "collapsing" else ""
+    )
+    for name, (steps, small, cause, broken) in PAIRS.items()
+    for kind, changed in (("healthy", NOTHING), ("collapsing", broken))
+    if changed is not None
+}
+
+
+def measure(run: Run[Settings]) -> dict[str, Any]:
+    chosen = run.settings
+    own = {"training.threads": 1, "training.log_every": 10, **chosen.options}
+    if chosen.recipe == "vjepa2_ac":  # its encoder is that of another run
+        own["encoder"] = str(run.work.parents[1] / "ijepa" / "healthy" / "run")
+    method = tc.recipes.load(chosen.recipe)().with_options(own)
+    layout = "random" if chosen.recipe == "random_rooms" else "fixed"
+    recorded = tc.collect(
+        tc.envs.TwoRooms(20, layout, chosen.side), episodes=chosen.episodes, steps=chosen.length, seed=0
+    )
+    fit_on, held_out = recorded.split(0.9, seed=0)
+    model = method.build_model(fit_on.spec, 0)
     begin, warned = time.process_time(), None
     with warnings.catch_warnings():
         warnings.simplefilter("error", CollapseWarning)
         try:
-            method.train(learner, fit_on, seed=seed, to=place, steps=case.steps, resume=False)
+            method.train(model, fit_on, seed=0, to=run.work / "run", steps=chosen.steps, resume=False)
         except CollapseWarning as warning:
             warned = int(str(warning).split("seen at step ")[1].split(":")[0])
-    log = read_log(place)
-    fit, test = (
-        tc.probing.features(learner, part, frames=SETTINGS["frames"], seed=seed) for part in (fit_on, held_out)
-    )
+    log = read_log(run.work / "run")
+    fit, test = (tc.probing.features(model, part, frames=chosen.frames, seed=0) for part in (fit_on, held_out))
     return {
-        "steps": case.steps,
-        "cause": case.cause if kind == "collapsing" else "",
         "complaints": complaints(log),
         "warned_at": warned,
         "last": {key: value for key, value in log[-1].items() if key in KEPT},
-        "probe_r2": round(Linear()(fit, test, "position", seed=seed).score, 3),
+        "probe_r2": round(Linear()(fit, test, "position", seed=0).score, 3),
         "cpu_seconds": round(time.process_time() - begin, 1),
-        "cpu": cpu_name(),
     }
 
 
 def complaints(log: Sequence[Mapping[str, float | str]]) -> list[dict[str, Any]]:
-    """Return each unbroken run of complaints: its first step, the step without one after it, and its first words."""
+    """Return each unbroken run of complaints: its first step, the next step without one, and its first words."""
     found: list[dict[str, Any]] = []
     complained = False
     for row in log:
@@ -152,33 +159,49 @@ def complaints(log: Sequence[Mapping[str, float | str]]) -> list[dict[str, Any]]
     return found
 
 
-def options(name: str, kind: str, work: Path) -> dict[str, Any]:
-    """Return the options of a run in place of the recipe's."""
-    encoder = {"encoder": str(work / "ijepa" / "healthy")} if name == "vjepa2_ac" else {}
-    broken = CASES[name].broken or {} if kind == "collapsing" else {}
-    return {"training.threads": 1, "training.log_every": 10, **CASES[name].small, **encoder, **broken}
+def step(number: int | None) -> str:
+    return "never" if number is None else f"step {number}"
 
 
-def main() -> None:
-    """Run what is missing."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--cases", nargs="*", default=[*CASES], choices=CASES)
-    parser.add_argument("--kinds", nargs="*", default=[*KINDS], choices=KINDS)
-    parser.add_argument("--work", type=Path, default=Path("runs/collapse"))
-    parser.add_argument("--results", type=Path, default=RESULTS)
-    chosen = parser.parse_args()
-    torch.set_num_threads(1)
-    record = Record(chosen.results, SETTINGS)
-    for name in chosen.cases:
-        for kind in chosen.kinds if CASES[name].broken else ("healthy",):
-            how = {"steps": CASES[name].steps, "options": options(name, kind, Path("runs"))}
-            kept = record.section("runs").get(f"{name}/{kind}", {})
-            if {key: kept.get(key) for key in how} == how:
-                continue
-            found = train(name, kind, chosen.work)
-            record.add("runs", f"{name}/{kind}", {**how, **found})
-            print(name, kind, json.dumps(found), flush=True)
+def healthy(run: RunResult | None, steps: int) -> tuple[str, ...]:
+    if run is None:
+        return "not measured", "", "", ""
+    lasted = [(one["healthy_again"] or steps) - one["first"] for one in run.values["complaints"]]
+    last = "complaint" if "warning" in run.values["last"] else "healthy"
+    longest = f"{max(lasted)} steps" if lasted else "none"
+    return longest, step(run.values["warned_at"]), last, f"{run.values['probe_r2']:.2f}"
 
+
+def collapsing(run: RunResult | None) -> tuple[str, ...]:
+    if run is None:
+        return "not measured", "", "", ""
+    first = next((one["first"] for one in run.values["complaints"]), None)
+    return run.settings["cause"], step(first), step(run.values["warned_at"]), f"{run.values['probe_r2']:.2f}"
+
+
+def report(results: Mapping[str, RunResult]) -> Report:
+    rows = []
+    for name, (steps, *_) in PAIRS.items():
+        one, other = (results.get(f"{name}/{kind}") for kind in ("healthy", "collapsing"))
+        rows.append((f"`{name}`", str(steps), *healthy(one, steps), *collapsing(other)))
+    header = ("recipe", "steps", "longest complaint", "warned at", "last step", "R²")
+    return Report([table((*header, "cause of collapse", "first complaint", "warned at", "R²"), rows)])
+
+
+STUDY = Study(
+    name="collapse",
+    title="Collapse",
+    summary=(
+        "Every recipe on 200 episodes of Two Rooms at 32 x 32 pixels, one seed: healthy (left) and with a cause of "
+        "collapse (right). From step 100 on the monitor complains of latents that look collapsed; training warns "
+        f"after {monitor.LASTING} steps and 1/{monitor.SHARE} of the run, or at the end. R²: linear probe of the "
+        "position on held-out episodes. The encoder of `vjepa2_ac` is frozen on the left and not judged."
+    ),
+    command="uv run benchmarks/collapse.py",
+    cases=CASES,
+    measure=measure,
+    report=report,
+)
 
 if __name__ == "__main__":
-    main()
+    studies.main(STUDY)

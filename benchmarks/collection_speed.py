@@ -1,36 +1,32 @@
-"""The time of ``tc.collect`` next to a bare Gymnasium loop that takes as many steps, in one run, on one core.
+"""CPU time of ``tc.collect`` with 16 environments in one process, next to a bare Gymnasium loop, in turn."""
 
-Run from the repository root::
-
-    uv run benchmarks/collection_speed.py [--seconds 5] [--rounds 5]
-
-Both draw random actions, and seconds are of the processor. A round takes one after the other; the figure is the median
-of the rounds' ratios. The result is ``benchmarks/results/collection_speed.json``.
-"""
-
-from __future__ import annotations
-
-import argparse
-import json
 import os
 import statistics
 import time
 import warnings
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import gymnasium
-import torch
 
 import tacit as tc
-from gymnasium_scores import cpu
+from tacit import studies
+from tacit.studies import Report, Run, RunResult, Study, Target, met, table
 
-RESULT = Path(__file__).parent / "results" / "collection_speed.json"
-ENVIRONMENTS = {"CartPole-v1": 100, "MountainCarContinuous-v0": 200, "Humanoid-v5": 100, "HalfCheetah-v5": 100}
-"""Ids, and the most steps of an episode."""
+
+@dataclass(frozen=True)
+class Settings:
+    """Environment, most steps of an episode, CPU seconds of one bare loop, and rounds."""
+
+    env: str
+    steps: int = 100
+    seconds: float = 5.0
+    rounds: int = 5
 
 
 def bare(name: str, episodes: int, steps: int) -> tuple[float, int]:
-    """Return the seconds and the steps of episodes that nothing records."""
+    """Return seconds and steps of episodes that nothing records."""
     env = gymnasium.make(name)
     env.action_space.seed(0)
     taken, started = 0, time.process_time()
@@ -47,51 +43,77 @@ def bare(name: str, episodes: int, steps: int) -> tuple[float, int]:
 
 
 def collected(name: str, episodes: int, steps: int) -> tuple[float, int]:
-    """Return the seconds and the steps of episodes that are recorded in memory."""
+    """Return seconds and steps of episodes that are recorded in memory."""
     started = time.process_time()
     found = tc.collect(f"gymnasium:{name}", episodes=episodes, steps=steps, progress=False)
     seconds = time.process_time() - started
     return seconds, int(found.lengths.sum()) - len(found)
 
 
-def compared(name: str, steps: int, seconds: float, rounds: int) -> dict[str, object]:
-    """Return the times of a step, and the ratio of each round."""
-    spent, taken = bare(name, 8, steps)
-    episodes = max(16, int(8 * seconds / spent)) // 16 * 16
-    collected(name, 16, steps)
-    ours: list[float] = []
-    theirs: list[float] = []
-    ratios: list[float] = []
-    for _ in range(rounds):
-        for times, run in ((theirs, bare), (ours, collected)):
-            spent, taken = run(name, episodes, steps)
-            times.append(spent / taken)
-        ratios.append(ours[-1] / theirs[-1])
+def measure(run: Run[Settings]) -> dict[str, Any]:
+    chosen, times = run.settings, {"bare": [0.0], "collect": [0.0]}
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    warnings.simplefilter("ignore")
+    spent, _ = bare(chosen.env, 8, chosen.steps)
+    episodes = max(16, int(8 * chosen.seconds / spent)) // 16 * 16
+    collected(chosen.env, 16, chosen.steps)
+    times = {"bare": [], "collect": []}
+    for _ in range(chosen.rounds):
+        for name, work in (("bare", bare), ("collect", collected)):
+            spent, taken = work(chosen.env, episodes, chosen.steps)
+            times[name].append(spent / taken)
+    ratios = [ours / theirs for ours, theirs in zip(times["collect"], times["bare"], strict=True)]
+    median = {name: statistics.median(some) for name, some in times.items()}
     return {
         "episodes": episodes,
-        "bare_us": 1e6 * statistics.median(theirs),
-        "collect_us": 1e6 * statistics.median(ours),
-        "steps_per_second": 1 / statistics.median(ours),
+        "bare_us": 1e6 * median["bare"],
+        "collect_us": 1e6 * median["collect"],
+        "steps_per_second": 1 / median["collect"],
         "ratio": statistics.median(ratios),
         "ratios": ratios,
     }
 
 
-def main() -> None:
-    """Measure and write."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=5.0, help="of one bare loop")
-    parser.add_argument("--rounds", type=int, default=5)
-    options = parser.parse_args()
-    torch.set_num_threads(1)
-    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-    warnings.simplefilter("ignore")
-    found = {name: compared(name, steps, options.seconds, options.rounds) for name, steps in ENVIRONMENTS.items()}
-    result = {"cpu": cpu(), "load": os.getloadavg()[1], "runs": found, "made_by": tc.checkpoint.provenance()}
-    RESULT.write_text(json.dumps(result, indent=2) + "\n")
-    for name, one in found.items():
-        print(f"{name}: {one['collect_us']:.1f} us a step, {one['ratio']:.2f} x bare, {one['steps_per_second']:.0f}/s")
+def report(results: Mapping[str, RunResult]) -> Report:
+    rows, targets = [], []
+    for name, run in results.items():
+        one = run.values
+        machine = f"{run.made_by['cpu']}, load {run.made_by['load']:.1f}"
+        times = (
+            f"{one['bare_us']:.0f}",
+            f"{one['collect_us']:.0f}",
+            f"{one['ratio']:.2f}",
+            f"{one['steps_per_second']:.0f}",
+        )
+        rows.append((name, *times, machine))
+        if one["bare_us"] >= 100:
+            targets.append(
+                Target(
+                    f"collecting {name} over a bare loop", "<= 1.5x", f"{one['ratio']:.2f}x", met(one["ratio"] <= 1.5)
+                )
+            )
+        if name == "CartPole-v1":
+            rate = one["steps_per_second"]
+            targets.append(Target(f"collecting {name}", ">= 30000 steps/s", f"{rate:.0f}", met(rate >= 30_000)))
+    header = ("environment", "bare, us a step", "collect, us a step", "ratio", "steps a second", "machine")
+    return Report([table(header, rows)], targets)
 
+
+STUDY = Study(
+    name="collection_speed",
+    title="Collecting next to bare Gymnasium",
+    summary=(
+        "CPU time of `tc.collect` with 16 environments and of a loop without recording, random actions, medians of "
+        "rounds."
+    ),
+    command="uv run benchmarks/collection_speed.py",
+    cases={
+        name: Settings(name, 200 if name.startswith("MountainCar") else 100)
+        for name in ("CartPole-v1", "MountainCarContinuous-v0", "Humanoid-v5", "HalfCheetah-v5")
+    },
+    measure=measure,
+    report=report,
+)
 
 if __name__ == "__main__":
-    main()
+    studies.main(STUDY)

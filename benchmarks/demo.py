@@ -1,52 +1,83 @@
-"""The README's first command as a newcomer runs it, install included: `uv run benchmarks/demo.py`.
+"""The README's first command in an empty environment with an empty package cache, install included."""
 
-Clones the repository, makes an empty virtual environment and an empty package cache, and runs the command as
-README has it; then the demo with the model that comes with Tacit. Wall seconds of both, and the figures of the first
-one's report, go to benchmarks/results/demo.json. Asks the package index for everything that Tacit needs.
-"""
-
-import argparse
 import json
 import os
 import re
 import subprocess
 import sys
-import tempfile
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from tacit import studies
+from tacit.studies import Report, Run, RunResult, Study, Target, met, rate, table
 
 ROOT = Path(__file__).parents[1]
-RESULTS = Path(__file__).parent / "results" / "demo.json"
+LIMITS = {"with_install": ("demo, install included", 600), "pretrained": ("demo, pretrained", 60)}
+ACTORS = {
+    "success": "agent",
+    "random": "random",
+    "policy": "policy alone",
+    "oracle": "oracle: same planner, true dynamics, straight distance",
+}
 
 
-def main() -> None:
-    """Measure."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--results", type=Path, default=RESULTS)
-    options = parser.parse_args()
-    found = re.search(r"^pip install uv && uv run tacit demo$", (ROOT / "README.md").read_text(), re.MULTILINE)
-    if found is None:
-        sys.exit("README.md no longer has the line `pip install uv && uv run tacit demo`.")
-    with tempfile.TemporaryDirectory() as folder:
-        place, clone = Path(folder), Path(folder) / "tacit"
-        subprocess.run(["git", "clone", "--quiet", ROOT, clone], check=True)
-        subprocess.run([sys.executable, "-m", "venv", place / "venv"], check=True)
-        kept = {name: value for name, value in os.environ.items() if name not in ("VIRTUAL_ENV", "PYTHONPATH")}
-        path = f"{place / 'venv' / 'bin'}{os.pathsep}{os.environ['PATH']}"
-        environment = {**kept, "PATH": path, "UV_CACHE_DIR": str(place / "cache"), "PIP_NO_CACHE_DIR": "1"}
-        seconds = {}
-        for name, words in (("fresh", found[0]), ("pretrained", "uv run tacit demo --pretrained --out shown")):
-            begin = time.monotonic()
-            subprocess.run(["bash", "-euo", "pipefail", "-c", words], cwd=clone, env=environment, check=True)
-            seconds[name] = round(time.monotonic() - begin, 1)
-        report = json.loads((clone / "tacit-demo" / "report.json").read_text())
-        shown = json.loads((clone / "shown" / "report.json").read_text())["planning"]["success"]
+@dataclass(frozen=True)
+class Settings:
+    """Command of the README, and the one of the pretrained model."""
+
+    with_install: str = "pip install uv && uv run tacit demo"
+    pretrained: str = "uv run tacit demo --pretrained --out pretrained"
+
+
+def measure(run: Run[Settings]) -> dict[str, Any]:
+    chosen, place = run.settings, run.work.absolute()
+    clone, seconds = place / "tacit", {}
+    if not re.search(rf"^{re.escape(chosen.with_install)}$", (ROOT / "README.md").read_text(), re.MULTILINE):
+        sys.exit(f"README.md no longer has the line `{chosen.with_install}`.")
+    subprocess.run(["git", "clone", "--quiet", ROOT, clone], check=True)
+    subprocess.run([sys.executable, "-m", "venv", place / "venv"], check=True)
+    kept = {name: value for name, value in os.environ.items() if name not in ("VIRTUAL_ENV", "PYTHONPATH")}
+    path = f"{place / 'venv' / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    environment = {**kept, "PATH": path, "UV_CACHE_DIR": str(place / "cache"), "PIP_NO_CACHE_DIR": "1"}
+    for name, words in vars(chosen).items():
+        begin = time.monotonic()
+        subprocess.run(["bash", "-euo", "pipefail", "-c", words], cwd=clone, env=environment, check=True)
+        seconds[name] = round(time.monotonic() - begin, 1)
+    report = json.loads((clone / "tacit-demo" / "report.json").read_text())
     report["planning"].pop("details")  # every task of every actor
-    wall = {"with_install": seconds["fresh"], "pretrained": seconds["pretrained"]}
-    record = {**report, "wall_seconds": wall, "pretrained_success": shown}
-    options.results.write_text(json.dumps(record, indent=2) + "\n")
-    print(json.dumps(wall))
+    success = json.loads((clone / "pretrained" / "report.json").read_text())["planning"]["success"]
+    return {**report, "wall_seconds": seconds, "pretrained_success": success}
 
+
+def report(results: Mapping[str, RunResult]) -> Report:
+    found = results["demo"].values
+    rows = [(name, rate(found["planning"][key])) for key, name in ACTORS.items()]
+    rows.append(("agent, pretrained", rate(found["pretrained_success"])))
+    rows.append(("position probe R², linear, held-out episodes", f"{found['probe']['position']['r2']:.4f}"))
+    rows.append(("effective rank", f"{found['effective_rank']:.1f}"))
+    rows.append(("wall seconds", ", ".join(f"{name} {value:.0f}" for name, value in found["seconds"].items())))
+    targets = [
+        Target(name, f"<= {most} s", f"{found['wall_seconds'][key]:.0f} s", met(found["wall_seconds"][key] <= most))
+        for key, (name, most) in LIMITS.items()
+    ]
+    return Report([table(("", f"of {found['planning']['success']['n']} held-out tasks"), rows)], targets)
+
+
+STUDY = Study(
+    name="demo",
+    title="The demo",
+    summary=(
+        "`pip install uv && uv run tacit demo` in a new clone: Two Rooms, fixed wall, start and goal in opposite "
+        "rooms, goal given as an image, success at the last of 100 steps; 2 cores."
+    ),
+    command="uv run benchmarks/demo.py",
+    cases={"demo": Settings()},
+    measure=measure,
+    report=report,
+)
 
 if __name__ == "__main__":
-    main()
+    studies.main(STUDY)

@@ -1,111 +1,121 @@
-"""Gymnasium environments from the command line, as a newcomer takes them: no recipe named, every option a default.
+"""Gymnasium environments from the command line: no recipe named, every option a default.
 
-Run from the repository root; the study goes on where it stopped::
-
-    uv run benchmarks/gymnasium_scores.py [--only NAME ...] [--episodes 200] [--results FILE]
-
-Each environment is collected, trained on and scored by ``tacit``; MiniGrid, which has no goal observation that a
-planner could pursue, is collected and trained on. FetchReach needs ``gymnasium-robotics``, which Tacit does not depend
-on: ``uv run --with gymnasium-robotics benchmarks/gymnasium_scores.py --only fetch_reach``. Scored episodes have seeds
-that no collection has. The result is ``benchmarks/results/gymnasium_scores.json``.
+MiniGrid has no goal observation that a planner could pursue, so it is collected and trained on alone. FetchReach needs
+`uv run --with gymnasium-robotics benchmarks/gymnasium_scores.py --only fetch_reach`.
 """
 
-from __future__ import annotations
-
-import argparse
 import json
-import os
 import shlex
 import subprocess
 import sys
-import tempfile
 import time
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
-from record import Record
-
-RESULT = Path(__file__).parent / "results" / "gymnasium_scores.json"
-COLLECTION_SEED, SEED = 5, 7
-"""Of what is recorded, and of the episodes that are scored. Nothing was chosen by either."""
+from tacit import studies
+from tacit.studies import Report, Run, RunResult, Study, Target, met, rate, table
 
 
 @dataclass(frozen=True)
-class Case:
-    """One environment, with what a newcomer would say of it.
+class Settings:
+    """Environment with the options of ``tacit collect`` and ``tacit eval``; the scored seeds are in no recording.
 
     Attributes:
-        env: The word for it.
-        collect: Options of ``tacit collect``.
-        score: Options of ``tacit eval``; None: it is not scored.
-        episodes: Scored episodes, fewer than of the others where they are long; None: as many.
+        score: Options of ``tacit eval``; None if it is not scored.
     """
 
     env: str
     collect: str
     score: str | None
-    episodes: int | None = None
+    episodes: int = 200
+    collection_seed: int = 5
+    seed: int = 7
 
 
-CASES = {
-    "mountain_car": Case(
-        "gymnasium:MountainCarContinuous-v0",
-        "--episodes 200 --steps 200",
-        "--goal 'state=[0.45,0]' --success terminated",
-    ),
-    "cart_pole": Case("gymnasium:CartPole-v1", "--episodes 500", "--goal 'state=[0,0,0,0]' --steps 500", 20),
-    "fetch_reach": Case("gymnasium:gymnasium_robotics:FetchReach-v4", "--episodes 200 --steps 50", "--steps 50"),
-    "minigrid": Case(
-        'gymnasium:minigrid:MiniGrid-Empty-5x5-v0,modalities=["image","direction"]', "--episodes 200", None
-    ),
-}
-
-
-def main() -> None:
-    """Run what is not recorded yet."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", nargs="+", choices=CASES, help="these environments")
-    parser.add_argument("--episodes", type=int, default=200, help="scored episodes")
-    parser.add_argument("--results", type=Path, default=RESULT, help="where results go")
-    options = parser.parse_args()
-    settings = {"episodes": options.episodes, "collection_seed": COLLECTION_SEED, "seed": SEED}
-    record = Record(options.results, settings)
-    for name in options.only or CASES:
-        case = CASES[name]
-        kept = record.section("runs").get(name)
-        if kept is not None and kept["case"] == asdict(case):
-            continue
-        with tempfile.TemporaryDirectory() as folder:
-            found = measured(case, case.episodes or options.episodes, folder)
-            record.add("runs", name, {"case": asdict(case), "cpu": cpu(), **found})
-
-
-def measured(case: Case, episodes: int, folder: str) -> dict[str, object]:
-    """Collect, train and score in a folder; return the commands, their seconds and the scores."""
-    score = f"tacit eval RUN --env '{case.env}' {case.score} --episodes {episodes} --seed {SEED}"
+def measure(run: Run[Settings]) -> dict[str, Any]:
+    chosen, places = run.settings, {"DATA": f"{run.work}/data", "RUN": f"{run.work}/run"}
+    score = f"tacit eval RUN --env '{chosen.env}' {chosen.score} --episodes {chosen.episodes} --seed {chosen.seed}"
     commands = {
-        "collect": f"tacit collect '{case.env}' {case.collect} --seed {COLLECTION_SEED} --to DATA",
+        "collect": f"tacit collect '{chosen.env}' {chosen.collect} --seed {chosen.collection_seed} --to DATA",
         "train": "tacit train DATA --to RUN",
-        **({} if case.score is None else {"eval": score}),
+        **({} if chosen.score is None else {"eval": score}),
     }
     seconds = {}
     for name, command in commands.items():
-        words = [{"DATA": f"{folder}/data", "RUN": f"{folder}/run"}.get(word, word) for word in shlex.split(command)]
+        words = [places.get(word, word) for word in shlex.split(command)]
         started = time.perf_counter()
         subprocess.run(words, check=True, stdout=sys.stderr)
         seconds[name] = round(time.perf_counter() - started, 1)
-    found: dict[str, object] = {"commands": commands, "seconds": seconds, "load": os.getloadavg()[1]}
-    if case.score is not None:
-        report = json.loads((Path(folder) / "run" / "eval" / "report.json").read_text())
+    found: dict[str, Any] = {"commands": commands, "seconds": seconds}
+    if chosen.score is not None:
+        report = json.loads((run.work / "run" / "eval" / "report.json").read_text())
         found["scores"] = report["episode_scores"]
     return found
 
 
-def cpu() -> str:
-    """Return the model of the processor."""
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown")
+NAMES = {
+    "mountain_car": "MountainCarContinuous, goal `state=[0.45,0]`",
+    "cart_pole": "CartPole, goal `state=[0,0,0,0]`",
+    "fetch_reach": "FetchReach (gymnasium-robotics), `is_success`",
+    "minigrid": "MiniGrid-Empty-5x5",
+}
 
+
+def scored(score: Mapping[str, Any] | None) -> str:
+    """Return the success where it is known, and the return."""
+    if score is None:
+        return "not scored"
+    parts = []
+    if score.get("success"):
+        parts.append(f"{rate(score['success'])} of {score['success']['n']}")
+    if score.get("return"):
+        found = score["return"]
+        parts.append(f"return {found['mean']:.1f} [{found['low']:.1f}, {found['high']:.1f}] of {found['n']} episodes")
+    return ", ".join(parts)
+
+
+def report(results: Mapping[str, RunResult]) -> Report:
+    rows, targets = [], []
+    for case, name in NAMES.items():
+        if case not in results:
+            rows.append((name, "not measured", "", "", ""))
+            continue
+        run = results[case]
+        scores = run.values.get("scores", {})
+        agent, random = (scored(scores.get(actor)) for actor in ("agent", "random"))
+        spent = ", ".join(f"{part} {seconds:.0f}" for part, seconds in run.values["seconds"].items())
+        rows.append((name, agent, random, spent, f"{run.made_by['cpu']}, load {run.made_by['load']:.1f}"))
+        if case == "mountain_car":
+            success = scores["agent"]["success"]
+            targets.append(
+                Target("MountainCarContinuous, episodes solved", ">= 90 %", rate(success), met(success["rate"] >= 0.9))
+            )
+    return Report([table(("environment", "agent", "random actions", "seconds", "machine"), rows)], targets)  # fmt: skip
+
+
+STUDY = Study(
+    name="gymnasium_scores",
+    title="Gymnasium environments from the command line",
+    summary="`tacit collect`, `tacit train` without a recipe and `tacit eval`; seconds are of a shared machine.",
+    command="uv run benchmarks/gymnasium_scores.py",
+    cases={
+        "mountain_car": Settings(
+            "gymnasium:MountainCarContinuous-v0",
+            "--episodes 200 --steps 200",
+            "--goal 'state=[0.45,0]' --success terminated",
+        ),
+        "cart_pole": Settings("gymnasium:CartPole-v1", "--episodes 500", "--goal 'state=[0,0,0,0]' --steps 500", 20),
+        "fetch_reach": Settings(
+            "gymnasium:gymnasium_robotics:FetchReach-v4", "--episodes 200 --steps 50", "--steps 50"
+        ),
+        "minigrid": Settings(
+            'gymnasium:minigrid:MiniGrid-Empty-5x5-v0,modalities=["image","direction"]', "--episodes 200", None
+        ),
+    },
+    measure=measure,
+    report=report,
+)
 
 if __name__ == "__main__":
-    main()
+    studies.main(STUDY)

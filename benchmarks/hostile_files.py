@@ -1,115 +1,151 @@
 """Crafted and randomly damaged files of every kind, opened in a worker process with limits on memory and time.
 
-Run from the repository root, on Linux::
-
-    uv run benchmarks/hostile_files.py [--edits 10000] [--seed 0] [--results FILE]
-
-The crafted files are those of ``tests/hostile``; each edit damages a small valid file of one kind, by its number alone.
-Reading has to give a value or an error of Tacit, without 10 seconds of computing, a crash, or more than 1 GB of memory
-beyond the size of the data. The study goes on where it stopped, and writes ``benchmarks/results/hostile_files.json``.
-The exit status is 1 if a rule was broken.
+The crafted files are those of `tests/hostile`; each edit damages a small valid file, by its number alone. Reading has
+to give a value or an error of Tacit, without 10 seconds of computing, a crash, or more than 1 GB of memory beyond the
+size of the data. Linux only.
 """
 
-import argparse
 import os
-import shutil
 import sys
 import tempfile
-import time
 from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from record import Record
+from tacit import studies
+from tacit.studies import Report, Run, RunResult, Study, Target, met, table
 
-ROOT = Path(__file__).parents[1]
-SAVED = 50
-"""Edits after which what was found is kept."""
+KINDS = {
+    "lerobot": "LeRobot dataset of Tacit",
+    "lerobot_foreign": "LeRobot dataset of lerobot, with video",
+    "lerobot_cached": "dataset with a filled cache",
+    "hdf5": "HDF5",
+    "csv": "CSV",
+    "tsv": "TSV",
+    "parquet": "Parquet of signals",
+    "wfdb": "WFDB record",
+    "images": "PNG, JPEG, WebP, BMP, TIFF",
+    "videos": "mp4, mkv, avi, webm, ts",
+    "checkpoints": "checkpoint",
+    "agent": "agent",
+    "run": "run, its log and its state",
+    "embedding": "embedding",
+    "collection": "dataset and its collection note",
+    "staged": "unfinished dataset",
+    "published": "published weights, `.pt`",
+    "published_hub": "published weights, Hugging Face folder",
+}
 
 
-def tallied(kept: dict[str, Any], found: Any, rules: list[str], name: str) -> dict[str, Any]:
-    """What was found of a kind so far, and one outcome more."""
-    outcomes = Counter(kept.get("outcomes", {}))
-    outcomes[found.outcome] += 1
+@dataclass(frozen=True)
+class Settings:
+    """Kind of file, and number of random edits with their seed; None for the crafted files."""
+
+    kind: str
+    edits: int | None
+    seed: int = 0
+
+
+def damaged(chosen: Settings, folder: Path) -> Iterator[tuple[str, Path, int]]:
+    """Yield the description of each damaged copy, its path, and the bytes that it unpacks to."""
+    from hostile import specimens
+    from hostile.crafting import CRAFTED
+    from hostile.edits import edit
+
+    source = specimens.make(chosen.kind, folder / chosen.kind)
+    if chosen.edits is None:
+        for one in (crafted for crafted in CRAFTED if crafted.kind == chosen.kind):
+            place = specimens.copy(chosen.kind, source, folder / "copy")
+            one.change(place)
+            yield one.name, place, one.unpacked
+        return
+    for number in range(chosen.edits):
+        place = specimens.copy(chosen.kind, source, folder / "copy")
+        draw = np.random.default_rng([chosen.seed, [*specimens.SPECIMENS].index(chosen.kind), number])
+        yield f"{number}: {edit(place, draw)}"[:300], place, 0
+
+
+def measure(run: Run[Settings]) -> dict[str, Any]:
+    sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+    from hostile.judging import Worker, broken_rules, size_of
+
+    os.nice(10)
+    worker, outcomes, broken = Worker(), Counter[str](), {}
+    peak, longest, seconds = 0, 0.0, 0.0
+    with tempfile.TemporaryDirectory() as folder:
+        for name, place, unpacked in damaged(run.settings, Path(folder)):
+            found = worker.open(run.settings.kind, place)
+            outcomes[found.outcome] += 1
+            peak, longest = max(peak, round(found.peak / 2**20)), max(longest, round(found.seconds, 1))
+            seconds += found.seconds
+            if rules := broken_rules(found, size_of(place) + unpacked):
+                broken[name] = rules
+    worker.close()
     return {
-        "files": kept.get("files", 0) + 1,
-        "outcomes": dict(outcomes),
-        "largest_peak_mb": max(kept.get("largest_peak_mb", 0), round(found.peak / 2**20)),
-        "longest_seconds": max(kept.get("longest_seconds", 0.0), round(found.seconds, 1)),
-        "seconds": round(kept.get("seconds", 0.0) + found.seconds, 1),
-        "broken": {**kept.get("broken", {}), **({name: rules} if rules else {})},
+        "files": outcomes.total(),
+        "outcomes": outcomes,
+        "largest_peak_mb": peak,
+        "longest_seconds": longest,
+        "seconds": round(seconds, 1),
+        "broken": broken,
     }
 
 
-def crafted(record: Record, folder: Path) -> None:
-    """Open every crafted file that was not opened yet."""
-    from hostile import specimens
-    from hostile.crafting import CRAFTED
-    from hostile.judging import Worker, broken_rules, size_of
-    from hostile.test_crafted import LISTS
-
-    worker = Worker()
-    for kind in specimens.SPECIMENS:
-        some = [one for one in CRAFTED if one.kind == kind]
-        if not some or record.section("crafted").get(kind, {}).get("files") == len(some):
-            continue
-        source = specimens.make(kind, folder / kind)
-        kept: dict[str, Any] = {}
-        for one in some:
-            place = specimens.copy(kind, source, folder / "copy")
-            one.change(place)
-            found = worker.open(kind, place)
-            kept = tallied(kept, found, broken_rules(found, size_of(place) + one.unpacked), one.name)
-        record.add("crafted", kind, kept)
-        shutil.rmtree(source)
-    worker.close()
-    assert LISTS
-
-
-def edits(record: Record, folder: Path, count: int, seed: int) -> None:
-    """Open ``count`` damaged files, as many of each kind, those left out that were opened before."""
-    from hostile import specimens
-    from hostile.edits import edit
-    from hostile.judging import Worker, broken_rules, size_of
-
-    worker, kinds = Worker(), list(specimens.SPECIMENS)
-    for place_of_kind, kind in enumerate(kinds):
-        total = (count - place_of_kind + len(kinds) - 1) // len(kinds)
-        kept = record.section("edits").get(kind, {})
-        source = specimens.make(kind, folder / kind)
-        for number in range(kept.get("files", 0), total):
-            place = specimens.copy(kind, source, folder / "copy")
-            said = edit(place, np.random.default_rng([seed, place_of_kind, number]))
-            found = worker.open(kind, place)
-            kept = tallied(kept, found, broken_rules(found, size_of(place)), f"{number}: {said}"[:300])
-            if (number + 1) % SAVED == 0 or number + 1 == total:
-                record.add("edits", kind, kept)
-        shutil.rmtree(source)
-        print(f"{kind:<16} {kept.get('files', 0):6d} edits, {len(kept.get('broken', {}))} broke a rule", flush=True)
-    worker.close()
+def report(results: Mapping[str, RunResult]) -> Report:
+    rows = []
+    for kind, name in KINDS.items():
+        parts = [
+            results[f"{part}/{kind}"].values if f"{part}/{kind}" in results else None for part in ("crafted", "edits")
+        ]
+        there = [part for part in parts if part]
+        outcomes = sum((Counter(part["outcomes"]) for part in there), Counter[str]())
+        refused = sum(count for what, count in outcomes.items() if what.endswith(("Error", "Defect", "Extra")))
+        rows.append(
+            (
+                name,
+                *(str(part["files"]) if part else "0" for part in parts),
+                str(outcomes["value"]),
+                str(refused),
+                str(sum(len(part["broken"]) for part in there)),
+                f"{max((part['largest_peak_mb'] for part in there), default=0)} MB",
+                f"{max((part['longest_seconds'] for part in there), default=0.0):.1f} s",
+            )
+        )
+    crafted, edits = (
+        sum(run.values["files"] for name, run in results.items() if name.startswith(part))
+        for part in ("crafted", "edits")
+    )
+    broken = sum(len(run.values["broken"]) for run in results.values())
+    header = ("kind of file", "crafted", "edits", "read", "refused", "broke a rule", "largest peak", "longest")
+    target = Target(
+        f"{crafted} crafted files and {edits} random edits, opened",
+        "a value or an error of Tacit; no crash, 10 s, 1 GB or code that is run",
+        f"{broken} of {crafted + edits} broke a rule",
+        met(broken == 0),
+    )
+    return Report([table(header, rows)], [target])
 
 
-def main() -> None:
-    """Run the study."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--edits", type=int, default=10_000, help="how many, over all kinds")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--results", type=Path, default=Path(__file__).parent / "results" / "hostile_files.json")
-    options = parser.parse_args()
-    os.nice(10)
-    sys.path.insert(0, str(ROOT / "tests"))
-    record = Record(options.results, {"seed": options.seed})
-    began = time.perf_counter()
-    with tempfile.TemporaryDirectory() as folder:
-        crafted(record, Path(folder) / "crafted")
-        edits(record, Path(folder) / "edits", options.edits, options.seed)
-    found = [entry for part in ("crafted", "edits") for entry in record.section(part).values()]
-    broken = sum(len(entry["broken"]) for entry in found)
-    print(f"{sum(entry['files'] for entry in found)} files, {broken} broke a rule, {time.perf_counter() - began:.0f} s")
-    sys.exit(1 if broken else 0)
-
+STUDY = Study(
+    name="hostile_files",
+    title="Damaged files",
+    summary=(
+        "Crafted files, and random edits of small valid files (bytes, JSON values, columns, attributes; digests "
+        "corrected in seven of ten), each opened, read through and checked in a worker process. Seconds are of a "
+        "shared machine."
+    ),
+    command="uv run benchmarks/hostile_files.py",
+    cases={
+        **{f"crafted/{kind}": Settings(kind, None) for kind in KINDS if kind != "tsv"},
+        **{f"edits/{kind}": Settings(kind, 556 if index < 10 else 555) for index, kind in enumerate(KINDS)},
+    },
+    measure=measure,
+    report=report,
+)
 
 if __name__ == "__main__":
-    main()
+    studies.main(STUDY)

@@ -1,28 +1,15 @@
-"""MC-JEPA on pictures that move by known amounts: `OMP_NUM_THREADS=1 uv run benchmarks/mc_jepa.py data/fashion_mnist`.
+"""MC-JEPA on images that move by known amounts.
 
-The dataset is one of pictures with a label ``class``, made by benchmarks/real_data.py: a folder with `train` and
-`test`. Each picture is laid at random on a texture of its own and shown twice, 48 x 48, moved by a vector of whole and
-half pixels, at most 6 long. In a **scene** everything moves; **object** keeps the texture still and moves the picture
-alone. Half of the training pairs are of each kind. Scenes are composed at twice the size and averaged, so that half a
-pixel is exact. Held-out pictures are from `test`, textures are drawn anew, and a quarter of the vectors is never
-trained on: held-out pairs move by those.
-
-**Motion**: mean end-point error over the pixels of the second picture that were visible in the first, by picture, with
-a bootstrap interval over pictures; beside it the error of saying that nothing moves and, on scenes, of phase
-correlation. In `object` the pixels of the picture and of the texture also count apart. **Content**: a linear probe
-reads the class from the frozen latents of single frames, beside VICReg alone (`content`: the same encoder, views, steps
-and batches), the untrained twin and raw pixels, with an interval over seeds and held-out pictures of the difference.
-"No worse" was fixed beforehand as: the interval ends above -1 point.
-
-`whole` and `content` run with every seed, the others with the first one: the flow alone (`motion`), content at a
-thousandth (`light content`), that and the variance of each level and the pictures' comparison as published (see
-:class:`tacit.recipes.MCJEPA`), and the whole without each term. Writes benchmarks/results/mc_jepa.json after every run
-and goes on where it stopped.
+Each image of Fashion-MNIST lies at random on a texture of its own and is shown twice, 48 x 48, moved by a vector of
+whole and half pixels, at most 6 long. In a scene everything moves; in `object` the image alone. Frames are composed
+at twice the size and averaged, so that half a pixel is exact. Held-out images are from `test`, with new textures and
+with vectors that were never trained on. `content` is VICReg alone: the same encoder, views, steps and batches.
 """
 
-import argparse
 import time
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -32,44 +19,60 @@ import torch
 from torch.nn import functional as F
 
 import tacit as tc
-from record import Record
-from tacit._config import to_json
+from tacit import studies
 from tacit.models import MotionContent
 from tacit.probing.probes import ClassResult, Linear
 from tacit.recipes import MCJEPA, Part
+from tacit.studies import Report, Run, RunResult, Study, Target, mean, met, points, rate, table
 from tacit.training import TrainingConfig, Viewed
 
-RESULTS = Path(__file__).parent / "results" / "mc_jepa.json"
-SIDE, LONGEST = 48, 6
+SIDE, LONGEST, CHUNK = 48, 6, 500
 MARGIN = 2 * LONGEST  # at twice the size
 SPEC = tc.Spec({"pixels": tc.Modality("pixels", (1, SIDE, SIDE))})
-CONTENT = ("invariance", "variance", "covariance")
-MAIN = ("whole", "content")
-LIGHT = {"invariance": 10.0, "variance": 2.5, "covariance": 51.0}
-VARIANTS: dict[str, dict[str, float]] = {
-    "whole": {},
-    "content": dict.fromkeys(MCJEPA.MOTION, 0.0),
-    "motion": dict.fromkeys(CONTENT, 0.0),
-    "light content": LIGHT,
-    "as published": LIGHT,
-    **{f"without {name}": {name: 0.0} for name in MCJEPA.MOTION},
-}
-"""What is run: weights that are not those of the recipe."""
 OWN = ("photometric", "pyramid_variance")
-"""The terms that the recipe uses in another way than is published."""
-CHUNK = 500
+"""Terms that the recipe uses in another way than is published."""
 Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
+class Settings:
+    """Loss weights that differ from the recipe, updates and numbers of images.
+
+    Attributes:
+        baseline: Nothing is trained: untrained encoder, raw pixels, no motion, phase correlation.
+        published: The terms as published, where the recipe changes them.
+    """
+
+    weights: Mapping[str, float] = field(default_factory=dict)
+    baseline: bool = False
+    published: bool = False
+    steps: int = 1500
+    size: str = "nano"
+    train: int = 12_000
+    test: int = 2_000
+
+
+LIGHT = {"invariance": 10.0, "variance": 2.5, "covariance": 51.0}
+CASES = {
+    "baselines": Settings(baseline=True),
+    "whole": Settings(),
+    "content": Settings(dict.fromkeys(MCJEPA.MOTION, 0.0)),
+    "motion": Settings(dict.fromkeys(("invariance", "variance", "covariance"), 0.0)),
+    "light content": Settings(LIGHT),
+    "as published": Settings(LIGHT, published=True),
+    **{f"without {name}": Settings({name: 0.0}) for name in MCJEPA.MOTION},
+}
+
+
+@dataclass(frozen=True)
 class Pairs:
-    """Pictures seen twice.
+    """Images seen twice.
 
     Attributes:
         frames: ``[N, 2, 1, SIDE, SIDE]`` bytes.
-        vector: ``[N, 2]`` pixels that it moves by.
-        moving: ``[N, SIDE, SIDE]`` the pixels of the second that belong to what moves.
-        known: ``[N, SIDE, SIDE]`` the pixels of the second that were visible in the first.
+        vector: ``[N, 2]`` displacement in pixels.
+        moving: ``[N, SIDE, SIDE]`` pixels of the second frame that belong to the moving part.
+        known: ``[N, SIDE, SIDE]`` pixels of the second frame that were visible in the first.
         classes: ``[N]``.
     """
 
@@ -81,12 +84,12 @@ class Pairs:
 
     @property
     def flow(self) -> torch.Tensor:
-        """``[N, 2, SIDE, SIDE]`` where each pixel of the second was in the first."""
+        """``[N, 2, SIDE, SIDE]`` from each pixel of the second frame to the first."""
         return -self.vector[:, :, None, None] * self.moving[:, None]
 
 
 def vectors() -> tuple[torch.Tensor, torch.Tensor]:
-    """Training and held-out translations ``[n, 2]`` in half pixels (x right, y down), the same in every run."""
+    """Return training and held-out translations ``[n, 2]`` in half pixels (x right, y down), the same in every run."""
     steps = torch.arange(-2 * LONGEST, 2 * LONGEST + 1)
     grid = torch.cartesian_prod(steps, steps)
     grid = grid[grid.square().sum(1) <= (2 * LONGEST) ** 2]
@@ -95,7 +98,7 @@ def vectors() -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def textures(count: int, side: int, draw: torch.Generator) -> torch.Tensor:
-    """Grey levels ``[count, 1, side, side]`` of noise at many scales, between 0 and 1."""
+    """Return grey levels ``[count, 1, side, side]`` of noise at many scales, between 0 and 1."""
     total = torch.zeros(count, 1, side, side)
     for cells in (4, 8, 16, 32, 60):
         noise = torch.randn(count, 1, cells, cells, generator=draw)
@@ -105,19 +108,19 @@ def textures(count: int, side: int, draw: torch.Generator) -> torch.Tensor:
 
 
 def composed(
-    pictures: torch.Tensor, classes: npt.NDArray[np.int64], moves: torch.Tensor, objects: torch.Tensor, seed: int
+    images: torch.Tensor, classes: npt.NDArray[np.int64], moves: torch.Tensor, objects: torch.Tensor, seed: int
 ) -> Pairs:
-    """Pairs of frames.
+    """Return pairs of frames.
 
     Args:
-        pictures: ``[N, 1, h, w]`` bytes; below a quarter of full brightness they are transparent.
+        images: ``[N, 1, h, w]`` bytes; below a quarter of full brightness they are transparent.
         classes: ``[N]``.
         moves: ``[n, 2]`` vectors in half pixels to draw from.
-        objects: ``[N]`` whether the picture moves alone.
+        objects: ``[N]`` True if the image moves alone.
         seed: Of texture, place and vector.
     """
-    draw, count = torch.Generator().manual_seed(seed), len(pictures)
-    sprites = F.interpolate(pictures / 255.0, scale_factor=2, mode="bilinear", align_corners=False)
+    draw, count = torch.Generator().manual_seed(seed), len(images)
+    sprites = F.interpolate(images / 255.0, scale_factor=2, mode="bilinear", align_corners=False)
     vector = moves[torch.randint(len(moves), (count,), generator=draw)]
     room = 2 * SIDE - sprites.shape[-1] - 2 * MARGIN
     start = MARGIN + torch.randint(0, room + 1, (count, 2), generator=draw)
@@ -144,7 +147,7 @@ def _labelled(
     objects: torch.Tensor,
     classes: npt.NDArray[np.int64],
 ) -> Pairs:
-    """What moves, and where that can be told: not at a pixel half covered."""
+    """Return the pairs with masks of the moving part and of known motion; a half-covered pixel is unknown."""
     first, second = alphas
     moving = torch.where(objects[:, None, None], second >= 0.5, True)
     still = (second < 0.05) & (first < 0.05)  # texture that was not hidden before either
@@ -155,16 +158,16 @@ def _labelled(
     return Pairs(levels, vector, moving, known, classes)
 
 
+@cache
 def pairs(place: Path, count: int, held_out: bool, objects: float, seed: int) -> Pairs:
-    """Pairs of the first ``count`` pictures of a dataset, of whose vectors none is both trained on and held out."""
-    episodes = tc.data.open(place)[:count]
-    found = list(episodes)
-    pictures = torch.from_numpy(np.stack([one.observation["pixels"][0] for one in found]))
+    """Return pairs of the first ``count`` images of a dataset; no vector is both trained on and held out."""
+    found = list(tc.data.open(place)[:count])
+    images = torch.from_numpy(np.stack([one.observation["pixels"][0] for one in found]))
     classes = np.array([int(one.labels["class"].reshape(-1)[0]) for one in found])
     moves = vectors()[held_out]
     alone = torch.rand(len(found), generator=torch.Generator().manual_seed(seed + 1)) < objects
     parts = [
-        composed(pictures[at : at + CHUNK], classes[at : at + CHUNK], moves, alone[at : at + CHUNK], seed + at)
+        composed(images[at : at + CHUNK], classes[at : at + CHUNK], moves, alone[at : at + CHUNK], seed + at)
         for at in range(0, len(found), CHUNK)
     ]
     frames, vector, moving, known = (
@@ -173,73 +176,72 @@ def pairs(place: Path, count: int, held_out: bool, objects: float, seed: int) ->
     return Pairs(frames, vector, moving, known, classes)
 
 
-def films(made: Pairs, frames: int) -> tc.data.Episodes:
-    """The pairs, or their first frames alone, as episodes."""
-    unacted = np.empty((frames - 1, 0), np.float32)
+def episodes_of(made: Pairs, frames: int) -> tc.data.Episodes:
+    """Return the pairs, or their first frames alone, as episodes."""
+    nothing = np.empty((frames - 1, 0), np.float32)
     return tc.data.from_episodes(
         [
-            tc.Episode({"pixels": clip[:frames].numpy()}, unacted, labels={"class": np.full(frames, number)})
+            tc.Episode({"pixels": clip[:frames].numpy()}, nothing, labels={"class": np.full(frames, number)})
             for clip, number in zip(made.frames, made.classes, strict=True)
         ],
         SPEC,
     )
 
 
-def recipe(variant: str, steps: int, size: str) -> MCJEPA:
-    """The method, or what is left of it."""
+def recipe(chosen: Settings) -> MCJEPA:
     made = MCJEPA(
-        size=size,
+        size=chosen.size,
         model={"kernel": 3, "expander": (512,)},
-        steps=steps,
+        steps=chosen.steps,
         probe_every=0,
-        weights=VARIANTS[variant],
+        weights=chosen.weights,
         crop=(0.3, 1.0),
         training=TrainingConfig(batch_size=32, lr=2e-3, weight_decay=1e-6, warmup=0.05, lr_end=1e-2, threads=1),
     )
-    if variant == "as published":
+    if chosen.published:
         plain = [Part(part.name, {}, part.weight) if part.name in OWN else part for part in made.objective]
         return replace(made, objective=tuple(plain))
-    # Without the terms over motion no flow is asked for: VICReg, at its own price.
-    return replace(made, weights={}, objective=made.objective[-2:]) if variant == "content" else made
+    # Without the terms over motion the flow is not computed: VICReg, at its own cost.
+    without_motion = chosen.weights == CASES["content"].weights
+    return replace(made, weights={}, objective=made.objective[-2:]) if without_motion else made
 
 
-def train(variant: str, seed: int, episodes: tc.data.Episodes, options: argparse.Namespace) -> tuple[Any, float]:
-    """A trained model, and the CPU seconds that it took."""
-    method = recipe(variant, options.steps, options.size)
-    model = method.build_model(SPEC, seed)
+def train(run: Run[Settings], episodes: tc.data.Episodes) -> tuple[Any, float]:
+    """Return a trained model and its CPU seconds."""
+    method = recipe(run.settings)
+    model = method.build_model(SPEC, run.seed)
     light = tc.augmentation.ColorJitter(brightness=0.4, contrast=0.4, saturation=0.0, hue=0.0)
     changes = tc.augmentation.Chain((tc.augmentation.Flip(0.5), light))
     views = Viewed(tc.augmentation.MultiCrop((2,), ((SIDE, SIDE),), (method.crop,), changes))
     begin = time.process_time()
-    to = options.work / f"{variant.replace(' ', '_')}{seed}"
-    method.train(model, episodes, seed=seed, to=to, transforms=(views,), log_every=50)
+    method.train(model, episodes, seed=run.seed, to=run.work / "run", transforms=(views,), log_every=50)
     return model, time.process_time() - begin
 
 
 @torch.no_grad()
 def end_point_errors(model: MotionContent, made: Pairs) -> torch.Tensor:
-    """``[N, SIDE, SIDE]`` pixels between the flow that is told and the true one."""
-    told = [model.flow({"pixels": part}) for part in torch.split(made.frames, 256)]
-    return (torch.cat(told) - made.flow).square().sum(1).sqrt()
+    """Return ``[N, SIDE, SIDE]`` pixels between the predicted and the true flow."""
+    predicted = [model.flow({"pixels": part}) for part in torch.split(made.frames, 256)]
+    return (torch.cat(predicted) - made.flow).square().sum(1).sqrt()
 
 
-def by_picture(errors: torch.Tensor, where: torch.Tensor) -> Floats:
-    """Mean error of each picture over the pixels of a mask, those of pictures that have some."""
+def by_image(errors: torch.Tensor, where: torch.Tensor) -> Floats:
+    """Return the mean error of each image over the pixels of a mask."""
     count = where.sum((1, 2))
     sums = torch.where(where, errors, 0.0).sum((1, 2))
     return (sums / count)[count > 0].numpy().astype(np.float64)
 
 
-def judged(errors: torch.Tensor, made: Pairs, objects: bool) -> dict[str, Any]:
-    """Mean end-point errors with their intervals."""
+def scored(errors: torch.Tensor, made: Pairs, objects: bool) -> dict[str, Any]:
+    """Return mean end-point errors with their intervals."""
     parts = {"all": made.known}
     if objects:
         parts |= {"moving": made.known & made.moving, "still": made.known & ~made.moving}
-    return {name: vars(tc.statistics.bootstrap(by_picture(errors, where))) for name, where in parts.items()}
+    return {name: tc.statistics.bootstrap(by_image(errors, where)) for name, where in parts.items()}
 
 
 def phase_correlation(made: Pairs) -> torch.Tensor:
-    """End-point errors of one whole-pixel vector for each pair: the peak of the normalised cross spectrum."""
+    """Return end-point errors of one whole-pixel vector per pair: the peak of the normalised cross spectrum."""
     window = torch.hann_window(SIDE, periodic=False)
     first, second = (torch.fft.fft2((made.frames[:, t, 0] / 255.0 - 0.5) * window * window[:, None]) for t in (0, 1))
     cross = second * first.conj()
@@ -248,95 +250,101 @@ def phase_correlation(made: Pairs) -> torch.Tensor:
     return (-torch.stack([x, y], dim=1)[:, :, None, None] - made.flow).square().sum(1).sqrt()
 
 
-def read(model: Any, fit: tc.data.Episodes, test: tc.data.Episodes) -> ClassResult:
-    """The class, by a linear probe of single frames."""
+def content(model: Any, fit: tc.data.Episodes, test: tc.data.Episodes) -> dict[str, Any]:
+    """Read the class from single frames by a linear probe."""
     reading = Linear()(tc.probing.features(model, fit), tc.probing.features(model, test), "class")
     assert isinstance(reading, ClassResult)
-    return reading
-
-
-def content(reading: ClassResult) -> dict[str, Any]:
     right = np.packbits(reading.actual == reading.predicted).tobytes().hex()
     return {**vars(reading.accuracy), "right": right}
 
 
-def differences(runs: dict[str, Any]) -> dict[str, Any]:
-    """How much better than VICReg alone each variant's probe is, over the seeds of both.
+def measure(run: Run[Settings]) -> dict[str, Any]:
+    chosen, place = run.settings, run.data / "fashion_mnist"
+    made = pairs(place / "train", chosen.train, False, 0.5, seed=0)
+    held = {name: pairs(place / "test", chosen.test, True, float(name == "object"), 7) for name in ("scene", "object")}
+    fit, test = episodes_of(made, 1), episodes_of(held["scene"], 1)
+    if chosen.baseline:
+        model = recipe(chosen).build_model(SPEC, run.seed)
+        raw = tc.probing.RawInput(model.config, model.statistics, grid=(SIDE // 4, SIDE // 4))
+        encoders = {"untrained": tc.probing.untrained_model(model, run.seed), "raw": raw}
+        still = {name: scored(one.flow.square().sum(1).sqrt(), one, name == "object") for name, one in held.items()}
+        return {
+            **{name: content(one, fit, test) for name, one in encoders.items()},
+            "no motion": still,
+            "phase correlation": {"scene": scored(phase_correlation(held["scene"]), held["scene"], False)},
+        }
+    model, seconds = train(run, episodes_of(made, 2))
+    found: dict[str, Any] = {"train_cpu_seconds": round(seconds, 1)}
+    if not run.name.startswith("content"):
+        found["epe"] = {name: scored(end_point_errors(model, one), one, name == "object") for name, one in held.items()}
+    return {**found, "content": content(model, fit, test)}
 
-    The interval resamples seeds and, in pairs, pictures.
-    """
-    found = {}
-    for variant in VARIANTS:
-        gaps = []
-        for name, run in runs.items():
-            other = runs.get(f"content/{name.split('/')[1]}")
-            if name.split("/")[0] == variant and variant != "content" and other:
-                n = run["content"]["n"]
-                mine, theirs = (
-                    np.unpackbits(np.frombuffer(bytes.fromhex(one["content"]["right"]), np.uint8))[:n].astype(float)
-                    for one in (run, other)
-                )
-                gaps.append(mine - theirs)
-        if gaps:
-            found[variant] = {**vars(tc.statistics.crossed_bootstrap(gaps)), "seeds": len(gaps)}
-    return found
+
+def beyond_vicreg(every: Mapping[str, Mapping[str, RunResult]], variant: str) -> tuple[dict[str, float], int]:
+    """Return the difference of the probes to VICReg alone, over seeds and, in pairs, images; and the seeds."""
+    gaps = []
+    for seed, run in every[variant].items():
+        one, other = run.values["content"], every["content"][seed].values["content"]
+        bits = (np.unpackbits(np.frombuffer(bytes.fromhex(found["right"]), np.uint8)) for found in (one, other))
+        mine, theirs = (found[: one["n"]].astype(float) for found in bits)
+        gaps.append(mine - theirs)
+    return vars(tc.statistics.crossed_bootstrap(np.stack(gaps))), len(gaps)
 
 
-def main() -> None:
-    """Run what is missing."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("dataset", type=Path, help="folder with the parts train and test")
-    parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1, 2])
-    parser.add_argument("--variants", nargs="*", default=list(VARIANTS), choices=VARIANTS)
-    parser.add_argument("--steps", type=int, default=1500)
-    parser.add_argument("--size", default="nano", help="of the encoder")
-    parser.add_argument("--train", type=int, default=12_000, help="training pictures")
-    parser.add_argument("--test", type=int, default=2_000, help="held-out pictures")
-    parser.add_argument("--work", type=Path, default=Path("runs/mc_jepa"))
-    parser.add_argument("--results", type=Path, default=RESULTS)
-    options = parser.parse_args()
-    torch.set_num_threads(1)
-    settings = {
-        "dataset": options.dataset.name,
-        "recipes": {variant: to_json(recipe(variant, options.steps, options.size)) for variant in VARIANTS},
-        "pictures": [options.train, options.test],
-        "vectors": [len(part) for part in vectors()],
-    }
-    record = Record(options.results, settings)
-    trained = pairs(options.dataset / "train", options.train, False, 0.5, seed=0)
-    episodes, fit = films(trained, 2), films(trained, 1)
-    held = {name: pairs(options.dataset / "test", options.test, True, float(name == "object"), seed=7)
-            for name in ("scene", "object")}  # fmt: skip
-    test = films(held["scene"], 1)
-    if "blind" not in record.read():
-        still = {name: judged(made.flow.square().sum(1).sqrt(), made, name == "object") for name, made in held.items()}
-        record.add("blind", "nothing moves", still)
-        record.add(
-            "blind", "phase correlation", {"scene": judged(phase_correlation(held["scene"]), held["scene"], False)}
-        )
-    jobs = [(variant, seed) for seed in options.seeds for variant in MAIN]
-    jobs += [(variant, options.seeds[0]) for variant in VARIANTS if variant not in MAIN]
-    for variant, seed in jobs:
-        if variant not in options.variants or f"{variant}/{seed}" in record.section("runs"):
-            continue
-        model, seconds = train(variant, seed, episodes, options)
-        run: dict[str, Any] = {"train_cpu_seconds": round(seconds, 1)}
-        if variant != "content":
-            run["epe"] = {
-                name: judged(end_point_errors(model, made), made, name == "object") for name, made in held.items()
-            }
-        run["content"] = content(read(model, fit, test))
-        if str(seed) not in record.section("floors"):
-            floors = {
-                "untrained": tc.probing.untrained_model(model, seed),
-                "raw": tc.probing.RawInput(model.config, model.statistics, grid=(SIDE // 4, SIDE // 4)),
-            }
-            record.add("floors", str(seed), {name: content(read(floor, fit, test)) for name, floor in floors.items()})
-        runs = {**record.section("runs"), f"{variant}/{seed}": run}
-        record.add("runs", f"{variant}/{seed}", run, **{"beyond VICReg": differences(runs)})
-        shown = {name: part["all"]["mean"] for name, part in run.get("epe", {}).items()}
-        print(variant, seed, shown, f"class {run['content']['rate']:.3f}, {seconds:.0f} s", flush=True)
+def errors_of(found: Mapping[str, Any]) -> tuple[str, str, str]:
+    return mean(found["scene"]["all"]), mean(found["object"]["all"]), mean(found["object"]["moving"])
 
+
+def report(results: Mapping[str, RunResult]) -> Report:
+    every, rows, gaps = studies.by_case(results), [], []
+    still = results["baselines/0"].values
+    rows = [("no motion", *errors_of(still["no motion"]), "", "")]
+    rows.append(("phase correlation", mean(still["phase correlation"]["scene"]["all"]), "", "", "", ""))
+    for seed, run in every["baselines"].items():
+        rows += [(f"{name}, seed {seed}", "", "", "", rate(run.values[name]), "") for name in ("untrained", "raw")]
+    for case in (one for one in CASES if one in every and one != "baselines"):
+        for seed, run in every[case].items():
+            told = errors_of(run.values["epe"]) if "epe" in run.values else ("", "", "")
+            seconds = f"{run.values['train_cpu_seconds']:.0f}"
+            rows.append((f"{case}, seed {seed}", *told, rate(run.values["content"]), seconds))
+        if case != "content":
+            gap, seeds = beyond_vicreg(every, case)
+            gaps.append((case, f"{points(gap)} ({seeds} seed(s))"))
+    header = ("", "scene, px", "object, px", "object, moving part, px", "class, linear probe", "training, CPU s")
+    return Report([table(header, rows), table(("", "probe beyond VICReg alone, points"), gaps)], targets(every))
+
+
+def targets(every: Mapping[str, Mapping[str, RunResult]]) -> list[Target]:
+    rows = []
+    whole = [run.values["epe"] for run in every["whole"].values()]
+    for kind, part, name in (("scene", "all", "a scene"), ("object", "moving", "an object before a background")):
+        worst = max((run[kind][part] for run in whole), key=lambda found: found["high"])
+        quantity = f"MC-JEPA, translations of {name}: end-point error"
+        rows.append(Target(quantity, "interval below 0.5 px, each seed", f"{mean(worst)} px", met(worst["high"] < 0.5)))
+    gap, _ = beyond_vicreg(every, "whole")
+    least = "no worse: an interval that ends above -1 point"
+    quantity = "MC-JEPA, class by a linear probe, next to VICReg alone"
+    return [*rows, Target(quantity, least, f"{points(gap)} points", met(gap["high"] > -0.01))]
+
+
+STUDY = Study(
+    name="mc_jepa",
+    title="Motion and content, MC-JEPA",
+    summary=(
+        "Images of Fashion-MNIST on textures, moved by up to 6 px; held-out images, textures and vectors: end-point"
+        " error, and a linear probe of the class."
+    ),
+    command="uv run benchmarks/mc_jepa.py --data DATA",
+    cases=CASES,
+    seeds=(0, 1, 2),
+    seeds_of={case: (0,) for case in CASES if case not in ("baselines", "whole", "content")},
+    data={
+        "fashion_mnist/train": "e0509924186993b3b0d8703bc7eff41e213f76bf99552abfef3c447a345da98c",
+        "fashion_mnist/test": "20b8b8836cefafae03c2892d87396d4d99ceddc4e6988e92f2931ffcef14a917",
+    },
+    measure=measure,
+    report=report,
+)
 
 if __name__ == "__main__":
-    main()
+    studies.main(STUDY)

@@ -1,23 +1,19 @@
-"""stable-worldmodel's side of `peers.py`: runs in that package's own environment, prints JSON lines.
+"""stable-worldmodel rows of `peers.py`, run in the environment of that package.
 
-Each row does the work through the calls of the package's README and training script, on one thread,
+Each row works through the calls of the package's README and training script, on one thread,
 and reports CPU seconds of this process. The LeWM of the planning and training rows has the sizes of
 its published configuration: ViT-Tiny encoder, predictor of 6 layers, 16 heads of 64, MLP 2048, history 3.
 """
 
-import json
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
+from environments import answer
+
 START = time.process_time()
 SIZE, WINDOW, BATCH, BLOCK = 64, 4, 32, 5
-
-
-def report(**figures: object) -> None:
-    """Print one row for `peers.py`."""
-    print("PEER " + json.dumps(figures), flush=True)
 
 
 def first_frame() -> None:
@@ -26,7 +22,7 @@ def first_frame() -> None:
     world = swm.World("swm/TwoRoom-v1", num_envs=1, image_shape=(SIZE, SIZE))
     world.reset(seed=0)
     frame = world.infos["pixels"]
-    report(seconds=time.process_time() - START, shape=list(frame.shape))
+    answer(seconds=time.process_time() - START, shape=list(frame.shape))
 
 
 def frames(num_envs: int, steps: int) -> None:
@@ -42,11 +38,11 @@ def frames(num_envs: int, steps: int) -> None:
     for _ in world._run_iter(max_steps=steps):
         pass
     seconds = time.process_time() - begin
-    report(seconds=seconds / (steps * num_envs), unit="CPU s a frame")
+    answer(seconds=seconds / (steps * num_envs), unit="CPU s a frame")
 
 
 def record(folder: Path) -> None:
-    """Collect one set of episodes and write it in every format that the package writes."""
+    """Collect episodes and write them in every format that the package writes."""
     import stable_worldmodel as swm
     from stable_worldmodel.policy import RandomPolicy
 
@@ -55,7 +51,7 @@ def record(folder: Path) -> None:
         world.set_policy(RandomPolicy(seed=0))
         suffix = {"hdf5": ".h5", "lance": ".lance"}.get(form, "")
         world.collect(folder / f"rooms_{form}{suffix}", episodes=100, seed=0, format=form, progress=False)
-    report(formats=["hdf5", "lance", "video", "folder"])
+    answer(formats=["hdf5", "lance", "video", "folder"])
 
 
 def windows(folder: Path, form: str, batches: int) -> None:
@@ -79,7 +75,7 @@ def windows(folder: Path, form: str, batches: int) -> None:
             iterator = iter(loader)
             next(iterator)
     seconds = time.process_time() - begin
-    report(
+    answer(
         seconds=seconds / (batches * BATCH),
         unit="CPU s a window",
         pixels=str(first["pixels"].dtype),
@@ -132,7 +128,7 @@ def plan(folder: Path, write: bool) -> None:
         tensors = {"pixels": pixels, "goal": goal, "candidates": candidates, "energies": energies}
         tensors |= {"latent": latents[0], "goal_latent": latents[1]}
         save_file({name: value.clone().contiguous() for name, value in tensors.items()}, folder / "plan.safetensors")
-        report(written=sorted(tensors))
+        answer(written=sorted(tensors))
         return
     seen = Rounds()
     solver = CEMSolver(model=model, num_samples=300, n_steps=30, topk=30, seed=1234, callbacks=[seen])
@@ -143,11 +139,11 @@ def plan(folder: Path, write: bool) -> None:
     seconds = time.process_time() - begin
     rounds = {name: torch.stack(values) for name, values in seen.kept.items()}
     save_file({"actions": outcome["actions"].contiguous(), **rounds}, folder / "theirs_plan.safetensors")
-    report(seconds=seconds, unit="CPU s a plan", energy=outcome["costs"])
+    answer(seconds=seconds, unit="CPU s a plan", energy=outcome["costs"])
 
 
 class Rounds:
-    """What each round of their search tried, what it cost, and the mean that came of it; references, not copies."""
+    """Candidates, costs and mean of each round of the search; references, not copies."""
 
     output_key = "rounds"
 
@@ -188,7 +184,7 @@ def train(steps: int) -> None:
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         times.append(time.process_time() - begin)
-    report(seconds=sorted(times[1:])[len(times) // 2 - 1], unit="CPU s a step")
+    answer(seconds=sorted(times[1:])[len(times) // 2 - 1], unit="CPU s a step")
 
 
 def main() -> None:

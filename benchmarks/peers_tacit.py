@@ -1,75 +1,60 @@
-"""Tacit's side of `peers.py`: prints JSON lines. Through the public calls of the tutorial, one thread."""
+"""Tacit's rows of `peers.py`: the public calls of the tutorial on one thread, in a process of their own."""
 
-import json
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from environments import answer
+
 START = time.process_time()
-SIZE, WINDOW, BATCH, BLOCK = 64, 4, 32, 5
-
-
-def report(**figures: object) -> None:
-    """Print one row for `peers.py`."""
-    print("PEER " + json.dumps(figures), flush=True)
+SIZE, BLOCK = 64, 5
 
 
 def first_frame() -> None:
     import tacit as tc
 
     frame = tc.envs.TwoRooms(size=SIZE).reset(seed=0)["pixels"]
-    report(seconds=time.process_time() - START, shape=list(frame.shape))
+    answer(seconds=time.process_time() - START, shape=list(frame.shape))
 
 
-def frames(num_envs: int, steps: int) -> None:
-    import numpy as np
+def frames(worlds: int, steps: int) -> None:
+    import workloads
+    from timing import cpu_seconds
 
-    import tacit as tc
-
-    env = tc.envs.TwoRooms(num_envs=num_envs, size=SIZE)
-    env.reset(seed=0)
-    rng = np.random.default_rng(0)
-    for count in (steps // 10, steps):
-        begin = time.process_time()
-        for _ in range(count):
-            env.step(rng.uniform(-1, 1, (num_envs, 2)).astype(np.float32))
-        seconds = time.process_time() - begin
-    report(seconds=seconds / (steps * num_envs), unit="CPU s a frame")
+    work = workloads.frames(worlds)
+    cpu_seconds(work, 1, max(steps // 10, 1))
+    answer(seconds=cpu_seconds(work, 1, steps)[0] / worlds, unit="CPU s a frame")
 
 
 def windows(work: Path, batches: int) -> None:
-    """The other package's own recording, converted once, read as random windows."""
+    """Read random windows of the other package's own recording, converted once."""
     import h5py
     import numpy as np
 
     import tacit as tc
+    import workloads
+    from timing import cpu_seconds
 
     folder = work / "rooms_tacit"
     if not folder.exists():
-        spec = tc.Spec({"pixels": tc.Modality("pixels", (3, SIZE, SIZE))}, tc.Box((-1.0, -1.0), (1.0, 1.0)))
-        with h5py.File(work / "rooms_hdf5.h5") as file, tc.data.Writer(folder, spec) as writer:
+        with h5py.File(work / "rooms_hdf5.h5") as file, tc.data.Writer(folder, workloads.SPEC) as writer:
             for start, length in zip(file["ep_offset"][:], file["ep_len"][:], strict=True):
                 stop = start + length
-                if length < 2:  # the other package recorded episodes of a single frame, which hold no window
+                if length < 2:  # an episode of a single frame, which holds no window
                     continue
                 pixels = np.moveaxis(file["pixels"][start:stop], -1, 1)
                 action = np.clip(file["action"][start : stop - 1].astype(np.float32), -1, 1)
                 writer.add(tc.Episode({"pixels": np.ascontiguousarray(pixels)}, action))
-    clips = tc.data.open(folder).clips(WINDOW)
-    first = clips.batch(seed=0, step=0, size=BATCH)
-    begin = time.process_time()
-    for step in range(batches):
-        clips.batch(seed=0, step=step, size=BATCH)
-    seconds = time.process_time() - begin
-    pixels = first.observation["pixels"]
-    report(
-        seconds=seconds / (batches * BATCH), unit="CPU s a window", pixels=str(pixels.dtype), shape=list(pixels.shape)
-    )
+    batch = workloads.windows(tc.data.open(folder))
+    pixels = batch().observation["pixels"]
+    seconds = cpu_seconds(batch, 1, batches)[0] / workloads.BATCH
+    answer(seconds=seconds, unit="CPU s a window", pixels=str(pixels.dtype), shape=list(pixels.shape))
 
 
 def lewm(work: Path) -> Any:
-    """The other package's own weights; actions wide enough that none is clipped, for it clips none, and raw."""
+    """Return a model with the other package's weights; it clips no action and does not normalise them."""
     import tacit as tc
 
     spec = tc.Spec({"pixels": tc.Modality("pixels", (3, SIZE, SIZE))}, tc.Box((-100.0,) * 2, (100.0,) * 2, "delta"))
@@ -78,7 +63,7 @@ def lewm(work: Path) -> Any:
 
 
 def plan(work: Path) -> None:
-    """One decision of an agent; then the same candidates and the same search as the other package's."""
+    """Time one decision of an agent, then repeat the other package's search with its candidates and its noise."""
     import numpy as np
     import torch
     from safetensors.torch import load_file
@@ -96,36 +81,30 @@ def plan(work: Path) -> None:
     seconds = time.process_time() - begin
 
     latent, target = shared["latent"], shared["goal_latent"][:, 0]
+
+    def energies(blocks: Any) -> Any:
+        context = tc.types.Context(latent)
+        return cost(tc.types.Rollout(latent[:, -1], model.rollout(context, blocks), blocks, target))
+
+    def score(rows: Any) -> Any:
+        return energies(rows.unflatten(2, (5, BLOCK)).flatten(3))
+
     with torch.no_grad():
-        energies = 192 * cost(imagined(model, latent, shared["candidates"], target))
-        found = planner(
-            tc.types.Problem(
-                lambda rows: cost(imagined(model, latent, rows.unflatten(2, (5, BLOCK)).flatten(3), target)),
-                model.config.spec.action,
-                5 * BLOCK,
-                TheirNoise(1234),
-                device="cpu",
-            )
-        )
-    difference = ((energies - shared["energies"]).abs() / shared["energies"].abs()).max().item()
-    report(
+        own = 192 * energies(shared["candidates"])
+        space = model.config.spec.action
+        found = planner(tc.types.Problem(score, space, 5 * BLOCK, TheirNoise(1234), device="cpu"))
+    difference = ((own - shared["energies"]).abs() / shared["energies"].abs()).max().item()
+    answer(
         seconds=seconds,
         unit="CPU s a plan",
         largest_relative_energy_difference=difference,
         energies_equal=difference <= 1e-4,
-        **rounds(model, cost, latent, target, found, work / "theirs_plan.safetensors"),
+        **rounds(energies, found, work / "theirs_plan.safetensors"),
     )
 
 
-def imagined(model: Any, latent: Any, blocks: Any, goal: Any) -> Any:
-    """Return the rollout of candidates."""
-    from tacit.types import Context, Rollout
-
-    return Rollout(latent[:, -1], model.rollout(Context(latent), blocks), blocks, goal)
-
-
 class TheirNoise:
-    """The normal numbers that stable-worldmodel draws: from one torch generator, round after round."""
+    """Normal numbers of stable-worldmodel: from one torch generator, round after round."""
 
     def __init__(self, seed: int) -> None:
         import torch
@@ -148,11 +127,10 @@ class TheirNoise:
         return self
 
 
-def rounds(model: Any, cost: Any, latent: Any, target: Any, found: Any, theirs: Path) -> dict[str, object]:
-    """The search on the noise that theirs drew, round by round: energies of their candidates, and the means.
+def rounds(energies: Any, found: Any, theirs: Path) -> dict[str, object]:
+    """Compare both searches round by round: energies of the candidates, and the means.
 
-    Until the first round in which rounding ranks two candidates on the edge of the elite the other way, the means are
-    those of one search; from then on they are two.
+    The means are equal until rounding orders two candidates at the edge of the elite differently.
     """
     import torch
     from safetensors.torch import load_file
@@ -164,8 +142,7 @@ def rounds(model: Any, cost: Any, latent: Any, target: Any, found: Any, theirs: 
         for candidates, costs, mean, own in zip(
             kept["candidates"], kept["costs"], kept["mean"], found.trace, strict=True
         ):
-            told = 192 * cost(imagined(model, latent, candidates, target))
-            energy.append(((told - costs).abs() / costs.abs()).max().item())
+            energy.append(((192 * energies(candidates) - costs).abs() / costs.abs()).max().item())
             same.append((own.elite.reshape(mean.shape) - mean).abs().max().item())
     apart = next((number for number, gap in enumerate(same) if gap > 1e-3), None)
     margin = None
@@ -181,54 +158,25 @@ def rounds(model: Any, cost: Any, latent: Any, target: Any, found: Any, theirs: 
 
 
 def train(steps: int) -> None:
-    """Steps of the public training loop, timed by its own log."""
-    import tempfile
+    import workloads
 
-    import numpy as np
-
-    import tacit as tc
-
-    spec = tc.Spec({"pixels": tc.Modality("pixels", (3, SIZE, SIZE))}, tc.Box((-1.0,) * 2, (1.0,) * 2))
-    rng = np.random.default_rng(0)
-    length = BLOCK * WINDOW + 1
-    recorded = tc.data.from_episodes(
-        [
-            tc.Episode(
-                {"pixels": rng.integers(0, 256, (length, 3, SIZE, SIZE), dtype=np.uint8)},
-                rng.uniform(-1, 1, (length - 1, 2)).astype(np.float32),
-            )
-            for _ in range(64)
-        ],
-        spec,
-    )
-    model = tc.recipes.LeWM().build_model(spec, seed=0)
-    objective = tc.objectives.Prediction() + 0.09 * tc.objectives.SIGReg(slices=1024)
-    clips = recorded.clips(WINDOW, frameskip=BLOCK)
-    used = {}
-    for count in (1, 1, steps + 1):  # the first call of all warms up
-        begin = time.process_time()
-        with tempfile.TemporaryDirectory() as folder:
-            tc.train(model, objective, clips, steps=count, seed=0, to=folder, batch_size=BATCH, log_every=10**6)
-        used[count] = time.process_time() - begin
-    report(seconds=(used[steps + 1] - used[1]) / steps, unit="CPU s a step")
+    answer(seconds=workloads.training_step(steps), unit="CPU s a step")
 
 
 def main() -> None:
     row, *rest = sys.argv[1:]
-    if row == "first_frame":
-        return first_frame()
-    if row == "frames":
-        return frames(int(rest[0]), int(rest[1]))
-    import torch
+    if row not in ("first_frame", "frames"):
+        import torch
 
-    torch.set_num_threads(1)
-    if row == "windows":
-        return windows(Path(rest[0]), int(rest[1]))
-    if row == "plan":
-        return plan(Path(rest[0]))
-    if row == "train":
-        return train(int(rest[0]))
-    raise SystemExit(f"no row {row!r}")
+        torch.set_num_threads(1)
+    actions: dict[str, Callable[[], None]] = {
+        "first_frame": first_frame,
+        "frames": lambda: frames(int(rest[0]), int(rest[1])),
+        "windows": lambda: windows(Path(rest[0]), int(rest[1])),
+        "plan": lambda: plan(Path(rest[0])),
+        "train": lambda: train(int(rest[0])),
+    }
+    actions[row]()
 
 
 if __name__ == "__main__":

@@ -1,48 +1,48 @@
-"""What planning with LeWorldModel's predictor costs on one CPU thread, in one run, as ratios and against the floor.
+"""Planning with LeWorldModel's predictor on one CPU thread: ratios in one run, and the limit of the machine.
 
-One evaluation of 300 candidates of 5 action blocks from one observed latent, ViT-Tiny LeWM with random
-weights, float32, CPU seconds (lower quartile of several runs):
+One evaluation of 300 candidates of 5 action blocks from one observed latent, random weights, float32:
 
-- plain: ``torch.nn.functional.linear``, the whole window of three steps anew for each forecast;
+- plain: `torch.nn.functional.linear`, the whole window of three steps again for each forecast;
 - cache: the same layers, keys and values kept while the window grows, the last block for the last step alone;
-- linear: plain, with the layers' own oneDNN linear (what gradients use);
-- public: ``WorldModel.rollout`` as a planner calls it;
-- bf16: the public path on a bfloat16 copy; onnxruntime: where it is installed, plain exported step by step.
+- linear: plain, with the layers' own oneDNN linear (the one with gradients);
+- public: `WorldModel.rollout` as a planner calls it;
+- bf16: the public path on a bfloat16 copy; onnxruntime: plain, exported step by step.
 
-The floor is the number of multiplications and additions of the public path's linear layers, divided by
-the best rate that a large matrix product reaches in the same run.
-
-Run: ``OMP_NUM_THREADS=1 uv run --group onnx benchmarks/planning_speed.py`` (about two minutes; ``--plan`` adds a whole
-CEM plan). Writes benchmarks/results/planning_speed.json.
+The limit is the operations of the public path's linear layers at the best rate of a large matrix product in the same
+run.
 """
 
-from __future__ import annotations
-
-import argparse
 import copy
 import importlib.util
 import io
-import json
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
 import tacit as tc
-from measuring import cpu_seconds, peak_rate, plain_layers
+from tacit import studies
 from tacit.nn.kernels import PLAIN, Packed
 from tacit.nn.mlp import MLP, Activation
 from tacit.recipes.lewm import LeWM
-from tacit.types import Context, Rollout
+from tacit.studies import Report, Run, RunResult, Study, table
+from tacit.types import Context
+from timing import cpu_seconds, peak_rate, plain_layers
 
-RESULT = Path(__file__).parent / "results" / "planning_speed.json"
-SAMPLES, ITERATIONS, HORIZON, REPEATS = 300, 30, 5, 9
+SAMPLES, HORIZON, REPEATS = 300, 5, 9
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Rounds of the slow paths."""
+
+    repeats: int = 5
 
 
 class Counting:
-    """Plain layers that add up their floating-point operations."""
+    """Plain layers that add up their operations."""
 
     def __init__(self) -> None:
         self.operations = 0
@@ -60,12 +60,13 @@ class Counting:
 
 
 def seconds(run: Callable[[], object], repeats: int = REPEATS) -> float:
-    """CPU seconds, the lower quartile of ``repeats`` runs after one that is not counted."""
+    """Return CPU seconds, the lower quartile of ``repeats`` runs after one that is not counted."""
     run()
     return sorted(cpu_seconds(run, repeats))[repeats // 4]
 
 
 def build() -> tc.models.WorldModel:
+    """Return LeWorldModel with random weights."""
     torch.manual_seed(0)
     spec = tc.Spec({"pixels": tc.Modality("pixels", (3, 64, 64))}, tc.Box((-1.0, -1.0), (1.0, 1.0)))
     model: tc.models.WorldModel = LeWM().build_model(spec, seed=0).eval()
@@ -76,7 +77,7 @@ def build() -> tc.models.WorldModel:
 
 
 def step_by_step(model: tc.models.WorldModel, predict: Callable[[Tensor, Tensor], Tensor]) -> Callable[..., Tensor]:
-    """The rollout by its definition, with ``predict`` on the whole window for each forecast."""
+    """Return the rollout by its definition, with ``predict`` on the whole window for each forecast."""
 
     def run(latent: Tensor, actions: Tensor) -> Tensor:
         seen = latent.expand(actions.shape[1], -1, -1)
@@ -98,7 +99,7 @@ class _Predict(nn.Module):
 
 
 def onnx_predict(model: tc.models.WorldModel) -> Callable[[Tensor, Tensor], Tensor]:
-    """``model.predict`` in onnxruntime, one thread."""
+    """Return ``model.predict`` in onnxruntime, one thread."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -122,7 +123,12 @@ def onnx_predict(model: tc.models.WorldModel) -> Callable[[Tensor, Tensor], Tens
     return predict
 
 
-def measure(plan: bool) -> dict[str, object]:
+def measure(run: Run[Settings]) -> dict[str, Any]:
+    with torch.inference_mode():
+        return measured(run.settings.repeats)
+
+
+def measured(repeats: int) -> dict[str, Any]:
     model = build()
     latent, goal = torch.randn(1, 1, 192), torch.randn(1, 1, 192)
     actions = torch.randn(1, SAMPLES, HORIZON, model.config.action_size).clamp(-1, 1)
@@ -140,10 +146,10 @@ def measure(plan: bool) -> dict[str, object]:
     error = ((energy(model.rollout(Context(latent), actions)) - expected).abs() / expected).max().item()
     with plain_layers():
         rows = {
-            "plain": seconds(lambda: slow(latent, actions), 5),
-            "cache": seconds(lambda: predictor.rollout(latent, encoded[:, 0, :0], encoded, PLAIN), 5),
+            "plain": seconds(lambda: slow(latent, actions), repeats),
+            "cache": seconds(lambda: predictor.rollout(latent, encoded[:, 0, :0], encoded, PLAIN), repeats),
         }
-    rows["linear"] = seconds(lambda: slow(latent, actions), 5)
+    rows["linear"] = seconds(lambda: slow(latent, actions), repeats)
     rows["public"] = seconds(lambda: model.rollout(Context(latent), actions))
     half = copy.deepcopy(predictor).bfloat16()
     packed, parts = Packed(half), [part.bfloat16() for part in (latent, encoded[:, 0, :0], encoded)]
@@ -155,54 +161,38 @@ def measure(plan: bool) -> dict[str, object]:
     bf16_error = ((energy(bf16().float()) - expected).abs() / expected).max().item()
     if importlib.util.find_spec("onnxruntime") and importlib.util.find_spec("onnx"):
         predict = step_by_step(model, onnx_predict(model))
-        rows["onnxruntime"] = seconds(lambda: predict(latent, actions), 5)
+        rows["onnxruntime"] = seconds(lambda: predict(latent, actions), repeats)
     peak = peak_rate()
-    floor = counting.operations / peak
-    report: dict[str, object] = {
+    limit = counting.operations / peak
+    return {
         "seconds": {name: round(value, 4) for name, value in rows.items()},
         "times_plain": {name: round(rows["plain"] / value, 2) for name, value in rows.items()},
         "gigaflop": round(counting.operations / 1e9, 1),
         "peak_gigaflop_per_second": round(peak / 1e9),
-        "floor_seconds": round(floor, 4),
-        "public_over_floor": round(rows["public"] / floor, 2),
+        "limit_seconds": round(limit, 4),
+        "public_over_limit": round(rows["public"] / limit, 2),
         "energy_relative_error": {"public": error, "bf16": bf16_error},
-        "cpu": cpu_name(),
     }
-    if plan:
-        report["plan_seconds"] = round(cem(model, latent, goal[:, 0]), 2)
-    return report
 
 
-def cem(model: tc.models.WorldModel, latent: Tensor, goal: Tensor) -> float:
-    """CPU seconds of one CEM plan, 300 samples, 30 iterations, 5 blocks."""
-    cost, space = tc.costs.Goal(), tc.Box((-1.0,) * model.config.action_size, (1.0,) * model.config.action_size)
-    planner = tc.planners.CEM(samples=SAMPLES, iterations=ITERATIONS, elites=30)
-    noise = tc.planners.WorldNoise((0,))
-
-    def score(actions: Tensor) -> Tensor:
-        energies: Tensor = cost(Rollout(latent[:, -1], model.rollout(Context(latent), actions), actions, goal))
-        return energies
-
-    return seconds(lambda: planner(tc.types.Problem(score, space, HORIZON, noise, device="cpu")), 1)
+def report(results: Mapping[str, RunResult]) -> Report:
+    found = results["lewm"].values
+    rows = [(name, f"{value:.3f}", f"{found['times_plain'][name]:.2f}x") for name, value in found["seconds"].items()]
+    limit = f"limit: {found['gigaflop']} GFLOP at {found['peak_gigaflop_per_second']} GFLOP/s"
+    rows.append((limit, f"{found['limit_seconds']:.3f}", f"public: {found['public_over_limit']:.2f}x the limit"))
+    rows.append(("largest relative error of bf16 energies", "", f"{found['energy_relative_error']['bf16']:.1e}"))
+    return Report([table(("path", "CPU s", "against plain"), rows)])
 
 
-def cpu_name() -> str:
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), "")
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--plan", action="store_true", help="time a whole CEM plan too")
-    parser.add_argument("--results", type=Path, default=RESULT)
-    arguments = parser.parse_args()
-    torch.set_num_threads(1)
-    with torch.inference_mode():
-        report = measure(arguments.plan)
-    text = json.dumps({**report, **tc.checkpoint.provenance()}, indent=2) + "\n"
-    arguments.results.write_text(text)
-    print(text)
-
+STUDY = Study(
+    name="planning_speed",
+    title="Speed of planning",
+    summary="One evaluation of 300 candidates of 5 blocks with LeWorldModel's predictor, float32 but bf16, one thread.",
+    command="OMP_NUM_THREADS=1 uv run --group onnx benchmarks/planning_speed.py",
+    cases={"lewm": Settings()},
+    measure=measure,
+    report=report,
+)
 
 if __name__ == "__main__":
-    main()
+    studies.main(STUDY)

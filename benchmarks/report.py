@@ -1,101 +1,97 @@
-"""Write RESULTS.md, and its images in docs/, from the files in results/: `uv run benchmarks/report.py`.
-
-Every figure there comes from a command named next to it.
-"""
+"""Write RESULTS.md and the charts of docs/ from results/: `uv run benchmarks/report.py [--to FOLDER]`."""
 
 import argparse
 from pathlib import Path
+from typing import Any
 
+import ablation
 import action_data
+import busy
+import collapse
+import collection_speed
+import demo
+import gpu_pretraining
+import gymnasium_scores
+import hostile_files
 import images
+import lerobot_data
+import machine_limits
 import mc_jepa
+import peers
+import perception_speed
+import planning_speed
+import reacher
 import recipes
+import two_rooms
+import versions
 import videos
-from reporting import acting, collapse, first_contact, interoperation, minutes, safety, seeing, speed, targets
-from reporting.text import load
+from tacit import studies
+from tacit.studies import met, rate, table
 
-PAGE = Path(__file__).parent / "RESULTS.md"
-DOCS = PAGE.parents[1] / "docs"
+HERE = Path(__file__).parent
+STUDIES: list[studies.Study[Any]] = [
+    module.STUDY
+    for module in (
+        demo, two_rooms, reacher, ablation, images, videos, mc_jepa, recipes, action_data, collapse, peers,
+        perception_speed, planning_speed, machine_limits, versions, gymnasium_scores, collection_speed, busy,
+        lerobot_data, hostile_files, gpu_pretraining,
+    )
+]  # fmt: skip
+CHARTS = {"images_operations.svg": images, "action_minutes.svg": action_data}
 HEAD = """# Results
 
-Written by `uv run benchmarks/report.py` from the files in `benchmarks/results/`, which hold seeds, settings, versions
-and the revision that was run. Rates are of held-out tasks with 95 % Wilson intervals. Machines: 2 cores of
-AMD EPYCs of more than one generation, shared with other work, so seconds of two runs are not to be compared; ratios are
-of one run.
+Written by `uv run benchmarks/report.py` from `benchmarks/results/`, which holds seeds, settings, versions and
+revisions. Rates are of held-out tasks with 95 % Wilson intervals; other intervals are bootstrap intervals. Machines:
+2 cores of AMD EPYCs of more than one generation, shared with other work: compare seconds within one run only.
 """
-FIXED = "uv run benchmarks/two_rooms.py --recipe two_rooms"
-RANDOM = (
-    "uv run benchmarks/two_rooms.py --recipe random_rooms --env two_rooms:layout=random --episodes 3000 --task-seed 2"
-)
-SEEDS = 3
-ACTING = [f"{method}/{some:g}" for method in action_data.METHODS for some in action_data.MINUTES]
-STUDIES = {
-    "images": ("pictures", [*images.METHODS, "supervised", "from_few"]),
-    "videos": ("films", [*videos.METHODS]),
-    "mc_jepa": ("motion and content", [*mc_jepa.MAIN]),
-    "recipes": ("recipes", [*recipes.JOBS]),
-    "action_data_two_rooms": ("minutes of actions in Two Rooms", ACTING),
-    "action_data_reacher": ("minutes of actions on Reacher", ACTING),
-}
-"""The runs of each study, a seed apiece."""
+
+
+def results(study: studies.Study[Any], folder: str = "") -> dict[str, studies.RunResult]:
+    return studies.Results(HERE / "results" / folder / f"{study.name}.json").read()
+
+
+def repeated() -> str:
+    """Compare a later run of one seed with the intervals of the first runs."""
+    rows = []
+    for study, case in ((two_rooms.STUDY, "two_rooms"), (reacher.STUDY, "agent")):
+        before, now = (studies.by_case(results(study, folder))[case] for folder in ("", "recheck"))
+        known = [run.values["planning"]["success"] for run in before.values()]
+        found = now["0"].values["planning"]["success"]
+        low, high = min(one["low"] for one in known), max(one["high"] for one in known)
+        command = f"`{study.command} --only {case} --seeds 0 --results benchmarks/results/recheck/{study.name}.json`"
+        rows.append((command, f"{100 * low:.1f} to {100 * high:.1f} %", rate(found), met(low <= found["rate"] <= high)))
+    header = ("command", "intervals of the seeds above", "now, one seed", "within")
+    return f"## One seed again\n\nNew data and a new training with later code.\n\n{table(header, rows)}\n"
 
 
 def missing() -> str:
-    """What was not measured yet."""
-    lines = []
-    for study, (title, names) in STUDIES.items():
-        done = (load(study) or {"runs": {}})["runs"]
-        left: dict[str, list[str]] = {}
-        for name in names:
-            seeds = ", ".join(str(seed) for seed in range(SEEDS) if f"{name}/{seed}" not in done)
-            left.setdefault(seeds, []).append(f"`{name}`")
-        left.pop("", None)
-        parts = (
-            f"{'everything' if len(some) == len(names) else ', '.join(some)} of seed {seeds}"
-            for seeds, some in left.items()
-        )
-        lines += [f"- {title}: {'; '.join(parts)}"] if left else []
-    variants = [name for name in mc_jepa.VARIANTS if f"{name}/0" not in (load("mc_jepa") or {"runs": {}})["runs"]]
-    if variants:
-        lines.append(f"- motion and content without each term: {', '.join(f'`{name}`' for name in variants)}")
-    return "\n".join(["## Not measured yet\n", *lines, "- anything on a GPU", ""])
+    """List the runs that are not recorded."""
+    rows = []
+    for study in STUDIES:
+        left = studies.missing(study, HERE / "results" / f"{study.name}.json")
+        if left:
+            rows.append((study.title, ", ".join(f"`{name}`" for name, *_ in left)))
+    return f"## Not measured yet\n\n{table(('study', 'runs'), rows)}\n"
+
+
+def page() -> str:
+    """Return the text of RESULTS.md: targets, a section for each study, and the missing runs."""
+    found = {study.name: results(study) for study in STUDIES}
+    reports = [(study, study.report(found[study.name])) for study in STUDIES if found[study.name]]
+    targets = [target for _, report in reports for target in report.targets]
+    sections = [studies.section(study, report) for study, report in reports]
+    head = f"## Targets\n\nFixed before they were measured, or claimed by others.\n\n{studies.targets(targets)}\n"
+    return "\n".join(part for part in (HEAD, head, *sections, repeated(), missing()) if part)
 
 
 def main() -> None:
-    """Write the page."""
-    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
-    rooms = acting.rooms
-    parts = [
-        HEAD,
-        targets.targets(),
-        acting.demo(),
-        rooms("two_rooms", "Two Rooms, fixed wall", FIXED, "median >= 95 %, worst >= 92 %, trained in <= 5 minutes"),
-        rooms("random_rooms", "Two Rooms, random wall and door", RANDOM, ">= 90 % within 60 CPU-minutes"),
-        acting.ablation(),
-        acting.reacher(),
-        acting.rechecked(),
-        seeing.images(),
-        seeing.videos(),
-        seeing.motion(),
-        seeing.recipes(),
-        *(minutes.action_data(env) for env in minutes.WORLDS),
-        collapse.collapse(),
-        speed.peers(),
-        speed.planning(),
-        speed.floors(),
-        speed.perception_speed(),
-        first_contact.gymnasium_scores(),
-        first_contact.collection_speed(),
-        first_contact.busy(),
-        interoperation.interop(),
-        interoperation.memory(),
-        safety.hostile(),
-        missing(),
-    ]
-    PAGE.write_text("\n".join(part for part in parts if part))
-    for name, drawn in {minutes.PICTURE: minutes.picture(), seeing.PICTURE: seeing.images_picture()}.items():
-        if drawn is not None:
-            (DOCS / name).write_bytes(drawn)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--to", type=Path, default=HERE, help="the folder of RESULTS.md")
+    parser.add_argument("--charts", type=Path, default=HERE.parent / "docs", help="the folder of the charts")
+    options = parser.parse_args()
+    (options.to / "RESULTS.md").write_text(page())
+    for name, module in CHARTS.items():
+        (options.charts / name).write_bytes(module.chart(results(module.STUDY)))
 
 
 if __name__ == "__main__":

@@ -1,84 +1,97 @@
-"""Two Rooms over several training seeds, on held-out tasks: `uv run benchmarks/two_rooms.py`.
+"""Two Rooms over several training seeds, on held-out tasks."""
 
-    uv run benchmarks/two_rooms.py --recipe two_rooms                  # fixed wall
-    uv run benchmarks/two_rooms.py --recipe random_rooms --env two_rooms:layout=random --episodes 3000 --task-seed 2
-
-Each seed collects its own data, trains from nothing and pursues the same 200 tasks, beside random actions, its
-own policy without search, and the same planner with the true dynamics. Writes
-benchmarks/results/RECIPE.json after every seed and goes on where it stopped.
-"""
-
-import argparse
-import json
-from pathlib import Path
+import statistics
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-import torch
-
 import tacit as tc
-from measuring import Laps
-from record import Record
-from tacit._config import to_json
+from tacit import studies
+from tacit.studies import Report, Run, RunResult, Study, Target, met, rate, table
+from timing import Laps
 
-RESULTS = Path(__file__).parent / "results"
+ACTORS = ("success", "random", "policy", "oracle")
+TARGETS = {"two_rooms": (0.95, 0.92, 5), "random_rooms": (0.9, 0.9, 60)}
+"""Median and worst share of solved tasks, and CPU minutes of training."""
 
 
-def run(recipe: tc.recipes.AgentRecipe, options: argparse.Namespace, seed: int) -> dict[str, Any]:
-    """Collect, train and measure with one seed."""
-    laps = Laps()
-    env, work = options.env, options.work
-    recorded = tc.collect(env, episodes=options.episodes, steps=100, seed=seed)
+@dataclass(frozen=True)
+class Settings:
+    """Environment, recipe, episodes to collect and held-out tasks; nothing was tuned on the task seed."""
+
+    env: str
+    episodes: int
+    task_seed: int
+    recipe: str
+    tasks: int = 200
+
+
+def measure(run: Run[Settings]) -> dict[str, Any]:
+    chosen, laps = run.settings, Laps()
+    recorded = tc.collect(chosen.env, episodes=chosen.episodes, steps=100, seed=run.seed)
     fit_on, held_out = recorded.split(0.9, seed=0)
     laps.end("collect")
-    agent = recipe.learn(fit_on, seed=seed, to=work / f"seed{seed}")
+    agent = tc.recipes.load(chosen.recipe)().learn(fit_on, seed=run.seed, to=run.work / "run")
     laps.end("train")
-    agent.save(work / f"agent{seed}")
-    model = tc.checkpoint.load_model(work / f"agent{seed}")
-    labels = [name for name in recorded.labels if name == "position" or "random" in env]
+    agent.save(run.work / "agent")
+    model = tc.checkpoint.load_model(run.work / "agent")
+    labels = [name for name in recorded.labels if name == "position" or "random" in chosen.env]
     probes = [tc.probing.probe(model, fit_on=fit_on, test_on=held_out, target=name) for name in labels]
     laps.end("probe")
-    runs = tc.evaluation.compare_with_baselines(
-        agent, tc.envs.make_goal(env), episodes=options.tasks, seed=options.task_seed
-    )
+    env = tc.envs.make_goal(chosen.env)
+    found = tc.evaluation.compare_with_baselines(agent, env, episodes=chosen.tasks, seed=chosen.task_seed)
     laps.end("plan")
     return {
         "data_hash": recorded.hash(),
-        "planning": tc.reports.plain({name: found.success for name, found in runs.items()}),
-        "success_any": tc.reports.plain(runs["success"].success_any),
+        "planning": {name: one.success for name, one in found.items()},
+        "success_any": found["success"].success_any,
         "probe_r2": {report.target: {"linear": report.r2, "mlp": report.mlp_r2} for report in probes},
         "effective_rank": probes[0].health.effective_rank,
         "seconds": laps.seconds,
     }
 
 
-def main() -> None:
-    """Run the seeds that are missing."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--recipe", default="two_rooms", choices=tc.recipes.names())
-    parser.add_argument("--env", default="two_rooms")
-    parser.add_argument("--episodes", type=int, default=400)
-    parser.add_argument("--tasks", type=int, default=200)
-    parser.add_argument("--task-seed", type=int, default=1, help="never one that anything was tuned on")
-    parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1, 2])
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--work", type=Path, default=Path("runs/two_rooms_benchmark"))
-    parser.add_argument("--results", type=Path, default=RESULTS, help="a folder")
-    options = parser.parse_args()
-    torch.set_num_threads(options.threads)
-    recipe = tc.recipes.load(options.recipe)()
-    settings = {
-        "recipe": to_json(recipe),
-        "env": options.env,
-        "episodes": options.episodes,
-        "tasks": {"count": options.tasks, "seed": options.task_seed},
-    }
-    record = Record(options.results / f"{options.recipe}.json", settings)
-    for seed in options.seeds:
-        if str(seed) not in record.section("runs"):
-            found = run(recipe, options, seed)
-            record.add("runs", str(seed), found)
-            print(json.dumps(found, indent=2), flush=True)
+def report(results: Mapping[str, RunResult]) -> Report:
+    rows, targets = [], []
+    for case, runs in studies.by_case(results).items():
+        for seed, result in runs.items():
+            one = result.values
+            probes = (f"{name} {r2['linear']:.3f} / {r2['mlp']:.3f}" for name, r2 in one["probe_r2"].items())
+            seconds = (f"{one['seconds'][part]:.0f}" for part in ("train_cpu", "plan_cpu"))
+            rows.append((case, seed, *(rate(one["planning"][key]) for key in ACTORS), ", ".join(probes), *seconds))
+        rates = [result.values["planning"]["success"]["rate"] for result in runs.values()]
+        minutes = max(result.values["seconds"]["train_cpu"] for result in runs.values()) / 60
+        middle, (median, worst, most) = statistics.median(rates), TARGETS[case]
+        fine = middle >= median and min(rates) >= worst and minutes <= most
+        targets.append(
+            Target(
+                f"{STUDY.cases[case].env}, held-out tasks solved, and training",
+                f"median >= {100 * median:.0f} %, worst >= {100 * worst:.0f} %, <= {most} CPU minutes",
+                f"median {100 * middle:.1f} %, worst {100 * min(rates):.1f} %, {minutes:.1f} CPU minutes",
+                met(fine),
+            )
+        )
+    actors = ("agent", "random", "policy alone", "oracle: same planner, true dynamics")
+    header = ("case", "seed", *actors, "probe R² linear / MLP", "training, CPU s", "the four evaluations, CPU s")
+    return Report([table(header, rows)], targets)
 
+
+STUDY = Study(
+    name="two_rooms",
+    title="Two Rooms",
+    summary=(
+        "Agents from pixels and random actions: 400 episodes with a fixed wall, 3000 with a random wall and door, "
+        "nine tenths to train on; 200 held-out tasks, goals given as images."
+    ),
+    command="uv run benchmarks/two_rooms.py",
+    cases={
+        "two_rooms": Settings("two_rooms", 400, 1, "two_rooms"),
+        "random_rooms": Settings("two_rooms:layout=random", 3000, 2, "random_rooms"),
+    },
+    seeds=(0, 1, 2),
+    measure=measure,
+    report=report,
+)
 
 if __name__ == "__main__":
-    main()
+    studies.main(STUDY)

@@ -1,52 +1,46 @@
-"""Latents against pixels on films, at equal FLOPs: `OMP_NUM_THREADS=1 uv run benchmarks/videos.py DATA`.
+"""Latents against pixels on videos of two digits, at equal floating-point operations.
 
-DATA is what `uv run benchmarks/real_data.py moving_mnist --to DATA` makes. V-JEPA with its published loss (`vjepa`),
-with the dense loss of V-JEPA 2.1 (`vjepa_dense`), V-JEPA 2 with that loss (`vjepa2_dense`), and V-JEPA with it that
-sees the beginning of a film and predicts its end (`vjepa_causal`); VideoMAE at its own masks (`videomae`) and
-predicting the end (`videomae_causal`). All have the same encoder (96 wide, 6 deep, windows of 8 frames in patches of
-2 x 8 x 8, rotary positions) and the same 7200 films, uncropped, each to the same budget of floating-point operations:
-forward and backward of everything, target encoder, predictor and decoder counted. What is set here was chosen on
-training films.
-
-**Probes**, linear on the mean token (`linear`), for positions and velocities also on all tokens end to end (`flat`),
-and attentive on all of them, read a window of held-out films of held-out digits:
-which digits they are, where they are in its last frame and how fast they go there; `middle` and `drift` are the means
-over the two digits, which can be told without knowing one from the other. On the way to the budget the linear ones
-alone. Floors: the untrained encoder, raw pixels, and an answer that looks at nothing.
-
-**Surprise** is the mean absolute error of what the model predicts of the last two frames of a window from the six
-before. Each of 400 held-out films is shown as it should be, with a digit that vanishes, and with one that is suddenly
-elsewhere: the share of pairs whose impossible film surprises more (Wilson), and the AUROC (bootstrap over pairs), of
-the mean and of the largest window of a film, and of the window that ends some frames after the event: the first two
-have it among what is predicted, later ones among what is seen. A film with one digit less is easier from then on, so a
-share below a half is no mistake. Floors: the untrained model, and under `raw` one that predicts that pixels stay.
-
-Methods are trained by `tacit train`. Writes benchmarks/results/videos.json after every run, goes on where it stopped,
-and resumes a run within it. A method that has changed is run again.
+Probes read windows of held-out videos of held-out digits: the digits, their positions in the last frame, their
+velocities; `middle` and `drift` are means over the two digits. Surprise is the mean absolute error of the prediction
+of the last two frames of a window from the six before. Each of 400 held-out videos is shown as it is, with a digit
+that vanishes, and with one that jumps. Settings were chosen on training videos.
 """
 
-import argparse
-import json
 import time
 from collections.abc import Mapping
-from dataclasses import replace
-from pathlib import Path
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-import torch
 
 import tacit as tc
-from images import operations_a_step, step_of
-from record import Record
+from tacit import studies
 from tacit.evaluation.surprise import Surprise, detection, surprise
-from trained import recipe_of, trained
+from tacit.studies import Budget, Report, Run, RunResult, Study, mean, rate, table
+from timing import loss_of, operations_of_step
+from verdicts import Reading, commands, verdicts
 
-RESULTS = Path(__file__).parent / "results" / "videos.json"
-FRAMES, SEEN = 8, 6
-# Films have more windows than a run looks at, so nothing is cropped; small batches leave more updates; and all have the
-# rotary positions of V-JEPA 2, with which mean tokens hold more of the digits.
-FILMS = {
+FRAMES, SEEN, POINTS, AFTER = 8, 6, 3, 6
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Recipe with its options; empty for baselines.
+
+    Attributes:
+        probed: Windows that probes are fitted on; scored on as many of held-out videos.
+        triples: Videos for the surprise, each in three versions.
+    """
+
+    recipe: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    probed: int = 4000
+    triples: int = 400
+
+
+# Videos have more windows than a run reads, so nothing is cropped; small batches leave more updates; with the rotary
+# positions of V-JEPA 2 mean tokens hold more of the digits.
+VIDEOS = {
     "size": "nano",
     "clip": FRAMES,
     "crop": [],
@@ -55,7 +49,7 @@ FILMS = {
     "model.positions": "rope",
     "training.batch_size": 16,
 }
-JEPA = {**FILMS, "model.mask_tokens": 2, "training.lr": 1e-3, "training.ema": [0.998, 0.998]}
+JEPA = {**VIDEOS, "model.mask_tokens": 2, "training.lr": 1e-3, "training.ema": [0.998, 0.998]}
 # The loss of V-JEPA 2.1. Without it the latents of so short a training are nearly alike.
 DENSE = {
     "objective": [
@@ -64,13 +58,14 @@ DENSE = {
     ]
 }
 CAUSAL = {"masking": {"name": "future", "options": {"share": [SEEN / FRAMES, SEEN / FRAMES]}}}
-METHODS: dict[str, tuple[str, dict[str, Any]]] = {
-    "vjepa": ("vjepa", JEPA),
-    "vjepa_dense": ("vjepa", {**JEPA, **DENSE}),
-    "vjepa2_dense": ("vjepa2", {**JEPA, **DENSE}),
-    "vjepa_causal": ("vjepa", {**JEPA, **DENSE, **CAUSAL, "model.mask_tokens": 1}),
-    "videomae": ("mae", {**FILMS, "masking": {"name": "random_patches", "options": {"ratio": 0.9, "tube": True}}}),
-    "videomae_causal": ("mae", {**FILMS, **CAUSAL}),
+TUBES = {"masking": {"name": "random_patches", "options": {"ratio": 0.9, "tube": True}}}
+METHODS = {
+    "vjepa": Settings("vjepa", JEPA),
+    "vjepa_dense": Settings("vjepa", {**JEPA, **DENSE}),
+    "vjepa2_dense": Settings("vjepa2", {**JEPA, **DENSE}),
+    "vjepa_causal": Settings("vjepa", {**JEPA, **DENSE, **CAUSAL, "model.mask_tokens": 1}),
+    "videomae": Settings("mae", {**VIDEOS, **TUBES}),
+    "videomae_causal": Settings("mae", {**VIDEOS, **CAUSAL}),
 }
 PROBES = {
     "linear": tc.probing.probes.Linear(),
@@ -79,25 +74,24 @@ PROBES = {
 }
 READ = {
     "linear": ("smaller", "larger", "position", "velocity", "middle", "drift"),
-    "flat": ("position", "velocity"),  # of 24,576 numbers, which costs
+    "flat": ("position", "velocity"),  # of 24,576 numbers, which is slow
     "attentive": ("smaller", "larger", "position", "velocity"),
 }
 EVENTS = {"vanish": 1, "teleport": 2}
-POINTS, AFTER = 3, 6
 Data = Mapping[str, tc.data.Episodes]
 Parts = tuple[tc.probing.Features, tc.probing.Features]
 
 
-def recipe(method: str) -> tc.recipes.Recipe:
-    """A method at the size of the study."""
-    return recipe_of(*METHODS[method])
+def recipe(chosen: Settings) -> tc.recipes.Recipe:
+    made: tc.recipes.Recipe = tc.recipes.load(chosen.recipe)().with_options({**chosen.options, "training.threads": 1})
+    return made
 
 
-def seen(model: Any, data: Data, probed: int, tokens: bool = True) -> Parts:
-    """Features of windows of training and of held-out films, with what there is to read."""
+def features(model: Any, data: Data, probed: int, tokens: bool = True) -> Parts:
+    """Return features of windows of training and of held-out videos, with the targets to read."""
     found = []
-    for part, count in (("train", probed), ("test", probed)):
-        some = tc.probing.features(model, data[part], tokens=tokens, frames=count, length=FRAMES, seed=0)
+    for part in ("train", "test"):
+        some = tc.probing.features(model, data[part], tokens=tokens, frames=probed, length=FRAMES, seed=0)
         digits, position, velocity = (some.target(name) for name in ("digits", "position", "velocity"))
         targets = {"smaller": digits[:, 0], "larger": digits[:, 1], "position": position, "velocity": velocity}
         targets |= {"middle": position.mean(axis=1), "drift": velocity.mean(axis=1)}
@@ -105,128 +99,196 @@ def seen(model: Any, data: Data, probed: int, tokens: bool = True) -> Parts:
     return found[0], found[1]
 
 
-def read(features: Parts, *names: str) -> dict[str, Any]:
-    """What probes read, by the name of the probe."""
-    return {
-        name: {target: tc.reports.plain(PROBES[name](*features, target).estimate) for target in READ[name]}
-        for name in names
-    }
+def read(parts: Parts, *names: str) -> dict[str, Any]:
+    """Return the scores of probes by probe and target."""
+    return {name: {target: PROBES[name](*parts, target).estimate for target in READ[name]} for name in names}
 
 
-def still(films: tc.data.Episodes) -> Surprise:
-    """The surprise of one who predicts the last frame that was seen."""
-    energies, last = [], np.arange(FRAMES - 1, int(films.lengths[0]))
-    for film in films:
-        pixels = film.observation["pixels"].astype(np.float64) / 255.0
+def persistence(videos: tc.data.Episodes) -> Surprise:
+    """Return the surprise of a prediction that the last seen frame stays."""
+    energies, last = [], np.arange(FRAMES - 1, int(videos.lengths[0]))
+    for video in videos:
+        pixels = video.observation["pixels"].astype(np.float64) / 255.0
         ends = [np.abs(pixels[end - 1 : end + 1] - pixels[end - 2]).mean() for end in last]
         energies.append(np.array(ends))
-    return Surprise(tuple(energies), (last,) * len(films), SEEN / FRAMES)
+    return Surprise(tuple(energies), (last,) * len(videos), SEEN / FRAMES)
 
 
-def felt(found: Surprise, films: tc.data.Episodes) -> dict[str, Any]:
-    """How well surprise tells the films with an event from the same without."""
-    marks = np.stack([films.read(index).labels["event"] for index in range(len(films))]).reshape(
-        -1, 3, films.lengths[0]
-    )
+def detections(found: Surprise, videos: tc.data.Episodes) -> dict[str, Any]:
+    """Return how well surprise separates the videos with an event from the same ones without."""
+    marks = np.stack([videos.read(index).labels["event"] for index in range(len(videos))])
+    marks = marks.reshape(-1, 3, videos.lengths[0])
     if not (marks.max(axis=2) == [0, 1, 2]).all():
-        raise ValueError("the films are not in threes: possible, vanish, teleport.")
+        raise ValueError("the videos are not in threes: possible, vanish, teleport.")
     rows: dict[str, Any] = {}
     for event, number in EVENTS.items():
         frame = np.repeat(marks[:, number].argmax(axis=1), 3)
         measures = {"mean": found.mean, "largest": found.largest}
         measures |= {f"{after} after": found.at(frame + after) for after in range(AFTER)}
-        rows[event] = {
-            name: tc.reports.plain(detection(energy[::3], energy[number::3])) for name, energy in measures.items()
-        }
+        rows[event] = {name: detection(energy[::3], energy[number::3]) for name, energy in measures.items()}
     return rows
 
 
-def run(method: str, seed: int, options: argparse.Namespace, data: Data) -> dict[str, Any]:
-    """Train to the budget, with linear probes on the way, and measure."""
-    chosen, train = recipe(method), data["train"]
-    model = chosen.build_model(train.spec, seed)
-    each = operations_a_step(step_of(chosen, model.train(), chosen.clips(train, model)))
-    steps = max(round(options.budget / each), 2**POINTS)
+def measure(run: Run[Settings]) -> dict[str, Any]:
+    chosen = run.settings
+    data = {part: tc.data.open(run.data / "moving_mnist" / part) for part in ("train", "test", "surprise")}
+    data["surprise"] = data["surprise"][: 3 * chosen.triples]
+    if not chosen.recipe:
+        return baseline(run, data)
+    method, budget = recipe(chosen), run.budget.operations
+    model = method.build_model(data["train"].spec, run.seed)
+    each = operations_of_step(loss_of(method, model.train(), method.clips(data["train"], model)))
+    assert budget is not None
+    steps = max(round(budget / each), 2**POINTS)
     at = [round(steps / 2**power) for power in range(1, POINTS)]
-    place = options.work / f"{method}{seed}"
-    made = trained(*METHODS[method], options.data / "train", place, steps=steps, seed=seed, keep=at)
+    place = run.data / "moving_mnist" / "train"
+    made = studies.train(chosen.recipe, chosen.options, place, run.work / "run", steps=steps, seed=run.seed, keep=at)
     begin, points = time.process_time(), []
     for step, kept in made.models.items():
         model = tc.checkpoint.load_model(kept, kind=tc.models.MaskedModel)
-        rows = read(seen(model, data, options.probed), "linear")["linear"]
+        rows = read(features(model, data, chosen.probed), "linear")["linear"]
         points.append({"step": step, "operations": step * each, "linear": rows})
-    probes = read(seen(model, data, options.probed), *PROBES)
-    surprised = felt(surprise(model, data["surprise"], share=SEEN / FRAMES), data["surprise"])
     return {
-        "recipe": METHODS[method],
         "command": made.command,
         "operations_a_step": each,
         "steps": steps,
         "points": points,
-        "probes": probes,
-        "surprise": surprised,
+        **measured(model, run, data),
         "seconds": {"training": made.seconds, "measuring": time.process_time() - begin},
     }
 
 
-def floors(seed: int, options: argparse.Namespace, data: Data) -> dict[str, Any]:
-    """What needs no training: the encoder of ``seed`` as it begins, and for seed 0 what depends on no encoder."""
-    model = recipe("vjepa").build_model(data["train"].spec, seed).eval()
+def measured(model: Any, run: Run[Settings], data: Data) -> dict[str, Any]:
+    probes = read(features(model, data, run.settings.probed), *PROBES)
+    found = surprise(model, data["surprise"], share=SEEN / FRAMES)
+    return {"probes": probes, "surprise": detections(found, data["surprise"])}
+
+
+def baseline(run: Run[Settings], data: Data) -> dict[str, Any]:
+    """Measure the untrained encoder, or raw pixels averaged to 16 x 16, a constant and persistence."""
+    model = recipe(METHODS["vjepa"]).build_model(data["train"].spec, run.seed).eval()
     model.fit(data["train"].statistics())
-    probes = read(seen(model, data, options.probed), *PROBES)
-    surprised = felt(surprise(model, data["surprise"], share=SEEN / FRAMES), data["surprise"])
-    found = {"untrained": {"probes": probes, "surprise": surprised}}
-    if seed == 0:
-        raw = seen(raw_pixels(model), data, options.probed, tokens=False)
-        blind = tc.probing.constant_baseline(PROBES["linear"])
-        told = {target: tc.reports.plain(blind(*raw, target).estimate) for target in READ["linear"]}
-        probes = {**read(raw, "linear"), "blind": told}
-        found["raw"] = {"probes": probes, "surprise": felt(still(data["surprise"]), data["surprise"])}
+    if run.name.startswith("untrained"):
+        return measured(model, run, data)
+    raw = features(tc.probing.RawInput(model.config, model.statistics), data, run.settings.probed, tokens=False)
+    constant = tc.probing.constant_baseline(PROBES["linear"])
+    probes = {**read(raw, "linear"), "constant": {name: constant(*raw, name).estimate for name in READ["linear"]}}
+    return {"probes": probes, "surprise": detections(persistence(data["surprise"]), data["surprise"])}
+
+
+NAMES = {
+    "raw": "raw pixels, or persistence",
+    "untrained": "untrained",
+    "vjepa": "`vjepa`, published loss",
+    "vjepa_dense": "`vjepa_dense`, dense loss of V-JEPA 2.1",
+    "vjepa2_dense": "`vjepa2_dense`, dense loss",
+    "vjepa_causal": "`vjepa_causal`, dense loss, beginning to end of a video",
+    "videomae": "`videomae`, own masks",
+    "videomae_causal": "`videomae_causal`, beginning to end of a video",
+}
+SUMMARY = {
+    "smaller digit": ("probes", "linear", "smaller"),
+    "larger digit": ("probes", "linear", "larger"),
+    "positions, R²": ("probes", "flat", "position"),
+    "velocities, R²": ("probes", "flat", "velocity"),
+    "a digit vanishes: surprises more": ("surprise", "vanish", "0 after", "paired"),
+    "a digit jumps: surprises more": ("surprise", "teleport", "0 after", "paired"),
+}
+
+
+def over_seeds(runs: list[RunResult], *where: str) -> str:
+    """Return the mean of a figure over seeds, with the lowest and the highest."""
+    values = []
+    for run in runs:
+        one: Any = run.values
+        for key in where:  # raw pixels are all tokens
+            one = one.get(key, one.get("linear")) if key == "flat" else one[key]
+        values.append(one["rate" if "paired" in where else "mean"])
+    return f"{np.mean(values):.3f}" + (f" ({min(values):.3f} to {max(values):.3f})" if len(values) > 1 else "")
+
+
+def report(results: Mapping[str, RunResult]) -> Report:
+    every = studies.by_case(results)
+    over = [
+        (
+            f"{NAMES[case]}, {len(every[case])} seed(s)",
+            *(over_seeds([*every[case].values()], *w) for w in SUMMARY.values()),
+        )
+        for case in NAMES
+        if case in every
+    ]
+    runs = [(f"{case}, seed {seed}", run.values) for case, some in every.items() for seed, run in some.items()]
+    probes = [
+        (f"{name}; {probe}", *(mean(scores[target]) if target in scores else "" for target in READ["linear"]))
+        for name, run in runs
+        for probe, scores in run["probes"].items()
+    ]
+    kinds = ("largest", "0 after", "1 after")
+    surprised = [
+        (name, event, *(f"{rate(measures[kind]['paired'])}; {mean(measures[kind]['auroc'])}" for kind in kinds))
+        for name, run in runs
+        for event, measures in run["surprise"].items()
+    ]
+    beaten, targets = verdicts(_readings(every))
+    read = (
+        "smaller digit",
+        "larger digit",
+        "positions, R²",
+        "velocities, R²",
+        "mean position, R²",
+        "mean velocity, R²",
+    )
+    at = ("largest window", "window that ends at the event", "one frame later")
+    tables = [
+        "Means over seeds (lowest to highest); digits by the mean token, positions and velocities by all tokens:",
+        table(("encoder", *SUMMARY), over),
+        "Probes of each run: mean token (`linear`), all tokens (`flat`), attentive; bootstrap intervals over videos:",
+        table(("encoder; probe", *read), probes),
+        "Surprise: share of pairs in which the impossible video surprises more; AUROC:",
+        table(("model", "event", *at), surprised),
+        beaten,
+        commands(
+            run.values["command"]
+            for name, run in sorted(results.items())
+            if name[-2:] == "/0" and "command" in run.values
+        ),
+    ]
+    return Report(tables, targets)
+
+
+def _readings(every: Mapping[str, Mapping[str, RunResult]]) -> list[Reading]:
+    raw = every["raw"]["0"].values["probes"]["linear"]
+    found = []
+    for case in METHODS:
+        for seed, run in every.get(case, {}).items():
+            untrained = every["untrained"][seed].values["probes"]
+            for probe, read in (("linear", "mean token"), ("flat", "all tokens")):
+                for target, trained in run.values["probes"][probe].items():
+                    scores = trained, untrained[probe][target], raw[target]
+                    found.append(Reading(f"{case}, videos", f"{target}, {read}", *scores))
     return found
 
 
-def raw_pixels(model: Any) -> tc.probing.RawInput:
-    """Raw pixels of a window, each frame averaged to 16 x 16."""
-    return tc.probing.RawInput(model.config, model.statistics)
-
-
-def main() -> None:
-    """Run what is missing."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("data", type=Path)
-    parser.add_argument("--budget", type=float, default=1e14, help="floating-point operations of a run")
-    parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1, 2])
-    parser.add_argument("--methods", nargs="*", default=[*METHODS], choices=METHODS)
-    parser.add_argument(
-        "--probed",
-        type=int,
-        default=4000,
-        help="windows that probes are fitted on; scored on as many of held-out films",
-    )
-    parser.add_argument("--triples", type=int, default=400, help="films to be surprised by, each in three versions")
-    parser.add_argument("--work", type=Path, default=Path("runs/videos"))
-    parser.add_argument("--results", type=Path, default=RESULTS)
-    options = parser.parse_args()
-    torch.set_num_threads(1)
-    data = {part: tc.data.open(options.data / part) for part in ("train", "test", "surprise")}
-    data["surprise"] = data["surprise"][: 3 * options.triples]
-    settings = {
-        "budget": options.budget,
-        "probed": options.probed,
-        "data": {part: episodes.hash() for part, episodes in data.items()},
-    }
-    record = Record(options.results, settings)
-    for seed in options.seeds:
-        if str(seed) not in record.section("floors"):
-            record.add("floors", str(seed), floors(seed, options, data))
-        for method in options.methods:
-            known = record.section("runs").get(f"{method}/{seed}", {}).get("recipe")
-            if known == json.loads(json.dumps(METHODS[method])):
-                continue
-            found = run(method, seed, options, data)
-            record.add("runs", f"{method}/{seed}", found)
-            print(method, seed, json.dumps(found["points"][-1]), json.dumps(found["seconds"]), flush=True)
-
+STUDY = Study(
+    name="videos",
+    title="Latents against pixels on videos, Moving MNIST",
+    summary=(
+        "The same encoder (96 wide, 6 deep, windows of 8 frames in patches of 2 x 8 x 8, rotary positions) and 7200"
+        " videos, each method to the same 1e14 operations; held-out videos of held-out digits."
+    ),
+    command="uv run benchmarks/videos.py --data DATA",
+    cases={"raw": Settings(), "untrained": Settings(), **METHODS},
+    seeds=(0, 1, 2),
+    seeds_of={"raw": (0,)},
+    data={
+        "moving_mnist/train": "a7b67e38a28bd0aefc44deae73a638c281176160e29102a19fc874258dd12afb",
+        "moving_mnist/test": "de64b31bcc2157267aad0667416f437d0f64e13bf7a30b95486921818b7f3731",
+        "moving_mnist/surprise": "cdd4cafb7891b324c033b10e6a009c9420df77f71075a02862342776bc6c6dbe",
+    },
+    budget=Budget(operations=1e14),
+    measure=measure,
+    report=report,
+)
 
 if __name__ == "__main__":
-    main()
+    studies.main(STUDY)

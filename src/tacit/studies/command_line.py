@@ -45,7 +45,7 @@ def main(study: Study[S], arguments: Sequence[str] | None = None) -> None:
         study = study.override(dict(named_value(word) for word in options.set))
         left = missing(study, options.results, options.only, options.seeds)
         if options.report:
-            _write(section(study, Results(options.results).read()))
+            _write(section(study, study.report(Results(options.results).read())))
         elif options.list:
             total = len(list(study.runs(options.only, options.seeds)))
             _write(f"{total - len(left)} of {total} runs are recorded in {options.results}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar
 
-from tacit.studies.study import RunResult, Study, Target
+from tacit.studies.study import Report, Study, Target
 
 __all__ = ["mean", "met", "points", "rate", "section", "table", "targets"]
 
@@ -45,11 +45,8 @@ def targets(rows: Iterable[Target]) -> str:
     return table(("quantity", "target", "measured", "verdict"), cells)
 
 
-def section(study: Study[S], results: Mapping[str, RunResult]) -> str:
-    """Return the Markdown section of a study: summary, command, targets and tables; empty without results."""
-    if not results:
-        return ""
-    report = study.report(results)
+def section(study: Study[S], report: Report) -> str:
+    """Return the Markdown section of a study: summary, command, targets and tables."""
     command = f" `{study.command}`" if study.command else ""
     parts = [f"## {study.title}", study.summary + command, *([targets(report.targets)] if report.targets else ())]
     return "\n\n".join([*parts, *report.tables]) + "\n"

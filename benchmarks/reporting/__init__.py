@@ -1,1 +1,0 @@
-"""The sections of RESULTS.md, each written from one result file."""
