@@ -14,6 +14,7 @@ CORE = {
     "_config",
     "_files",
     "_foreign",
+    "_html",
     "_install",
     "_limits",
     "_part",

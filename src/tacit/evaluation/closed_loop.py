@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tacit._check import has_simulation, require_goals
+from tacit._html import html_table
 from tacit._states import rows_of
 from tacit.errors import ConfigError
 from tacit.evaluation._actors import AnyActor
@@ -123,6 +124,15 @@ class ClosedLoop:
             f"{self.success} solved: within {rules.radius:g} {rules.unit} {when}, {rules.budget} steps at most\n"
             f"  act takes {self.latency_p50:.1f} ms (p99 {self.latency_p99:.1f} ms) for {self.batch} worlds at once"
         )
+
+    def _repr_html_(self) -> str:
+        """Return a table for notebooks."""
+        rates = (("by the rules", self.success), ("last step", self.success_last), ("some step", self.success_any))
+        rows = [
+            (name, f"{100 * one.rate:.1f} %", f"{100 * one.low:.1f} to {100 * one.high:.1f} %") for name, one in rates
+        ]
+        rows.append(("duration of act", f"{self.latency_p50:.1f} ms", f"p99 {self.latency_p99:.1f} ms"))
+        return html_table(f"{self.success.n} tasks", ("solved", "rate", "95 % interval"), rows)
 
 
 def closed_loop(

@@ -9,6 +9,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from tacit._html import html_table
 from tacit.collection import Acting
 from tacit.errors import ConfigError, SpecError
 from tacit.evaluation._actors import AnyActor, Goal, as_actor
@@ -95,6 +96,14 @@ class EpisodeScores:
         parts += [] if self.success is None else [f"solved {self.success}"]
         steps = f"{self.lengths.mean():.1f} steps an episode, {len(self.lengths)} episodes"
         return ", ".join([*parts, steps])
+
+    def _repr_html_(self) -> str:
+        """Return a table for notebooks."""
+        rows: list[tuple[object, ...]] = [] if self.mean_return is None else [("return", self.mean_return)]
+        if self.success is not None:
+            rows.append((f"solved at {'the last' if self.success_at == 'last' else 'some'} step", self.success))
+        rows.append(("steps of an episode", f"{self.lengths.mean():.1f}"))
+        return html_table(f"{len(self.lengths)} episodes", ("score", "value"), rows)
 
 
 def score_episodes(

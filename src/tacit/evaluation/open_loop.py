@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from tacit._check import require_simulation
+from tacit._html import html_table
 from tacit._progress import track
 from tacit.data.groups import units
 from tacit.errors import ConfigError
@@ -61,6 +62,13 @@ class OpenLoop:
         pairs = zip(self.error, self.copy_last, strict=True)
         rows += [f"  {step:>4} {mine.mean:7.4f}  {copy.mean:7.4f}" for step, (mine, copy) in enumerate(pairs, 1)]
         return "\n".join(rows)
+
+    def _repr_html_(self) -> str:
+        """Return a table for notebooks."""
+        columns = zip(self.error, self.copy_last, self.shuffled_actions, strict=True)
+        rows = [(step, *(f"{one.mean:.4f}" for one in column)) for step, column in enumerate(columns, 1)]
+        header = ("step", "model", "copy of the last", "shuffled actions")
+        return html_table(f"error of imagined latents, {self.windows} held-out windows", header, rows)
 
 
 def open_loop(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import torch
 
+from tacit._html import html_table
 from tacit.errors import ConfigError
 from tacit.probing.feature_sources import FeaturePair
 from tacit.probing.few_labels import FewLabels, fit_few_labels
@@ -15,6 +16,7 @@ from tacit.probing.probes._results import ProbeResult
 from tacit.probing.probes.constant import Constant
 from tacit.probing.probes.dense import Dense
 from tacit.probing.probes.linear import Linear
+from tacit.statistics.intervals import Estimate
 
 __all__ = ["Comparison", "compare", "constant_baseline"]
 
@@ -41,6 +43,17 @@ class Comparison:
         lines = [f"{self.target:<12} {name:<10} {one.probe:<9} {one}" for name, one in self.results.items()]
         few = [(name, one) for name, found in self.few_labels.items() for one in found]
         return "\n".join([*lines, *(f"{self.target:<12} {name:<10} {one}" for name, one in few)])
+
+    def _repr_html_(self) -> str:
+        """Return a table for notebooks."""
+        rows = [(name, one.probe, *_cells(one.estimate)) for name, one in self.results.items()]
+        for name, found in self.few_labels.items():
+            rows += [(name, f"{few.shots} labels", *_cells(few.accuracy)) for few in found]
+        return html_table(f"{self.target}, held-out", ("features", "probe", "score", "95 % interval"), rows)
+
+
+def _cells(estimate: Estimate) -> tuple[str, str]:
+    return f"{estimate.mean:.3f}", f"{estimate.low:.3f} to {estimate.high:.3f}" if estimate.n > 1 else "none"
 
 
 def compare(

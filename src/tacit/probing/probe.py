@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tacit._html import html_table
 from tacit._registry import suggest
 from tacit.errors import ConfigError, DataError
 from tacit.models import Model
@@ -91,6 +92,18 @@ class ProbeReport:
         rows += [f"  R2, {names[name]:<14} {value:.4f}" for name, value in self.baselines.items()]
         rows += [f"  effective rank     {self.health.effective_rank:.1f} of {self.health.latent_size}"]
         return "\n".join(rows)
+
+    def _repr_html_(self) -> str:
+        """Return a table for notebooks."""
+        health = self.health
+        rows = [
+            ("R², linear probe", f"{self.r2:.4f}"),
+            ("R², MLP", f"{self.mlp_r2:.4f}"),
+            *((f"R², linear probe of {name}", f"{value:.4f}") for name, value in self.baselines.items()),
+            ("effective rank", f"{health.effective_rank:.1f} of {health.latent_size}"),
+            ("smallest standard deviation", f"{health.min_std:.3g}"),
+        ]
+        return html_table(f"{self.target} from {self.linear.rows_test} held-out frames", ("measure", "value"), rows)
 
 
 def probe(
