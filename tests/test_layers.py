@@ -22,6 +22,7 @@ CORE = {
     "_registry",
     "_resize",
     "_resources",
+    "_seeds",
     "_scales",
     "_states",
     "_threads",

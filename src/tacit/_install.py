@@ -17,6 +17,8 @@ SUMMARY = "World models that learn by watching and acting"
 EXTRAS: dict[str, tuple[tuple[str, ...], str]] = {
     "hdf5": (("h5py",), "HDF5 datasets"),
     "tensorboard": (("tensorboard",), "TensorBoard logs"),
+    "wandb": (("wandb",), "Weights & Biases logs"),
+    "mlflow": (("mlflow-skinny",), "MLflow logs"),
     "wfdb": (("wfdb",), "WFDB records of physiological signals"),
     "mujoco": (("mujoco", "dm-control"), "MuJoCo Reacher and dm_control"),
 }

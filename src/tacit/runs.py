@@ -36,8 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Run", "RunRecord", "open"]
 
-DIFFERENCES = 5
-"""The largest number of different options that an error names."""
+DIFFERENCES = 5  # the most options that an error names
 
 
 @dataclass(frozen=True)
@@ -96,13 +95,13 @@ class RunRecord:
     def _claim(self, to: Path) -> None:
         """Refuse a directory that holds something else, and write ``run.json`` into it."""
         from tacit._files import write_atomically
-        from tacit.training.processes import LOCK, sole
+        from tacit.training.processes import LOCK, run_lock
 
         places = _checkpoints(to)
         noted = (to / "run.json").exists()
         if to.exists() and not (places or noted) and (not to.is_dir() or {item.name for item in to.iterdir()} - {LOCK}):
             raise CheckpointError(f"{to} is no run, and it is not empty. Choose another place for this one.")
-        with sole(to):
+        with run_lock(to):
             if places and noted and (found := self._differs(RunRecord.load(to), _updates(to))):
                 if _updates(to) > 0:
                     raise CheckpointError(f"{to} holds another run: {found}. Choose another place, or remove that run.")
@@ -121,7 +120,7 @@ class RunRecord:
         from tacit.models._version_0_1 import partial
         from tacit.training.config import FREE_OPTIONS
 
-        known, asked = ({**run.options} for run in (other, self))
+        known, asked = ({**run.options, "loggers": None} for run in (other, self))
         for options in (known, asked):
             training = options.get("training")
             if isinstance(options.get("model"), Mapping):
@@ -141,13 +140,15 @@ class RunRecord:
         Raises:
             CheckpointError: if the directory is no run, or its run.json is damaged.
         """
+        from tacit.training.config import without_removed_options
+
         file = path / "run.json"
         if not file.is_file():
             raise CheckpointError(
                 f"{path} is no run: it has no run.json. Make one with: tacit train DATASET --to {path}"
             )
         try:
-            return from_json(cls, read_json(file), str(file))
+            return from_json(cls, without_removed_options(read_json(file)), str(file))
         except (OSError, ValueError) as error:  # a ConfigError is a ValueError
             raise CheckpointError(
                 f"{file} cannot be read: {error} It is damaged or of another version of Tacit: restore it, or remove "
@@ -278,8 +279,8 @@ class Run:
         """Return its agent.
 
         Args:
-            device: The device to load it on.
-            fallback: A replacement of the saved fallback.
+            device: Where to compute.
+            fallback: In place of the saved fallback.
 
         Raises:
             CheckpointError: if it has none, or it is damaged.

@@ -19,7 +19,7 @@ from tacit.cli import commands, main, verbs
 from tacit.cli._run import device, options, other_world
 from tacit.errors import CheckpointError, ConfigError
 from tacit.runs import RunRecord
-from tacit.training.processes import sole
+from tacit.training.processes import run_lock
 
 
 def run(*words: str) -> int:
@@ -199,7 +199,7 @@ def test_a_run_that_trains_is_left_alone(rooms: Path, tmp_path: Path, capsys: py
         tc.checkpoint.load_model(place),
         {"training": tc.checkpoint.Part({**saved.config, "step": 0}, saved.tensors)},
     )
-    with sole(tmp_path):
+    with run_lock(tmp_path):
         assert run(*words, "--seed", "1") == 1
     assert "another process is training in" in capsys.readouterr().err
     assert place.exists() and RunRecord.load(tmp_path).seed == 0

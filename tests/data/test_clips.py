@@ -1,14 +1,17 @@
 import itertools
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.utils.data import DataLoader
 
 import tacit as tc
 from data.recordings import SPEC, recordings
+from tacit.data import batches
 from tacit.errors import ConfigError, DataError, SpecError
 from tacit.types import Modality, Spec
 
@@ -125,16 +128,42 @@ def test_neighbouring_steps_share_windows_by_chance_only():
 
 def test_prefetched_batches_are_the_same():
     clips = tc.data.from_episodes(recordings(6), SPEC).clips(3)
-    batches = clips.batches(seed=4, size=5, first=2)
+    stream = iter(clips.batches(size=5, seed=4, start=2))
     for step in (2, 3, 4):
-        assert torch.equal(next(batches).action, clips.batch(4, step, 5).action)
-    batches.close()
+        assert torch.equal(next(stream).action, clips.batch(4, step, 5).action)
+    stream.close()
 
 
-def test_prefetching_passes_errors_on():
+def test_prefetching_passes_errors_on(monkeypatch):
     clips = tc.data.from_episodes(recordings(3), SPEC).clips(3)
-    with pytest.raises(ConfigError, match="size >= 1"):
-        next(clips.batches(seed=0, size=0))
+    monkeypatch.setattr(clips, "cut", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        next(iter(clips.batches(size=2)))
+
+
+def test_batches_out_of_range_are_refused():
+    clips = tc.data.from_episodes(recordings(3), SPEC).clips(3)
+    for wrong in ({"size": 0}, {"size": 1, "seed": -1}, {"size": 1, "start": -1}, {"size": 1, "steps": -2}):
+        with pytest.raises(ConfigError, match="size >= 1"):
+            clips.batches(**wrong)
+
+
+def test_a_data_loader_yields_the_same_batches_in_order():
+    clips = tc.data.from_episodes(recordings(6), SPEC).clips(3)
+    loader = DataLoader(clips.batches(size=5, seed=4, start=2, steps=5), batch_size=None)
+    for _ in range(2):  # every pass begins at the start
+        found = [clip.start.tolist() for clip in loader]
+        assert found == [clips.batch(4, step, 5).start.tolist() for step in range(2, 7)]
+
+
+def test_workers_of_a_data_loader_share_the_steps(monkeypatch):
+    clips = tc.data.from_episodes(recordings(6), SPEC).clips(3)
+    parts = []
+    for worker in range(2):
+        monkeypatch.setattr(batches, "get_worker_info", lambda worker=worker: SimpleNamespace(id=worker, num_workers=2))
+        parts.append([clip.start.tolist() for clip in clips.batches(size=5, seed=4, start=2, steps=5)])
+    expected = [clips.batch(4, step, 5).start.tolist() for step in range(2, 7)]
+    assert parts == [expected[::2], expected[1::2]]  # a loader takes from its workers in turn
 
 
 def test_a_batch_can_be_written_to():

@@ -183,16 +183,16 @@ def test_schedules(name: str, step: int) -> None:
     assert recipe.steps == published.steps
     lr, weight_decay, stays = published.schedule[step]
     config = recipe.training
-    assert config.rate(step, recipe.steps) == pytest.approx(lr, rel=0.01, abs=1e-9)
+    assert config.lr_at(step, recipe.steps) == pytest.approx(lr, rel=0.01, abs=1e-9)
     assert config.weight_decay_at(step, recipe.steps) == pytest.approx(weight_decay, rel=2e-3)
     if stays is not None:
-        assert config.decay(step, recipe.steps) == pytest.approx(stays, abs=1e-5)
+        assert config.ema_decay_at(step, recipe.steps) == pytest.approx(stays, abs=1e-5)
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_the_learning_rate_is_largest_at_the_end_of_the_warm_up(name: str) -> None:
     recipe, (first, *_) = tc.recipes.load(name)(), [step for step in PUBLISHED[name].schedule if step]
-    rates = [recipe.training.rate(step, recipe.steps) for step in range(recipe.steps)]
+    rates = [recipe.training.lr_at(step, recipe.steps) for step in range(recipe.steps)]
     assert rates.index(max(rates)) == first
 
 

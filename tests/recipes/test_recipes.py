@@ -239,7 +239,7 @@ def test_an_online_probe_tells_how_classes_part(tmp_path: Path) -> None:
     pictures = tc.data.from_episodes(recorded, spec)
     model = recipe.build_model(spec, seed=0)
     report = recipe.train(model, pictures, seed=0, to=tmp_path, steps=3)
-    watched = [row["watch/knn_class"] for row in report.log if "watch/knn_class" in row]
+    watched = [row["probe/knn_class"] for row in report.log if "probe/knn_class" in row]
     assert len(watched) == 2
     assert min(watched) > 0.9
 
@@ -262,8 +262,8 @@ def test_an_online_probe_takes_only_what_is_a_class(suiting: bool, tmp_path: Pat
     films = tc.data.from_episodes(recorded, spec)
     recipe = tc.recipes.IJEPA().with_options({"size": "nano", "training.batch_size": 8})
     report = recipe.train(recipe.build_model(spec, seed=0), films, seed=0, to=tmp_path, steps=1)
-    watched = {key: value for key, value in report.log[-1].items() if key.startswith("watch/")}
-    assert list(watched) == ["watch/knn_bright"] * suiting
+    watched = {key: value for key, value in report.log[-1].items() if key.startswith("probe/")}
+    assert list(watched) == ["probe/knn_bright"] * suiting
     assert all(value > 0.9 for value in watched.values())
     # A model whose windows are longer than the films in one of its parts has no probe.
     longer = tc.models.MaskedModel.for_spec(spec, "nano", frames=7, patch=4)

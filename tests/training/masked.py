@@ -1,5 +1,6 @@
 """A training on masked pictures that notes which masks and which crops each step has."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -8,6 +9,8 @@ import torch
 from torch import Tensor
 
 import tacit as tc
+from tacit.data import Clips
+from tacit.training import Hook
 from tacit.types import Clip, Transform
 
 SPEC = tc.Spec({"pixels": tc.Modality("pixels", (3, 32, 32))})
@@ -38,7 +41,9 @@ class Recorded:
         return made
 
 
-def record(to: Path, steps: int) -> tuple[list[Tensor], list[Tensor]]:
+def record(
+    to: Path, steps: int, hooks: Callable[[Clips], Sequence[Hook]] = lambda _: ()
+) -> tuple[list[Tensor], list[Tensor]]:
     """The masks and the crops of each step that this process takes part in."""
     rng = np.random.default_rng(0)
     pictures = [
@@ -49,5 +54,6 @@ def record(to: Path, steps: int) -> tuple[list[Tensor], list[Tensor]]:
     model = recipe.build_model(SPEC, seed=0)
     crop, masks = (Recorded(transform) for transform in recipe.transforms(model))
     options = {"seed": 3, "to": to, "batch_size": 8, "threads": 1, "transforms": (crop, masks)}
-    recipe.train(model, tc.data.from_episodes(pictures, SPEC), steps=steps, **options)
+    episodes = tc.data.from_episodes(pictures, SPEC)
+    recipe.train(model, episodes, steps=steps, hooks=hooks(recipe.clips(episodes, model)), **options)
     return masks.masks, crop.crops

@@ -88,9 +88,9 @@ class Deadly(Clips):
 
     step = STEPS
 
-    def batches(self, seed: int, size: int, first: int = 0, ahead: int = 2) -> Iterator[object]:
-        with closing(super().batches(seed, size, first, ahead)) as batches:
-            for step, clip in enumerate(batches, start=first):
+    def batches(self, size: int, seed: int = 0, *, start: int = 0, **options: object) -> Iterator[object]:
+        with closing(iter(super().batches(size, seed, start=start, **options))) as batches:
+            for step, clip in enumerate(batches, start=start):
                 if step == self.step:
                     os.kill(os.getpid(), signal.SIGKILL)
                 yield clip

@@ -8,10 +8,11 @@ import pytest
 from tacit.errors import DataError
 from tacit.training import read_log
 from tacit.training.log import Log
+from tacit.training.loggers import LoggedRun
 
 
 def write(directory: Path, first: int, steps: list[int]) -> None:
-    with Log(directory, first, 100) as log:
+    with Log(LoggedRun(directory, first, 100, {})) as log:
         for step in steps:
             log.write({"step": step, "loss": step / 2, "warning": "x"})
             log.advance(step)
@@ -37,7 +38,7 @@ def test_every_line_is_on_the_disk_once_synced(tmp_path: Path, monkeypatch: pyte
         synced.append((os.fstat(handle).st_ino, os.fstat(handle).st_size))
 
     monkeypatch.setattr(os, "fsync", fsync)
-    with Log(tmp_path, 5, 100) as log:
+    with Log(LoggedRun(tmp_path, 5, 100, {})) as log:
         path = tmp_path / "log.jsonl"
         # Before the trimmed log took the place of the old one.
         assert synced == [(path.stat().st_ino, path.stat().st_size)]
@@ -47,7 +48,7 @@ def test_every_line_is_on_the_disk_once_synced(tmp_path: Path, monkeypatch: pyte
 
 
 def test_numbers_that_json_lacks_become_words(tmp_path: Path) -> None:
-    with Log(tmp_path, 0, 1) as log:
+    with Log(LoggedRun(tmp_path, 0, 1, {})) as log:
         log.write({"step": 0, "loss": float("nan"), "lr": float("inf")})
     assert read_log(tmp_path) == [{"step": 0, "loss": "nan", "lr": "inf"}]
 

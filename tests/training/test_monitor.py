@@ -82,38 +82,38 @@ def test_a_complaint_waits_for_no_other_process(monkeypatch: pytest.MonkeyPatch)
 
 def test_it_warns_once_and_only_when_it_lasts() -> None:
     monitor, good, bad = Monitor("gaussian", patience=10, steps=4000), normal(16, 4, 8), torch.zeros(16, 4, 8)
-    assert "warning" not in monitor.look(0, bad)
-    assert "warning" not in monitor.look(9, bad)
+    assert "warning" not in monitor.check(0, bad)
+    assert "warning" not in monitor.check(9, bad)
     for step in (10, 500, 809):
-        assert "warning" in monitor.look(step, bad)
+        assert "warning" in monitor.check(step, bad)
     with pytest.warns(CollapseWarning, match="collapsed since step 10, seen at step 810"):
-        monitor.look(810, bad)
-    entries = monitor.look(820, bad)
+        monitor.check(810, bad)
+    entries = monitor.check(820, bad)
     assert "warning" in entries
     assert "recovered" not in entries
-    entries = monitor.look(830, good)
+    entries = monitor.check(830, good)
     assert "warning" not in entries
     assert entries["recovered"] == "the latents are healthy again, after 820 steps"
-    assert "recovered" not in monitor.look(840, good)
-    monitor.look(850, bad)
+    assert "recovered" not in monitor.check(840, good)
+    monitor.check(850, bad)
     with pytest.warns(CollapseWarning, match="since step 850"):
-        monitor.look(1650, bad)
+        monitor.check(1650, bad)
 
 
 def test_latents_that_recover_are_no_warning() -> None:
     monitor, good, bad = Monitor("gaussian", patience=100, steps=1000), normal(16, 4, 8), torch.zeros(16, 4, 8)
     for step in range(0, 300, 50):
-        monitor.look(step, bad)
-    assert "recovered" in monitor.look(300, good)
-    monitor.look(999, bad)  # once, at the end
+        monitor.check(step, bad)
+    assert "recovered" in monitor.check(300, good)
+    monitor.check(999, bad)  # once, at the end
 
 
 def test_a_short_run_that_ends_collapsed_is_a_warning() -> None:
     monitor, bad = Monitor("gaussian", patience=100, steps=201), torch.zeros(16, 4, 8)
     for step in (0, 50, 100, 150):
-        monitor.look(step, bad)
+        monitor.check(step, bad)
     with pytest.warns(CollapseWarning, match="since step 100, seen at step 200"):
-        monitor.look(200, bad)
+        monitor.check(200, bad)
 
 
 def test_a_training_that_collapses_says_so(tmp_path: Path) -> None:

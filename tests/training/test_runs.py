@@ -1,5 +1,7 @@
 """Runs opened from Python."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -39,3 +41,10 @@ def test_a_run_gives_its_parts(tmp_path):
     (tmp_path / "data").rename(tmp_path / "moved")
     with pytest.raises((DataError, FileNotFoundError)):
         tc.runs.open(tmp_path / "run").train  # noqa: B018
+
+
+def test_a_run_of_an_older_version_is_read(tmp_path):
+    options = {"steps": 5, "training": {"lr": 0.1, "tensorboard": False}}
+    record = {"recipe": "general", "data": "d", "dataset_hash": "h", "seed": 0, "options": options}
+    (tmp_path / "run.json").write_text(json.dumps(record))
+    assert tc.runs.open(tmp_path).record.options == {"steps": 5, "training": {"lr": 0.1}}

@@ -21,6 +21,7 @@ from tacit import envs
 from tacit._check import require_environment
 from tacit._files import read_json, write_atomically
 from tacit._foreign import foreign
+from tacit._seeds import derive_seed
 from tacit._workers import Workers
 from tacit.collection.policies import KINDS, Act, Acting, Each, Expert, Policy, Random, named
 from tacit.data.reading import collection_note
@@ -141,7 +142,7 @@ class Recipe:
 
     def record(self, env: Environment, indices: Sequence[int]) -> list[Episode]:
         """Record at most one episode for each world; surplus worlds repeat the last one."""
-        seeds = [int(np.random.SeedSequence([self.seed, index]).generate_state(1)[0]) for index in indices]
+        seeds = [derive_seed(self.seed, index) for index in indices]
         seeds += seeds[-1:] * (env.num_envs - len(seeds))
         observation, act = self._start(env, seeds)
         observations, labels, actions = [{**observation}], [{**env.labels()}], []

@@ -12,6 +12,7 @@ from tacit._registry import lazy
 __getattr__, __dir__, __all__ = lazy(
     __name__,
     {
+        "ClipBatches": "tacit.data.batches",
         "Clips": "tacit.data.clips",
         "Episodes": "tacit.data.episodes",
         "Finding": "tacit.data.findings",

@@ -6,6 +6,7 @@
     train, held_out = episodes.split(0.9, seed=0)
     clip = train.clips(5).batch(seed=0, step=0, size=32)"""
 
+from tacit.data.batches import ClipBatches as ClipBatches
 from tacit.data.clips import Clips as Clips
 from tacit.data.episodes import Episodes as Episodes
 from tacit.data.findings import Finding as Finding

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-import queue
 import threading
 import weakref
-from collections.abc import Collection, Generator
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +13,8 @@ import numpy.typing as npt
 import torch
 
 from tacit._resources import amount, available_memory
+from tacit._seeds import CounterStream, counter_rng
+from tacit.data.batches import ClipBatches
 from tacit.errors import ConfigError, DataError
 from tacit.types import Array, Clip
 
@@ -85,8 +86,7 @@ class Clips:
         """
         if seed < 0 or step < 0 or size < 1:
             raise ConfigError(f"a batch needs seed >= 0, step >= 0 and size >= 1; got {seed}, {step}, {size}.")
-        # Shifted, because a draw advances the counter: neighbouring steps would share most windows.
-        rng = np.random.Generator(np.random.Philox(key=seed % 2**128, counter=step << 128))
+        rng = counter_rng(seed, CounterStream.CLIPS, step)
         return self.cut(*self.windows(rng.integers(0, len(self), size)))
 
     def bytes(self, size: int) -> int:
@@ -126,38 +126,22 @@ class Clips:
         )
         return Clip(observation, action, torch.from_numpy(episode), torch.from_numpy(start))
 
-    def batches(self, seed: int, size: int, first: int = 0, ahead: int = 2) -> Generator[Clip, None, None]:
-        """Yield ``batch(seed, step, size)`` for every ``step`` from ``first``; a thread prepares ``ahead`` batches."""
-        ready: queue.Queue[Clip | BaseException] = queue.Queue(maxsize=ahead)
-        stop = threading.Event()
+    def batches(
+        self, size: int, seed: int = 0, *, start: int = 0, steps: int | None = None, prefetch: int = 2
+    ) -> ClipBatches:
+        """Return the batches of consecutive steps, for a loop or a ``torch.utils.data.DataLoader``.
 
-        def work() -> None:
-            step = first
-            while not stop.is_set():
-                try:
-                    item: Clip | BaseException = self.batch(seed, step, size)
-                except BaseException as error:
-                    item = error
-                ready.put(item)
-                if isinstance(item, BaseException):
-                    return
-                step += 1
+        Args:
+            size: Number of windows in a batch.
+            seed: Seed of the draws.
+            start: The first step, for example that of a resumed run.
+            steps: Number of batches; None: without end.
+            prefetch: Batches that a thread reads ahead; it does not change them.
 
-        thread = threading.Thread(target=work, daemon=True, name="tacit-clips")
-        thread.start()
-        try:
-            while True:
-                item = ready.get()
-                if isinstance(item, BaseException):
-                    raise item
-                yield item
-        finally:
-            stop.set()
-            while thread.is_alive():
-                try:
-                    ready.get_nowait()
-                except queue.Empty:
-                    thread.join(0.01)
+        Raises:
+            ConfigError: if a value is out of range.
+        """
+        return ClipBatches(self, size, seed, start, steps, prefetch)
 
     def _first(self, name: str, episode: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         return self._arena.first[name][self._numbers[episode]]

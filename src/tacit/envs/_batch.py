@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from tacit._seeds import draw_seeds
 from tacit.errors import ConfigError, SpecError
 from tacit.types import Array
 
@@ -48,4 +49,4 @@ def per_world(seed: int | Sequence[int], num_envs: int) -> list[int]:
         if len(seed) != num_envs:
             raise SpecError(f"reset expected one seed, or one for each of {num_envs} worlds; got {len(seed)} seeds.")
         return [int(one) for one in seed]
-    return [int(one) for one in np.random.SeedSequence(seed).generate_state(num_envs)]
+    return draw_seeds(seed, num_envs)

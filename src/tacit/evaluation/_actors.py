@@ -9,6 +9,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from tacit._seeds import draw_seeds
 from tacit.collection.policies import Act, Acting, Each, Steps, policy_called
 from tacit.errors import ConfigError, SpecError
 from tacit.evaluation._interaction import shown
@@ -32,7 +33,7 @@ class _FunctionActor:
     def start(self, *, seed: int | Sequence[int], batch: int = 1, goal: Observation | None = None) -> tuple[Act, int]:
         """Return the actions of new episodes, and the step."""
         del goal  # a function has its observation alone
-        seeds = np.random.SeedSequence(seed).generate_state(batch).tolist() if isinstance(seed, int) else list(seed)
+        seeds = draw_seeds(seed, batch) if isinstance(seed, int) else list(seed)
         return self.function.acts(self.space, seeds), 0
 
     def act(

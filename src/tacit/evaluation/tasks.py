@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from tacit._seeds import derive_seed, draw_seeds
 from tacit._states import concatenated, copied, rows_of
 from tacit.collection import Policy
 from tacit.errors import ConfigError
@@ -37,7 +38,7 @@ def reached_tasks(env: GoalEnvironment, policy: Policy, count: int, steps: int, 
 
     def draw(missing: int, seed: int) -> Tasks:
         env.begin(env.tasks(missing, seed).start)  # the batch takes its size
-        seeds = [int(one) for one in np.random.SeedSequence(seed).generate_state(missing)]
+        seeds = draw_seeds(seed, missing)
         observation, act = policy(env, seeds, steps)
         start, lasting = copied(env.state()), np.ones(missing, np.bool_)
         for step in range(steps):
@@ -57,8 +58,7 @@ def _unsolved(env: GoalEnvironment, count: int, seed: int, draw: Callable[[int, 
     kept: list[Tasks] = []
     missing, replaced, ended = count, 0, 0
     for attempt in range(20):
-        again = int(np.random.SeedSequence([seed, attempt]).generate_state(1)[0])
-        drawn = draw(missing, again if attempt else seed)
+        drawn = draw(missing, derive_seed(seed, attempt) if attempt else seed)
         ended += missing - len(drawn)
         open_ = env.distance(drawn.start, drawn.goal) > env.rules.radius
         kept.append(Tasks(rows_of(drawn.start, open_), rows_of(drawn.goal, open_)))

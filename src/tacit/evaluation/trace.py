@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from tacit._check import require_goals
 from tacit._progress import track as show_progress
+from tacit._seeds import SCORES, derive_seed
 from tacit._states import copied
 from tacit.errors import ConfigError
 from tacit.evaluation._actors import AnyActor, as_actor, goal_of
@@ -29,8 +30,6 @@ Floats = npt.NDArray[np.float64]
 
 STEPS = 1000
 """Largest number of steps of an episode without tasks, by default."""
-STREAM = 0x5C0FE
-"""Key of the seeds of episodes, other than those of collections, so that no scored episode was recorded."""
 
 
 class Privileged:
@@ -171,7 +170,7 @@ def trace(
     batches = [range(first, min(first + env.num_envs, count)) for first in range(0, count, env.num_envs)]
     parts = []
     for batch in show_progress(batches, len(batches), "batches of episodes", show=progress):
-        seeds = [_episode_seed(seed, index) for index in batch]
+        seeds = [derive_seed(seed, SCORES, index) for index in batch]
         seeds += seeds[-1:] * (env.num_envs - len(seeds))  # the last one fills the batch
         observation = env.reset(seeds)
         state = found.start(seed=seeds, batch=env.num_envs, goal=goal_of(env, goal, observation))
@@ -291,7 +290,3 @@ def _trace_of(recorder: Recorder, seconds: list[float], count: int, seed: int) -
         batch=len(recorder.live[0]),
         seed=seed,
     )
-
-
-def _episode_seed(seed: int, index: int) -> int:
-    return int(np.random.SeedSequence([seed, STREAM, index]).generate_state(1)[0])

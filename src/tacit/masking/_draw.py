@@ -9,22 +9,17 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from tacit._seeds import CounterStream, counter_rng
+
 __all__ = ["Bools", "Ints", "generators", "in_frames", "split", "uniform"]
 
 Bools: TypeAlias = npt.NDArray[np.bool_]
 Ints: TypeAlias = npt.NDArray[np.int64]
 
-STREAM = int.from_bytes(b"mask")
-"""The part of the counter that keeps masks apart from other draws with the same seed, such as those of clips."""
-
 
 def generators(seed: int, rank: int) -> tuple[np.random.Generator, np.random.Generator]:
     """Return the random stream that all processes share, and that of process ``rank``."""
-    shared, own = (
-        np.random.Generator(np.random.Philox(key=seed % 2**128, counter=STREAM << 192 | part << 128))
-        for part in (0, rank + 1)
-    )
-    return shared, own
+    return counter_rng(seed, CounterStream.MASKS, 0), counter_rng(seed, CounterStream.MASKS, rank + 1)
 
 
 def uniform(rng: np.random.Generator, bounds: tuple[float, float]) -> float:

@@ -5,8 +5,8 @@ from typing import Any
 from tacit.nn.block_causal import BlockCausalPredictor as BlockCausalPredictor
 from tacit.nn.block_causal import Memories as Memories
 from tacit.nn.collectives import all_mean as all_mean
+from tacit.nn.collectives import all_true as all_true
 from tacit.nn.collectives import broadcast as broadcast
-from tacit.nn.collectives import everywhere as everywhere
 from tacit.nn.collectives import world_size as world_size
 from tacit.nn.encoders import Encoder as Encoder
 from tacit.nn.encoders import ImageEncoder as ImageEncoder

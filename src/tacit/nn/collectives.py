@@ -8,7 +8,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-__all__ = ["all_mean", "broadcast", "everywhere", "world_size"]
+__all__ = ["all_mean", "all_true", "broadcast", "world_size"]
 
 
 def world_size() -> int:
@@ -28,7 +28,7 @@ def all_mean(x: Tensor) -> Tensor:
     return mean
 
 
-def everywhere(x: Tensor) -> Tensor:
+def all_true(x: Tensor) -> Tensor:
     """Return the logical AND of the booleans ``x`` over all processes, identical on each."""
     return all_mean(x.float()) == 1
 

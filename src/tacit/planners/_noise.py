@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from numpy.random import Generator, Philox
 
+from tacit._seeds import derive_seed
 from tacit.errors import ConfigError
 
 __all__ = ["WorldNoise", "seeds_of", "world_seeds"]
@@ -79,7 +80,7 @@ class WorldNoise:
 
 def world_seeds(seed: int, batch: int) -> list[int]:
     """Return a seed for each world of a batch, functions of ``seed`` and the world's number."""
-    return [int(np.random.SeedSequence([seed, world]).generate_state(1, np.uint64)[0]) for world in range(batch)]
+    return [derive_seed(seed, world, bits=64) for world in range(batch)]
 
 
 def seeds_of(seed: int | Sequence[int], batch: int) -> list[int]:

@@ -12,7 +12,7 @@ from tacit.errors import DataError
 from tacit.probing.encoder import Encoder, windows
 from tacit.probing.features import features
 from tacit.probing.probes import KNN
-from tacit.training import Watch
+from tacit.training import EvalHook
 from tacit.types import REWARD, SUCCESS, Array
 
 __all__ = ["online_probe"]
@@ -24,8 +24,8 @@ SHARE = 8
 """Rows of the bank for each neighbour, so that small banks do not vote with all that they know."""
 
 
-def online_probe(model: Encoder, episodes: Episodes, every: int) -> Watch | None:
-    """Return a watch of nearest-neighbour accuracy on the classes of episodes. None where they have no classes.
+def online_probe(model: Encoder, episodes: Episodes, every: int) -> EvalHook | None:
+    """Return a hook with the nearest-neighbour accuracy on the classes of episodes. None where they have no classes.
 
     A class is a label of one whole number that takes several values; others are left out. The images are those that
     the model trains on, without their classes: this shows how a training goes, and is no result. There are 20
@@ -50,7 +50,7 @@ def online_probe(model: Encoder, episodes: Episodes, every: int) -> Watch | None
     except DataError:  # no episode of the part is as long as a window
         return None
 
-    def look(model: Any) -> dict[str, float]:
+    def accuracy(model: Any) -> dict[str, float]:
         known, unknown = (
             features(model, part, frames=most, progress=False) for part, most in ((bank, BANK), (asked, ASKED))
         )
@@ -60,7 +60,7 @@ def online_probe(model: Encoder, episodes: Episodes, every: int) -> Watch | None
         unknown, probe = unknown.without(known), KNN(k=(min(NEIGHBOURS, max(1, len(known) // SHARE)),))
         return {f"knn_{name}": probe(known, unknown, name).score for name in varied}
 
-    return Watch(look, every=every)
+    return EvalHook(accuracy, every=every, name="probe")
 
 
 def _one_whole_number(label: Array) -> bool:

@@ -57,8 +57,9 @@ class PerceptionRecipe(Recipe):
 
     def train(self, model: Model, episodes: Episodes, *, seed: int, to: str | Path, **options: Any) -> TrainingReport:
         """Train as :meth:`Recipe.train`, with the online probe."""
-        watch = online_probe(model, episodes, self.probe_every)
-        return super().train(model, episodes, seed=seed, to=to, **{"watch": watch, **options})
+        probe = online_probe(model, episodes, self.probe_every)
+        hooks = [*([] if probe is None else [probe]), *options.pop("hooks", ())]
+        return super().train(model, episodes, seed=seed, to=to, hooks=hooks, **options)
 
 
 def window_of(spec: Spec, modality: str, frames: int = 0, frameskip: int = 0) -> dict[str, int]:

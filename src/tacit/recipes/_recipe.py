@@ -26,7 +26,7 @@ from tacit.models.encoders import Pretrained
 from tacit.models.goal_policy import GoalPolicy, GoalPolicyConfig
 from tacit.models.world_model import WorldModel
 from tacit.objectives import Objective
-from tacit.training import GoalPolicyTraining, TrainingConfig, TrainingReport, train, train_goal_policy
+from tacit.training import GoalPolicyTraining, TrainingConfig, TrainingReport, loggers, train, train_goal_policy
 from tacit.types import Problem, Spec, Transform
 
 __all__ = ["Acting", "AgentRecipe", "Part", "Recipe"]
@@ -58,6 +58,7 @@ class Recipe:
         clip: Observations in a training window.
         steps: Updates.
         training: Options of the training.
+        loggers: Destinations of the log besides ``log.jsonl``, by their names in :mod:`tacit.training.loggers`.
     """
 
     kind: ClassVar[type[Any]] = WorldModel
@@ -67,6 +68,7 @@ class Recipe:
     clip: int = 5
     steps: int = 2_000
     training: TrainingConfig = field(default_factory=TrainingConfig)
+    loggers: tuple[Part, ...] = field(default=(), metadata=OMIT_DEFAULT)
 
     def with_options(self, options: Mapping[str, Any]) -> Self:
         """Return the recipe with options replaced, named by dotted paths: ``{"training.lr": 3e-4}``.
@@ -121,7 +123,12 @@ class Recipe:
 
     def train(self, model: Model, episodes: Episodes, *, seed: int, to: str | Path, **options: Any) -> TrainingReport:
         """Train a model in place. See :func:`tacit.train` for the options."""
-        defaults = {"steps": self.steps, "config": self.training, "transforms": self.transforms(model)}
+        defaults = {
+            "steps": self.steps,
+            "config": self.training,
+            "transforms": self.transforms(model),
+            "loggers": [logger.build(loggers.load) for logger in self.loggers],
+        }
         return train(
             model,
             self.build_objective(),

@@ -6,27 +6,34 @@
     model = tc.checkpoint.load_model("runs/two_rooms")
 """
 
+from tacit.training import loggers
 from tacit.training.config import GoalPolicyTraining, TrainingConfig
 from tacit.training.goal_policy import GoalPolicyReport, train_goal_policy
+from tacit.training.hooks import EarlyStopping, EvalHook, Hook, HookContext, ValidationLoss
 from tacit.training.log import read_log
-from tacit.training.loop import TrainingReport, train
 from tacit.training.monitor import CollapseWarning, effective_rank
+from tacit.training.report import TrainingReport
 from tacit.training.state import ResumeWarning
+from tacit.training.train import train
 from tacit.training.transforms import Augmented, Masked, Viewed
-from tacit.training.watch import Watch
 
 __all__ = [
     "Augmented",
     "CollapseWarning",
+    "EarlyStopping",
+    "EvalHook",
     "GoalPolicyReport",
     "GoalPolicyTraining",
+    "Hook",
+    "HookContext",
     "Masked",
     "ResumeWarning",
     "TrainingConfig",
     "TrainingReport",
+    "ValidationLoss",
     "Viewed",
-    "Watch",
     "effective_rank",
+    "loggers",
     "read_log",
     "train",
     "train_goal_policy",

@@ -10,9 +10,9 @@ from typing import Any, Literal, TypeVar
 from tacit._config import from_json, to_json
 from tacit._limits import BATCH, LENGTH
 from tacit.errors import ConfigError
-from tacit.training.optimizer import rate
+from tacit.training.optimizer import lr_factor
 
-__all__ = ["FREE_OPTIONS", "GoalPolicyTraining", "TrainingConfig", "configured"]
+__all__ = ["FREE_OPTIONS", "GoalPolicyTraining", "TrainingConfig", "configured", "without_removed_options"]
 
 FREE_OPTIONS = frozenset(
     {
@@ -23,7 +23,6 @@ FREE_OPTIONS = frozenset(
         "resume",
         "threads",
         "prefetch",
-        "tensorboard",
         "progress",
     }
 )
@@ -66,7 +65,6 @@ class TrainingConfig:
         threads: CPU threads to compute with; None: one for a model of up to four million parameters, which several
             threads slow down on a busy machine, and as many as torch has for a larger one. Restored afterwards.
         prefetch: Batches that a thread reads ahead; it does not change the batches.
-        tensorboard: Also write TensorBoard events (extra ``tensorboard``).
         progress: Show a progress bar, and a line when a run resumes or is complete; None: on a terminal and in a
             notebook.
 
@@ -96,7 +94,6 @@ class TrainingConfig:
     resume: bool = True
     threads: int | None = None
     prefetch: int = 2
-    tensorboard: bool = False
     progress: bool | None = None
 
     def __post_init__(self) -> None:
@@ -134,9 +131,9 @@ class TrainingConfig:
         if late:
             raise ConfigError(f"keep names step {late[0]}, and the training ends after {steps}. Leave it out.")
 
-    def rate(self, step: int, steps: int) -> float:
+    def lr_at(self, step: int, steps: int) -> float:
         """Return the learning rate of ``step`` in a run of ``steps``."""
-        return self.lr * rate(
+        return self.lr * lr_factor(
             step,
             round(self.stretch * steps),
             warmup=self.warmup,
@@ -154,7 +151,7 @@ class TrainingConfig:
         first, last = self.weight_decay, self.weight_decay_end
         return last + (first - last) * (1 + math.cos(math.pi * done)) / 2
 
-    def decay(self, step: int, steps: int) -> float:
+    def ema_decay_at(self, step: int, steps: int) -> float:
         """Return the share of the target encoder that stays after ``step``."""
         first, last = self.ema
         return first + (last - first) * step / max(round(self.stretch * steps) - 1, 1)
@@ -197,6 +194,15 @@ def configured(config: Options, options: Mapping[str, Any]) -> Options:
         ConfigError: on an unknown option, with the nearest name, or a value of another type.
     """
     return from_json(type(config), {**vars(config), **options})
+
+
+def without_removed_options(record: Any) -> Any:
+    """Return the content of a ``run.json`` without the options of training that only version 0.1 had."""
+    options = record.get("options") if isinstance(record, dict) else None
+    if not isinstance(options, dict) or not isinstance(options.get("training"), dict):
+        return record
+    training = {name: value for name, value in options["training"].items() if name != "tensorboard"}
+    return {**record, "options": {**options, "training": training}}
 
 
 def _within(name: str, value: float, low: float, high: float) -> None:

@@ -16,7 +16,7 @@ from tacit.errors import ConfigError, TrainingError
 from tacit.models import Dynamics
 from tacit.models.goal_policy import GoalPolicy
 from tacit.training.config import GoalPolicyTraining, configured
-from tacit.training.optimizer import adamw, descend, rate
+from tacit.training.optimizer import adamw, lr_factor, optimizer_step
 
 if TYPE_CHECKING:
     from tacit.data import Clips
@@ -87,10 +87,10 @@ def _fit(policy: GoalPolicy, pairs: _Pairs, steps: int, seed: int, config: GoalP
     parameters, losses = list(policy.parameters()), list[float]()
     for step in range(steps):
         loss = policy.loss(*pairs.batch(seed, step, config.batch_size, config.ahead))
-        lr = config.lr * rate(step, steps, warmup=0.05, end=0.01)
-        norm, made = descend(optimizer, parameters, loss, lr, config.weight_decay, clip_norm=1.0)
+        lr = config.lr * lr_factor(step, steps, warmup=0.05, end=0.01)
+        norm, stepped = optimizer_step(optimizer, parameters, loss, lr, config.weight_decay, clip_norm=1.0)
         losses.append(loss.item())
-        if not made:
+        if not stepped:
             raise TrainingError(f"step {step}: the loss of the policy is {losses[-1]}, its gradient {norm.item()}.")
     policy.eval()
     return losses

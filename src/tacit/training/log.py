@@ -1,11 +1,11 @@
-"""The log of a run: one JSON object per line; optionally TensorBoard and a progress bar."""
+"""Log of a run: one JSON object per line, loggers and a progress bar."""
 
 from __future__ import annotations
 
 import json
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from tacit._files import check_file, parse_json, resolve, write_atomically
 from tacit._progress import shown
-from tacit.errors import DataError, MissingExtra
+from tacit.errors import DataError
+from tacit.training.loggers import LoggedRun, Logger
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
-    from torch.utils.tensorboard import SummaryWriter
 
 __all__ = ["Log", "Record", "read_log"]
 
@@ -73,49 +73,48 @@ class Log:
     """A writer of log lines at each logged step; a context manager.
 
     Args:
-        directory: The directory of the run.
-        first: Step at which this process starts; later lines, of a process that was killed, are dropped.
-        steps: The number of steps of the whole run.
-        tensorboard: Also write TensorBoard events.
+        run: The directory and the steps of the run. Lines from its first step on, of a killed process, are dropped.
+        loggers: Further destinations of the lines.
         progress: Show a progress bar; None: on a terminal and in a notebook.
         rank: The rank of the process; each but rank 0 writes only a separate file.
 
     Attributes:
         spent: Seconds of training of earlier calls, read from the last kept line.
+        rows: All lines, of earlier calls too.
     """
 
     spent = 0.0
 
     def __init__(
-        self,
-        directory: Path,
-        first: int,
-        steps: int,
-        tensorboard: bool = False,
-        progress: bool | None = False,
-        rank: int = 0,
+        self, run: LoggedRun, loggers: Sequence[Logger] = (), progress: bool | None = False, rank: int = 0
     ) -> None:
-        self._path = directory / ("log.jsonl" if rank == 0 else f"log.{rank}.jsonl")
-        self._first, self._steps = first, steps
-        self._writer = _tensorboard(directory / "tensorboard", first) if tensorboard and rank == 0 else None
+        self._path = run.directory / ("log.jsonl" if rank == 0 else f"log.{rank}.jsonl")
+        self._run, self._loggers = run, loggers if rank == 0 else ()
+        self.rows: list[Record] = []
         self._bar: tuple[Progress, TaskID] | None = None
         self._progress, self._stack = shown(progress) and rank == 0, ExitStack()
 
     def __enter__(self) -> Log:
-        kept = [row for row in read_log(self._path) if _step(row) < self._first] if self._path.exists() else []
+        kept = [row for row in read_log(self._path) if _step(row) < self._run.first] if self._path.exists() else []
         write_atomically(self._path, "".join(json.dumps(row) + "\n" for row in kept))
+        self.rows += kept
         spent = kept[-1].get("seconds", 0.0) if kept else 0.0
         self.spent = spent if isinstance(spent, float) else 0.0
         self._file = self._stack.enter_context(self._path.open("a", encoding="utf-8"))
-        if self._writer is not None:
-            self._stack.callback(self._writer.close)
+        try:
+            for logger in self._loggers:
+                logger.open(self._run)
+                self._stack.callback(logger.close)
+        except BaseException:
+            self._stack.close()
+            raise
         if self._progress:
             from rich.console import Console
             from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
             columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}"))
             bar = self._stack.enter_context(Progress(*columns, console=Console(stderr=True)))
-            self._bar = bar, bar.add_task("training", total=self._steps, completed=self._first)
+            self._bar = bar, bar.add_task("training", total=self._run.steps, completed=self._run.first)
         return self
 
     def __exit__(
@@ -141,21 +140,12 @@ class Log:
         }
         self._file.write(json.dumps(row) + "\n")
         self._file.flush()
-        if self._writer is not None:
-            for key, value in record.items():
-                if not isinstance(value, str):
-                    self._writer.add_scalar(key, value, global_step=_step(record))
+        self.rows.append(row)
+        for logger in self._loggers:
+            logger.write(_step(record), {key: value for key, value in record.items() if key != "step"})
         if self._bar is not None:
             self._bar[0].update(self._bar[1], description=f"loss {record['loss']:.4g}")
 
 
 def _step(record: Record) -> int:
     return int(record["step"])
-
-
-def _tensorboard(directory: Path, first: int) -> SummaryWriter:
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError as error:
-        raise MissingExtra("tensorboard", "tensorboard", "tensorboard=True") from error
-    return SummaryWriter(str(directory), purge_step=first)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from tacit._resources import amount, available_memory
 from tacit.errors import ConfigError
-from tacit.training.job import Job
+from tacit.training.run_spec import RunSpec
 
 __all__ = ["check_memory"]
 
@@ -22,37 +22,37 @@ MOMENTS = 3
 """Additional copies of the weights: the gradient and two moments of Adam."""
 
 
-def check_memory(job: Job, modules: tuple[nn.Module, ...], judge: Callable[[int], Any], processes: int) -> None:
+def check_memory(spec: RunSpec, modules: tuple[nn.Module, ...], forward: Callable[[int], Any], processes: int) -> None:
     """Refuse a batch that does not fit the memory, before anything is written or trained.
 
     The memory of a clip is measured in a forward pass of a few clips: the tensors that are kept for the backward pass.
     The modules do not change.
 
     Args:
-        job: The training run.
+        spec: The training run.
         modules: The model and the objective.
-        judge: Computes the losses of the given number of clips.
+        forward: Computes the losses of the given number of clips.
         processes: The number of processes; with several there is no check, since their shares of memory are not known.
 
     Raises:
         ConfigError: with the batch that fits.
     """
-    size, memory = job.config.batch_size, available_memory()
-    if job.model.device.type != "cpu" or processes > 1 or memory is None:
+    size, memory = spec.config.batch_size, available_memory()
+    if spec.model.device.type != "cpu" or processes > 1 or memory is None:
         return
-    each = job.clips.bytes(1)
+    each = spec.clips.bytes(1)
     if MUCH * each * size < memory:
         return
     weights = {id(value): value.nbytes for module in modules for value in module.parameters()}
-    kept = _kept(modules, judge) / SAMPLE
-    waiting = job.config.prefetch + 2  # the waiting ones, the one being cut, and the one in use
+    kept = _kept(modules, forward) / SAMPLE
+    waiting = spec.config.prefetch + 2  # the waiting ones, the one being cut, and the one in use
     fixed = MOMENTS * sum(weights.values())
     needed = fixed + size * (waiting * each + kept)
     if needed <= memory:
         return
     fits = int((memory - fixed) / (waiting * each + kept))
     batch = f"Use batch_size={2 ** (fits.bit_length() - 1)}, shorter clips" if fits >= SAMPLE else "Use shorter clips"
-    images = ", images read at a smaller size (tacit.data.open(..., size=64))" if job.clips.spec.cameras else ""
+    images = ", images read at a smaller size (tacit.data.open(..., size=64))" if spec.clips.spec.cameras else ""
     raise ConfigError(
         f"training on batches of {size} clips takes about {amount(needed)} of memory, {amount(each)} each for the "
         f"observations and {amount(kept)} for the model; {amount(memory)} are available. {batch}{images} or fewer "
@@ -60,7 +60,7 @@ def check_memory(job: Job, modules: tuple[nn.Module, ...], judge: Callable[[int]
     )
 
 
-def _kept(modules: tuple[nn.Module, ...], judge: Callable[[int], Any]) -> int:
+def _kept(modules: tuple[nn.Module, ...], forward: Callable[[int], Any]) -> int:
     """Return the bytes that a forward pass keeps, without weights; 0 where the pass fails."""
     buffers = [buffer for module in modules for buffer in module.buffers()]
     before = [buffer.clone() for buffer in buffers]
@@ -76,7 +76,7 @@ def _kept(modules: tuple[nn.Module, ...], judge: Callable[[int], Any]) -> int:
 
     try:
         with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-            judge(SAMPLE)
+            forward(SAMPLE)
     except (RuntimeError, ValueError):  # so few clips may be too few; the training itself raises the error
         return 0
     finally:

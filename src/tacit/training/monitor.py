@@ -105,7 +105,7 @@ class Monitor:
         self._since: int | None = None
         self._warned = False
 
-    def look(self, step: int, latents: Tensor) -> dict[str, float | str]:
+    def check(self, step: int, latents: Tensor) -> dict[str, float | str]:
         """Return entries for the log line of ``step``: the health of latents ``[B, T, D]``.
 
         ``warning`` describes the problem, ``recovered`` holds the number of steps that it lasted.

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.optim import AdamW, Optimizer
 
-from tacit.nn.collectives import all_mean, everywhere
+from tacit.nn.collectives import all_mean, all_true
 
-__all__ = ["adamw", "descend", "rate"]
+__all__ = ["adamw", "lr_factor", "optimizer_step"]
 
 
 def adamw(
@@ -27,7 +27,7 @@ def adamw(
     return AdamW([group for group in groups if group["params"]], lr=lr, betas=betas, fused=fused)
 
 
-def descend(
+def optimizer_step(
     optimizer: Optimizer,
     parameters: Sequence[nn.Parameter],
     loss: Tensor,
@@ -62,13 +62,13 @@ def descend(
                 parameter.grad = all_mean(parameter.grad)
     norm = nn.utils.clip_grad_norm_(parameters, clip_norm or math.inf)
     finite = torch.isfinite(loss.detach() + norm)
-    made = bool(everywhere(finite) if together else finite)
-    if made:
+    stepped = bool(all_true(finite) if together else finite)
+    if stepped:
         optimizer.step()
-    return norm, made
+    return norm, stepped
 
 
-def rate(
+def lr_factor(
     step: int, steps: int, *, warmup: float, end: float, falls: bool = True, cooldown: float = 0.0, start: float = 0.0
 ) -> float:
     """Return the learning rate of ``step``, as a share of the largest.

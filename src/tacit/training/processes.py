@@ -14,7 +14,7 @@ from tacit.errors import CheckpointError
 from tacit.nn.collectives import world_size
 from tacit.types import Clip
 
-__all__ = ["LOCK", "meet", "rank", "share", "sole"]
+__all__ = ["LOCK", "barrier", "rank", "run_lock", "shard"]
 
 LOCK = ".lock"
 """The lock file in the directory of a run, held during training."""
@@ -25,7 +25,7 @@ def rank() -> int:
     return dist.get_rank() if world_size() > 1 else 0
 
 
-def share(clip: Clip) -> Clip:
+def shard(clip: Clip) -> Clip:
     """Return the part of a batch for this process."""
     if world_size() == 1:
         return clip
@@ -36,14 +36,14 @@ def share(clip: Clip) -> Clip:
     )
 
 
-def meet() -> None:
+def barrier() -> None:
     """Wait for the other processes."""
     if world_size() > 1:
         dist.barrier()
 
 
 @contextmanager
-def sole(run: Path) -> Iterator[None]:
+def run_lock(run: Path) -> Iterator[None]:
     """Hold the exclusive lock of a run directory, shared by the processes of one distributed run.
 
     Raises:

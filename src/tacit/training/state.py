@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -22,7 +21,7 @@ from tacit.objectives import Objective
 from tacit.training.config import TrainingConfig
 from tacit.training.optimizer import adamw
 
-__all__ = ["ResumeWarning", "State", "derived"]
+__all__ = ["ResumeWarning", "State"]
 
 PART = "training"
 
@@ -42,11 +41,6 @@ class _Written:
 
 class ResumeWarning(UserWarning):
     """A run resumes with other versions, threads or device: its numbers may differ in the last bits."""
-
-
-def derived(seed: int, *path: int) -> int:
-    """Return a seed of 63 bits, a pure function of the arguments, unrelated for different ones."""
-    return int(np.random.SeedSequence([seed, *path]).generate_state(1, np.uint64)[0] >> np.uint64(1))
 
 
 class State:

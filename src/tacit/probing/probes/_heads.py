@@ -16,7 +16,7 @@ from tacit._scales import varies
 from tacit.errors import ConfigError, TrainingError
 from tacit.probing.lazy_rows import Rows
 from tacit.probing.probes._probe import Prediction, Task, selection_loss
-from tacit.training.optimizer import descend, rate
+from tacit.training.optimizer import lr_factor, optimizer_step
 
 __all__ = ["StackedLinear", "StackedNorm", "Sweep", "check_sweep", "matrix", "train_heads"]
 
@@ -142,8 +142,9 @@ def _trained(
         losses = _losses(heads(x), y)
         alive &= losses.isfinite()
         loss = torch.where(alive, losses, 0.0).sum()
-        norm, made = descend(optimizer, parameters, loss, rate(step, steps, warmup=WARMUP, end=0.0), 1.0, None)
-        if not made:
+        lr = lr_factor(step, steps, warmup=WARMUP, end=0.0)
+        norm, stepped = optimizer_step(optimizer, parameters, loss, lr, 1.0, None)
+        if not stepped:
             raise TrainingError(f"step {step}: the loss of the heads is {loss.item()}, its gradient {norm.item()}.")
         if (step + 1) % (steps // CHECKS) == 0 or step + 1 == steps:
             bad = selection_loss(_read(heads, task.validation.x, prepare, task.device), goals[1])

@@ -1,4 +1,4 @@
-"""The complete specification of a training run."""
+"""Specification of a training run."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from tacit.training.config import TrainingConfig
 from tacit.training.transforms import ChecksClips
 from tacit.types import Transform
 
-__all__ = ["Job"]
+__all__ = ["RunSpec"]
 
 
 @dataclass(frozen=True, eq=False)
-class Job:
-    """The model, data, number of steps and options of a training run; see :func:`tacit.train`."""
+class RunSpec:
+    """Model, data, number of steps and options of a training run; see :func:`tacit.train`."""
 
     model: Model
     objective: Objective
