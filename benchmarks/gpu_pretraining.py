@@ -18,7 +18,7 @@ from torch.profiler import ProfilerActivity, profile
 import tacit as tc
 from tacit import studies
 from tacit.studies import Report, Run, RunResult, Study, Target, met, table
-from tacit.training.optimizer import adamw, descend
+from tacit.training.optimizer import adamw, optimizer_step
 from timing import operations_of_step
 
 
@@ -63,7 +63,7 @@ def measure(run: Run[Settings]) -> dict[str, Any]:
     optimizer = adamw(parameters, 5e-4, 0.04)
 
     def step(index: int) -> None:
-        descend(optimizer, parameters, loss(index), 5e-4, 0.04, None)
+        optimizer_step(optimizer, parameters, loss(index), 5e-4, 0.04, None)
         model.update_target(0.99925)
 
     seconds = []

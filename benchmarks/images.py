@@ -21,8 +21,7 @@ from tacit.probing.features import targets_at
 from tacit.probing.probes import ClassResult, Linear
 from tacit.statistics import Curve, cost_ratio
 from tacit.studies import Budget, Report, Run, RunResult, Study, Target, rate, table
-from tacit.training.optimizer import adamw, descend
-from tacit.training.optimizer import rate as rate_at
+from tacit.training.optimizer import adamw, lr_factor, optimizer_step
 from timing import loss_of, operations_of_step
 from verdicts import Reading, commands, verdicts
 
@@ -186,8 +185,8 @@ class Classifier:
         return F.cross_entropy(self.logits(clip.observation["pixels"][:, 0]), self.classes[clip.episode])
 
     def learn(self, index: int, steps: int) -> None:
-        now = 1e-3 * rate_at(index, steps, warmup=0.05, end=0.0)
-        descend(self.optimizer, self.parameters, self.loss(index), now, 0.05, 1.0)
+        now = 1e-3 * lr_factor(index, steps, warmup=0.05, end=0.0)
+        optimizer_step(self.optimizer, self.parameters, self.loss(index), now, 0.05, 1.0)
 
     @torch.no_grad()
     def score(self, test: Any) -> tc.statistics.Rate:
