@@ -31,6 +31,7 @@ __getattr__, __dir__, __all__ = lazy(
                 "evaluation",
                 "masking",
                 "models",
+                "nn",
                 "objectives",
                 "planners",
                 "probing",

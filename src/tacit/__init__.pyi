@@ -19,6 +19,7 @@ from tacit import errors as errors
 from tacit import evaluation as evaluation
 from tacit import masking as masking
 from tacit import models as models
+from tacit import nn as nn
 from tacit import objectives as objectives
 from tacit import planners as planners
 from tacit import probing as probing

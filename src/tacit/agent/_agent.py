@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -114,6 +115,7 @@ class Agent(BlockActor):
         device: str | torch.device = "cpu",
         *,
         fallback: NamedFallback | FallbackPolicy | None = None,
+        modules: Mapping[str, nn.Module] | None = None,
     ) -> Agent:
         """Read an agent that :meth:`save` wrote.
 
@@ -121,6 +123,7 @@ class Agent(BlockActor):
             path: The path of the agent, or the directory of the run that trained it.
             device: The device to load it on.
             fallback: A replacement of the saved fallback; None: the saved one.
+            modules: Modules of your own in its model; see :func:`tacit.checkpoint.load_model`.
 
         Raises:
             CheckpointError: if it is missing, incomplete or damaged, or names a component that is not installed.
@@ -129,7 +132,7 @@ class Agent(BlockActor):
         place = resolve(path)
         if (place / "run.json").is_file() and (place / "agent").is_dir():
             place = place / "agent"
-        model, config, proposal = read(place, device)
+        model, config, proposal = read(place, device, modules)
         try:
             agent = cls.of(model, config, proposal)
         except ConfigError as error:

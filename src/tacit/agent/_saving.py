@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from tacit import checkpoint, constraints, costs, planners
 from tacit._config import from_json, to_json
@@ -97,14 +97,16 @@ def write(path: Path, model: object, config: AgentConfig, proposal: object = Non
     checkpoint.save(path, model, parts)
 
 
-def read(path: Path, device: str | torch.device) -> tuple[Dynamics, AgentConfig, GoalPolicy | None]:
+def read(
+    path: Path, device: str | torch.device, modules: Mapping[str, nn.Module] | None = None
+) -> tuple[Dynamics, AgentConfig, GoalPolicy | None]:
     """Read what :func:`write` wrote.
 
     Raises:
         CheckpointError: if it is missing, incomplete or damaged, or names a planner, a cost or a constraint that is
             not installed.
     """
-    model, others = checkpoint.load_with_model(path, device, Dynamics)
+    model, others = checkpoint.load_with_model(path, device, Dynamics, modules)
     parts = others.parts
     if PART not in parts:
         raise CheckpointError(f"{path} holds a model but no agent; make one with tc.Agent(model, ...).save(path).")

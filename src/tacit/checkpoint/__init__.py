@@ -14,10 +14,10 @@ Nothing is pickled and nothing in a checkpoint names code to run.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar, overload
+from typing import Any, TypeAlias, TypeVar, overload
 
 import torch
 from torch import Tensor, nn
@@ -38,6 +38,7 @@ from tacit.checkpoint._directory import (
     write,
 )
 from tacit.checkpoint._shell import shell
+from tacit.checkpoint._similarity import differences, learned_tensors
 from tacit.errors import CheckpointError, ConfigError, SpecError
 from tacit.models import Model, PerceptionModel, WorldModel
 from tacit.models._version_0_1 import current
@@ -55,9 +56,6 @@ __all__ = [
     "save",
     "start_from",
 ]
-
-TABLES = {"position"}
-"""Buffers that are computed from the size of the input; all others are statistics."""
 
 
 @dataclass(frozen=True)
@@ -118,36 +116,54 @@ Kind = TypeVar("Kind", bound=Model)
 Module = TypeVar("Module", bound=nn.Module)
 
 
-@overload
-def load_model(path: str | Path, device: str | torch.device = "cpu") -> WorldModel: ...
+Modules: TypeAlias = Mapping[str, nn.Module]
 
 
 @overload
-def load_model(path: str | Path, device: str | torch.device = "cpu", *, kind: type[Kind]) -> Kind: ...
+def load_model(
+    path: str | Path, device: str | torch.device = "cpu", *, modules: Modules | None = None
+) -> WorldModel: ...
 
 
-def load_model(path: str | Path, device: str | torch.device = "cpu", *, kind: type[Model] = WorldModel) -> Model:
+@overload
+def load_model(
+    path: str | Path, device: str | torch.device = "cpu", *, kind: type[Kind], modules: Modules | None = None
+) -> Kind: ...
+
+
+def load_model(
+    path: str | Path,
+    device: str | torch.device = "cpu",
+    *,
+    kind: type[Model] = WorldModel,
+    modules: Modules | None = None,
+) -> Model:
     """Load the model of a checkpoint, in evaluation mode.
 
     Args:
         path: A checkpoint, or the directory of a run, which holds one.
         device: Where the model is to compute.
         kind: The expected class: a world model, or another class of :mod:`tacit.models`; ``Model`` for any.
+        modules: Modules of your own in a world model, by place: ``predictor`` or ``encoders.NAME``. They become
+            part of the model and get the saved weights.
 
     Raises:
-        CheckpointError: if the checkpoint is missing, incomplete or damaged, its tensors do not fit its config, or
-            it holds another kind of model.
+        CheckpointError: if the checkpoint is missing, incomplete or damaged, its tensors do not fit its config or
+            ``modules``, it has modules that are not given, or it holds another kind of model.
     """
-    return read_whole(path, lambda place, manifest: _model_in(place, manifest, kind)).to(device).eval()
+    return read_whole(path, lambda place, manifest: _model_in(place, manifest, kind, modules)).to(device).eval()
 
 
-def load_with_model(path: str | Path, device: str | torch.device, kind: type[Kind]) -> tuple[Kind, Checkpoint]:
+def load_with_model(
+    path: str | Path, device: str | torch.device, kind: type[Kind], modules: Modules | None = None
+) -> tuple[Kind, Checkpoint]:
     """Load the model and all other parts of a checkpoint from one save. The model is as :func:`load_model` gives it.
 
     Args:
         path: A checkpoint, or the directory of a run, which holds one.
         device: Where the model is to compute.
         kind: The class of the model.
+        modules: The user's modules in it, as for :func:`load_model`.
 
     Raises:
         CheckpointError: as :func:`load_model` and :func:`load`.
@@ -155,13 +171,13 @@ def load_with_model(path: str | Path, device: str | torch.device, kind: type[Kin
 
     def read(place: Path, manifest: Manifest) -> tuple[Kind, Checkpoint]:
         parts = {name: read_part(place, name, manifest) for name in manifest.parts if name != "model"}
-        return _model_in(place, manifest, kind), Checkpoint(place, manifest.provenance, parts)
+        return _model_in(place, manifest, kind, modules), Checkpoint(place, manifest.provenance, parts)
 
     model, others = read_whole(path, read)
     return model.to(device).eval(), others
 
 
-def _model_in(path: Path, manifest: Manifest, kind: type[Kind]) -> Kind:
+def _model_in(path: Path, manifest: Manifest, kind: type[Kind], modules: Modules | None) -> Kind:
     """Return the model of the checkpoint in a directory."""
     try:
         described = read_config(path, "model", manifest)
@@ -174,9 +190,12 @@ def _model_in(path: Path, manifest: Manifest, kind: type[Kind]) -> Kind:
         config = from_json(found.configuration, options, f"{path / 'model.json'}: config")
     except (ConfigError, SpecError) as error:
         raise CheckpointError(f"{error} The checkpoint is damaged or of another version of Tacit.") from error
+    if modules and found is not WorldModel:
+        raise CheckpointError(f"{path} holds a {found.__name__}, which takes no modules; got {', '.join(modules)}.")
+    given = (modules,) if modules else ()
     # Names and shapes are compared on a model without memory, before any is allocated or drawn at random.
     expected = manifest.part(path, "model").tensors
-    model: Kind = shell(lambda: found(config), len(expected), str(path / "model.json"))
+    model: Kind = shell(lambda: found(config, *given), len(expected), str(path / "model.json"))
     compare(shapes(model.state_dict()), expected, str(path))
     return _filled(model, read_part(path, "model", manifest).tensors)
 
@@ -222,40 +241,17 @@ def start_from(model: Model, path: str | Path) -> None:
             or of another shape.
     """
     other = load_model(path, kind=type(model))
-    different = list(_differences(model.config, other.config))
+    different = list(differences(model.config, other.config))
     if different:
         raise CheckpointError(
             f"the weights of {path} are of another model: {'; '.join(different)}. Build the model with the options of "
             "the checkpoint; only those of input and training, such as frames and side, may differ."
         )
-    mine, theirs = _learnt(model), _learnt(other)
+    mine, theirs = learned_tensors(model), learned_tensors(other)
     compare(shapes(mine), shapes(theirs), str(path))
     with torch.no_grad():
         for name, value in mine.items():
             value.copy_(theirs[name])
-
-
-def _learnt(model: Model) -> dict[str, Tensor]:
-    """Return parameters and statistics of a model, by name.
-
-    They are all that its configuration alone does not decide.
-    """
-    tables = {name for name, _ in model.named_buffers() if name.rpartition(".")[2] in TABLES}
-    return {name: value for name, value in model.state_dict().items() if name not in tables}
-
-
-def _differences(mine: Any, theirs: Any, prefix: str = "") -> Iterator[str]:
-    """Yield the options that change what weights do and differ between two configurations. Both are of one kind."""
-    for name in (field.name for field in fields(mine) if field.metadata.get("weights", True)):
-        expected, found = vars(mine)[name], vars(theirs)[name]
-        if is_dataclass(expected) and type(expected) is type(found):
-            yield from _differences(expected, found, f"{prefix}{name}.")
-        elif expected != found:
-            yield f"{prefix}{name}: expected {_short(expected)}, found {_short(found)}"
-
-
-def _short(option: Any) -> str:
-    return type(option).__name__ if is_dataclass(option) else repr(option)
 
 
 def _hint(found: type[Model], kind: type[Model]) -> str:

@@ -8,6 +8,8 @@ from itertools import islice
 from types import ModuleType
 from typing import Any, Literal
 
+from torch import nn
+
 from tacit._config import WEIGHTLESS, from_json, registered
 from tacit._registry import suggest
 from tacit.errors import ConfigError
@@ -99,6 +101,12 @@ class WorldModelConfig:
         """Return ``A'``, the size of an action block."""
         return self.frameskip * self.spec.action.size
 
+    @property
+    def custom(self) -> tuple[str, ...]:
+        """Return the places of the user's modules: ``predictor`` and ``encoders.NAME``."""
+        own = [f"encoders.{name}" for name, one in self.encoders.items() if isinstance(one, encoders.Custom)]
+        return (*own, "predictor") if isinstance(self.predictor, predictors.Custom) else tuple(own)
+
     def shape(self, name: str) -> tuple[int, ...]:
         """Return the shape of one value of a modality as its encoder gets it, channels first."""
         modality = self.spec.modalities[name]
@@ -107,15 +115,15 @@ class WorldModelConfig:
         return modality.shape
 
 
-def configured(spec: Spec, size: str, options: Mapping[str, Any]) -> WorldModelConfig:
-    """Return the configuration of a size, with some options replaced.
+def configured(spec: Spec, size: str, options: Mapping[str, Any]) -> tuple[WorldModelConfig, dict[str, nn.Module]]:
+    """Return the configuration of a size with some options replaced, and the user's modules by place.
 
     Args:
         spec: Observations and actions of the world.
         size: One of ``SIZES``.
         options: Any options of :class:`WorldModelConfig`. A predictor or an encoder is a configuration, a name, or a
-            mapping of options, with the name under ``name`` where it is not the usual one. Encoders are named by
-            modality, or by kind of modality.
+            mapping of options, with the name under ``name`` where it is not the usual one, or a module. Encoders are
+            named by modality, or by kind of modality.
 
     Raises:
         ConfigError: for an unknown size or option, or values that do not fit together.
@@ -127,13 +135,18 @@ def configured(spec: Spec, size: str, options: Mapping[str, Any]) -> WorldModelC
     for name in given:
         if name not in (*spec.modalities, *ENCODERS):
             raise ConfigError(_unknown(name, spec.modalities, (*spec.modalities, *ENCODERS)))
-    chosen = {}
+    chosen: dict[str, EncoderConfig] = {}
+    modules: dict[str, nn.Module] = {}
     for name in found.get("modalities", ()) or spec.modalities:
         if name not in spec.modalities:
             continue  # the configuration refuses it
         modality = spec.modalities[name]
         usual = "vit" if size == "base" and modality.kind == "pixels" else ENCODERS[modality.kind]
         one = given.get(name, given.get(modality.kind, {}))
+        if isinstance(one, nn.Module):
+            if name not in given:
+                raise ConfigError(f"a module is the encoder of one modality: encoders={{{name!r}: MODULE}}.")
+            modules[f"encoders.{name}"], one = one, encoders.Custom()
         if isinstance(one, EncoderConfig):
             chosen[name] = one
             continue
@@ -141,10 +154,12 @@ def configured(spec: Spec, size: str, options: Mapping[str, Any]) -> WorldModelC
         start = kind.usual(size, modality) if modality.kind in kind.kinds else {}
         chosen[name] = from_json(kind, {**start, **own}, f"the encoder of {name!r}")
     predictor = found.get("predictor", {})
+    if isinstance(predictor, nn.Module):
+        modules["predictor"], predictor = predictor, predictors.Custom()
     if not isinstance(predictor, PredictorConfig):
         kind, own = _named(predictors, predictor, PREDICTORS[size])
         predictor = from_json(kind, {**kind.sizes.get(size, {}), **own}, "the predictor")
-    return WorldModelConfig(spec, **{**found, "encoders": chosen, "predictor": predictor})
+    return WorldModelConfig(spec, **{**found, "encoders": chosen, "predictor": predictor}), modules
 
 
 def _unknown(name: str, modalities: Iterable[str], known: Iterable[str]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -146,6 +146,10 @@ class Model(nn.Module):
         """
         found: Tensor = outcome.latents
         return found
+
+    def untrained(self) -> Self:
+        """Return a model of the same configuration with new weights."""
+        return type(self)(self.config)  # type: ignore[call-arg]  # subclasses take their configuration alone
 
     @torch.no_grad()
     def update_target(self, decay: float) -> None:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from tacit.models._config import WorldModelConfig
+from tacit.models._custom import CustomModules
 from tacit.models.encoders.pretrained import PooledEncoder
 from tacit.nn.mlp import MLP
 
@@ -19,12 +20,13 @@ class ObservationEncoder(nn.Module):
 
     Args:
         config: Configuration of the world model.
+        modules: The user's modules in it.
     """
 
-    def __init__(self, config: WorldModelConfig) -> None:
+    def __init__(self, config: WorldModelConfig, modules: CustomModules) -> None:
         super().__init__()
         self.kinds = [config.spec.modalities[name].kind for name in config.seen]
-        built = {name: config.encoders[name].build(config.shape(name)) for name in config.seen}
+        built = {name: modules.encoder(config, name) for name in config.seen}
         self.encoders = nn.ModuleDict(built)
         width = sum(encoder.features for encoder in built.values())
         hidden = (config.projector_width,) if config.projector_width else ()

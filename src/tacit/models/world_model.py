@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from tacit.errors import ConfigError, SpecError
 from tacit.models._check import batched, check_actions
 from tacit.models._config import WorldModelConfig, configured
+from tacit.models._custom import CustomModules, redrawn
 from tacit.models._model import Dynamics, seeded
 from tacit.models._observation_encoder import ObservationEncoder
 from tacit.models._perception import PerceptionModel
@@ -33,6 +34,11 @@ class WorldModel(Dynamics):
 
     Args:
         config: Configuration of the model.
+        modules: The user's modules, where the configuration has ``Custom`` components, by place: ``predictor`` or
+            ``encoders.NAME``.
+
+    Raises:
+        ConfigError: if a module is missing or has no place, or options do not fit together.
     """
 
     configuration = WorldModelConfig
@@ -40,18 +46,19 @@ class WorldModel(Dynamics):
     encoder: ObservationEncoder
     target_encoder: ObservationEncoder | None
 
-    def __init__(self, config: WorldModelConfig) -> None:
+    def __init__(self, config: WorldModelConfig, modules: Mapping[str, nn.Module] | None = None) -> None:
         super().__init__(config.spec, config.seen, acts=True)
         keep_freed_memory()
         self.config = config
         self.frameskip, self.latent_size, self.action_size = config.frameskip, config.latent, config.action_size
-        self.encoder = ObservationEncoder(config)
+        own = CustomModules(config, modules or {})
+        self.encoder = ObservationEncoder(config, own)
         self.target_encoder = copy.deepcopy(self.encoder).requires_grad_(False) if config.target == "ema" else None
         self.action_encoder, width = None, config.action_size
         if config.action_width:
             self.action_encoder = MLP(config.action_size, (config.action_width,), config.latent, activation="silu")
             width = config.latent
-        self.predictor = config.predictor.build(config.latent, width)
+        self.predictor = own.predictor(config, width)
 
     @classmethod
     def for_spec(cls, spec: Spec, size: str = "tiny", seed: int = 0, **overrides: Any) -> WorldModel:
@@ -65,12 +72,24 @@ class WorldModel(Dynamics):
             seed: Seed of the weights.
             overrides: Any option of :class:`WorldModelConfig`. A predictor or an encoder is a configuration such as
                 ``tc.models.predictors.GRU()``, a name such as ``"gru"``, or a mapping of options, with the name under
-                ``name`` where it is not the one of the size. Encoders are named by modality or by kind of modality.
+                ``name`` where it is not the one of the size; or a module, a :class:`tacit.nn.Predictor` or
+                :class:`tacit.nn.Encoder`. Encoders are named by modality or by kind of modality.
 
         Raises:
             ConfigError: for an unknown size or option, or values that do not fit together.
         """
-        return seeded(cls, configured(spec, size, overrides), seed)
+        config, modules = configured(spec, size, overrides)
+        return seeded(lambda config: cls(config, modules), config, seed)
+
+    def untrained(self) -> WorldModel:
+        """Return a model of the same configuration with new weights, also in the user's modules.
+
+        Raises:
+            ConfigError: if a module of the user cannot draw its weights again.
+        """
+        found = {f"encoders.{name}": self.encoder.encoders[name] for name in self.config.seen}
+        found["predictor"] = self.predictor
+        return WorldModel(self.config, {place: redrawn(found[place]) for place in self.config.custom})
 
     @property
     def history(self) -> int:

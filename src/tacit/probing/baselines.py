@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tacit.errors import ConfigError
+from tacit.models import Model
 from tacit.nn.encoders import Normalizer
 from tacit.probing.encoder import Encoder, Trainable
 from tacit.types import Modality, Statistics
@@ -76,7 +77,10 @@ def untrained_model(model: Trainable, seed: int = 0) -> Trainable:
     """Build the same model with new random weights and the statistics of ``model``."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        twin: Trainable = type(model)(model.config)  # type: ignore[call-arg]
+        if isinstance(model, Model):
+            twin: Trainable = model.untrained()
+        else:
+            twin = type(model)(model.config)  # type: ignore[call-arg]
     twin.fit(model.statistics)
     twin.to(model.device)
     return twin

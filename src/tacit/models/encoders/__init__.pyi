@@ -4,6 +4,7 @@ from typing import Any
 
 from tacit.models.encoders._encoder import EncoderConfig as EncoderConfig
 from tacit.models.encoders.conv import Conv as Conv
+from tacit.models.encoders.custom import Custom as Custom
 from tacit.models.encoders.identity import Identity as Identity
 from tacit.models.encoders.mlp import MLP as MLP
 from tacit.models.encoders.pretrained import Pretrained as Pretrained

@@ -3,6 +3,7 @@
 from typing import Any
 
 from tacit.models.predictors._predictor import PredictorConfig as PredictorConfig
+from tacit.models.predictors.custom import Custom as Custom
 from tacit.models.predictors.gru import GRU as GRU
 from tacit.models.predictors.mlp import MLP as MLP
 from tacit.models.predictors.transformer import Transformer as Transformer
