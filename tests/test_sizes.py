@@ -32,7 +32,6 @@ FUNCTIONS = {
     "cli/train.train": 69,
     "collection/__init__.collect": 66,
     "embeddings/embedding.embed": 79,
-    "evaluation/open_loop.energy_rank_correlation": 62,
     "reports/report_sections.planning_section": 67,
     "training/train.train": 78,
 }

@@ -152,7 +152,7 @@ class RunRecord:
         except (OSError, ValueError) as error:  # a ConfigError is a ValueError
             raise CheckpointError(
                 f"{file} cannot be read: {error} It is damaged or of another version of Tacit: restore it, or remove "
-                "it and give the command again that trained this run, which goes on from its checkpoint."
+                "it and repeat the command that trained this run, which continues from its checkpoint."
             ) from error
 
     def episodes(self, data: str | Path) -> Episodes:

@@ -60,7 +60,7 @@ TRAIN = ("train", "nowhere", "--recipe", "two_rooms", "--to", "x")
     (("demo", "--pretrained", "--seed", "3", "--out", "x"), 1, "leave out one of the two"),
     (("demo", "--pretrained", "--out", "/dev/null"), 1, "--out is a folder to write into; /dev/null is a file"),
 ])  # fmt: skip
-def test_what_is_wrong_is_said_and_nothing_is_left(
+def test_wrong_words_are_reported_and_leave_no_files(
     words: tuple[str, ...], code: int, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
@@ -84,7 +84,7 @@ def test_help_of_a_verb_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
     assert "For example: tacit collect" in out
 
 
-def test_a_dataset_is_collected_looked_at_checked_and_converted(
+def test_a_dataset_is_collected_inspected_checked_and_converted(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     data, other = tmp_path / "rooms", tmp_path / "rooms.h5"
@@ -133,7 +133,9 @@ def test_a_run_is_written_whole_and_read_back(tmp_path: Path) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::tacit.training.CollapseWarning")
-def test_a_complete_run_goes_on_for_more_steps(rooms: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_complete_run_continues_for_more_steps(
+    rooms: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     words = ("train", str(rooms), "--to", str(tmp_path / "run"), *LIGHT[2:])
     assert run(*words, "--steps", "2") == 0
     assert run(*words, "--steps", "3", "--set", "training.log_every=1", "--set", "training.threads=1") == 0
@@ -226,7 +228,7 @@ def test_a_run_is_not_written_among_other_things(
 
 
 @pytest.mark.filterwarnings("ignore::tacit.training.CollapseWarning")
-def test_a_run_without_an_agent_says_what_to_do(
+def test_a_run_without_an_agent_raises_with_advice(
     rooms: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     to = tmp_path / "eye"
@@ -240,7 +242,7 @@ def test_a_run_without_an_agent_says_what_to_do(
     assert run("train", str(rooms), "--to", str(tmp_path / "world"), *LIGHT) == 0
     shutil.rmtree(tmp_path / "world" / "agent")
     assert run("plan", str(tmp_path / "world"), "--env", "two_rooms") == 1
-    assert "Its command goes on from there" in capsys.readouterr().err
+    assert "Repeat its command to continue" in capsys.readouterr().err
 
 
 @pytest.mark.filterwarnings("default:skipped")
@@ -298,7 +300,7 @@ def test_a_planner_that_cannot_choose_is_refused_before_training(
 
 
 @pytest.mark.filterwarnings("ignore::tacit.training.CollapseWarning")
-def test_another_world_of_the_same_shapes_is_told(
+def test_another_world_of_the_same_shapes_is_a_warning(
     rooms: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     to = tmp_path / "run"
@@ -332,7 +334,7 @@ def test_a_reader_that_stops_early_is_no_error(rooms: Path) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::tacit.training.CollapseWarning")
-def test_an_agent_that_knows_no_noop_repeats_its_last_action_in_a_simulator(
+def test_an_agent_without_a_noop_repeats_its_last_action_in_a_simulator(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Undeclared(tc.envs.TwoRooms):

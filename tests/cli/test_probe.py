@@ -79,7 +79,7 @@ def test_copies_in_a_dataset_are_left_out_and_counted(
     assert next(iter(report["probe"]["shade"].values()))["rows_test"] == len(test) - shared
 
 
-def test_progress_is_shown_where_somebody_watches(
+def test_progress_appears_on_a_terminal(
     place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     embed = ("embed", place / "run", place / "data", "--device", "cpu", "--to")
@@ -94,7 +94,7 @@ def test_progress_is_shown_where_somebody_watches(
     assert "batches encoded" in shown and "steps of the heads" in shown
 
 
-def test_an_embedding_knows_the_split_of_its_run(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_embedding_has_the_split_of_its_run(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = tc.embeddings.open_embedding(place / "model")
     assert found.header.split == tc.embeddings.Split(0.8, 0)
     assert (found.header.rows, found.header.shape, found.header.source) == (60, (24,), "model")
@@ -175,7 +175,7 @@ def test_collapse_is_measured_without_labels(tmp_path: Path, capsys: pytest.Capt
     assert record["open_loop"]["horizon"] == 8
 
 
-def test_what_cannot_be_imagined_is_left_out_with_a_word(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_open_loop_is_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     place = moving(tmp_path, (2,) * 5)
     assert len(RunRecord.load(place).split(None)[1]) == 1, "one window of two observations"
     assert run("probe", place, "--device", "cpu") == 0
@@ -194,7 +194,7 @@ def test_what_cannot_be_imagined_is_left_out_with_a_word(tmp_path: Path, capsys:
     (("model", "--compare", "of_stranger"), "another dataset"),
     (("nowhere",), "run.json"),
 ])  # fmt: skip
-def test_what_is_wrong_is_said(
+def test_wrong_words_are_reported(
     words: tuple[str, ...], message: str, place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     if "of_stranger" in words:

@@ -39,7 +39,9 @@ def rooms(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.filterwarnings("ignore::tacit.training.CollapseWarning")
-def test_train_embed_probe_and_eval_read_alike(rooms: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_train_embed_probe_and_eval_open_a_dataset_alike(
+    rooms: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     to, cache = tmp_path / "run", tmp_path / "cache"
     words = ("train", rooms, "--to", to, *LIGHT, "--read", "size=32", "--read", f"cache={cache}")
     assert run(*words) == 0
@@ -57,7 +59,7 @@ def test_train_embed_probe_and_eval_read_alike(rooms: Path, tmp_path: Path, caps
     assert "its reading.size is 32, not 16" in " ".join(capsys.readouterr().err.split())
 
 
-def test_a_run_of_before_has_no_options(tmp_path: Path) -> None:
+def test_a_run_of_0_1_has_no_options(tmp_path: Path) -> None:
     (tmp_path / "run.json").write_text(json.dumps({"recipe": "x", "data": "y", "dataset_hash": "z", "seed": 0}))
     assert RunRecord.load(tmp_path).reading == {}
 
@@ -71,7 +73,7 @@ def test_a_run_of_before_has_no_options(tmp_path: Path) -> None:
         ("size=0", "of at least 1"),
     ],
 )
-def test_what_is_wrong_is_said(
+def test_wrong_words_are_reported(
     rooms: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], word: str, message: str
 ) -> None:
     for command in (("train", rooms, "--to", tmp_path / "run", *LIGHT, "--read"), ("data", "info", rooms, "--set")):
@@ -80,7 +82,7 @@ def test_what_is_wrong_is_said(
     assert not (tmp_path / "run").exists()
 
 
-def test_a_dataset_is_looked_at_checked_and_converted_as_it_is_read(
+def test_a_dataset_is_inspected_checked_and_converted_with_its_options(
     rooms: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = ("--set", "size=[24,32]", "--set", "skip=label.*")

@@ -69,7 +69,7 @@ def test_features_come_in_order_with_their_labels():
 
 
 @pytest.mark.parametrize("kind", [MaskedModel, JointEmbedding])
-def test_models_of_pictures_give_latents_and_tokens(kind):
+def test_models_of_images_return_latents_and_tokens(kind):
     episodes = squares(6)
     model = kind.for_spec(PICTURES, "nano", **NANO).train()
     pooled, tokens = tc.probing.features(model, episodes), tc.probing.features(model, episodes, tokens=True)
@@ -81,7 +81,7 @@ def test_models_of_pictures_give_latents_and_tokens(kind):
         torch.testing.assert_close(tokens.values[3], model.eval().encode({"pixels": picture}, tokens=True)[0])
 
 
-def test_a_model_of_films_sees_whole_windows_and_takes_the_last_label():
+def test_a_model_of_videos_encodes_whole_windows_with_the_last_label():
     episodes = squares(4, length=3)
     model = MaskedModel.for_spec(PICTURES, "nano", frames=2, **NANO)
     found = tc.probing.features(model, episodes)
@@ -89,7 +89,7 @@ def test_a_model_of_films_sees_whole_windows_and_takes_the_last_label():
     np.testing.assert_array_equal(found.targets["class"], np.concatenate([e.labels["class"][1:] for e in episodes]))
 
 
-def test_tokens_of_films_know_their_grid_and_so_does_the_floor_of_raw_patches():
+def test_tokens_of_videos_and_raw_patches_have_their_grid():
     episodes = squares(6, length=4)
     model = MaskedModel.for_spec(PICTURES, "nano", frames=4, **NANO)
     assert tc.probing.features(model, episodes, tokens=True).grid == model.grid == (2, 4, 4)
@@ -100,7 +100,7 @@ def test_tokens_of_films_know_their_grid_and_so_does_the_floor_of_raw_patches():
     assert found["raw"][0].values.shape[:2] == (4, 64)
 
 
-def test_raw_films_are_of_the_windows_that_labels_are_of():
+def test_raw_videos_have_the_windows_of_their_labels():
     """A brightness of the last frame, which raw pixels tell exactly where they are of the same window."""
     rng, made = np.random.default_rng(0), []
     for _ in range(30):
@@ -114,7 +114,7 @@ def test_raw_films_are_of_the_windows_that_labels_are_of():
     assert tc.probing.compare(found, "bright")["raw"].score > 0.999
 
 
-def test_a_world_model_is_encoded_in_evaluation_mode_of_what_it_sees():
+def test_a_world_model_encodes_its_modalities_in_evaluation_mode():
     episodes = recordings(4, length=6)
     model = WorldModel.for_spec(episodes.spec, latent=8).train()
     found = tc.probing.features(model, episodes)
@@ -191,7 +191,7 @@ def test_a_model_is_compared_with_its_baselines():
         tc.probing.compare(tc.probing.feature_sources(model, fit_on=fit, test_on=fit.select([0, 1])), "class")
 
 
-def test_quantities_of_pictures_are_probed_and_classes_are_sent_elsewhere():
+def test_quantities_of_images_are_probed_and_classes_raise():
     fit, test = squares(40).split(0.75, seed=0)
     model = JointEmbedding.for_spec(PICTURES, "nano", **NANO)
     report = tc.probing.probe(model, fit_on=fit, test_on=test, target="bright")
@@ -239,7 +239,7 @@ def test_latents_on_disk_are_those_in_memory(tmp_path, monkeypatch, dtype, token
     found.verify()
 
 
-def test_a_probe_reads_from_disk_what_it_reads_from_memory(tmp_path):
+def test_a_probe_predicts_the_same_from_disk_and_from_memory(tmp_path):
     episodes, model = squares(60), Patches()
     stored = tc.embeddings.embed(model, episodes, tmp_path / "latents", tokens=True).split(0.75, 0)
     memory = tc.probing.features(model, episodes, tokens=True).split(0.75, 0)
@@ -253,7 +253,7 @@ def test_a_probe_reads_from_disk_what_it_reads_from_memory(tmp_path):
     assert tc.probing.probes.Dense()(*stored, "map").score > 0.9
 
 
-def test_an_interrupted_embedding_goes_on_where_it_stopped(tmp_path, monkeypatch):
+def test_an_interrupted_embedding_continues_where_it_stopped(tmp_path, monkeypatch):
     monkeypatch.setattr(embedding, "SHARD", 8 * 12 * 4)
     episodes, to = squares(30), tmp_path / "latents"
     with pytest.raises(KeyboardInterrupt):
@@ -274,7 +274,7 @@ def test_an_interrupted_embedding_goes_on_where_it_stopped(tmp_path, monkeypatch
         tc.embeddings.embed(again, episodes, to)
 
 
-def test_an_embedding_that_was_interrupted_at_its_end_is_not_made_anew(tmp_path, monkeypatch):
+def test_an_embedding_interrupted_at_its_end_is_not_repeated(tmp_path, monkeypatch):
     episodes, to, sync = squares(30), tmp_path / "latents", embedding.sync
 
     def stop(path):
@@ -305,7 +305,7 @@ def test_modes_of_parts_come_back():
     assert model.training and model[1].training and not model[0].training
 
 
-def test_tokens_know_what_of_a_picture_they_lie_on(tmp_path):
+def test_tokens_have_the_share_of_the_image_that_they_cover(tmp_path):
     spec = Spec({"pixels": Modality("pixels", (1, 20, 34))})
     rng = np.random.default_rng(0)
     made = [
@@ -324,7 +324,7 @@ def test_tokens_know_what_of_a_picture_they_lie_on(tmp_path):
         assert per_token(found.target("map"), 8, found.grid, found.covered)[0].tolist() == [0, 1, 2, 3] * 2
 
 
-def test_raw_patches_are_of_the_part_that_tokens_lie_on():
+def test_raw_patches_cover_the_area_of_the_tokens():
     """A brightness of each pixel, which raw patches tell exactly where they are cut from the same places."""
     spec = Spec({"pixels": Modality("pixels", (1, 15, 31))})
     rng = np.random.default_rng(0)
@@ -339,7 +339,7 @@ def test_raw_patches_are_of_the_part_that_tokens_lie_on():
     assert tc.probing.probes.Dense()(*found["raw"], "bright").r2 > 0.98
 
 
-def test_damage_is_noticed(tmp_path):
+def test_damage_is_detected(tmp_path):
     tc.embeddings.embed(Patches(), squares(10), tmp_path / "latents")
     shard, header = tmp_path / "latents" / "values-00000.safetensors", tmp_path / "latents" / "embedding.json"
     whole = shard.read_bytes()
@@ -347,7 +347,7 @@ def test_damage_is_noticed(tmp_path):
     with pytest.raises(DataError, match="digest is not the one recorded"):
         tc.embeddings.open_embedding(tmp_path / "latents").verify()
     shard.write_bytes(whole[:-4])
-    with pytest.raises(DataError, match="not as long"):
+    with pytest.raises(DataError, match="its size differs"):
         tc.embeddings.open_embedding(tmp_path / "latents")
     shard.unlink()
     with pytest.raises(DataError, match="damaged"):

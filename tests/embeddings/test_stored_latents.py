@@ -161,7 +161,7 @@ def test_further_transforms_leave_the_latents_in_place(place: Path, tmp_path: Pa
 
 
 @pytest.mark.parametrize("term", ["inverse_dynamics", "sigreg", "vicreg"])
-def test_an_encoder_that_learns_needs_a_term_that_keeps_latents_apart(place: Path, tmp_path: Path, term: str) -> None:
+def test_a_trained_encoder_needs_a_term_against_collapse(place: Path, tmp_path: Path, term: str) -> None:
     data, method = tc.data.open(place / "data"), recipe(place, **{"model.tune": "lora", "steps": 1})
     with pytest.raises(ConfigError, match=r"""is trained \(tune\).*objective=\[.*"inverse_dynamics"\}\]"""):
         method.train(method.build_model(WORLD, 0), data, seed=0, to=tmp_path)
@@ -206,7 +206,7 @@ def test_what_does_not_fit_is_refused(place: Path, tmp_path: Path) -> None:
         Embedded.open(place / "latents", eye, data)
 
 
-def test_the_command_line_says_what_has_no_frames(
+def test_the_command_line_refuses_models_without_frames(
     place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for run_, words, message in (

@@ -7,7 +7,7 @@ from tacit.evaluation import Privileged, closed_loop, held_out_tasks, reached_ta
 from tacit.types import Tasks, Verdict
 
 
-def test_an_actor_that_sees_the_goal_reaches_every_one_and_a_frozen_one_none():
+def test_a_walker_reaches_every_goal_and_a_frozen_actor_none():
     walker, still = closed_loop(Walker(), Line(), episodes=40), closed_loop(Still(), Line(), episodes=40)
     assert (walker.success.rate, walker.success.n, still.success.rate) == (1.0, 40, 0.0)
     assert walker.success.low > 0.9 and still.success.high < 0.1
@@ -23,7 +23,7 @@ def test_success_at_the_last_step_and_at_any_step_are_both_reported():
     assert not last.solved.any() and ever.solved.all()
 
 
-def test_distances_and_paths_tell_the_whole_walk():
+def test_distances_and_paths_cover_the_whole_walk():
     run = closed_loop(Walker(), Line(), episodes=7)
     assert run.distances.shape == (7, 13) and run.paths.shape == (7, 13, 1) and run.goals.shape == (7, 1)
     np.testing.assert_allclose(run.paths[:, 0], run.tasks.start["x"], rtol=1e-6)
@@ -39,7 +39,7 @@ def test_an_actor_is_given_only_the_modalities_that_the_spec_names():
         closed_loop(Walker("secret"), Line(), episodes=4)
 
 
-def test_no_actor_can_move_the_world_but_by_acting():
+def test_an_actor_changes_the_world_by_its_actions_alone():
     class Vandal(Still, Privileged):
         def act(self, state, observation):
             observation["x"][:] = 7.0
@@ -71,7 +71,7 @@ def striding(env, seeds, steps):
     return env.begin({"x": start}), lambda step, _observation: np.ones((len(seeds), 1), np.float32)
 
 
-def test_goals_within_reach_are_where_the_policy_came():
+def test_reached_tasks_have_goals_of_the_policy():
     env = Line()
     tasks = reached_tasks(env, striding, 30, steps=3, seed=1)
     np.testing.assert_allclose(tasks.goal["x"], tasks.start["x"] + 3.0)
@@ -90,7 +90,7 @@ def test_an_episode_that_ends_on_the_way_gives_no_goal():
         reached_tasks(Line(end_at=0.5), striding, 30, steps=3, seed=1)
 
 
-def test_tasks_of_ones_own_are_pursued_as_they_are():
+def test_given_tasks_are_pursued_unchanged():
     tasks = Tasks({"x": np.array([[1.0], [2.0], [9.0]])}, {"x": np.array([[4.0], [2.7], [0.0]])})
     run = closed_loop(Walker(), Line(budget=8), tasks=tasks, batch=2)
     np.testing.assert_allclose(run.distances[:, 0], [3.0, 0.7, 9.0])

@@ -91,7 +91,7 @@ def test_success_can_be_nearness_to_a_goal_or_any_function() -> None:
         Near({}, 0.0)
 
 
-def test_what_is_not_known_is_none_or_refused() -> None:
+def test_missing_rewards_and_successes_are_none_or_raise() -> None:
     scores = score_episodes(Pushing(), Counting(rewarded=False), episodes=3, steps=2)
     assert scores.solved is None and scores.success is None
     assert str(scores) == "2.0 steps an episode, 3 episodes"
@@ -129,7 +129,7 @@ def test_a_goal_is_given_to_every_world_in_the_right_shape() -> None:
         score_episodes(actor, Counting(), episodes=3, goal={"image": np.zeros(2)})
 
 
-def test_the_goal_of_a_goal_environment_is_what_is_desired() -> None:
+def test_the_goal_of_a_goal_environment_is_its_desired_goal() -> None:
     seen = {"observation": np.zeros((2, 4)), "achieved_goal": np.zeros((2, 3)), "desired_goal": np.ones((2, 3))}
     goal = desired_goal(seen)
     assert sorted(goal) == ["achieved_goal", "desired_goal"]

@@ -10,7 +10,7 @@ from tacit.evaluation import energy_rank_correlation, open_loop
 
 
 @pytest.mark.parametrize(("frameskip", "history"), [(1, 1), (3, 2)])
-def test_a_right_model_makes_no_error_and_the_references_are_exact(frameskip, history):
+def test_an_exact_model_has_no_error_and_the_baselines_are_exact(frameskip, history):
     held_out = recordings()
     result = open_loop(Exact(frameskip=frameskip, history=history), held_out, horizon=3, windows=5000)
     assert (result.horizon, result.context) == (3, history)
@@ -34,14 +34,14 @@ def test_copy_last_is_the_mean_of_the_episodes():
     np.testing.assert_allclose([estimate.mean for estimate in result.copy_last], expected, rtol=1e-5)
 
 
-def test_a_model_that_ignores_its_actions_is_found_out():
+def test_a_model_that_ignores_its_actions_has_the_error_of_shuffled_ones():
     deaf = open_loop(Exact(gain=0.0), recordings(), horizon=2)
     assert [e.mean for e in deaf.error] == pytest.approx([e.mean for e in deaf.shuffled_actions])
     assert [e.mean for e in deaf.error] == pytest.approx([e.mean for e in deaf.copy_last])
 
 
 @pytest.mark.parametrize(("gain", "expected"), [(1.0, 1.0), (0.0, 0.0), (-1.0, -1.0)])
-def test_energies_rank_plans_as_far_as_the_model_knows_the_world(gain, expected):
+def test_energies_of_an_exact_model_rank_plans(gain, expected):
     # Starts and goals so far apart that no plan of three steps arrives: the distance is monotone in the plan.
     correlation = energy_rank_correlation(
         Exact(size=1, gain=gain), Goal(), Line(), horizon=2, tasks=10, candidates=40, seed=3
@@ -51,7 +51,7 @@ def test_energies_rank_plans_as_far_as_the_model_knows_the_world(gain, expected)
     assert correlation.n == 10
 
 
-def test_blocks_are_held_actions_of_the_world():
+def test_blocks_are_repeated_actions():
     seen = []
 
     def cost(rollout):

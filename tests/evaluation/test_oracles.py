@@ -92,7 +92,7 @@ def test_plans_are_simulated_alike_in_parts_and_whole(monkeypatch):
         np.testing.assert_array_equal(imagined["door_y"], np.repeat(state["door_y"], 4, axis=0))
 
 
-def test_the_plans_of_filmed_tasks_are_followed_through_the_world():
+def test_the_plans_of_recorded_tasks_are_simulated():
     env = TwoRooms(size=16)
     actor = TrueDynamicsActor(env, Shooting(8), horizon=3, frameskip=5, replan_every=2, repeat_action=True)
     run = closed_loop(actor, env, episodes=3, record_frames=2)

@@ -81,7 +81,7 @@ WORK = {
 
 
 @pytest.mark.parametrize("work", WORK, ids=lambda work: work.__name__)
-def test_a_bar_is_shown_where_somebody_watches(
+def test_a_progress_bar_appears_on_a_terminal(
     work: Callable[..., object], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     work()
@@ -97,7 +97,7 @@ def test_a_bar_is_shown_where_somebody_watches(
     assert WORK[work] in capfd.readouterr().err
 
 
-def test_saving_and_converting_show_a_bar(
+def test_saving_and_converting_have_a_progress_bar(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     def work(number: int, **show: Any) -> str:
@@ -112,13 +112,13 @@ def test_saving_and_converting_show_a_bar(
     assert work(1).count("episodes") >= 2 and work(2, progress=False) == ""
 
 
-def test_what_is_found_does_not_depend_on_the_bar() -> None:
+def test_results_do_not_depend_on_the_progress_bar() -> None:
     first, second = (ev.decide(*agent(), progress=show) for show in (False, True))
     torch.testing.assert_close(first.plan.actions, second.plan.actions, rtol=0, atol=0)
     assert probe(progress=False).r2 == probe(progress=True).r2  # type: ignore[attr-defined]
 
 
-def test_tacit_plan_shows_it(
+def test_tacit_plan_has_a_progress_bar(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     made, env = agent()

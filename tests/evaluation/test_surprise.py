@@ -37,7 +37,7 @@ def films(*lengths, seed=0):
 
 @pytest.mark.parametrize("target", ["ema", "pixels"])
 @pytest.mark.parametrize(("share", "seen"), [(0.67, 8), (0.3, 4), (0.99, 8)])
-def test_energies_are_those_of_a_plain_loop(target, share, seen):
+def test_energies_equal_those_of_a_plain_loop(target, share, seen):
     model = made(target=target, normalised_pixels=False).train()
     model.fit(Statistics({"pixels": (0.3,)}, {"pixels": (0.2,)}))
     episodes = from_episodes(films(8, 5, 6), FILMS)
@@ -64,7 +64,7 @@ def test_energies_are_those_of_a_plain_loop(target, share, seen):
         assert found.energies[number][start] == pytest.approx(expected, rel=1e-4)
 
 
-def test_an_event_is_felt_by_the_windows_that_hold_it_and_by_no_other():
+def test_an_event_changes_the_windows_that_contain_it_and_no_other():
     calm = films(12)[0]
     pixels = calm.observation["pixels"].copy()
     pixels[EVENT] = 255 - pixels[EVENT]
@@ -122,7 +122,7 @@ def test_pairs_and_auroc_agree_with_scipy(ties):
     assert 0.1 < found.auroc.high - found.auroc.low < 0.3
 
 
-def test_what_is_known_of_pairs():
+def test_detection_of_known_pairs():
     values = np.arange(20.0)
     assert detection(values, values + 100).auroc.mean == detection(values, values + 100).paired.rate == 1.0
     assert detection(values, values - 100).auroc.mean == detection(values, values - 100).paired.rate == 0.0
@@ -134,9 +134,9 @@ def test_what_is_known_of_pairs():
     assert (same.paired.rate, same.auroc.mean) == (0.0, 0.5)
 
 
-def test_what_cannot_be_measured_is_refused():
+def test_impossible_measurements_raise():
     episodes = from_episodes(films(8), FILMS)
-    with pytest.raises(ConfigError, match="films or signals"):
+    with pytest.raises(ConfigError, match="videos or signals"):
         surprise(made(frames=1), episodes)
     with pytest.raises(ConfigError, match="0 < share < 1"):
         surprise(made(), episodes, share=1.0)

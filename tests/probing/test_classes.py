@@ -54,7 +54,7 @@ def test_a_probe_matches_classes_by_name(tmp_path, folders, raw, stored):
     assert KNN()(test, fit, "class").accuracy.rate == pytest.approx(0.75, abs=0.05)  # the fourth class is unknown
 
 
-def test_a_class_that_was_not_fitted_on_is_never_right(tmp_path, folders, raw):
+def test_a_class_without_fitted_rows_is_never_correct(tmp_path, folders, raw):
     other = folder(tmp_path / "other", ("0", "black"), 5, 2)
     fit, test = (tc.probing.features(raw, tc.data.open(path)) for path in (folders[0], other))
     reading = KNN()(fit, test, "class")

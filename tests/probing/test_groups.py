@@ -48,7 +48,7 @@ def test_settings_are_chosen_on_other_recordings(pieces):
         Linear()(one, features.without(one), "position")
 
 
-def test_other_pieces_of_what_is_fitted_on_are_refused(pieces):
+def test_other_pieces_of_fitted_recordings_raise(pieces):
     fit, test = pieces.select(range(0, 13)), pieces.select(range(13, 30))
     with pytest.raises(DataError, match="2 of 17 test episodes are also fitted on, or pieces of a recording that is"):
         tc.probing.probe(Exact(), fit_on=fit, test_on=test)

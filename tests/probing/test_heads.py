@@ -120,7 +120,7 @@ def naive(heads, index, x):
 
 
 @pytest.mark.parametrize("blocks", [1, 3])
-def test_attention_turned_round_is_attention(blocks):
+def test_attention_in_the_space_of_tokens_equals_attention(blocks):
     torch.manual_seed(0)
     heads = AttentiveHeads(4, 12, 3, blocks, 5).double()
     with torch.no_grad():
@@ -132,7 +132,7 @@ def test_attention_turned_round_is_attention(blocks):
         torch.testing.assert_close(out[index], naive(heads, index, x), atol=1e-10, rtol=1e-8)
 
 
-def test_the_attentive_probe_finds_the_token_that_tells():
+def test_the_attentive_probe_finds_the_informative_token():
     fit, test = hidden(400, 0), hidden(200, 1)
     probe = probes.Attentive(lrs=(5e-3,), weight_decays=(0.01,))
     reading = probe(fit, test, "class")
@@ -155,7 +155,7 @@ def test_the_head_with_the_best_score_on_validation_rows_is_chosen(monkeypatch):
     assert both.settings == {"lr": 5e-3, "weight_decay": 0.01}
 
 
-def test_a_head_that_diverges_does_not_take_the_others_along():
+def test_a_diverging_head_leaves_the_others_unchanged():
     fit, test = hidden(200, 0), hidden(100, 1)
     fit, test = (Features(part.values[:, 0], part.targets) for part in (fit, test))
     quiet = probes.MLP(lrs=(1e-3,))(fit, test, "number")

@@ -26,7 +26,7 @@ def parts():
     return recordings(40, labels=quantities).split(0.75, seed=0)
 
 
-def test_latents_that_are_positions_are_read_perfectly(parts):
+def test_positions_are_predicted_exactly_from_exact_latents(parts):
     train, held_out = parts
     report = probe(Exact(), fit_on=train, test_on=held_out)
     assert report.r2 > 0.9999
@@ -38,7 +38,7 @@ def test_latents_that_are_positions_are_read_perfectly(parts):
     assert report.linear.rows_test <= held_out.lengths.sum()
 
 
-def test_a_linear_world_model_is_read_as_well_and_keeps_its_mode(parts):
+def test_a_world_model_is_probed_and_keeps_its_mode(parts):
     train, held_out = parts
     model = WorldModel.for_spec(train.spec, latent=8, encoders={"vector": "identity"}).train()
     report = probe(model, fit_on=train, test_on=held_out)
@@ -50,14 +50,14 @@ def test_a_linear_world_model_is_read_as_well_and_keeps_its_mode(parts):
     assert not any(exact.modes)
 
 
-def test_noise_cannot_be_read(parts):
+def test_noise_has_no_score(parts):
     report = probe(Exact(), fit_on=parts[0], test_on=parts[1], target="noise")
     assert -0.1 < report.r2 < 0.02
     assert report.mlp_r2 < 0.05
     assert abs(report.linear.pearson) < 0.15
 
 
-def test_what_is_there_but_not_linear_is_found_by_the_mlp_alone(parts):
+def test_nonlinear_quantities_are_found_by_the_mlp_alone(parts):
     report = probe(Exact(), fit_on=parts[0], test_on=parts[1], target="squared")
     assert report.r2 < 0.6
     assert report.mlp_r2 > 0.9
@@ -72,7 +72,7 @@ def test_a_component_that_does_not_vary_is_left_out(parts):
         probe(Exact(), fit_on=parts[0], test_on=parts[1], target="still")
 
 
-def test_episodes_that_were_fitted_on_are_refused_wherever_they_lie(parts):
+def test_fitted_episodes_among_the_held_out_ones_raise(parts):
     train, held_out = parts
     with pytest.raises(DataError, match="1 of 3 test episodes are also fitted on"):
         probe(Exact(), fit_on=train, test_on=recordings(40, labels=quantities).select([int_of(train), *two(held_out)]))
@@ -142,7 +142,7 @@ def test_a_recorded_vector_is_a_target():
     assert report.r2 == pytest.approx(np.mean(report.linear.r2_components))
 
 
-def test_baselines_stand_next_to_the_score(parts):
+def test_a_report_has_baselines(parts):
     train, held_out = parts
     model = WorldModel.for_spec(train.spec, latent=8)
     model.fit(train.statistics())

@@ -57,7 +57,7 @@ def test_logistic_regressions_of_one_pass_have_the_coefficients_of_scikit_learn(
 
 
 @pytest.mark.parametrize("index", range(3))
-def test_the_linear_probe_reads_classes_as_scikit_learn_does(index):
+def test_the_linear_probe_predicts_classes_as_scikit_learn(index):
     fit, test = golden()
     reading = probes.Linear(l2=(float(GOLDEN["l2"][index]),))(fit, test, "class")
     np.testing.assert_array_equal(reading.predicted, GOLDEN[f"classes_{index}"])
@@ -66,7 +66,7 @@ def test_the_linear_probe_reads_classes_as_scikit_learn_does(index):
     assert reading.score == pytest.approx(right / 50)
 
 
-def test_the_linear_probe_reads_quantities_as_scikit_learn_does():
+def test_the_linear_probe_predicts_quantities_as_scikit_learn():
     fit, test = golden()
     reading = probes.Linear(l2=(0.1,))(fit, test, "number")
     np.testing.assert_allclose(reading.predicted, GOLDEN["ridge"], atol=1e-9)
@@ -94,7 +94,7 @@ def test_an_interval_over_few_episodes_is_a_warning():
 
 
 @pytest.mark.parametrize("target", ["class", "number"])
-def test_flat_tokens_are_read_where_they_are_and_their_mean_is_not(target):
+def test_flat_tokens_keep_their_places_and_their_mean_does_not(target):
     rng = np.random.default_rng(0)
     tokens = rng.normal(size=(500, 4, 3)).astype(np.float32)
     told = tokens[:, 2, 1] - tokens[:, 0, 1]  # in places alone: the mean does not have it
@@ -168,7 +168,7 @@ def test_the_selection_loss_counts_errors_before_cross_entropy():
 
 
 @pytest.mark.parametrize("name", ["linear", "knn", "mlp", "attentive"])
-def test_labels_drawn_at_random_are_read_by_chance(name, monkeypatch):
+def test_random_labels_are_predicted_at_chance(name, monkeypatch):
     monkeypatch.setattr(_heads, "LEAST", 100)
     fast = {"attentive": {"lrs": (1e-3,), "weight_decays": (0.01,)}, "mlp": {"lrs": (3e-3,), "width": 16}}.get(name, {})
     reading = probes.load(name)(**fast)(blobs(300, seed=1), blobs(600, seed=2), "noise")
@@ -177,7 +177,7 @@ def test_labels_drawn_at_random_are_read_by_chance(name, monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["linear", "knn", "mlp", "attentive"])
-def test_nothing_of_the_held_out_rows_is_used_but_to_score(name, monkeypatch):
+def test_held_out_rows_are_used_for_scoring_alone(name, monkeypatch):
     monkeypatch.setattr(_heads, "LEAST", 60)
     fast = {"attentive": {"lrs": (1e-3,), "weight_decays": (0.01,)}, "mlp": {"lrs": (3e-3,), "width": 16}}.get(name, {})
     probe, fit, test = probes.load(name)(**fast), blobs(90, seed=1), blobs(40, seed=2)
@@ -189,7 +189,7 @@ def test_nothing_of_the_held_out_rows_is_used_but_to_score(name, monkeypatch):
     np.testing.assert_array_equal(probe(fit, told, "class").predicted[:40], whole.predicted)
 
 
-def test_the_mlp_reads_what_the_linear_probe_cannot():
+def test_the_mlp_predicts_products_and_the_linear_probe_does_not():
     rng = np.random.default_rng(0)
     x = rng.normal(size=(700, 2)).astype(np.float32)
     targets = {"class": (x[:, 0] * x[:, 1] > 0).astype(int), "number": x[:, :1] * x[:, 1:]}
@@ -240,7 +240,7 @@ def test_intervals_are_over_episodes_because_their_rows_are_not_independent():
     assert "200 episodes" in str(many)
 
 
-def test_what_hardly_varies_where_it_is_fitted_does_not_decide_where_it_does():
+def test_a_feature_nearly_constant_in_fitted_rows_does_not_dominate():
     rng = np.random.default_rng(0)
     values = torch.from_numpy(rng.normal(size=(600, 3)))
     truth = (values @ torch.tensor([1.0, -1.0, 0.5], dtype=torch.float64)).numpy()
@@ -255,7 +255,7 @@ def test_what_hardly_varies_where_it_is_fitted_does_not_decide_where_it_does():
     np.testing.assert_allclose(readings[0].predicted, readings[1].predicted, atol=0.3)
 
 
-def test_the_constant_answers_with_the_commonest_class_or_the_mean():
+def test_the_constant_probe_predicts_the_most_frequent_class_or_the_mean():
     fit = Features(torch.zeros(4, 2), {"class": np.array([5, 5, 7, 5]), "number": np.array([1.0, 2.0, 3.0, 6.0])})
     test = Features(torch.zeros(2, 2), {"class": np.array([5, 7]), "number": np.array([1.0, 5.0])})
     reading = probes.Constant()(fit, test, "class")
@@ -278,7 +278,7 @@ def test_few_labels_are_balanced_and_no_episode_is_drawn_twice():
         draw_labels(classes, episode, 200, 200, seed=0)
 
 
-def test_more_labels_are_read_better_and_a_single_setting_needs_no_others():
+def test_more_labels_score_better_and_a_single_setting_needs_no_validation():
     fit, test = blobs(300, apart=0.7, seed=1), blobs(300, apart=0.7, seed=2)
     sources = {"model": (fit, test)}
     results = compare(sources, "class", shots=(1, 20), draws=4).few_labels["model"]
@@ -292,7 +292,7 @@ def test_more_labels_are_read_better_and_a_single_setting_needs_no_others():
         compare(sources, "number", shots=(1,))
 
 
-def test_few_labels_are_all_that_is_fitted(monkeypatch):
+def test_only_the_few_labels_are_fitted(monkeypatch):
     counts = []
     kept = Linear.fit_predict
 
@@ -307,7 +307,7 @@ def test_few_labels_are_all_that_is_fitted(monkeypatch):
     assert counts[0] == (6, 6, 6) and counts[2] == (6, 0, 6)
 
 
-def test_a_map_becomes_the_commonest_class_of_each_cell():
+def test_a_map_becomes_the_most_frequent_class_of_each_cell():
     maps = np.array([[[1, 1, 2, 2], [1, 3, 2, -1], [-1, -1, 4, 4], [-1, -1, 5, 5]]])
     assert per_token(maps, 4).tolist() == [[1, 2, -1, 4]]
     assert per_token(maps, 8, (4, 2)).tolist() == [[1, 2, 1, 2, -1, 4, -1, 5]]
@@ -341,7 +341,7 @@ def scenes(count, seed):
     return Features(values.astype(np.float32), {"map": maps, "depth": depth})
 
 
-def test_the_dense_probe_reads_every_token():
+def test_the_dense_probe_predicts_every_token():
     fit, test = scenes(40, 0), scenes(30, 1)
     reading = probes.Dense()(fit, test, "map")
     assert reading.rows_test == 30 * 16 and reading.estimate.n == 30
@@ -354,7 +354,7 @@ def test_the_dense_probe_reads_every_token():
         probes.Dense()(blobs(), blobs(seed=1), "class")
 
 
-def test_a_map_of_a_film_is_told_by_the_tokens_of_its_last_frames():
+def test_a_map_of_a_video_is_predicted_from_the_tokens_of_its_last_frames():
     """Where earlier tokens carry the sign of another picture, only those at the end can tell the map."""
     films = []
     for count, seed in ((40, 0), (30, 1)):
@@ -366,7 +366,7 @@ def test_a_map_of_a_film_is_told_by_the_tokens_of_its_last_frames():
         per_token(films[0].target("map"), 32, (2, 4, 4))
 
 
-def test_intersection_over_union_is_what_it_says():
+def test_intersection_over_union_of_a_known_map():
     values = torch.tensor([[[-1.0], [-1.0], [1.0], [1.0]]]).repeat(6, 1, 1)
     fit = Features(values, {"map": np.tile([0, 0, 1, 1], (6, 1))})
     test = Features(values[:1], {"map": np.array([[0, 1, 1, 1]])})
@@ -376,7 +376,7 @@ def test_intersection_over_union_is_what_it_says():
     assert reading.accuracy == wilson(3, 4)
 
 
-def test_probes_say_which_targets_suit_them():
+def test_probes_accept_suitable_targets():
     targets = {
         "class": np.zeros(3, int),
         "truth": np.zeros((3, 1), bool),
@@ -391,7 +391,7 @@ def test_probes_say_which_targets_suit_them():
     assert suit[DENSE] == {"map", "depth", "tokens"}
 
 
-def test_what_cannot_be_read_is_refused_with_advice():
+def test_unsuitable_targets_raise_with_advice():
     fit, test = blobs(60, seed=1), blobs(30, seed=2)
     with pytest.raises(ConfigError, match="Did you mean 'class'"):
         probes.Linear()(fit, test, "clas")
@@ -415,7 +415,7 @@ def test_what_cannot_be_read_is_refused_with_advice():
     assert set(probes.names()) >= {"attentive", "constant", "dense", "knn", "linear", "mlp"}
 
 
-def test_problems_end_by_themselves_and_cost_nothing_afterwards():
+def test_converged_problems_are_not_evaluated_again():
     scales = torch.tensor([1.0, 30.0, 1000.0], dtype=torch.float64)
     asked = []
 
@@ -429,7 +429,7 @@ def test_problems_end_by_themselves_and_cost_nothing_afterwards():
     assert asked[0] == 3 and min(asked) == 1
 
 
-def test_the_grid_of_tokens_is_that_of_the_encoder_whatever_its_shape():
+def test_the_grid_of_tokens_is_that_of_the_encoder():
     wide = Spec({"pixels": Modality("pixels", (3, 16, 64))}, Box((), ()))
     frames = np.random.default_rng(0).integers(0, 256, (2, 3, 16, 64), dtype=np.uint8)
     episodes = tc.data.from_episodes([Episode({"pixels": frames}, np.zeros((1, 0), np.float32))], wide)

@@ -20,7 +20,7 @@ def labelled(vector, rng):
     return {"angle": angle.astype(np.float32), "kind": (vector[:, 0] > 0).astype(np.int64)}
 
 
-def test_a_readout_finds_the_map_and_knows_its_error():
+def test_a_readout_finds_the_map_and_measures_its_error():
     readout = fit(Exact(), recordings(30, labels=labelled), "angle")
     np.testing.assert_allclose(readout.weight, [[2.0, 0.5], [-1.0, 1.0]], atol=0.02)
     np.testing.assert_allclose(readout.bias, [3.0, -1.0], atol=0.03)
@@ -51,7 +51,7 @@ def test_an_agent_plans_towards_a_value_in_physical_units():
     np.testing.assert_allclose(angle, [0.0, 2.0], atol=0.2)
 
 
-def test_what_cannot_be_read_is_refused():
+def test_unsuitable_targets_raise():
     episodes = recordings(12, labels=labelled)
     with pytest.raises(ConfigError, match=r"angel.*Did you mean 'angle'"):
         fit(Exact(), episodes, "angel")

@@ -76,7 +76,7 @@ def written(tmp_path_factory, run):
     return tc.reports.write_report(folder, record, sections, title="Two Rooms", lead="A <lead>.", facts=facts), record
 
 
-def test_the_page_is_whole_and_asks_nothing_of_another_place(written):
+def test_the_page_is_complete_and_loads_no_other_file(written):
     path, record = written
     page = Page()
     page.feed(path.read_text())
@@ -88,7 +88,7 @@ def test_the_page_is_whole_and_asks_nothing_of_another_place(written):
     assert sorted(p.name for p in path.parent.iterdir()) == ["index.html", "report.json"]
 
 
-def test_every_picture_says_what_it_shows(written):
+def test_every_figure_has_a_description(written):
     page = Page()
     page.feed(written[0].read_text())
     assert len(page.images) == 7
@@ -116,7 +116,7 @@ def test_an_interrupted_write_leaves_the_old_report(tmp_path, written, monkeypat
     assert sorted(p.name for p in tmp_path.iterdir()) == ["index.html", "report.json"]
 
 
-def test_pictures_are_the_same_for_the_same_numbers_and_change_no_setting(run):
+def test_figures_are_reproducible_and_change_no_global_setting(run):
     before = dict(matplotlib.rcParams)
     first, second = (tc.reports.figures.distances({"expert": run}) for _ in range(2))
     assert first.data == second.data
@@ -124,7 +124,7 @@ def test_pictures_are_the_same_for_the_same_numbers_and_change_no_setting(run):
 
 
 def test_the_animation_has_a_frame_for_every_other_step_and_a_still(run):
-    picture = tc.reports.figures.animation(run, shown=2, every=10)
+    picture = tc.reports.figures.animation(run, tasks=2, every=10)
     with Image.open(io.BytesIO(picture.data)) as film:
         assert film.n_frames == 11
     with Image.open(io.BytesIO(picture.still)) as still:
@@ -133,7 +133,7 @@ def test_the_animation_has_a_frame_for_every_other_step_and_a_still(run):
         tc.reports.figures.animation(ev.closed_loop(Still(), Line(), 3))
 
 
-def test_paths_need_a_filmed_run(run):
+def test_paths_need_recorded_frames(run):
     assert tc.reports.figures.paths(run, (0, 64, 64, 0)).kind == "png"
     with pytest.raises(ConfigError, match="record_frames=4"):
         tc.reports.figures.paths(ev.closed_loop(Walker(), Line(), 3), (0, 1, 1, 0))
@@ -154,7 +154,7 @@ class Corner(Exact):
         return super().rollout(Context(latents, past_actions), actions.unflatten(-1, (2, 2))[..., :1].flatten(-2))
 
 
-def test_imagined_latents_are_shown_as_the_nearest_recorded_frames():
+def test_imagined_latents_are_displayed_as_the_nearest_recorded_frames():
     spec = TwoRooms(size=16).spec
     rng = np.random.default_rng(0)
 
@@ -172,5 +172,5 @@ def test_imagined_latents_are_shown_as_the_nearest_recorded_frames():
     difference = result.imagined[:, :, 0, 0, 0].astype(int) - result.recorded[:, :, 0, 0, 0]
     assert np.abs(difference).max() <= 1 + 2 * (result.bank < 60)
     assert tc.reports.figures.rollouts(result).kind == "png"
-    with pytest.raises(ConfigError, match="sees none"):
+    with pytest.raises(ConfigError, match="needs a model of pixels"):
         ev.imagine(Exact(recordings(2).spec), recordings(2), recordings(2, seed=1))

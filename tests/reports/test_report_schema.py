@@ -27,7 +27,7 @@ def record():
     )
 
 
-def test_a_record_says_where_its_numbers_come_from(record):
+def test_a_record_has_the_provenance_of_its_numbers(record):
     assert record["schema"] == "tacit-report-1"
     assert {"python", "tacit", "torch", "numpy"} <= set(record["versions"])
     assert record["dataset"] == {"hash": "abc"}
@@ -54,7 +54,7 @@ def test_every_rate_has_its_interval_and_number(record):
 
 def test_runs_on_other_tasks_are_not_compared():
     runs = {"success": closed_loop(Walker(), Line(), 5), "random": closed_loop(Still(), Line(), 5, seed=2)}
-    with pytest.raises(DataError, match="'random' met other tasks"):
+    with pytest.raises(DataError, match="'random' has other tasks"):
         planning_record(runs)
     with pytest.raises(DataError, match="'success'"):
         planning_record({"random": runs["random"]})

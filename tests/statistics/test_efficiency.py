@@ -39,7 +39,7 @@ def test_the_first_crossing_counts_and_none_is_infinite() -> None:
     assert cost_to_reach([1, 2], [0.7, 1.0], 0.5) == 1.0
 
 
-def test_what_is_not_reached_is_said() -> None:
+def test_an_unreached_score_is_reported() -> None:
     never = Curve(COST, [[0.1] * 6])
     assert cost_ratio(line(1.0), never, 0.3).ratio == math.inf
     assert cost_ratio(never, line(1.0), 0.3).ratio == 0.0
@@ -65,7 +65,7 @@ def test_the_interval_is_that_of_the_seeds() -> None:
     assert found.low < found.ratio < found.high
 
 
-def test_one_seed_that_never_gets_there_opens_the_interval() -> None:
+def test_one_seed_without_the_score_opens_the_interval() -> None:
     lazy = Curve(COST, [[0.1] * 6, *line(1.0, (0.0, 0.0)).scores])
     found = cost_ratio(line(1.0), lazy, 0.45)
     assert found.high == math.inf

@@ -38,7 +38,7 @@ def commands(verb: str) -> dict[str, Callable[..., Any]]:
 
 def overview() -> str:
     """Return the text of `tacit --help`."""
-    lines = ["usage: tacit VERB [OPTIONS]", "", "World models that learn by watching and acting.", ""]
+    lines = ["usage: tacit VERB [OPTIONS]", "", "World models that learn from observations and actions.", ""]
     for verb in verbs():
         text = importlib.import_module(f"tacit.cli.{verb}").__doc__ or ""
         lines.append(f"  {verb:<8} {text.splitlines()[0]}")
@@ -80,7 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"tacit {verb}: {error}", file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:
-        again = " The same command goes on from there." if verb in ("collect", "train", "embed") else ""
+        again = " The same command continues from there." if verb in ("collect", "train", "embed") else ""
         print(f"tacit {verb}: interrupted.{again}", file=sys.stderr)
         sys.exit(130)
 

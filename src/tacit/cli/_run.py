@@ -34,7 +34,7 @@ def other_world(run: Path, env: str) -> str:
         return ""
     return (
         f"warning: {run} was trained on recordings of {_world(noted)}, and {_world(env)} is another world: what the "
-        "agent does there says little of either."
+        "scores of the agent there say little."
     )
 
 
@@ -68,9 +68,9 @@ def agent_of(run: Path, device: str, fallback: NamedFallback | None = None) -> A
         return Agent.load(run, device, fallback="last_action")
     recipe = RunRecord.load(run).recipe
     if issubclass(recipes.load(recipe), recipes.AgentRecipe):
-        raise CheckpointError(f"{run} has no agent yet: its training was interrupted. Its command goes on from there.")
+        raise CheckpointError(f"{run} has no agent yet: its training was interrupted. Repeat its command to continue.")
     raise CheckpointError(
-        f"{run} is a run of {recipe}, which learns to see and has no agent. Let one look with it: tacit train DATASET "
+        f"{run} is a run of {recipe}, which trains an encoder and has no agent. Train one on it: tacit train DATASET "
         f"--recipe two_rooms --set encoder={run} --to RUN"
     )
 

@@ -16,10 +16,10 @@ __all__ = ["demo"]
 
 EPISODES, TASKS, TASK_SEED, RECORDED = 400, 200, 1, 6
 SHOWN_SEED = 7_000
-TITLE = "Two Rooms, learnt by watching"
+TITLE = "Two Rooms, learned from recordings"
 LEAD = (
     "A world model was trained on recordings of a disc that wanders at random, with no reward, no labels and no "
-    "decoder, and now plans its way to places that it is shown a picture of."
+    "decoder. It plans its way to places that are given as images."
 )
 WORLD = (0.0, 64.0, 64.0, 0.0)
 
@@ -59,13 +59,13 @@ def demo(*, out: Path = Path("tacit-demo"), pretrained: bool = False, seed: int 
             agent = recipe.learn(fit_on, seed=seed, to=out / "run")
             agent.save(out / "agent")
         sections = [tc.reports.training_section(tc.training.read_log(out / "run"))]
-    with stage("probe", "what its latents know", seconds):
+    with stage("probe", "quantities in its latents", seconds):
         model = tc.checkpoint.load_model(out / "agent")
         report = tc.probing.probe(model, fit_on=fit_on, test_on=held_out, target="position")
         print(report)
         ahead = tc.evaluation.open_loop(model, held_out)
         imagined = tc.evaluation.imagine(model, fit_on, held_out)
-    with stage("plan", f"towards {TASKS} held-out goals in the other room, given as pictures", seconds):
+    with stage("plan", f"towards {TASKS} held-out goals in the other room, given as images", seconds):
         runs = tc.evaluation.compare_with_baselines(
             agent,
             tc.envs.TwoRooms(),
@@ -77,7 +77,7 @@ def demo(*, out: Path = Path("tacit-demo"), pretrained: bool = False, seed: int 
         ranking = tc.evaluation.energy_rank_correlation(
             model, agent.config.cost, tc.envs.TwoRooms(), horizon=agent.config.horizon, seed=TASK_SEED
         )
-    with stage("report", "drawing it", seconds):
+    with stage("report", "figures and tables", seconds):
         sections = [
             tc.reports.planning_section(runs, extent=WORLD),
             tc.reports.probe_section([report], unit="world units"),
@@ -115,10 +115,10 @@ def facts(runs: dict[str, ClosedLoop], r2: float, seconds: dict[str, float]) -> 
     """Return the headline numbers."""
     from tacit.reports import Fact
 
-    reached, floor = runs["success"].success, runs["random"].success
+    reached, random = runs["success"].success, runs["random"].success
     return [
         Fact(
-            f"{100 * reached.rate:.1f} %", "goals reached", f"of {reached.n}; random actions {100 * floor.rate:.1f} %"
+            f"{100 * reached.rate:.1f} %", "goals reached", f"of {reached.n}; random actions {100 * random.rate:.1f} %"
         ),
         Fact(f"{r2:.4f}", "R² of position", "read linearly from frozen latents"),
         Fact(f"{sum(seconds.values()):.0f} s", "for all of it", "on this machine"),

@@ -55,7 +55,7 @@ def embed(
     from tacit.runs import RunRecord
 
     if frames and source != "model":
-        raise ConfigError(f"--frames is what a trained model sees; got --source {source}. Leave one of them out.")
+        raise ConfigError(f"--frames needs a trained model; got --source {source}. Leave one of them out.")
     record = (
         RunRecord.load(run) if (run / "run.json").is_file() else None
     )  # a bare checkpoint was trained on other data

@@ -92,7 +92,7 @@ def eval_(
         dataset_hash=None if record is None else record.dataset_hash,
         **found,
     )
-    print(tc.reports.write_report(to or run / "eval", written, sections, title=f"How {run.name} plans"))
+    print(tc.reports.write_report(to or run / "eval", written, sections, title=f"Scores of {run.name}"))
 
 
 def _goals(agent: Any, world: GoalEnvironment, episodes: int, seed: int) -> tuple[list[Any], dict[str, Any]]:

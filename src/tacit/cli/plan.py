@@ -46,8 +46,8 @@ def plan(
     for index, step in enumerate(decision.plan.trace):
         print(f"{index:>9} {float(step.best[0]):>10.4g} {float(step.mean[0]):>10.4g} {int(step.rejected[0]):>10}")
     first, *along = decision.distances
-    led = f"-> {along[-1]:.1f} ({decision.unit}) along the plan" if along else f"({decision.unit}) at the start"
-    print(f"distance {first:.1f} {led}")
+    path = f"-> {along[-1]:.1f} ({decision.unit}) along the plan" if along else f"({decision.unit}) at the start"
+    print(f"distance {first:.1f} {path}")
     target = to or run / "plan.png"
     target.write_bytes(tc.reports.figures.decision(decision).data)
     print(target)

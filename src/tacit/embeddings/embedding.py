@@ -70,12 +70,12 @@ class EmbeddingHeader:
         format: Of the files.
         model: The class of the model.
         digest: A hash of its configuration and weights; see :func:`model_digest`.
-        source: Its role in a comparison: ``model``, ``untrained``, ``raw``.
+        source: Role in a comparison: ``model``, ``untrained``, ``raw``.
         dataset: ``episodes.hash()`` of what was encoded.
         rows: ``N``.
         shape: Of a row, ``[D]`` or ``[n, D]``.
         dtype: Of the values.
-        length: Observations that the model saw at once.
+        length: Number of observations in one input of the model.
         grid: Extents of the grid of tokens, where known.
         split: The split of the run that trained the model, where the dataset is the same.
         files: Size and SHA-256 of each file, the shards in order and last the rows.
@@ -228,7 +228,7 @@ def open_embedding(path: str | Path) -> Embedding:
         names = [_name(number) for number in range(len(header.files) - 1)]
         for name in (*names, ROWS):
             if check_file(path / name) != header.files[name].bytes:
-                raise DataError(f"{path / name} is damaged: it is not as long as the header says. Embed again.")
+                raise DataError(f"{path / name} is damaged: its size differs from the header. Embed again.")
         parts = [_read(path / name)["values"] for name in names]
         table = {name: value.numpy() for name, value in _read(path / ROWS).items()}
         _check_table(table, header.rows)
@@ -242,7 +242,7 @@ def open_embedding(path: str | Path) -> Embedding:
     dtypes, shapes = {part.dtype for part in parts}, {tuple(part.shape[1:]) for part in parts}
     rows = sum(len(part) for part in parts if part.ndim)
     if (dtypes, shapes, rows) != ({DTYPES[header.dtype]}, {header.shape}, header.rows):
-        raise DataError(f"the shards of {path} are not of the shape or dtype that its header says. Embed again.")
+        raise DataError(f"the shards of {path} differ from the shape or dtype of its header. Embed again.")
     targets = {name.removeprefix("target."): value for name, value in table.items() if name.startswith("target.")}
     hashes = tuple(bytes(row).hex() for row in table["hashes"])
     features = Features(Shards(parts), targets, table["episode"], hashes, header.grid, header.covered, groups, classes)

@@ -76,7 +76,7 @@ class Embedded:
                 f"model, frame by frame, has the digest {digest[:12]}. {HOW}"
             )
         if len(found.header.shape) != 2:
-            raise DataError(f"{path} has one latent of each frame, and this model sees all tokens. {HOW}")
+            raise DataError(f"{path} has one latent of each frame, and this model needs all tokens. {HOW}")
         return cls(digest, found.header.dtype, model.frameskip, found.features.values, episodes.hash(), first)
 
     def check(self, clips: Clips) -> None:

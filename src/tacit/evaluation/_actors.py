@@ -1,4 +1,4 @@
-"""Actors of an evaluation, from whatever acts: an actor, an actor with its goal, or a function."""
+"""Actors of an evaluation: an actor, an actor with its goal, or a function of an observation."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy.typing as npt
 from tacit._seeds import draw_seeds
 from tacit.collection.policies import Act, Acting, Each, Steps, policy_called
 from tacit.errors import ConfigError, SpecError
-from tacit.evaluation._interaction import shown
+from tacit.evaluation._interaction import observed
 from tacit.types import ActionSpace, Actor, Array, Environment, Observation, Verdict
 
 __all__ = ["AnyActor", "Goal", "as_actor", "goal_of"]
@@ -69,7 +69,7 @@ def goal_of(env: Environment, goal: Goal | None, observation: Observation) -> Ob
         SpecError: if the goal has a modality or a shape that the environment does not have.
     """
     if goal is None or callable(goal):
-        return None if goal is None else goal(shown(env, observation))
+        return None if goal is None else goal(observed(env, observation))
     out: dict[str, Array] = {}
     for name, value in goal.items():
         if name not in env.spec.modalities:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from tacit.errors import SpecError
 from tacit.types import Box, Environment, Observation
 
-__all__ = ["checked_actions", "shown"]
+__all__ = ["checked_actions", "observed"]
 
 
 def checked_actions(env: Environment, action: Any, batch: int) -> npt.NDArray[np.float32]:
@@ -33,6 +33,6 @@ def checked_actions(env: Environment, action: Any, batch: int) -> npt.NDArray[np
     return actions
 
 
-def shown(env: Environment, observation: Mapping[str, Any]) -> Observation:
-    """Return copies of the modalities of the Spec. The actor can read nothing else, and cannot write to the world."""
+def observed(env: Environment, observation: Mapping[str, Any]) -> Observation:
+    """Return copies of the modalities of the Spec. An actor receives nothing else."""
     return {name: np.array(observation[name]) for name in env.spec.modalities}

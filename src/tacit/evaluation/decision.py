@@ -42,20 +42,20 @@ def decide(agent: Agent, env: GoalEnvironment, seed: int = 1, *, progress: bool 
     """Let an agent decide once, at the start of a held-out task.
 
     Args:
-        agent: It sees the observation and the image of the goal.
-        env: The world; its running episodes are replaced.
-        seed: Of the task and the agent.
-        progress: Show how often candidates were scored; None: on a terminal and in a notebook.
+        agent: The agent; it receives the observation of the start and of the goal.
+        env: The environment; its running episodes are replaced.
+        seed: Seed of the task and of the agent.
+        progress: Show the number of scored rounds; None: on a terminal and in a notebook.
 
     Raises:
         PlanningError: if no candidate has a finite energy.
     """
     tasks, _ = held_out_tasks(env, 1, seed)
-    seen, goal = env.begin(tasks.start), env.observe(tasks.goal)
+    observation, goal = env.begin(tasks.start), env.observe(tasks.goal)
     with counted("rounds of candidates", show=progress) as count:
         config = replace(agent.config, cost=_Counting(agent.config.cost, count))
         searching = Agent.of(agent.model, config, agent.proposal)
-        _, verdict, _ = searching.act(searching.start(seed=seed, goal=goal), seen)
+        _, verdict, _ = searching.act(searching.start(seed=seed, goal=goal), observation)
     if verdict.plan is None:
         raise PlanningError(verdict.reason)
     rows = verdict.plan.actions
@@ -66,7 +66,7 @@ def decide(agent: Agent, env: GoalEnvironment, seed: int = 1, *, progress: bool 
         along = [env.distance({name: v[:, step] for name, v in states.items()}, tasks.goal) for step in steps]
     distances = np.concatenate([env.distance(tasks.start, tasks.goal), *along])
     pixels = next(iter(env.spec.cameras), None)
-    first, last = (None if pixels is None else np.array(part[pixels][0], np.uint8) for part in (seen, goal))
+    first, last = (None if pixels is None else np.array(part[pixels][0], np.uint8) for part in (observation, goal))
     return Decision(verdict.plan, first, last, distances, env.rules.unit)
 
 

@@ -121,18 +121,19 @@ def score_episodes(
     """Let an actor act in whole episodes of an environment. The environment needs no goals of its own.
 
     An episode ends where the environment ends it, or after ``steps`` steps. Episode ``i`` is a function of
-    ``(seed, i)``, whatever the number of worlds.
+    ``(seed, i)``, for any number of worlds.
 
     Args:
-        actor: An agent, a policy or a baseline such as :class:`tacit.agent.RandomActor`.
+        actor: An agent, a baseline such as :class:`tacit.agent.RandomActor`, or a function; see
+            :func:`tacit.evaluation.trace`.
         env: The environment; its worlds act together.
-        episodes: How many.
-        seed: Of the episodes and of the actor.
-        steps: The most steps of an episode.
-        goal: Goal of the actor, if it takes one; see :data:`Goal`. By default ``desired_goal`` where the
-            environment shows one, as goal environments of Gymnasium do.
+        episodes: The number of episodes.
+        seed: Seed of the episodes and of the actor.
+        steps: The largest number of steps of an episode.
+        goal: Goal of the actor, if it takes one: the observation of one world, or a function of first observations
+            ``[B, ...]``. By default ``desired_goal`` if the environment has it, as goal environments of Gymnasium.
         success: Criterion of success; see :data:`Success`. By default the report of the environment, if it has one.
-        success_at: When it counts.
+        success_at: Step at which success counts: the last one or any.
         progress: Show a progress bar; None: on a terminal and in a notebook.
 
     Raises:
@@ -144,8 +145,8 @@ def score_episodes(
     if success_at not in ("last", "any"):
         raise ConfigError(f"success_at is 'last' or 'any'; got {success_at!r}.")
     found, own = as_actor(actor, env.spec.action)
-    shown = desired_goal if "desired_goal" in env.spec.modalities else None
-    acting = Acting(found, goal if goal is not None else own if own is not None else shown)
+    desired = desired_goal if "desired_goal" in env.spec.modalities else None
+    acting = Acting(found, goal if goal is not None else own if own is not None else desired)
     world = env if success is None else _Judged(env, success)
     record = trace(acting, world, episodes, seed, steps=steps, progress=progress)
     returns, solved = record.returns, record.solved(success_at)
@@ -159,7 +160,7 @@ def score_episodes(
 
 
 def desired_goal(observation: Observation) -> Observation:
-    """Return the goal of a goal environment: what is achieved is to be what is desired."""
+    """Return the goal of a goal environment, with ``achieved_goal`` equal to ``desired_goal``."""
     goal = {name: np.asarray(value) for name, value in observation.items() if name != "observation"}
     return {**goal, "achieved_goal": np.asarray(observation["desired_goal"])}
 

@@ -1,6 +1,6 @@
 """Imagined futures as recorded frames, without a decoder.
 
-Each latent is shown as the recorded frame whose latent is nearest.
+Each latent is displayed as the recorded frame with the nearest latent.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ class Imagination:
     """Held-out windows as they were recorded and as the model imagined them.
 
     Attributes:
-        recorded: ``[n, H + 1, C, h, w]`` what happened, the last observed frame first.
+        recorded: ``[n, H + 1, C, h, w]`` recorded frames, the last observed frame first.
         imagined: ``[n, H + 1, C, h, w]`` recorded frames of other episodes, nearest to the latent of the first
             and to the imagined latents after it.
         frameskip: Steps from one frame to the next.
-        bank: Frames that were searched.
+        bank: Number of searched frames.
     """
 
     recorded: Frames
@@ -53,26 +53,26 @@ def imagine(
     frames: int = 4096,
     seed: int = 0,
 ) -> Imagination:
-    """Roll out a few held-out windows and look up each imagined latent among recorded frames.
+    """Roll out a few held-out windows and find the recorded frame nearest to each imagined latent.
 
     Args:
-        model: A world model that sees pixels; the first such modality is shown.
-        bank: Episodes whose frames are searched; the training episodes, so that no answer lies in it.
-        held_out: Episodes to show.
-        horizon: Model steps to imagine.
-        examples: Windows to show, of different episodes where there are as many.
-        frames: The most frames to search.
-        seed: Of windows and frames.
+        model: A world model of pixels; its first camera is displayed.
+        bank: Episodes whose frames are searched, for example the training episodes.
+        held_out: Episodes to display.
+        horizon: Number of model steps to imagine.
+        examples: Number of windows, of different episodes if there are as many.
+        frames: The largest number of frames to search.
+        seed: Seed of windows and frames.
 
     Raises:
-        ConfigError: if the model sees no pixels.
+        ConfigError: if the model has no camera.
     """
     config = model.config
     name = next((name for name in config.seen if name in config.spec.cameras), None)
     if name is None:
-        raise ConfigError(f"imagine shows pixels, and this model sees none; it sees {', '.join(config.seen)}.")
+        raise ConfigError(f"imagine needs a model of pixels; this one has {', '.join(config.seen)}.")
     stored = list(draw_clips(bank.clips(1, config.frameskip, config.seen), frames, seed))
-    pictures = torch.cat([clip.observation[name][:, 0] for clip in stored])
+    images = torch.cat([clip.observation[name][:, 0] for clip in stored])
     known = torch.cat([clip_latents(model, clip)[:, 0] for clip in stored])
     clips = held_out.clips(model.history + horizon, config.frameskip, config.seen)
     clip = next(draw_clips(clips, 64 * examples, seed))
@@ -87,4 +87,4 @@ def imagine(
         ahead = model.rollout(Context(there, past), future).float().cpu()
     nearest = torch.cdist(torch.cat([latents[:, now : now + 1], ahead], dim=1).flatten(0, 1), known).argmin(dim=1)
     recorded = clip.observation[name][rows, now:]
-    return Imagination(recorded.numpy(), pictures[nearest].view_as(recorded).numpy(), config.frameskip, len(known))
+    return Imagination(recorded.numpy(), images[nearest].view_as(recorded).numpy(), config.frameskip, len(known))

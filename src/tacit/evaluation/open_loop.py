@@ -36,13 +36,13 @@ class OpenLoop:
     They are mean squared errors, with intervals over episodes.
 
     Attributes:
-        error: Of the model.
-        copy_last: Of the reference that repeats the last observed latent.
-        shuffled_actions: Of the model given the actions of another window: equal to ``error`` where a model
+        error: Error of the model.
+        copy_last: Error of a baseline that repeats the last observed latent.
+        shuffled_actions: Error of the model with the actions of another window: equal to ``error`` if the model
             ignores its actions.
-        context: Observed latents before the first imagined one.
-        windows: Held-out windows.
-        seed: Of the windows.
+        context: Number of observed latents before the first imagined one.
+        windows: Number of held-out windows.
+        seed: Seed of the drawn windows.
     """
 
     error: tuple[Estimate, ...]
@@ -87,9 +87,9 @@ def open_loop(
     Args:
         model: The world model; its context is as long as its history.
         held_out: Episodes that it was not trained on.
-        horizon: Model steps to imagine.
-        windows: The most windows to draw.
-        seed: Of the windows.
+        horizon: Number of model steps to imagine.
+        windows: The largest number of windows.
+        seed: Seed of the drawn windows.
         progress: Show a progress bar; None: on a terminal and in a notebook.
 
     Raises:
@@ -100,18 +100,18 @@ def open_loop(
         raise ConfigError(f"open_loop needs horizon >= 1 and windows >= 1; got {horizon} and {windows}.")
     context = model.history
     clips = held_out.clips(context + horizon, model.config.frameskip, model.config.seen)
-    seen, targets, actions, episode = [], [], [], []
+    observed, targets, actions, episode = [], [], [], []
     batches = -(-min(windows, len(clips)) // CHUNK)
     for clip in track(draw_clips(clips, windows, seed), batches, "batches of windows", show=progress):
-        seen.append(clip_latents(model, clip)[:, :context])
+        observed.append(clip_latents(model, clip)[:, :context])
         targets.append(clip_latents(model, clip, target=True)[:, context - 1 :])
         actions.append(clip.action)
         episode.append(clip.episode)
-    latents, target, action = torch.cat(seen), torch.cat(targets), torch.cat(actions)
+    latents, target, action = torch.cat(observed), torch.cat(targets), torch.cat(actions)
     if len(latents) < 2:
         raise ConfigError("open_loop needs two windows, so that their actions can be exchanged; got one.")
     past, future = action[:, : context - 1], action[:, context - 1 :]
-    # Windows come in random order, so the neighbour's actions are those of another moment.
+    # Windows come in random order, so the neighbour's actions belong to another time.
     guesses = (
         _imagined(model, latents, past, future),
         target[:, :1].expand(-1, horizon, -1),
@@ -135,20 +135,18 @@ def energy_rank_correlation(
 ) -> Estimate:
     """Compute Spearman's correlation of plan energy and true final distance.
 
-    It measures whether low energy means a good outcome.
-
-    For each held-out task, random plans that hold one action for each block are scored by the model and then
-    carried out by ``env.simulate``; the correlations of the tasks are averaged, with a bootstrap interval.
-    1 is a model that ranks plans as the world does, 0 one that cannot tell them apart.
+    It measures whether low energy means a good outcome. For each held-out task, random plans with one action for each
+    block are scored by the model and executed by ``env.simulate``. The correlations of the tasks are averaged, with a
+    bootstrap interval: 1 is the true ranking of plans, 0 a random one.
 
     Args:
         model: The world model.
         cost: The cost that the planner minimises.
-        env: The world.
-        horizon: Blocks in a plan.
-        tasks: Held-out tasks.
-        candidates: Plans for each.
-        seed: Of tasks and plans.
+        env: The environment.
+        horizon: Number of blocks in a plan.
+        tasks: Number of held-out tasks.
+        candidates: Number of plans for each task.
+        seed: Seed of tasks and plans.
         progress: Show a progress bar; None: on a terminal and in a notebook.
 
     Raises:
@@ -193,7 +191,7 @@ def _imagined(model: Dynamics, latents: Tensor, past: Tensor, future: Tensor) ->
 
 
 def _by_episode(guess: Tensor, target: Tensor, group: npt.NDArray[np.int64], seed: int) -> tuple[Estimate, ...]:
-    """Return an estimate for each step. Windows of one episode are averaged first, for they are not independent."""
+    """Return an estimate for each step. Windows of one episode are averaged first, since they are not independent."""
     error = (guess - target).square().mean(dim=-1).double().numpy()
     means = np.stack([error[group == index].mean(axis=0) for index in np.unique(group)])
     return tuple(bootstrap(step, seed) for step in means.T)

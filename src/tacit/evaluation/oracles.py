@@ -1,6 +1,6 @@
 """Oracles: a planner with the true dynamics, and the expert of an environment.
 
-Both are :class:`tacit.evaluation.Privileged`: they are shown states, which no competitor is.
+Both are :class:`tacit.evaluation.Privileged`: they receive states.
 """
 
 from __future__ import annotations
@@ -68,10 +68,10 @@ class TrueDynamicsActor(Agent, Privileged):
     Args:
         env: The world whose ``simulate`` and ``distance`` are used; its running episodes are untouched.
         planner: The planner of the agent it is compared with.
-        horizon: Blocks to look ahead.
+        horizon: Number of blocks in a plan.
         frameskip: Actions in a block.
         goal: Says what becomes of the distances over the horizon, and whether they are squared (``l2``).
-        options: Further fields of :class:`tacit.agent.AgentConfig`; a fallback policy is shown observations.
+        options: Further fields of :class:`tacit.agent.AgentConfig`; a fallback policy receives observations.
 
     Raises:
         ConfigError: if the environment has no ``simulate``, or an option does not fit.
@@ -163,11 +163,11 @@ class _Distance:
         goal = rollout.goal
         if goal is None:
             raise ConfigError("the oracle pursues goal states; give start(goal=...).")
-        looked = self.goal.considered(rollout.latents)
-        worlds, samples, steps, size = looked.shape
+        considered = self.goal.considered(rollout.latents)
+        worlds, samples, steps, size = considered.shape
         goals = goal.double().numpy().repeat(samples * steps, axis=0)
         distance = self.world.env.distance(
-            self.world.states(looked.reshape(-1, size).numpy()), self.world.states(goals)
+            self.world.states(considered.reshape(-1, size).numpy()), self.world.states(goals)
         )
         energy = torch.from_numpy(distance.reshape(worlds, samples, steps)).to(rollout.blocks.dtype)
         found: Tensor = self.goal.over_horizon(energy.square() if self.goal.metric == "l2" else energy)

@@ -36,9 +36,9 @@ class Surprise:
 
     Attributes:
         energies: Mean absolute error of the predicted tokens, ``[W]`` for each episode, its windows in the order of
-            time; none where it is too short.
+            time; empty if it is too short.
         last: ``[W]`` step of the last observation of each window.
-        share: Share of a window that the model saw.
+        share: Share of a window that the model received.
     """
 
     energies: tuple[Floats, ...] = field(repr=False)
@@ -49,7 +49,7 @@ class Surprise:
     def mean(self) -> Floats:
         """Return the mean over the windows of each episode ``[E]``.
 
-        It serves to compare matched episodes; NaN where there are no windows.
+        Use it to compare matched episodes; NaN without windows.
         """
         return np.array([found.mean() if len(found) else np.nan for found in self.energies])
 
@@ -57,7 +57,7 @@ class Surprise:
     def largest(self) -> Floats:
         """Return the largest energy of the windows of each episode ``[E]``.
 
-        It serves to judge one episode by itself; NaN where there are no windows.
+        Use it to score a single episode; NaN without windows.
         """
         return np.array([found.max() if len(found) else np.nan for found in self.energies])
 
@@ -92,26 +92,26 @@ def surprise(
 ) -> Surprise:
     """Slide a window over each episode and measure the error of its predicted end.
 
-    The model sees how the window begins, and its predictions are compared with the rest.
+    The model receives the beginning of the window, and its predictions are compared with the rest.
 
     As intuitive physics is measured in V-JEPA (arXiv 2502.11831): the mean absolute error of the predicted latents of
-    the target encoder, or of the pixels of a model that predicts those. The model sees all tokens of the first steps
-    and predicts all others at once, which the masks that it was trained with need not have asked of it.
+    the target encoder, or of the pixels of a model that predicts those. The model receives all tokens of the first
+    steps and predicts all others at once, which may differ from its training masks.
 
     Args:
         model: A masked model of videos or signals, frozen; its weights and its mode do not change.
         episodes: Videos or signals that it was not trained on.
-        share: Share of the steps of a window that the model sees, rounded to whole ones; one step of a video is a
-            tubelet.
+        share: Share of the steps of a window that the model receives, rounded to whole ones; one step of a video is
+            a tubelet.
         stride: Observations from the beginning of a window to that of the next.
         batch: Windows at a time.
 
     Raises:
-        ConfigError: if the model sees images, or an option is out of range.
+        ConfigError: if the model is of images, or an option is out of range.
         DataError: if no episode is long enough or an energy is not finite.
     """
     if not isinstance(model, MaskedModel) or len(model.grid) == 2:
-        raise ConfigError("surprise takes a masked model of films or signals, which says what comes; pictures do not.")
+        raise ConfigError("surprise needs a masked model of videos or signals; images have no future to predict.")
     if min(stride, batch) < 1 or not 0 < share < 1:
         raise ConfigError(
             f"surprise needs 0 < share < 1 and stride and batch of at least 1; got {share}, {stride} and {batch}."
@@ -133,7 +133,7 @@ def surprise(
         worst = int(np.argmin(np.isfinite(energy)))
         raise DataError(
             f"the energy of the window of episode {episode[worst]} that ends at step {last[worst]} is not finite. "
-            "Look at the model's weights and statistics."
+            "Check the model's weights and statistics."
         )
     bounds = np.searchsorted(episode, np.arange(1, len(episodes)))
     return Surprise(tuple(np.split(energy, bounds)), tuple(np.split(last, bounds)), share)
@@ -143,28 +143,28 @@ def detection(possible: Floats, impossible: Floats, seed: int = 0) -> Detection:
     """Compare the energies ``[n]`` of impossible episodes with those of their possible matches.
 
     Args:
-        possible: Energies of episodes as they should be.
-        impossible: Energies of the same with something in them that cannot happen, in the same order.
-        seed: Of the bootstrap.
+        possible: Energies of possible episodes.
+        impossible: Energies of the same episodes with an impossible event, in the same order.
+        seed: Seed of the bootstrap.
 
     Raises:
-        ConfigError: if they are not as many, or not finite.
+        ConfigError: if their numbers differ, or one is not finite.
     """
-    calm, alarmed = np.asarray(possible, np.float64), np.asarray(impossible, np.float64)
-    if calm.shape != alarmed.shape or calm.ndim != 1 or not len(calm):
-        raise ConfigError(f"pairs need energies of one shape [n], n >= 1; got {calm.shape} and {alarmed.shape}.")
-    if not (np.isfinite(calm).all() and np.isfinite(alarmed).all()):
-        raise ConfigError("pairs need finite energies; leave out the episodes that have no window there.")
-    count = len(calm)
-    higher = (alarmed[:, None] > calm) + 0.5 * (alarmed[:, None] == calm)
+    lower, upper = np.asarray(possible, np.float64), np.asarray(impossible, np.float64)
+    if lower.shape != upper.shape or lower.ndim != 1 or not len(lower):
+        raise ConfigError(f"pairs need energies of one shape [n], n >= 1; got {lower.shape} and {upper.shape}.")
+    if not (np.isfinite(lower).all() and np.isfinite(upper).all()):
+        raise ConfigError("pairs need finite energies; leave out episodes without a window there.")
+    count = len(lower)
+    higher = (upper[:, None] > lower) + 0.5 * (upper[:, None] == lower)
     drawn = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), RESAMPLES)
     resampled = ((drawn @ higher) * drawn).sum(axis=1) / count**2
     low, high = np.quantile(resampled, [0.025, 0.975])
     auroc = Estimate(float(higher.mean()), float(low), float(high), count)
-    return Detection(wilson(int((alarmed > calm).sum()), count), auroc)
+    return Detection(wilson(int((upper > lower).sum()), count), auroc)
 
 
-def _energy(predicted: Tensor, came: Tensor) -> npt.NDArray[Any]:
+def _energy(predicted: Tensor, target: Tensor) -> npt.NDArray[Any]:
     """Compute the mean absolute error ``[B]`` of tokens ``[B, M, D]``."""
-    error: Tensor = (predicted - came).abs().mean(dim=(1, 2), dtype=torch.float64)
+    error: Tensor = (predicted - target).abs().mean(dim=(1, 2), dtype=torch.float64)
     return error.cpu().numpy()

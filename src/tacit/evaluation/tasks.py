@@ -1,4 +1,4 @@
-"""Held-out tasks: starts and goals outside of the training data, none solved at its start."""
+"""Held-out tasks: starts and goals that are not in the training data, none solved at its start."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ from tacit._seeds import SCORES, derive_seed
 from tacit._states import copied
 from tacit.errors import ConfigError
 from tacit.evaluation._actors import AnyActor, as_actor, goal_of
-from tacit.evaluation._interaction import checked_actions, shown
+from tacit.evaluation._interaction import checked_actions, observed
 from tacit.evaluation._recorder import Recorder, padded
 from tacit.types import Actor, Environment, Observation, Plan, State, Tasks
 
@@ -226,7 +226,7 @@ def _trace_tasks(
     world = require_goals(env, "trace with tasks")
     first = world.begin(tasks.goal)
     recorder.pursue(world, tasks.goal, first)
-    goal = copied(tasks.goal) if isinstance(actor, Privileged) else shown(world, first)
+    goal = copied(tasks.goal) if isinstance(actor, Privileged) else observed(world, first)
     observation = world.begin(tasks.start)
     state = actor.start(seed=seed, batch=len(tasks), goal=goal)
     steps = steps or world.rules.budget
@@ -248,7 +248,7 @@ def _act(
     ended, seconds = np.zeros(count, np.bool_), []
     recorder.observe(env, observation, ~ended)
     for _ in show_progress(range(steps), steps, f"steps of {count} tasks", show=progress):
-        given = recorder.state() if isinstance(actor, Privileged) else shown(env, observation)
+        given = recorder.state() if isinstance(actor, Privileged) else observed(env, observation)
         began = perf_counter()
         action, verdict, state = actor.act(state, given)
         seconds.append(perf_counter() - began)

@@ -136,7 +136,7 @@ def window_ends(clips: Clips, index: npt.NDArray[np.int64]) -> tuple[npt.NDArray
 
 
 def token_grid_of(model: Encoder, count: int) -> tuple[int, ...] | None:
-    """Return the extents of the grid of ``count`` tokens, where the model knows it."""
+    """Return the extents of the grid of ``count`` tokens, where the model has one."""
     if isinstance(model, FrameEncoder):
         return model.config.grid
     if not (isinstance(model, Model) and isinstance(model.encoder, VisionTransformer | PyramidEncoder)):

@@ -6,7 +6,7 @@ __getattr__, __dir__, __all__ = lazy(
     __name__,
     {
         "figures": f"{__name__}.figures",
-        "Picture": f"{__name__}.figures",
+        "Figure": f"{__name__}.figures",
         **{
             name: f"{__name__}.{module}"
             for module in ("report", "report_schema", "report_sections")

@@ -1,6 +1,6 @@
 """Reports of an evaluation: ``report.json`` with its schema, and an HTML page with figures."""
 
-from tacit.reports.figures import Picture as Picture
+from tacit.reports.figures import Figure as Figure
 from tacit.reports import figures as figures
 from tacit.reports.report import Fact as Fact
 from tacit.reports.report import Section as Section

@@ -35,21 +35,21 @@ from tacit.reports._plot import (
 )
 from tacit.statistics.intervals import Rate
 
-__all__ = ["Picture", "animation", "curves", "decision", "distances", "errors", "paths", "rates", "rollouts", "scatter"]
+__all__ = ["Figure", "animation", "curves", "decision", "distances", "errors", "paths", "rates", "rollouts", "scatter"]
 
 MEDIA = {"png": "image/png", "svg": "image/svg+xml", "gif": "image/gif"}
 
 
 @dataclass(frozen=True)
-class Picture:
+class Figure:
     """A figure and its description.
 
     Attributes:
         data: The bytes of the file.
         kind: Its format.
-        alt: What it shows, for those who do not see it.
+        alt: A description for readers who cannot see it.
         caption: Its interpretation.
-        still: A PNG in the place of an animation, for those who asked for less motion.
+        still: A PNG in place of an animation, for readers who prefer less motion.
     """
 
     data: bytes
@@ -64,7 +64,7 @@ class Picture:
         return f"data:{MEDIA[self.kind]};base64,{base64.b64encode(self.data).decode()}"
 
 
-def curves(rows: Sequence[Mapping[str, float | str]], groups: Mapping[str, Sequence[str]], caption: str) -> Picture:
+def curves(rows: Sequence[Mapping[str, float | str]], groups: Mapping[str, Sequence[str]], caption: str) -> Figure:
     """Plot quantities of a training over its steps, one panel for each group.
 
     Args:
@@ -87,10 +87,10 @@ def curves(rows: Sequence[Mapping[str, float | str]], groups: Mapping[str, Seque
             if len(names) > 1:
                 panel.legend(fontsize=7.5)
         alt = "Line charts over the training steps of " + ", ".join(name for names in groups.values() for name in names)
-        return Picture(svg(figure), "svg", f"{alt}.", caption)
+        return Figure(svg(figure), "svg", f"{alt}.", caption)
 
 
-def scatter(report: ProbeReport, unit: str = "") -> Picture:
+def scatter(report: ProbeReport, unit: str = "") -> Figure:
     """Plot predicted against true values of held-out frames, one panel for each component."""
     actual, predicted = report.linear.actual[:1500], report.linear.predicted[:1500]
     count = min(actual.shape[1], 4)
@@ -111,10 +111,10 @@ def scatter(report: ProbeReport, unit: str = "") -> Picture:
             f"Scatter of {report.target} predicted from latents against its true value on {report.linear.rows_test} "
             f"held-out frames: R squared {report.r2:.3f}, Pearson r {report.linear.pearson:.3f}."
         )
-        return Picture(svg(figure), "svg", alt, "Each dot is a held-out frame. On the line the prediction is exact.")
+        return Figure(svg(figure), "svg", alt, "Each dot is a held-out frame. On the line the prediction is exact.")
 
 
-def rates(values: Mapping[str, Rate], caption: str) -> Picture:
+def rates(values: Mapping[str, Rate], caption: str) -> Figure:
     """Plot success rates with their intervals, the first name at the top."""
     names = list(values)
     with canvas(8.0, 0.5 * len(names) + 0.8, 1, 1) as (figure, (panel,)):
@@ -129,11 +129,11 @@ def rates(values: Mapping[str, Rate], caption: str) -> Picture:
         panel.grid(axis="x")
         panel.set_axisbelow(True)
         alt = "Success rates: " + "; ".join(f"{name} {value}" for name, value in values.items()) + "."
-        return Picture(svg(figure), "svg", alt, caption)
+        return Figure(svg(figure), "svg", alt, caption)
 
 
-def errors(result: OpenLoop) -> Picture:
-    """Plot the latent error of imagined rollouts over the horizon, with its references."""
+def errors(result: OpenLoop) -> Figure:
+    """Plot the latent error of imagined rollouts over the horizon, with its baselines."""
     lines = {
         "model": (result.error, BLUE),
         "shuffled actions": (result.shuffled_actions, ORANGE),
@@ -154,13 +154,13 @@ def errors(result: OpenLoop) -> Picture:
         last = {name: estimates[-1].mean for name, (estimates, _) in lines.items()}
         alt = f"Latent error {result.horizon} steps ahead: " + ", ".join(f"{n} {v:.3g}" for n, v in last.items()) + "."
         caption = (
-            "How far imagined latents are from those of what happened, on held-out recordings. A useful model stays "
-            "below both references: it knows more than that nothing changes, and it listens to its actions."
+            "Error of imagined latents on held-out recordings. A useful model has a smaller error than both baselines: "
+            "it predicts more than that nothing changes, and it depends on its actions."
         )
-        return Picture(svg(figure), "svg", alt, caption)
+        return Figure(svg(figure), "svg", alt, caption)
 
 
-def distances(runs: Mapping[str, ClosedLoop]) -> Picture:
+def distances(runs: Mapping[str, ClosedLoop]) -> Figure:
     """Plot the median distance to the goal over the steps. The middle half of the tasks is shaded."""
     with canvas(8.0, 3.1, 1, 1) as (figure, (panel,)):
         for (name, run), color in zip(runs.items(), COLORS, strict=False):
@@ -175,7 +175,7 @@ def distances(runs: Mapping[str, ClosedLoop]) -> Picture:
         panel.legend(fontsize=8)
         final = ", ".join(f"{name} {np.median(run.distances[:, -1]):.1f}" for name, run in runs.items())
         alt = f"Distance to the goal over the steps. Median after the last step: {final}; solved within {rules.radius}."
-        return Picture(
+        return Figure(
             svg(figure),
             "svg",
             alt,
@@ -183,28 +183,28 @@ def distances(runs: Mapping[str, ClosedLoop]) -> Picture:
         )
 
 
-def decision(made: Decision) -> Picture:
+def decision(made: Decision) -> Figure:
     """Draw start, goal, energy over the iterations and, where known, true distance along the plan."""
-    shown = [part for part in (made.start, made.goal) if part is not None]
+    given = [part for part in (made.start, made.goal) if part is not None]
     graphs = 2 if len(made.distances) > 1 else 1
-    with canvas(2.6 * len(shown) + 3.2 * graphs, 2.7, 1, len(shown) + graphs) as (figure, axes):
-        for panel, part, title in zip(axes, shown, ("start", "goal"), strict=False):
+    with canvas(2.6 * len(given) + 3.2 * graphs, 2.7, 1, len(given) + graphs) as (figure, axes):
+        for panel, part, title in zip(axes, given, ("start", "goal"), strict=False):
             panel.imshow(image(part), interpolation="nearest")
             panel.set(title=title, xticks=[], yticks=[])
-        search = axes[len(shown)]
+        search = axes[len(given)]
         search.plot([float(i.mean[0]) for i in made.plan.trace], color=GREY, label="mean of the candidates")
         search.plot([float(i.best[0]) for i in made.plan.trace], color=BLUE, label="best so far")
         search.set(title="energy", xlabel="iteration")
         search.legend(fontsize=7.5)
         alt = f"Energy falls to {float(made.plan.energy[0]):.4g}."
-        for way in axes[len(shown) + 1 :]:
+        for way in axes[len(given) + 1 :]:
             way.plot(made.distances, color=ORANGE)
             way.set(title="true distance along the plan", xlabel="step", ylabel=made.unit, ylim=(0, None))
             alt += f" The plan ends {made.distances[-1]:.1f} from the goal."
-        return Picture(png(figure), "png", alt, "The planner saw energies alone; distances are for the reader.")
+        return Figure(png(figure), "png", alt, "The planner saw energies alone; distances are for the reader.")
 
 
-def rollouts(result: Imagination) -> Picture:
+def rollouts(result: Imagination) -> Figure:
     """Draw recorded above imagined frames, one pair of rows for each held-out window."""
     count, steps = result.recorded.shape[:2]
     with canvas(0.86 * steps + 0.8, 1.86 * count + 0.2, 2 * count, steps, tight=True) as (figure, axes):
@@ -226,22 +226,22 @@ def rollouts(result: Imagination) -> Picture:
         )
         caption = (
             "Tacit has no decoder. Each imagined latent is shown as the training frame whose latent is nearest among "
-            f"{result.bank:,}; the first of each row is the nearest to what was really seen. Numbers count steps of "
-            "the world."
+            f"{result.bank:,}; the first of each row is the nearest to the observed frame. Numbers count steps of "
+            "the environment."
         )
-        return Picture(png(figure), "png", alt, caption)
+        return Figure(png(figure), "png", alt, caption)
 
 
-def paths(run: ClosedLoop, extent: tuple[float, float, float, float], shown: int = 4) -> Picture:
+def paths(run: ClosedLoop, extent: tuple[float, float, float, float], tasks: int = 4) -> Figure:
     """Draw walked and planned paths over the images of the first tasks.
 
     Args:
         run: Of an actor, recorded with ``record_frames``.
         extent: The coordinates of the image's left, right, bottom and top edge, in the unit of the paths.
-        shown: Tasks.
+        tasks: Number of tasks.
     """
     frames, walked, goals = _recorded(run)
-    count = min(shown, len(frames))
+    count = min(tasks, len(frames))
     with canvas(2.35 * count, 2.6, 1, count, tight=True) as (figure, axes):
         for task, panel in enumerate(axes):
             panel.imshow(image(frames[task, 0]), extent=extent, interpolation="nearest", alpha=0.55)
@@ -257,22 +257,22 @@ def paths(run: ClosedLoop, extent: tuple[float, float, float, float], shown: int
         solved = int(run.solved[:count].sum())
         alt = f"Paths of the first {count} tasks over the room, {solved} of them solved."
         caption = "Blue: the path walked from the dot to the starred goal. " + (
-            "Orange: where each plan would have led if it had been carried out to its end." if run.plans else ""
+            "Orange: the path of each plan under the true dynamics." if run.plans else ""
         )
-        return Picture(png(figure), "png", alt, caption.strip())
+        return Figure(png(figure), "png", alt, caption.strip())
 
 
-def animation(run: ClosedLoop, shown: int = 4, size: int = 192, every: int = 2) -> Picture:
+def animation(run: ClosedLoop, tasks: int = 4, size: int = 192, every: int = 2) -> Figure:
     """Animate the first tasks, the actor's observations above its goals.
 
     Args:
         run: Of an actor, recorded with ``record_frames``.
-        shown: Tasks.
+        tasks: Number of tasks.
         size: Side of an image in pixels.
         every: Steps from one frame of the animation to the next.
     """
     frames, _, goals = _recorded(run, images=True)
-    count, last = min(shown, len(frames)), frames.shape[1] - 1
+    count, last = min(tasks, len(frames)), frames.shape[1] - 1
     inside = run.distances[:count] <= run.rules.radius
     font, images = ImageFont.load_default(15), []
     for step in [*range(0, last, every), last]:
@@ -286,12 +286,12 @@ def animation(run: ClosedLoop, shown: int = 4, size: int = 192, every: int = 2) 
             draw.text((left, 2), f"step {step}", fill=INK, font=font)
             draw.text((left, size + 36), "goal", fill=INK, font=font)
         images.append(page.quantize(96, dither=Image.Dither.NONE))
-    return Picture(
+    return Figure(
         gif(images),
         "gif",
-        f"Animation of the first {count} tasks: the world as the actor sees it above the picture of its goal.",
-        "What the agent sees (above) and the picture that it was asked to reach (below). The frame turns green "
-        "while the goal is within reach.",
+        f"Animation of the first {count} tasks: the observation of the actor above the image of its goal.",
+        "Observation of the agent (above) and image of its goal (below). The border is green within the radius of the "
+        "goal.",
         still=encoded(images[-1]),
     )
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tacit._files import resolve, write_atomically
-from tacit.reports.figures import Picture
+from tacit.reports.figures import Figure
 from tacit.reports.report_schema import validate
 
 __all__ = ["Fact", "Section", "Table", "write_report"]
@@ -22,7 +22,7 @@ __all__ = ["Fact", "Section", "Table", "write_report"]
 
 @dataclass(frozen=True)
 class Fact:
-    """A number to see first: ``value`` above ``label``, with a ``note`` below it."""
+    """Headline number: ``value`` above ``label``, with a ``note`` below it."""
 
     value: str
     label: str
@@ -45,7 +45,7 @@ class Section:
     title: str
     text: str = ""
     table: Table | None = None
-    pictures: tuple[Picture, ...] = ()
+    figures: tuple[Figure, ...] = ()
 
 
 def write_report(
@@ -60,12 +60,12 @@ def write_report(
     """Write ``report.json`` and ``index.html`` into ``directory``, each whole or not at all.
 
     Args:
-        directory: Made where it is missing.
-        record: From :func:`tacit.reports.new_record`.
+        directory: The directory; created if missing.
+        record: Result of :func:`tacit.reports.new_record`.
         sections: The parts of the page, in order.
-        title: Of the page.
+        title: Title of the page.
         lead: One paragraph below it.
-        facts: Numbers to see first.
+        facts: Headline numbers.
 
     Returns:
         The path of ``index.html``.
@@ -99,7 +99,7 @@ def _page(title: str, lead: str, facts: Sequence[Fact], sections: Sequence[Secti
         f"<nav aria-label=Contents><ol>{links}</ol></nav>\n<main>\n"
         + (f"<dl class=facts>{cards}</dl>\n" if cards else "")
         + f"{parts}<section id=record><h2>Record</h2><p>Everything above in numbers, with settings, seeds, versions "
-        'and the hash of the data; also in <a href="report.json">report.json</a> beside this page.</p>'
+        'and the hash of the data; also in <a href="report.json">report.json</a> next to this page.</p>'
         f"<details><summary>Show the record</summary><pre tabindex=0>{_safe(record)}</pre></details></section>\n"
         "</main>\n</body>\n</html>\n"
     )
@@ -108,7 +108,7 @@ def _page(title: str, lead: str, facts: Sequence[Fact], sections: Sequence[Secti
 def _section(identity: str, section: Section) -> str:
     text = "".join(f"<p>{_safe(paragraph)}</p>" for paragraph in section.text.split("\n\n") if paragraph)
     table = "" if section.table is None else _table(section.table)
-    figures = "".join(_figure(picture) for picture in section.pictures)
+    figures = "".join(_figure(one) for one in section.figures)
     return f"<section id={identity}><h2>{_safe(section.title)}</h2>{text}{table}{figures}</section>\n"
 
 
@@ -124,12 +124,12 @@ def _table(table: Table) -> str:
     )
 
 
-def _figure(picture: Picture) -> str:
-    image = f'<img src="{picture.uri}" alt="{_safe(picture.alt)}">'
-    if picture.still is not None:
-        still = Picture(picture.still, "png", "", "").uri
+def _figure(figure: Figure) -> str:
+    image = f'<img src="{figure.uri}" alt="{_safe(figure.alt)}">'
+    if figure.still is not None:
+        still = Figure(figure.still, "png", "", "").uri
         image = f'<picture><source media="(prefers-reduced-motion: reduce)" srcset="{still}">{image}</picture>'
-    return f"<figure>{image}<figcaption>{_safe(picture.caption)}</figcaption></figure>"
+    return f"<figure>{image}<figcaption>{_safe(figure.caption)}</figcaption></figure>"
 
 
 def _safe(text: str) -> str:

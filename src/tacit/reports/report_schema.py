@@ -88,26 +88,26 @@ def new_record(
 
 
 def planning_record(runs: Mapping[str, ClosedLoop]) -> dict[str, Any]:
-    """Return the section ``planning`` of actors that met the same tasks. ``success`` names the one that is judged.
+    """Return the section ``planning`` of actors on the same tasks; ``success`` is the name of the agent.
 
-    Each name becomes a rate by the rules; ``details`` holds for each actor both readings of success, latency and
-    what became of every task, and ``against`` how ``success`` differs from each other one, paired by task.
+    Each name becomes a rate by the rules. ``details`` has for each actor both definitions of success, latency and the
+    result of every task, and ``against`` the difference of ``success`` from each other actor, paired by task.
 
     Raises:
-        DataError: if there is no ``success`` or the actors met different tasks.
+        DataError: if there is no ``success`` or the actors have different tasks.
     """
     if "success" not in runs:
         raise DataError(f"planning needs the run called 'success' next to its baselines; got {', '.join(runs)}.")
-    judged = runs["success"]
+    agent = runs["success"]
     for name, run in runs.items():
-        if run.seed != judged.seed or not np.array_equal(run.distances[:, 0], judged.distances[:, 0]):
-            raise DataError(f"{name!r} met other tasks than 'success'; give closed_loop the same episodes and seed.")
+        if run.seed != agent.seed or not np.array_equal(run.distances[:, 0], agent.distances[:, 0]):
+            raise DataError(f"{name!r} has other tasks than 'success'; give closed_loop the same episodes and seed.")
     return {
         **{name: plain(run.success) for name, run in runs.items()},
-        "rules": plain(judged.rules),
-        "seed": judged.seed,
-        "replaced": judged.replaced,
-        "against": {name: plain(paired(judged.solved, run.solved)) for name, run in runs.items() if run is not judged},
+        "rules": plain(agent.rules),
+        "seed": agent.seed,
+        "replaced": agent.replaced,
+        "against": {name: plain(paired(agent.solved, run.solved)) for name, run in runs.items() if run is not agent},
         "details": {name: _details(run) for name, run in runs.items()},
     }
 
@@ -168,7 +168,7 @@ def plain(value: Any) -> Any:
         return Path(value).name
     if value is None or isinstance(value, (bool, int, str)):
         return value
-    raise DataError(f"a report holds numbers, strings, sequences and mappings; got {type(value).__name__}.")
+    raise DataError(f"a report has numbers, strings, sequences and mappings; got {type(value).__name__}.")
 
 
 def validate(record: Any) -> None:
@@ -233,7 +233,7 @@ def _check(value: Any, where: str, results: bool) -> None:
         for index, item in enumerate(value):
             _check(item, f"{where}[{index}]", results)
     elif isinstance(value, float) and not math.isfinite(value):
-        raise DataError(f"{where} is {value}; a number that could not be had is null.")
+        raise DataError(f"{where} is {value}; a missing number is null.")
     elif isinstance(value, str) and PATH.match(value):
         raise DataError(f"{where} is the machine's path {value!r}; name it relative to the report, or not at all.")
     elif not (value is None or isinstance(value, (bool, int, float, str))):

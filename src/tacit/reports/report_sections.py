@@ -49,15 +49,15 @@ def planning_section(
         **(names or {}),
     }
     titled = {names.get(key, key): run for key, run in runs.items()}
-    judged = runs["success"]
-    rules = judged.rules
-    replaced = f" {judged.replaced} drawn tasks were solved at their start and replaced." if judged.replaced else ""
+    agent = runs["success"]
+    rules = agent.rules
+    replaced = f" {agent.replaced} drawn tasks were solved at their start and replaced." if agent.replaced else ""
     when = "after the last step" if rules.success_at == "last" else "at some step"
     text = (
-        f"Each of {judged.success.n} held-out tasks asks to go from a start to a goal that is given as an observation. "
+        f"Each of {agent.success.n} held-out tasks has a start and a goal, which is given as an observation. "
         f"A task is solved within {rules.radius} ({rules.unit}) of the goal {when} of {rules.budget}; the rules were "
         f"fixed before anything was tuned.{replaced}\n\n"
-        "The actor sees observations and nothing else."
+        "The actor receives observations and nothing else."
     )
     if "oracle" in runs:
         text += (
@@ -78,22 +78,22 @@ def planning_section(
         for name, run in titled.items()
     )
     table = Table(
-        f"Success of {judged.success.n} tasks, and the time of one decision for {judged.batch} worlds at once.",
+        f"Success of {agent.success.n} tasks, and the time of one decision for {agent.batch} worlds at once.",
         ("actor", "solved", "95 % interval", "at any step", "at the last", "p50", "p99"),
         rows,
     )
-    shown = [
+    found = [
         figures.rates(
             {name: run.success for name, run in titled.items()},
             "Success rates of the agent, its baselines and the oracle.",
         ),
         figures.distances(titled),
     ]
-    if judged.frames is not None and judged.paths is not None and extent is not None:
-        shown.append(figures.paths(judged, extent))
-    if judged.frames is not None:
-        shown.append(figures.animation(judged))
-    return Section("Planning", text, table, tuple(shown))
+    if agent.frames is not None and agent.paths is not None and extent is not None:
+        found.append(figures.paths(agent, extent))
+    if agent.frames is not None:
+        found.append(figures.animation(agent))
+    return Section("Planning", text, table, tuple(found))
 
 
 def probe_section(reports: Sequence[ProbeReport], unit: str = "") -> Section:
@@ -160,12 +160,12 @@ def open_loop_section(result: OpenLoop, ranking: Estimate | None = None) -> Sect
             f"\n\nSpearman's correlation of a random plan's energy and its true final distance is {ranking.mean:.2f} "
             f"[{ranking.low:.2f}, {ranking.high:.2f}] over {ranking.n} tasks: 1 ranks plans as the world does."
         )
-    return Section("How far imagination holds", text, None, (figures.errors(result),))
+    return Section("Error of imagined latents", text, None, (figures.errors(result),))
 
 
 def imagination_section(result: Imagination) -> Section:
     """Return the section with recorded above imagined frames."""
-    return Section("Imagined and real", "", None, (figures.rollouts(result),))
+    return Section("Imagined and recorded frames", "", None, (figures.rollouts(result),))
 
 
 def training_section(rows: Sequence[Mapping[str, float | str]]) -> Section:
@@ -173,11 +173,11 @@ def training_section(rows: Sequence[Mapping[str, float | str]]) -> Section:
     terms = tuple(dict.fromkeys(key for row in rows for key in row if key.startswith("loss/")))
     groups = {"loss": ("loss",), "terms": terms, "effective rank": ("effective_rank",)}
     caption = (
-        "The sum that is minimised, each of its terms before its weight, and how many dimensions the latents of a "
-        "batch use. A rank that rises tells that nothing collapsed."
+        "The sum that is minimised, each of its terms before its weight, and the number of dimensions that latents "
+        "of a batch use. A rising rank shows that the latents do not collapse."
     )
-    shown = {title: names for title, names in groups.items() if any(name in row for name in names for row in rows)}
-    return Section("Training", "", None, (figures.curves(rows, shown, caption),))
+    present = {title: names for title, names in groups.items() if any(name in row for name in names for row in rows)}
+    return Section("Training", "", None, (figures.curves(rows, present, caption),))
 
 
 def _milliseconds(run: ClosedLoop, percentile: int) -> str:

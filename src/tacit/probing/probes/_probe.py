@@ -93,7 +93,7 @@ class Task:
 
 
 class Probe(ABC):
-    """Small readout of frozen features. A probe is a frozen dataclass of its settings and holds no fitted weights."""
+    """Small readout of frozen features. A probe is a frozen dataclass of settings, without weights."""
 
     @property
     def chooses(self) -> bool:

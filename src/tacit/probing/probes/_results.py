@@ -124,7 +124,7 @@ def class_result(
     predicted: npt.NDArray[np.int64],
     episode: npt.NDArray[np.int64],
 ) -> ClassResult:
-    """Score classes ``[N]``; ``common`` holds the fields that do not depend on the score."""
+    """Score classes ``[N]``; ``common`` has the fields that do not depend on the score."""
     right = actual == predicted
     return ClassResult(
         **common,
@@ -150,7 +150,7 @@ def segmentation_result(result: ClassResult) -> SegmentationResult:
 def quantity_result(
     common: Mapping[str, Any], actual: Floats, predicted: Floats, episode: npt.NDArray[np.int64]
 ) -> QuantityResult:
-    """Score numbers ``[N, P]``; ``common`` holds the fields that do not depend on the score."""
+    """Score numbers ``[N, P]``; ``common`` has the fields that do not depend on the score."""
     squares = (actual - predicted) ** 2
     std = actual.std(axis=0)
     moves = varies(std, np.abs(actual).max(axis=0))
