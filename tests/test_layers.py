@@ -40,6 +40,7 @@ PARTS = {
     "memory",
     "guard",
     "envs",
+    "diagnostics",
     "statistics",
 }
 ASSEMBLIES = [

@@ -21,7 +21,7 @@ FILES = {
     "data/readers/videos.py": 312,
     "embeddings/embedding.py": 318,
     "envs/two_rooms.py": 309,
-    "models/action_conditioned.py": 337,
+    "models/action_conditioned.py": 335,
     "reports/figures.py": 303,
 }
 FUNCTIONS = {
@@ -49,7 +49,7 @@ MANY_PARAMETERS = {
     "training/train.train": 11,
 }
 NAMESPACES = {
-    "nn": 45,
+    "nn": 44,
     "objectives": 26,
     "types": 49,
 }

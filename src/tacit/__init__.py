@@ -25,6 +25,7 @@ __getattr__, __dir__, __all__ = lazy(
                 "constraints",
                 "costs",
                 "data",
+                "diagnostics",
                 "embeddings",
                 "envs",
                 "errors",
@@ -56,5 +57,6 @@ __getattr__, __dir__, __all__ = lazy(
         "Spec": "tacit.types",
         "collect": "tacit.collection",
         "train": "tacit.training",
+        "tune_cpu": "tacit.nn._tuning",
     },
 )

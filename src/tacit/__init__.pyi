@@ -13,6 +13,7 @@ from tacit import collection as collection
 from tacit import constraints as constraints
 from tacit import costs as costs
 from tacit import data as data
+from tacit import diagnostics as diagnostics
 from tacit import embeddings as embeddings
 from tacit import envs as envs
 from tacit import errors as errors
@@ -20,6 +21,7 @@ from tacit import evaluation as evaluation
 from tacit import masking as masking
 from tacit import models as models
 from tacit import nn as nn
+from tacit.nn._tuning import tune_cpu as tune_cpu
 from tacit import objectives as objectives
 from tacit import planners as planners
 from tacit import probing as probing

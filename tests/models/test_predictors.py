@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from tacit.models.predictors import GRU, MLP, PredictorConfig, Transformer, transformer
+from tacit.nn._tuning import tune_cpu
 from tacit.nn.kernels import PLAIN, kernels_for
 from tacit.nn.predictors import Predictor
 
@@ -63,6 +64,7 @@ def test_rollout_equals_feeding_back(
     actions = torch.randn(batch, samples, horizon, E)
     with torch.no_grad(), pytest.MonkeyPatch.context() as patch:
         patch.setattr(transformer, "_FEW", 4 if few else 0)
+        tune_cpu()
         kernels = kernels_for(predictor) if packed else PLAIN
         assert (kernels is not PLAIN) == packed
         fast = predictor.rollout(latents, past, actions, kernels)

@@ -3,11 +3,20 @@
 import pytest
 import torch
 from torch import nn
+from torch.optim.optimizer import _global_optimizer_post_hooks as hooks
 
-from tacit.nn import linear
+from tacit.models import WorldModel
+from tacit.nn import kernels, linear
+from tacit.nn._tuning import tune_cpu
 from tacit.nn.kernels import PLAIN, Packed, kernels_for
 from tacit.nn.linear import Linear
 from tacit.nn.mlp import ACTIVATIONS, MLP
+from tacit.types import Box, Context, Modality, Spec
+
+
+@pytest.fixture(autouse=True)
+def tuned() -> None:
+    tune_cpu()
 
 
 def trained_norms(module: nn.Module) -> nn.Module:
@@ -69,3 +78,22 @@ def test_plain_where_packing_does_not_apply(monkeypatch: pytest.MonkeyPatch) -> 
             assert kernels_for(block.float()) is PLAIN
         monkeypatch.setattr(linear, "available", lambda: False)
         assert kernels_for(block) is PLAIN
+
+
+def test_a_model_alone_flips_no_switch(monkeypatch: pytest.MonkeyPatch) -> None:
+    before, freed = len(hooks), list[bool]()
+    steps = kernels._OptimizerSteps()
+    monkeypatch.setattr(kernels, "_steps", steps)
+    monkeypatch.setattr(linear, "keep_freed_memory", lambda: freed.append(True))
+    spec = Spec({"state": Modality("vector", (2,))}, Box((-1.0,), (1.0,)))
+    model = WorldModel.for_spec(spec, latent=4).eval()
+    with torch.no_grad():
+        latents = model.encode({"state": torch.zeros(1, 1, 2)})
+        plain = model.rollout(Context(latents), torch.zeros(1, 3, 2, 1))
+    assert len(hooks) == before and not steps.registered and not freed
+    tune_cpu()
+    tune_cpu()
+    assert len(hooks) == before + 1 and freed
+    with torch.no_grad():
+        torch.testing.assert_close(model.rollout(Context(latents), torch.zeros(1, 3, 2, 1)), plain)
+        assert isinstance(kernels_for(model.predictor), Packed)

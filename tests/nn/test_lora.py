@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from tacit.errors import ConfigError
+from tacit.nn._tuning import tune_cpu
 from tacit.nn.kernels import PLAIN, kernels_for
 from tacit.nn.lora import LoRALinear, add_lora, original_parameters
 from tacit.nn.mlp import MLP
@@ -45,6 +46,7 @@ def test_packed_kernels_see_the_additions() -> None:
     add_lora(block, rank=2, alpha=2.0)
     for layer in block[0].layers:
         nn.init.normal_(layer.b)
+    tune_cpu()
     with torch.no_grad():
         kernels = kernels_for(block[0])
         assert kernels is not PLAIN

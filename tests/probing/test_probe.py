@@ -6,9 +6,10 @@ import torch
 
 from probing.exact import Exact, recordings
 from tacit.data import from_episodes
+from tacit.diagnostics import straightness
 from tacit.errors import ConfigError, DataError
 from tacit.models import MaskedModel, WorldModel
-from tacit.probing import health, probe, straightness
+from tacit.probing import health, probe
 from tacit.types import Episode, Modality, Spec
 
 

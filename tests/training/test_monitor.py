@@ -7,12 +7,13 @@ import pytest
 import torch
 
 import tacit as tc
+from tacit.diagnostics import effective_rank
 from tacit.masking import RandomPatches
 from tacit.models import MaskedModel
 from tacit.nn import collectives
 from tacit.objectives import MaskedPrediction, Prediction, SIGReg, Spread, TimeSimilarity, VICReg
 from tacit.objectives.sigreg import collapsed, epps_pulley, floor
-from tacit.training import CollapseWarning, Masked, effective_rank
+from tacit.training import CollapseWarning, Masked
 from tacit.training.monitor import Monitor, measure
 from training import small
 

@@ -18,6 +18,7 @@ from tacit.agent._plans import checked_plan, continued
 from tacit.agent._state import AgentState
 from tacit.agent._verdicts import verdict_of
 from tacit.errors import PlanningError, SpecError
+from tacit.nn._tuning import tune_cpu
 from tacit.planners import WorldNoise, seeds_of
 from tacit.types import (
     ActionConstraint,
@@ -42,7 +43,7 @@ class BlockActor:
     It keeps the clock, the queue of actions and the past of each world; a :class:`tacit.types.Decider` makes the plans.
     A world whose decision fails continues with its last valid plan and then with the fallback. Once an action was
     executed, nothing but a wrong batch of the state raises in :meth:`act`: every other error is a failed decision, and
-    the verdict holds the reason.
+    the verdict holds the reason. Making an actor calls :func:`tacit.tune_cpu`.
 
     Args:
         model: The source of latents and predictions.
@@ -64,6 +65,7 @@ class BlockActor:
         fallback: NamedFallback | FallbackPolicy | None = None,
         constraints: Sequence[ActionConstraint] = (),
     ) -> None:
+        tune_cpu()
         self.model, self.decider, self.replan_every = model, decider, replan_every
         self.constraints = tuple(constraints)
         self._perception = Perception(model)

@@ -100,11 +100,14 @@ def reading(words: tuple[str, ...]) -> tuple[dict[str, Any], str]:
 
 
 def device(name: str) -> str:
-    """Return the named device, or for ``auto`` CUDA where it is available.
+    """Return the named device, or for ``auto`` CUDA where it is available, and tune the CPU.
 
     Raises:
         ConfigError: if torch has no such device.
     """
+    from tacit.nn._tuning import tune_cpu
+
+    tune_cpu()
     import torch
 
     if name == "auto":

@@ -22,7 +22,6 @@ from tacit.models._pretrained import PretrainedEncoder, Tune, check_frozen, chec
 from tacit.models.frame_encoder import FrameEncoder, FrameEncoderConfig
 from tacit.models.masked import MONITORED
 from tacit.nn.block_causal import BlockCausalPredictor, Memories
-from tacit.nn.linear import keep_freed_memory
 from tacit.types import Array, Box, Clip, Context, Forecast, Spec
 
 __all__ = ["ActionConditioned", "ActionConditionedConfig"]
@@ -142,7 +141,6 @@ class ActionConditioned(Dynamics):
 
     def __init__(self, config: ActionConditionedConfig) -> None:
         super().__init__(config.spec, config.seen, acts=True)
-        keep_freed_memory()
         self.config = config
         self.frameskip, self.latent_size, self.action_size = config.frameskip, config.latent, config.action_size
         self.encoder = PretrainedEncoder(config.perception, config.tune, config.tune_last, config.tune_rank)

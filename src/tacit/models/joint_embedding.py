@@ -13,7 +13,6 @@ from tacit._config import WEIGHTLESS
 from tacit.errors import ConfigError, SpecError
 from tacit.models._input import channels_first
 from tacit.models._perception import PerceptionConfig, PerceptionModel
-from tacit.nn.linear import keep_freed_memory
 from tacit.nn.mlp import MLP
 from tacit.nn.vit import VIT_SIZES, VisionTransformer
 from tacit.types import Array, Clip, Views
@@ -85,7 +84,6 @@ class JointEmbedding(PerceptionModel):
 
     def __init__(self, config: JointEmbeddingConfig) -> None:
         super().__init__(config)
-        keep_freed_memory()
         self.latent_size = config.embedding
         channels, *extent = config.spec.modalities[config.modality].shape
         self.encoder = VisionTransformer(

@@ -15,7 +15,6 @@ from tacit._config import WEIGHTLESS
 from tacit.errors import ConfigError, SpecError
 from tacit.models._input import channels_first, grid_size
 from tacit.models._perception import PerceptionConfig, PerceptionModel
-from tacit.nn.linear import keep_freed_memory
 from tacit.nn.masked_predictor import MaskedPredictor
 from tacit.nn.positions import coordinates
 from tacit.nn.vit import VIT_SIZES, VisionTransformer, cells
@@ -120,7 +119,6 @@ class MaskedModel(PerceptionModel):
 
     def __init__(self, config: MaskedModelConfig) -> None:
         super().__init__(config)
-        keep_freed_memory()
         self.frameskip, self.latent_size = config.frameskip, config.width
         channels = config.spec.modalities[config.modality].shape[0]
         self.encoder = VisionTransformer(

@@ -13,7 +13,6 @@ from tacit.errors import ConfigError, SpecError
 from tacit.models._input import channels_first
 from tacit.models._perception import PerceptionConfig, PerceptionModel
 from tacit.nn.flow import FlowHead, resize_flow
-from tacit.nn.linear import keep_freed_memory
 from tacit.nn.mlp import MLP
 from tacit.nn.pyramid import PYRAMID_SIZES, PyramidEncoder
 from tacit.types import Array, Clip, Motion
@@ -97,7 +96,6 @@ class MotionContent(PerceptionModel):
 
     def __init__(self, config: MotionContentConfig) -> None:
         super().__init__(config)
-        keep_freed_memory()
         self.frameskip, self.latent_size = config.frameskip, config.embedding
         channels, height, width = config.spec.modalities[config.modality].shape
         self.encoder = PyramidEncoder(

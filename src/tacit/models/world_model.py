@@ -20,7 +20,6 @@ from tacit.models._pretrained import PretrainedEncoder, check_frozen
 from tacit.models.encoders.pretrained import PooledEncoder, Pretrained
 from tacit.models.frame_encoder import FrameEncoder, FrameEncoderConfig
 from tacit.nn.kernels import PLAIN, Kernels, kernels_for
-from tacit.nn.linear import keep_freed_memory
 from tacit.nn.mlp import MLP
 from tacit.types import Array, Clip, Context, Forecast, Spec
 
@@ -48,7 +47,6 @@ class WorldModel(Dynamics):
 
     def __init__(self, config: WorldModelConfig, modules: Mapping[str, nn.Module] | None = None) -> None:
         super().__init__(config.spec, config.seen, acts=True)
-        keep_freed_memory()
         self.config = config
         self.frameskip, self.latent_size, self.action_size = config.frameskip, config.latent, config.action_size
         own = CustomModules(config, modules or {})

@@ -23,7 +23,6 @@ from tacit.nn.kernels import Packed as Packed
 from tacit.nn.kernels import kernels_for as kernels_for
 from tacit.nn.linear import Linear as Linear
 from tacit.nn.linear import available as available
-from tacit.nn.linear import keep_freed_memory as keep_freed_memory
 from tacit.nn.lora import LoRALinear as LoRALinear
 from tacit.nn.lora import add_lora as add_lora
 from tacit.nn.lora import original_parameters as original_parameters

@@ -88,39 +88,45 @@ _FUSED: dict[Activation, tuple[str, str]] = {
 }
 
 
-class _OptimiserSteps:
-    """Counter of the steps of every optimiser.
+class _OptimizerSteps:
+    """Counter of the steps of every optimizer.
 
-    Fused optimisers write to parameters without a change of their version.
+    Fused optimizers write to parameters without a change of their version.
     """
 
     def __init__(self) -> None:
-        self.steps = 0
-        self._watching = False
+        self.count = 0
+        self.registered = False
 
-    def watch(self) -> None:
-        if not self._watching:
-            register_optimizer_step_post_hook(self._count)
-            self._watching = True
+    def register(self) -> None:
+        """Count from now on."""
+        if not self.registered:
+            register_optimizer_step_post_hook(self._add)
+            self.registered = True
 
-    def _count(self, *_: Any) -> None:
-        self.steps += 1
+    def _add(self, *_: Any) -> None:
+        self.count += 1
 
 
-_optimiser = _OptimiserSteps()
+_steps = _OptimizerSteps()
 _packed: WeakKeyDictionary[nn.Module, tuple[tuple[int, ...], Packed]] = WeakKeyDictionary()
+
+
+def allow_packing() -> None:
+    """Let :func:`kernels_for` pack weights, with a hook on all optimizers of the process."""
+    _steps.register()
 
 
 def kernels_for(*modules: nn.Module) -> Kernels:
     """Return the fastest kernels for the modules now, :data:`PLAIN` where packing does not apply.
 
-    Packing applies without gradients, on the CPU, in float32, in evaluation mode, outside autocast. The packed copy is
-    kept until one of their parameters or buffers is written to, or an optimiser makes a step.
+    Packing applies after :func:`tacit.tune_cpu`, without gradients, on the CPU, in float32, in evaluation mode, outside
+    autocast. The packed copy is kept until a parameter or buffer is written to, or an optimizer makes a step.
     """
-    _optimiser.watch()
     tensors = [tensor for module in modules for tensor in (*module.parameters(), *module.buffers())]
     if (
-        torch.is_grad_enabled()
+        not _steps.registered
+        or torch.is_grad_enabled()
         or any(module.training for module in modules)
         or torch.is_autocast_enabled("cpu")
         or any(t.device.type != "cpu" or (t.is_floating_point() and t.dtype != torch.float32) for t in tensors)
@@ -129,7 +135,7 @@ def kernels_for(*modules: nn.Module) -> Kernels:
         return PLAIN
     if any(t.is_inference() for t in tensors):
         return Packed(*modules)
-    stamp = (_optimiser.steps, *(part for t in tensors for part in (t.data_ptr(), t._version)))
+    stamp = (_steps.count, *(part for t in tensors for part in (t.data_ptr(), t._version)))
     known = _packed.get(modules[0])
     if known is None or known[0] != stamp:
         with torch.no_grad():

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-__all__ = ["Linear", "available", "keep_freed_memory"]
+__all__ = ["Linear", "available"]
 
 # Multiplications below which calling the operator costs more than it saves.
 _SMALL = 2**22

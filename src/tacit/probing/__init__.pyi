@@ -15,7 +15,6 @@ from tacit.probing.features import features as features
 from tacit.probing.few_labels import FewLabels as FewLabels
 from tacit.probing.health import Health as Health
 from tacit.probing.health import health as health
-from tacit.probing.health import straightness as straightness
 from tacit.probing.probe import ProbeReport as ProbeReport
 from tacit.probing.probe import probe as probe
 from tacit.probing import probes as probes

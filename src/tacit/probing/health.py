@@ -6,19 +6,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 import torch
-from torch import Tensor
 
+from tacit.diagnostics import latent_statistics, straightness
 from tacit.errors import DataError
 from tacit.models import Model
 from tacit.probing.encoder import Trainable, draw_clips, frozen, windows
 from tacit.probing.features import Features, features
 from tacit.probing.lazy_rows import pooled
-from tacit.training import effective_rank
 
 if TYPE_CHECKING:
     from tacit.data import Episodes
 
-__all__ = ["Health", "health", "straightness"]
+__all__ = ["Health", "health"]
 
 
 @dataclass(frozen=True)
@@ -26,10 +25,11 @@ class Health:
     """Collapse measures of held-out latents, without labels.
 
     Attributes:
-        effective_rank: See :func:`tacit.training.effective_rank`.
+        effective_rank: See :func:`tacit.diagnostics.effective_rank`.
         latent_size: ``D``, the largest possible effective rank.
         min_std: Standard deviation of the latent component that varies least.
-        straightness: See :func:`straightness`; NaN if no episode has three observations, or a latent encodes several.
+        straightness: See :func:`tacit.diagnostics.straightness`; NaN if no episode has three observations,
+            or a latent encodes several.
         frames: Number of encoded frames.
     """
 
@@ -64,22 +64,14 @@ def health(
     """
     test = features(model, held_out, frames=frames, seed=seed, progress=progress) if encoded is None else encoded
     latents = pooled(test.values, torch.float64, torch.device("cpu"))
+    statistics = latent_statistics(latents[:, None])
     return Health(
-        effective_rank=effective_rank(latents),
+        effective_rank=statistics.effective_rank,
         latent_size=latents.shape[1],
-        min_std=float(latents.std(dim=0, correction=0).min()),
+        min_std=statistics.min_std,
         straightness=_straightness(model, held_out, seed),
         frames=len(latents),
     )
-
-
-def straightness(latents: Tensor) -> float:
-    """Compute the mean cosine of successive velocities of latents ``[B, T, D]``.
-
-    It needs ``T >= 3`` (LeWorldModel, eq. 9); a straight line has 1.
-    """
-    velocity = latents[:, 1:] - latents[:, :-1]
-    return float(torch.cosine_similarity(velocity[:, 1:], velocity[:, :-1], dim=-1).mean())
 
 
 def _straightness(model: Trainable, episodes: Episodes, seed: int) -> float:

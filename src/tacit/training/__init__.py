@@ -11,7 +11,7 @@ from tacit.training.config import GoalPolicyTraining, TrainingConfig
 from tacit.training.goal_policy import GoalPolicyReport, train_goal_policy
 from tacit.training.hooks import EarlyStopping, EvalHook, Hook, HookContext, ValidationLoss
 from tacit.training.log import read_log
-from tacit.training.monitor import CollapseWarning, effective_rank
+from tacit.training.monitor import CollapseWarning
 from tacit.training.report import TrainingReport
 from tacit.training.state import ResumeWarning
 from tacit.training.train import train
@@ -32,7 +32,6 @@ __all__ = [
     "TrainingReport",
     "ValidationLoss",
     "Viewed",
-    "effective_rank",
     "loggers",
     "read_log",
     "train",

@@ -15,6 +15,7 @@ from tacit._threads import computing, suited_threads
 from tacit.errors import ConfigError, TrainingError
 from tacit.models import Dynamics
 from tacit.models.goal_policy import GoalPolicy
+from tacit.nn._tuning import tune_cpu
 from tacit.training.config import GoalPolicyTraining, configured
 from tacit.training.optimizer import adamw, lr_factor, optimizer_step
 
@@ -64,6 +65,7 @@ def train_goal_policy(
         TrainingError: if a loss or a gradient is not finite.
     """
     started = time.perf_counter()
+    tune_cpu()
     config = configured(GoalPolicyTraining(), options)
     if policy.config.latent != model.config.latent or policy.config.action_size != model.config.action_size:
         raise ConfigError(

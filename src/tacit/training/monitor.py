@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from tacit.diagnostics import LatentStatistics, latent_statistics
 from tacit.nn.collectives import world_size
 from tacit.objectives import Spread
 from tacit.objectives.sigreg import collapsed, directions, epps_pulley, floor
 
-__all__ = ["CollapseWarning", "Health", "Monitor", "effective_rank", "measure"]
+__all__ = ["CollapseWarning", "Health", "Monitor", "measure"]
 
 SLICES = 64
 # Latents of a world with few degrees of freedom may fill few directions, but a line is a collapse.
@@ -44,33 +45,23 @@ class CollapseWarning(UserWarning):
 
 
 @dataclass(frozen=True)
-class Health:
-    """The statistics of the latents of one batch.
+class Health(LatentStatistics):
+    """The statistics of the latents of one batch, with a normality score.
 
     Attributes:
-        effective_rank: See :func:`effective_rank`; 1 is a line, ``D`` a round cloud.
-        min_std: Smallest standard deviation of a channel over batch and time.
-        std: Root mean square of the standard deviations.
-        size: Root mean square of the latents.
-        motion: Share of the variance within clips, not between them.
         sigreg: The Epps-Pulley statistic of the pooled latents divided by that of Gaussian ones: 1 is
             Gaussian, ``0.382 N`` collapsed, for N latents.
         samples: N, over all processes.
     """
 
-    effective_rank: float
-    min_std: float
-    std: float
-    size: float
-    motion: float
     sigreg: float
     samples: int
 
-    def complaint(self, asked: Spread) -> str:
+    def complaint(self, expected_spread: Spread) -> str:
         """Return a description of the problem; empty if there is none.
 
         Args:
-            asked: The required spread of the latents.
+            expected_spread: The required spread of the latents.
         """
         if not self.std > 0 or self.effective_rank < RANK:
             return f"the latents lie on a line (effective rank {self.effective_rank:.2f})"
@@ -78,11 +69,11 @@ class Health:
             return f"the latents vary by {self.std / self.size:.2%} of their size"
         if self.min_std < DEAD * self.std:
             return f"a channel has standard deviation {self.min_std:.2g}, the others about {self.std:.2g}"
-        if asked and self.std < STILL:
+        if expected_spread and self.std < STILL:
             return f"the latents have standard deviation {self.std:.2g} where 1 is healthy"
         point = collapsed(self.samples) / floor(self.samples)
         # Over-dispersed latents score badly too but are not collapsed: only parts of them may have to be Gaussian.
-        if asked == "gaussian" and self.std < 1 and self.sigreg > point / 2:
+        if expected_spread == "gaussian" and self.std < 1 and self.sigreg > point / 2:
             return f"the latents score {self.sigreg:.0f} times the SIGReg floor; a single point scores {point:.0f}"
         return ""
 
@@ -94,14 +85,15 @@ class Monitor:
     complaints have lasted without a break for ``max(200, steps / 5)`` steps, or for the last two measurements.
 
     Args:
-        asked: The required spread of the latents: ``unit`` variance, ``gaussian``, or unknown.
+        expected_spread: The required spread of the latents: ``unit`` variance, ``gaussian``, or unknown.
         patience: Steps at the start without judgement.
         steps: Steps of the run.
         advice: The advice on a collapse: ``REGULARISE``, ``FOLLOW`` or ``SLOW``.
     """
 
-    def __init__(self, asked: Spread, patience: int, steps: int, advice: str = REGULARISE) -> None:
-        self._asked, self._patience, self._steps, self._advice = asked, patience, steps, advice
+    def __init__(self, expected_spread: Spread, patience: int, steps: int, advice: str = REGULARISE) -> None:
+        self._expected, self._patience = expected_spread, patience
+        self._steps, self._advice = steps, advice
         self._since: int | None = None
         self._warned = False
 
@@ -117,7 +109,7 @@ class Monitor:
             "motion": health.motion,
             "sigreg_floor_ratio": health.sigreg,
         }
-        complaint = health.complaint(self._asked) if step >= self._patience else ""
+        complaint = health.complaint(self._expected) if step >= self._patience else ""
         if complaint:
             entries["warning"] = complaint
             self._judge(step, complaint)
@@ -147,32 +139,6 @@ def measure(latents: Tensor) -> Health:
     """Compute the health of latents ``[B, T, D]``."""
     latents = latents.detach().float()
     pooled = latents.flatten(0, 1)
-    variance = pooled.var(dim=0, unbiased=False)
-    within = (latents - latents.mean(dim=1, keepdim=True)).square().mean()
-    total = variance.mean()
     samples = len(pooled) * world_size()
     statistic = epps_pulley(pooled, directions(pooled.shape[-1], SLICES, seed=0).to(pooled))
-    return Health(
-        effective_rank=effective_rank(pooled),
-        min_std=variance.min().sqrt().item(),
-        std=total.sqrt().item(),
-        size=pooled.square().mean().sqrt().item(),
-        motion=(within / total).item() if total > 0 else 0.0,
-        sigreg=statistic.item() / floor(samples),
-        samples=samples,
-    )
-
-
-def effective_rank(latents: Tensor) -> float:
-    """Compute the effective rank of latents ``[N, D]`` (Roy, Vetterli 2007).
-
-    It is ``exp`` of the entropy of the covariance's normalised eigenvalues: 1 where the latents lie on a line or do not
-    vary, ``D`` where they vary equally in all directions.
-    """
-    centred = (latents - latents.mean(dim=0)).double().cpu()
-    # The Gram matrices of rows and of columns have the same eigenvalues except zeros: take the smaller.
-    wide = centred.shape[0] < centred.shape[1]
-    values = torch.linalg.eigvalsh(centred @ centred.T if wide else centred.T @ centred).clamp(min=0)
-    if not values.sum() > 0:
-        return 1.0
-    return float(torch.special.entr(values / values.sum()).sum().exp())
+    return Health(**vars(latent_statistics(latents)), sigreg=statistic.item() / floor(samples), samples=samples)

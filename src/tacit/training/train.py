@@ -18,6 +18,7 @@ from tacit._threads import computing, suited_threads
 from tacit.data.clips import Clips
 from tacit.errors import ConfigError
 from tacit.models import Model
+from tacit.nn._tuning import tune_cpu
 from tacit.nn.collectives import broadcast, world_size
 from tacit.objectives import Objective
 from tacit.training.config import TrainingConfig, configured
@@ -62,6 +63,7 @@ def train(
     one line every ``log_every`` steps: the loss, each term before (``loss/<term>``) and after (``weighted/<term>``)
     weighting, learning rate, gradient norm, the health of the latents, the metrics of hooks and seconds. Within
     ``torch.distributed`` each process takes its share of every batch and rank 0 writes the checkpoints.
+    It calls :func:`tacit.tune_cpu`.
 
     Args:
         model: The model; it is left in evaluation mode.
@@ -85,6 +87,7 @@ def train(
             good checkpoint, which is kept.
     """
     started, to = time.perf_counter(), resolve(to)
+    tune_cpu()
     _check_call(options, hooks, clips)
     config = configured(config or TrainingConfig(), options)
     origin = "" if start is None else str(start)
@@ -94,8 +97,7 @@ def train(
     resumes = config.resume and checkpoint.exists(place)
     if start is not None and not resumes:
         checkpoint.start_from(model, resolve(start))
-    threads = config.threads or suited_threads(model, objective)
-    with run_lock(to), computing(threads), _reproducible(model, seed):
+    with run_lock(to), computing(config.threads or suited_threads(model, objective)), _reproducible(model, seed):
         objective.prepare(model.latent_size, model.action_size)
         objective.to(model.device)
         state = State(model, objective, config, spec.identity())
@@ -112,8 +114,7 @@ def train(
             say(f"{to} {done} at step {first} of {steps}", config.progress)
         stopped = loop.run(loggers) if first < steps else ""
     model.eval()
-    rows = tuple(read_log(to))
-    return TrainingReport(to, state.step, time.perf_counter() - started, rows, first, stopped)
+    return TrainingReport(to, state.step, time.perf_counter() - started, tuple(read_log(to)), first, stopped)
 
 
 def _check_call(options: Mapping[str, Any], hooks: Sequence[Hook], clips: Clips) -> None:
