@@ -304,8 +304,8 @@ def readings(results: Mapping[str, RunResult]) -> list[Reading]:
         if method in METHODS:
             last = run.values["points"][-1]
             untrained = "untrained, with a class token" if "cls_linear" in last else "untrained"
-            told = last, results[f"{untrained}/{seed}"].values, results["raw/0"].values
-            scores = ({**point["linear"], "mean": point["linear"]["rate"]} for point in told)
+            points_of = last, results[f"{untrained}/{seed}"].values, results["raw/0"].values
+            scores = ({**point["linear"], "mean": point["linear"]["rate"]} for point in points_of)
             found.append(Reading(f"{method}, images", "class, all tokens", *scores))
     return found
 

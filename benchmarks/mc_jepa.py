@@ -304,9 +304,9 @@ def report(results: Mapping[str, RunResult]) -> Report:
         rows += [(f"{name}, seed {seed}", "", "", "", rate(run.values[name]), "") for name in ("untrained", "raw")]
     for case in (one for one in CASES if one in every and one != "baselines"):
         for seed, run in every[case].items():
-            told = errors_of(run.values["epe"]) if "epe" in run.values else ("", "", "")
+            errors = errors_of(run.values["epe"]) if "epe" in run.values else ("", "", "")
             seconds = f"{run.values['train_cpu_seconds']:.0f}"
-            rows.append((f"{case}, seed {seed}", *told, rate(run.values["content"]), seconds))
+            rows.append((f"{case}, seed {seed}", *errors, rate(run.values["content"]), seconds))
         if case != "content":
             gap, seeds = beyond_vicreg(every, case)
             gaps.append((case, f"{points(gap)} ({seeds} seed(s))"))

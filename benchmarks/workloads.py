@@ -10,7 +10,7 @@ import numpy as np
 import tacit as tc
 
 SIZE, WINDOW, BATCH, BLOCK = 64, 4, 32, 5
-SPEC = tc.Spec({"pixels": tc.Modality("pixels", (3, SIZE, SIZE))}, tc.Box((-1.0,) * 2, (1.0,) * 2))
+SPEC = tc.Spec({"pixels": tc.Modality("pixels", (3, SIZE, SIZE))}, tc.Box((-1.0,) * 2, (1.0,) * 2, "velocity"))
 
 
 def recording(episodes: int, length: int) -> tc.data.Episodes:

