@@ -21,8 +21,9 @@ def missing(
     study: Study[S], results: Path, only: Sequence[str] = (), seeds: Sequence[int] | None = None
 ) -> list[tuple[str, str, int]]:
     """Return name, case and seed of each run that is not recorded; see :func:`run`."""
-    recorded = Results(results)
-    return [one for one in study.runs(only, seeds) if not recorded.check(one[0], study.settings(one[1]))]
+    runs = {one[0]: one for one in study.runs(only, seeds)}
+    left = Results(results).missing({name: study.settings(case) for name, case, _ in runs.values()})
+    return [runs[name] for name in left]
 
 
 def run(
@@ -63,7 +64,7 @@ def run(
             one = Run(name, study.cases[case], seed, study.budget, data, work / name, work / "shared")
             try:
                 with locked(one.work / ".lock", wait=False):
-                    if not Results(results).check(name, study.settings(case)):
+                    if Results(results).missing({name: study.settings(case)}):
                         found = _measured(study, case, one)
                         Results(results).add(name, found)
                         yield name, found

@@ -49,22 +49,23 @@ class Results:
             runs = {**self.read(), name: result}
             write_atomically(self.path, json.dumps({"runs": to_json(runs)}, indent=1) + "\n")
 
-    def check(self, name: str, settings: Mapping[str, Any]) -> bool:
-        """Return whether a run is recorded.
+    def missing(self, settings: Mapping[str, Mapping[str, Any]]) -> list[str]:
+        """Return the names of runs that are not recorded.
+
+        Args:
+            settings: The settings of each run by its name.
 
         Raises:
-            ConfigError: if it was recorded with other settings.
+            ConfigError: if a run was recorded with other settings.
         """
-        recorded = self.read().get(name)
-        if recorded is None:
-            return False
-        different = _differences(recorded.settings, settings)
-        if different:
-            raise ConfigError(
-                f"{self.path} holds the run {name!r} with other settings: {different}. "
-                "Choose another file with --results, or remove the run from this one."
-            )
-        return True
+        recorded = self.read()
+        for name in (one for one in settings if one in recorded):
+            if different := _differences(recorded[name].settings, settings[name]):
+                raise ConfigError(
+                    f"{self.path} holds the run {name!r} with other settings: {different}. "
+                    "Choose another file with --results, or remove the run from this one."
+                )
+        return [name for name in settings if name not in recorded]
 
 
 def _differences(recorded: Mapping[str, Any], asked: Mapping[str, Any], prefix: str = "") -> str:
