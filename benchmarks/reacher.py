@@ -10,7 +10,7 @@ import torch
 
 import tacit as tc
 from tacit import studies
-from tacit.costs import Summable
+from tacit.costs import CostTerm
 from tacit.studies import Report, Run, RunResult, Study, Target, met, rate, table
 from timing import Laps
 
@@ -34,7 +34,7 @@ class Settings:
 
 
 @dataclass(frozen=True, eq=False)
-class ReadPose(Summable):
+class ReadPose(CostTerm):
     """Distance between the poses that a linear probe reads from latents.
 
     Args:

@@ -7,13 +7,14 @@ import pytest
 import torch
 
 import tacit as tc
-from agent.worlds import TrueTwoRooms, Walk
+from agent.worlds import TrueTwoRooms
 from tacit.agent import Agent, PolicyActor, RandomActor
 from tacit.costs import Effort, Goal
 from tacit.envs import TwoRooms
 from tacit.errors import ConfigError, PlanningError, SpecError
 from tacit.models import GoalPolicy, GoalPolicyConfig
 from tacit.planners import CEM, ICEM, MPPI, Gradient, RandomShooting
+from tacit.testing.worlds import PointModel
 from tacit.types import Box, Discrete, Plan
 
 PLANNERS = [CEM(samples=100), ICEM(samples=100), MPPI(samples=100), Gradient(starts=4, iterations=60)]
@@ -24,7 +25,7 @@ GOAL = np.array([[2.0, 1.0], [-3.0, 0.5], [0.0, 0.0]], np.float32)
 @pytest.mark.parametrize("planner", PLANNERS, ids=lambda planner: type(planner).__name__)
 @pytest.mark.parametrize(("frameskip", "hold"), [(1, False), (2, False), (2, True)])
 def test_agent_reaches_its_goals(planner, frameskip, hold):
-    world = Walk(frameskip)
+    world = PointModel(frameskip)
     agent = Agent(world, planner, Goal(reduce="sum") + 0.001 * Effort(), horizon=3, repeat_action=hold)
     positions, _, verdicts, _ = world.live(agent, START, GOAL, steps=8)
     assert np.abs(positions[-1] - GOAL).max() < 0.15
@@ -33,7 +34,7 @@ def test_agent_reaches_its_goals(planner, frameskip, hold):
 
 @pytest.mark.parametrize("planner", [CEM(samples=64, elites=8), RandomShooting(samples=900)])
 def test_discrete_actions(planner):
-    world = Walk(frameskip=2, space=Discrete(3, noop=2))
+    world = PointModel(frameskip=2, space=Discrete(3, noop=2))
     agent = Agent(world, planner, Goal(), horizon=2, replan_every=2)
     start, goal = np.zeros((2, 3), np.float32), np.array([[4.0, 0, 0], [1, 2, 1]], np.float32)
     positions, actions, _, _ = world.live(agent, start, goal, steps=4)
@@ -42,7 +43,7 @@ def test_discrete_actions(planner):
 
 
 def test_held_actions_repeat_and_free_ones_do_not():
-    world = Walk(frameskip=3)
+    world = PointModel(frameskip=3)
     for hold in (True, False):
         agent = Agent(world, CEM(samples=50), Goal(), horizon=2, replan_every=2, repeat_action=hold)
         _, actions, verdicts, _ = world.live(agent, START, GOAL, steps=6)
@@ -67,7 +68,7 @@ class Recorded:
 
 
 def test_warm_start_is_the_rest_of_the_plan():
-    world, planner = Walk(frameskip=2), Recorded()
+    world, planner = PointModel(frameskip=2), Recorded()
     agent = Agent(world, planner, Goal(), horizon=3, replan_every=2)
     _, actions, _, _ = world.live(agent, START, GOAL, steps=8)
     assert [asked[0] for asked in planner.asked] == [6, 6]
@@ -78,7 +79,7 @@ def test_warm_start_is_the_rest_of_the_plan():
 
 
 def test_the_agent_never_looks_beyond_its_deadline():
-    world, planner = Walk(frameskip=2), Recorded()
+    world, planner = PointModel(frameskip=2), Recorded()
     agent = Agent(world, planner, Goal(), horizon=3, arrive_by=7)
     world.live(agent, START, GOAL, steps=12)
     assert [asked[0] for asked in planner.asked] == [6, 4, 2, 2, 2, 2], "rows: whole blocks left of 7 steps, times 2"
@@ -86,7 +87,7 @@ def test_the_agent_never_looks_beyond_its_deadline():
 
 
 def test_with_a_deadline_the_last_step_alone_brings_it_there_and_keeps_it():
-    world = Walk()
+    world = PointModel()
     start, goal = np.zeros((4, 2), np.float32), np.full((4, 2), 5.0, np.float32)
     agent = Agent(world, CEM(samples=300, iterations=12), Goal(), horizon=10, arrive_by=12)
     positions, _, _, _ = world.live(agent, start, goal, steps=12)
@@ -94,41 +95,40 @@ def test_with_a_deadline_the_last_step_alone_brings_it_there_and_keeps_it():
 
 
 def test_observations_enter_at_the_clock_of_the_model():
-    world = Walk(frameskip=4)
+    world = PointModel(frameskip=4)
     agent = Agent(world, Recorded(), Goal(), horizon=3, replan_every=3)
     world.live(agent, START, GOAL, steps=9)
-    assert world.looked == 1 + 3
+    assert world.encoded == 1 + 3
 
 
 def test_model_gets_its_history_and_the_blocks_between():
-    world = Walk(frameskip=2, history=3)
+    world = PointModel(frameskip=2, history=3)
     agent = Agent(world, Recorded(), Goal(), horizon=2, replan_every=2)
     positions, actions, _, _ = world.live(agent, START, GOAL, steps=12)
-    latents, past = world.contexts[-1]
+    latents, past = world.contexts[-1].latents, world.contexts[-1].blocks
     np.testing.assert_allclose(latents.transpose(0, 1), positions[6:12:2])
     np.testing.assert_allclose(
         past.transpose(0, 1), actions[6:10].reshape(2, 2, 3, 2).transpose(0, 2, 1, 3).reshape(2, 3, 4)
     )
-    first_latents, first_past = world.contexts[0]
-    assert first_latents.shape == (3, 1, 2)
-    assert first_past is None
+    assert world.contexts[0].latents.shape == (3, 1, 2)
+    assert world.contexts[0].blocks is None
 
 
 def test_surprise_is_the_error_of_the_last_prediction():
-    world = Walk(frameskip=2, drift=0.25)
+    world = PointModel(frameskip=2, drift=0.25)
     agent = Agent(world, Recorded(), Goal(), horizon=2)
     _, _, verdicts, _ = world.live(agent, START, GOAL, steps=4)
     assert np.isnan([verdict.surprise for verdict in verdicts[:2]]).all()
     for verdict in verdicts[2:]:
         np.testing.assert_allclose(verdict.surprise, np.full(3, 0.5**2), rtol=1e-5)
         assert verdict.surprise.dtype == np.float32
-    right = Walk(frameskip=2)
+    right = PointModel(frameskip=2)
     _, _, verdicts, _ = right.live(Agent(right, Recorded(), Goal(), horizon=2), START, GOAL, steps=4)
     assert verdicts[-1].surprise.max() < 1e-10
 
 
 def test_state_is_a_value():
-    world = Walk(frameskip=2)
+    world = PointModel(frameskip=2)
     agent = Agent(world, CEM(samples=50), Goal(), horizon=2)
     state = agent.start(seed=3, batch=3, goal={"position": GOAL})
     torch.manual_seed(0)
@@ -144,7 +144,7 @@ def test_state_is_a_value():
 
 
 def test_two_runs_of_one_seed_are_equal():
-    world = Walk(frameskip=2)
+    world = PointModel(frameskip=2)
     agent = Agent(world, CEM(samples=50), Goal(), horizon=2)
     runs = [world.live(agent, START, GOAL, steps=6, seed=11)[1] for _ in range(2)]
     np.testing.assert_array_equal(*runs)
@@ -162,7 +162,7 @@ class Failing:
 
 
 def test_failed_planning_is_said_and_the_old_plan_goes_on():
-    world = Walk(frameskip=2)
+    world = PointModel(frameskip=2)
     agent = Agent(world, Failing(2), Goal(), horizon=3)
     _, actions, verdicts, _ = world.live(agent, START, GOAL, steps=6)
     assert [verdict.ok for verdict in verdicts] == [True, True, False, False, False, False]
@@ -172,7 +172,7 @@ def test_failed_planning_is_said_and_the_old_plan_goes_on():
 
 def test_without_a_plan_the_agent_idles_inside_its_space():
     for space, expected in [(Box((-1.0, 0.5), (1.0, 2.0)), [0, 0.5]), (Discrete(2, noop=1), [0, 1])]:
-        world = Walk(space=space)
+        world = PointModel(space=space)
         agent = Agent(world, Failing(1), Goal(), horizon=3, fallback="noop")
         _, actions, verdicts, _ = world.live(agent, START, GOAL, steps=2)
         assert (actions == np.array(expected)).all()
@@ -181,7 +181,7 @@ def test_without_a_plan_the_agent_idles_inside_its_space():
 
 
 def test_nan_in_an_observation_is_a_failed_decision():
-    world = Walk()
+    world = PointModel()
     agent = Agent(world, CEM(samples=50), Goal(), horizon=2)
     state = agent.start(seed=0, batch=3, goal={"position": GOAL})
     broken = START.copy()
@@ -196,8 +196,8 @@ def test_nan_in_an_observation_is_a_failed_decision():
 @pytest.mark.parametrize("part", ["first", "later", "goal"])
 def test_a_world_that_fails_leaves_the_others_alone(planner, part):
     def lived(spoil):
-        world = Walk(frameskip=2, history=2)
-        policy = GoalPolicy(GoalPolicyConfig(2, world.config.spec.action, frameskip=2, width=8))
+        world = PointModel(frameskip=2, history=2)
+        policy = GoalPolicy(GoalPolicyConfig(2, world.spec.action, frameskip=2, width=8))
         agent = Agent(world, planner, Goal(), horizon=2, proposal=policy.eval())
         goal, start = GOAL.copy(), START.copy()
         if spoil and part == "goal":
@@ -231,7 +231,7 @@ def test_a_world_that_fails_leaves_the_others_alone(planner, part):
 
 
 def test_a_world_that_fails_goes_on_with_its_own_plan():
-    world = Walk(frameskip=2)
+    world = PointModel(frameskip=2)
     agent = Agent(world, Recorded(), Goal(), horizon=3)
     state = agent.start(seed=0, batch=3, goal={"position": GOAL})
     for step in range(4):
@@ -252,12 +252,12 @@ class Hints:
         latents = context.latents
         assert latents.shape[2:] == goal.shape[1:] == (2,)
         assert context.blocks.shape[1] == latents.shape[1] - 1
-        assert isinstance(model, Walk)
+        assert isinstance(model, PointModel)
         return self.block.expand(len(latents), count, horizon, -1)
 
 
 def test_proposals_reach_the_planner_row_by_row():
-    world = Walk(frameskip=2)
+    world = PointModel(frameskip=2)
     for hold, expected in [(False, [[0.1, 0.2], [0.3, 0.6]] * 3), (True, [[0.2, 0.4]] * 3)]:
         planner = Recorded()
         agent = Agent(world, planner, Goal(), horizon=3, repeat_action=hold, proposal=Hints([0.1, 0.2, 0.3, 0.6]))
@@ -270,7 +270,7 @@ def test_proposals_reach_the_planner_row_by_row():
 
 
 def test_policy_actor_carries_out_its_policy_inside_the_space():
-    world = Walk(frameskip=2)
+    world = PointModel(frameskip=2)
     actor = PolicyActor(world, Hints([0.1, -0.2, 3.0, 0.4]))
     _, actions, verdicts, _ = world.live(actor, START, GOAL, steps=4)
     np.testing.assert_allclose(actions[:, 0], np.array([[0.1, -0.2], [1.0, 0.4]] * 2, np.float32))
@@ -283,9 +283,9 @@ def test_policy_actor_carries_out_its_policy_inside_the_space():
 
 
 def test_goal_policy_acts_and_proposes():
-    world = Walk(frameskip=2)
+    world = PointModel(frameskip=2)
     torch.manual_seed(0)
-    policy = GoalPolicy(GoalPolicyConfig(2, world.config.spec.action, frameskip=2))
+    policy = GoalPolicy(GoalPolicyConfig(2, world.spec.action, frameskip=2))
     position = torch.rand(512, 2, generator=torch.Generator().manual_seed(0)) * 4 - 2
     actions = torch.rand(512, 4, generator=torch.Generator().manual_seed(1)) * 2 - 1
     goals = position + actions.reshape(512, 2, 2).sum(dim=1)
@@ -305,7 +305,7 @@ def test_goal_policy_acts_and_proposes():
 
 @pytest.mark.parametrize("space", [Box((-1.0, -1.0), (1.0, 1.0), "delta"), Discrete(2, noop=0)])
 def test_policy_actor_idles_in_the_world_that_fails(space):
-    world = Walk(space=space)
+    world = PointModel(space=space)
     torch.manual_seed(0)
     actor = PolicyActor(world, GoalPolicy(GoalPolicyConfig(2, space)))
     state = actor.start(seed=0, batch=3, goal={"position": GOAL})
@@ -325,7 +325,7 @@ def test_a_policy_gets_the_history():
             asked.append((context.latents, context.blocks))
             return super().propose(context, goal, horizon, count, noise, model)
 
-    world = Walk(history=3)
+    world = PointModel(history=3)
     agent = Agent(world, Recorded(), Goal(), horizon=2, proposal=Noted([0.1, 0.2]))
     positions, actions, _, _ = world.live(agent, START, GOAL, steps=4)
     latents, past = asked[-1]
@@ -334,7 +334,7 @@ def test_a_policy_gets_the_history():
 
 
 def test_policy_actor_with_choices():
-    world = Walk(space=Discrete(2, noop=0))
+    world = PointModel(space=Discrete(2, noop=0))
     _, actions, _, _ = world.live(PolicyActor(world, Hints([0.2, 0.7])), START, GOAL, steps=1)
     np.testing.assert_array_equal(actions[0], [[0, 1]] * 3)
 
@@ -359,7 +359,7 @@ def test_random_actor_is_uniform_held_and_seeded():
 
 
 def test_a_verdict_holds_the_plan_that_was_made():
-    world = Walk(frameskip=2)
+    world = PointModel(frameskip=2)
     agent = Agent(world, CEM(samples=20, elites=4), Goal(), horizon=3, replan_every=2)
     _, actions, verdicts, _ = world.live(agent, START, GOAL, steps=8)
     assert [verdict.plan is not None for verdict in verdicts] == [True, False, False, False] * 2
@@ -368,7 +368,7 @@ def test_a_verdict_holds_the_plan_that_was_made():
 
 
 def test_acting_twice_from_one_state_does_the_same_twice():
-    world = Walk(frameskip=2)
+    world = PointModel(frameskip=2)
     agent = Agent(world, CEM(samples=20, elites=4), Goal(), horizon=3)
     _, _, _, state = world.live(agent, START, GOAL, steps=4)
     (one, told, after), (two, said, then) = (agent.act(state, {"position": START}) for _ in range(2))
@@ -381,7 +381,7 @@ def test_acting_twice_from_one_state_does_the_same_twice():
 
 
 def test_a_deadline_ends_a_search_with_the_best_plan_so_far():
-    class Slow(Walk):
+    class Slow(PointModel):
         def rollout(self, context, actions):
             time.sleep(0.02)
             return super().rollout(context, actions)
@@ -402,7 +402,7 @@ def test_a_constraint_on_the_rollout_holds_whatever_it_costs(planner):
     def wall(rollout):
         return rollout.latents[..., 0] - 1.0
 
-    world = Walk()
+    world = PointModel()
     agent = Agent(world, planner, Goal(reduce="sum"), horizon=3, constraints=[wall])
     goal = np.array([[3.0, 1.0], [-2.0, 0.5], [0.9, -1.0]], np.float32)
     positions, _, verdicts, _ = world.live(agent, START, goal, steps=8)
@@ -413,17 +413,17 @@ def test_a_constraint_on_the_rollout_holds_whatever_it_costs(planner):
 
 def test_constraints_that_are_none_are_refused():
     with pytest.raises(ConfigError, match="functions of a rollout; got 3"):
-        Agent(Walk(), CEM(), Goal(), horizon=2, constraints=[3])
+        Agent(PointModel(), CEM(), Goal(), horizon=2, constraints=[3])
     with pytest.raises(ConfigError, match=r"no option 'repeat_actions'\. Did you mean 'repeat_action'"):
-        Agent(Walk(), CEM(), Goal(), horizon=2, repeat_actions=True)
+        Agent(PointModel(), CEM(), Goal(), horizon=2, repeat_actions=True)
     with pytest.raises(ConfigError, match="deadline_ms"):
-        Agent(Walk(), CEM(), Goal(), horizon=2, deadline_ms=0)
+        Agent(PointModel(), CEM(), Goal(), horizon=2, deadline_ms=0)
 
 
 def test_what_does_not_fit_is_refused():
     with pytest.raises(ConfigError, match="arrive_by is a number of steps"):
-        Agent(Walk(), CEM(), Goal(), horizon=3, arrive_by=0)
-    world = Walk()
+        Agent(PointModel(), CEM(), Goal(), horizon=3, arrive_by=0)
+    world = PointModel()
     for horizon, execute in [(2, 3), (2, 0), (0, 0)]:
         with pytest.raises(ConfigError, match="1 <= replan_every <= horizon"):
             Agent(world, CEM(), Goal(), horizon=horizon, replan_every=execute)

@@ -6,12 +6,12 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from agent.worlds import Walk
 from tacit.agent import Agent, PolicyActor
 from tacit.constraints import Limits, MaxChange
 from tacit.costs import Goal
 from tacit.errors import ConfigError, PlanningError
 from tacit.planners import CEM, ICEM, MPPI, Gradient, RandomShooting
+from tacit.testing.worlds import PointModel
 from tacit.types import Box, Context, Discrete, Modality, Spec
 
 PLANNERS = [
@@ -31,7 +31,7 @@ class Proposed:
     """Proposes numbers of any size, and now and then none."""
 
     def propose(self, context, goal, horizon, count, noise, model):
-        width = model.frameskip * model.size
+        width = model.frameskip * model.spec.action.size
         return 9 * torch.from_numpy(noise.normal(0, (count, horizon, width)))
 
 
@@ -46,7 +46,7 @@ def jumps(actions, last):
 
 @pytest.mark.parametrize("planner", PLANNERS, ids=lambda planner: type(planner).__name__)
 def test_a_plan_starts_from_the_last_action_and_goes_on_across_plans(planner):
-    world = Walk(frameskip=2, space=BOX)
+    world = PointModel(frameskip=2, space=BOX)
     agent = agent_of(world, planner, constraints=[MaxChange(0.125)])
     _, actions, verdicts, _ = world.live(agent, START, FAR, steps=12)
     assert all(verdict.ok for verdict in verdicts)
@@ -57,7 +57,7 @@ def test_a_plan_starts_from_the_last_action_and_goes_on_across_plans(planner):
 
 
 def test_a_held_action_jumps_between_blocks_only():
-    world = Walk(frameskip=3, space=BOX)
+    world = PointModel(frameskip=3, space=BOX)
     agent = agent_of(world, repeat_action=True, constraints=[MaxChange(0.25)])
     last = np.full((2, 2), -1.0, np.float32)
     state, actions = agent.start(seed=0, batch=2, goal={"position": FAR}, last_action=last), []
@@ -79,15 +79,15 @@ def test_the_search_knows_the_limits():
             asked.append(problem.space)
             return super().__call__(problem)
 
-    world = Walk(space=BOX)
+    world = PointModel(space=BOX)
     world.live(agent_of(world, Noting(samples=4), constraints=[Limits(-0.25, 0.5)]), START, FAR, steps=1)
     assert asked == [Box((-0.25, -0.25), (0.5, 0.5), "velocity")]
 
 
 def test_a_first_position_is_commanded_near_to_the_current_one():
-    world = Walk()
-    joints = {**world.config.spec.modalities, "joints": Modality("vector", (2,))}
-    world.config.spec = Spec(joints, Box((-9.0, -9.0), (9.0, 9.0), "position"), position="joints")
+    world = PointModel()
+    joints = {**world.spec.modalities, "joints": Modality("vector", (2,))}
+    world.spec = Spec(joints, Box((-9.0, -9.0), (9.0, 9.0), "position"), position="joints")
     agent = agent_of(world, constraints=[MaxChange(0.5)])
     now = np.array([[7.0, -7.0], [0.0, 3.0]], np.float32)
     action, _, _ = agent.act(agent.start(seed=0, batch=2, goal={"position": FAR}), {"position": START, "joints": now})
@@ -101,7 +101,7 @@ def test_a_fallback_slows_down_at_the_allowed_rate():
                 raise PlanningError("no more")
             return super().__call__(problem)
 
-    world = Walk(space=BOX)
+    world = PointModel(space=BOX)
     agent = agent_of(world, Once(samples=50), horizon=1, constraints=[MaxChange(0.25)])
     state = agent.start(seed=0, batch=2, goal={"position": FAR}, last_action=np.ones((2, 2), np.float32))
     taken = []
@@ -113,14 +113,14 @@ def test_a_fallback_slows_down_at_the_allowed_rate():
 
 
 def test_constraints_are_for_boxes_only():
-    world = Walk(space=Discrete(2, noop=0))
+    world = PointModel(space=Discrete(2, noop=0))
     for make in (lambda: agent_of(world, constraints=[Limits(0, 1)]), lambda: PolicyActor(world, None, None, [1])):
         with pytest.raises(ConfigError, match="constraints restrict the actions of a Box; got Discrete"):
             make()
 
 
 def test_every_candidate_of_a_search_keeps_to_the_constraints():
-    class Judged(Walk):
+    class Judged(PointModel):
         def rollout(self, context, actions):
             latents, past_actions = context.latents, context.blocks
             if actions.ndim == 4 and actions.shape[2] == 3:
@@ -133,14 +133,17 @@ def test_every_candidate_of_a_search_keeps_to_the_constraints():
             narrow = [Limits(-0.5, (0.75, 1.0)), MaxChange((0.25, 0.125))]
             agent = agent_of(world, planner, repeat_action=hold, proposal=Proposed(), constraints=narrow)
             last = np.full((2, 2), 0.5, np.float32)
-            agent.act(agent.start(seed=0, batch=2, goal={"position": FAR}, last_action=last), {"position": START})
+            _, verdict, _ = agent.act(
+                agent.start(seed=0, batch=2, goal={"position": FAR}, last_action=last), {"position": START}
+            )
+            assert verdict.ok, verdict.reason
             rows = torch.cat(rated, dim=1).unflatten(-1, (2, 2)).flatten(2, 3)
             rows = torch.cat([torch.full_like(rows[:, :, :1], 0.5), rows], dim=2)
             assert (rows.diff(dim=2).abs() <= torch.tensor([0.25, 0.125]) + 2**-24).all()
             assert (rows[..., 0] <= 0.75).all() and (rows >= -0.5).all()
 
 
-class Fragile(Walk):
+class Fragile(PointModel):
     """Fails at steps that are drawn: NaN in one world, or an exception for both."""
 
     def __init__(self, failures, **options):
@@ -210,7 +213,7 @@ def test_no_emitted_action_violates_its_constraints(life, seed):
     actor, world, last = life
     limited = actor._limits.space
     low, high = float32_inside(np.array(limited.low), np.array(limited.high))
-    space = float32_inside(np.array(world.config.spec.action.low), np.array(world.config.spec.action.high))
+    space = float32_inside(np.array(world.spec.action.low), np.array(world.spec.action.high))
     rates = [np.array(one.change) for one in actor.constraints if isinstance(one, MaxChange)]
     goal = np.full_like(last, 500.0)
     state = actor.start(seed=seed, batch=2, goal={"position": goal}, last_action=last)

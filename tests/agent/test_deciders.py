@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from agent.worlds import Walk
 from tacit.agent import AgentConfig, BlockActor, FlatSearch
 from tacit.costs import Goal
 from tacit.errors import SpecError
 from tacit.planners import CEM
+from tacit.testing.worlds import PointModel
 from tacit.types import Decider, Plan, Situation
 
 START = np.zeros((2, 2), np.float32)
@@ -48,7 +48,7 @@ def search(world):
 
 
 def test_a_decider_on_top_of_a_search_sets_its_goals():
-    world = Walk()
+    world = PointModel()
     actor = BlockActor(world, Waypoint(search(world)))
     positions, _, verdicts, _ = world.live(actor, START, FAR, steps=20)
     assert all(verdict.ok for verdict in verdicts)
@@ -57,7 +57,7 @@ def test_a_decider_on_top_of_a_search_sets_its_goals():
 
 
 def test_a_guarded_search_falls_back_in_the_worlds_that_it_refuses():
-    world = Walk()
+    world = PointModel()
     actor = BlockActor(world, Unless(search(world), limit=1.5), fallback="noop")
     positions, _, verdicts, _ = world.live(actor, START, np.array([[5.0, 0], [1.0, 0]], np.float32), steps=8)
     assert verdicts[-1].decision == ("stop", "act")
@@ -67,7 +67,7 @@ def test_a_guarded_search_falls_back_in_the_worlds_that_it_refuses():
 
 
 def test_a_plan_of_part_of_a_block_is_refused():
-    world = Walk(frameskip=2)
+    world = PointModel(frameskip=2)
 
     def odd(situation):
         return Plan(torch.zeros(2, 3, 2), torch.zeros(2), (), 1)
@@ -77,7 +77,7 @@ def test_a_plan_of_part_of_a_block_is_refused():
 
 
 def test_a_plan_of_numpy_arrays_is_taken():
-    world = Walk()
+    world = PointModel()
 
     def still(situation):
         return Plan(np.full((2, 1, 2), 0.25), np.zeros(2), (), 1)

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from agent.worlds import Walk
 from tacit.agent import Agent, PolicyActor
 from tacit.costs import Goal
 from tacit.errors import ConfigError, PlanningError, SpecError
 from tacit.planners import CEM
+from tacit.testing.worlds import PointModel
 from tacit.types import Box, Context, Discrete, Modality, Plan, Spec
 
 START = np.full((3, 2), 0.25, np.float32)
@@ -38,13 +38,13 @@ class Scripted:
         return Plan(actions.clone(), energy, (), 1)
 
 
-class Arm(Walk):
+class Arm(PointModel):
     """Shows its joints in another order than the action has, next to what the model sees."""
 
     def __init__(self, frameskip=1, kind="position", index=(2, 0)):
         super().__init__(frameskip)
-        spec = self.config.spec
-        self.config.spec = Spec(
+        spec = self.spec
+        self.spec = Spec(
             {**spec.modalities, "joints": Modality("vector", (3,))},
             Box((-1.0, -1.0), (1.0, 1.0), kind),
             position="joints",
@@ -149,21 +149,21 @@ def test_components_of_different_kinds_do_nothing_each_in_its_way():
 
 @pytest.mark.parametrize("kind", ["delta", "velocity", "force"])
 def test_zero_does_nothing_where_it_is_a_change_a_speed_or_a_force(kind):
-    world = Walk(space=Box((-1.0, -2.0), (3.0, 1.0), kind))
+    world = PointModel(space=Box((-1.0, -2.0), (3.0, 1.0), kind))
     _, actions, verdicts, _ = world.live(agent_of(world, Scripted(range(9))), START, START, steps=2)
     assert (actions == 0).all()
     assert verdicts[1].fallback == ("noop",) * 3
 
 
 def test_the_choice_that_does_nothing():
-    world = Walk(space=Discrete(2, noop=1))
+    world = PointModel(space=Discrete(2, noop=1))
     _, actions, _, _ = world.live(agent_of(world, Scripted(range(9))), START, START, steps=2)
     assert (actions == [0, 1]).all()
 
 
 def test_a_world_goes_on_with_its_last_valid_plan_and_then_falls_back():
     """Not with the last row of that plan for ever, as a velocity would."""
-    world = Walk(space=Box((-1.0, -1.0), (1.0, 1.0), "velocity"))
+    world = PointModel(space=Box((-1.0, -1.0), (1.0, 1.0), "velocity"))
     agent = agent_of(world, Scripted(range(1, 9)), horizon=3)
     _, actions, verdicts, _ = world.live(agent, START, START, steps=6)
     np.testing.assert_allclose(actions[:, 0, 0], [0.1, 0.2, 0.3, 0, 0, 0], rtol=1e-6)
@@ -172,7 +172,7 @@ def test_a_world_goes_on_with_its_last_valid_plan_and_then_falls_back():
 
 
 def test_a_plan_ends_within_a_decision_of_several_blocks():
-    world = Walk(frameskip=2, space=Box((-1.0, -1.0), (1.0, 1.0), "velocity"))
+    world = PointModel(frameskip=2, space=Box((-1.0, -1.0), (1.0, 1.0), "velocity"))
     agent = agent_of(world, Scripted(range(1, 9)), horizon=3, replan_every=2, repeat_action=True)
     _, actions, verdicts, _ = world.live(agent, START, START, steps=8)
     np.testing.assert_allclose(actions[:, 0, 0], [0.1, 0.1, 0.2, 0.2, 0.3, 0.3, 0, 0], rtol=1e-6)
@@ -180,7 +180,7 @@ def test_a_plan_ends_within_a_decision_of_several_blocks():
 
 
 def test_a_new_plan_ends_the_fallback():
-    world = Walk()
+    world = PointModel()
     agent = agent_of(world, Scripted([1, 2]), horizon=1)
     _, actions, verdicts, _ = world.live(agent, START, START, steps=5)
     np.testing.assert_allclose(actions[:, 0, 0], [0.1, 0, 0, 0.1, 0.1], rtol=1e-6)
@@ -189,7 +189,7 @@ def test_a_new_plan_ends_the_fallback():
 
 
 def test_the_last_action_is_repeated():
-    world = Walk(space=Box((-1.0, -1.0), (1.0, 1.0)))
+    world = PointModel(space=Box((-1.0, -1.0), (1.0, 1.0)))
     agent = agent_of(world, Scripted([1, 2]), horizon=1, fallback="last_action")
     _, actions, verdicts, _ = world.live(agent, START, START, steps=4)
     np.testing.assert_allclose(actions[:, 0, 0], 0.1, rtol=1e-6)
@@ -197,14 +197,14 @@ def test_the_last_action_is_repeated():
 
 
 def test_without_a_last_action_and_a_noop_nothing_is_set_in_motion():
-    world = Walk(space=Box((-1.0, -1.0), (1.0, 1.0)))
+    world = PointModel(space=Box((-1.0, -1.0), (1.0, 1.0)))
     agent = agent_of(world, Scripted(range(9)), fallback="last_action")
     with pytest.raises(PlanningError, match=r"world 0, 1, 2: there is no plan for the first action.*in motion yet"):
         world.live(agent, START, START)
     state = agent.start(seed=0, batch=3, goal={"position": START}, last_action=np.full((3, 2), 0.5, np.float32))
     action, verdict, _ = agent.act(state, {"position": START})
     assert (action == 0.5).all() and not verdict.ok
-    known = Walk(space=Box((-1.0, -1.0), (1.0, 1.0), "delta"))
+    known = PointModel(space=Box((-1.0, -1.0), (1.0, 1.0), "delta"))
     _, actions, verdicts, _ = known.live(agent_of(known, Scripted(range(9)), fallback="last_action"), START, START, 1)
     assert (actions == 0).all() and verdicts[0].fallback == ("noop",) * 3
 
@@ -212,7 +212,7 @@ def test_without_a_last_action_and_a_noop_nothing_is_set_in_motion():
 @pytest.mark.parametrize("last", [np.full((3, 2), 1.5), np.zeros((2, 2)), np.full((3, 2), np.nan), "no"])
 def test_a_last_action_that_is_none_is_refused(last):
     with pytest.raises(SpecError, match="last_action holds one action"):
-        agent_of(Walk(), Scripted()).start(seed=0, batch=3, last_action=last)
+        agent_of(PointModel(), Scripted()).start(seed=0, batch=3, last_action=last)
 
 
 @pytest.mark.parametrize(
@@ -229,7 +229,7 @@ def test_a_last_action_that_is_none_is_refused(last):
     ],
 )
 def test_an_unknown_noop_is_refused_at_the_start_and_never_in_motion(space, message):
-    world = Walk(space=space)
+    world = PointModel(space=space)
     actors = [agent_of(world, Scripted()), PolicyActor(world, None)]
     for actor in actors:
         with pytest.raises(ConfigError, match=message):
@@ -241,9 +241,9 @@ def test_an_unknown_noop_is_refused_at_the_start_and_never_in_motion(space, mess
 def test_a_noop_that_cannot_be_known_is_refused_when_it_is_asked_for():
     for space in (ARM, Discrete(2)):
         with pytest.raises(ConfigError, match="fallback='noop' needs an action that does nothing"):
-            agent_of(Walk(space=space), Scripted(), fallback="noop")
+            agent_of(PointModel(space=space), Scripted(), fallback="noop")
     with pytest.raises(ConfigError, match="fallback is 'noop', 'last_action', a function"):
-        agent_of(Walk(), Scripted(), fallback="nop")
+        agent_of(PointModel(), Scripted(), fallback="nop")
 
 
 def test_a_policy_acts_in_the_worlds_that_fail():
@@ -253,7 +253,7 @@ def test_a_policy_acts_in_the_worlds_that_fail():
         seen.append(observation)
         return -observation["position"]
 
-    world = Walk(space=Box((-1.0, -1.0), (1.0, 1.0)))
+    world = PointModel(space=Box((-1.0, -1.0), (1.0, 1.0)))
     agent = agent_of(world, Scripted(spoils=[0]), fallback=retreat)
     _, actions, verdicts, _ = world.live(agent, START, START, steps=1)
     np.testing.assert_allclose(actions[0], [[0.1, 0.1], [-0.25, -0.25], [0.1, 0.1]], rtol=1e-6)
@@ -279,7 +279,7 @@ def test_a_policy_that_fails_is_replaced(answer, note):
         return answer
 
     for kind, expected, name in (("force", 0.0, "noop"), (None, 0.1, "last_action")):
-        world = Walk(space=Box((-1.0, -1.0), (1.0, 1.0), kind))
+        world = PointModel(space=Box((-1.0, -1.0), (1.0, 1.0), kind))
         agent = agent_of(world, Scripted([1]), horizon=1, fallback=policy)
         _, actions, verdicts, _ = world.live(agent, START, START, steps=2)
         np.testing.assert_allclose(actions[1], expected, rtol=1e-6)
@@ -288,22 +288,22 @@ def test_a_policy_that_fails_is_replaced(answer, note):
             raise AssertionError(verdicts[1].reason)
 
 
-class Blind(Walk):
+class Blind(PointModel):
     """Raises when it encodes, from some observation on."""
 
     def __init__(self, since, error, part="encode", **options):
         super().__init__(**options)
-        self.since, self.error, self.part, self.encoded = since, error, part, 0
+        self.since, self.error, self.part, self.calls = since, error, part, 0
 
     def encode(self, observation):
-        self.encoded += 1
-        if self.part == "encode" and self.encoded - 1 > self.since:  # one for the goal
+        self.calls += 1
+        if self.part == "encode" and self.calls - 1 > self.since:  # one for the goal
             raise self.error
         return super().encode(observation)
 
     def rollout(self, context, actions):
         latents, past_actions = context.latents, context.blocks
-        if self.part == "rollout" and self.encoded - 1 > self.since:
+        if self.part == "rollout" and self.calls - 1 > self.since:
             raise self.error
         return super().rollout(Context(latents, past_actions), actions)
 
@@ -353,7 +353,7 @@ def test_a_plan_of_numbers_that_are_not_finite_is_a_failure():
             plan.actions[2, 0] = torch.nan
             return plan
 
-    world = Walk()
+    world = PointModel()
     _, actions, verdicts, _ = world.live(agent_of(world, Broken()), START, START, steps=1)
     np.testing.assert_allclose(actions[0], [[0.1, 0.1], [0.1, 0.1], [0, 0]], rtol=1e-6)
     assert "world 2: planning failed: the plan is not finite" in verdicts[0].reason
@@ -361,7 +361,7 @@ def test_a_plan_of_numbers_that_are_not_finite_is_a_failure():
 
 def test_the_model_is_told_what_was_done_and_not_what_was_planned():
     world = Arm(frameskip=2)
-    world.config.history = 3
+    world.history = 3
     agent = agent_of(world, Scripted([1, 2, 3]), horizon=1)
     actions, _, state = world.live(agent, joints, steps=7)
     done = actions[:6].reshape(3, 2, 3, 2).transpose(2, 0, 1, 3).reshape(3, 3, 4)
@@ -373,7 +373,7 @@ def test_a_policy_actor_falls_back_too():
         def propose(self, context, goal, horizon, count, noise, model):
             raise RuntimeError("no")
 
-    world = Walk(frameskip=2, space=Box((-1.0, -1.0), (1.0, 1.0)))
+    world = PointModel(frameskip=2, space=Box((-1.0, -1.0), (1.0, 1.0)))
     actor = PolicyActor(world, Refuses(), fallback="last_action")
     state = actor.start(seed=0, batch=3, goal={"position": START}, last_action=np.full((3, 2), 0.5, np.float32))
     for _ in range(3):

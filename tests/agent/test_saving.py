@@ -8,7 +8,6 @@ import pytest
 import torch
 
 import tacit as tc
-from agent.worlds import Walk
 from tacit import checkpoint
 from tacit.agent import Agent
 from tacit.checkpoint import Part, load_model
@@ -19,6 +18,7 @@ from tacit.models import GoalPolicy, WorldModel
 from tacit.models.goal_policy import GoalPolicyConfig
 from tacit.nn.readout import LinearReadout
 from tacit.planners import CEM, Gradient
+from tacit.testing.worlds import PointModel
 from tacit.types import Box, Modality, Rollout, Spec
 
 SPEC = Spec({"state": Modality("vector", (3,))}, Box((-1.0, -2.0), (1.0, 2.0), "force"))
@@ -115,26 +115,54 @@ def test_an_agent_is_also_a_checkpoint_of_its_model(model, tmp_path):
     assert Agent.load(tmp_path / "agent").config.planner == CEM(samples=77)
 
 
-class Mine:
-    """Not of the registry."""
+class Critic(torch.nn.Module):
+    """A cost with weights of its own."""
 
-    def __call__(self, *arguments):
-        raise NotImplementedError
+    def __init__(self, seed=0):
+        super().__init__()
+        torch.manual_seed(seed)
+        self.head = torch.nn.Linear(8, 1)
+
+    def forward(self, rollout):
+        return self.head(rollout.latents[:, :, -1])[..., 0]
+
+
+def keep_below(rollout):
+    return rollout.latents[..., 0] - 10.0
 
 
 class Own(Limits):
     """A constraint that is not of the registry."""
 
     def __init__(self):
-        super().__init__(-1.0, 1.0)
+        super().__init__(-0.5, 0.5)
+
+
+@pytest.mark.parametrize(
+    "cost", [Critic(1), Goal() + Target(LinearReadout("a", torch.ones(8, 1), torch.ones(1), (0.1,), (1.0,)), (0.0,))]
+)
+def test_own_costs_and_constraints_are_given_again(cost, model, tmp_path):
+    agent = Agent(model, CEM(samples=20, elites=4, iterations=2), cost, horizon=2, constraints=[Own(), keep_below])
+    agent.save(tmp_path / "agent")
+    own = {"Critic": Critic(2), "Own": Own(), "keep_below": keep_below}
+    np.testing.assert_array_equal(lived(Agent.load(tmp_path / "agent", own=own)), lived(agent))
+    with pytest.raises(CheckpointError, match=r"uses 'Own', .*own=\{'Own': ...\}"):
+        Agent.load(tmp_path / "agent", own={"Critic": Critic(2)})
+
+
+def test_own_weights_must_fit(model, tmp_path):
+    Agent(model, CEM(), Critic(), horizon=2).save(tmp_path / "agent")
+    other = Critic()
+    other.head = torch.nn.Linear(8, 2)
+    with pytest.raises(CheckpointError, match="weights of 'Critic' do not fit"):
+        Agent.load(tmp_path / "agent", own={"Critic": other})
 
 
 def test_what_cannot_be_saved_is_refused(model, tmp_path):
     for agent, message in [
-        (Agent(model, Mine(), Goal(), horizon=3), "cem, gradient"),
-        (Agent(model, CEM(), Mine(), horizon=3), "effort, goal"),
-        (Agent(Walk(), CEM(), Goal(), horizon=3), "tacit.models; this one has a Walk"),
-        (Agent(model, CEM(), Goal(), horizon=3, constraints=[Own()]), "limits, max_change"),
+        (Agent(model, CEM(), lambda rollout: rollout, horizon=3), "with def, or a class"),
+        (Agent(model, CEM(), Goal(), horizon=3, constraints=[Own(), Own()]), "two different objects .* 'Own'"),
+        (Agent(PointModel(), CEM(), Goal(), horizon=3), "tacit.models; this one has a PointModel"),
     ]:
         with pytest.raises(ConfigError, match=message):
             agent.save(tmp_path / "agent")
@@ -210,7 +238,7 @@ def test_a_cost_on_a_readout_is_saved_with_its_weights(tmp_path):
     cost = Goal() + 0.5 * Target(readout, (1.0, None), reduce="sum")
     Agent(model, CEM(samples=4, elites=2), cost, horizon=2, fallback="noop").save(tmp_path / "agent")
     again = Agent.load(tmp_path / "agent").config.cost
-    read = again.terms[1].cost.readout
+    read = again.terms()[1].cost.readout
     assert (read.target, read.error, read.r2[0]) == ("angle", (0.1, 0.2), 0.9) and np.isnan(read.r2[1])
     latents = torch.randn(2, 3, 2, 8)
     rollout = Rollout(latents[:, 0, 0], latents, torch.zeros(2, 3, 2, 2), torch.zeros(2, 8))

@@ -5,11 +5,11 @@ import io
 import numpy as np
 import pytest
 
-from agent.worlds import Walk
 from tacit.agent import Agent, AgentState
 from tacit.costs import Goal
 from tacit.errors import ConfigError, SpecError
 from tacit.planners import CEM, WorldNoise
+from tacit.testing.worlds import PointModel
 from tacit.types import Context, Modality, Spec
 
 GOALS = np.array([[2.0, 1.0], [-3.0, 0.5], [0.5, -1.0]], np.float32)
@@ -33,7 +33,7 @@ class Session:
 
 
 def test_sessions_that_start_at_different_times_share_a_batch_and_act_as_alone():
-    agent = agent_of(Walk(frameskip=2, history=2), replan_every=2)
+    agent = agent_of(PointModel(frameskip=2, history=2), replan_every=2)
     alone, together = ([Session(agent, goal, seed) for seed, goal in enumerate(GOALS)] for _ in range(2))
     for session in alone:
         for _ in range(20):
@@ -58,7 +58,7 @@ def test_sessions_that_start_at_different_times_share_a_batch_and_act_as_alone()
 
 
 def test_a_state_passes_through_a_file():
-    world = Walk(frameskip=2, history=3)
+    world = PointModel(frameskip=2, history=3)
     agent = agent_of(world, fallback="last_action")
     _, _, _, state = world.live(agent, np.zeros((3, 2), np.float32), GOALS, steps=5)
     file = io.BytesIO()
@@ -73,8 +73,8 @@ def test_a_state_passes_through_a_file():
 
 
 def test_a_partial_goal_is_part_of_the_arrays():
-    world = Walk()
-    world.config.spec = Spec({**world.spec.modalities, "other": Modality("vector", (1,))}, world.spec.action)
+    world = PointModel()
+    world.spec = Spec({**world.spec.modalities, "other": Modality("vector", (1,))}, world.spec.action)
     state = agent_of(world).start(seed=1, batch=2, goal={"other": np.zeros((2, 1), np.float32)})
     arrays = state.to_arrays()
     assert arrays["partial_goal.other"].shape == (2, 1)
@@ -82,7 +82,7 @@ def test_a_partial_goal_is_part_of_the_arrays():
 
 
 def test_states_that_do_not_fit_are_refused():
-    agent = agent_of(Walk(frameskip=2))
+    agent = agent_of(PointModel(frameskip=2))
     state = agent.start(seed=0, batch=2, goal={"position": GOALS[:2]})
     _, _, later = agent.act(state, {"position": GOALS[:2]})
     with pytest.raises(SpecError, match=r"block of state 1 differs"):

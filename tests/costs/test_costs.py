@@ -114,7 +114,7 @@ def test_costs_add_up(latents, actions, goal):
     expected = near(imagined(latents, actions, goal)) + 2 * effort(imagined(latents, actions, goal))
     expected = expected + Goal(reduce="min")(imagined(latents, actions, goal))
     assert torch.allclose(total(imagined(latents, actions, goal)), expected)
-    assert [term.weight for term in total.terms] == [1, 2, 1]
+    assert [term.weight for term in total.terms()] == [1, 2, 1]
 
 
 def test_repr_says_what_a_cost_is():
@@ -132,4 +132,4 @@ def test_weights_are_finite_and_not_negative(weight):
 def test_registry():
     assert costs.names() == ("effort", "goal", "target")
     assert costs.load("goal") is Goal
-    assert issubclass(Goal, costs.Summable)
+    assert issubclass(Goal, costs.CostTerm)

@@ -7,7 +7,6 @@ from gymnasium import spaces
 from gymnasium.utils.env_checker import check_env
 
 import tacit as tc
-from agent.worlds import Walk
 from tacit._config import from_json, to_json
 from tacit.agent import Agent, RandomActor
 from tacit.costs import Goal
@@ -15,6 +14,7 @@ from tacit.envs import GymnasiumEnvironment
 from tacit.errors import SpecError
 from tacit.planners import CEM
 from tacit.testing.environments import check_environment
+from tacit.testing.worlds import PointModel
 from tacit.types import Box, Discrete, Mixed, Modality, Spec
 
 SPACES = {
@@ -93,7 +93,7 @@ def test_back_to_gymnasium():
 
 
 def test_an_agent_searches_choices_and_numbers_at_once():
-    world = Walk(space=Mixed((Discrete(3, noop=2), Box((-1.0, -0.5), (1.0, 0.5), "delta"))))
+    world = PointModel(space=Mixed((Discrete(3, noop=2), Box((-1.0, -0.5), (1.0, 0.5), "delta"))))
     agent = Agent(world, CEM(samples=200, elites=20, iterations=8), Goal(reduce="sum"), horizon=2)
     goal = np.array([[4.0, 0, 0, 2.0, -1.0], [0, 3, 1, -1.5, 0.25]], np.float32)
     positions, actions, verdicts, _ = world.live(agent, np.zeros((2, 5), np.float32), goal, steps=4)
@@ -105,7 +105,7 @@ def test_an_agent_searches_choices_and_numbers_at_once():
 
 def test_the_fallback_knows_each_part():
     space = Mixed((Discrete(3, noop=2), Box((-1.0,), (1.0,), "velocity")))
-    world = Walk(space=space)
+    world = PointModel(space=space)
 
     def fails(problem):
         raise tc.errors.PlanningError("no")
@@ -113,7 +113,7 @@ def test_the_fallback_knows_each_part():
     agent = Agent(world, fails, Goal(), horizon=1)
     _, actions, _, _ = world.live(agent, np.zeros((2, 4), np.float32), np.ones((2, 4), np.float32), steps=1)
     np.testing.assert_array_equal(actions[0], [[0, 0, 1, 0]] * 2)
-    unknown = Walk(space=Mixed((Discrete(3), Box((-1.0,), (1.0,)))))
+    unknown = PointModel(space=Mixed((Discrete(3), Box((-1.0,), (1.0,)))))
     with pytest.raises(tc.errors.ConfigError, match=r"component 3 has no kind .*; Discrete\(3\) names no choice"):
         Agent(unknown, fails, Goal(), horizon=1).start(seed=0)
 

@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 import torch
 
-from evaluation.line import Line
 from probing.exact import Exact, recordings
 from tacit.costs import Goal
 from tacit.errors import ConfigError
 from tacit.evaluation import energy_rank_correlation, open_loop
+from tacit.testing.worlds import LineWorld
 
 
 @pytest.mark.parametrize(("frameskip", "history"), [(1, 1), (3, 2)])
@@ -44,7 +44,7 @@ def test_a_model_that_ignores_its_actions_has_the_error_of_shuffled_ones():
 def test_energies_of_an_exact_model_rank_plans(gain, expected):
     # Starts and goals so far apart that no plan of three steps arrives: the distance is monotone in the plan.
     correlation = energy_rank_correlation(
-        Exact(size=1, gain=gain), Goal(), Line(), horizon=2, tasks=10, candidates=40, seed=3
+        Exact(size=1, gain=gain), Goal(), LineWorld(), horizon=2, tasks=10, candidates=40, seed=3
     )
     assert correlation.mean == pytest.approx(expected, abs=0.12)
     assert correlation.low <= correlation.mean <= correlation.high
@@ -58,7 +58,9 @@ def test_blocks_are_repeated_actions():
         seen.append(rollout.blocks)
         return (rollout.latents[:, :, -1] - rollout.goal[:, None]).square().sum(dim=-1)
 
-    correlation = energy_rank_correlation(Exact(frameskip=2, size=1), cost, Line(), horizon=2, tasks=4, candidates=30)
+    correlation = energy_rank_correlation(
+        Exact(frameskip=2, size=1), cost, LineWorld(), horizon=2, tasks=4, candidates=30
+    )
     assert seen[0].shape == (1, 30, 2, 2)
     assert torch.equal(seen[0][..., 0], seen[0][..., 1])
     assert correlation.mean > 0.85
@@ -68,4 +70,4 @@ def test_impossible_sizes_are_refused():
     with pytest.raises(ConfigError, match="horizon >= 1"):
         open_loop(Exact(), recordings(2), horizon=0)
     with pytest.raises(ConfigError, match="candidates 3"):
-        energy_rank_correlation(Exact(), Goal(), Line(), horizon=1, candidates=2)
+        energy_rank_correlation(Exact(), Goal(), LineWorld(), horizon=1, candidates=2)

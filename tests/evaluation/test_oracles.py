@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import torch
 
-from evaluation.line import Line
 from probing.exact import Exact
 from tacit.agent import Agent
 from tacit.constraints import Limits
@@ -13,6 +12,7 @@ from tacit.envs import TwoRooms
 from tacit.errors import ConfigError, PlanningError
 from tacit.evaluation import ExpertActor, TrueDynamicsActor, closed_loop, compare_with_baselines, oracles
 from tacit.reports import planning_record
+from tacit.testing.worlds import LineWorld
 from tacit.types import Box, Context, Plan
 
 
@@ -41,7 +41,7 @@ def test_the_expert_solves_two_rooms_and_is_marked_as_privileged():
 @pytest.mark.parametrize("reduce", ["last", "sum", "min"])
 @pytest.mark.parametrize("hold", [False, True])
 def test_planning_on_the_true_dynamics_solves_a_line(reduce, hold):
-    env = Line(budget=24, success_at="any")
+    env = LineWorld(budget=24, success_at="any")
     actor = TrueDynamicsActor(
         env, Shooting(), horizon=4, frameskip=2, replan_every=1, repeat_action=hold, goal=Goal(reduce=reduce)
     )
@@ -49,7 +49,7 @@ def test_planning_on_the_true_dynamics_solves_a_line(reduce, hold):
 
 
 def test_the_energy_is_the_true_distance_after_each_block():
-    env, seen = Line(), {}
+    env, seen = LineWorld(), {}
 
     class Spy(Shooting):
         def __call__(self, problem):
@@ -106,7 +106,7 @@ def test_the_plans_of_recorded_tasks_are_simulated():
 
 @pytest.mark.parametrize("cost", [Goal(reduce="sum", metric="l1"), 0.1 * Effort() + Goal(reduce="sum", metric="l1")])
 def test_the_oracle_is_the_agent_in_all_but_model_and_cost(cost):
-    env = Line()
+    env = LineWorld()
     agent = Agent(Exact(env.spec, frameskip=2), Shooting(), cost, horizon=3, replan_every=2, repeat_action=True)
     actor = TrueDynamicsActor.like(agent, env)
     assert actor.config.planner is agent.config.planner
@@ -120,12 +120,12 @@ def test_the_oracle_is_the_agent_in_all_but_model_and_cost(cost):
 
 
 def test_the_oracle_has_the_fallback_and_the_constraints_of_the_agent():
-    env, narrow = Line(), [Limits(-0.5, 0.5)]
+    env, narrow = LineWorld(), [Limits(-0.5, 0.5)]
     for fallback in (None, "noop", "last_action", lambda shown: shown["vector"]):
         agent = Agent(Exact(env.spec), Shooting(), Goal(), horizon=2, fallback=fallback, constraints=narrow)
         actor = TrueDynamicsActor.like(agent, env)
         assert (actor.fallback, actor.constraints) == (fallback, tuple(narrow))
-    silent = Line()
+    silent = LineWorld()
     silent.spec = replace(env.spec, action=Box((-1.0,), (1.0,)))
     assert (
         TrueDynamicsActor.like(Agent(Exact(env.spec), Shooting(), Goal(), horizon=2), silent).fallback == "last_action"
@@ -137,13 +137,13 @@ def test_the_fallback_of_the_oracle_receives_observations():
         def __call__(self, problem):
             raise PlanningError("none")
 
-    env = Line()
+    env = LineWorld()
     actor = TrueDynamicsActor(env, Fails(), horizon=2, fallback=lambda shown: shown["vector"][:, :1] / 10)
     x = {"x": np.array([[1.0], [3.0]])}
     action, verdict, _ = actor.act(actor.start(seed=0, batch=2, goal=x), x)
     np.testing.assert_allclose(action, [[0.1], [0.3]], rtol=1e-6)
     assert verdict.fallback == ("policy", "policy")
-    reads = Line()
+    reads = LineWorld()
     where = {"position": "vector", "position_index": (0,)}
     reads.spec = replace(env.spec, action=Box((-20.0,), (20.0,), "position"), **where)
     actor = TrueDynamicsActor(reads, Fails(), horizon=2)
@@ -157,7 +157,7 @@ def test_an_agent_is_compared_with_its_baselines_and_its_oracle():
             step = ((goal - context.latents[:, -1]) / 2).clamp(-1, 1)
             return step.repeat(1, 2)[:, None, None].expand(-1, count, horizon, -1)
 
-    env, said = Line(budget=24, success_at="any"), []
+    env, said = LineWorld(budget=24, success_at="any"), []
     parts, options = (
         (Exact(env.spec, frameskip=2, size=1), Shooting(), Goal(reduce="sum")),
         {"horizon": 3, "repeat_action": True},
@@ -175,8 +175,8 @@ def test_an_agent_is_compared_with_its_baselines_and_its_oracle():
 
 def test_impossible_settings_are_refused():
     with pytest.raises(ConfigError, match="replan_every <= horizon"):
-        TrueDynamicsActor(Line(), Shooting(), horizon=2, replan_every=3)
+        TrueDynamicsActor(LineWorld(), Shooting(), horizon=2, replan_every=3)
     with pytest.raises(ConfigError, match="goal states"):
-        ExpertActor(Line()).start(seed=0)
+        ExpertActor(LineWorld()).start(seed=0)
     with pytest.raises(ConfigError, match="3 of them"):
-        ExpertActor(Line()).start(seed=0, batch=3, goal={"x": np.zeros((2, 1))})
+        ExpertActor(LineWorld()).start(seed=0, batch=3, goal={"x": np.zeros((2, 1))})

@@ -8,12 +8,12 @@ import pytest
 import torch
 
 import tacit as tc
-from evaluation.line import Line
 from probing.exact import Exact, recordings
 from tacit.agent import Agent
 from tacit.cli import main
 from tacit.costs import Goal
 from tacit.planners import CEM
+from tacit.testing.worlds import LineWorld
 
 ev = tc.evaluation
 
@@ -23,8 +23,8 @@ def parts() -> dict[str, Any]:
     return {"model": Exact(fit_on.spec), "fit_on": fit_on, "test_on": test_on}
 
 
-def agent() -> tuple[Agent, Line]:
-    env = Line()
+def agent() -> tuple[Agent, LineWorld]:
+    env = LineWorld()
     return Agent(Exact(env.spec, size=1), CEM(samples=8, iterations=3, elites=4), Goal(), horizon=2), env
 
 

@@ -10,11 +10,12 @@ from PIL import Image
 
 import tacit as tc
 import tacit.evaluation as ev
-from evaluation.line import Line, Still, Walker
+from evaluation.line import Still, Walker
 from probing.exact import Exact, recordings
 from tacit.data import from_episodes
 from tacit.envs import TwoRooms
 from tacit.errors import ConfigError, DataError
+from tacit.testing.worlds import LineWorld
 from tacit.types import Context, Episode
 
 
@@ -50,7 +51,7 @@ def run():
 
 @pytest.mark.parametrize("share", [0.0, 0.5])
 def test_replaced_tasks_are_mentioned_where_there_were_any(share):
-    met = ev.closed_loop(Walker(), Line(solved_share=share), 20)
+    met = ev.closed_loop(Walker(), LineWorld(solved_share=share), 20)
     section = tc.reports.planning_section({"success": met, "random": met})
     sentence = f"{met.replaced} drawn tasks were solved at their start and replaced."
     assert (met.replaced > 0) == (share > 0) == (sentence in section.text)
@@ -130,13 +131,13 @@ def test_the_animation_has_a_frame_for_every_other_step_and_a_still(run):
     with Image.open(io.BytesIO(picture.still)) as still:
         assert still.format == "PNG"
     with pytest.raises(ConfigError, match="record_frames=4"):
-        tc.reports.figures.animation(ev.closed_loop(Still(), Line(), 3))
+        tc.reports.figures.animation(ev.closed_loop(Still(), LineWorld(), 3))
 
 
 def test_paths_need_recorded_frames(run):
     assert tc.reports.figures.paths(run, (0, 64, 64, 0)).kind == "png"
     with pytest.raises(ConfigError, match="record_frames=4"):
-        tc.reports.figures.paths(ev.closed_loop(Walker(), Line(), 3), (0, 1, 1, 0))
+        tc.reports.figures.paths(ev.closed_loop(Walker(), LineWorld(), 3), (0, 1, 1, 0))
 
 
 class Corner(Exact):

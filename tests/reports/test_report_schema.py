@@ -5,17 +5,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from evaluation.line import Line, Still, Walker
+from evaluation.line import Still, Walker
 from tacit.errors import DataError
 from tacit.evaluation import closed_loop
 from tacit.reports import new_record, plain, planning_record, validate
 from tacit.statistics import wilson
+from tacit.testing.worlds import LineWorld
 from tacit.types import TaskRules
 
 
 @pytest.fixture(scope="module")
 def record():
-    runs = {"success": closed_loop(Walker(), Line(), 20), "random": closed_loop(Still(), Line(), 20)}
+    runs = {
+        "success": closed_loop(Walker(), LineWorld(), 20),
+        "random": closed_loop(Still(), LineWorld(), 20),
+    }
     return new_record(
         "eval",
         seeds={"train": [0, 1], "tasks": 1},
@@ -53,7 +57,7 @@ def test_every_rate_has_its_interval_and_number(record):
 
 
 def test_runs_on_other_tasks_are_not_compared():
-    runs = {"success": closed_loop(Walker(), Line(), 5), "random": closed_loop(Still(), Line(), 5, seed=2)}
+    runs = {"success": closed_loop(Walker(), LineWorld(), 5), "random": closed_loop(Still(), LineWorld(), 5, seed=2)}
     with pytest.raises(DataError, match="'random' has other tasks"):
         planning_record(runs)
     with pytest.raises(DataError, match="'success'"):

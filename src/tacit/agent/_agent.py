@@ -100,10 +100,13 @@ class Agent(BlockActor):
     def save(self, path: str | Path) -> None:
         """Write the agent, atomically: its model's checkpoint, its settings and its policy.
 
+        Of a planner, a cost or a constraint that is in no registry the file holds the name, and the weights if it is a
+        torch module; :meth:`load` is given the object again.
+
         Raises:
             ConfigError: if the model is none of :mod:`tacit.models` that imagines, the proposal no
-                :class:`tacit.models.GoalPolicy`, the fallback a policy, or the planner, a cost or a constraint no
-                dataclass of its registry.
+                :class:`tacit.models.GoalPolicy`, the fallback a policy, or one of them outside the registries has no
+                name of its own.
             CheckpointError: if something else is at ``path``.
         """
         write(resolve(path), self.model, self.config, self.proposal)
@@ -116,6 +119,7 @@ class Agent(BlockActor):
         *,
         fallback: NamedFallback | FallbackPolicy | None = None,
         modules: Mapping[str, nn.Module] | None = None,
+        own: Mapping[str, object] | None = None,
     ) -> Agent:
         """Read an agent that :meth:`save` wrote.
 
@@ -124,15 +128,18 @@ class Agent(BlockActor):
             device: The device to load it on.
             fallback: A replacement of the saved fallback; None: the saved one.
             modules: Modules of your own in its model; see :func:`tacit.checkpoint.load_model`.
+            own: Planners, costs and constraints that are in no registry, by the names of their classes or functions;
+                the saved weights of a torch module are loaded into it.
 
         Raises:
-            CheckpointError: if it is missing, incomplete or damaged, or names a component that is not installed.
+            CheckpointError: if it is missing, incomplete or damaged, or names a component that is neither installed
+                nor given.
             ConfigError: if ``fallback`` does not fit it.
         """
         place = resolve(path)
         if (place / "run.json").is_file() and (place / "agent").is_dir():
             place = place / "agent"
-        model, config, proposal = read(place, device, modules)
+        model, config, proposal = read(place, device, own or {}, modules)
         try:
             agent = cls.of(model, config, proposal)
         except ConfigError as error:

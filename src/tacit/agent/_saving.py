@@ -6,7 +6,6 @@ Planners, costs and constraints are named as in their registries, so that a file
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,11 +19,11 @@ from tacit._config import from_json, to_json
 from tacit._part import Part as Named
 from tacit.agent._config import AgentConfig
 from tacit.agent._fallback import NamedFallback
-from tacit.costs._base import Scaled, Summable, Total
+from tacit.agent._parts import built, described
+from tacit.costs._base import CostSum, CostTerm, WeightedCost
 from tacit.errors import CheckpointError, ConfigError, SpecError
 from tacit.models import Dynamics
 from tacit.models.goal_policy import GoalPolicy, GoalPolicyConfig
-from tacit.nn.readout import LinearReadout
 
 __all__ = ["read", "write"]
 
@@ -47,8 +46,8 @@ class _Written:
     constraints: tuple[Named, ...] = ()
 
 
-NUMBERS = ("error", "r2")
-"""The numbers of a readout."""
+CONSTRAINT = "constraint"
+"""The start of the names of the tensors of a constraint; those of a cost begin with its index."""
 RENAMED = {"execute": "replan_every", "hold": "repeat_action", "deadline": "arrive_by"}
 """The names of version 0.1 and the current ones."""
 
@@ -58,21 +57,26 @@ def write(path: Path, model: object, config: AgentConfig, proposal: object = Non
 
     Raises:
         ConfigError: if the model is none of :mod:`tacit.models` that imagines, the proposal no
-            :class:`tacit.models.GoalPolicy`, the fallback a policy, or the planner, a cost or a constraint no dataclass
-            of its registry.
+            :class:`tacit.models.GoalPolicy`, the fallback a policy, or a planner, cost or constraint outside the
+            registries has no name of its own.
         CheckpointError: if something else is at ``path``.
     """
     if not isinstance(model, Dynamics):
         raise ConfigError(f"an agent is saved with a model of tacit.models; this one has a {type(model).__name__}.")
     cost = config.cost
-    if not isinstance(cost, Summable):
-        raise ConfigError(f"costs that can be saved are {', '.join(costs.names())} and their sums; got {cost!r}.")
+    terms = [(1.0, cost)] if not isinstance(cost, CostTerm) else [(term.weight, term.cost) for term in cost.terms()]
+    own: dict[str, object] = {}
     named, tensors = [], {}
-    for index, term in enumerate(cost.parts):
-        part, arrays = _name(term.cost, costs)
-        named.append(dataclasses.replace(part, weight=term.weight))
+    for index, (weight, term) in enumerate(terms):
+        part, arrays = described(term, costs, own)
+        named.append(dataclasses.replace(part, weight=weight))
         tensors.update({f"{index}.{name}": value for name, value in arrays.items()})
-    planner, _ = _name(config.planner, planners)
+    restrictions = []
+    for index, constraint in enumerate(config.constraints):
+        part, arrays = described(constraint, constraints, own)
+        restrictions.append(part)
+        tensors.update({f"{CONSTRAINT}{index}.{name}": value for name, value in arrays.items()})
+    planner, _ = described(config.planner, planners, own)
     if not (config.fallback is None or isinstance(config.fallback, str)):
         raise ConfigError(
             "an agent is saved with fallback='noop', 'last_action' or None; a function cannot be saved. Save it "
@@ -87,7 +91,7 @@ def write(path: Path, model: object, config: AgentConfig, proposal: object = Non
         config.arrive_by,
         config.deadline_ms,
         config.fallback,
-        tuple(_name(constraint, constraints)[0] for constraint in config.constraints),
+        tuple(restrictions),
     )
     parts = {PART: checkpoint.Part(to_json(written), tensors)}
     if proposal is not None:
@@ -98,13 +102,22 @@ def write(path: Path, model: object, config: AgentConfig, proposal: object = Non
 
 
 def read(
-    path: Path, device: str | torch.device, modules: Mapping[str, nn.Module] | None = None
+    path: Path,
+    device: str | torch.device,
+    own: Mapping[str, object],
+    modules: Mapping[str, nn.Module] | None = None,
 ) -> tuple[Dynamics, AgentConfig, GoalPolicy | None]:
     """Read what :func:`write` wrote.
 
+    Args:
+        path: The directory of the agent.
+        device: The device to load it on.
+        own: Planners, costs and constraints outside the registries, by name.
+        modules: Modules of the user in the model.
+
     Raises:
         CheckpointError: if it is missing, incomplete or damaged, or names a planner, a cost or a constraint that is
-            not installed.
+            neither installed nor given.
     """
     model, others = checkpoint.load_with_model(path, device, Dynamics, modules)
     parts = others.parts
@@ -116,15 +129,17 @@ def read(
         if isinstance(current, Mapping):
             current = {RENAMED.get(name, name): value for name, value in current.items()}
         written = from_json(_Written, current, where=PART)
-        planner = written.planner.build(planners.load)
-        terms = []
-        for index, named in enumerate(written.cost):
-            own = {key: value.to(device) for key, value in part.tensors.items() if key.startswith(f"{index}.")}
-            arrays = {key.partition(".")[2]: value for key, value in own.items()}
-            plain, given = _with_readouts(_current(named, model), arrays)
-            terms.append(Scaled(named.weight, plain.build(costs.load, **given)))
-        cost = Total(tuple(terms))
-        restrictions = tuple(named.build(constraints.load) for named in written.constraints)
+        planner = built(written.planner, planners, {}, own)
+        tensors = {key: value.to(device) for key, value in part.tensors.items()}
+        terms = [
+            WeightedCost(named.weight, built(_current(named, model), costs, _under(tensors, f"{index}."), own))
+            for index, named in enumerate(written.cost)
+        ]
+        cost = CostSum(tuple(terms))
+        restrictions = tuple(
+            built(named, constraints, _under(tensors, f"{CONSTRAINT}{index}."), own)
+            for index, named in enumerate(written.constraints)
+        )
         config = AgentConfig(
             planner,
             cost,
@@ -139,6 +154,11 @@ def read(
     except (ConfigError, SpecError, TypeError, ValueError) as error:
         raise CheckpointError(f"the agent in {path} cannot be built here: {error}") from error
     return model, config, _policy(parts.get(PROPOSAL), path, device)
+
+
+def _under(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """Return the tensors whose names begin with a prefix, without it."""
+    return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
 
 
 def _current(cost: Named, model: Dynamics) -> Named:
@@ -164,35 +184,3 @@ def _policy(part: checkpoint.Part | None, path: Path, device: str | torch.device
     except (ConfigError, SpecError) as error:
         raise CheckpointError(f"the policy in {path} cannot be built here: {error}") from error
     return checkpoint.fill(lambda: GoalPolicy(config), part.tensors, f"the policy in {path}").to(device).eval()
-
-
-def _name(value: object, kind: Any) -> tuple[Named, dict[str, Tensor]]:
-    """Return the registered name of an object with its options, and its tensor options separately."""
-    name = next((name for name in kind.names() if kind.load(name) is type(value)), None)
-    if name is None or not dataclasses.is_dataclass(value):
-        known = ", ".join(kind.names())
-        raise ConfigError(f"what can be saved are the dataclasses of {kind.__name__} ({known}); got {value!r}.")
-    options = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
-    tensors: dict[str, Tensor] = {}
-    for key, option in list(options.items()):
-        if isinstance(option, LinearReadout):
-            inner = {field.name: getattr(option, field.name) for field in dataclasses.fields(option)}
-            tensors |= {f"{key}.{part}": torch.as_tensor(inner.pop(part)) for part in ("weight", "bias")}
-            options[key] = {**inner, "r2": [None if math.isnan(one) else one for one in option.r2]}
-        elif isinstance(option, Tensor):
-            tensors[key] = options.pop(key)
-    return Named(name, {key: to_json(option) for key, option in options.items()}), tensors
-
-
-def _with_readouts(cost: Named, arrays: Mapping[str, Tensor]) -> tuple[Named, dict[str, Any]]:
-    """Return a cost without its readouts, and these readouts with their tensors."""
-    given: dict[str, Any] = {key: value for key, value in arrays.items() if "." not in key}
-    options = dict(cost.options)
-    for key in {key.partition(".")[0] for key in arrays if "." in key}:
-        inner = options.pop(key, None)
-        parts: dict[str, Any] = {part: arrays.get(f"{key}.{part}") for part in ("weight", "bias")}
-        if not isinstance(inner, Mapping) or None in parts.values() or set(inner) != {"target", *NUMBERS}:
-            raise ConfigError(f"the readout {key!r} of the cost {cost.name!r} is incomplete.")
-        numbers = {name: tuple(math.nan if one is None else float(one) for one in inner[name]) for name in NUMBERS}
-        given[key] = LinearReadout(str(inner["target"]), **parts, **numbers)
-    return dataclasses.replace(cost, options=options), given

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from tacit.costs._base import Scaled as Scaled
-from tacit.costs._base import Summable as Summable
-from tacit.costs._base import Total as Total
+from tacit.costs._base import CostSum as CostSum
+from tacit.costs._base import CostTerm as CostTerm
+from tacit.costs._base import WeightedCost as WeightedCost
 from tacit.costs.effort import Effort as Effort
 from tacit.costs.goal import Goal as Goal
 from tacit.costs.target import Target as Target

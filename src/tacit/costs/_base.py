@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from tacit.errors import ConfigError
 from tacit.types import Numbers, Rollout
 
-__all__ = ["Scaled", "Summable", "Total"]
+__all__ = ["CostSum", "CostTerm", "WeightedCost"]
 
 
-class Summable:
+class CostTerm:
     """Base class of costs with ``cost + cost`` and ``number * cost``.
 
     A subclass implements ``cost(rollout) -> energies``; see :class:`tacit.types.Cost`.
@@ -20,22 +20,21 @@ class Summable:
         """Return energies ``[B, S]``; see :class:`tacit.types.Cost`."""
         raise NotImplementedError
 
-    @property
-    def parts(self) -> tuple[Scaled, ...]:
+    def terms(self) -> tuple[WeightedCost, ...]:
         """Return the terms of the weighted sum: the cost itself, unless it is a sum."""
-        return (Scaled(1.0, self),)
+        return (WeightedCost(1.0, self),)
 
-    def __add__(self, other: Summable) -> Total:
-        return Total((*self.parts, *other.parts))
+    def __add__(self, other: CostTerm) -> CostSum:
+        return CostSum((*self.terms(), *other.terms()))
 
-    def __mul__(self, weight: float) -> Total:
-        return Total(tuple(Scaled(weight * term.weight, term.cost) for term in self.parts))
+    def __mul__(self, weight: float) -> CostSum:
+        return CostSum(tuple(WeightedCost(weight * term.weight, term.cost) for term in self.terms()))
 
     __rmul__ = __mul__
 
 
 @dataclass(frozen=True)
-class Scaled:
+class WeightedCost:
     """A cost and its weight.
 
     Raises:
@@ -43,7 +42,7 @@ class Scaled:
     """
 
     weight: float
-    cost: Summable
+    cost: CostTerm
 
     def __post_init__(self) -> None:
         if not 0 <= self.weight < float("inf"):
@@ -54,28 +53,27 @@ class Scaled:
 
 
 @dataclass(frozen=True)
-class Total(Summable):
+class CostSum(CostTerm):
     """A weighted sum of costs.
 
     Raises:
         ConfigError: if there is no term.
     """
 
-    terms: tuple[Scaled, ...]
+    costs: tuple[WeightedCost, ...]
 
     def __post_init__(self) -> None:
-        if not self.terms:
+        if not self.costs:
             raise ConfigError("a sum of costs needs at least one; got none.")
 
-    @property
-    def parts(self) -> tuple[Scaled, ...]:
+    def terms(self) -> tuple[WeightedCost, ...]:
         """Return the terms."""
-        return self.terms
+        return self.costs
 
     def __call__(self, rollout: Rollout, /) -> Numbers:
         """Return the weighted sum of the energies ``[B, S]`` of the terms."""
-        first, *others = [term.weight * term.cost(rollout) for term in self.terms]
+        first, *others = [term.weight * term.cost(rollout) for term in self.costs]
         return sum(others, start=first)
 
     def __repr__(self) -> str:
-        return " + ".join(map(repr, self.terms))
+        return " + ".join(map(repr, self.costs))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tacit._arrays import array_namespace, like
-from tacit.costs._base import Summable
+from tacit.costs._base import CostTerm
 from tacit.errors import SpecError
 from tacit.types import Box, Numbers, Rollout
 
@@ -15,7 +15,7 @@ __all__ = ["Effort"]
 
 
 @dataclass(frozen=True)
-class Effort(Summable):
+class Effort(CostTerm):
     """The mean square of the raw actions over horizon and components.
 
     Args:

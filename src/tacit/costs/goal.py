@@ -8,7 +8,7 @@ from typing import Literal
 
 from tacit._arrays import array_namespace, like
 from tacit._registry import suggest
-from tacit.costs._base import Summable
+from tacit.costs._base import CostTerm
 from tacit.errors import ConfigError, SpecError
 from tacit.types import Numbers, Rollout
 
@@ -16,7 +16,7 @@ __all__ = ["Goal"]
 
 
 @dataclass(frozen=True, eq=False)
-class Goal(Summable):
+class Goal(CostTerm):
     """The distance of the imagined latents to the latent of a goal.
 
     With ``d_t = mean over D of |latent_t - goal| ** p``, where ``p`` is 2 for ``l2`` and 1 for ``l1``, the energy

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tacit._arrays import array_namespace
-from tacit.costs._base import Summable
+from tacit.costs._base import CostTerm
 from tacit.errors import ConfigError
 from tacit.types import Numbers, Readout, Rollout
 
@@ -15,7 +15,7 @@ __all__ = ["Target"]
 
 
 @dataclass(frozen=True, eq=False)
-class Target(Summable):
+class Target(CostTerm):
     """The squared distance of a quantity read from imagined latents to a value, in its units.
 
     Args:

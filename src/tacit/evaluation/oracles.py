@@ -17,7 +17,7 @@ from torch import Tensor
 from tacit._check import require_expert, require_simulation
 from tacit.agent import Agent
 from tacit.agent._fallback import possible
-from tacit.costs import Goal, Summable
+from tacit.costs import CostTerm, Goal
 from tacit.errors import ConfigError
 from tacit.evaluation.trace import Privileged
 from tacit.types import (
@@ -105,7 +105,7 @@ class TrueDynamicsActor(Agent, Privileged):
         so is the fallback, or the last action where neither the agent nor the environment says what does nothing.
         """
         config = agent.config
-        terms = config.cost.parts if isinstance(config.cost, Summable) else ()
+        terms = config.cost.terms() if isinstance(config.cost, CostTerm) else ()
         goal = next((term.cost for term in terms if isinstance(term.cost, Goal)), None)
         options = {option.name: getattr(config, option.name) for option in fields(config)}
         del options["planner"], options["cost"]
