@@ -17,6 +17,7 @@ import images
 import lerobot_data
 import machine_limits
 import mc_jepa
+import paired_success
 import peers
 import perception_speed
 import planning_speed
@@ -33,8 +34,8 @@ STUDIES: list[studies.Study[Any]] = [
     module.STUDY
     for module in (
         demo, two_rooms, reacher, ablation, images, videos, mc_jepa, recipes, action_data, collapse, peers,
-        perception_speed, planning_speed, machine_limits, versions, gymnasium_scores, collection_speed, busy,
-        lerobot_data, hostile_files, gpu_pretraining,
+        perception_speed, planning_speed, machine_limits, versions, paired_success, gymnasium_scores, collection_speed,
+        busy, lerobot_data, hostile_files, gpu_pretraining,
     )
 ]  # fmt: skip
 CHARTS = {"images_operations.svg": images, "action_minutes.svg": action_data}

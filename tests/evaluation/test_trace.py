@@ -3,20 +3,21 @@
 import numpy as np
 import pytest
 
-from evaluation.line import Line, Passing, Still, Walker
+from evaluation.line import Passing, Still, Walker
 from evaluation.test_episode_scores import Counting, Pushing
 from tacit.agent import RandomActor
 from tacit.collection import Acting, Each
 from tacit.envs import TwoRooms
 from tacit.errors import ConfigError
 from tacit.evaluation import ExpertActor, closed_loop, score_episodes, trace
+from tacit.testing.worlds import LineWorld
 from tacit.types import Tasks, Verdict
 
 TASKS = Tasks({"x": np.array([[1.0], [2.0]])}, {"x": np.array([[4.0], [2.7]])})
 
 
 def test_a_trace_of_tasks_has_distances_labels_states_and_goals():
-    found = trace(Walker(), Line(budget=5), TASKS, record={"vector": 1})
+    found = trace(Walker(), LineWorld(budget=5), TASKS, record={"vector": 1})
     np.testing.assert_allclose(found.distances, [[3.0, 2, 1, 0, 0, 0], [0.7, 0, 0, 0, 0, 0]], atol=1e-6)
     np.testing.assert_allclose(found.actions[0, :, 0], [1, 1, 1, 0, 0], atol=1e-6)
     np.testing.assert_allclose(found.tracked[:, 0], TASKS.start["x"])
@@ -33,7 +34,7 @@ def test_decisions_are_kept_for_each_world_and_step():
             decision = ("act", "stop") if observation["vector"][0, 0] < 2 else ("slow", "act")
             return np.ones((2, 1), np.float32), Verdict(decision, np.array([0.5, 2.0], np.float32), ("", "")), state
 
-    found = trace(Hesitant(), Line(budget=2), TASKS)
+    found = trace(Hesitant(), LineWorld(budget=2), TASKS)
     assert found.decisions.tolist() == [["act", "slow"], ["stop", "act"]]
     assert found.not_acted.tolist() == [1, 1]
     np.testing.assert_allclose(found.surprise, [[0.5, 0.5], [2.0, 2.0]])
@@ -45,7 +46,7 @@ def test_nothing_counts_after_the_end_of_an_episode():
     assert (found.decisions[0] == ["act"] * 4 + [""] * 4).all() and not found.actions[0, 4:].any()
     np.testing.assert_allclose(found.returns, [4.0, 3.5, 2.0])
     assert found.solved("last").tolist() == [False, False, True] and found.solved("any").all()
-    ended = trace(Passing(), Line(end_at=3.0, budget=9), TASKS)
+    ended = trace(Passing(), LineWorld(end_at=3.0, budget=9), TASKS)
     assert ended.lengths.tolist() == [2, 1] and ended.distances.shape == (2, 10)
     np.testing.assert_allclose(ended.distances[:, 2:], np.broadcast_to([[1.0], [0.3]], (2, 8)), atol=1e-6)
 
@@ -71,11 +72,11 @@ def test_an_actor_can_bring_its_goal():
     trace(Acting(actor, {"sum": np.array([2])}), Counting(), 3, steps=1)
     assert actor.goals[0]["sum"].shape == (3, 1)
     with pytest.raises(ConfigError, match="the tasks have goals"):
-        trace(Acting(Walker(), {"vector": np.zeros(2)}), Line(), TASKS)
+        trace(Acting(Walker(), {"vector": np.zeros(2)}), LineWorld(), TASKS)
     with pytest.raises(ConfigError, match="receives states"):
-        trace(ExpertActor(Line()), Counting(), 3)
+        trace(ExpertActor(LineWorld()), Counting(), 3)
     with pytest.raises(ConfigError, match="no modality 'image'"):
-        trace(Walker(), Line(), TASKS, record={"image": 1})
+        trace(Walker(), LineWorld(), TASKS, record={"image": 1})
 
 
 def test_scores_of_a_seed_stay_the_same():
