@@ -5,12 +5,13 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from evaluation.line import Line, Walker
+from evaluation.line import Walker
 from evaluation.test_episode_scores import Counting, Pushing
 from probing.exact import Exact, recordings
 from tacit._html import html_table
 from tacit.evaluation import closed_loop, open_loop, score_episodes
 from tacit.probing import Features, compare, probe
+from tacit.testing.worlds import LineWorld
 
 
 class Cells(HTMLParser):
@@ -52,7 +53,7 @@ def report():
 
 
 RESULTS = {
-    "closed loop": (lambda: closed_loop(Walker(), Line(), episodes=4), ["by the rules", "100.0 %"]),
+    "closed loop": (lambda: closed_loop(Walker(), LineWorld(), episodes=4), ["by the rules", "100.0 %"]),
     "open loop": (lambda: open_loop(Exact(), recordings(6), 2, windows=40), ["1", "0.0000"]),
     "episodes": (lambda: score_episodes(Pushing(), Counting(), episodes=3, steps=8), ["return", "3.17 [2, 4]"]),
     "comparison": (lambda: compare(comparison(), "<b>"), ["model", "Linear", "1.000"]),
