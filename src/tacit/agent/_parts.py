@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Mapping
+from types import FunctionType
 from typing import Any
 
 import torch
@@ -90,7 +91,8 @@ def built(named: Named, kind: Any, tensors: Mapping[str, Tensor], own: Mapping[s
 
 def _label(value: object) -> str:
     """Return the name of a function, or of the class of an object."""
-    label = str(getattr(value, "__qualname__", type(value).__qualname__)).rpartition(".")[2]
+    kind = value if isinstance(value, (type, FunctionType)) else type(value)
+    label = kind.__qualname__.rpartition(".")[2]
     if not label.isidentifier():
         raise ConfigError(f"what is saved needs a name; got {value!r}. Write a function with def, or a class.")
     return label

@@ -125,11 +125,11 @@ class Gaussian:
         candidates += self.mean[:, None]
         return candidates
 
-    def fit(self, rated: Rated, count: int, keep_mean: float, keep_spread: float, floor: float) -> Self:
+    def fit(self, rated: Rated, count: int, keep_mean: float, keep_spread: float, smallest: float) -> Self:
         """Return the distribution fitted to the best ``count`` candidates.
 
         ``keep_mean`` and ``keep_spread`` are the shares of the old values that stay; the standard deviation
-        is the unbiased one and never below ``floor`` times half the range. A candidate whose score is not finite is
+        is the unbiased one and never below ``smallest`` times half the range. A candidate whose score is not finite is
         ignored and does not change the spread.
         """
         elites, valid = rated.elites(count)
@@ -146,7 +146,7 @@ class Gaussian:
         variance = (squares + (count - total) * old**2) / max(count - 1, 1)
         spread = keep_spread * old + (1 - keep_spread) * xp.sqrt(variance)
         mean = self.mean + (1 - keep_mean) * step * unit
-        spread = xp.where(spread > floor, spread, floor) * self.bounds.half
+        spread = xp.where(spread > smallest, spread, smallest) * self.bounds.half
         return self.moved(xp.any(valid, axis=1), mean, spread)
 
     def moved(self, worlds: Numbers, mean: Numbers, spread: Numbers) -> Self:
@@ -192,10 +192,10 @@ class Categorical:
         check_round(count, self.mean.shape)
         return like(-problem.noise.exponential(round, (count, *self.mean.shape[1:])), self.mean)
 
-    def fit(self, rated: Rated, count: int, keep_mean: float, keep_spread: float, floor: float) -> Categorical:
+    def fit(self, rated: Rated, count: int, keep_mean: float, keep_spread: float, smallest: float) -> Categorical:
         """Return the distribution fitted to the choices of the best ``count`` candidates.
 
-        It does not change where none of them has a finite score. No probability falls below ``floor / A``.
+        It does not change where none of them has a finite score. No probability falls below ``smallest / A``.
         """
         del keep_spread
         elites, valid = rated.elites(count)
@@ -204,7 +204,7 @@ class Categorical:
         total = xp.sum(weight, axis=1)
         chosen = xp.sum(weight * elites, axis=1) / xp.where(total > 1, total, 1.0)
         share = keep_mean * self.mean + (1 - keep_mean) * chosen
-        moved = (1 - floor) * share + floor / elites.shape[-1]
+        moved = (1 - smallest) * share + smallest / elites.shape[-1]
         return Categorical(xp.where(xp.any(valid, axis=1)[:, None, None], moved, self.mean))
 
 
@@ -253,10 +253,10 @@ class Joint:
         check_round(count, self.mean.shape)
         return self._joined([part.draw_uniform(own, round, count) for part, own in self._with_noise(problem)])
 
-    def fit(self, rated: Rated, count: int, keep_mean: float, keep_spread: float, floor: float) -> Joint:
+    def fit(self, rated: Rated, count: int, keep_mean: float, keep_spread: float, smallest: float) -> Joint:
         """Return the distributions fitted to the best ``count`` candidates; see those of the parts."""
         parts = tuple(
-            part.fit(replace(rated, candidates=rated.candidates[..., where]), count, keep_mean, keep_spread, floor)
+            part.fit(replace(rated, candidates=rated.candidates[..., where]), count, keep_mean, keep_spread, smallest)
             for where, part in self._each()
         )
         return Joint(self.spaces, parts)
