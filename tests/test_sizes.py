@@ -29,7 +29,6 @@ FUNCTIONS = {
     "cli/demo.demo": 75,
     "cli/embed.embed": 68,
     "cli/eval.eval_": 72,
-    "cli/train.train": 69,
     "collection/__init__.collect": 66,
     "embeddings/embedding.embed": 79,
     "reports/report_sections.planning_section": 67,

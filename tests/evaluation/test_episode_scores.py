@@ -8,7 +8,8 @@ import pytest
 
 from tacit.agent import RandomActor
 from tacit.errors import ConfigError, SpecError
-from tacit.evaluation import Near, desired_goal, score_episodes
+from tacit.evaluation import Near, score_episodes
+from tacit.evaluation.episode_scores import desired_goal
 from tacit.types import Array, Box, Modality, Observation, Spec, Transition, Verdict
 
 

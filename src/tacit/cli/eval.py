@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -11,9 +10,7 @@ import tyro
 
 if TYPE_CHECKING:
     from tacit.agent import Agent
-    from tacit.evaluation import EpisodeScores
-    from tacit.evaluation.episode_scores import Success
-    from tacit.types import Actor, Environment, GoalEnvironment, Observation
+    from tacit.types import Environment, GoalEnvironment
 
 __all__ = ["eval_"]
 
@@ -66,6 +63,7 @@ def eval_(
     """
     import tacit as tc
     from tacit._check import has_goals
+    from tacit.cli._criteria import goal_of, success_of
     from tacit.cli._run import agent_of, other_world
     from tacit.cli._run import device as chosen
     from tacit.runs import RunRecord
@@ -80,15 +78,14 @@ def eval_(
     else:
         world.close()
         world = tc.envs.make(env, min(WORLDS, episodes))
-        aim = _aim(goal)
-        scored: dict[str, Any] = {"goal": aim, "success": _success(success, aim, radius), "success_at": success_at}
-        sections, found = _episodes(agent, world, episodes, seed, {**scored, "steps": steps})
+        aim = goal_of(goal)
+        scored = {"goal": aim, "success": success_of(success, aim, radius), "success_at": success_at, "steps": steps}
+        sections, found = _episodes(agent, world, episodes, seed, scored)
     world.close()
-    settings = {"run": record, "env": env, "episodes": episodes, "goal": goal, "success": success}
     written = tc.reports.new_record(
         "eval",
         seeds={**({} if record is None else {"train": record.seed}), "tasks": seed},
-        config=settings,
+        config={"run": record, "env": env, "episodes": episodes, "goal": goal, "success": success},
         dataset_hash=None if record is None else record.dataset_hash,
         **found,
     )
@@ -125,67 +122,13 @@ def _episodes(
 ) -> tuple[list[Any], dict[str, Any]]:
     """Score whole episodes of the agent and of random actions."""
     import tacit as tc
-    from tacit.agent import RandomActor
     from tacit.errors import SpecError
 
-    actors: dict[str, Actor] = {"random": RandomActor(world.spec.action, repeat=agent.frameskip), "agent": agent}
-    scores: dict[str, EpisodeScores] = {}
-    for name, actor in actors.items():
-        try:
-            scores[name] = tc.evaluation.score_episodes(actor, world, episodes, seed, **options)
-        except SpecError as error:
-            if "has no target" in str(error):
-                raise SpecError(
-                    "the agent plans to reach a goal, and this environment gives none. Give one: --goal MODALITY=VALUE."
-                ) from error
-            raise
-        print(f"  {name:<10} {scores[name]}", flush=True)
-    rows = tuple((name, str(one.mean_return or "-"), str(one.success or "-")) for name, one in scores.items())
-    table = tc.reports.Table(f"Scores of {episodes} episodes.", ("actor", "return", "solved"), rows)
-    text = "Whole episodes with seeds that no recording had, next to random actions. Intervals are of 95 %."
-    found = {
-        name: {"return": one.mean_return, "success": one.success, "mean_length": float(one.lengths.mean())}
-        for name, one in scores.items()
-    }
-    return [tc.reports.Section("Whole episodes", text, table)], {"episode_scores": found}
-
-
-def _aim(words: tuple[str, ...]) -> Observation | None:
-    """Return the goal that ``MODALITY=VALUE`` words give."""
-    import numpy as np
-
-    from tacit._config import named_value
-    from tacit.errors import ConfigError
-
-    goal = {}
-    for name, value in map(named_value, words):
-        try:
-            goal[name] = np.asarray(value, np.float64)
-        except (TypeError, ValueError):
-            raise ConfigError(
-                f"a goal is MODALITY=NUMBERS, for example 'state=[0.45,0]'; got {name}={value!r}."
-            ) from None
-    return goal or None
-
-
-def _success(word: str, goal: Observation | None, radius: float | None) -> Success | None:
-    """Return the success criterion."""
-    from tacit.errors import ConfigError
-    from tacit.evaluation import Near
-
-    if word == "goal" or (not word and radius is not None):
-        if goal is None or radius is None:
-            raise ConfigError("--success goal needs --goal and --radius.")
-        return Near(goal, radius)
-    if word in ("info", "terminated"):
-        return word  # type: ignore[return-value]
-    if not word:
-        return None
-    module, colon, name = word.partition(":")
-    if not colon:
-        raise ConfigError(f"--success is info, terminated, goal or module:function; got {word!r}.")
     try:
-        found: Success = getattr(importlib.import_module(module), name)
-    except Exception as error:  # an import runs external code
-        raise ConfigError(f"--success names no function, {word!r}: {type(error).__name__}: {error}.") from error
-    return found
+        scores = tc.evaluation.compare_episodes(agent, world, episodes=episodes, seed=seed, **options)
+    except SpecError as error:
+        if "has no target" not in str(error):
+            raise
+        raise SpecError(f"{error} Name a goal of the environment: --goal MODALITY=VALUE.") from error
+    print(*(f"  {name:<10} {one}" for name, one in scores.items()), sep="\n")
+    return [tc.reports.episodes_section(scores)], {"episode_scores": tc.reports.episodes_record(scores)}

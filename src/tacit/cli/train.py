@@ -46,40 +46,16 @@ def train(
             stores.
     """
     import tacit as tc
-    from tacit._config import to_json
     from tacit.cli._run import device as chosen
     from tacit.cli._run import options, reading
-    from tacit.runs import RunRecord
 
     changed = {**options(set), **({} if steps is None else {"steps": steps})}
     how, cache = reading(read)
-    method = tc.recipes.load(recipe)().with_options(changed) if recipe else None
-    if method is not None:
-        method.training.check(method.steps)  # refused before the data are read
-    episodes = tc.data.open(data, cache=cache or None, **how)
-    if method is None:
-        recipe, plain = tc.recipes.suited(episodes)
-        method = plain.with_options(changed)
-        method.training.check(method.steps)
-        print(f"recipe {recipe}, chosen from the data; --recipe names another")
-    model = method.build_model(episodes.spec, seed)
-    method.check(model)  # before the recordings are read through, and before anything is written
-    model.to(chosen(device))
-    run = RunRecord(
-        recipe,
-        str(data),
-        episodes.hash(),
-        seed,
-        options=to_json(method),
-        start=str(start or ""),
-        reading=how,
-        cache=cache,
+    training = tc.recipes.prepare_run(
+        data, recipe, changed, seed=seed, device=chosen(device), start=start, reading=how, cache=cache
     )
-    fit_on, held_out = episodes.split(run.fraction, seed=run.split_seed)
-    print(f"{len(fit_on)} episodes to train on, {len(held_out)} held out")
-    with run.begun(to):
-        method.train(model, fit_on, seed=seed, to=to, start=start)
-    if isinstance(method, tc.recipes.AgentRecipe):
-        policy = method.train_policy(model, fit_on, seed=seed)
-        method.build_agent(model, policy).save(to / "agent")
+    if not recipe:
+        print(f"recipe {training.record.recipe}, chosen from the data; --recipe names another")
+    print(f"{len(training.fit_on)} episodes to train on, {len(training.held_out)} held out")
+    training.train(to)
     print(f"{to}: done. Next: tacit probe {to}")

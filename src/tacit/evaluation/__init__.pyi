@@ -2,12 +2,12 @@
 
 from tacit.evaluation.closed_loop import ClosedLoop as ClosedLoop
 from tacit.evaluation.closed_loop import closed_loop as closed_loop
+from tacit.evaluation.compare_actors import compare_episodes as compare_episodes
 from tacit.evaluation.compare_actors import compare_with_baselines as compare_with_baselines
 from tacit.evaluation.decision import Decision as Decision
 from tacit.evaluation.decision import decide as decide
 from tacit.evaluation.episode_scores import EpisodeScores as EpisodeScores
 from tacit.evaluation.episode_scores import Near as Near
-from tacit.evaluation.episode_scores import desired_goal as desired_goal
 from tacit.evaluation.episode_scores import score_episodes as score_episodes
 from tacit.evaluation.imagination import Imagination as Imagination
 from tacit.evaluation.imagination import imagine as imagine

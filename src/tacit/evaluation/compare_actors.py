@@ -1,17 +1,20 @@
-"""Comparison of an agent with its baselines and its oracle on the same held-out tasks."""
+"""Comparison of an agent with its baselines and its oracle, on the same held-out tasks or episodes."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from typing import Literal
 
 from tacit._check import has_simulation
 from tacit.agent import Agent, PolicyActor, RandomActor
+from tacit.evaluation._actors import Goal
 from tacit.evaluation.closed_loop import ClosedLoop, closed_loop
+from tacit.evaluation.episode_scores import EpisodeScores, Success, score_episodes
 from tacit.evaluation.oracles import TrueDynamicsActor
-from tacit.types import Actor, GoalEnvironment
+from tacit.types import Actor, Environment, GoalEnvironment
 
-__all__ = ["compare_with_baselines"]
+__all__ = ["compare_episodes", "compare_with_baselines"]
 
 
 def compare_with_baselines(
@@ -54,3 +57,26 @@ def compare_with_baselines(
         if on_result is not None:
             on_result(name, runs[name])
     return runs
+
+
+def compare_episodes(
+    agent: Agent,
+    env: Environment,
+    *,
+    episodes: int = 200,
+    seed: int = 1,
+    goal: Goal | None = None,
+    success: Success | None = None,
+    success_at: Literal["last", "any"] = "last",
+    steps: int = 1000,
+) -> dict[str, EpisodeScores]:
+    """Score whole episodes of an agent and of random actions; see :func:`score_episodes`.
+
+    Returns:
+        ``random`` (random actions, each held for a block) and ``agent``.
+    """
+    actors: dict[str, Actor] = {"random": RandomActor(env.spec.action, repeat=agent.frameskip), "agent": agent}
+    return {
+        name: score_episodes(actor, env, episodes, seed, goal=goal, success=success, success_at=success_at, steps=steps)
+        for name, actor in actors.items()
+    }

@@ -17,7 +17,7 @@ from tacit.evaluation.trace import Trace, trace
 from tacit.statistics.intervals import Estimate, Rate, bootstrap, wilson
 from tacit.types import Array, Environment, Observation, Spec, Transition
 
-__all__ = ["EpisodeScores", "Near", "desired_goal", "score_episodes"]
+__all__ = ["EpisodeScores", "Near", "score_episodes"]
 
 Floats = npt.NDArray[np.float64]
 Success: TypeAlias = Literal["info", "terminated"] | Callable[[Observation], npt.NDArray[np.bool_]]

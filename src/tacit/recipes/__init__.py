@@ -6,7 +6,7 @@ from tacit._registry import registry, suggest
 from tacit.agent import Agent
 from tacit.errors import ConfigError
 
-__getattr__, __dir__, __all__, load, names = registry(__name__, also=("_choice", "_recipe"))
+__getattr__, __dir__, __all__, load, names = registry(__name__, also=("_choice", "_recipe", "_run_training"))
 __all__ = [*__all__, "pretrained"]
 
 

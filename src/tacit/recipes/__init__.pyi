@@ -11,6 +11,8 @@ from tacit.recipes._recipe import Acting as Acting
 from tacit.recipes._recipe import AgentRecipe as AgentRecipe
 from tacit.recipes._recipe import Part as Part
 from tacit.recipes._recipe import Recipe as Recipe
+from tacit.recipes._run_training import RunTraining as RunTraining
+from tacit.recipes._run_training import prepare_run as prepare_run
 from tacit.recipes.general import General as General
 from tacit.recipes.ijepa import IJEPA as IJEPA
 from tacit.recipes.lejepa import LeJEPA as LeJEPA

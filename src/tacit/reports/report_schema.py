@@ -20,13 +20,23 @@ from tacit._registry import suggest
 from tacit.checkpoint import provenance
 from tacit.errors import DataError
 from tacit.evaluation.closed_loop import ClosedLoop
+from tacit.evaluation.episode_scores import EpisodeScores
 from tacit.evaluation.open_loop import OpenLoop
 from tacit.probing.comparison import Comparison
 from tacit.probing.probe import ProbeReport
-from tacit.probing.probes._results import ProbeResult
+from tacit.probing.probes import ProbeResult
 from tacit.statistics.intervals import paired
 
-__all__ = ["SCHEMA", "new_record", "open_loop_record", "plain", "planning_record", "probe_record", "validate"]
+__all__ = [
+    "SCHEMA",
+    "episodes_record",
+    "new_record",
+    "open_loop_record",
+    "plain",
+    "planning_record",
+    "probe_record",
+    "validate",
+]
 
 SCHEMA = "tacit-report-1"
 REQUIRED: dict[str, type | tuple[type, ...]] = {
@@ -109,6 +119,14 @@ def planning_record(runs: Mapping[str, ClosedLoop]) -> dict[str, Any]:
         "replaced": agent.replaced,
         "against": {name: plain(paired(agent.solved, run.solved)) for name, run in runs.items() if run is not agent},
         "details": {name: _details(run) for name, run in runs.items()},
+    }
+
+
+def episodes_record(scores: Mapping[str, EpisodeScores]) -> dict[str, Any]:
+    """Return the section ``episode_scores``: return, success and mean length by actor."""
+    return {
+        name: plain({"return": one.mean_return, "success": one.success, "mean_length": float(one.lengths.mean())})
+        for name, one in scores.items()
     }
 
 

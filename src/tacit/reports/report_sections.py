@@ -6,18 +6,20 @@ import math
 from collections.abc import Mapping, Sequence
 
 from tacit.evaluation.closed_loop import ClosedLoop
+from tacit.evaluation.episode_scores import EpisodeScores
 from tacit.evaluation.imagination import Imagination
 from tacit.evaluation.open_loop import OpenLoop
 from tacit.probing.comparison import Comparison
 from tacit.probing.health import Health
 from tacit.probing.probe import ProbeReport
-from tacit.probing.probes._results import ClassResult, ProbeResult, QuantityResult
+from tacit.probing.probes import ClassResult, ProbeResult, QuantityResult
 from tacit.reports import figures
 from tacit.reports.report import Section, Table
 from tacit.statistics.intervals import Estimate
 
 __all__ = [
     "comparison_section",
+    "episodes_section",
     "health_section",
     "imagination_section",
     "open_loop_section",
@@ -94,6 +96,14 @@ def planning_section(
     if agent.frames is not None:
         found.append(figures.animation(agent))
     return Section("Planning", text, table, tuple(found))
+
+
+def episodes_section(scores: Mapping[str, EpisodeScores]) -> Section:
+    """Return the section on whole episodes, a row for each actor."""
+    rows = tuple((name, str(one.mean_return or "-"), str(one.success or "-")) for name, one in scores.items())
+    count = max(len(one.lengths) for one in scores.values())
+    table = Table(f"Scores of {count} episodes.", ("actor", "return", "solved"), rows)
+    return Section("Whole episodes", "Episodes whose seeds no recording has. Intervals are of 95 %.", table)
 
 
 def probe_section(reports: Sequence[ProbeReport], unit: str = "") -> Section:
