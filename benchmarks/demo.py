@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -33,8 +34,10 @@ class Settings:
 
 
 def measure(run: Run[Settings]) -> dict[str, Any]:
-    chosen, place = run.settings, run.work.absolute()
+    chosen, place = run.settings, run.work.absolute() / "new"
     clone, seconds = place / "tacit", {}
+    shutil.rmtree(place, ignore_errors=True)  # of an interrupted run
+    place.mkdir()
     if not re.search(rf"^{re.escape(chosen.with_install)}$", (ROOT / "README.md").read_text(), re.MULTILINE):
         sys.exit(f"README.md no longer has the line `{chosen.with_install}`.")
     subprocess.run(["git", "clone", "--quiet", ROOT, clone], check=True)

@@ -6,6 +6,7 @@ reads and trains. `memory`: a process of its own opens 20 episodes of two camera
 training at the recorded size with 4 GB of free memory is refused. Installs about 5 GB with a Python of 3.12 or newer.
 """
 
+import shutil
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -29,7 +30,9 @@ class Settings:
 
 
 def measure(run: Run[Settings]) -> dict[str, Any]:
-    chosen, work = run.settings, run.work.absolute()
+    chosen, work = run.settings, run.work.absolute() / "new"
+    shutil.rmtree(work, ignore_errors=True)  # of an interrupted run
+    work.mkdir()
     packages = [f"lerobot[dataset]=={chosen.lerobot}"]
     python = environment(run.shared.absolute() / "environment", packages, "3.12", pinned=False)
 
