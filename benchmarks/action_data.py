@@ -159,7 +159,7 @@ def encoder(run: Run[Settings]) -> Path:
         fit_on, _ = found.split(0.9, seed=0)
         recipe.train(recipe.build_model(found.spec, run.seed), fit_on, seed=run.seed, to=place / "videos")
         untrained = recipe.build_model(found.spec, run.seed)
-        untrained.fit(fit_on.statistics())
+        untrained.set_statistics(fit_on.statistics())
         tc.checkpoint.save(place / "untrained", untrained)
         (place / "done").touch()
     return place

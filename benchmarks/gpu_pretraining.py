@@ -56,7 +56,7 @@ def measure(run: Run[Settings]) -> dict[str, Any]:
         for transform in masks:
             clip = transform(clip, seed=index, rank=0)
         with torch.autocast(device.type, torch.bfloat16):
-            return objective(model.forecast(clip, **objective.needs()), index).total
+            return objective(model.forecast(clip, objective.request()), index).total
 
     useful = operations_of_step(loss)
     parameters = [one for one in model.parameters() if one.requires_grad]

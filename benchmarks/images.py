@@ -108,7 +108,7 @@ def measure(run: Run[Settings]) -> dict[str, Any]:
     chosen = recipe(method)
     model = chosen.build_model(train.spec, run.seed)
     if case not in METHODS:
-        model.eval().fit(train.statistics())
+        model.eval().set_statistics(train.statistics())
         raw = tc.probing.RawInput(model.config, model.statistics, grid=(7, 7)) if case == "raw" else model  # all pixels
         return probed(raw, run, train, test, tokens=case != "raw")
     each = operations_of_step(loss_of(chosen, model.train(), chosen.clips(train, model)))
@@ -167,7 +167,7 @@ class Classifier:
         method = recipe("ijepa")
         self.model = method.build_model(train.spec, seed)
         self.model.target_encoder = None  # the trained encoder is the one that is read
-        self.model.fit(train.statistics())
+        self.model.set_statistics(train.statistics())
         torch.manual_seed(seed)
         self.head = nn.Linear(96, 10)
         some, self.batch = train.select(chosen), batch

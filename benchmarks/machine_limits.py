@@ -76,7 +76,7 @@ def measure(run: Run[Settings]) -> dict[str, Any]:
     elif chosen.work == "training":
         model, objective, clips = lewm_training()
         taken, rate = training_step(5), peak_rate()
-        count = operations(lambda: objective(model.train().forecast(clips.batch(0, 0, BATCH), 1), 0).total.backward())
+        count = operations(lambda: objective(model.train().forecast(clips.batch(0, 0, BATCH)), 0).total.backward())
         limit, needs = count / rate, f"{count / 1e9:.0f} GFLOP at {rate / 1e9:.0f} GFLOP/s"
     else:
         taken, limit = cold("import tacit as tc; tc.envs.TwoRooms(size=64).reset(seed=0)"), cold("import numpy")

@@ -74,7 +74,7 @@ def loss_of(recipe: Any, model: Any, clips: Any) -> Callable[[int], Tensor]:
         clip = clips.batch(0, index, recipe.training.batch_size)
         for transform in transforms:
             clip = transform(clip, seed=index, rank=0)
-        total: Tensor = objective(model.forecast(clip, **objective.needs()), index).total
+        total: Tensor = objective(model.forecast(clip, objective.request()), index).total
         return total
 
     return loss

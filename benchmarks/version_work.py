@@ -30,7 +30,7 @@ def training() -> Callable[[], object]:
 
     def step() -> None:
         optimizer.zero_grad()
-        objective(model.forecast(batch(), 1), 0).total.backward()
+        objective(model.forecast(batch()), 0).total.backward()
         optimizer.step()
 
     return step

@@ -167,7 +167,7 @@ def measured(model: Any, run: Run[Settings], data: Data) -> dict[str, Any]:
 def baseline(run: Run[Settings], data: Data) -> dict[str, Any]:
     """Measure the untrained encoder, or raw pixels averaged to 16 x 16, a constant and persistence."""
     model = recipe(METHODS["vjepa"]).build_model(data["train"].spec, run.seed).eval()
-    model.fit(data["train"].statistics())
+    model.set_statistics(data["train"].statistics())
     if run.name.startswith("untrained"):
         return measured(model, run, data)
     raw = features(tc.probing.RawInput(model.config, model.statistics), data, run.settings.probed, tokens=False)

@@ -21,7 +21,7 @@ FILES = {
     "data/readers/videos.py": 312,
     "embeddings/embedding.py": 318,
     "envs/two_rooms.py": 309,
-    "models/action_conditioned.py": 335,
+    "models/action_conditioned.py": 323,
     "reports/figures.py": 303,
 }
 FUNCTIONS = {
@@ -49,8 +49,7 @@ MANY_PARAMETERS = {
 }
 NAMESPACES = {
     "nn": 44,
-    "objectives": 26,
-    "types": 49,
+    "types": 50,
 }
 
 

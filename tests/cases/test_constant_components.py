@@ -54,7 +54,7 @@ def test_a_small_shift_of_a_constant_component_moves_a_latent_little() -> None:
     episodes = recorded()
     model = tc.models.WorldModel.for_spec(episodes.spec, latent=4)
     with pytest.warns(UserWarning, match="component 1"):
-        model.fit(episodes.statistics())
+        model.set_statistics(episodes.statistics())
     model.eval()
     state = torch.from_numpy(episodes[0].observation["state"])
     moved, usual = state.clone(), state.clone()

@@ -41,7 +41,9 @@ def model() -> WorldModel:
     torch.manual_seed(0)
     made = small()
     ones = {"pixels": (0.25,) * 3, "state": (1.0, 2.0, 3.0, 4.0), "action": (0.5, 0.0)}
-    made.fit(Statistics(mean=ones, std={name: tuple(v + 1 for v in values) for name, values in ones.items()}))
+    made.set_statistics(
+        Statistics(mean=ones, std={name: tuple(v + 1 for v in values) for name, values in ones.items()})
+    )
     return made
 
 

@@ -46,7 +46,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tc.data.save(episodes, folder / "data", "hdf5")
     torch.manual_seed(0)
     model = tc.models.JointEmbedding.for_spec(SPEC, "nano", width=24, depth=1, heads=2, patch=8)
-    model.fit(episodes.statistics())
+    model.set_statistics(episodes.statistics())
     with RunRecord("none", str(folder / "data"), tc.data.open(folder / "data").hash(), seed=0, fraction=0.8).begun(
         folder / "run"
     ):
@@ -153,7 +153,7 @@ def moving(folder: Path, lengths: tuple[int, ...]) -> Path:
     sizes = {"encoders": {"pixels": {"features": 16}}, "predictor": {"width": 16}}
     model = tc.models.WorldModel.for_spec(spec, latent=6, **sizes)
     data = tc.data.open(folder / "data")
-    model.fit(data.statistics())
+    model.set_statistics(data.statistics())
     with RunRecord("none", str(folder / "data"), data.hash(), seed=0, fraction=0.8).begun(folder / "run"):
         pass
     tc.checkpoint.save(folder / "run" / "checkpoint", model)

@@ -42,7 +42,7 @@ class Patches(nn.Module):
 
     def __init__(self, stop_after=10**9):
         super().__init__()
-        self.config = SimpleNamespace(spec=PICTURES, seen=("pixels",), frameskip=1)
+        self.config = SimpleNamespace(spec=PICTURES, inputs=("pixels",), frameskip=1)
         self.gain = nn.Parameter(torch.ones(1))
         self.encoded, self.modes, self._stop_after = 0, [], stop_after
 
@@ -109,7 +109,7 @@ def test_raw_videos_have_the_windows_of_their_labels():
         made.append(Episode({"pixels": pixels}, np.zeros((5, 0), np.float32), labels={"bright": bright}))
     films = from_episodes(made, PICTURES)
     model = MaskedModel.for_spec(PICTURES, "nano", frames=4, **NANO)
-    model.fit(films.statistics())
+    model.set_statistics(films.statistics())
     found = tc.probing.feature_sources(model, fit_on=films[:20], test_on=films[20:])
     assert tc.probing.compare(found, "bright")["raw"].score > 0.999
 
@@ -142,7 +142,7 @@ def test_latents_that_are_not_finite_are_refused():
 def test_the_input_itself_is_a_source_of_features():
     episodes = squares(8)
     model = MaskedModel.for_spec(PICTURES, "nano", **NANO)
-    model.fit(episodes.statistics())
+    model.set_statistics(episodes.statistics())
     raw = tc.probing.RawInput(model.config, model.statistics, grid=(2, 4), patch=2)
     pooled, tokens = tc.probing.features(raw, episodes), tc.probing.features(raw, episodes, tokens=True)
     assert tuple(pooled.values.shape) == (8, 3 * 4 * 8)
@@ -162,7 +162,7 @@ def test_the_input_itself_is_a_source_of_features():
 def test_the_untrained_twin_has_other_weights_and_the_same_statistics():
     episodes = recordings(4)
     model = WorldModel.for_spec(episodes.spec, seed=2)
-    model.fit(episodes.statistics())
+    model.set_statistics(episodes.statistics())
     state = torch.get_rng_state()
     twins = [tc.probing.untrained_model(model, seed) for seed in (0, 0, 1)]
     assert torch.equal(state, torch.get_rng_state())
@@ -174,7 +174,7 @@ def test_the_untrained_twin_has_other_weights_and_the_same_statistics():
 def test_a_model_is_compared_with_its_baselines():
     fit, test = squares(80).split(0.75, seed=0)
     model = MaskedModel.for_spec(PICTURES, "nano", **NANO)
-    model.fit(fit.statistics())
+    model.set_statistics(fit.statistics())
     results = tc.probing.compare(tc.probing.feature_sources(model, fit_on=fit, test_on=test), "class")
     assert list(results.results) == ["model", "untrained", "raw", "constant"]
     assert results["raw"].score > 0.9 > 0.6 > results["constant"].score

@@ -43,7 +43,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     eye = MaskedModel.for_spec(WORLD, **VIT, **PREDICTOR, frames=4)
     for parameter in eye.parameters():
         torch.nn.init.normal_(parameter, std=0.3)
-    eye.fit(episodes().statistics())
+    eye.set_statistics(episodes().statistics())
     tc.checkpoint.save(folder / "eye", eye)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(embedding, "SHARD", 10 * 4 * 24 * 4)  # several files, whose borders lie within episodes

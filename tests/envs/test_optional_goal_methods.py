@@ -51,7 +51,7 @@ class Walk(torch.nn.Module):
 
     def __init__(self, spec: Any) -> None:
         super().__init__()
-        self.config: Any = type("Config", (), {"spec": spec, "frameskip": 1, "history": 1, "seen": ("state",)})()
+        self.config: Any = type("Config", (), {"spec": spec, "frameskip": 1, "history": 1, "inputs": ("state",)})()
         self.spec, self.frameskip, self.history, self.latent_parts = spec, 1, 1, {}
         self.device = torch.device("cpu")
 

@@ -39,7 +39,7 @@ def films(*lengths, seed=0):
 @pytest.mark.parametrize(("share", "seen"), [(0.67, 8), (0.3, 4), (0.99, 8)])
 def test_energies_equal_those_of_a_plain_loop(target, share, seen):
     model = made(target=target, normalised_pixels=False).train()
-    model.fit(Statistics({"pixels": (0.3,)}, {"pixels": (0.2,)}))
+    model.set_statistics(Statistics({"pixels": (0.3,)}, {"pixels": (0.2,)}))
     episodes = from_episodes(films(8, 5, 6), FILMS)
     found = surprise(model, episodes, share=share, batch=2)
     assert model.training

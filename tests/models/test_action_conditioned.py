@@ -13,7 +13,7 @@ from tacit.errors import ConfigError, SpecError
 from tacit.models import ActionConditioned, JointEmbedding, MaskedModel, MotionContent, PerceptionModel, WorldModel
 from tacit.models.encoders import Pretrained
 from tacit.objectives import Prediction, Rollout
-from tacit.types import Box, Clip, Context, Modality, Spec
+from tacit.types import Box, Clip, Context, ForecastRequest, Modality, Spec
 
 WORLD = Spec({"pixels": Modality("pixels", (3, 16, 16))}, Box((-1.0, -1.0), (1.0, 1.0)))
 VIT = {"width": 24, "depth": 2, "heads": 2, "patch": 8}
@@ -32,7 +32,7 @@ def perception(kind: str = "film") -> PerceptionModel:
         made = MaskedModel.for_spec(WORLD, **VIT, **PREDICTOR, frames=4 if kind == "film" else 1)
     for parameter in made.parameters():
         torch.nn.init.normal_(parameter, std=0.3)
-    made.fit(tc.types.Statistics({"pixels": (0.2, 0.3, 0.4)}, {"pixels": (0.3, 0.3, 0.2)}))
+    made.set_statistics(tc.types.Statistics({"pixels": (0.2, 0.3, 0.4)}, {"pixels": (0.3, 0.3, 0.2)}))
     return made.eval()
 
 
@@ -62,7 +62,7 @@ def test_frames_are_encoded_one_by_one_as_the_perception_model_sees_them(kind: s
     held = frame[:, :, None].expand(-1, -1, 2, -1, -1) if kind == "film" else frame
     tokens = encoder(held, *eye.statistics_of("pixels"))[:, 1 if kind == "views" else 0 :]
     expected = F.layer_norm(tokens, (24,)).flatten(1)
-    model.fit(
+    model.set_statistics(
         tc.types.Statistics({"pixels": (0.9,) * 3, "action": (0.0, 0.0)}, {"pixels": (0.1,) * 3, "action": (1.0, 1.0)})
     )
     torch.testing.assert_close(model.encode(seen)[:, 2], expected, rtol=1e-4, atol=1e-5)
@@ -72,7 +72,7 @@ def test_frames_are_encoded_one_by_one_as_the_perception_model_sees_them(kind: s
 def test_the_second_step_is_predicted_from_the_first_latent_and_the_first_prediction() -> None:
     model, seen = conditioned(), clip()
     with torch.no_grad():
-        forecast = model.forecast(seen, steps=2)
+        forecast = model.forecast(seen, ForecastRequest(steps=2))
         latents = forecast.latents
         first = model.predict(latents[:, :-1], seen.action)
         torch.testing.assert_close(forecast.predictions[0], first, rtol=1e-4, atol=1e-5)
@@ -84,7 +84,7 @@ def test_the_second_step_is_predicted_from_the_first_latent_and_the_first_predic
     told = torch.cat([first[:, :1], second], dim=1)
     torch.testing.assert_close(Rollout(2).loss(forecast, 0), (told - latents[:, 1:3]).abs().mean())
     objective = Prediction(distance="l1", starts="mixed") + Rollout(2)
-    assert objective.needs() == {"steps": 2, "starts": "mixed"}
+    assert objective.request() == ForecastRequest(2, "mixed")
 
 
 def test_a_rollout_with_frames_before_it_is_what_the_predictor_says_step_by_step() -> None:
@@ -107,7 +107,10 @@ def test_world_models_forecast_mixed_starts_alike() -> None:
     torch.manual_seed(0)
     model, seen = WorldModel.for_spec(WORLD, predictor={"name": "transformer", "history": 3}).eval(), clip()
     with torch.no_grad():
-        every, mixed = model.forecast(seen, 3), model.forecast(seen, 3, "mixed")
+        every, mixed = (
+            model.forecast(seen, ForecastRequest(3)),
+            model.forecast(seen, ForecastRequest(3, "mixed")),
+        )
     torch.testing.assert_close(mixed.predictions[0], every.predictions[0])
     for step in (1, 2):
         torch.testing.assert_close(mixed.predictions[step], every.predictions[step][:, :1], rtol=1e-4, atol=1e-5)
@@ -151,9 +154,9 @@ def test_latents_from_before_stand_for_the_frozen_encoder() -> None:
     torch.testing.assert_close(frames.encode(seen.observation), tokens.mean(dim=2))
     model.encoder.register_forward_hook(lambda *_: pytest.fail("the encoder was asked"))
     with torch.no_grad():
-        given = model.forecast(dataclasses.replace(seen, observation={}, latents=tokens), 2)
+        given = model.forecast(dataclasses.replace(seen, observation={}, latents=tokens), ForecastRequest(2))
         model.encoder._forward_hooks.clear()
-        for one, other in zip(given.predictions, model.forecast(seen, 2).predictions, strict=True):
+        for one, other in zip(given.predictions, model.forecast(seen, ForecastRequest(2)).predictions, strict=True):
             torch.testing.assert_close(one, other)
     with pytest.raises(SpecError, match=r"\[B, T, 4, 24\]; got \[2, 5, 3, 24\]"):
         model.forecast(dataclasses.replace(seen, latents=tokens[:, :, :3]))
@@ -173,7 +176,7 @@ def held(frameskip: int = 1, history: int = 1) -> tuple[ActionConditioned, Clip]
         torch.nn.init.normal_(parameter, std=0.2)
     model.load_from(perception())
     means = {"pixels": (0.5,) * 3, "hand": (0.3, -0.2), "action": (0.1, 0.0)}
-    model.fit(tc.types.Statistics(means, {"pixels": (0.2,) * 3, "hand": (0.5, 2.0), "action": (0.4, 0.6)}))
+    model.set_statistics(tc.types.Statistics(means, {"pixels": (0.2,) * 3, "hand": (0.5, 2.0), "action": (0.4, 0.6)}))
     seen = clip(frameskip=frameskip)
     moved = seen.action.reshape(2, 4, frameskip, 2).sum(2).cumsum(1)
     hand = torch.cat([torch.zeros(2, 1, 2), moved], dim=1) + 0.7
@@ -183,14 +186,14 @@ def held(frameskip: int = 1, history: int = 1) -> tuple[ActionConditioned, Clip]
 @pytest.mark.parametrize("frameskip", [1, 3])
 def test_actions_move_the_pose_in_imagination(frameskip: int) -> None:
     model, seen = held(frameskip, history=3)
-    shown = model.config.shown
+    shown = model.config.feature_size
     with torch.no_grad():
         latents = model.encode(seen.observation)
         assert latents.shape == (2, 5, shown + 2)
         torch.testing.assert_close(
             latents[..., shown:] * torch.tensor([0.5, 2.0]) + torch.tensor([0.3, -0.2]), seen.observation["hand"]
         )
-        forecast = model.forecast(seen, steps=3)
+        forecast = model.forecast(seen, ForecastRequest(steps=3))
         for step, told in enumerate(forecast.predictions, 1):
             true = latents[:, step : step + told.shape[1], shown:]
             torch.testing.assert_close(told[..., shown:], true, rtol=1e-4, atol=1e-5)
@@ -206,7 +209,7 @@ def test_actions_move_the_pose_in_imagination(frameskip: int) -> None:
         told = [model.predict(some[:, :-1], seen.action)[..., :shown] for some in (latents, elsewhere)]
         assert not torch.allclose(*told, atol=1e-3)
         tokens = model.frames.encode(seen.observation, tokens=True)
-        given = model.forecast(dataclasses.replace(seen, latents=tokens), 2)
+        given = model.forecast(dataclasses.replace(seen, latents=tokens), ForecastRequest(2))
         torch.testing.assert_close(given.latents, latents, rtol=1e-4, atol=1e-5)
 
 
@@ -305,7 +308,7 @@ def test_what_does_not_fit_is_refused() -> None:
     with pytest.raises(ConfigError, match="tune is one of"):
         ActionConditioned.for_spec(WORLD, perception=eye.config, tune="half")
     with pytest.raises(ConfigError, match="starts='mixed'"):
-        conditioned().forecast(clip(), 2, "every")
+        conditioned().forecast(clip(), ForecastRequest(2, "every"))
 
 
 def test_health_is_that_of_what_varies_at_a_place() -> None:

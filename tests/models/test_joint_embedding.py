@@ -11,7 +11,7 @@ from tacit.errors import ConfigError, SpecError
 from tacit.models import JointEmbedding
 from tacit.objectives import Invariance, MaskedPrediction, SIGReg, VICReg
 from tacit.training import Viewed
-from tacit.types import Clip, Modality, Spec, Views
+from tacit.types import Clip, Modality, Spec, ViewEmbeddings
 
 PICTURES = Spec({"pixels": Modality("pixels", (3, 16, 16))})
 SMALL = {"width": 24, "depth": 2, "heads": 2, "patch": 4, "projector": (32,), "embedding": 8}
@@ -33,14 +33,14 @@ def test_views_are_embedded_one_by_one_in_their_order(pool: str) -> None:
     whole, local = torch.rand(3, 2, 3, 16, 16) * 255, torch.rand(3, 4, 3, 8, 8) * 255
     views = model.forecast(clip(whole, local))
     assert views.latents.shape == (3, 6, 8)
-    assert views.whole == 2
+    assert views.num_global == 2
     alone = model.projector(model.encode({"pixels": local[1, 2][None]}))
     torch.testing.assert_close(views.latents[1, 4], alone[0], rtol=1e-4, atol=1e-5)
 
 
 def test_invariance_is_the_distance_from_the_mean_of_the_views() -> None:
     latents = torch.randn(5, 6, 4)
-    views = Views(latents, whole=2)
+    views = ViewEmbeddings(latents, num_global=2)
     for around, count in (("whole", 2), ("all", 6)):
         total = 0.0
         for item in latents:
@@ -48,7 +48,7 @@ def test_invariance_is_the_distance_from_the_mean_of_the_views() -> None:
             total += sum(float((view - centre).square().sum()) for view in item) / 6 / 5
         assert Invariance(around=around, channels="sum").loss(views, 0).item() == pytest.approx(total, rel=1e-5)
         assert Invariance(around=around).loss(views, 0).item() == pytest.approx(total / 4, rel=1e-5)
-    pair = Views(latents[:, :2], whole=2)
+    pair = ViewEmbeddings(latents[:, :2], num_global=2)
     vicreg = (latents[:, 0] - latents[:, 1]).square().mean()
     torch.testing.assert_close(4 * Invariance(around="all").loss(pair, 0), vicreg)
     with pytest.raises(ConfigError, match="around is one of whole, all"):
@@ -87,6 +87,6 @@ def test_what_does_not_fit_is_refused() -> None:
         model.forecast(clip())
     with pytest.raises(ConfigError, match="no camera"):
         JointEmbedding.for_spec(Spec({"state": Modality("vector", (3,))}))
-    with pytest.raises(ConfigError, match="reads a Completion; this model gives a Views"):
-        MaskedPrediction().check(JointEmbedding.gives)
-    VICReg().check(JointEmbedding.gives)
+    with pytest.raises(ConfigError, match="reads a MaskedForecast; this model makes a ViewEmbeddings"):
+        MaskedPrediction().check(JointEmbedding.forecast_type)
+    VICReg().check(JointEmbedding.forecast_type)

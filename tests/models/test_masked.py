@@ -13,7 +13,7 @@ from tacit.errors import CheckpointError, ConfigError, SpecError
 from tacit.models import MaskedModel, Model
 from tacit.objectives import MaskedPrediction, VisiblePrediction
 from tacit.training import Masked
-from tacit.types import Clip, Episode, Mask, Modality, Spec
+from tacit.types import Clip, Episode, ForecastRequest, Mask, Modality, Spec
 
 PICTURES = Spec({"pixels": Modality("pixels", (3, 16, 16))})
 SERIES = Spec({"ecg": Modality("series", (2,), rate=50.0)}, fps=10.0)
@@ -103,7 +103,7 @@ def test_pixels_as_targets_are_the_patches_normalised_by_themselves() -> None:
 def test_visible_tokens_are_weighted_by_their_distance_to_the_hidden() -> None:
     model = made()
     seen = clip(pictures(2, 1, 3, 16, 16), replace(SPLIT, targets=SPLIT.targets[:1]))
-    dense = model.forecast(seen, visible=True)
+    dense = model.forecast(seen, ForecastRequest(visible=True))
     torch.testing.assert_close(dense.predictions, model.forecast(seen).predictions, rtol=1e-4, atol=1e-5)
     (far,) = dense.distances
     places = [(i // 4, i % 4) for i in SPLIT.context[0].tolist()]
@@ -113,7 +113,7 @@ def test_visible_tokens_are_weighted_by_their_distance_to_the_hidden() -> None:
     gap = (dense.visible[0] - dense.visible_targets[0]).abs().mean(-1)
     torch.testing.assert_close(VisiblePrediction().loss(dense, 0), (gap / far.sqrt()).mean())
     objective = MaskedPrediction("l1") + 0.5 * VisiblePrediction()
-    assert objective.needs() == {"visible": True}
+    assert objective.request() == ForecastRequest(visible=True)
 
 
 def test_the_weight_of_the_dense_loss_rises_first(tmp_path: Path) -> None:
@@ -222,7 +222,7 @@ def test_what_does_not_fit_is_refused_with_what_was_expected() -> None:
 def test_a_model_for_longer_windows_starts_from_the_weights_of_another(tmp_path: Path, positions: str) -> None:
     options = {"positions": positions, "width": 36, "predictor_width": 36, "patch": 8}
     short, long = made(frames=4, **options), made(frames=8, **options)
-    short.fit(tc.types.Statistics({"pixels": (0.1, 0.2, 0.3)}, {"pixels": (0.4, 0.5, 0.6)}))
+    short.set_statistics(tc.types.Statistics({"pixels": (0.1, 0.2, 0.3)}, {"pixels": (0.4, 0.5, 0.6)}))
     tc.checkpoint.save(tmp_path / "model", short)
     with torch.no_grad():
         for parameter in long.parameters():

@@ -14,7 +14,7 @@ from tacit.models import MotionContent
 from tacit.objectives import Invariance, Photometric, Prediction, Smoothness, VICReg
 from tacit.recipes import MCJEPA
 from tacit.training import Viewed
-from tacit.types import Clip, Modality, Motion, Spec
+from tacit.types import Clip, FlowForecast, ForecastRequest, Modality, Spec
 
 PICTURES = Spec({"pixels": Modality("pixels", (3, 32, 32))})
 SMALL = {"widths": (6, 8, 10), "depths": (1, 1, 1), "kernel": 3, "head_width": 8, "expander": (12,), "embedding": 7}
@@ -40,10 +40,10 @@ def clip(count: int = 4, views: bool = True, seed: int = 0) -> Clip:
 
 def test_it_answers_with_levels_from_coarse_to_fine() -> None:
     model, batch = made(), clip()
-    motion = model.forecast(batch, directions=2)
+    motion = model.forecast(batch, ForecastRequest(directions=2))
     assert motion.latents.shape == (4, 3, 7)
-    assert motion.whole == 2
-    torch.testing.assert_close(motion.pictures, batch.observation["pixels"] / 255.0)
+    assert motion.num_global == 2
+    torch.testing.assert_close(motion.images, batch.observation["pixels"] / 255.0)
     assert [tuple(level.shape) for level in motion.features] == [(4, 2, 10, 4, 4), (4, 2, 8, 8, 8), (4, 2, 6, 16, 16)]
     assert [tuple(flow.shape) for flow in motion.flows] == [(4, 2, 2, size, size) for size in (4, 8, 16)]
     assert motion.flow.shape == (4, 2, 2, 32, 32)
@@ -64,8 +64,8 @@ def test_views_are_embedded_in_their_order() -> None:
 
 def test_directions_look_at_each_other() -> None:
     model, batch = made(), clip()
-    both = model.forecast(batch, directions=2)
-    back = model.forecast(batch, directions=1)
+    both = model.forecast(batch, ForecastRequest(directions=2))
+    back = model.forecast(batch, ForecastRequest(directions=1))
     torch.testing.assert_close(both.flow[:, :1], back.flow, rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(model.flow(batch.observation), back.flow[:, 0])
     swapped = {"pixels": batch.observation["pixels"].flip(1)}
@@ -89,7 +89,7 @@ def test_it_encodes_pictures_and_the_last_of_a_window() -> None:
 
 def test_flows_are_single_precision_under_bf16() -> None:
     with torch.autocast("cpu", torch.bfloat16):
-        motion = made().forecast(clip(), directions=1)
+        motion = made().forecast(clip(), ForecastRequest(directions=1))
     assert motion.flow.dtype == motion.flows[0].dtype == torch.float32
 
 
@@ -137,12 +137,12 @@ def test_it_learns_to_see_motion_without_being_told(tmp_path: Path) -> None:
 def test_what_does_not_fit_is_refused() -> None:
     model = made()
     with pytest.raises(SpecError, match=r"train it with transforms=\[Viewed"):
-        model.forecast(clip(views=False), directions=1)
+        model.forecast(clip(views=False), ForecastRequest(directions=1))
     single = clip()
     single = Clip({"pixels": single.observation["pixels"][:, :1]}, *[torch.zeros(4)] * 3, views=single.views)
     assert model.forecast(single).flow.shape[1] == 0
     with pytest.raises(SpecError, match="windows of 2 observation"):
-        model.forecast(single, directions=1)
+        model.forecast(single, ForecastRequest(directions=1))
     with pytest.raises(SpecError, match="the model sees 'pixels'"):
         model.flow({"state": torch.zeros(1, 2, 3)})
     with pytest.raises(ConfigError, match="no camera"):
@@ -153,8 +153,8 @@ def test_what_does_not_fit_is_refused() -> None:
         MotionContent.for_spec(PICTURES, "huge")
     with pytest.raises(ConfigError, match="frameskip is at least 1"):
         MotionContent.for_spec(PICTURES, frameskip=0)
-    with pytest.raises(ConfigError, match="reads a Forecast; this model gives a Motion"):
-        Prediction().check(MotionContent.gives)
+    with pytest.raises(ConfigError, match="reads a Forecast; this model makes a FlowForecast"):
+        Prediction().check(MotionContent.forecast_type)
 
 
 def test_the_recipe_weighs_its_terms_as_it_says() -> None:
@@ -173,8 +173,8 @@ def test_the_recipe_weighs_its_terms_as_it_says() -> None:
         }
     )
     assert set(MCJEPA.MOTION) | {"invariance", "variance", "covariance"} == set(weights)
-    assert objective.needs() == {"directions": 2}
-    objective.check(Motion)
+    assert objective.request() == ForecastRequest(directions=2)
+    objective.check(FlowForecast)
     assert MCJEPA().build_model(PICTURES, seed=0).config.embedding == 256
 
 

@@ -15,7 +15,7 @@ from tacit.errors import ConfigError, SpecError
 from tacit.models import WorldModel, WorldModelConfig, encoders, predictors
 from tacit.nn import linear
 from tacit.nn.kernels import Packed
-from tacit.types import Box, Clip, Context, Discrete, Modality, Spec, Statistics
+from tacit.types import Box, Clip, Context, Discrete, ForecastRequest, Modality, Spec, Statistics
 
 BOX = Box((-1.0, -2.0), (1.0, 2.0))
 PIXELS = Spec({"pixels": Modality("pixels", (3, 64, 64))}, BOX)
@@ -76,7 +76,7 @@ def test_forecast_lines_up_with_rollouts_from_every_start(kind: str) -> None:
     torch.manual_seed(0)
     model = random_weights(WorldModel.for_spec(MANY, **PREDICTORS[kind])).eval()
     clip, history = clip_for(model), model.history
-    every = model.forecast(clip, steps=3)
+    every = model.forecast(clip, ForecastRequest(steps=3))
     torch.testing.assert_close(every.predictions[0], model.predict(every.latents[:, :-1], clip.action))
     assert every.targets is every.latents
     for k, prediction in enumerate(every.predictions, start=1):
@@ -86,7 +86,7 @@ def test_forecast_lines_up_with_rollouts_from_every_start(kind: str) -> None:
             context, past = every.latents[:, first : start + 1], clip.action[:, first:start]
             rolled = model.rollout(Context(context, past), clip.action[:, start : start + k])
             torch.testing.assert_close(prediction[:, start], rolled[:, -1], rtol=1e-4, atol=1e-5)
-    first_only = model.forecast(clip, steps=3, starts="first")
+    first_only = model.forecast(clip, ForecastRequest(steps=3, starts="first"))
     for k in range(3):
         torch.testing.assert_close(first_only.predictions[k], every.predictions[k][:, :1], rtol=1e-4, atol=1e-5)
 
@@ -99,7 +99,7 @@ def test_inputs_are_normalised_inside() -> None:
     )
     frames = torch.randint(0, 256, (2, 3, 64, 64), dtype=torch.uint8)
     before = model.encode({"pixels": frames})
-    model.fit(statistics)
+    model.set_statistics(statistics)
     assert not torch.allclose(model.encode({"pixels": frames}), before)
     for name, values in statistics.mean.items():
         assert model.statistics.mean[name] == pytest.approx(values)
@@ -116,14 +116,16 @@ def test_inputs_are_normalised_inside() -> None:
     other.load_state_dict({k: v for k, v in model.state_dict().items() if "normalizer" in k}, strict=False)
     assert other.statistics == model.statistics
     with pytest.raises(SpecError, match=r"'pixels' is missing.*episodes.statistics"):
-        model.fit(Statistics({"action": (0.0, 0.0)}, {"action": (1.0, 1.0)}))
+        model.set_statistics(Statistics({"action": (0.0, 0.0)}, {"action": (1.0, 1.0)}))
     with pytest.raises(SpecError, match="2 components"):
-        model.fit(Statistics({**statistics.mean, "pixels": (0.0, 0.0)}, statistics.std))
+        model.set_statistics(Statistics({**statistics.mean, "pixels": (0.0, 0.0)}, statistics.std))
 
 
 def test_a_discrete_action_stays_one_hot() -> None:
     model = WorldModel.for_spec(MANY, modalities=("state",))
-    model.fit(Statistics({"state": (0.0,) * 5, "action": (0.3,) * 3}, {"state": (1.0,) * 5, "action": (0.5,) * 3}))
+    model.set_statistics(
+        Statistics({"state": (0.0,) * 5, "action": (0.3,) * 3}, {"state": (1.0,) * 5, "action": (0.5,) * 3})
+    )
     clip = clip_for(model)
     torch.testing.assert_close(model.forecast(clip).actions, clip.action)
 
@@ -193,7 +195,7 @@ def test_packed_layers_follow_training() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda o: {}, "the model sees front, state, audio"),
+        (lambda o: {}, "the model reads front, state, audio"),
         (lambda o: {**o, "front": o["front"].float()}, r"'front' must be uint8.*got torch.float32"),
         (lambda o: {**o, "front": o["front"][..., :20]}, r"'front' must have shape \[B, 3, 24, 40\]"),
         (lambda o: {**o, "front": o["front"][0, 0]}, r"Add a batch axis: value\[None\]"),
@@ -225,7 +227,7 @@ def test_actions_that_do_not_fit_are_refused_in_words() -> None:
     with pytest.raises(SpecError, match=r"3 latents have 2 action blocks between them.*\(2, 0, 4\)"):
         looks_back.rollout(Context(latents), blocks)
     with pytest.raises(SpecError, match="allows 1 to 5 steps of prediction; got 6"):
-        model.forecast(clip_for(model), steps=6)
+        model.forecast(clip_for(model), ForecastRequest(steps=6))
 
 
 def test_configuration_survives_json_and_refuses_nonsense() -> None:
@@ -237,7 +239,7 @@ def test_configuration_survives_json_and_refuses_nonsense() -> None:
         ({"latnet": 3}, "Did you mean 'latent'"),
         ({"history": 2}, "WorldModelConfig has no option 'history'"),
         ({"modalities": ("pixel",)}, "Did you mean 'pixels'"),
-        ({"encoders": {"pixels": "mlp"}}, "encoded by 'conv' or 'pretrained' or 'vit'; got MLP"),
+        ({"encoders": {"pixels": "mlp"}}, "encoded by 'conv' or 'custom' or 'pretrained' or 'vit'; got MLP"),
         ({"encoders": {"pixel": "vit"}}, "no modality 'pixel'. Did you mean 'pixels'"),
         ({"encoders": {"pixels": {"patches": 4}}}, "the encoder of 'pixels' has no option 'patches'.*'patch'"),
         ({"encoders": {"pixels": 3}}, r"a name, a mapping of options or a configuration"),
@@ -284,7 +286,7 @@ def test_the_documented_sizes() -> None:
 def test_forecast_shapes(batch: int, steps: int, ahead: int, history: int) -> None:
     model = WorldModel.for_spec(MANY, predictor=predictors.Transformer(history=history), modalities=("state",))
     ahead = min(ahead, steps - 1)
-    forecast = model.forecast(clip_for(model, batch, steps), ahead)
+    forecast = model.forecast(clip_for(model, batch, steps), ForecastRequest(ahead))
     assert [p.shape for p in forecast.predictions] == [(batch, steps - k, 32) for k in range(1, ahead + 1)]
 
 

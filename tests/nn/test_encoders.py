@@ -19,6 +19,6 @@ def test_the_first_convolution_normalises() -> None:
 
 def test_normalizer_repeats_over_a_block() -> None:
     normalizer = Normalizer(2)
-    normalizer.fit((1.0, -1.0), (2.0, 4.0))
+    normalizer.set_statistics((1.0, -1.0), (2.0, 4.0))
     block = torch.tensor([[3.0, 3.0, 1.0, -1.0]])
     torch.testing.assert_close(normalizer(block), torch.tensor([[1.0, 1.0, 0.0, 0.0]]))

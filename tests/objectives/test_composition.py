@@ -5,8 +5,9 @@ import torch
 
 from tacit import objectives
 from tacit.errors import ConfigError
-from tacit.objectives import InverseDynamics, Objective, Outcome, Prediction, SIGReg, Term, TimeSimilarity, VICReg
-from tacit.types import Completion, Forecast, Motion, Views
+from tacit.objectives import InverseDynamics, Objective, Prediction, SIGReg, Term, TimeSimilarity, VICReg
+from tacit.types import FlowForecast, Forecast, ForecastRequest, MaskedForecast, ViewEmbeddings
+from tacit.types.outcomes import Outcome
 
 
 class Constant(Term):
@@ -68,9 +69,9 @@ def test_only_objectives_add_and_only_numbers_scale(other: object) -> None:
 
 def test_it_tells_the_model_how_far_to_predict() -> None:
     objective = Prediction(steps=4, starts="first") + VICReg() + TimeSimilarity()
-    assert objective.needs() == {"steps": 4, "starts": "first"}
-    assert SIGReg().needs() == {}
-    assert (Prediction(steps=2) + Prediction(steps=5, name="far")).needs()["steps"] == 5
+    assert objective.request() == ForecastRequest(steps=4, starts="first")
+    assert SIGReg().request() == ForecastRequest()
+    assert (Prediction(steps=2) + Prediction(steps=5, name="far")).request().steps == 5
     with pytest.raises(ConfigError, match="agree on starts; got 'first' and 'every'"):
         Prediction(steps=4, starts="first") + Prediction(name="each")
     with pytest.raises(ConfigError, match="steps >= 1"):
@@ -115,9 +116,9 @@ def outcomes() -> tuple[torch.Tensor, dict[type, Outcome]]:
     full = flow.repeat_interleave(2, 3).repeat_interleave(2, 4)
     return source, {
         Forecast: Forecast(source, source, torch.zeros(6, 15, 2), (told[:, :15], told[:, :14])),
-        Completion: Completion(source, (told,), (targets,), (told,), (targets,), (torch.ones(6, 16),)),
-        Views: Views(source, 2),
-        Motion: Motion(source, 2, pictures, (features,), (flow,), full),
+        MaskedForecast: MaskedForecast(source, (told,), (targets,), (told,), (targets,), (torch.ones(6, 16),)),
+        ViewEmbeddings: ViewEmbeddings(source, 2),
+        FlowForecast: FlowForecast(source, 2, pictures, (features,), (flow,), full),
     }
 
 

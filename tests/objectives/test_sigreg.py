@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tacit.errors import ConfigError
 from tacit.objectives import SIGReg
 from tacit.objectives.sigreg import directions, epps_pulley, floor
-from tacit.types import Forecast, Views
+from tacit.types import Forecast, ViewEmbeddings
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "sigreg.npz"
 ONE = torch.ones(1, 1, dtype=torch.float64)
@@ -148,11 +148,11 @@ def test_wrong_options_are_refused() -> None:
 @pytest.mark.parametrize(("size", "slices"), [(4, 64), (32, 64), (64, 128), (192, 384), (2048, 1024)])
 def test_default_directions_grow_with_the_latent(size: int, slices: int) -> None:
     latents = torch.randn(6, 2, size, generator=torch.Generator().manual_seed(0))
-    forecast = Views(latents, 2)
+    forecast = ViewEmbeddings(latents, 2)
     assert SIGReg().loss(forecast, 3) == SIGReg(slices=slices).loss(forecast, 3)
 
 
 def test_channels_count_for_the_default_directions() -> None:
     latents = torch.randn(6, 2, 256, generator=torch.Generator().manual_seed(0))
-    half = SIGReg(channels=(0.0, 0.5)).loss(Views(latents, 2), 3)
-    assert half == SIGReg(slices=256, channels=(0.0, 0.5)).loss(Views(latents, 2), 3)
+    half = SIGReg(channels=(0.0, 0.5)).loss(ViewEmbeddings(latents, 2), 3)
+    assert half == SIGReg(slices=256, channels=(0.0, 0.5)).loss(ViewEmbeddings(latents, 2), 3)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from tacit.objectives import Invariance, SIGReg, VICReg
-from tacit.types import Views
+from tacit.types import ViewEmbeddings
 
 if importlib.util.find_spec("lightly") is None:
     pytest.skip("needs lightly, of the dependency group 'oracles'", allow_module_level=True)
@@ -51,7 +51,7 @@ def same_directions(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("slices", [1, 16, 1024])
 def test_sigreg(slices: int) -> None:
     latents = embedded(3)
-    ours = SIGReg(slices=slices).loss(Views(latents, 3), SEED)
+    ours = SIGReg(slices=slices).loss(ViewEmbeddings(latents, 3), SEED)
     assert_same(ours, lejepa.SIGReg(num_vectors=slices)(latents.transpose(0, 1)), latents)
 
 
@@ -60,7 +60,7 @@ def test_sigreg(slices: int) -> None:
 def test_lejepa(whole: int, weight: float) -> None:
     latents = embedded(5)
     objective = (1 - weight) * Invariance() + weight * SIGReg(slices=64)
-    ours = objective(Views(latents, whole), SEED).total
+    ours = objective(ViewEmbeddings(latents, whole), SEED).total
     views = latents.transpose(0, 1)
     theirs = lejepa.LeJEPALoss(lambda_param=weight, sigreg_num_vectors=64)
     assert_same(ours, theirs(global_proj=views[:whole], local_proj=views[whole:]), latents)
@@ -73,6 +73,6 @@ def test_vicreg(size: int, alike: float, varied: float, apart: float) -> None:
     # Theirs is the mean square of the difference of two views, four times that from their mean; their covariances are
     # summed over the views, not averaged, and divided by D, not D (D - 1).
     objective = 4 * alike * Invariance(around="all") + VICReg(varied, 2 * (size - 1) * apart)
-    ours = objective(Views(latents, 2), SEED).total
+    ours = objective(ViewEmbeddings(latents, 2), SEED).total
     theirs = vicreg.VICRegLoss(lambda_param=alike, mu_param=varied, nu_param=apart)
     assert_same(ours, theirs(latents[:, 0], latents[:, 1]), latents)

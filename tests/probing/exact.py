@@ -15,7 +15,7 @@ class Exact(nn.Module):
 
     def __init__(self, spec=None, frameskip=1, history=1, size=2, gain=1.0):
         super().__init__()
-        self.config = SimpleNamespace(spec=spec, frameskip=frameskip, history=history, seen=("vector",))
+        self.config = SimpleNamespace(spec=spec, frameskip=frameskip, history=history, inputs=("vector",))
         self.spec, self.frameskip, self.history, self.latent_parts = spec, frameskip, history, {}
         self.device, self._size, self._gain, self.modes = torch.device("cpu"), size, gain, []
 

@@ -129,7 +129,7 @@ def test_a_series_has_a_straightness_where_three_windows_fit(length, known):
     waves = [rng.normal(size=(4 * length, 1)).astype(np.float32) for _ in range(3)]
     episodes = from_episodes([Episode({"ecg": wave}, np.zeros((length - 1, 0), np.float32)) for wave in waves], spec)
     model = MaskedModel.for_spec(spec, "nano", frames=1, frameskip=4, patch=4)
-    model.fit(episodes.statistics())
+    model.set_statistics(episodes.statistics())
     found = health(model, episodes)
     assert found.frames > 0 and np.isfinite(found.straightness) == known
 
@@ -146,7 +146,7 @@ def test_a_recorded_vector_is_a_target():
 def test_a_report_has_baselines(parts):
     train, held_out = parts
     model = WorldModel.for_spec(train.spec, latent=8)
-    model.fit(train.statistics())
+    model.set_statistics(train.statistics())
     report = probe(model, fit_on=train, test_on=held_out)
     assert report.baselines["untrained"] == pytest.approx(report.r2, abs=1e-9)  # it is untrained, and of the same seed
     assert report.baselines["raw"] > 0.999  # the observation is the position

@@ -145,16 +145,16 @@ def test_vjepa2_ac_plans(tmp_path: Path) -> None:
     wide = {name: 0.2 * torch.randn(size) for name, size in sizes.items()}  # for tokens as wide as this encoder's
     path, options = published_ac("vjepa2_ac_predictor", tmp_path, **wide), {**HEADS, "size": (2, 64, 64)}
     model = convert(path, **options, spec=ROBOT)
-    assert isinstance(model, ActionConditioned) and model.config.seen == ("camera", "pose")
+    assert isinstance(model, ActionConditioned) and model.config.inputs == ("camera", "pose")
     eye, predictor = (convert(path, **options, part=part) for part in ("encoder", "predictor"))
     actions, poses = (golden("vjepa2_ac_predictor").values[name] for name in ("actions", "states"))
-    frames = torch.randn(*actions.shape[:2], model.config.shown)
+    frames = torch.randn(*actions.shape[:2], model.config.feature_size)
     picture = torch.randint(0, 256, (2, 3, 64, 64), dtype=torch.uint8)
     with torch.no_grad():
         told = model.predict(torch.cat([frames, poses], dim=-1), actions)
         expected = F.layer_norm(predictor(frames.reshape(len(frames), -1, 96), actions, poses), (96,))
-        torch.testing.assert_close(told[..., : model.config.shown], expected.reshape(frames.shape))
-        torch.testing.assert_close(told[..., model.config.shown :], poses + actions)
+        torch.testing.assert_close(told[..., : model.config.feature_size], expected.reshape(frames.shape))
+        torch.testing.assert_close(told[..., model.config.feature_size :], poses + actions)
         # A picture of the world held still for one tubelet, normalised as ImageNet is; the pose in raw units behind it.
         mean, std = (torch.tensor(part) * 255 for part in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
         tokens = F.layer_norm(eye(picture[:, :, None].expand(-1, -1, 2, -1, -1), mean, std), (96,))
@@ -164,7 +164,7 @@ def test_vjepa2_ac_plans(tmp_path: Path) -> None:
     checkpoint.save(tmp_path / "model", model)
     agent = VJEPA2AC().build_agent(checkpoint.load_model(tmp_path / "model", kind=ActionConditioned))
     imagined, goal = torch.randn(2, 3, 2, model.latent_size), torch.randn(2, model.latent_size)
-    elsewhere = torch.cat([goal[:, : model.config.shown], torch.randn(2, 7)], dim=1)
+    elsewhere = torch.cat([goal[:, : model.config.feature_size], torch.randn(2, 7)], dim=1)
     rollout = Rollout(goal, imagined, torch.zeros(2, 3, 2, 7), goal, model.latent_parts)
     energies = agent.config.cost(rollout)
     torch.testing.assert_close(agent.config.cost(replace(rollout, goal=elsewhere)), energies, rtol=0, atol=0)

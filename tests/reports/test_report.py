@@ -145,7 +145,7 @@ class Corner(Exact):
 
     def __init__(self, spec):
         super().__init__(spec, frameskip=2, size=1)
-        self.config.seen = ("pixels",)
+        self.config.inputs = ("pixels",)
 
     def encode(self, observation):
         return observation["pixels"][..., :1, 0, 0].float()

@@ -58,7 +58,7 @@ def test_the_validation_loss_is_the_objective_on_held_out_clips(tmp_path: Path) 
     train = small.episodes().clips(4)
     report = tc.train(model, objective, train, steps=2, seed=0, to=tmp_path, batch_size=4, threads=1, hooks=[hook])
     with torch.no_grad():
-        forecasts = [model.forecast(held_out.batch(1, index, 4), **objective.needs()) for index in range(2)]
+        forecasts = [model.forecast(held_out.batch(1, index, 4), objective.request()) for index in range(2)]
         expected = sum(objective(forecast, 0).total.item() for forecast in forecasts) / 2
     assert report.log[-1]["validation/loss"] == pytest.approx(expected, rel=1e-5)
     assert report.log[-1]["validation/prediction"] == pytest.approx(expected, rel=1e-5)

@@ -23,7 +23,7 @@ from tacit.objectives import Prediction, SIGReg, Term
 from tacit.training import EvalHook, ResumeWarning, TrainingConfig, read_log
 from tacit.training.processes import run_lock
 from tacit.training.state import State
-from tacit.types import Clip, Completion, Forecast
+from tacit.types import Clip, Forecast, MaskedForecast
 from training import masked, small
 
 
@@ -397,7 +397,7 @@ def test_a_step_is_adamw_on_the_clipped_gradient(tmp_path: Path) -> None:
     learner, objective = small.model(), Prediction() + 0.1 * SIGReg(16)
     tc.train(learner, objective, clips, steps=1, seed=2, to=tmp_path, batch_size=8, threads=1, **options)
     expected = small.model()
-    expected.fit(clips.episodes.statistics())
+    expected.set_statistics(clips.episodes.statistics())
     expected.train()
     objective(expected.forecast(clips.batch(2, 0, 8)), derive_seed(2, 2, 0, bits=63)).total.backward()
     norm = torch.sqrt(sum(p.grad.square().sum() for p in expected.parameters()))
@@ -541,7 +541,7 @@ def test_models_are_kept_as_they_were_after_some_steps(tmp_path: Path, whole: tu
 
 def test_a_term_that_cannot_read_what_the_model_gives_is_refused(tmp_path: Path) -> None:
     class Masked(Term):
-        reads = (Completion,)
+        reads = (MaskedForecast,)
 
-    with pytest.raises(ConfigError, match="'masked' reads a Completion; this model gives a Forecast"):
+    with pytest.raises(ConfigError, match="'masked' reads a MaskedForecast; this model makes a Forecast"):
         tc.train(small.model(), Masked("masked"), small.episodes().clips(4), steps=1, seed=0, to=tmp_path)

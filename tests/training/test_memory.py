@@ -53,7 +53,7 @@ def test_what_is_counted_leaves_the_model_as_it_was(clips):
     objective.prepare(model.latent_size, model.action_size)
 
     def judge(size: int) -> object:
-        return objective(model.forecast(clips.batch(0, 0, size), **objective.needs()), 0, 0.5)
+        return objective(model.forecast(clips.batch(0, 0, size), objective.request()), 0, 0.5)
 
     total = memory._kept((model, objective), judge)
     assert total > 4 * clips.bytes(memory.SAMPLE)  # the input as float32, at the least

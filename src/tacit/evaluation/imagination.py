@@ -68,13 +68,13 @@ def imagine(
         ConfigError: if the model has no camera.
     """
     config = model.config
-    name = next((name for name in config.seen if name in config.spec.cameras), None)
+    name = next((name for name in config.inputs if name in config.spec.cameras), None)
     if name is None:
-        raise ConfigError(f"imagine needs a model of pixels; this one has {', '.join(config.seen)}.")
-    stored = list(draw_clips(bank.clips(1, config.frameskip, config.seen), frames, seed))
+        raise ConfigError(f"imagine needs a model of pixels; this one has {', '.join(config.inputs)}.")
+    stored = list(draw_clips(bank.clips(1, config.frameskip, config.inputs), frames, seed))
     images = torch.cat([clip.observation[name][:, 0] for clip in stored])
     known = torch.cat([clip_latents(model, clip)[:, 0] for clip in stored])
-    clips = held_out.clips(model.history + horizon, config.frameskip, config.seen)
+    clips = held_out.clips(model.history + horizon, config.frameskip, config.inputs)
     clip = next(draw_clips(clips, 64 * examples, seed))
     _, first = np.unique(clip.episode.numpy(), return_index=True)
     others = np.setdiff1d(np.arange(len(clip.episode)), first)

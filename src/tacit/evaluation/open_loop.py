@@ -99,7 +99,7 @@ def open_loop(
     if horizon < 1 or windows < 1:
         raise ConfigError(f"open_loop needs horizon >= 1 and windows >= 1; got {horizon} and {windows}.")
     context = model.history
-    clips = held_out.clips(context + horizon, model.config.frameskip, model.config.seen)
+    clips = held_out.clips(context + horizon, model.config.frameskip, model.config.inputs)
     observed, targets, actions, episode = [], [], [], []
     batches = -(-min(windows, len(clips)) // CHUNK)
     for clip in track(draw_clips(clips, windows, seed), batches, "batches of windows", show=progress):
@@ -164,7 +164,7 @@ def energy_rank_correlation(
     with frozen(model):
         latents, goals = (
             model.encode(
-                {name: np.array(values) for name, values in env.observe(state).items() if name in model.config.seen}
+                {name: np.array(values) for name, values in env.observe(state).items() if name in model.config.inputs}
             )
             for state in (drawn_tasks.start, drawn_tasks.goal)
         )

@@ -14,7 +14,7 @@ from tacit.errors import ConfigError, SpecError
 from tacit.models._source import as_tensor, source_hint
 from tacit.types import Array, Spec
 
-__all__ = ["batched", "check_actions", "check_sizes"]
+__all__ = ["DynamicsConfig", "ModelConfig", "batched", "check_actions", "check_sizes"]
 
 STEPS = {"frames", "frameskip", "history", "tubelet"}
 
@@ -39,7 +39,7 @@ def check_sizes(config: Any) -> None:
             limited(owner, DEPTH, **{f"the number of {name}": len(value)})
 
 
-class Seeing(Protocol):
+class ModelConfig(Protocol):
     """Configuration of a model that reads observations."""
 
     @property
@@ -47,7 +47,7 @@ class Seeing(Protocol):
         """Return the Spec of the world."""
 
     @property
-    def seen(self) -> tuple[str, ...]:
+    def inputs(self) -> tuple[str, ...]:
         """Return the modalities that the model reads."""
 
     @property
@@ -55,7 +55,7 @@ class Seeing(Protocol):
         """Return the steps of the world in one step of the model."""
 
 
-class Config(Seeing, Protocol):
+class DynamicsConfig(ModelConfig, Protocol):
     """Configuration of a world model."""
 
     @property
@@ -68,7 +68,7 @@ class Config(Seeing, Protocol):
 
 
 def batched(
-    config: Seeing, observation: Mapping[str, Tensor | Array], device: torch.device
+    config: ModelConfig, observation: Mapping[str, Tensor | Array], device: torch.device
 ) -> tuple[list[Tensor], tuple[int, ...]]:
     """Return each modality as a batch ``[N, ...]`` on the device, and the leading axes of ``N``.
 
@@ -76,16 +76,17 @@ def batched(
         SpecError: if a modality is missing or its shape or dtype does not fit the Spec.
     """
     values, leading = [], None
-    for name in config.seen:
+    for name in config.inputs:
         if name not in observation:
             raise SpecError(
-                f"the model sees {', '.join(config.seen)}; the observation has {', '.join(observation)}, not {name!r}."
+                f"the model reads {', '.join(config.inputs)}; the observation has {', '.join(observation)}, not "
+                f"{name!r}."
             )
         value, axes = _checked(config, name, observation[name])
         if leading is not None and value.shape[:-axes] != leading:
             raise SpecError(
                 f"all modalities share their leading axes; {name!r} has {list(value.shape[:-axes])}, "
-                f"{config.seen[0]!r} has {list(leading)}."
+                f"{config.inputs[0]!r} has {list(leading)}."
             )
         leading = value.shape[:-axes]
         value = value.flatten(0, len(leading) - 1).to(device, non_blocking=True)
@@ -93,7 +94,7 @@ def batched(
     return values, tuple(leading or ())
 
 
-def check_actions(config: Config, latents: Tensor, actions: Tensor, axes: str) -> None:
+def check_actions(config: DynamicsConfig, latents: Tensor, actions: Tensor, axes: str) -> None:
     """Check that latents are ``[B, T, D]`` and actions are blocks ``[B, axes, A']``."""
     if latents.ndim != 3 or latents.shape[-1] != config.latent:
         raise SpecError(f"latents must have shape [B, T, {config.latent}]; got {list(latents.shape)}.")
@@ -105,7 +106,7 @@ def check_actions(config: Config, latents: Tensor, actions: Tensor, axes: str) -
         )
 
 
-def _checked(config: Seeing, name: str, value: Tensor | Array) -> tuple[Tensor, int]:
+def _checked(config: ModelConfig, name: str, value: Tensor | Array) -> tuple[Tensor, int]:
     """Return the value as a tensor, and its number of axes per step."""
     modality = config.spec.modalities[name]
     tensor = as_tensor(value, modality)

@@ -85,14 +85,14 @@ class WorldModelConfig:
             )
         complete = {
             name: self.encoders[name] if name in self.encoders else encoders.load(ENCODERS[known[name].kind])()
-            for name in self.seen
+            for name in self.inputs
         }
         object.__setattr__(self, "encoders", complete)
         for name, encoder in complete.items():
             _check_encoder(encoder, known[name].kind, name)
 
     @property
-    def seen(self) -> tuple[str, ...]:
+    def inputs(self) -> tuple[str, ...]:
         """Return the modalities that the model reads, in order."""
         return self.modalities or tuple(self.spec.modalities)
 

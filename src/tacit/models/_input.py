@@ -7,17 +7,18 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from tacit._registry import suggest
 from tacit.errors import ConfigError, SpecError
 from tacit.models._source import as_tensor
-from tacit.types import Array, Modality, Spec
+from tacit.types import Array, Box, Modality, Spec
 
-__all__ = ["channels_first", "chosen", "grid_size"]
+__all__ = ["channels_first", "check_pose", "default_modality", "grid_size"]
 
 EVEN, MOST = 1e-6, 1000
 """Integer tolerance; limit of the frameskips that are tried for the advice in errors."""
 
 
-def chosen(spec: Spec, name: str) -> str:
+def default_modality(spec: Spec, name: str) -> str:
     """Return the modality to read: the named one, the first camera, or the first of all.
 
     Raises:
@@ -107,3 +108,19 @@ def channels_first(
         return tensor[:, 0] if frames == 1 else tensor.transpose(1, 2)
     flat = tensor if modality.kind == "vector" else tensor.flatten(1, 2)
     return flat.transpose(1, 2).float()
+
+
+def check_pose(spec: Spec, name: str) -> None:
+    """Check that actions can be added to a pose.
+
+    Raises:
+        ConfigError: if they cannot, with the name of the pose.
+    """
+    if name not in spec.modalities:
+        raise ConfigError(f"there is no {name!r} to be the pose.{suggest(name, spec.modalities)}")
+    modality, action = spec.modalities[name], spec.action
+    if modality.kind != "vector" or not isinstance(action, Box) or modality.shape != (action.size,):
+        raise ConfigError(
+            f"a pose is a vector of as many components as a continuous action, which every action adds to; {name!r} is "
+            f"{modality.kind} of shape {modality.shape}, and an action has {action.size}."
+        )

@@ -11,8 +11,10 @@ from torch import Tensor, nn
 
 from tacit._registry import suggest
 from tacit.errors import ConfigError, SpecError
+from tacit.models._check import DynamicsConfig, ModelConfig
 from tacit.nn.encoders import Normalizer
-from tacit.types import Array, Clip, Context, Discrete, Forecast, Spec, Statistics
+from tacit.types import Array, Clip, Context, Discrete, Forecast, ForecastRequest, Spec, Statistics
+from tacit.types.outcomes import Outcome
 
 __all__ = ["Dynamics", "Model", "preset", "seeded"]
 
@@ -35,9 +37,10 @@ def preset(
 
 
 Built = TypeVar("Built", bound=nn.Module)
+Options = TypeVar("Options")
 
 
-def seeded(kind: Callable[[Any], Built], config: Any, seed: int) -> Built:
+def seeded(kind: Callable[[Options], Built], config: Options, seed: int) -> Built:
     """Return ``kind(config)`` with weights that are a function of ``seed``; torch's generator stays as it was.
 
     Raises:
@@ -54,7 +57,7 @@ class Model(nn.Module):
     """Base class for training, checkpoints and probes; subclasses implement ``forecast`` and ``encode``.
 
     It takes observations in the units of the world (bytes, raw units) and normalises inside, with the statistics given
-    to :meth:`fit`.
+    to :meth:`set_statistics`.
 
     Args:
         spec: Observations and actions of the world.
@@ -63,7 +66,7 @@ class Model(nn.Module):
 
     Attributes:
         configuration: The dataclass of its options; ``type(model)(model.config)`` builds an identical model.
-        gives: The type that :meth:`forecast` returns, for objectives to read.
+        forecast_type: The type that :meth:`forecast` returns, for objectives to read.
         encoder: The context encoder.
         target_encoder: The EMA copy of it, None where the encoder embeds the targets too.
         frameskip: Steps of the world in one step of the model.
@@ -72,10 +75,8 @@ class Model(nn.Module):
     """
 
     configuration: ClassVar[type]
-    gives: ClassVar[type]
-    config: Any
-    forecast: Callable[..., Any]
-    encode: Callable[..., Tensor]
+    forecast_type: ClassVar[type]
+    config: ModelConfig
     encoder: nn.Module
     target_encoder: nn.Module | None
     frameskip: int = 1
@@ -93,6 +94,22 @@ class Model(nn.Module):
         self.action_normalizer = Normalizer(spec.action.size) if acts else None
         self._spec = spec
 
+    def encode(self, observation: Mapping[str, Tensor | Array]) -> Tensor:
+        """Return latents ``[B, D]`` of observations ``[B, ...]`` by modality."""
+        raise NotImplementedError
+
+    def forecast(self, clip: Clip, request: ForecastRequest = ForecastRequest()) -> Outcome:
+        """Return what objectives read of a batch of windows.
+
+        Args:
+            clip: Windows of observations, with the masks or views that the model needs.
+            request: The parts of the forecast that an objective reads: ``objective.request()``.
+
+        Raises:
+            SpecError: if the clip does not fit the model.
+        """
+        raise NotImplementedError
+
     @property
     def device(self) -> torch.device:
         """Return the device of the model."""
@@ -107,7 +124,7 @@ class Model(nn.Module):
             {name: tuple(part.std.tolist()) for name, part in parts.items()},
         )
 
-    def fit(self, statistics: Statistics) -> None:
+    def set_statistics(self, statistics: Statistics) -> None:
         """Set the statistics of the training episodes; discrete choices stay one-hot.
 
         Raises:
@@ -132,10 +149,10 @@ class Model(nn.Module):
                 for where, space in self._spec.action.parts:
                     if isinstance(space, Discrete):
                         mean[where], std[where] = [0.0] * space.n, [1.0] * space.n
-            part.fit(mean, std)
+            part.set_statistics(mean, std)
 
     @torch.no_grad()
-    def monitored(self, _clip: Clip, outcome: Any, /) -> Tensor:
+    def monitored(self, _clip: Clip, outcome: Outcome, /) -> Tensor:
         """Return latents ``[B, T, D]`` for collapse monitoring.
 
         They vary only where the model distinguishes observations.
@@ -144,12 +161,11 @@ class Model(nn.Module):
             _clip: The argument of :meth:`forecast`.
             outcome: The result of :meth:`forecast`.
         """
-        found: Tensor = outcome.latents
-        return found
+        return outcome.latents
 
     def untrained(self) -> Self:
         """Return a model of the same configuration with new weights."""
-        return type(self)(self.config)  # type: ignore[call-arg]  # subclasses take their configuration alone
+        return type(self)(self.config)  # type: ignore[call-arg, arg-type]  # subclasses take their configuration
 
     @torch.no_grad()
     def update_target(self, decay: float) -> None:
@@ -182,26 +198,40 @@ class Model(nn.Module):
 class Dynamics(Model):
     """Base class of models of action effects, for planning: ``encode``, ``predict`` and ``rollout``."""
 
-    gives = Forecast
-    predict: Callable[..., Tensor]
-    rollout: Callable[[Context, Tensor], Tensor]
+    forecast_type = Forecast
+    config: DynamicsConfig
     action_normalizer: Normalizer
 
     @property
     def spec(self) -> Spec:
         """Return the Spec of the model's world."""
-        spec: Spec = self.config.spec
-        return spec
+        return self.config.spec
 
     @property
     def history(self) -> int:
         """Return the number of latents that the predictor reads, at least one."""
-        return int(self.config.history)
+        return 1
 
     @property
     def latent_parts(self) -> Mapping[str, slice]:
         """Return the components of a latent that belong to each modality; empty where all are mixed."""
         return {}
+
+    def predict(self, latents: Tensor, actions: Tensor) -> Tensor:
+        """Return teacher-forced one-step forecasts ``[B, T, D]``, causal.
+
+        Args:
+            latents: ``[B, T, D]``.
+            actions: ``[B, T, A']`` raw action blocks; block ``t`` follows latent ``t``.
+        """
+        raise NotImplementedError
+
+    def rollout(self, context: Context, blocks: Tensor, /) -> Tensor:
+        """Return imagined latents ``[B, S, H, D]`` under raw action blocks ``[B, S, H, A']``.
+
+        For ``blocks [B, H, A']`` without the axis ``S``, the result is ``[B, H, D]``.
+        """
+        raise NotImplementedError
 
     def encode_target(self, observation: Mapping[str, Tensor | Array]) -> Tensor:
         """Return the latents of the target encoder; see ``encode``."""

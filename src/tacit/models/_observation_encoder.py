@@ -25,8 +25,8 @@ class ObservationEncoder(nn.Module):
 
     def __init__(self, config: WorldModelConfig, modules: CustomModules) -> None:
         super().__init__()
-        self.kinds = [config.spec.modalities[name].kind for name in config.seen]
-        built = {name: modules.encoder(config, name) for name in config.seen}
+        self.kinds = [config.spec.modalities[name].kind for name in config.inputs]
+        built = {name: modules.encoder(config, name) for name in config.inputs}
         self.encoders = nn.ModuleDict(built)
         width = sum(encoder.features for encoder in built.values())
         hidden = (config.projector_width,) if config.projector_width else ()

@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
 
+from torch import Tensor
+
 from tacit._config import WEIGHTLESS
 from tacit.models._check import check_sizes
-from tacit.models._input import chosen
+from tacit.models._input import default_modality
 from tacit.models._model import Model, preset, seeded
 from tacit.nn.encoders import ImageEncoder
-from tacit.types import Spec
+from tacit.types import Array, Spec
 
 __all__ = ["PerceptionConfig", "PerceptionModel"]
 
@@ -38,10 +40,10 @@ class PerceptionConfig:
 
     def __post_init__(self) -> None:
         check_sizes(self)
-        object.__setattr__(self, "modality", chosen(self.spec, self.modality))
+        object.__setattr__(self, "modality", default_modality(self.spec, self.modality))
 
     @property
-    def seen(self) -> tuple[str, ...]:
+    def inputs(self) -> tuple[str, ...]:
         """Return the modality that the model reads."""
         return (self.modality,)
 
@@ -84,8 +86,12 @@ class PerceptionModel(Model):
     encoder: ImageEncoder
 
     def __init__(self, config: PerceptionConfig) -> None:
-        super().__init__(config.spec, config.seen, acts=False)
+        super().__init__(config.spec, config.inputs, acts=False)
         self.config = config
+
+    def encode(self, observation: Mapping[str, Tensor | Array], tokens: bool = False) -> Tensor:
+        """Return latents of windows, ``[B, D]``, or the tokens of each place, ``[B, N, D]``."""
+        raise NotImplementedError
 
     @classmethod
     def for_spec(cls, spec: Spec, size: str = "tiny", seed: int = 0, **overrides: Any) -> Self:

@@ -5,24 +5,24 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from tacit._config import WEIGHTLESS, registered
-from tacit._registry import suggest
 from tacit.errors import ConfigError, SpecError
 from tacit.models._check import batched, check_actions, check_sizes
-from tacit.models._input import chosen
+from tacit.models._input import check_pose, default_modality
 from tacit.models._model import Dynamics, preset, seeded
 from tacit.models._perception import PerceptionConfig, PerceptionModel
 from tacit.models._pretrained import PretrainedEncoder, Tune, check_frozen, check_input, check_tune
 from tacit.models.frame_encoder import FrameEncoder, FrameEncoderConfig
 from tacit.models.masked import MONITORED
 from tacit.nn.block_causal import BlockCausalPredictor, Memories
-from tacit.types import Array, Box, Clip, Context, Forecast, Spec
+from tacit.types import Array, Clip, Context, Forecast, ForecastRequest, Spec
+from tacit.types.outcomes import Outcome
 
 __all__ = ["ActionConditioned", "ActionConditionedConfig"]
 
@@ -76,7 +76,7 @@ class ActionConditionedConfig:
 
     def __post_init__(self) -> None:
         check_sizes(self)
-        object.__setattr__(self, "modality", chosen(self.spec, self.modality))
+        object.__setattr__(self, "modality", default_modality(self.spec, self.modality))
         check_input(self.perception, self.spec.modalities[self.modality], self.modality)
         if self.frameskip < 1 or self.history < 1:
             raise ConfigError(f"frameskip and history are at least 1; got {self.frameskip} and {self.history}.")
@@ -85,7 +85,7 @@ class ActionConditionedConfig:
             check_pose(self.spec, self.pose)
 
     @property
-    def seen(self) -> tuple[str, ...]:
+    def inputs(self) -> tuple[str, ...]:
         """Return the modalities that the model reads."""
         return (self.modality, self.pose) if self.pose else (self.modality,)
 
@@ -100,7 +100,7 @@ class ActionConditionedConfig:
         return self.frames.grid
 
     @property
-    def shown(self) -> int:
+    def feature_size(self) -> int:
         """Return the size of a frame's tokens: the size of a token times their number."""
         return math.prod(self.grid) * self.perception.width
 
@@ -112,7 +112,7 @@ class ActionConditionedConfig:
     @property
     def latent(self) -> int:
         """Return the size of a latent: the tokens of a frame, and the pose."""
-        return self.shown + self.pose_size
+        return self.feature_size + self.pose_size
 
     @property
     def action_size(self) -> int:
@@ -140,7 +140,7 @@ class ActionConditioned(Dynamics):
     """Number of candidates that a rollout imagines at a time, to bound memory."""
 
     def __init__(self, config: ActionConditionedConfig) -> None:
-        super().__init__(config.spec, config.seen, acts=True)
+        super().__init__(config.spec, config.inputs, acts=True)
         self.config = config
         self.frameskip, self.latent_size, self.action_size = config.frameskip, config.latent, config.action_size
         self.encoder = PretrainedEncoder(config.perception, config.tune, config.tune_last, config.tune_rank)
@@ -185,11 +185,16 @@ class ActionConditioned(Dynamics):
         return FrameEncoder(self.config.frames, self.encoder).train(self.training)
 
     @property
+    def history(self) -> int:
+        """Return the number of frames that an agent keeps as context."""
+        return self.config.history
+
+    @property
     def latent_parts(self) -> Mapping[str, slice]:
         """Return the tokens of the camera and, where there is one, the pose."""
         camera, pose = self.config.modality, self.config.pose
-        parts = {camera: slice(0, self.config.shown)}
-        return {**parts, pose: slice(self.config.shown, self.config.latent)} if pose else parts
+        parts = {camera: slice(0, self.config.feature_size)}
+        return {**parts, pose: slice(self.config.feature_size, self.config.latent)} if pose else parts
 
     def load_from(self, perception: PerceptionModel) -> None:
         """Copy the trained weights of a perception model's encoder.
@@ -246,19 +251,18 @@ class ActionConditioned(Dynamics):
         predicted = self.predictor.rollout(frame, self._normalised(actions), before, memories=memories)
         return torch.cat([predicted.flatten(3), after], dim=-1)
 
-    def forecast(self, clip: Clip, steps: int = 1, starts: Literal["every", "first", "mixed"] = "mixed") -> Forecast:
+    def forecast(self, clip: Clip, request: ForecastRequest = ForecastRequest()) -> Forecast:
         """Predict the latents of a clip, for objectives.
 
         Args:
             clip: Windows of ``T`` observations; ``latents`` in it replace a call of the frozen encoder.
-            steps: Number of steps to predict, at most ``T - 1``.
-            starts: ``mixed``: one step from every observation, further steps from the first alone; ``first``: all from
-                the first; ``every`` for one step.
+            request: Its ``steps`` and ``starts``; ``mixed`` by default, and ``every`` for one step alone.
 
         Raises:
             ConfigError: for several steps from every observation, or latents for an encoder that is trained.
             SpecError: if the clip does not fit the model or is too short.
         """
+        steps, starts = request.steps, request.starts or "mixed"
         if starts == "every" and steps > 1:
             raise ConfigError("this model predicts several steps from the first observation alone: starts='mixed'.")
         latents = self.encode(clip.observation) if clip.latents is None else self._given(clip.latents, clip.observation)
@@ -276,7 +280,7 @@ class ActionConditioned(Dynamics):
             predictions += list(torch.split(rolled, 1, dim=1))[len(predictions) :]
         return Forecast(latents, latents, self._normalised(blocks), tuple(predictions))
 
-    def monitored(self, _clip: Clip, outcome: Forecast, /) -> Tensor:
+    def monitored(self, _clip: Clip, outcome: Outcome, /) -> Tensor:
         """Return the tokens of frames, without the common part of each place and without the pose.
 
         A static camera shows the same content at most places, whose tokens would each look like a dead channel.
@@ -309,27 +313,11 @@ class ActionConditioned(Dynamics):
 
     def _apart(self, latents: Tensor) -> tuple[Tensor, Tensor | None]:
         """Split latents into tokens ``[B, T n, D]``, as the predictor takes them, and poses ``[B, T, P]``."""
-        frames = latents[..., : self.config.shown].reshape(len(latents), -1, self.config.perception.width)
-        return frames, latents[..., self.config.shown :] if self.config.pose else None
+        frames = latents[..., : self.config.feature_size].reshape(len(latents), -1, self.config.perception.width)
+        return frames, latents[..., self.config.feature_size :] if self.config.pose else None
 
     def _moves(self, actions: Tensor) -> Tensor:
         """Return the displacement ``[..., P]`` of the normalised pose by raw blocks ``[..., A']``."""
         moved = actions.reshape(*actions.shape[:-1], self.frameskip, -1).sum(dim=-2)
         out: Tensor = moved / self.normalizer(self.config.pose).std
         return out
-
-
-def check_pose(spec: Spec, name: str) -> None:
-    """Check that actions can be added to a pose.
-
-    Raises:
-        ConfigError: if they cannot, with the name of the pose.
-    """
-    if name not in spec.modalities:
-        raise ConfigError(f"there is no {name!r} to be the pose.{suggest(name, spec.modalities)}")
-    modality, action = spec.modalities[name], spec.action
-    if modality.kind != "vector" or not isinstance(action, Box) or modality.shape != (action.size,):
-        raise ConfigError(
-            f"a pose is a vector of as many components as a continuous action, which every action adds to; {name!r} is "
-            f"{modality.kind} of shape {modality.shape}, and an action has {action.size}."
-        )

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from tacit.errors import SpecError
 from tacit.models._check import batched
-from tacit.models._input import chosen
+from tacit.models._input import default_modality
 from tacit.models._perception import PerceptionConfig, PerceptionModel
 from tacit.models._pretrained import PretrainedEncoder, check_input
 from tacit.types import Array, Spec
@@ -37,11 +37,11 @@ class FrameEncoderConfig:
     modality: str = ""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "modality", chosen(self.spec, self.modality))
+        object.__setattr__(self, "modality", default_modality(self.spec, self.modality))
         check_input(self.perception, self.spec.modalities[self.modality], self.modality)
 
     @property
-    def seen(self) -> tuple[str, ...]:
+    def inputs(self) -> tuple[str, ...]:
         """Return the modality that the encoder reads."""
         return (self.modality,)
 

@@ -15,7 +15,7 @@ from tacit.models._input import channels_first
 from tacit.models._perception import PerceptionConfig, PerceptionModel
 from tacit.nn.mlp import MLP
 from tacit.nn.vit import VIT_SIZES, VisionTransformer
-from tacit.types import Array, Clip, Views
+from tacit.types import Array, Clip, ForecastRequest, ViewEmbeddings
 
 __all__ = ["JointEmbedding", "JointEmbeddingConfig"]
 
@@ -78,7 +78,7 @@ class JointEmbedding(PerceptionModel):
 
     configuration = JointEmbeddingConfig
     sizes = VIT_SIZES
-    gives = Views
+    forecast_type = ViewEmbeddings
     config: JointEmbeddingConfig
     encoder: VisionTransformer
 
@@ -118,7 +118,7 @@ class JointEmbedding(PerceptionModel):
         values = channels_first(observation, config.modality, config.spec.modalities[config.modality], 1, self.device)
         return self._tokens(values)[:, self._lead :] if tokens else self._embed(values)
 
-    def forecast(self, clip: Clip) -> Views:
+    def forecast(self, clip: Clip, request: ForecastRequest = ForecastRequest()) -> ViewEmbeddings:  # noqa: ARG002
         """Return embeddings of the views of a clip; the first group holds the global views.
 
         Raises:
@@ -128,7 +128,7 @@ class JointEmbedding(PerceptionModel):
             raise SpecError("a joint embedding needs a clip with views; train it with transforms=[Viewed(...)].")
         parts = [self._embed(views.to(self.device).flatten(0, 1)).view(*views.shape[:2], -1) for views in clip.views]
         latents: Tensor = self.projector(torch.cat(parts, dim=1))
-        return Views(latents, clip.views[0].shape[1])
+        return ViewEmbeddings(latents, clip.views[0].shape[1])
 
     @property
     def _lead(self) -> int:

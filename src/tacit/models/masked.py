@@ -18,7 +18,8 @@ from tacit.models._perception import PerceptionConfig, PerceptionModel
 from tacit.nn.masked_predictor import MaskedPredictor
 from tacit.nn.positions import coordinates
 from tacit.nn.vit import VIT_SIZES, VisionTransformer, cells
-from tacit.types import Array, Clip, Completion, Mask
+from tacit.types import Array, Clip, ForecastRequest, Mask, MaskedForecast
+from tacit.types.outcomes import Outcome
 
 __all__ = ["MaskedModel", "MaskedModelConfig"]
 
@@ -112,7 +113,7 @@ class MaskedModel(PerceptionModel):
 
     configuration = MaskedModelConfig
     sizes = VIT_SIZES
-    gives = Completion
+    forecast_type = MaskedForecast
     config: MaskedModelConfig
     encoder: VisionTransformer
     target_encoder: VisionTransformer | None
@@ -176,12 +177,12 @@ class MaskedModel(PerceptionModel):
         out: Tensor = encoder(self._values(observation), *statistics)[:, self.config.cls :]
         return out if tokens else out.mean(dim=1)
 
-    def forecast(self, clip: Clip, visible: bool = False) -> Completion:
+    def forecast(self, clip: Clip, request: ForecastRequest = ForecastRequest()) -> MaskedForecast:
         """Predict the hidden tokens of a clip, for objectives.
 
         Args:
             clip: Windows with masks.
-            visible: Predict the visible tokens too.
+            request: Its ``visible`` asks for predictions of the visible tokens too.
 
         Raises:
             SpecError: if the clip has no masks or does not fit the model's grid, on which masks are drawn.
@@ -200,7 +201,7 @@ class MaskedModel(PerceptionModel):
             contexts.append(latents)
             context, token = latents[:, self.config.cls :], number % self.config.mask_tokens
             wanted += [_gathered(targets, block) for block in mask.targets]
-            if not visible:
+            if not request.visible:
                 predictions += self._predicted(context, mask, token)
                 continue
             for block in mask.targets:
@@ -208,10 +209,10 @@ class MaskedModel(PerceptionModel):
                 predictions.append(found)
                 seen.append((predicted, _gathered(targets, mask.context), self._distances(mask.context, block)))
         dense = [tuple(part) for part in zip(*seen, strict=True)]
-        return Completion(contexts[0], tuple(predictions), tuple(wanted), *dense)
+        return MaskedForecast(contexts[0], tuple(predictions), tuple(wanted), *dense)
 
     @torch.no_grad()
-    def monitored(self, clip: Clip, _outcome: Completion, /) -> Tensor:
+    def monitored(self, clip: Clip, _outcome: Outcome, /) -> Tensor:
         """Return the context encoder's tokens of whole windows, without the common part of each place.
 
         Positions alone separate the tokens of different places, for any encoder input, and the tokens of a masked

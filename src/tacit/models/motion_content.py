@@ -15,7 +15,7 @@ from tacit.models._perception import PerceptionConfig, PerceptionModel
 from tacit.nn.flow import FlowHead, resize_flow
 from tacit.nn.mlp import MLP
 from tacit.nn.pyramid import PYRAMID_SIZES, PyramidEncoder
-from tacit.types import Array, Clip, Motion
+from tacit.types import Array, Clip, FlowForecast, ForecastRequest
 
 __all__ = ["MotionContent", "MotionContentConfig"]
 
@@ -90,7 +90,7 @@ class MotionContent(PerceptionModel):
 
     configuration = MotionContentConfig
     sizes = PYRAMID_SIZES
-    gives = Motion
+    forecast_type = FlowForecast
     config: MotionContentConfig
     encoder: PyramidEncoder
 
@@ -141,12 +141,12 @@ class MotionContent(PerceptionModel):
         _, flows = self._motion(pair, 1)
         return resize_flow(flows[-1], (pair.shape[3], pair.shape[4]))
 
-    def forecast(self, clip: Clip, directions: int = 0) -> Motion:
+    def forecast(self, clip: Clip, request: ForecastRequest = ForecastRequest()) -> FlowForecast:
         """Return embeddings of a clip's views, and the flow between its two images.
 
         Args:
             clip: Windows with views; of two observations if ``directions`` is not 0.
-            directions: Flows to compute: none, from the second image to the first, or both directions.
+            request: Its ``directions`` are the flows to compute: none, from the second image to the first, or both.
 
         Raises:
             SpecError: if the clip has no views or does not have two observations.
@@ -155,17 +155,17 @@ class MotionContent(PerceptionModel):
             raise SpecError("a model of motion and content needs views; train it with transforms=[Viewed(...)].")
         parts = [self._embed(views.to(self.device).flatten(0, 1)).view(*views.shape[:2], -1) for views in clip.views]
         latents: Tensor = self.expander(torch.cat(parts, dim=1))
-        whole = clip.views[0].shape[1]
+        count_global, directions = clip.views[0].shape[1], request.directions
         if not directions:
             nothing = latents.new_zeros(len(latents), 0, 2, 0, 0)
-            return Motion(latents, whole, nothing, (), (), nothing)
+            return FlowForecast(latents, count_global, nothing, (), (), nothing)
         pair = self._pair(clip.observation)
         features, flows = self._motion(pair, directions)
         full = resize_flow(flows[-1], (pair.shape[3], pair.shape[4]))
         count = len(pair)
-        return Motion(
+        return FlowForecast(
             latents,
-            whole,
+            count_global,
             pair.float() / 255.0,
             tuple(level.reshape(count, 2, *level.shape[1:]) for level in features),
             tuple(flow.view(directions, count, *flow.shape[1:]).transpose(0, 1) for flow in flows),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -21,7 +21,7 @@ from tacit.models.encoders.pretrained import PooledEncoder, Pretrained
 from tacit.models.frame_encoder import FrameEncoder, FrameEncoderConfig
 from tacit.nn.kernels import PLAIN, Kernels, kernels_for
 from tacit.nn.mlp import MLP
-from tacit.types import Array, Clip, Context, Forecast, Spec
+from tacit.types import Array, Clip, Context, Forecast, ForecastRequest, Spec
 
 __all__ = ["WorldModel", "WorldModelConfig"]
 
@@ -46,7 +46,7 @@ class WorldModel(Dynamics):
     target_encoder: ObservationEncoder | None
 
     def __init__(self, config: WorldModelConfig, modules: Mapping[str, nn.Module] | None = None) -> None:
-        super().__init__(config.spec, config.seen, acts=True)
+        super().__init__(config.spec, config.inputs, acts=True)
         self.config = config
         self.frameskip, self.latent_size, self.action_size = config.frameskip, config.latent, config.action_size
         own = CustomModules(config, modules or {})
@@ -85,7 +85,7 @@ class WorldModel(Dynamics):
         Raises:
             ConfigError: if a module of the user cannot draw its weights again.
         """
-        found = {f"encoders.{name}": self.encoder.encoders[name] for name in self.config.seen}
+        found = {f"encoders.{name}": self.encoder.encoders[name] for name in self.config.inputs}
         found["predictor"] = self.predictor
         return WorldModel(self.config, {place: redrawn(found[place]) for place in self.config.custom})
 
@@ -189,14 +189,12 @@ class WorldModel(Dynamics):
             rolled = [torch.cat(rolled[i : i + parts], dim=1) for i in range(0, len(rolled), parts)]
         return torch.cat(rolled)
 
-    def forecast(self, clip: Clip, steps: int = 1, starts: Literal["every", "first", "mixed"] = "every") -> Forecast:
+    def forecast(self, clip: Clip, request: ForecastRequest = ForecastRequest()) -> Forecast:
         """Predict the latents of a clip, for objectives.
 
         Args:
             clip: Windows of ``T`` observations; ``latents`` in it replace a call of the frozen encoder.
-            steps: Number of steps to predict, at most ``T - 1``.
-            starts: Predict from ``every`` observation (with true latents as context before it, the model's forecasts
-                after it), from the ``first`` alone, or ``mixed``: one step from every one, more from the first.
+            request: Its ``steps`` and ``starts``; ``every`` observation by default.
 
         Raises:
             ConfigError: if the clip has latents and the encoder is trained, or is not a perception model's.
@@ -204,6 +202,7 @@ class WorldModel(Dynamics):
         """
         tokens = None if clip.latents is None else self._given(clip.latents)
         latents = self._embed(self.encoder, clip.observation, tokens)
+        steps, starts = request.steps, request.starts or "every"
         if not 1 <= steps < latents.shape[1]:
             raise SpecError(
                 f"a clip of {latents.shape[1]} observations allows 1 to {latents.shape[1] - 1} steps of prediction; "
@@ -252,7 +251,7 @@ class WorldModel(Dynamics):
         self, encoder: ObservationEncoder, observation: Mapping[str, Tensor | Array], tokens: Tensor | None = None
     ) -> Tensor:
         values, leading = batched(self.config, observation, self.device)
-        statistics = [self.statistics_of(name) for name in self.config.seen]
+        statistics = [self.statistics_of(name) for name in self.config.inputs]
         out: Tensor = encoder([(value, *own) for value, own in zip(values, statistics, strict=True)], tokens)
         return out.reshape(*leading, -1)
 

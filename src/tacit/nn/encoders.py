@@ -16,8 +16,8 @@ class Normalizer(nn.Module):
 
     Args:
         size: Components.
-        mean: The mean before :meth:`fit`.
-        std: The standard deviation before :meth:`fit`.
+        mean: The mean before :meth:`set_statistics`.
+        std: The standard deviation before :meth:`set_statistics`.
     """
 
     mean: Tensor
@@ -28,7 +28,7 @@ class Normalizer(nn.Module):
         self.register_buffer("mean", torch.full((size,), mean))
         self.register_buffer("std", torch.full((size,), std))
 
-    def fit(self, mean: Sequence[float], std: Sequence[float]) -> None:
+    def set_statistics(self, mean: Sequence[float], std: Sequence[float]) -> None:
         """Set the statistics of the training data."""
         self.mean.copy_(torch.as_tensor(mean))
         self.std.copy_(torch.as_tensor(std))

@@ -5,9 +5,7 @@ from typing import Any
 from tacit.objectives._objective import Loss as Loss
 from tacit.objectives._objective import Losses as Losses
 from tacit.objectives._objective import Objective as Objective
-from tacit.objectives._objective import Outcome as Outcome
 from tacit.objectives._objective import Spread as Spread
-from tacit.objectives._objective import Starts as Starts
 from tacit.objectives._objective import Term as Term
 from tacit.objectives.cycle import Cycle as Cycle
 from tacit.objectives.flow_regression import FlowRegression as FlowRegression

@@ -5,12 +5,12 @@ from __future__ import annotations
 from torch import Tensor
 
 from tacit.errors import SpecError
-from tacit.types import Motion
+from tacit.types import FlowForecast
 
 __all__ = ["masked_mean", "require", "sides"]
 
 
-def require(motion: Motion, directions: int, name: str) -> None:
+def require(motion: FlowForecast, directions: int, name: str) -> None:
     """Check that a motion has as many flows as a term reads.
 
     Raises:
@@ -20,7 +20,7 @@ def require(motion: Motion, directions: int, name: str) -> None:
     if there < directions:
         raise SpecError(
             f"term {name!r} reads flows in {directions} direction(s); there are {there}. Ask for them: "
-            f"model.forecast(clip, directions={directions})."
+            f"model.forecast(clip, ForecastRequest(directions={directions}))."
         )
 
 

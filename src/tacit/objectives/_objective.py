@@ -5,20 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor, nn
 
 from tacit.errors import ConfigError
-from tacit.types import Completion, Forecast, Motion, Views
+from tacit.types import Forecast, ForecastRequest
+from tacit.types.outcomes import Outcome
 
-__all__ = ["Loss", "Losses", "Objective", "Outcome", "Spread", "Starts", "Term"]
+__all__ = ["Loss", "Losses", "Objective", "Spread", "Term"]
 
-Starts: TypeAlias = Literal["every", "first", "mixed"]
 Spread: TypeAlias = Literal["", "unit", "gaussian"]
-Outcome: TypeAlias = Forecast | Completion | Views | Motion
-"""Output of a model's ``forecast``, one kind for each family of models."""
 
 
 class Loss(NamedTuple):
@@ -52,29 +51,26 @@ class Objective(nn.Module):
         """Return the terms and their weights."""
         raise NotImplementedError
 
-    def needs(self) -> dict[str, Any]:
-        """Return the options of the model's ``forecast`` that the terms need, by name."""
-        wanted: dict[str, Any] = {}
-        for term, _ in self.terms():
-            for name, value in term.asks().items():
-                kept = wanted.get(name, value)
-                if value != kept and isinstance(value, str):
-                    raise ConfigError(f"terms of one objective agree on {name}; got {kept!r} and {value!r}.")
-                wanted[name] = value if isinstance(value, str) else max(kept, value)
-        return wanted
+    def request(self) -> ForecastRequest:
+        """Return the request for all parts of a forecast that the terms read: ``model.forecast(clip, request)``.
 
-    def check(self, gives: type) -> None:
+        Raises:
+            ConfigError: if terms start from different observations.
+        """
+        return reduce(ForecastRequest.merged, (term.requires() for term, _ in self.terms()), ForecastRequest())
+
+    def check(self, forecast_type: type) -> None:
         """Check that every term reads the kind of forecast that a model returns.
 
         Raises:
             ConfigError: if one does not, with the name of the term and the kinds that it reads.
         """
         for term, _ in self.terms():
-            if gives not in term.reads:
+            if forecast_type not in term.reads:
                 kinds = " or ".join(kind.__name__ for kind in term.reads)
                 raise ConfigError(
-                    f"term {term.name!r} reads a {kinds}; this model gives a {gives.__name__}. Take a term made for "
-                    "it, or another model."
+                    f"term {term.name!r} reads a {kinds}; this model makes a "
+                    f"{forecast_type.__name__}. Take a term made for it, or another model."
                 )
 
     def prepare(self, latent_size: int, action_size: int) -> None:
@@ -130,14 +126,14 @@ class Term(Objective):
 
     Attributes:
         reads: Kinds of forecast that the term accepts.
-        holds_apart: True if the term prevents collapse of the latents.
+        prevents_collapse: True if the term prevents collapse of the latents.
         spread: Distribution of latents that the term asks for, used to monitor them: ``unit`` variance in each
             component, an isotropic ``gaussian``, or none.
         warmup: Share of the training over which the weight rises linearly from 0.
     """
 
     reads: ClassVar[tuple[type, ...]] = (Forecast,)
-    holds_apart: ClassVar[bool] = False
+    prevents_collapse: ClassVar[bool] = False
     spread: ClassVar[Spread] = ""
     warmup: float = 0.0
 
@@ -156,9 +152,9 @@ class Term(Objective):
         """
         raise NotImplementedError
 
-    def asks(self) -> Mapping[str, Any]:
-        """Return options of the model's ``forecast``; terms share the largest number, and strings must agree."""
-        return {}
+    def requires(self) -> ForecastRequest:
+        """Return the parts of a forecast that the term reads."""
+        return ForecastRequest()
 
     def build(self, latent_size: int, action_size: int) -> None:
         """Build the parameters that the term owns, unless it has them already."""
@@ -191,7 +187,7 @@ class Sum(Objective):
                 raise ConfigError(f"two terms are called {name!r}; give one of them another name, name='...'.")
         self.parts = nn.ModuleDict({term.name: term for term, _ in terms})
         self._terms = terms
-        self.needs()
+        self.request()
 
     def terms(self) -> tuple[tuple[Term, float], ...]:
         """Return the terms and their weights, in the order of addition."""

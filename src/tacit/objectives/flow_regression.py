@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import torch
 from torch import Tensor
 
 from tacit.nn.flow import inside, warp
 from tacit.objectives._motion import masked_mean, require, sides
 from tacit.objectives._objective import Term
-from tacit.types import Motion
+from tacit.types import FlowForecast, ForecastRequest
 
 __all__ = ["FlowRegression"]
 
@@ -28,16 +25,16 @@ class FlowRegression(Term):
         name: Name in logs.
     """
 
-    reads = (Motion,)
+    reads = (FlowForecast,)
 
     def __init__(self, name: str = "flow_regression") -> None:
         super().__init__(name)
 
-    def asks(self) -> Mapping[str, Any]:
+    def requires(self) -> ForecastRequest:
         """Return the request for a flow in one direction."""
-        return {"directions": 1}
+        return ForecastRequest(directions=1)
 
-    def loss(self, motion: Motion, _seed: int, /) -> Tensor:
+    def loss(self, motion: FlowForecast, _seed: int, /) -> Tensor:
         """Return a scalar, in squared units of the latents; 0 where the flow explains everything."""
         require(motion, 1, self.name)
         directions = motion.flow.shape[1]

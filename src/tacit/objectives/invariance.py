@@ -8,7 +8,7 @@ from torch import Tensor
 
 from tacit.errors import ConfigError
 from tacit.objectives._objective import Term
-from tacit.types import Motion, Views
+from tacit.types import FlowForecast, ViewEmbeddings
 
 __all__ = ["Invariance"]
 
@@ -27,7 +27,7 @@ class Invariance(Term):
         name: Name in logs.
     """
 
-    reads = (Views, Motion)
+    reads = (ViewEmbeddings, FlowForecast)
 
     def __init__(
         self,
@@ -41,9 +41,9 @@ class Invariance(Term):
                 raise ConfigError(f"{option} is one of {', '.join(known)}; got {value!r}.")
         self.around, self.channels = around, channels
 
-    def loss(self, views: Views | Motion, _seed: int, /) -> Tensor:
+    def loss(self, views: ViewEmbeddings | FlowForecast, _seed: int, /) -> Tensor:
         """Return a scalar, in squared units of the embedding."""
         latents = views.latents
-        centre = (latents if self.around == "all" else latents[:, : views.whole]).mean(dim=1, keepdim=True)
+        centre = (latents if self.around == "all" else latents[:, : views.num_global]).mean(dim=1, keepdim=True)
         gap = (latents - centre).square()
         return gap.mean() if self.channels == "mean" else gap.sum(-1).mean()

@@ -27,7 +27,7 @@ class InverseDynamics(Term):
         name: Name in logs.
     """
 
-    holds_apart = True
+    prevents_collapse = True
 
     def __init__(self, hidden: Sequence[int] = (256,), name: str = "inverse_dynamics") -> None:
         super().__init__(name)

@@ -10,7 +10,7 @@ from torch import Tensor
 from tacit.errors import ConfigError
 from tacit.objectives._objective import Term
 from tacit.objectives.prediction import DISTANCES, Distance
-from tacit.types import Completion
+from tacit.types import MaskedForecast
 
 __all__ = ["MaskedPrediction"]
 
@@ -26,7 +26,7 @@ class MaskedPrediction(Term):
         name: Name in logs.
     """
 
-    reads = (Completion,)
+    reads = (MaskedForecast,)
 
     def __init__(self, distance: Distance = "smooth_l1", name: str = "masked_prediction") -> None:
         super().__init__(name)
@@ -34,7 +34,7 @@ class MaskedPrediction(Term):
             raise ConfigError(f"distance is one of {', '.join(get_args(Distance))}; got {distance!r}.")
         self.distance = distance
 
-    def loss(self, completion: Completion, _seed: int, /) -> Tensor:
+    def loss(self, completion: MaskedForecast, _seed: int, /) -> Tensor:
         """Return a scalar, in units of the targets (or their squares)."""
         distance = DISTANCES[self.distance]
         pairs = zip(completion.predictions, completion.targets, strict=True)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -13,7 +12,7 @@ from tacit.errors import ConfigError
 from tacit.nn.flow import inside, visible, warp
 from tacit.objectives._motion import masked_mean, require, sides
 from tacit.objectives._objective import Term
-from tacit.types import Motion
+from tacit.types import FlowForecast, ForecastRequest
 
 __all__ = ["Photometric"]
 
@@ -43,7 +42,7 @@ class Photometric(Term):
         ConfigError: if a weight is negative, all are 0, or ``levels`` is unknown.
     """
 
-    reads = (Motion,)
+    reads = (FlowForecast,)
 
     def __init__(
         self,
@@ -62,15 +61,15 @@ class Photometric(Term):
         self.l1, self.l2, self.ssim, self.occlusion = l1, l2, ssim, occlusion
         self.levels: Literal["final", "all"] = levels
 
-    def asks(self) -> Mapping[str, Any]:
+    def requires(self) -> ForecastRequest:
         """Return the number of flow directions: both if occluded pixels are left out."""
-        return {"directions": 2 if self.occlusion else 1}
+        return ForecastRequest(directions=2 if self.occlusion else 1)
 
-    def loss(self, motion: Motion, _seed: int, /) -> Tensor:
+    def loss(self, motion: FlowForecast, _seed: int, /) -> Tensor:
         """Return a scalar, in grey levels and their squares; 0 where the flow explains everything."""
         require(motion, 2 if self.occlusion else 1, self.name)
         levels = (*motion.flows, motion.flow) if self.levels == "all" else (motion.flow,)
-        return torch.stack([self._remaining(motion.pictures, flows) for flows in levels]).mean()
+        return torch.stack([self._remaining(motion.images, flows) for flows in levels]).mean()
 
     def _remaining(self, pictures: Tensor, flows: Tensor) -> Tensor:
         """Compute the loss of one level: both images, averaged down to it, and flows ``[B, R, 2, h, w]``."""

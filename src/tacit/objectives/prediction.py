@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Literal, TypeAlias, get_args
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from tacit.errors import ConfigError, SpecError
-from tacit.objectives._objective import Starts, Term
-from tacit.types import Forecast
+from tacit.objectives._objective import Term
+from tacit.types import Forecast, ForecastRequest
+from tacit.types.outcomes import Starts
 
 __all__ = ["Prediction"]
 
@@ -53,16 +53,16 @@ class Prediction(Term):
         self.steps, self.starts = steps, starts
         self.distance, self.stop_gradient = distance, stop_gradient
 
-    def asks(self) -> Mapping[str, Any]:
+    def requires(self) -> ForecastRequest:
         """Return the number of steps to predict, and the observations to start from."""
-        return {"steps": self.steps, "starts": self.starts}
+        return ForecastRequest(steps=self.steps, starts=self.starts)
 
     def loss(self, forecast: Forecast, _seed: int, /) -> Tensor:
         """Return the scalar distance, in squared (or plain) latent units."""
         if len(forecast.predictions) < self.steps:
             raise SpecError(
                 f"term {self.name!r} needs predictions {self.steps} steps ahead; "
-                f"the forecast has {len(forecast.predictions)}. Ask the model for steps={self.steps}."
+                f"the forecast has {len(forecast.predictions)}. Ask the model for ForecastRequest(steps={self.steps})."
             )
         targets = forecast.targets.detach() if self.stop_gradient else forecast.targets
         distance = DISTANCES[self.distance]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -12,7 +11,7 @@ from tacit.errors import ConfigError
 from tacit.objectives._motion import require
 from tacit.objectives._objective import Term
 from tacit.objectives.vicreg import Covariance, Variance
-from tacit.types import Motion, Views
+from tacit.types import FlowForecast, ForecastRequest, ViewEmbeddings
 
 __all__ = ["PyramidVariance"]
 
@@ -31,8 +30,8 @@ class PyramidVariance(Term):
         name: Name in logs.
     """
 
-    reads = (Motion,)
-    holds_apart = True
+    reads = (FlowForecast,)
+    prevents_collapse = True
 
     def __init__(
         self,
@@ -46,11 +45,11 @@ class PyramidVariance(Term):
         self.variance, self.covariance = tuple(variance), tuple(covariance)
         self._variance, self._covariance = Variance("pooled"), Covariance("pooled")
 
-    def asks(self) -> Mapping[str, Any]:
+    def requires(self) -> ForecastRequest:
         """Return the request for the levels, which come with a flow."""
-        return {"directions": 1}
+        return ForecastRequest(directions=1)
 
-    def loss(self, motion: Motion, seed: int, /) -> Tensor:
+    def loss(self, motion: FlowForecast, seed: int, /) -> Tensor:
         """Return a scalar of at least 0.
 
         Raises:
@@ -65,7 +64,7 @@ class PyramidVariance(Term):
         total = []
         finest_first = reversed(motion.features)
         for features, variance, covariance in zip(finest_first, self.variance, self.covariance, strict=False):
-            places = Views(features.movedim(2, -1).flatten(1, 3), whole=1)
+            places = ViewEmbeddings(features.movedim(2, -1).flatten(1, 3), num_global=1)
             if variance:
                 total.append(variance * self._variance.loss(places, seed))
             if covariance:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, get_args
+from typing import get_args
 
 import torch
 from torch import Tensor
@@ -11,7 +10,7 @@ from torch import Tensor
 from tacit.errors import ConfigError, SpecError
 from tacit.objectives._objective import Term
 from tacit.objectives.prediction import DISTANCES, Distance
-from tacit.types import Forecast
+from tacit.types import Forecast, ForecastRequest
 
 __all__ = ["Rollout"]
 
@@ -36,16 +35,16 @@ class Rollout(Term):
             raise ConfigError(f"distance is one of {', '.join(get_args(Distance))}; got {distance!r}.")
         self.steps, self.distance = steps, distance
 
-    def asks(self) -> Mapping[str, Any]:
+    def requires(self) -> ForecastRequest:
         """Return the number of steps to predict; every choice of ``starts`` includes the first observation."""
-        return {"steps": self.steps}
+        return ForecastRequest(steps=self.steps)
 
     def loss(self, forecast: Forecast, _seed: int, /) -> Tensor:
         """Return a scalar, in units of the latents (or their squares)."""
         if len(forecast.predictions) < self.steps:
             raise SpecError(
                 f"term {self.name!r} needs predictions {self.steps} steps ahead; the forecast has "
-                f"{len(forecast.predictions)}. Ask the model for steps={self.steps}."
+                f"{len(forecast.predictions)}. Ask the model for ForecastRequest(steps={self.steps})."
             )
         predicted = torch.cat([ahead[:, :1] for ahead in forecast.predictions[: self.steps]], dim=1)
         return DISTANCES[self.distance](predicted, forecast.targets[:, 1 : self.steps + 1])

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from tacit.errors import ConfigError
 from tacit.nn.collectives import all_mean, world_size
 from tacit.objectives._objective import Term
-from tacit.types import Forecast, Views
+from tacit.types import Forecast, ViewEmbeddings
 
 __all__ = ["SIGReg"]
 
@@ -50,8 +50,8 @@ class SIGReg(Term):
         name: Name in logs.
     """
 
-    reads = (Forecast, Views)
-    holds_apart = True
+    reads = (Forecast, ViewEmbeddings)
+    prevents_collapse = True
     spread = "gaussian"
 
     def __init__(
@@ -74,7 +74,7 @@ class SIGReg(Term):
         self.over: Over = over
         self.channels = (float(channels[0]), float(channels[1]))
 
-    def loss(self, forecast: Forecast | Views, seed: int, /) -> Tensor:
+    def loss(self, forecast: Forecast | ViewEmbeddings, seed: int, /) -> Tensor:
         """Return a scalar; the same ``seed`` gives the same directions on every process."""
         samples = self.samples(forecast.latents)
         channels = samples.shape[-1]

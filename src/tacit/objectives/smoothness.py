@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import torch
 from torch import Tensor
 
 from tacit.errors import ConfigError, SpecError
 from tacit.objectives._motion import require
 from tacit.objectives._objective import Term
-from tacit.types import Motion
+from tacit.types import FlowForecast, ForecastRequest
 
 __all__ = ["Smoothness"]
 
@@ -31,7 +28,7 @@ class Smoothness(Term):
         name: Name in logs.
     """
 
-    reads = (Motion,)
+    reads = (FlowForecast,)
 
     def __init__(self, order: int = 2, edge: float = 10.0, name: str = "smoothness") -> None:
         super().__init__(name)
@@ -39,11 +36,11 @@ class Smoothness(Term):
             raise ConfigError(f"order is 1 or 2 and edge at least 0; got {order} and {edge}.")
         self.order, self.edge = order, edge
 
-    def asks(self) -> Mapping[str, Any]:
+    def requires(self) -> ForecastRequest:
         """Return the request for a flow in one direction."""
-        return {"directions": 1}
+        return ForecastRequest(directions=1)
 
-    def loss(self, motion: Motion, _seed: int, /) -> Tensor:
+    def loss(self, motion: FlowForecast, _seed: int, /) -> Tensor:
         """Return a scalar, in shorter sides of the image; 0 for a constant flow.
 
         Raises:
@@ -53,7 +50,7 @@ class Smoothness(Term):
         if min(motion.flow.shape[-2:]) <= self.order:
             raise SpecError(f"term {self.name!r} needs pictures of more than {self.order} px.")
         # The flow of a direction is defined on its target image: the second one first.
-        pictures = motion.pictures.flip(1)[:, : motion.flow.shape[1]]
+        pictures = motion.images.flip(1)[:, : motion.flow.shape[1]]
         flow = motion.flow / min(motion.flow.shape[-2:])
         parts = []
         for axis in (-1, -2):

@@ -10,7 +10,7 @@ from torch import Tensor
 from tacit.errors import ConfigError, SpecError
 from tacit.nn.collectives import all_mean, world_size
 from tacit.objectives._objective import Sum, Term
-from tacit.types import Forecast, Motion, Views
+from tacit.types import FlowForecast, Forecast, ViewEmbeddings
 
 __all__ = ["Covariance", "VICReg", "Variance"]
 
@@ -51,7 +51,7 @@ class VICReg(Sum):
 class _Moments(Term):
     """Base class of terms that read the second moments of the latents."""
 
-    reads = (Forecast, Views, Motion)
+    reads = (Forecast, ViewEmbeddings, FlowForecast)
 
     def __init__(self, over: Over, frames: tuple[int, int | None], name: str) -> None:
         super().__init__(name)
@@ -90,7 +90,7 @@ class Variance(_Moments):
         name: Name in logs.
     """
 
-    holds_apart = True
+    prevents_collapse = True
     spread = "unit"
 
     def __init__(
@@ -98,7 +98,7 @@ class Variance(_Moments):
     ) -> None:
         super().__init__(over, frames, name)
 
-    def loss(self, forecast: Forecast | Views | Motion, _seed: int, /) -> Tensor:
+    def loss(self, forecast: Forecast | ViewEmbeddings | FlowForecast, _seed: int, /) -> Tensor:
         """Return a scalar in ``[0, 1]``; 0.99 when collapsed."""
         centred, count = self.centred(forecast.latents)
         variance = self.reduced(centred.square().mean(1)) * (count / (count - 1))
@@ -122,7 +122,7 @@ class Covariance(_Moments):
     ) -> None:
         super().__init__(over, frames, name)
 
-    def loss(self, forecast: Forecast | Views | Motion, _seed: int, /) -> Tensor:
+    def loss(self, forecast: Forecast | ViewEmbeddings | FlowForecast, _seed: int, /) -> Tensor:
         """Return a scalar of at least 0, in fourth powers of latent units."""
         centred, count = self.centred(forecast.latents)
         size = centred.shape[-1]

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import torch
 from torch import Tensor
 
 from tacit.errors import ConfigError
 from tacit.objectives._objective import Term
-from tacit.types import Completion
+from tacit.types import ForecastRequest, MaskedForecast
 
 __all__ = ["VisiblePrediction"]
 
@@ -29,7 +26,7 @@ class VisiblePrediction(Term):
         ConfigError: if ``warmup`` is not between 0 and 1.
     """
 
-    reads = (Completion,)
+    reads = (MaskedForecast,)
 
     def __init__(self, warmup: float = 0.0, name: str = "visible_prediction") -> None:
         super().__init__(name)
@@ -37,11 +34,11 @@ class VisiblePrediction(Term):
             raise ConfigError(f"warmup is a share of the training, between 0 and 1; got {warmup}.")
         self.warmup = warmup
 
-    def asks(self) -> Mapping[str, Any]:
+    def requires(self) -> ForecastRequest:
         """Return the request for predictions of the visible tokens."""
-        return {"visible": True}
+        return ForecastRequest(visible=True)
 
-    def loss(self, completion: Completion, _seed: int, /) -> Tensor:
+    def loss(self, completion: MaskedForecast, _seed: int, /) -> Tensor:
         """Return a scalar, in units of the targets."""
         parts = zip(completion.visible, completion.visible_targets, completion.distances, strict=True)
         errors = [((predicted - there).abs().mean(-1) / far.sqrt()).mean() for predicted, there, far in parts]

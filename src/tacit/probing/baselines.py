@@ -39,10 +39,10 @@ class RawInput(nn.Module):
     ) -> None:
         super().__init__()
         self.config, self.grid, self.patch, self.covered = config, grid, patch, covered
-        self.modalities: dict[str, Modality] = {name: config.spec.modalities[name] for name in config.seen}
+        self.modalities: dict[str, Modality] = {name: config.spec.modalities[name] for name in config.inputs}
         self.normalizers = nn.ModuleDict({name: Normalizer(m.shape[0]) for name, m in self.modalities.items()})
         for name in self.modalities:
-            self._normalizer(name).fit(statistics.mean[name], statistics.std[name])
+            self._normalizer(name).set_statistics(statistics.mean[name], statistics.std[name])
 
     def encode(self, observation: Mapping[str, Tensor], tokens: bool = False) -> Tensor:
         """Return ``[B, D]`` of observations ``[B, ...]``, or patches ``[B, n, D]`` of its images."""
@@ -81,7 +81,7 @@ def untrained_model(model: Trainable, seed: int = 0) -> Trainable:
             twin: Trainable = model.untrained()
         else:
             twin = type(model)(model.config)  # type: ignore[call-arg]
-    twin.fit(model.statistics)
+    twin.set_statistics(model.statistics)
     twin.to(model.device)
     return twin
 
@@ -103,7 +103,7 @@ def baselines(
         grid: Rows and columns of the tokens of ``raw``; 4 x 4 by default.
         covered: Share of an image's height and width that they cover.
     """
-    kinds = {model.config.spec.modalities[name].kind for name in model.config.seen}
+    kinds = {model.config.spec.modalities[name].kind for name in model.config.inputs}
     found: dict[str, Encoder] = {"untrained": untrained_model(model, seed)}
     if not tokens or kinds == {"pixels"}:
         found["raw"] = RawInput(model.config, model.statistics, grid or (4, 4), covered=covered)

@@ -45,7 +45,7 @@ CHUNK = 256
 class Encoder(Protocol):
     """Interface of models for probes: a torch module. One with tokens takes ``tokens=True`` as well.
 
-    ``config.seen`` names the modalities that it encodes, ``config.frameskip`` the steps between two of its
+    ``config.inputs`` names the modalities that it encodes, ``config.frameskip`` the steps between two of its
     observations.
     """
 
@@ -61,7 +61,7 @@ class Encoder(Protocol):
 
 
 class Trainable(Encoder, Protocol):
-    """An encoder that can be built again: ``type(model)(model.config)``, then ``fit(statistics)``."""
+    """An encoder that can be built again: ``type(model)(model.config)``, then ``set_statistics(statistics)``."""
 
     @property
     def device(self) -> torch.device:
@@ -71,7 +71,7 @@ class Trainable(Encoder, Protocol):
     def statistics(self) -> Statistics:
         """Return the statistics that its inputs are normalised with."""
 
-    def fit(self, statistics: Statistics) -> None:
+    def set_statistics(self, statistics: Statistics) -> None:
         """Set the statistics of the training episodes."""
 
     def to(self, device: torch.device) -> Any:
@@ -126,7 +126,7 @@ def windows(model: Encoder, episodes: Episodes, length: int | None = None) -> Cl
     """Return windows of all episodes, as long as the model's input."""
     if length is None:
         length = model.config.frames if isinstance(model, MaskedModel) else 1
-    return episodes.clips(length, model.config.frameskip, model.config.seen)
+    return episodes.clips(length, model.config.frameskip, model.config.inputs)
 
 
 def window_ends(clips: Clips, index: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
@@ -150,7 +150,7 @@ def covered_share(model: Encoder, spec: Spec, grid: tuple[int, ...] | None) -> t
     """Return the share of an image's height and width that a model's tokens cover."""
     if grid is None or len(grid) < 2:
         return 1.0, 1.0
-    extents = spec.modalities[model.config.seen[0]].shape[1:]
+    extents = spec.modalities[model.config.inputs[0]].shape[1:]
     config = model.config.perception if isinstance(model, FrameEncoder) else model.config
     height, width = (min(cells * config.patch / extent, 1.0) for cells, extent in zip(grid[-2:], extents, strict=True))
     return height, width

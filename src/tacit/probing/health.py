@@ -82,7 +82,7 @@ def _straightness(model: Trainable, episodes: Episodes, seed: int) -> float:
     if windows(model, episodes).length > 1:
         return float("nan")
     try:
-        three = episodes.clips(3, model.config.frameskip, model.config.seen)
+        three = episodes.clips(3, model.config.frameskip, model.config.inputs)
     except DataError:  # too short, including the samples before the first observation
         return float("nan")
     clip = next(draw_clips(three, 256, seed))

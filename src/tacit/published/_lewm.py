@@ -44,7 +44,7 @@ def world_model(
         )
     weights = lewm.world_model({name: single((value,)) for name, value in published.mapped("world_model").items()})
     config = _config(weights, published, spec, heads, predictor_heads)
-    name = config.seen[0]
+    name = config.inputs[0]
     modality = spec.modalities[name]
     if modality.kind == "pixels":
         weights = {key.replace("vit.", f"encoder.encoders.{name}."): value for key, value in weights.items()}

@@ -12,7 +12,7 @@ from tacit import masking as drawn
 from tacit.augmentation import Augmentation, Chain, Flip, RandomResizedCrop, Resize
 from tacit.data import Clips, Episodes
 from tacit.models import Model
-from tacit.models._input import chosen
+from tacit.models._input import default_modality
 from tacit.models.masked import MaskedModel, MaskedModelConfig
 from tacit.recipes._online import online_probe
 from tacit.recipes._recipe import Part, Recipe
@@ -38,7 +38,7 @@ def patch_for(spec: Spec, modality: str = "") -> int:
 
     It is the published 16 for images of 128 px and more.
     """
-    seen = spec.modalities[chosen(spec, modality)]
+    seen = spec.modalities[default_modality(spec, modality)]
     if seen.kind != "pixels":
         return 16
     shorter = min(seen.shape[1:])
@@ -114,7 +114,7 @@ class MaskedRecipe(PerceptionRecipe):
     def options(self, spec: Spec) -> dict[str, Any]:
         """Return options as :meth:`Recipe.options`, with window, patch and predictor that fit data and size."""
         predictor = PREDICTORS.get(self.size, {**PREDICTORS["base"], "predictor_depth": 12})
-        modality = chosen(spec, str(self.model.get("modality", "")))
+        modality = default_modality(spec, str(self.model.get("modality", "")))
         if spec.modalities[modality].kind == "pixels":
             return {"frames": self.clip, "patch": patch_for(spec, modality), **predictor, **self.model}
         usual = type(self)()
@@ -126,7 +126,8 @@ class MaskedRecipe(PerceptionRecipe):
 
     def clips(self, episodes: Episodes, model: Model) -> Clips:
         """Return clips as :meth:`Recipe.clips`, as long as the model's windows."""
-        return episodes.clips(model.config.frames, model.frameskip, tuple(model.normalizers))
+        length = model.config.frames if isinstance(model, MaskedModel) else self.clip
+        return episodes.clips(length, model.frameskip, tuple(model.normalizers))
 
     def transforms(self, model: MaskedModel) -> tuple[Transform, ...]:
         """Return the augmentations of images, and the masks."""

@@ -110,7 +110,7 @@ class Recipe:
         Raises:
             ConfigError: if a part is unknown or does not fit, saying what to put in its place.
         """
-        self.build_objective().check(model.gives)
+        self.build_objective().check(model.forecast_type)
         self.transforms(model)
 
     def clips(self, episodes: Episodes, model: Model) -> Clips:
@@ -201,7 +201,7 @@ class AgentRecipe(Recipe):
             if isinstance(module, PretrainedEncoder)
             for parameter in module.parameters()
         )
-        held = any(term.holds_apart for term, weight in self.build_objective().terms() if weight > 0)
+        held = any(term.prevents_collapse for term, weight in self.build_objective().terms() if weight > 0)
         if learns and model.target_encoder is None and not held:
             raise ConfigError(
                 "the pretrained encoder is trained (tune), and prediction of its own latents alone would collapse "

@@ -87,11 +87,11 @@ class VJEPA2AC(AgentRecipe):
 
     def build_agent(self, model: Dynamics, proposal: Proposal | None = None) -> Agent:
         """Build the agent that plans with a model. It plans towards the images of its goal, whatever the pose there."""
-        if not model.config.pose:
+        if not isinstance(model, ActionConditioned) or not model.config.pose:
             return super().build_agent(model, proposal)
-        shown = {"on": model.config.modality}
+        camera = {"on": model.config.modality}
         cost = tuple(
-            replace(part, options={**shown, **part.options}) if part.name == "goal" else part
+            replace(part, options={**camera, **part.options}) if part.name == "goal" else part
             for part in self.acting.cost
         )
         return AgentRecipe.build_agent(replace(self, acting=replace(self.acting, cost=cost)), model, proposal)

@@ -102,7 +102,7 @@ class _Pairs:
     """All latents of some episodes, encoded once, with the action block taken at each."""
 
     def __init__(self, model: Dynamics, clips: Clips) -> None:
-        self.device, self._skip, seen = model.device, clips.frameskip, model.config.seen
+        self.device, self._skip, seen = model.device, clips.frameskip, model.config.inputs
         frames = clips.episodes.clips(1, clips.frameskip, seen)
         moves = clips.episodes.clips(2, clips.frameskip, seen)
         training = model.training

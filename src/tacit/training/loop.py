@@ -12,7 +12,7 @@ from torch import Tensor
 
 from tacit import checkpoint
 from tacit.nn.collectives import all_true, world_size
-from tacit.objectives import Losses, Outcome, Spread
+from tacit.objectives import Losses, Spread
 from tacit.training.hooks import Hook, HookContext, merged_metrics
 from tacit.training.log import Log
 from tacit.training.loggers import LoggedRun, Logger
@@ -22,7 +22,8 @@ from tacit.training.optimizer import optimizer_step
 from tacit.training.processes import barrier, rank, shard
 from tacit.training.run_spec import RunSpec
 from tacit.training.state import State
-from tacit.types import Clip, Completion
+from tacit.types import Clip, MaskedForecast
+from tacit.types.outcomes import Outcome
 
 __all__ = ["Loop", "kept_path", "save"]
 
@@ -46,7 +47,7 @@ class Loop:
         )
         expected = _expected_spread(state)
         advice = REGULARISE
-        if not expected and state.model.gives is Completion:
+        if not expected and state.model.forecast_type is MaskedForecast:
             advice = SLOW if state.model.target_encoder is None else FOLLOW
         learns = any(parameter.requires_grad for parameter in state.model.encoder.parameters())
         # A frozen encoder cannot collapse: its health is logged without warnings.
@@ -173,8 +174,8 @@ def _expected_spread(state: State) -> Spread:
     """
     terms = [term for term, weight in state.objective.terms() if weight > 0]
     spreads = {term.spread for term in terms}
-    separated = any(term.holds_apart for term in terms)
-    copied = state.model.gives is Completion or state.model.target_encoder is not None
+    separated = any(term.prevents_collapse for term in terms)
+    copied = state.model.forecast_type is MaskedForecast or state.model.target_encoder is not None
     return "gaussian" if "gaussian" in spreads else "unit" if "unit" in spreads or not (separated or copied) else ""
 
 

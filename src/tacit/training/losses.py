@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any
 
 import torch
@@ -13,9 +13,10 @@ from tacit._seeds import TrainingStream, derive_seed
 from tacit.errors import TrainingError
 from tacit.models import Model
 from tacit.nn.collectives import all_mean, all_true
-from tacit.objectives import Losses, Objective, Outcome
+from tacit.objectives import Losses, Objective
 from tacit.training.processes import rank
 from tacit.types import Clip, Transform
+from tacit.types.outcomes import Outcome
 
 __all__ = ["BatchLosses", "seed_generators"]
 
@@ -56,7 +57,7 @@ class BatchLosses:
         """Return losses and outcome of a transformed clip, pure functions of weights, clip, seed and step."""
         seed_generators(self.model.device, derive_seed(self.seed, TrainingStream.MODEL, step, rank(), bits=63))
         with self.autocast():
-            outcome = self.model.forecast(clip, **self.objective.needs())
+            outcome = self.model.forecast(clip, self.objective.request())
         if self.precision == "bf16":
             outcome = _as_float32(outcome)
         directions = derive_seed(self.seed, TrainingStream.OBJECTIVE, step, bits=63)
@@ -115,6 +116,8 @@ def seed_generators(device: torch.device, seed: int) -> None:
 
 def _as_float32(outcome: Outcome) -> Outcome:
     """Convert an outcome to float32, for means and squares; shared tensors stay shared."""
+    if not is_dataclass(outcome) or isinstance(outcome, type):
+        raise TypeError(f"a forecast is a dataclass; got {type(outcome).__name__}.")
     converted: dict[int, Tensor] = {}
 
     def cast(value: Any) -> Any:

@@ -16,7 +16,7 @@ from tacit.nn.collectives import world_size
 from tacit.objectives import Objective
 from tacit.training.config import TrainingConfig
 from tacit.training.transforms import ChecksClips
-from tacit.types import Transform
+from tacit.types import Forecast, Transform
 
 __all__ = ["RunSpec"]
 
@@ -47,8 +47,8 @@ class RunSpec:
         self.config.check(self.steps)
         if not isinstance(clips, Clips):
             raise ConfigError(f"train takes clips, episodes.clips(length); got {type(clips).__name__}.")
-        self.objective.check(model.gives)
-        ahead = self.objective.needs().get("steps", 0)
+        self.objective.check(model.forecast_type)
+        ahead = self.objective.request().steps if self.model.forecast_type is Forecast else 0
         if clips.length <= ahead:
             raise ConfigError(
                 f"the objective predicts {ahead} steps ahead, so clips need at least {ahead + 1} "

@@ -149,7 +149,7 @@ def _resume(state: State, place: Path, keep: Sequence[int]) -> None:
 def _begin(state: State, place: Path, clips: Clips | None) -> None:
     """Save the state before the first step, with the statistics of ``clips``."""
     if clips is not None:
-        state.model.fit(clips.episodes.statistics())
+        state.model.set_statistics(clips.episodes.statistics())
     # Data-parallel training averages gradients, so all processes must start from the same weights.
     broadcast(state.model)
     broadcast(state.objective)

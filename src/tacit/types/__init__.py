@@ -6,7 +6,13 @@ a planner score any model without importing it. Axes: ``B`` batch, ``T`` time, `
 """
 
 from tacit.types.deciders import Decider, Situation
-from tacit.types.outcomes import Completion, Forecast, Motion, Views
+from tacit.types.outcomes import (
+    FlowForecast,
+    Forecast,
+    ForecastRequest,
+    MaskedForecast,
+    ViewEmbeddings,
+)
 from tacit.types.planning import ActionConstraint, Iteration, Noise, Numbers, Plan, Planner, Problem, Score, Scored
 from tacit.types.recordings import REWARD, SUCCESS, Clip, Episode, Mask, Masking, Statistics, Transform
 from tacit.types.rollouts import Constraint, Context, Cost, Readout, Rollout, WorldModel
@@ -34,7 +40,6 @@ __all__ = [
     "Array",
     "Box",
     "Clip",
-    "Completion",
     "Constraint",
     "Context",
     "Cost",
@@ -44,14 +49,16 @@ __all__ = [
     "Episode",
     "ExpertEnvironment",
     "FallbackPolicy",
+    "FlowForecast",
     "Forecast",
+    "ForecastRequest",
     "GoalEnvironment",
     "Iteration",
     "Mask",
+    "MaskedForecast",
     "Masking",
     "Mixed",
     "Modality",
-    "Motion",
     "Noise",
     "Numbers",
     "Observation",
@@ -72,6 +79,6 @@ __all__ = [
     "Transform",
     "Transition",
     "Verdict",
-    "Views",
+    "ViewEmbeddings",
     "WorldModel",
 ]

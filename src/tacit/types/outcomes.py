@@ -3,13 +3,60 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
+
+from tacit.errors import ConfigError
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-__all__ = ["Completion", "Forecast", "Motion", "Views"]
+__all__ = ["FlowForecast", "Forecast", "ForecastRequest", "MaskedForecast", "Outcome", "Starts", "ViewEmbeddings"]
+
+
+Starts: TypeAlias = Literal["every", "first", "mixed"]
+
+
+@dataclass(frozen=True)
+class ForecastRequest:
+    """Parts of a forecast that objectives read. A model ignores options of models of other kinds.
+
+    Attributes:
+        steps: World models: number of steps to predict, at most ``T - 1``.
+        starts: World models: predict from ``every`` observation (with true latents as context before it, the model's
+            forecasts after it), from the ``first`` alone, or ``mixed``: one step from every one, more from the first;
+            None: the default of the model.
+        visible: Masked models: predict the visible tokens too.
+        directions: Models of motion: flows to compute: none, from the second image to the first, or both.
+    """
+
+    steps: int = 1
+    starts: Starts | None = None
+    visible: bool = False
+    directions: int = 0
+
+    def merged(self, other: ForecastRequest) -> ForecastRequest:
+        """Return the request that satisfies both.
+
+        Raises:
+            ConfigError: if they start from different observations.
+        """
+        if self.starts and other.starts and self.starts != other.starts:
+            raise ConfigError(f"terms of one objective agree on starts; got {self.starts!r} and {other.starts!r}.")
+        return ForecastRequest(
+            max(self.steps, other.steps),
+            self.starts or other.starts,
+            self.visible or other.visible,
+            max(self.directions, other.directions),
+        )
+
+
+class Outcome(Protocol):
+    """Output of a model's ``forecast``, of one type for each family of models."""
+
+    @property
+    def latents(self) -> Tensor:
+        """Return latents ``[B, T, D]``, ``[B, N, D]`` or ``[B, V, D]``."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +78,7 @@ class Forecast:
 
 
 @dataclass(frozen=True)
-class Completion:
+class MaskedForecast:
     """The output of a masked model for a clip; the only input of masked objectives.
 
     Attributes:
@@ -52,20 +99,20 @@ class Completion:
 
 
 @dataclass(frozen=True)
-class Views:
+class ViewEmbeddings:
     """The output of a joint embedding for augmented views. It is the only input of objectives over views.
 
     Attributes:
         latents: ``[B, V, D]``, one latent for each view of each item.
-        whole: Number of global views, which come first and show most of an image.
+        num_global: Number of global views, which come first and show most of an image.
     """
 
     latents: Tensor
-    whole: int
+    num_global: int
 
 
 @dataclass(frozen=True)
-class Motion:
+class FlowForecast:
     """The output of a model of motion and content for image pairs. It is the only input of objectives over motion.
 
     A flow holds a vector ``(x right, y down)`` for each position of one image of a pair: its displacement to the
@@ -74,16 +121,16 @@ class Motion:
 
     Attributes:
         latents: ``[B, V, D]``, one latent for each view of each item.
-        whole: Number of global views, which come first.
-        pictures: ``[B, 2, C, H, W]`` images of the pairs, grey levels from 0 to 1; empty with ``R = 0``.
+        num_global: Number of global views, which come first.
+        images: ``[B, 2, C, H, W]`` images of the pairs, grey levels from 0 to 1; empty with ``R = 0``.
         features: ``[B, 2, C', h, w]`` for each level; none with ``R = 0``.
         flows: ``[B, R, 2, h, w]`` for each level, in grid positions of that level.
         flow: ``[B, R, 2, H, W]``, the finest of them at full size, in pixels.
     """
 
     latents: Tensor
-    whole: int
-    pictures: Tensor
+    num_global: int
+    images: Tensor
     features: tuple[Tensor, ...]
     flows: tuple[Tensor, ...]
     flow: Tensor
