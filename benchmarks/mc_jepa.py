@@ -24,7 +24,7 @@ from tacit.models import MotionContent
 from tacit.probing.probes import ClassResult, Linear
 from tacit.recipes import MCJEPA, Part
 from tacit.studies import Report, Run, RunResult, Study, Target, mean, met, points, rate, table
-from tacit.training import TrainingConfig, Viewed
+from tacit.training import MakeViews, TrainingConfig
 
 SIDE, LONGEST, CHUNK = 48, 6, 500
 MARGIN = 2 * LONGEST  # at twice the size
@@ -212,7 +212,7 @@ def train(run: Run[Settings], episodes: tc.data.Episodes) -> tuple[Any, float]:
     model = method.build_model(SPEC, run.seed)
     light = tc.augmentation.ColorJitter(brightness=0.4, contrast=0.4, saturation=0.0, hue=0.0)
     changes = tc.augmentation.Chain((tc.augmentation.Flip(0.5), light))
-    views = Viewed(tc.augmentation.MultiCrop((2,), ((SIDE, SIDE),), (method.crop,), changes))
+    views = MakeViews(tc.augmentation.MultiCrop((2,), ((SIDE, SIDE),), (method.crop,), changes))
     begin = time.process_time()
     method.train(model, episodes, seed=run.seed, to=run.work / "run", transforms=(views,), log_every=50)
     return model, time.process_time() - begin

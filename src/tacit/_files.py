@@ -1,4 +1,4 @@
-"""Paths, bounded reading, atomic writing, sealed records and locks."""
+"""Paths, bounded reading, atomic writing, records with checksums, and locks."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ except ImportError:  # Windows
 from tacit.errors import ConfigError
 
 __all__ = [
+    "add_checksum",
     "aside",
     "check_file",
     "is_file",
@@ -29,11 +30,10 @@ __all__ = [
     "read_bytes",
     "read_json",
     "resolve",
-    "seal",
     "staged_directory",
     "sync",
     "sync_entry",
-    "unseal",
+    "verified",
     "write_atomically",
 ]
 
@@ -137,13 +137,13 @@ def read_json(path: Path, limit: int = MAX_BYTES) -> Any:
     return parse_json(read_bytes(path, limit))
 
 
-def seal(content: Any) -> str:
+def add_checksum(content: Any) -> str:
     """Return JSON of ``content`` and of its SHA-256."""
     return json.dumps({"sha256": _sum(content), "content": content}, indent=1)
 
 
-def unseal(text: str | bytes) -> Any:
-    """Return the content of a record that :func:`seal` made.
+def verified(text: str | bytes) -> Any:
+    """Return the content of a record that :func:`add_checksum` made.
 
     Raises:
         ValueError: if the text is not such a record or was changed.

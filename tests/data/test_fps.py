@@ -15,7 +15,7 @@ from PIL import Image
 import tacit as tc
 from data.recordings import SPEC, recordings
 from tacit._config import from_json
-from tacit._files import seal, unseal
+from tacit._files import add_checksum, verified
 from tacit.cli import main
 from tacit.data.readers import Signals, Videos
 from tacit.envs import GymnasiumEnvironment
@@ -92,9 +92,9 @@ def lerobot(fps: Any, folder: Path) -> object:
 def hdf5(fps: Any, folder: Path) -> object:
     tc.data.save(tc.data.from_episodes(recordings(2), SPEC), folder / "data.h5", "hdf5")
     with h5py.File(folder / "data.h5", "a") as file:
-        about = unseal(file.attrs["tacit"])
+        about = verified(file.attrs["tacit"])
         about["spec"]["fps"] = fps
-        file.attrs["tacit"] = seal(about)
+        file.attrs["tacit"] = add_checksum(about)
     return tc.data.open(folder / "data.h5")
 
 

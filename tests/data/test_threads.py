@@ -6,17 +6,17 @@ import time
 import pytest
 
 from tacit.data import threads
-from tacit.data.threads import ahead
+from tacit.data.threads import prefetch_map
 
 
 def test_results_come_in_order():
-    assert list(ahead(lambda item: (time.sleep(0.002 * (item % 3)), item)[1], range(50))) == list(range(50))
+    assert list(prefetch_map(lambda item: (time.sleep(0.002 * (item % 3)), item)[1], range(50))) == list(range(50))
 
 
 def test_the_work_is_not_far_ahead_and_stops_when_nobody_looks(monkeypatch):
     monkeypatch.setattr(threads.os, "cpu_count", lambda: 2)
     done: list[int] = []
-    results = ahead(lambda item: done.append(item) or item, range(1000))
+    results = prefetch_map(lambda item: done.append(item) or item, range(1000))
     assert [next(results), next(results)] == [0, 1]
     time.sleep(0.05)
     assert len(done) <= 2 + 4 * 2
@@ -28,7 +28,7 @@ def test_the_work_is_not_far_ahead_and_stops_when_nobody_looks(monkeypatch):
 @pytest.mark.parametrize("cores", [1, 4])
 def test_errors_come_through(monkeypatch, cores):
     monkeypatch.setattr(threads.os, "cpu_count", lambda: cores)
-    results = ahead(lambda item: 1 // (item - 3), range(9))
+    results = prefetch_map(lambda item: 1 // (item - 3), range(9))
     assert [next(results) for _ in range(3)] == [-1, -1, -1]
     with pytest.raises(ZeroDivisionError):
         next(results)

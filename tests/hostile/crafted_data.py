@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from hostile.crafted_records import changed
 from hostile.crafting import craft, several
-from tacit._files import seal, unseal
+from tacit._files import add_checksum, verified
 
 INFO, STATS, TASKS = "data/meta/info.json", "data/meta/stats.json", "data/meta/tasks.parquet"
 EPISODES, ROWS = "data/meta/episodes/chunk-000/file-000.parquet", "data/data/chunk-000/file-000.parquet"
@@ -212,8 +212,8 @@ def attribute(folder: Path, values: object) -> None:
     where, changes = values
     with h5py.File(folder / "data.h5", "r+") as file:
         holder = file if where == "tacit" else file["episodes/000000"]
-        content = unseal(holder.attrs[where]) | changes
-        holder.attrs[where] = seal(content)
+        content = verified(holder.attrs[where]) | changes
+        holder.attrs[where] = add_checksum(content)
 
 
 several(
@@ -284,7 +284,7 @@ def frames_that_are_not_stored(folder: Path) -> None:
             dtype = group[name].dtype
             del group[name]
             group.create_dataset(name, shape, dtype, chunks=(1000, *shape[1:]), compression="gzip")
-        group.attrs["facts"] = seal(unseal(group.attrs["facts"]) | {"length": steps})
+        group.attrs["facts"] = add_checksum(verified(group.attrs["facts"]) | {"length": steps})
 
 
 @craft("hdf5", says="data.h5")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from hostile.crafting import craft, several
 from hostile.edits import resign
-from tacit._files import seal
+from tacit._files import add_checksum
 
 RECORDS = {
     "lerobot": ["data/meta/info.json", "data/meta/tacit.json", "data/meta/stats.json"],
@@ -87,7 +87,7 @@ def changed(folder: Path, name: str, **values: object) -> None:
         for holder in holders:
             place = place[holder]
         place[last] = value
-    path.write_text(seal(content) if content is not record else json.dumps(record))
+    path.write_text(add_checksum(content) if content is not record else json.dumps(record))
     resign(folder)
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tacit._files import seal
+from tacit._files import add_checksum
 
 __all__ = ["edit", "resign"]
 
@@ -135,7 +135,7 @@ def _changed(value: Any, rng: Random) -> tuple[Any, str]:
     now = repr(holder[key])[:30] if there else "gone"
     said = f"{kind} {key!r}: {str(old)[:30]!r} -> {now}"
     if sealed:
-        return json.loads(seal(whole[""])), said
+        return json.loads(add_checksum(whole[""])), said
     return whole[""], said
 
 
@@ -274,7 +274,7 @@ def resign(folder: Path) -> None:
             value = json.loads(record.read_bytes())["content"]
             for name, entry in value["files"].items():
                 entry.update(_described(record.parent / name))
-            record.write_text(seal(value))
+            record.write_text(add_checksum(value))
         except (ValueError, KeyError, TypeError, AttributeError, OSError, RecursionError):
             continue
 

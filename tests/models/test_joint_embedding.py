@@ -10,7 +10,7 @@ import tacit as tc
 from tacit.errors import ConfigError, SpecError
 from tacit.models import JointEmbedding
 from tacit.objectives import Invariance, MaskedPrediction, SIGReg, VICReg
-from tacit.training import Viewed
+from tacit.training import MakeViews
 from tacit.types import Clip, Modality, Spec, ViewEmbeddings
 
 PICTURES = Spec({"pixels": Modality("pixels", (3, 16, 16))})
@@ -71,7 +71,7 @@ def test_it_learns_views_that_agree_and_do_not_collapse(tmp_path: Path) -> None:
         steps=60,
         seed=0,
         to=tmp_path,
-        transforms=(Viewed(crops),),
+        transforms=(MakeViews(crops),),
         batch_size=64,
         lr=2e-3,
         log_every=59,
@@ -83,7 +83,7 @@ def test_it_learns_views_that_agree_and_do_not_collapse(tmp_path: Path) -> None:
 
 def test_what_does_not_fit_is_refused() -> None:
     model = made()
-    with pytest.raises(SpecError, match=r"train it with transforms=\[Viewed"):
+    with pytest.raises(SpecError, match=r"train it with transforms=\[MakeViews"):
         model.forecast(clip())
     with pytest.raises(ConfigError, match="no camera"):
         JointEmbedding.for_spec(Spec({"state": Modality("vector", (3,))}))

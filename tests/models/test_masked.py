@@ -12,7 +12,7 @@ import tacit as tc
 from tacit.errors import CheckpointError, ConfigError, SpecError
 from tacit.models import MaskedModel, Model
 from tacit.objectives import MaskedPrediction, VisiblePrediction
-from tacit.training import Masked
+from tacit.training import DrawMasks
 from tacit.types import Clip, Episode, ForecastRequest, Mask, Modality, Spec
 
 PICTURES = Spec({"pixels": Modality("pixels", (3, 16, 16))})
@@ -121,7 +121,7 @@ def test_the_weight_of_the_dense_loss_rises_first(tmp_path: Path) -> None:
     clips, model = tc.data.from_episodes(recordings, PICTURES).clips(1), made()
     objective = MaskedPrediction("l1") + 0.5 * VisiblePrediction(warmup=0.5)
     run = {"steps": 4, "seed": 0, "batch_size": 4, "log_every": 1, "threads": 1}
-    masks = [Masked(tc.masking.RandomPatches(), model.grid)]
+    masks = [DrawMasks(tc.masking.RandomPatches(), model.grid)]
     log = tc.train(model, objective, clips, to=tmp_path / "run", transforms=masks, **run).log
     weights = [float(row["weighted/visible_prediction"]) / float(row["loss/visible_prediction"]) for row in log]
     assert weights == pytest.approx([0.25, 0.5, 0.5, 0.5])
@@ -175,7 +175,7 @@ def test_it_learns_to_tell_the_hidden_half_of_a_stripe(tmp_path: Path) -> None:
         steps=150,
         seed=0,
         to=tmp_path,
-        transforms=(Masked(tc.masking.RandomPatches(0.5), model.grid),),
+        transforms=(DrawMasks(tc.masking.RandomPatches(0.5), model.grid),),
         batch_size=32,
         lr=3e-3,
         log_every=149,
@@ -197,13 +197,11 @@ def test_checkpoints_say_what_kind_of_model_they_hold(tmp_path: Path) -> None:
 
 def test_what_does_not_fit_is_refused_with_what_was_expected() -> None:
     model = made()
-    with pytest.raises(SpecError, match=r"train it with transforms=\[Masked"):
+    with pytest.raises(SpecError, match=r"train it with transforms=\[DrawMasks"):
         model.forecast(clip(pictures(2, 1, 3, 16, 16)))
     for height, width in ((32, 32), (8, 8), (16, 20)):  # of 8 x 8 the masks point beyond, of 32 x 32 at other places
         grid = (height // 4, width // 4)
-        expected = (
-            rf"grid \(4, 4\).*grid \({grid[0]}, {grid[1]}\)\. Resize.*Augmented\(Resize\(\(16, 16\)\), 'pixels'\)"
-        )
+        expected = rf"grid \(4, 4\).*grid \({grid[0]}, {grid[1]}\)\. Resize.*Augment\(Resize\(\(16, 16\)\), 'pixels'\)"
         with pytest.raises(SpecError, match=expected):
             model.forecast(clip(pictures(2, 1, 3, height, width), SPLIT))
     with pytest.raises(SpecError, match=r"must have shape \[B, 1, 3, H, W\]"):

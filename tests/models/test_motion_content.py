@@ -13,7 +13,7 @@ from tacit.errors import ConfigError, SpecError
 from tacit.models import MotionContent
 from tacit.objectives import Invariance, Photometric, Prediction, Smoothness, VICReg
 from tacit.recipes import MCJEPA
-from tacit.training import Viewed
+from tacit.training import MakeViews
 from tacit.types import Clip, FlowForecast, ForecastRequest, Modality, Spec
 
 PICTURES = Spec({"pixels": Modality("pixels", (3, 32, 32))})
@@ -114,7 +114,7 @@ def test_it_learns_to_see_motion_without_being_told(tmp_path: Path) -> None:
     torch.manual_seed(0)
     sizes = {"widths": (12, 16, 16), "depths": (1, 1, 1), "kernel": 3, "head_width": 24, "expander": (16,)}
     model = MotionContent.for_spec(spec, **sizes, embedding=8)
-    views = Viewed(tc.augmentation.MultiCrop((2,), ((24, 24),), ((0.5, 1.0),)))
+    views = MakeViews(tc.augmentation.MultiCrop((2,), ((24, 24),), ((0.5, 1.0),)))
     objective = Photometric(levels="all") + 10 * Smoothness() + Invariance() + VICReg()
     held_out, true = moving(64, seed=1)
 
@@ -136,7 +136,7 @@ def test_it_learns_to_see_motion_without_being_told(tmp_path: Path) -> None:
 
 def test_what_does_not_fit_is_refused() -> None:
     model = made()
-    with pytest.raises(SpecError, match=r"train it with transforms=\[Viewed"):
+    with pytest.raises(SpecError, match=r"train it with transforms=\[MakeViews"):
         model.forecast(clip(views=False), ForecastRequest(directions=1))
     single = clip()
     single = Clip({"pixels": single.observation["pixels"][:, :1]}, *[torch.zeros(4)] * 3, views=single.views)

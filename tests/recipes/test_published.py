@@ -15,7 +15,7 @@ from tacit import masking, planners
 from tacit.augmentation import Chain, Flip, RandomResizedCrop
 from tacit.masking import Blocks, RandomPatches, TubeMask, Tubes
 from tacit.planners import CEM, MPPI
-from tacit.training import Augmented, Masked, Viewed
+from tacit.training import Augment, DrawMasks, MakeViews
 
 SPEC = tc.Spec({"pixels": tc.Modality("pixels", (3, 32, 32))}, tc.Box((-1.0, -1.0), (1.0, 1.0)))
 
@@ -214,7 +214,7 @@ def test_crops_and_masks(name: str) -> None:
     model = recipe.build_model(SPEC, seed=0)
     assert {key: vars(model.config)[key] for key in wanted} == wanted
     assert len(model.predictor.mask) == wanted["mask_tokens"]
-    assert recipe.transforms(model) == (Augmented(crop, "pixels"), Masked(masks, model.grid))
+    assert recipe.transforms(model) == (Augment(crop, "pixels"), DrawMasks(masks, model.grid))
 
 
 def test_the_masks_of_films_are_published_ones_by_default() -> None:
@@ -226,7 +226,7 @@ def test_the_views_of_lejepa() -> None:
     recipe = tc.recipes.LeJEPA(size="nano")
     model = recipe.build_model(SPEC, seed=0)
     (viewed,) = recipe.transforms(model)
-    assert isinstance(viewed, Viewed)
+    assert isinstance(viewed, MakeViews)
     assert viewed.crops.counts == (2, 6)
     assert viewed.crops.scales == ((0.3, 1.0), (0.05, 0.3))
     assert viewed.crops.sizes == ((32, 32), (16, 16))  # 98 of 224 px, in whole patches of 4

@@ -22,7 +22,7 @@ from tacit.errors import CheckpointError, ConfigError, TrainingError
 from tacit.objectives import Prediction, SIGReg, Term
 from tacit.training import EvalHook, ResumeWarning, TrainingConfig, read_log
 from tacit.training.processes import run_lock
-from tacit.training.state import State
+from tacit.training.state import State, continued_run
 from tacit.types import Clip, Forecast, MaskedForecast
 from training import masked, small
 
@@ -545,3 +545,11 @@ def test_a_term_that_cannot_read_what_the_model_gives_is_refused(tmp_path: Path)
 
     with pytest.raises(ConfigError, match="'masked' reads a MaskedForecast; this model makes a Forecast"):
         tc.train(small.model(), Masked("masked"), small.episodes().clips(4), steps=1, seed=0, to=tmp_path)
+
+
+def test_runs_of_an_older_version_name_their_transforms_as_today() -> None:
+    now = {"steps": 5, "transforms": ["Augment(flip)", "DrawMasks(blocks, (2, 2))", "MakeViews(crops)", "Mine(1)"]}
+    before = {"steps": 5, "transforms": ["Augmented(flip)", "Masked(blocks, (2, 2))", "Viewed(crops)", "Mine(1)"]}
+    assert continued_run(now, before, 3, Path("run")) == now
+    with pytest.raises(CheckpointError, match="transforms"):
+        continued_run(now, {**before, "transforms": ["Masked(other)"]}, 3, Path("run"))

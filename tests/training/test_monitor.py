@@ -13,7 +13,7 @@ from tacit.models import MaskedModel
 from tacit.nn import collectives
 from tacit.objectives import MaskedPrediction, Prediction, SIGReg, Spread, TimeSimilarity, VICReg
 from tacit.objectives.sigreg import collapsed, epps_pulley, floor
-from tacit.training import CollapseWarning, Masked
+from tacit.training import CollapseWarning, DrawMasks
 from tacit.training.monitor import Monitor, measure
 from training import small
 
@@ -161,7 +161,7 @@ def test_a_masked_model_that_sees_nothing_is_found_out(tmp_path: Path, positions
     options = {"width": 36, "depth": 2, "heads": 2, "predictor_width": 36, "predictor_depth": 1, "predictor_heads": 2}
     torch.manual_seed(0)
     model = MaskedModel.for_spec(spec, patch=4, positions=positions, target=target, **options)
-    masks = [Masked(RandomPatches(), model.grid)]
+    masks = [DrawMasks(RandomPatches(), model.grid)]
     run = {"steps": 102, "seed": 0, "batch_size": 8, "log_every": 1, "threads": 1, "transforms": masks}
     report = tc.train(model, MaskedPrediction(), clips, lr=1e-4, to=tmp_path / "seeing", **run)
     assert not any("warning" in row for row in report.log)

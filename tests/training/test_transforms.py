@@ -6,11 +6,15 @@ import torch
 
 from tacit.augmentation import MultiCrop, RandomResizedCrop
 from tacit.masking import Blocks
-from tacit.training import Augmented, Masked, Viewed
+from tacit.training import Augment, DrawMasks, MakeViews
 from tacit.types import Clip, Transform
 
 CROP = RandomResizedCrop((16, 16), (0.2, 0.5))
-TRANSFORMS = [Augmented(CROP), Viewed(MultiCrop((2,), ((8, 8),), ((0.2, 0.5),))), Masked(Blocks(min_keep=4), (8, 8))]
+TRANSFORMS = [
+    Augment(CROP),
+    MakeViews(MultiCrop((2,), ((8, 8),), ((0.2, 0.5),))),
+    DrawMasks(Blocks(min_keep=4), (8, 8)),
+]
 
 
 def made(transform: Transform, seed: int, rank: int) -> torch.Tensor:
@@ -18,9 +22,9 @@ def made(transform: Transform, seed: int, rank: int) -> torch.Tensor:
     pixels = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (4, 2, 3, 32, 32), dtype=np.uint8))
     index = torch.arange(4)
     shown = transform(Clip({"pixels": pixels}, torch.zeros(4, 1, 2), index, index), seed=seed, rank=rank)
-    if isinstance(transform, Masked):
+    if isinstance(transform, DrawMasks):
         return shown.masks[0].targets[0]
-    return shown.views[0] if isinstance(transform, Viewed) else shown.observation["pixels"]
+    return shown.views[0] if isinstance(transform, MakeViews) else shown.observation["pixels"]
 
 
 @pytest.mark.parametrize("transform", TRANSFORMS, ids=lambda one: type(one).__name__)

@@ -15,7 +15,7 @@ __getattr__, __dir__, __all__ = lazy(
         "ClipBatches": "tacit.data.batches",
         "Clips": "tacit.data.clips",
         "Episodes": "tacit.data.episodes",
-        "Finding": "tacit.data.findings",
+        "Finding": "tacit.data.validation",
         "Info": "tacit.data.inspection",
         "Writer": "tacit.data.writing",
         "check": "tacit.data.inspection",

@@ -9,7 +9,6 @@
 from tacit.data.batches import ClipBatches as ClipBatches
 from tacit.data.clips import Clips as Clips
 from tacit.data.episodes import Episodes as Episodes
-from tacit.data.findings import Finding as Finding
 from tacit.data import formats as formats
 from tacit.data.inspection import Info as Info
 from tacit.data.inspection import check as check
@@ -17,6 +16,7 @@ from tacit.data.inspection import info as info
 from tacit.data.memory import from_episodes as from_episodes
 from tacit.data import readers as readers
 from tacit.data.reading import open as open
+from tacit.data.validation import Finding as Finding
 from tacit.data.writing import Writer as Writer
 from tacit.data.writing import convert as convert
 from tacit.data.writing import save as save

@@ -28,9 +28,9 @@ from tacit._files import locked, resolve, sync, write_atomically
 from tacit._resources import amount, available_memory
 from tacit.data._blocks import Blocks, Index, Writer, raw_file
 from tacit.data.episodes import Episodes
-from tacit.data.findings import Defect, Finding
-from tacit.data.storage import Arena, Storage, Streamed, checked, rows
-from tacit.data.threads import MOST_AHEAD
+from tacit.data.storage import PackedEpisodes, Storage, Streamed, checked, rows
+from tacit.data.threads import MAX_PREFETCHED
+from tacit.data.validation import Defect, Finding
 from tacit.errors import DataError
 from tacit.types import Array, Episode
 
@@ -85,7 +85,7 @@ def _root() -> Path:
 
 def filled(
     storage: Storage, source: Source, indices: npt.NDArray[np.int64], modalities: tuple[str, ...], cache: Path | None
-) -> Arena:
+) -> PackedEpisodes:
     """Return the cached episodes of ``storage`` with the episodes at ``indices`` decoded.
 
     Args:
@@ -120,7 +120,7 @@ def filled(
         ) from error
     action = arrays.pop("action")
     blocks = Blocks(folder, index, len(storage.lengths), np.union1d(missing, index.episodes if seen else missing))
-    return Arena(arrays, action.view(np.float32), plan.first, blocks.require)
+    return PackedEpisodes(arrays, action.view(np.float32), plan.first, blocks.require)
 
 
 @dataclass(frozen=True)
@@ -229,7 +229,7 @@ def _check_room(storage: Storage, plan: Plan, missing: npt.NDArray[np.int64], fo
     streamed = _streamed(storage, plan)
     whole = plan.size(missing, [name for name in plan.names if name not in streamed])
     worst, memory = int(whole.argmax()), available_memory()
-    needed = int(whole[worst]) * (MOST_AHEAD if storage.parallel else COPIES)
+    needed = int(whole[worst]) * (MAX_PREFETCHED if storage.parallel else COPIES)
     if memory is not None and needed > memory:
         name = storage.file(int(missing[worst]), next(iter(storage.spec.modalities)))
         raise DataError(

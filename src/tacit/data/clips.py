@@ -62,7 +62,7 @@ class Clips:
                 f"{span + self._earliest} observations; the longest of {len(episodes)} has {longest}. "
                 "Ask for a smaller length or frameskip: clip and model.frameskip of a recipe."
             )
-        self._arena, self._numbers = episodes.arena(tuple(modalities))
+        self._packed, self._numbers = episodes.packed(tuple(modalities))
         self._buffers = _Buffers()
         self._offsets = np.arange(length) * frameskip
         self._moves = np.arange((length - 1) * frameskip)
@@ -117,11 +117,11 @@ class Clips:
         if not inside.all():
             worst = int(np.argmin(inside))
             raise DataError(f"the clip at step {start[worst]} leaves episode {episode[worst]} of these episodes.")
-        if self._arena.require is not None:
-            self._arena.require(self._numbers[episode])
+        if self._packed.require is not None:
+            self._packed.require(self._numbers[episode])
         observation = {name: self._observation(name, episode, start) for name in self.spec.modalities}
         moves = self._first("action", episode)[:, None] + start[:, None] + self._moves
-        action = self._buffers.gather(self._arena.action, moves).view(
+        action = self._buffers.gather(self._packed.action, moves).view(
             len(start), self.length - 1, self.frameskip * self.spec.action.size
         )
         return Clip(observation, action, torch.from_numpy(episode), torch.from_numpy(start))
@@ -144,7 +144,7 @@ class Clips:
         return ClipBatches(self, size, seed, start, steps, prefetch)
 
     def _first(self, name: str, episode: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        return self._arena.first[name][self._numbers[episode]]
+        return self._packed.first[name][self._numbers[episode]]
 
     def _latest(self, name: str, steps: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """Return the last row of modality ``name`` that is not after the observations at ``steps``."""
@@ -164,7 +164,7 @@ class Clips:
             each = self.spec.samples(name, self.frameskip)
             steps = self._latest(name, steps)[:, :, None] - np.arange(each)[::-1]
         first = self._first(name, episode).reshape(-1, *[1] * (steps.ndim - 1))
-        return self._buffers.gather(self._arena.observation[name], first + steps)
+        return self._buffers.gather(self._packed.observation[name], first + steps)
 
 
 class _Buffers:

@@ -15,8 +15,8 @@ import numpy.typing as npt
 from tacit._registry import suggest
 from tacit.data import groups
 from tacit.data.statistics import fit
-from tacit.data.storage import Arena, Storage, checked, combine
-from tacit.data.threads import ahead
+from tacit.data.storage import PackedEpisodes, Storage, checked, combine
+from tacit.data.threads import prefetch_map
 from tacit.errors import ConfigError, SpecError
 from tacit.types import Episode, Spec, Statistics
 
@@ -102,7 +102,7 @@ class Episodes(Sequence[Episode]):
         names = known(modalities, self.spec)
         order = range(len(self))
         if self._storage.parallel:
-            return ahead(lambda index: self.read(index, names), order)
+            return prefetch_map(lambda index: self.read(index, names), order)
         return (self.read(index, names) for index in order)
 
     def select(self, indices: Iterable[int]) -> Episodes:
@@ -181,9 +181,9 @@ class Episodes(Sequence[Episode]):
 
         return Clips(self, length, frameskip, known(modalities, self.spec))
 
-    def arena(self, modalities: tuple[str, ...]) -> tuple[Arena, npt.NDArray[np.int64]]:
+    def packed(self, modalities: tuple[str, ...]) -> tuple[PackedEpisodes, npt.NDArray[np.int64]]:
         """Return the raw arrays from which clips are cut, and the number in them of each episode."""
-        return self._storage.arena(self._indices, modalities, self._cache), self._indices
+        return self._storage.packed(self._indices, modalities, self._cache), self._indices
 
     def statistics(self) -> Statistics:
         """Compute mean and standard deviation over exactly these episodes, in one pass."""

@@ -12,9 +12,9 @@ from tacit._files import resolve
 from tacit._resources import amount
 from tacit.data.cache import cached_bytes, damaged, home
 from tacit.data.episodes import Episodes
-from tacit.data.findings import Defect, Finding, Labels, problems
 from tacit.data.reading import reader_of
 from tacit.data.storage import Audited, ByFile, Reader, Storage
+from tacit.data.validation import Defect, Finding, Labels, problems
 from tacit.errors import DataError
 from tacit.types import ActionSpace, Discrete, Mixed, Modality, Spec
 

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from tacit.data.episodes import Episodes
-from tacit.data.findings import Labels, label_schema, problems
-from tacit.data.storage import Arena, digest, rows
+from tacit.data.storage import PackedEpisodes, digest, rows
+from tacit.data.validation import Labels, label_schema, problems
 from tacit.errors import DataError, SpecError
 from tacit.types import Episode, Spec
 
@@ -47,7 +47,7 @@ def require(episode: Episode, spec: Spec, labels: Labels, file: str, index: int)
 
 
 class _Memory:
-    """Storage that consists of its arena; episodes are views of it."""
+    """Storage of packed episodes in memory; its episodes are views of them."""
 
     parallel = False
 
@@ -62,18 +62,20 @@ class _Memory:
         observation = {name: np.concatenate([e.observation[name] for e in episodes]) for name in spec.modalities}
         gap = np.zeros((1, spec.action.size), np.float32)
         action = np.concatenate([part for episode in episodes for part in (episode.action, gap)])
-        self._arena = Arena(observation, action, first)
+        self._packed = PackedEpisodes(observation, action, first)
         self._rest = [replace(e, observation={}, action=gap, index=index) for index, e in enumerate(episodes)]
         self._digests: dict[int, str] = {}
 
     def read(self, index: int, modalities: Collection[str]) -> Episode:
-        steps, first = int(self.lengths[index]), self._arena.first
+        steps, first = int(self.lengths[index]), self._packed.first
         observation = {}
         for name in modalities:
             start = first[name][index]
-            observation[name] = self._arena.observation[name][start : start + self.spec.samples(name, steps)]
+            observation[name] = self._packed.observation[name][start : start + self.spec.samples(name, steps)]
         start = first["action"][index]
-        return replace(self._rest[index], observation=observation, action=self._arena.action[start : start + steps - 1])
+        return replace(
+            self._rest[index], observation=observation, action=self._packed.action[start : start + steps - 1]
+        )
 
     def file(self, _index: int, _field: str) -> str:
         return "memory"
@@ -83,5 +85,7 @@ class _Memory:
             self._digests[index] = digest(self.read(index, tuple(self.spec.modalities)))
         return self._digests[index]
 
-    def arena(self, _indices: npt.NDArray[np.int64], _modalities: Collection[str], _cache: Path | None) -> Arena:
-        return self._arena
+    def packed(
+        self, _indices: npt.NDArray[np.int64], _modalities: Collection[str], _cache: Path | None
+    ) -> PackedEpisodes:
+        return self._packed

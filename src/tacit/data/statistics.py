@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from tacit._scales import varies
 from tacit.data.storage import Storage, Streamed, checked
-from tacit.data.threads import ahead
+from tacit.data.threads import prefetch_map
 from tacit.types import Array, Episode, Statistics
 
 __all__ = ["fit"]
@@ -62,7 +62,9 @@ def _parts(storage: Storage, indices: Iterable[int]) -> Iterator[tuple[Mapping[s
     def read(index: int) -> Episode:
         return checked(storage, index, [name for name in names if not (large(index) and name in frame)])
 
-    for index, episode in zip(indices, ahead(read, indices) if storage.parallel else map(read, indices), strict=True):
+    for index, episode in zip(
+        indices, prefetch_map(read, indices) if storage.parallel else map(read, indices), strict=True
+    ):
         yield episode.observation, episode.action
         for name in frame if large(index) else ():
             images = storage.frames(index, name)  # type: ignore[attr-defined]

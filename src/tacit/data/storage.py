@@ -14,14 +14,14 @@ import numpy.typing as npt
 
 from tacit._config import from_json, to_json
 from tacit._files import check_file
-from tacit.data.findings import Defect, Finding, Labels, problems
+from tacit.data.validation import Defect, Finding, Labels, problems
 from tacit.errors import DataError
 from tacit.types import Array, Episode, Spec
 
 __all__ = [
-    "Arena",
     "Audited",
     "Format",
+    "PackedEpisodes",
     "Reader",
     "Storage",
     "Streamed",
@@ -70,7 +70,9 @@ class Storage(Protocol):
     def digest(self, index: int) -> str:
         """Return a hash of the content of episode ``index``."""
 
-    def arena(self, indices: npt.NDArray[np.int64], modalities: Collection[str], cache: Path | None, /) -> Arena:
+    def packed(
+        self, indices: npt.NDArray[np.int64], modalities: Collection[str], cache: Path | None, /
+    ) -> PackedEpisodes:
         """Return the concatenated episodes; the ones at ``indices`` are always filled in.
 
         ``cache`` is the folder for the caches of all datasets, None for the default.
@@ -144,8 +146,8 @@ class Format(Protocol):
 
 
 @dataclass(frozen=True)
-class Arena:
-    """All episodes of a storage, concatenated into one array for each modality.
+class PackedEpisodes:
+    """Episodes of a storage, concatenated into one array for each modality.
 
     Attributes:
         observation: Per modality ``[rows, ...]``.
@@ -173,7 +175,7 @@ def checked(storage: Storage, index: int, modalities: Collection[str]) -> Episod
 
 
 def rows(spec: Spec, name: str, lengths: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Return the rows of modality ``name`` (or of ``action``) of each episode in an arena."""
+    """Return the rows of modality ``name`` (or of ``action``) of each episode among packed episodes."""
     if name == "action":
         return lengths
     different, where = np.unique(lengths, return_inverse=True)

@@ -15,10 +15,10 @@ from tacit._files import check_file, read_json, resolve, sync, write_atomically
 from tacit._progress import track
 from tacit.data import formats
 from tacit.data.episodes import Episodes
-from tacit.data.findings import Labels, label_schema
 from tacit.data.memory import require
 from tacit.data.reading import reader_of, staged_name, unfinished, waiting
 from tacit.data.storage import Format, Reader
+from tacit.data.validation import Labels, label_schema
 from tacit.errors import DataError, SpecError, TacitError
 from tacit.types import Episode, Spec
 

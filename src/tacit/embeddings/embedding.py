@@ -30,7 +30,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from tacit._config import from_json, to_json
-from tacit._files import check_file, parse_json, read_bytes, resolve, seal, sync, unseal, write_atomically
+from tacit._files import add_checksum, check_file, parse_json, read_bytes, resolve, sync, verified, write_atomically
 from tacit.checkpoint import provenance
 from tacit.data import Episodes
 from tacit.embeddings.model_digest import model_digest
@@ -202,7 +202,7 @@ def embed(
     _save(staging / ROWS, {name: torch.from_numpy(np.array(value)) for name, value in table.items()})
     files = {name: _described(staging / name) for name in (*map(_name, range(len(shards))), ROWS)}
     header = {**plan, "files": to_json(files), "provenance": provenance()}
-    write_atomically(staging / HEADER, seal(header))
+    write_atomically(staging / HEADER, add_checksum(header))
     sync(staging)
     staging.rename(to)
     (to / PLAN).unlink()  # only now: without it nothing of what is unfinished is trusted
@@ -221,7 +221,7 @@ def open_embedding(path: str | Path) -> Embedding:
         hint = f" {_unfinished(path)} was never finished; embed again to go on." if _unfinished(path).exists() else ""
         raise DataError(f"{path} is no embedding: it has no {HEADER}.{hint}")
     try:
-        value = unseal(read_bytes(path / HEADER))
+        value = verified(read_bytes(path / HEADER))
         if value.get("format") != FORMAT:
             raise DataError(f"{path} has format {value.get('format')!r}; this version of Tacit reads format {FORMAT}.")
         header = from_json(EmbeddingHeader, value, str(path / HEADER))
@@ -281,14 +281,14 @@ def _staged(to: Path, plan: Mapping[str, Any]) -> Path:
     """Return the folder of unfinished files, empty or with shards of the same plan."""
     staging = _unfinished(to)
     try:
-        found = unseal(read_bytes(staging / PLAN))
+        found = verified(read_bytes(staging / PLAN))
         if not isinstance(found, dict):
             raise ValueError("expected an object")
     except (OSError, ValueError):
         # Without a plan nothing in it can be trusted.
         shutil.rmtree(staging, ignore_errors=True)
         staging.mkdir(parents=True)
-        write_atomically(staging / PLAN, seal(dict(plan)))
+        write_atomically(staging / PLAN, add_checksum(dict(plan)))
         return staging
     if found != plan:
         other = [name for name in plan if found.get(name) != plan[name]]

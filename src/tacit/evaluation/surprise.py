@@ -15,7 +15,7 @@ from tacit.masking import Future
 from tacit.models import MaskedModel
 from tacit.probing.encoder import frozen, window_ends, windows
 from tacit.statistics.intervals import Estimate, Rate, wilson
-from tacit.training import Masked
+from tacit.training import DrawMasks
 
 if TYPE_CHECKING:
     from tacit.data import Episodes
@@ -121,7 +121,7 @@ def surprise(
     first = last - (clips.length - 1) * clips.frameskip
     earliest = first[np.searchsorted(episode, episode)]
     chosen = np.flatnonzero((first - earliest) % stride == 0)
-    future = Masked(Future((share, share)), model.grid)
+    future = DrawMasks(Future((share, share)), model.grid)
     parts = []
     for rows in np.split(chosen, range(batch, len(chosen), batch)):
         clip = future(clips.cut(*clips.windows(rows)), seed=0, rank=0)

@@ -125,7 +125,7 @@ class JointEmbedding(PerceptionModel):
             SpecError: if the clip has no views.
         """
         if not clip.views:
-            raise SpecError("a joint embedding needs a clip with views; train it with transforms=[Viewed(...)].")
+            raise SpecError("a joint embedding needs a clip with views; train it with transforms=[MakeViews(...)].")
         parts = [self._embed(views.to(self.device).flatten(0, 1)).view(*views.shape[:2], -1) for views in clip.views]
         latents: Tensor = self.projector(torch.cat(parts, dim=1))
         return ViewEmbeddings(latents, clip.views[0].shape[1])

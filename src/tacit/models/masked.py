@@ -188,7 +188,7 @@ class MaskedModel(PerceptionModel):
             SpecError: if the clip has no masks or does not fit the model's grid, on which masks are drawn.
         """
         if not clip.masks or not all(mask.targets for mask in clip.masks):
-            raise SpecError("a masked model needs a clip with masks; train it with transforms=[Masked(...)].")
+            raise SpecError("a masked model needs a clip with masks; train it with transforms=[DrawMasks(...)].")
         values, statistics = self._values(clip.observation), self.statistics_of(self.config.modality)
         self._check_grid(values)
         targets = self._targets(values, *statistics)
@@ -242,7 +242,7 @@ class MaskedModel(PerceptionModel):
         if config.spec.modalities[config.modality].kind == "pixels":
             height, width = config.extent[-2:]
             advice = (
-                f"Resize them before the masks with Augmented(Resize(({height}, {width})), {config.modality!r}) among "
+                f"Resize them before the masks with Augment(Resize(({height}, {width})), {config.modality!r}) among "
                 "the transforms, or make the model for them (side=)"
             )
         raise SpecError(

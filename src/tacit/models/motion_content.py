@@ -152,7 +152,7 @@ class MotionContent(PerceptionModel):
             SpecError: if the clip has no views or does not have two observations.
         """
         if not clip.views:
-            raise SpecError("a model of motion and content needs views; train it with transforms=[Viewed(...)].")
+            raise SpecError("a model of motion and content needs views; train it with transforms=[MakeViews(...)].")
         parts = [self._embed(views.to(self.device).flatten(0, 1)).view(*views.shape[:2], -1) for views in clip.views]
         latents: Tensor = self.expander(torch.cat(parts, dim=1))
         count_global, directions = clip.views[0].shape[1], request.directions

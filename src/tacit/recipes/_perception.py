@@ -16,7 +16,7 @@ from tacit.models._input import default_modality
 from tacit.models.masked import MaskedModel, MaskedModelConfig
 from tacit.recipes._online import online_probe
 from tacit.recipes._recipe import Part, Recipe
-from tacit.training import Augmented, Masked, TrainingReport
+from tacit.training import Augment, DrawMasks, TrainingReport
 from tacit.types import Spec, Transform
 
 __all__ = ["MaskedRecipe", "PerceptionRecipe", "patch_for", "window_of"]
@@ -134,11 +134,11 @@ class MaskedRecipe(PerceptionRecipe):
         config = model.config
         camera = config.spec.modalities[config.modality].kind == "pixels"
         masking = self.masking if camera or self.masking != type(self)().masking else Part("spans")
-        masks = Masked(masking.build(drawn.load), model.grid)
+        masks = DrawMasks(masking.build(drawn.load), model.grid)
         changes = self._changes(config) if camera else ()
         if not changes:
             return (masks,)
-        return (Augmented(changes[0] if len(changes) == 1 else Chain(changes), config.modality), masks)
+        return (Augment(changes[0] if len(changes) == 1 else Chain(changes), config.modality), masks)
 
     def _changes(self, config: MaskedModelConfig) -> tuple[Augmentation, ...]:
         """Return the augmentations of images. They are a crop, or the size that the model is made for, and a flip."""

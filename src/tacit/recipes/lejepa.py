@@ -10,7 +10,7 @@ from tacit.augmentation import lejepa
 from tacit.models.joint_embedding import JointEmbedding
 from tacit.recipes._perception import PerceptionRecipe, patch_for
 from tacit.recipes._recipe import Part
-from tacit.training import TrainingConfig, Viewed
+from tacit.training import MakeViews, TrainingConfig
 from tacit.types import Spec, Transform
 
 __all__ = ["LeJEPA"]
@@ -57,4 +57,4 @@ class LeJEPA(PerceptionRecipe):
         height, width = (cells * patch for cells in model.encoder.grid)
         local = [max(round(side * self.local_share / patch), 1) * patch for side in (height, width)]
         crops = lejepa((height, width), (local[0], local[1]), (self.global_views, self.local_views))
-        return (Viewed(crops, model.config.modality),)
+        return (MakeViews(crops, model.config.modality),)

@@ -15,7 +15,7 @@ from tacit.models.motion_content import MotionContent
 from tacit.objectives import Objective
 from tacit.recipes._perception import PerceptionRecipe
 from tacit.recipes._recipe import Part
-from tacit.training import TrainingConfig, Viewed
+from tacit.training import MakeViews, TrainingConfig
 from tacit.types import Spec, Transform
 
 __all__ = ["MCJEPA"]
@@ -103,4 +103,4 @@ class MCJEPA(PerceptionRecipe):
         config = model.config
         height, width = config.spec.modalities[config.modality].shape[1:]
         photometric = lejepa((height, width)).photometric
-        return (Viewed(MultiCrop((2,), ((height, width),), (self.crop,), photometric), config.modality),)
+        return (MakeViews(MultiCrop((2,), ((height, width),), (self.crop,), photometric), config.modality),)

@@ -15,23 +15,23 @@ from tacit.training.monitor import CollapseWarning
 from tacit.training.report import TrainingReport
 from tacit.training.state import ResumeWarning
 from tacit.training.train import train
-from tacit.training.transforms import Augmented, Masked, Viewed
+from tacit.training.transforms import Augment, DrawMasks, MakeViews
 
 __all__ = [
-    "Augmented",
+    "Augment",
     "CollapseWarning",
+    "DrawMasks",
     "EarlyStopping",
     "EvalHook",
     "GoalPolicyReport",
     "GoalPolicyTraining",
     "Hook",
     "HookContext",
-    "Masked",
+    "MakeViews",
     "ResumeWarning",
     "TrainingConfig",
     "TrainingReport",
     "ValidationLoss",
-    "Viewed",
     "loggers",
     "read_log",
     "train",

@@ -21,9 +21,11 @@ from tacit.objectives import Objective
 from tacit.training.config import TrainingConfig
 from tacit.training.optimizer import adamw
 
-__all__ = ["ResumeWarning", "State"]
+__all__ = ["ResumeWarning", "State", "continued_run"]
 
 PART = "training"
+RENAMED = {"Augmented": "Augment", "Viewed": "MakeViews", "Masked": "DrawMasks"}
+"""Transforms by their names in version 0.1, which the checkpoints of its runs hold."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,7 @@ class State:
         before = written.run
         if isinstance(before.get("model"), Mapping):
             before = {**before, "model": current(checkpoint.kind_of(self.model), before["model"])}
-        self.run = _continued(self.run, before, written.step, path)
+        self.run = continued_run(self.run, before, written.step, path)
         self._warn_of(written.surroundings)
         checkpoint.restore(self.model, found.parts["model"].tensors, str(path))
         checkpoint.restore(self.objective, _below("objective.", part.tensors), str(path))
@@ -159,7 +161,20 @@ def _moments(name: str, parameter: Tensor, tensors: Mapping[str, Tensor], path: 
     return entries
 
 
-def _continued(now: Mapping[str, Any], before: Mapping[str, Any], done: int, path: Path) -> dict[str, Any]:
+def _with_new_names(run: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the description of a run of version 0.1 with the present names of transforms."""
+    transforms = run.get("transforms")
+    if not isinstance(transforms, list):
+        return run
+    return {**run, "transforms": [_with_new_name(str(one)) for one in transforms]}
+
+
+def _with_new_name(transform: str) -> str:
+    name, bracket, options = transform.partition("(")
+    return f"{RENAMED.get(name, name)}{bracket}{options}"
+
+
+def continued_run(now: Mapping[str, Any], before: Mapping[str, Any], done: int, path: Path) -> dict[str, Any]:
     """Return the description of the continued run.
 
     A complete run may continue for more steps. ``extended`` lists the numbers of steps after which it was complete.
@@ -167,6 +182,7 @@ def _continued(now: Mapping[str, Any], before: Mapping[str, Any], done: int, pat
     Raises:
         CheckpointError: if the checkpoint is of another run.
     """
+    before = _with_new_names(before)
     extended = before.get("extended", [])
     if not isinstance(extended, list):
         raise CheckpointError(f"{path} is damaged: 'extended' of its run must be a list of steps.")

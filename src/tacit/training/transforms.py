@@ -13,7 +13,7 @@ from tacit.data.clips import Clips
 from tacit.errors import ConfigError
 from tacit.types import Clip, Masking
 
-__all__ = ["Augmented", "ChecksClips", "Masked", "Viewed"]
+__all__ = ["Augment", "ChecksClips", "DrawMasks", "MakeViews"]
 
 
 @runtime_checkable
@@ -25,7 +25,7 @@ class ChecksClips(Protocol):
 
 
 @dataclass(frozen=True)
-class Augmented:
+class Augment:
     """An augmentation of the images of each window, the same for all of its frames.
 
     Args:
@@ -43,7 +43,7 @@ class Augmented:
 
 
 @dataclass(frozen=True)
-class Viewed:
+class MakeViews:
     """A transform that makes views of the first frame of each window.
 
     Args:
@@ -61,7 +61,7 @@ class Viewed:
 
 
 @dataclass(frozen=True)
-class Masked:
+class DrawMasks:
     """A transform that draws the masks of a masked model.
 
     Args:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from tacit._files import unseal
+from tacit._files import verified
 from tacit.data.tables import check_unpacked
 from tacit.errors import ConfigError
 from tacit.types import Spec
@@ -48,7 +48,7 @@ def sealed(holder: Any, name: str) -> Any:
     value = holder.attrs[name]
     if not isinstance(value, str):
         raise ValueError(f"the attribute {name!r} must be a text; got a {type(value).__name__}")
-    return unseal(value)
+    return verified(value)
 
 
 def inside(group: Any, path: str, kind: Literal["Group", "Dataset"]) -> Any:

@@ -10,10 +10,10 @@ import numpy as np
 import pyarrow as pa
 
 from tacit._files import read_json
-from tacit.data.findings import Finding
 from tacit.data.formats import _lerobot_layout as layouts
 from tacit.data.formats._lerobot_stats import merge
 from tacit.data.tables import open_parquet, read_parquet
+from tacit.data.validation import Finding
 
 __all__ = ["statistics_findings"]
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tacit.data.findings import Defect
 from tacit.data.formats import _lerobot_layout as layouts
 from tacit.data.formats._choice import matched
 from tacit.data.formats._lerobot_options import Options
+from tacit.data.validation import Defect
 from tacit.errors import ConfigError, DataError
 
 __all__ = ["Feature", "Roles", "assign", "parse"]

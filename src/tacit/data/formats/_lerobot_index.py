@@ -10,10 +10,10 @@ import pyarrow as pa
 
 from tacit._files import read_json
 from tacit._limits import is_positive
-from tacit.data.findings import Defect
 from tacit.data.formats import _lerobot_layout as layouts
 from tacit.data.formats._lerobot_layout import Layout
 from tacit.data.tables import open_parquet, read_parquet
+from tacit.data.validation import Defect
 
 __all__ = ["load_info", "load_rows", "load_tasks"]
 

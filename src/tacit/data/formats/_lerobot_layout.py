@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from tacit._config import from_json
-from tacit._files import read_bytes, read_json, unseal
-from tacit.data.findings import Defect, Labels
+from tacit._files import read_bytes, read_json, verified
+from tacit.data.validation import Defect, Labels
 from tacit.errors import ConfigError, SpecError
 from tacit.types import REWARD, SUCCESS, Spec
 
@@ -133,7 +133,7 @@ def saved(root: Path) -> Layout | None:
     if not path.exists():
         return None
     try:
-        layout = from_json(Layout, unseal(read_bytes(path, LIMIT)))
+        layout = from_json(Layout, verified(read_bytes(path, LIMIT)))
     except (OSError, ValueError, ConfigError) as error:
         raise Defect(path, None, "tacit.json", f"cannot be read: {error}") from error
     if layout.version != 1:

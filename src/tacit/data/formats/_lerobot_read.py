@@ -13,7 +13,6 @@ import pyarrow.parquet as pq
 
 from tacit._resize import resized
 from tacit.data.cache import Source, filled
-from tacit.data.findings import Defect, Finding, Labels
 from tacit.data.formats import _lerobot_layout as layouts
 from tacit.data.formats._choice import gathered
 from tacit.data.formats._images import decode_image
@@ -25,7 +24,8 @@ from tacit.data.formats._lerobot_rows import DataFile, Group, Rows, flat, plain
 from tacit.data.formats._lerobot_selection import select
 from tacit.data.formats._series import unpack
 from tacit.data.formats._video import video_frames
-from tacit.data.storage import Arena, files_digest
+from tacit.data.storage import PackedEpisodes, files_digest
+from tacit.data.validation import Defect, Finding, Labels
 from tacit.types import Array, Episode, Spec
 
 __all__ = ["LeRobotStorage"]
@@ -81,7 +81,7 @@ class LeRobotStorage:
         names = ("meta/*.*", "meta/episodes/*/*.parquet", "data/*/*.parquet", "videos/*/*/*.mp4")
         return sorted(path for name in names for path in self.root.glob(name))
 
-    def arena(self, indices: npt.NDArray[np.int64], modalities: Collection[str], cache: Path | None) -> Arena:
+    def packed(self, indices: npt.NDArray[np.int64], modalities: Collection[str], cache: Path | None) -> PackedEpisodes:
         files = self._all_files()
         meta = files_digest(self.root, [path for path in files if "meta" in path.relative_to(self.root).parts])
         identity = f"{meta} {self._options.identity}"

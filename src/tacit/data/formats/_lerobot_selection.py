@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from tacit.data.findings import Defect
 from tacit.data.formats import _lerobot_layout as layouts
 from tacit.data.formats._choice import at_size, matched
 from tacit.data.formats._lerobot_features import OBSERVED, Feature, assign, parse
 from tacit.data.formats._lerobot_layout import Layout
 from tacit.data.formats._lerobot_options import Options
+from tacit.data.validation import Defect
 from tacit.errors import ConfigError, DataError, SpecError
 from tacit.types import Box, Modality, Spec
 
@@ -43,7 +43,10 @@ class Selection:
     @classmethod
     def of(cls, layout: Layout, actions: Mapping[str, int], options: Options) -> Selection:
         """Return the selection of all of ``layout``, with the options of its actions and images."""
-        columns = {**{key: ("float32", width) for key, width in actions.items()}, **layouts.columns(unacted(layout))}
+        columns = {
+            **{key: ("float32", width) for key, width in actions.items()},
+            **layouts.columns(without_actions(layout)),
+        }
         return cls(layout, declared(at_size(layout.spec, options.size), options), actions, columns)
 
 
@@ -101,11 +104,11 @@ def _of_saved(layout: Layout, options: Options) -> Selection:
         label_keys,
         tuple(name for name in layout.videos if name in kept),
     )
-    reduced = unacted(reduced) if "action" in skipped else reduced
+    reduced = without_actions(reduced) if "action" in skipped else reduced
     return Selection.of(reduced, {"action": spec.action.size} if reduced.spec.action.size else {}, options)
 
 
-def unacted(layout: Layout) -> Layout:
+def without_actions(layout: Layout) -> Layout:
     """Return the layout without its actions."""
     return replace(layout, spec=replace(layout.spec, action=Box((), ()), position=None, position_index=()))
 

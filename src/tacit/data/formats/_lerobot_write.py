@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tacit._config import to_json
-from tacit._files import seal
+from tacit._files import add_checksum
 from tacit.data.formats import _lerobot_layout as layouts
 from tacit.data.formats._images import encode_png
 from tacit.data.formats._lerobot_layout import Layout
@@ -261,7 +261,7 @@ def _write_meta(target: Path, layout: Layout, rows: Sequence[Row], tasks: Collec
         parts = [{name.rpartition("/")[2]: np.asarray(row[name]) for name in names} for row in rows]
         stats[key] = {name: value.tolist() for name, value in merge(parts).items()}
     (meta / "stats.json").write_text(json.dumps(stats, indent=1))
-    (meta / "tacit.json").write_text(seal(to_json(layout)))
+    (meta / "tacit.json").write_text(add_checksum(to_json(layout)))
     fps = layout.spec.fps
     info = {
         "codebase_version": "v3.0",

@@ -21,13 +21,13 @@ import numpy as np
 import numpy.typing as npt
 
 from tacit._config import from_json, to_json
-from tacit._files import seal
+from tacit._files import add_checksum
 from tacit._resize import check_size, resized
 from tacit.data.cache import Source, filled
-from tacit.data.findings import Defect, Labels
 from tacit.data.formats._choice import at_size, gathered, matched
 from tacit.data.formats._hdf5_content import About, Facts, check_stored, inside, sealed
-from tacit.data.storage import Arena, Reader, Storage, combine, digest
+from tacit.data.storage import PackedEpisodes, Reader, Storage, combine, digest
+from tacit.data.validation import Defect, Labels
 from tacit.errors import ConfigError, DataError, MissingExtra
 from tacit.types import Array, Episode, Spec
 
@@ -100,7 +100,7 @@ class Hdf5:
             shutil.copyfile(base, target)
         with _library().File(target, "a") as file:
             episodes = file.require_group("episodes")
-            file.attrs["tacit"] = seal({"version": 1, "spec": to_json(spec), "labels": to_json(labels)})
+            file.attrs["tacit"] = add_checksum({"version": 1, "spec": to_json(spec), "labels": to_json(labels)})
             for folder in staged:
                 with _library().File(folder / "episodes.h5", "r") as source:
                     for name in sorted(source):
@@ -120,7 +120,7 @@ class Hdf5:
             "digest": digest(episode),
             "crc32": {name: _crc(value) for name, value in _arrays(episode).items()},
         }
-        group.attrs["facts"] = seal(facts)
+        group.attrs["facts"] = add_checksum(facts)
 
 
 class _Hdf5Storage:
@@ -172,7 +172,7 @@ class _Hdf5Storage:
             return recorded
         return hashlib.sha256(f"{recorded} {json.dumps(to_json(self._options))}".encode()).hexdigest()
 
-    def arena(self, indices: npt.NDArray[np.int64], modalities: Collection[str], cache: Path | None) -> Arena:
+    def packed(self, indices: npt.NDArray[np.int64], modalities: Collection[str], cache: Path | None) -> PackedEpisodes:
         identity = combine(self.spec, [self.digest(index) for index in range(len(self._facts))])
         return filled(self, Source(self.path, identity, [self.path]), indices, tuple(modalities), cache)
 

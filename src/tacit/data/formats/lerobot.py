@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from tacit.data.findings import Labels
 from tacit.data.formats import _lerobot_layout as layouts
 from tacit.data.formats._lerobot_layout import Layout
 from tacit.data.formats._lerobot_options import Options
 from tacit.data.formats._lerobot_read import LeRobotStorage
 from tacit.data.formats._lerobot_write import Limits, build, stage
 from tacit.data.storage import Reader, Storage
+from tacit.data.validation import Labels
 from tacit.errors import ConfigError, DataError
 from tacit.types import Episode, Spec
 

@@ -10,9 +10,9 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from tacit.data.findings import Defect
 from tacit.data.readers._files import option
 from tacit.data.readers._sheets import Sheet
+from tacit.data.validation import Defect
 from tacit.errors import ConfigError, DataError
 from tacit.types import Box
 

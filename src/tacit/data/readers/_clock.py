@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from tacit.data.findings import Defect
 from tacit.data.readers._files import option
 from tacit.data.readers._sheets import Sheet
+from tacit.data.validation import Defect
 from tacit.types import Array
 
 __all__ = ["GAP", "Clock", "pooled", "stretches"]

@@ -11,10 +11,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tacit.data.findings import Defect
 from tacit.data.readers._csv import Content, is_number, shown
 from tacit.data.readers._files import option
 from tacit.data.readers._text import line_at
+from tacit.data.validation import Defect
 from tacit.types import Array
 
 __all__ = ["Columns", "row_name"]

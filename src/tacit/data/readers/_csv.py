@@ -19,9 +19,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pcsv
 
-from tacit.data.findings import Defect
 from tacit.data.readers._files import option
 from tacit.data.readers._text import MAX_LINE, decoded, line_at
+from tacit.data.validation import Defect
 
 __all__ = ["Content", "is_number", "read_csv", "shown"]
 

@@ -20,13 +20,24 @@ import numpy.typing as npt
 from tacit._config import to_json
 from tacit._registry import suggest
 from tacit.data.cache import Source, filled
-from tacit.data.findings import Labels
-from tacit.data.storage import Arena, content_digest
-from tacit.data.threads import ahead
+from tacit.data.storage import PackedEpisodes, content_digest
+from tacit.data.threads import prefetch_map
+from tacit.data.validation import Labels
 from tacit.errors import DataError
 from tacit.types import Array, Episode, Spec
 
-__all__ = ["ADVICE", "NAMED", "FileStorage", "Found", "find", "listed", "option", "regular", "sound", "unacted"]
+__all__ = [
+    "ADVICE",
+    "NAMED",
+    "FileSet",
+    "FileStorage",
+    "find",
+    "listed",
+    "no_actions",
+    "option",
+    "readable",
+    "regular",
+]
 
 READING = 2  # incremented whenever reading changes: files then give other episodes
 NAMED = 5
@@ -42,7 +53,7 @@ ADVICE = f"Replace the file, take it away, or skip such files with {option('on_e
 
 
 @dataclass(frozen=True)
-class Found:
+class FileSet:
     """Files of one kind under a path.
 
     Attributes:
@@ -70,9 +81,11 @@ class Found:
         """Return the class name of file number ``file``, which is the task of its episodes."""
         return self.classes[self.numbers[file]] if self.classes else ""
 
-    def keep(self, chosen: Sequence[int]) -> Found:
+    def keep(self, chosen: Sequence[int]) -> FileSet:
         """Return only the chosen files, with all classes."""
-        return Found(self.path, tuple(self.files[index] for index in chosen), self.classes, self.numbers[list(chosen)])
+        return FileSet(
+            self.path, tuple(self.files[index] for index in chosen), self.classes, self.numbers[list(chosen)]
+        )
 
 
 def listed(path: Path, suffixes: Collection[str]) -> list[Path]:
@@ -106,7 +119,9 @@ def regular(file: Path) -> None:
         raise DataError(f"expected a regular file; {file} is a device, a FIFO or a socket. Move it away.")
 
 
-def find(path: Path, files: Sequence[Path], suffixes: Collection[str], kind: str, named: Sequence[str] | None) -> Found:
+def find(
+    path: Path, files: Sequence[Path], suffixes: Collection[str], kind: str, named: Sequence[str] | None
+) -> FileSet:
     """Return the files of a kind under ``path`` and their classes.
 
     Args:
@@ -126,7 +141,7 @@ def find(path: Path, files: Sequence[Path], suffixes: Collection[str], kind: str
     folders = [file.parent.relative_to(path).as_posix() if path.is_dir() else "." for file in files]
     classes = tuple(sorted(set(folders)))
     if classes == (".",) and named is None:
-        return Found(path, tuple(files), (), np.full(len(files), -1))
+        return FileSet(path, tuple(files), (), np.full(len(files), -1))
     if "." in classes:
         loose = files[folders.index(".")]
         raise DataError(
@@ -141,10 +156,10 @@ def find(path: Path, files: Sequence[Path], suffixes: Collection[str], kind: str
             )
         classes = tuple(named)
     where = {name: number for number, name in enumerate(classes)}
-    return Found(path, tuple(files), classes, np.array([where[folder] for folder in folders], dtype=np.int64))
+    return FileSet(path, tuple(files), classes, np.array([where[folder] for folder in folders], dtype=np.int64))
 
 
-def sound(found: Found, kind: str, decode: Callable[[Path], object]) -> Found:
+def readable(found: FileSet, kind: str, decode: Callable[[Path], object]) -> FileSet:
     """Return the readable files; a warning counts and names the others.
 
     Args:
@@ -163,7 +178,7 @@ def sound(found: Found, kind: str, decode: Callable[[Path], object]) -> Found:
             return f"{file}: {error}"
         return ""
 
-    problems = list(ahead(problem, found.files))
+    problems = list(prefetch_map(problem, found.files))
     broken = [text for text in problems if text]
     if len(broken) == len(problems):
         raise DataError(f"none of the {len(broken)} {kind} in {found.path} can be read. {broken[0]}")
@@ -173,7 +188,7 @@ def sound(found: Found, kind: str, decode: Callable[[Path], object]) -> Found:
     return found.keep([index for index, text in enumerate(problems) if not text])
 
 
-def unacted(length: int) -> npt.NDArray[np.float32]:
+def no_actions(length: int) -> npt.NDArray[np.float32]:
     """Return the empty actions ``[T - 1, 0]`` of an episode of ``length`` observations."""
     return np.zeros((length - 1, 0), np.float32)
 
@@ -194,7 +209,7 @@ class FileStorage(ABC):
 
     def __init__(
         self,
-        found: Found,
+        found: FileSet,
         options: Any,
         spec: Spec,
         lengths: npt.NDArray[np.int64],
@@ -247,8 +262,8 @@ class FileStorage(ABC):
             self._sums[source] = content_digest(self.parts(self.found.files[source]))
         return self._sums[source]
 
-    def arena(self, indices: npt.NDArray[np.int64], modalities: Collection[str], cache: Path | None) -> Arena:
-        """Return the arena of the episodes; see :class:`tacit.data.storage.Storage`."""
+    def packed(self, indices: npt.NDArray[np.int64], modalities: Collection[str], cache: Path | None) -> PackedEpisodes:
+        """Return the packed episodes; see :class:`tacit.data.storage.Storage`."""
         path, files = self.found.path, self.found.files
         parts = [part for file in files for part in self.parts(file)]
         names = [file.relative_to(path).as_posix() for file in files] if path.is_dir() else []

@@ -12,10 +12,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tacit._resize import wanted_size
-from tacit.data.findings import Defect
-from tacit.data.readers._files import ADVICE, NAMED, FileStorage, Found, find, listed, option, regular, sound, unacted
+from tacit.data.readers._files import (
+    ADVICE,
+    NAMED,
+    FileSet,
+    FileStorage,
+    find,
+    listed,
+    no_actions,
+    option,
+    readable,
+    regular,
+)
 from tacit.data.readers.images import SUFFIXES, decode
 from tacit.data.storage import Storage
+from tacit.data.validation import Defect
 from tacit.errors import ConfigError, DataError
 from tacit.types import Episode, Modality, Spec
 
@@ -52,13 +63,13 @@ def open_folders(path: Path, options: Videos) -> Storage:
         raise DataError(
             f"{path} holds frames and folders of frames. Move the frames of each video into a folder of its own."
         )
-    found = Found(path, (path,), (), np.full(1, -1))
+    found = FileSet(path, (path,), (), np.full(1, -1))
     if path not in folders:
         found = find(path, folders, SUFFIXES, "folders of frames", options.classes)
     frames = {folder: _frames(folder) for folder in found.files}
     size, channels = wanted_size(options.size), options.channels
     if options.on_error == "skip":
-        found = sound(found, "folders of frames", lambda f: [decode(frame, size, channels) for frame in frames[f]])
+        found = readable(found, "folders of frames", lambda f: [decode(frame, size, channels) for frame in frames[f]])
     _warn_of_missing(path, {folder: frames[folder] for folder in found.files})
     if size is None:
         first = frames[found.files[0]][0]
@@ -75,7 +86,7 @@ class _Folders(FileStorage):
 
     parallel = True
 
-    def __init__(self, found: Found, options: Videos, spec: Spec, frames: Sequence[Sequence[Path]]) -> None:
+    def __init__(self, found: FileSet, options: Videos, spec: Spec, frames: Sequence[Sequence[Path]]) -> None:
         super().__init__(found, options, spec, np.array([len(each) for each in frames], dtype=np.int64))
         self._size, self._channels = wanted_size(options.size), options.channels
         self._frames = dict(zip(found.files, frames, strict=True))
@@ -104,7 +115,7 @@ class _Folders(FileStorage):
             place[:] = image
         return Episode(
             observation=dict.fromkeys(modalities, pixels),
-            action=unacted(len(pixels)),
+            action=no_actions(len(pixels)),
             labels=self.found.label(index, len(pixels)),
             index=index,
             task=self.found.task(index),

@@ -10,10 +10,10 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from tacit.data.findings import Defect
 from tacit.data.readers._clock import GAP
 from tacit.data.readers._files import option
 from tacit.data.readers._sheets import Sheet, Wanted
+from tacit.data.validation import Defect
 from tacit.types import Array
 
 __all__ = ["bridged"]

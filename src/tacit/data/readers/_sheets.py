@@ -16,12 +16,12 @@ import pyarrow.compute as pc
 
 from tacit._files import parse_json
 from tacit._registry import suggest
-from tacit.data.findings import Defect
 from tacit.data.readers._columns import Columns, row_name
 from tacit.data.readers._csv import Content, read_csv
 from tacit.data.readers._times import is_time_name, seconds
 from tacit.data.readers._wfdb import read_wfdb
 from tacit.data.tables import COLUMNS, read_parquet
+from tacit.data.validation import Defect
 from tacit.types import Array
 
 __all__ = ["SUFFIXES", "Sheet", "Wanted", "read_sheets"]

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from tacit._files import check_file
-from tacit.data.findings import Defect
 from tacit.data.readers._files import option
+from tacit.data.validation import Defect
 from tacit.errors import ConfigError
 
 __all__ = ["MAX_LINE", "check_encoding", "decoded", "line_at"]

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tacit.data.findings import Defect
+from tacit.data.validation import Defect
 
 __all__ = ["is_time_name", "seconds"]
 

@@ -13,10 +13,10 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from PIL.TiffImagePlugin import TiffImageFile
 
 from tacit._resize import fitted, wanted_size
-from tacit.data.findings import Defect
-from tacit.data.readers._files import ADVICE, FileStorage, Found, find, listed, option, sound, unacted
+from tacit.data.readers._files import ADVICE, FileSet, FileStorage, find, listed, no_actions, option, readable
 from tacit.data.readers._frames import check_frames, grey
 from tacit.data.storage import Storage
+from tacit.data.validation import Defect
 from tacit.errors import ConfigError
 from tacit.types import Episode, Modality, Spec
 
@@ -71,7 +71,7 @@ class Images:
         """Find the images. Raises DataError if there is none, or naming the first one if it cannot be read."""
         found = find(path, listed(path, SUFFIXES), SUFFIXES, "pictures", self.classes)
         if self.on_error == "skip":
-            found = sound(found, "pictures", lambda file: decode(file, wanted_size(self.size), self.channels))
+            found = readable(found, "pictures", lambda file: decode(file, wanted_size(self.size), self.channels))
         size = wanted_size(self.size)
         if size is None:
             try:
@@ -86,7 +86,7 @@ class _Pictures(FileStorage):
 
     parallel = True
 
-    def __init__(self, found: Found, options: Images, spec: Spec) -> None:
+    def __init__(self, found: FileSet, options: Images, spec: Spec) -> None:
         super().__init__(found, options, spec, np.ones(len(found.files), dtype=np.int64))
         self._size, self._channels = wanted_size(options.size), options.channels
 
@@ -107,7 +107,7 @@ class _Pictures(FileStorage):
             )
         return Episode(
             observation=dict.fromkeys(modalities, picture[None]),
-            action=unacted(1),
+            action=no_actions(1),
             labels=self.found.label(index, 1),
             index=index,
             task=self.found.task(index),

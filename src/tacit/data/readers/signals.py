@@ -14,16 +14,16 @@ import numpy as np
 import numpy.typing as npt
 
 from tacit._limits import is_positive
-from tacit.data.findings import Defect, Labels
 from tacit.data.readers._actions import Between, Bounds, actions_between, bound
 from tacit.data.readers._clock import pooled, stretches
 from tacit.data.readers._even import spread
-from tacit.data.readers._files import NAMED, FileStorage, Found, find, listed, unacted
+from tacit.data.readers._files import NAMED, FileSet, FileStorage, find, listed, no_actions
 from tacit.data.readers._gaps import bridged
 from tacit.data.readers._sheets import SUFFIXES, Sheet, Wanted, read_sheets
 from tacit.data.readers._text import check_encoding
 from tacit.data.readers._wfdb import segment_headers, wfdb_files
 from tacit.data.storage import Storage
+from tacit.data.validation import Defect, Labels
 from tacit.errors import ConfigError, DataError
 from tacit.types import Box, Episode, Modality, Spec
 
@@ -186,7 +186,7 @@ class Signals:
             raise ConfigError(f"fps is at most the rate of the signal, {rate:g}; got {fps:g}.")
         return Spec({"signal": Modality("series", (channels,), rate)}, action, fps=fps)
 
-    def _long_enough(self, found: Found, rows: int, parts: Sequence[Part], spec: Spec) -> npt.NDArray[np.int64]:
+    def _long_enough(self, found: FileSet, rows: int, parts: Sequence[Part], spec: Spec) -> npt.NDArray[np.int64]:
         """Return ``[episodes, 4]`` the stretches that have enough observations; see :data:`Part`."""
         least = 2 if self.actions else 1  # an action lies between two observations
         kept = [part for part in parts if part[3] - part[2] >= spec.samples("signal", least)]
@@ -200,7 +200,7 @@ class Signals:
 class _Seen:
     """Counter of filled and guessed values in the files."""
 
-    def __init__(self, found: Found, gaps: str) -> None:
+    def __init__(self, found: FileSet, gaps: str) -> None:
         self._path, self._gaps = found.path, gaps
         self.rows = 0
         self._filled: Counter[str] = Counter()
@@ -244,7 +244,7 @@ class _Stretches(FileStorage):
 
     def __init__(
         self,
-        found: Found,
+        found: FileSet,
         options: Signals,
         spec: Spec,
         parts: npt.NDArray[np.int64],
@@ -282,7 +282,7 @@ class _Stretches(FileStorage):
         samples = sheet.values[start : start + self.spec.samples("signal", steps)].astype(np.float32)
         rate = self.spec.modalities["signal"].rate or 1.0
         rows = start + np.floor(np.arange(steps) * rate / self.spec.fps + 1e-9).astype(np.int64)
-        action, final = unacted(steps), None
+        action, final = no_actions(steps), None
         if self._reader.actions:
             action, final = actions_between(file, sheet, rows, self._reader.between)
         return Episode(
@@ -319,7 +319,7 @@ def _schema(sheet: Sheet) -> Labels:
     return {name: (str(values.dtype), values.shape[1:]) for name, values in sheet.labels.items()}
 
 
-def _warn_of_the_rest(found: Found, rows: int, parts: Sequence[Part], kept: Sequence[Part], fps: float) -> None:
+def _warn_of_the_rest(found: FileSet, rows: int, parts: Sequence[Part], kept: Sequence[Part], fps: float) -> None:
     """Warn of the count of rows in no episode and of the files without episodes."""
     whole, left = (sum(stop - start for _, _, start, stop in some) for some in (parts, kept))
     if left == rows:

@@ -17,12 +17,12 @@ from PIL import Image
 
 from tacit._limits import is_positive
 from tacit._resize import fitted, wanted_size
-from tacit.data.findings import Defect
-from tacit.data.readers._files import ADVICE, NAMED, FileStorage, Found, find, listed, option, sound, unacted
+from tacit.data.readers._files import ADVICE, NAMED, FileSet, FileStorage, find, listed, no_actions, option, readable
 from tacit.data.readers._folders import frame_folders, open_folders
 from tacit.data.readers._frames import check_frames, grey
 from tacit.data.readers._matroska import lacking_bytes, said_end
 from tacit.data.storage import Storage
+from tacit.data.validation import Defect
 from tacit.errors import ConfigError
 from tacit.types import Episode, Modality, Spec
 
@@ -98,7 +98,7 @@ class Videos:
             return open_folders(path, self)
         found = find(path, files, SUFFIXES, "films", self.classes)
         if self.on_error == "skip":
-            found = sound(found, "films", self._decode)
+            found = readable(found, "films", self._decode)
         films = []
         for index, file in enumerate(found.files):
             try:
@@ -130,7 +130,7 @@ class Videos:
         for _ in shown(file, film, self.fps or film.rate, None):
             pass
 
-    def _rate(self, found: Found, films: list[Timed]) -> float:
+    def _rate(self, found: FileSet, films: list[Timed]) -> float:
         """Return the rate of all videos."""
         for index, film in enumerate(films):
             if abs(film.rate - films[0].rate) > ALIKE * films[0].rate:
@@ -182,7 +182,7 @@ class Timed:
 class _Films(FileStorage):
     """Storage of videos, decoded when they are read."""
 
-    def __init__(self, found: Found, options: Videos, spec: Spec, films: list[Timed]) -> None:
+    def __init__(self, found: FileSet, options: Videos, spec: Spec, films: list[Timed]) -> None:
         lengths = np.array([len(film.chosen(spec.fps)) for film in films], dtype=np.int64)
         super().__init__(found, options, spec, lengths)
         self._size, self._films, self._told = wanted_size(options.size), films, False
@@ -219,7 +219,7 @@ class _Films(FileStorage):
             )
         return Episode(
             observation=dict.fromkeys(modalities, pixels),
-            action=unacted(len(pixels)),
+            action=no_actions(len(pixels)),
             labels=self.found.label(index, len(pixels)),
             index=index,
             task=self.found.task(index),
