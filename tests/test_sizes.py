@@ -26,8 +26,6 @@ FILES = {
 }
 FUNCTIONS = {
     "published/conversion.convert": 83,
-    "cli/demo.demo": 75,
-    "cli/embed.embed": 68,
     "cli/eval.eval_": 72,
     "collection/__init__.collect": 66,
     "embeddings/embedding.embed": 79,

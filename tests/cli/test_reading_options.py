@@ -52,7 +52,7 @@ def test_train_embed_probe_and_eval_open_a_dataset_alike(
     fit_on, _ = record.split(None)
     assert fit_on.spec.modalities["pixels"].shape == (3, 32, 32)
     assert run("embed", to, rooms, "--to", tmp_path / "latents", "--device", "cpu") == 0
-    assert "with the run's own split" in capsys.readouterr().out
+    assert "with the split of the run" in capsys.readouterr().out
     assert run("eval", to, "--env", "two_rooms", "--episodes", 2, "--device", "cpu") == 0  # whose frames are 64 x 64
     assert run(*words[:-2], "--read", f"cache={tmp_path / 'other'}") == 0  # the same run, cached elsewhere
     assert run("train", rooms, "--to", to, *LIGHT, "--read", "size=16") == 1

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
+
+if TYPE_CHECKING:
+    from tacit.data import Episodes
+    from tacit.probing import Encoder
 
 __all__ = ["embed"]
 
@@ -56,25 +60,28 @@ def embed(
 
     if frames and source != "model":
         raise ConfigError(f"--frames needs a trained model; got --source {source}. Leave one of them out.")
-    record = (
-        RunRecord.load(run) if (run / "run.json").is_file() else None
-    )  # a bare checkpoint was trained on other data
+    record = RunRecord.load(run) if (run / "run.json").is_file() else None
     how, cache = reading(read)
     if record is not None and not read and dataset.resolve() == Path(record.data).resolve():
         how, cache = dict(record.reading), record.cache
     episodes = tc.data.open(dataset, cache=cache or None, **how)
-    model: tc.probing.Encoder
-    if frames:
-        seeing = tc.checkpoint.load_model(run, chosen(device), kind=tc.models.PerceptionModel)
-        model, tokens = tc.models.FrameEncoder.of(seeing, episodes.spec, frames), True
-    else:
-        trained = tc.checkpoint.load_model(run, chosen(device), kind=tc.models.Model)
-        model = trained if source == "model" else tc.probing.baselines(trained, seed)[source]
-    split = None
-    if record is not None and episodes.hash() == record.dataset_hash:
-        split = tc.embeddings.Split(record.fraction, record.split_seed)
-    made = tc.embeddings.embed(model, episodes, to, tokens=tokens, dtype=dtype, split=split, source=source)
+    model = _encoder(run, episodes, source, frames, chosen(device), seed)
+    same = record is not None and episodes.hash() == record.dataset_hash
+    split = tc.embeddings.Split(record.fraction, record.split_seed) if record is not None and same else None
+    made = tc.embeddings.embed(
+        model, episodes, to, tokens=tokens or bool(frames), dtype=dtype, split=split, source=source
+    )
     shape = " x ".join(map(str, made.header.shape))
-    held = "with the run's own split" if split else "with no split: as it was read, this is not the dataset of the run"
-    print(f"{made.header.rows} latents of {shape} numbers as {dtype}, {held}")
-    print(to)
+    noted = "with the split of the run" if split else "without a split: the run has another dataset"
+    print(f"{made.header.rows} latents of {shape} numbers as {dtype}, {noted}\n{to}")
+
+
+def _encoder(run: Path, episodes: Episodes, source: str, frames: str, device: str, seed: int) -> Encoder:
+    """Return the model of a run, a baseline of it, or its encoder of single frames."""
+    import tacit as tc
+
+    if frames:
+        video_model = tc.checkpoint.load_model(run, device, kind=tc.models.PerceptionModel)
+        return tc.models.FrameEncoder.of(video_model, episodes.spec, frames)
+    trained = tc.checkpoint.load_model(run, device, kind=tc.models.Model)
+    return trained if source == "model" else tc.probing.baselines(trained, seed)[source]
