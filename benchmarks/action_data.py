@@ -323,6 +323,8 @@ def gain(runs: Runs, pair: tuple[str, str], minutes: float, kind: str) -> str:
 
 def ratios(runs: Runs, kind: str, minutes: list[float]) -> list[str]:
     """Return how many times the minutes of `frozen` a training from pixels needs."""
+    if len(minutes) < 2:
+        return [""] * len(LEVELS)
     curves = []
     for method in ("frozen", "end_to_end"):
         found = [runs.get((method, some), {}) for some in minutes]
