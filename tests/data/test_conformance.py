@@ -12,7 +12,7 @@ from data.test_videos import film
 from tacit.data import formats, readers
 from tacit.data.formats import Hdf5
 from tacit.data.readers import Images
-from tacit.data.readers.images import _Pictures
+from tacit.data.readers.images import _ImageStorage
 from tacit.data.storage import Storage
 from tacit.testing.data import check_format, check_reader
 from tacit.types import Episode, Spec
@@ -82,7 +82,7 @@ def test_the_suite_notices_a_broken_format(fault: str, promise: str, tmp_path: P
         check_format(Broken(fault=fault), tmp_path)
 
 
-class BrokenStorage(_Pictures):
+class BrokenStorage(_ImageStorage):
     """Images with one fault."""
 
     fault: str

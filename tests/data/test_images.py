@@ -257,7 +257,7 @@ def test_what_is_no_picture_is_named_or_skipped_aloud(photos, name):
     with pytest.raises(DataError, match=r"cat.z\.\w+, episode 2"):
         tc.data.open(photos, size=8).clips(1)
     assert [finding.episode for finding in tc.data.check(photos, size=8)] == [2]
-    with pytest.warns(UserWarning, match=r"skipped 1 of 6 pictures in .*cat.z\.\w+: expected a"):
+    with pytest.warns(UserWarning, match=r"skipped 1 of 6 images in .*cat.z\.\w+: expected a"):
         episodes = tc.data.open(photos, size=8, on_error="skip")
     assert [Path(episodes.file(index)).name for index in range(5)] == ["a.png", "b.JPG", "c.bmp", "e.tif", "d.webp"]
     assert [int(episode.labels["class"][0]) for episode in episodes] == [0, 0, 1, 1, 2]
@@ -266,7 +266,7 @@ def test_what_is_no_picture_is_named_or_skipped_aloud(photos, name):
 @pytest.mark.parametrize("kind", ["tif", "webp", "png"])
 def test_a_file_of_several_pictures_says_how_many(tmp_path, kind):
     put(tmp_path / f"a.{kind}", colours(5, 5), **SEVERAL)
-    with pytest.raises(DataError, match=r"a.\w+, episode 0, .*it holds 3 pictures; save each as a file of its own"):
+    with pytest.raises(DataError, match=r"a.\w+, episode 0, .*it holds 3 images; save each as a file of its own"):
         tc.data.open(tmp_path)
 
 
@@ -281,13 +281,13 @@ def test_skipping_nothing_is_silent_and_everything_is_refused(tmp_path):
         warnings.simplefilter("error")
         assert len(tc.data.open(tmp_path, on_error="skip")) == 1
     (tmp_path / "a.png").write_text("x")
-    with pytest.raises(DataError, match="none of the 1 pictures"):
+    with pytest.raises(DataError, match="none of the 1 images"):
         tc.data.open(tmp_path, on_error="skip")
 
 
 def test_pictures_beside_classes_are_refused(photos):
     put(photos / "loose.png", colours(5, 5))
-    with pytest.raises(DataError, match=r"loose.png lies in none of them. Move such pictures"):
+    with pytest.raises(DataError, match=r"loose.png lies in none of them. Move such images"):
         tc.data.open(photos, size=8)
 
 

@@ -107,7 +107,7 @@ def test_films_in_subfolders_have_classes_and_one_size(tmp_path):
     film(tmp_path / "run/a.mp4", frames=6)
     film(tmp_path / "run/b.avi", frames=5, size=(32, 80))
     film(tmp_path / "walk/c.mkv", frames=7)
-    with pytest.raises(DataError, match=r"b.avi, episode 1, .*64 x 48, like the first film; got 80 x 32.*size=64"):
+    with pytest.raises(DataError, match=r"b.avi, episode 1, .*64 x 48, like the first video; got 80 x 32.*size=64"):
         list(tc.data.open(tmp_path))
     episodes = tc.data.open(tmp_path, size=(20, 30), channels=1)
     assert episodes.lengths.tolist() == [6, 5, 7]
@@ -220,7 +220,7 @@ MATROSKA = {
 def test_matroska_films_are_whole_or_refused(tmp_path, name, kind):
     path = MATROSKA[name](tmp_path / f"a.{kind}")
     early = name == "a last frame that is held" and kind == "webm"  # mkv says how long
-    message = r"1 of 1 films in .* end before their files say, by up to 2.96 s: .*\(.*a.\w+\)"
+    message = r"1 of 1 videos in .* end before their files say, by up to 2.96 s: .*\(.*a.\w+\)"
     with pytest.warns(UserWarning, match=message) if early else nullcontext():
         episodes = tc.data.open(path, fps=25)
     assert numbers(episodes[0])[-1] == 19
@@ -251,7 +251,7 @@ def test_a_damaged_frame_is_refused_where_the_decoder_sees_it(tmp_path):
     place = data.index(b"\xff\xda", place) + 14  # where the pixels of the JPEG begin
     data[place : place + 2] = b"\xff\xd9"  # its end
     (tmp_path / "a.avi").write_bytes(data)
-    with pytest.raises(DataError, match=r"a.avi, episode 0, field 'pixels': expected a film; it cannot be decoded"):
+    with pytest.raises(DataError, match=r"a.avi, episode 0, field 'pixels': expected a video; it cannot be decoded"):
         list(tc.data.open(tmp_path))
 
 
@@ -298,7 +298,7 @@ def test_what_is_no_film_is_named(tmp_path, name):
     with pytest.raises(DataError, match=r"b.mp4, episode 1, field 'pixels': expected"):
         list(tc.data.open(tmp_path, fps=25))
     assert tc.data.check(tmp_path, fps=25)[0].file == str(tmp_path / "b.mp4")
-    with pytest.warns(UserWarning, match=r"skipped 1 of 2 films in .*b.mp4: expected"):
+    with pytest.warns(UserWarning, match=r"skipped 1 of 2 videos in .*b.mp4: expected"):
         assert len(list(tc.data.open(tmp_path, fps=25, on_error="skip"))) == 1
 
 

@@ -38,7 +38,7 @@ class Augment:
 
     def __call__(self, clip: Clip, *, seed: int, rank: int) -> Clip:
         """See :class:`tacit.types.Transform`."""
-        changed = self.augmentation(_pictures(clip, self.modality), _generator(seed, rank))
+        changed = self.augmentation(_images(clip, self.modality), _generator(seed, rank))
         return replace(clip, observation={**clip.observation, self.modality: changed})
 
 
@@ -56,8 +56,8 @@ class MakeViews:
 
     def __call__(self, clip: Clip, *, seed: int, rank: int) -> Clip:
         """See :class:`tacit.types.Transform`."""
-        pictures = _pictures(clip, self.modality)[:, 0]
-        return replace(clip, views=self.crops(pictures, _generator(seed, rank)))
+        images = _images(clip, self.modality)[:, 0]
+        return replace(clip, views=self.crops(images, _generator(seed, rank)))
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class DrawMasks:
         return replace(clip, masks=self.masking(self.grid, len(clip.action), seed=seed, rank=rank))
 
 
-def _pictures(clip: Clip, modality: str) -> Tensor:
+def _images(clip: Clip, modality: str) -> Tensor:
     if modality not in clip.observation:
         raise ConfigError(f"the batch has {', '.join(clip.observation)}; there is no {modality!r} to augment.")
     return clip.observation[modality]

@@ -24,8 +24,8 @@ def encode_png(frames: npt.NDArray[np.uint8]) -> list[bytes]:
     codec.options = {"pred": "up", "compression_level": "1"}
     files = []
     for frame in np.ascontiguousarray(np.moveaxis(frames, 1, -1)):
-        picture = av.VideoFrame.from_ndarray(frame[..., 0] if layout == "gray" else frame, format=layout)
-        files += [bytes(packet) for packet in codec.encode(picture)]
+        image = av.VideoFrame.from_ndarray(frame[..., 0] if layout == "gray" else frame, format=layout)
+        files += [bytes(packet) for packet in codec.encode(image)]
     return files
 
 
@@ -37,7 +37,7 @@ def decode_image(data: bytes, shape: Sequence[int]) -> npt.NDArray[np.uint8]:
     """
     name = next((codec for magic, codec in CODECS.items() if data.startswith(magic)), None)
     if name is None:
-        raise ValueError("expected a PNG or JPEG picture; the bytes begin like neither.")
+        raise ValueError("expected a PNG or JPEG image; the bytes begin like neither.")
     channels, height, width = shape
     codec = av.CodecContext.create(name, "r")  # a used PNG decoder draws over its last image
     codec.options = {"max_pixels": str((height + 64) * (width + 64)), "err_detect": "explode"}
@@ -45,14 +45,14 @@ def decode_image(data: bytes, shape: Sequence[int]) -> npt.NDArray[np.uint8]:
         frames = codec.decode(av.Packet(data)) or codec.decode(None)
     except av.FFmpegError as error:
         raise ValueError(
-            f"expected a picture of {width} x {height}; it cannot be decoded ({error.strerror})."
+            f"expected an image of {width} x {height}; it cannot be decoded ({error.strerror})."
         ) from error
     if len(frames) != 1 or (frames[0].height, frames[0].width) != (height, width):
         came = f"{frames[0].width} x {frames[0].height}" if frames else "nothing"
-        raise ValueError(f"expected a picture of {width} x {height}; got {came}.")
+        raise ValueError(f"expected an image of {width} x {height}; got {came}.")
     check_bits(frames[0], channels)
-    picture = np.asarray(frames[0].to_ndarray(format=LAYOUTS[channels]), np.uint8)
-    return picture[None] if channels == 1 else np.ascontiguousarray(np.moveaxis(picture, -1, 0))
+    image = np.asarray(frames[0].to_ndarray(format=LAYOUTS[channels]), np.uint8)
+    return image[None] if channels == 1 else np.ascontiguousarray(np.moveaxis(image, -1, 0))
 
 
 def check_bits(frame: av.VideoFrame, channels: int) -> None:

@@ -36,14 +36,14 @@ class Feature:
         key: Its name.
         dtype: The dtype of its numbers, or ``video`` or ``image``.
         shape: The shape of one step.
-        picture: Channels, height and width where it is a camera of 1 or 3 channels.
+        image: Channels, height and width where it is a camera of 1 or 3 channels.
         depth: Whether it holds depths of more than 8 bits.
     """
 
     key: str
     dtype: str
     shape: tuple[int, ...]
-    picture: tuple[int, int, int] | None = None
+    image: tuple[int, int, int] | None = None
     depth: bool = False
 
     @property
@@ -98,10 +98,10 @@ def _parsed(root: Path, key: str, value: Any) -> Feature:
     feature = Feature(key, dtype, tuple(sizes))
     if not feature.camera:
         return feature
-    return Feature(key, dtype, feature.shape, _picture(feature.shape, value.get("names")), _is_depth(value))
+    return Feature(key, dtype, feature.shape, _image(feature.shape, value.get("names")), _is_depth(value))
 
 
-def _picture(shape: tuple[int, ...], names: Any) -> tuple[int, int, int] | None:
+def _image(shape: tuple[int, ...], names: Any) -> tuple[int, int, int] | None:
     """Return channels, height and width of a camera in any order of its axes; None for other axes."""
     while isinstance(names, Mapping) and len(names) == 1:  # {"axes": [...]}
         names = next(iter(names.values()))
@@ -209,7 +209,7 @@ def _check(root: Path, feature: Feature, observed: bool) -> None:
             feature.key,
             f"it is a depth camera, and Tacit reads images of 8 bits, in which its steps would be lost. {leave}",
         )
-    if feature.camera and feature.picture is None:
+    if feature.camera and feature.image is None:
         raise Defect(
             place,
             None,

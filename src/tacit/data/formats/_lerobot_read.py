@@ -91,8 +91,8 @@ class LeRobotStorage:
         layout, row = self._layout, self._rows[index]
         wanted = self._wanted(modalities)
         numbers = {key: kind for key, kind in self._selection.columns.items() if key in wanted}
-        pictures = [layout.keys[name] for name in modalities if self._is_image(name)]
-        rows = self._table(index, [*numbers, *pictures, *layouts.BOOKKEEPING])
+        images = [layout.keys[name] for name in modalities if self._is_image(name)]
+        rows = self._table(index, [*numbers, *images, *layouts.BOOKKEEPING])
         self._check_rows(index, rows)
         values = {key: self._numbers(index, rows, key, *kind) for key, kind in numbers.items()}
         parts = [values[key].astype(np.float32, copy=False) for key in self._selection.actions]
@@ -255,11 +255,11 @@ class LeRobotStorage:
             else:
                 column = rows.column(key)
                 if not pa.types.is_struct(column.type) or column.type.get_field_index("bytes") < 0:
-                    raise ValueError(f"expected pictures as records of 'bytes' and 'path'; got {column.type}.")
-                pictures = column.field("bytes").to_pylist()
-                if None in pictures:
-                    raise ValueError(f"the picture of step {pictures.index(None)} is missing.")
-                decoded = (decode_image(data, shape) for data in pictures)
+                    raise ValueError(f"expected images as records of 'bytes' and 'path'; got {column.type}.")
+                images = column.field("bytes").to_pylist()
+                if None in images:
+                    raise ValueError(f"the image of step {images.index(None)} is missing.")
+                decoded = (decode_image(data, shape) for data in images)
             for frame in decoded:
                 yield frame if shape[1:] == size else resized(frame, size)
         except (ValueError, pa.ArrowException) as error:

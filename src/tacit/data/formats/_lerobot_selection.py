@@ -66,8 +66,8 @@ def select(root: Path, info: Mapping[str, Any], options: Options) -> Selection:
     names = _names(roles.observation, options.names("strip"))
     modalities = {}
     for key, name in names.items():
-        picture, shape = features[key].picture, features[key].shape
-        modalities[name] = Modality("pixels", picture) if picture else Modality("vector", (int(np.prod(shape)),))
+        image, shape = features[key].image, features[key].shape
+        modalities[name] = Modality("pixels", image) if image else Modality("vector", (int(np.prod(shape)),))
     actions = {feature.key: int(np.prod(feature.shape)) for feature in roles.action}
     labels = {_label_name(f.key): (f.dtype, () if f.shape == (1,) else f.shape) for f in roles.label}
     chosen = Layout(

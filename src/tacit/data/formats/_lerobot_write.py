@@ -76,8 +76,8 @@ def _rows(episode: Episode, layout: Layout) -> tuple[pa.Table, dict[str, Feature
         frames, key = _frames(episode, name), layout.keys[name]
         stats[key] = pixel_stats(frames)
         if name not in layout.videos:
-            pictures = [{"bytes": data, "path": None} for data in encode_png(frames)]
-            table[key] = pa.array(pictures, pa.struct({"bytes": pa.binary(), "path": pa.string()}))
+            images = [{"bytes": data, "path": None} for data in encode_png(frames)]
+            table[key] = pa.array(images, pa.struct({"bytes": pa.binary(), "path": pa.string()}))
     steps = np.arange(len(episode))
     table |= {"timestamp": pa.array((steps / layout.spec.fps).astype(np.float32)), "frame_index": pa.array(steps)}
     return pa.table(table), stats

@@ -21,16 +21,16 @@ def encode_video(path: Path, frames: npt.NDArray[np.uint8], fps: float, crf: int
     """Write ``[T, C, H, W]`` as H.264; every second frame is a keyframe, for fast access to windows."""
     rate = Fraction(fps).limit_denominator(1001)
     even = frames.shape[2] % 2 == 0 and frames.shape[3] % 2 == 0
-    pictures = np.moveaxis(frames, 1, -1)
+    images = np.moveaxis(frames, 1, -1)
     if frames.shape[1] == 1:
-        pictures = np.repeat(pictures, 3, axis=-1)
+        images = np.repeat(images, 3, axis=-1)
     with av.open(str(path), "w", format="mp4") as container:
         stream = container.add_stream("libx264", rate=rate, options={"crf": str(crf), "g": "2", "bf": "0"})
         stream.height, stream.width = frames.shape[2:]
         stream.pix_fmt = "yuv420p" if even else "yuv444p"
         stream.codec_context.thread_count = 1
-        for picture in np.ascontiguousarray(pictures):
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        for image in np.ascontiguousarray(images):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
         container.mux(stream.encode(None))
 
 

@@ -69,19 +69,19 @@ class Images:
 
     def open(self, path: Path) -> Storage:
         """Find the images. Raises DataError if there is none, or naming the first one if it cannot be read."""
-        found = find(path, listed(path, SUFFIXES), SUFFIXES, "pictures", self.classes)
+        found = find(path, listed(path, SUFFIXES), SUFFIXES, "images", self.classes)
         if self.on_error == "skip":
-            found = readable(found, "pictures", lambda file: decode(file, wanted_size(self.size), self.channels))
+            found = readable(found, "images", lambda file: decode(file, wanted_size(self.size), self.channels))
         size = wanted_size(self.size)
         if size is None:
             try:
                 size = decode(found.files[0], None, self.channels).shape[1:]
             except ValueError as error:
                 raise Defect(found.files[0], 0, "pixels", f"{error} {ADVICE}") from error
-        return _Pictures(found, self, Spec({"pixels": Modality("pixels", (self.channels, *size))}))
+        return _ImageStorage(found, self, Spec({"pixels": Modality("pixels", (self.channels, *size))}))
 
 
-class _Pictures(FileStorage):
+class _ImageStorage(FileStorage):
     """Storage of images, decoded when they are read."""
 
     parallel = True
@@ -94,19 +94,19 @@ class _Pictures(FileStorage):
         """Return the image at ``index``."""
         file, shape = self.found.files[index], self.spec.modalities["pixels"].shape
         try:
-            picture = decode(file, self._size, self._channels)
+            image = decode(file, self._size, self._channels)
         except ValueError as error:
             raise Defect(file, index, "pixels", f"{error} {ADVICE}") from error
-        if picture.shape != shape:
+        if image.shape != shape:
             raise Defect(
                 file,
                 index,
                 "pixels",
-                f"expected a picture of {shape[2]} x {shape[1]}, like the first one; got {picture.shape[2]} x "
-                f"{picture.shape[1]}. Say how large all are to be, for example {option('size', 64)}.",
+                f"expected an image of {shape[2]} x {shape[1]}, like the first one; got {image.shape[2]} x "
+                f"{image.shape[1]}. Say how large all are to be, for example {option('size', 64)}.",
             )
         return Episode(
-            observation=dict.fromkeys(modalities, picture[None]),
+            observation=dict.fromkeys(modalities, image[None]),
             action=no_actions(1),
             labels=self.found.label(index, 1),
             index=index,
@@ -129,17 +129,17 @@ def decode(file: Path, size: tuple[int, int] | None, channels: int) -> npt.NDArr
             pages = _pages(opened)
             if len(pages) > 1:
                 raise ValueError(
-                    f"it holds {len(pages)} pictures; save each as a file of its own, or all of them as a film"
+                    f"it holds {len(pages)} images; save each as a file of its own, or all of them as a video"
                 )
             opened.seek(pages[0])
-            picture = _plain(ImageOps.exif_transpose(opened), _surplus(opened))
+            image = _plain(ImageOps.exif_transpose(opened), _surplus(opened))
             if size is not None:
-                picture = fitted(picture, size)
-            pixels = np.asarray(picture)
+                image = fitted(image, size)
+            pixels = np.asarray(image)
     except UnidentifiedImageError as error:
-        raise ValueError(f"expected a {', '.join(KINDS)} picture; the file begins like none of them.") from error
+        raise ValueError(f"expected a {', '.join(KINDS)} image; the file begins like none of them.") from error
     except Exception as error:  # any error that Pillow raises for a damaged file
-        raise ValueError(f"expected a picture; it cannot be used: {error}.") from error
+        raise ValueError(f"expected an image; it cannot be used: {error}.") from error
     if pixels.ndim == 2:
         return np.repeat(pixels[None], channels, axis=0)
     return grey(pixels) if channels == 1 else np.ascontiguousarray(np.moveaxis(pixels, -1, 0))
@@ -151,7 +151,7 @@ def _pages(opened: Image.Image) -> list[int]:
         return [0]
     count = getattr(opened, "n_frames", 1)
     if count > PAGES:
-        raise ValueError(f"it holds {count} pictures; expected at most {PAGES} pages")
+        raise ValueError(f"it holds {count} images; expected at most {PAGES} pages")
     pages = list(range(count))
     if isinstance(opened, TiffImageFile):
         for page in pages[:]:
@@ -168,21 +168,21 @@ def _surplus(opened: Image.Image) -> int:
     return 8  # in PNG, whose 16 bits some versions of Pillow open as 32
 
 
-def _plain(picture: Image.Image, surplus: int) -> Image.Image:
+def _plain(image: Image.Image, surplus: int) -> Image.Image:
     """Return the image in 8 bits, colour or grey, on white where it is transparent."""
-    if picture.mode.startswith("I"):
-        values = np.asarray(picture) >> surplus
+    if image.mode.startswith("I"):
+        values = np.asarray(image) >> surplus
         if values.min() < 0 or values.max() > 255:
             raise ValueError(
                 f"it holds whole numbers from {values.min()} to {values.max()}, and does not say how bright they are; "
                 "save it with 8 bits, or with 16 bits without a sign"
             )
         return Image.fromarray(values.astype(np.uint8))
-    if picture.mode == "F":
+    if image.mode == "F":
         raise ValueError("it holds floating-point numbers; scale them to 0..255 and save it with 8 bits")
-    if picture.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in picture.info:
-        layer = picture.convert("RGBA")
+    if image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info:
+        layer = image.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer).convert("RGB")
-    if picture.mode in ("1", "L"):
-        return picture.convert("L")
-    return picture.convert("RGB")
+    if image.mode in ("1", "L"):
+        return image.convert("L")
+    return image.convert("RGB")

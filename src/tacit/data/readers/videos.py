@@ -96,53 +96,53 @@ class Videos:
         files = listed(path, SUFFIXES)
         if not files and frame_folders(path):
             return open_folders(path, self)
-        found = find(path, files, SUFFIXES, "films", self.classes)
+        found = find(path, files, SUFFIXES, "videos", self.classes)
         if self.on_error == "skip":
-            found = readable(found, "films", self._decode)
-        films = []
+            found = readable(found, "videos", self._decode)
+        videos = []
         for index, file in enumerate(found.files):
             try:
-                films.append(timed(file))
+                videos.append(timed(file))
             except ValueError as error:
                 raise Defect(file, index, "pixels", f"{error} {ADVICE}") from error
-        early = [(str(file), film.early) for file, film in zip(found.files, films, strict=True) if film.early]
+        early = [(str(file), video.early) for file, video in zip(found.files, videos, strict=True) if video.early]
         if early:
             named = ", ".join(file for file, _ in early[:NAMED]) + (", ..." if len(early) > NAMED else "")
             warnings.warn(
-                f"{len(early)} of {len(films)} films in {path} end before their files say, by up to "
+                f"{len(early)} of {len(videos)} videos in {path} end before their files say, by up to "
                 f"{max(seconds for _, seconds in early):.2f} s: frames are missing, or the last one is shown "
                 f"for that long ({named}).",
                 stacklevel=3,
             )
-        fps = self.fps or self._rate(found, films)
+        fps = self.fps or self._rate(found, videos)
         size = wanted_size(self.size)
         if size is None:
             try:
-                size = next(shown(found.files[0], films[0], fps, None))[1].shape[:2]
+                size = next(shown(found.files[0], videos[0], fps, None))[1].shape[:2]
             except ValueError as error:
                 raise Defect(found.files[0], 0, "pixels", f"{error} {ADVICE}") from error
         spec = Spec({"pixels": Modality("pixels", (self.channels, *size))}, fps=fps)
-        return _Films(found, self, spec, films)
+        return _VideoStorage(found, self, spec, videos)
 
     def _decode(self, file: Path) -> None:
         """Decode a video to its end."""
-        film = timed(file)
-        for _ in shown(file, film, self.fps or film.rate, None):
+        video = timed(file)
+        for _ in shown(file, video, self.fps or video.rate, None):
             pass
 
-    def _rate(self, found: FileSet, films: list[Timed]) -> float:
+    def _rate(self, found: FileSet, videos: list[Timed]) -> float:
         """Return the rate of all videos."""
-        for index, film in enumerate(films):
-            if abs(film.rate - films[0].rate) > ALIKE * films[0].rate:
-                least = min(film.rate, films[0].rate)
+        for index, video in enumerate(videos):
+            if abs(video.rate - videos[0].rate) > ALIKE * videos[0].rate:
+                least = min(video.rate, videos[0].rate)
                 raise Defect(
                     found.files[index],
                     index,
                     "fps",
-                    f"expected {films[0].rate:g} frames a second, like {found.files[0].name}; got {film.rate:g}. "
+                    f"expected {videos[0].rate:g} frames a second, like {found.files[0].name}; got {video.rate:g}. "
                     f"Say how many there are to be, for example {option('fps', float(f'{least:g}'))}.",
                 )
-        return films[0].rate
+        return videos[0].rate
 
 
 @dataclass(frozen=True)
@@ -179,32 +179,32 @@ class Timed:
         return np.searchsorted(times, clock + slack, side="right") - 1
 
 
-class _Films(FileStorage):
+class _VideoStorage(FileStorage):
     """Storage of videos, decoded when they are read."""
 
-    def __init__(self, found: FileSet, options: Videos, spec: Spec, films: list[Timed]) -> None:
-        lengths = np.array([len(film.chosen(spec.fps)) for film in films], dtype=np.int64)
+    def __init__(self, found: FileSet, options: Videos, spec: Spec, videos: list[Timed]) -> None:
+        lengths = np.array([len(video.chosen(spec.fps)) for video in videos], dtype=np.int64)
         super().__init__(found, options, spec, lengths)
-        self._size, self._films, self._told = wanted_size(options.size), films, False
+        self._size, self._videos, self._told = wanted_size(options.size), videos, False
 
     def read(self, index: int, modalities: Collection[str]) -> Episode:
         """Return the video at ``index``."""
-        file, film = self.found.files[index], self._films[index]
+        file, video = self.found.files[index], self._videos[index]
         channels, height, width = self.spec.modalities["pixels"].shape
         pixels = np.empty((int(self.lengths[index]), channels, height, width), np.uint8)
-        wanted, replaced = film.times[film.chosen(self.spec.fps)], 0
+        wanted, replaced = video.times[video.chosen(self.spec.fps)], 0
         try:
-            frames = shown(file, film, self.spec.fps, self._size)
-            for place, right, (time, picture) in zip(pixels, wanted, frames, strict=True):
-                if picture.shape[:2] != (height, width):
+            frames = shown(file, video, self.spec.fps, self._size)
+            for place, right, (time, image) in zip(pixels, wanted, frames, strict=True):
+                if image.shape[:2] != (height, width):
                     raise Defect(
                         file,
                         index,
                         "pixels",
-                        f"expected frames of {width} x {height}, like the first film; got {picture.shape[1]} x "
-                        f"{picture.shape[0]}. Say how large all are to be, for example {option('size', 64)}.",
+                        f"expected frames of {width} x {height}, like the first video; got {image.shape[1]} x "
+                        f"{image.shape[0]}. Say how large all are to be, for example {option('size', 64)}.",
                     )
-                place[:] = grey(picture) if channels == 1 else np.moveaxis(picture, -1, 0)
+                place[:] = grey(image) if channels == 1 else np.moveaxis(image, -1, 0)
                 replaced += time != right
         except Defect:
             raise
@@ -214,7 +214,7 @@ class _Films(FileStorage):
             self._told = True
             warnings.warn(
                 f"{replaced} of {len(pixels)} observations in {file} show the frame before or after theirs, because "
-                "theirs cannot be decoded. Other films may have such frames too.",
+                "theirs cannot be decoded. Other videos may have such frames too.",
                 stacklevel=3,
             )
         return Episode(
@@ -250,7 +250,7 @@ def timed(file: Path) -> Timed:
             raise ValueError("expected whole frames; the file ends in the middle of one, so it is cut short.")
         times = np.sort(np.array([stamp * base for stamp in stamps if stamp is not None]))
         if not len(times):
-            raise ValueError("expected a film; it has no frames.")
+            raise ValueError("expected a video; it has no frames.")
         rate, even = float(stream.average_rate or stream.guessed_rate or 0), np.arange(len(times))
         if rate <= 0 or (abs(times - times[0] - even / rate) > base).any():  # a wrong or a missing recorded rate
             rate = (len(times) - 1) / (times[-1] - times[0]) if times[-1] > times[0] else 1.0
@@ -259,7 +259,7 @@ def timed(file: Path) -> Timed:
 
 
 def shown(
-    file: Path, film: Timed, fps: float, size: tuple[int, int] | None
+    file: Path, video: Timed, fps: float, size: tuple[int, int] | None
 ) -> Iterator[tuple[float, npt.NDArray[np.uint8]]]:
     """Yield the time and the image ``[H, W, 3]`` of the frame of each observation.
 
@@ -268,7 +268,7 @@ def shown(
     Raises:
         ValueError: if the video cannot be decoded.
     """
-    wanted, given, decoded = film.chosen(fps), 0, 0
+    wanted, given, decoded = video.chosen(fps), 0, 0
     held: av.VideoFrame | None = None
     time = 0.0  # of the held frame
     with _opened(file) as (container, stream):
@@ -276,21 +276,21 @@ def shown(
         stream.codec_context.options = {"err_detect": "explode"}  # else some decoders skip damage
         for frame in container.decode(stream):
             if frame.is_corrupt:
-                raise ValueError(f"the frame at {(frame.time or 0.0) - film.times[0]:.2f} s is damaged.")
+                raise ValueError(f"the frame at {(frame.time or 0.0) - video.times[0]:.2f} s is damaged.")
             stamped = frame.time is not None and container.format.name != "avi"  # which has only their order
-            number = int(np.searchsorted(film.times, frame.time - 1e-6)) if stamped else decoded
-            until, now = int(np.searchsorted(wanted, number)), float(film.times[min(number, len(film.times) - 1)])
+            number = int(np.searchsorted(video.times, frame.time - 1e-6)) if stamped else decoded
+            until, now = int(np.searchsorted(wanted, number)), float(video.times[min(number, len(video.times) - 1)])
             held, time, decoded = held or frame, time if held else now, decoded + 1
             if until > given:
-                yield from repeat((time, _picture(held, size)), until - given)
+                yield from repeat((time, _image(held, size)), until - given)
                 given = until
             held, time = frame, now
-        if held is None or decoded < LEAST * len(film.times):
-            raise ValueError(f"expected {len(film.times)} frames; only {decoded} can be decoded, so it is damaged.")
-        yield from repeat((time, _picture(held, size)), len(wanted) - given)
+        if held is None or decoded < LEAST * len(video.times):
+            raise ValueError(f"expected {len(video.times)} frames; only {decoded} can be decoded, so it is damaged.")
+        yield from repeat((time, _image(held, size)), len(wanted) - given)
 
 
-def _picture(frame: av.VideoFrame, size: tuple[int, int] | None) -> npt.NDArray[np.uint8]:
+def _image(frame: av.VideoFrame, size: tuple[int, int] | None) -> npt.NDArray[np.uint8]:
     pixels = np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
     pixels = np.rot90(pixels, round(frame.rotation / 90))
     return pixels if size is None else np.asarray(fitted(Image.fromarray(pixels), size))
@@ -301,12 +301,12 @@ def _opened(file: Path) -> Iterator[tuple[av.container.InputContainer, av.VideoS
     try:
         with av.open(str(file)) as container:
             if not container.streams.video:
-                raise ValueError("expected a film; it has no pictures.")
+                raise ValueError("expected a video; it has no images.")
             stream = container.streams.video[0]
             if stream.codec_context is None:
-                raise ValueError("expected a film; its codec is not known.")
+                raise ValueError("expected a video; its codec is not known.")
             if stream.codec_context.width * stream.codec_context.height > PIXELS:
                 raise ValueError(f"expected at most {PIXELS} pixels a frame; it has {stream.width} x {stream.height}.")
             yield container, stream
     except (av.FFmpegError, OSError) as error:
-        raise ValueError(f"expected a film; it cannot be decoded ({error.strerror}): damaged or cut short.") from error
+        raise ValueError(f"expected a video; it cannot be decoded ({error.strerror}): damaged or cut short.") from error
