@@ -52,10 +52,11 @@ class Settings:
 
 def damaged(chosen: Settings, folder: Path) -> Iterator[tuple[str, Path, int]]:
     """Yield the description of each damaged copy, its path, and the bytes that it unpacks to."""
-    from hostile import specimens
+    from hostile import specimens, test_crafted
     from hostile.crafting import CRAFTED
     from hostile.edits import edit
 
+    assert test_crafted.LISTS  # its import fills CRAFTED
     source = specimens.make(chosen.kind, folder / chosen.kind)
     if chosen.edits is None:
         for one in (crafted for crafted in CRAFTED if crafted.kind == chosen.kind):
