@@ -23,8 +23,8 @@ def run(*words: str) -> int:
     return 0
 
 
-def pictures(count: int, seed: int = 0, copies: int = 0) -> tc.data.Episodes:
-    """Pictures in one of three shades, with a class and how bright they are; the first of them may come again."""
+def images(count: int, seed: int = 0, copies: int = 0) -> tc.data.Episodes:
+    """Images in one of three shades, with a class and how bright they are; the first of them may come again."""
     rng, episodes = np.random.default_rng(seed), []
     for _ in range(count):
         shade = rng.integers(0, 3, 1)
@@ -42,7 +42,7 @@ def pictures(count: int, seed: int = 0, copies: int = 0) -> tc.data.Episodes:
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of an untrained model and its dataset, and the embedding of all of it by the command line."""
     folder = tmp_path_factory.mktemp("probe")
-    episodes = pictures(60)
+    episodes = images(60)
     tc.data.save(episodes, folder / "data", "hdf5")
     torch.manual_seed(0)
     model = tc.models.JointEmbedding.for_spec(SPEC, "nano", width=24, depth=1, heads=2, patch=8)
@@ -61,7 +61,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_copies_in_a_dataset_are_left_out_and_counted(
     place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    tc.data.save(pictures(40, copies=40), tmp_path / "data", "hdf5")
+    tc.data.save(images(40, copies=40), tmp_path / "data", "hdf5")
     episodes = tc.data.open(tmp_path / "data")
     fit, test = episodes.split(0.8, seed=0)
     shared = len(test) - len(test.without(fit))
@@ -99,7 +99,7 @@ def test_an_embedding_has_the_split_of_its_run(place: Path, capsys: pytest.Captu
     assert found.header.split == tc.embeddings.Split(0.8, 0)
     assert (found.header.rows, found.header.shape, found.header.source) == (60, (24,), "model")
     other = place / "other"
-    tc.data.save(pictures(5, seed=1), other, "hdf5")
+    tc.data.save(images(5, seed=1), other, "hdf5")
     to = place / "of_other"
     assert run("embed", place / "run", other, "--to", to, "--tokens", "--dtype", "bfloat16", "--device", "cpu") == 0
     header = tc.embeddings.open_embedding(to).header
@@ -199,7 +199,7 @@ def test_wrong_words_are_reported(
 ) -> None:
     if "of_stranger" in words:
         model = tc.checkpoint.load_model(place / "run", kind=tc.models.Model)
-        tc.embeddings.embed(model, pictures(4, seed=2), place / "of_stranger")
+        tc.embeddings.embed(model, images(4, seed=2), place / "of_stranger")
     named = [place / word if word in ("model", "run", "nowhere", "of_stranger") else word for word in words]
     assert run("probe", *named, "--device", "cpu") == 1
     said = capsys.readouterr()

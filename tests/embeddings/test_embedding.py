@@ -18,12 +18,12 @@ from tacit.probing.encoder import frozen
 from tacit.probing.probes.dense import per_token
 from tacit.types import Episode, Modality, Spec
 
-PICTURES = Spec({"pixels": Modality("pixels", (3, 16, 16))})
+IMAGES = Spec({"pixels": Modality("pixels", (3, 16, 16))})
 NANO = {"width": 24, "depth": 1, "heads": 2, "patch": 4}
 
 
 def squares(count=60, seed=0, length=1):
-    """Recordings of bright squares, their class the quarter that they lie in; pictures where the length is 1."""
+    """Recordings of bright squares, their class the quarter that they lie in; images where the length is 1."""
     rng, episodes = np.random.default_rng(seed), []
     for _ in range(count):
         quarter = rng.integers(0, 4, length)
@@ -34,7 +34,7 @@ def squares(count=60, seed=0, length=1):
             maps[step, down : down + 8, across : across + 8] = 1
         labels = {"class": quarter, "map": maps, "bright": pixels.mean((1, 2, 3)).astype(np.float32)[:, None]}
         episodes.append(Episode({"pixels": pixels}, np.zeros((length - 1, 0), np.float32), labels=labels))
-    return from_episodes(episodes, PICTURES)
+    return from_episodes(episodes, IMAGES)
 
 
 class Patches(nn.Module):
@@ -42,7 +42,7 @@ class Patches(nn.Module):
 
     def __init__(self, stop_after=10**9):
         super().__init__()
-        self.config = SimpleNamespace(spec=PICTURES, inputs=("pixels",), frameskip=1)
+        self.config = SimpleNamespace(spec=IMAGES, inputs=("pixels",), frameskip=1)
         self.gain = nn.Parameter(torch.ones(1))
         self.encoded, self.modes, self._stop_after = 0, [], stop_after
 
@@ -71,19 +71,19 @@ def test_features_come_in_order_with_their_labels():
 @pytest.mark.parametrize("kind", [MaskedModel, JointEmbedding])
 def test_models_of_images_return_latents_and_tokens(kind):
     episodes = squares(6)
-    model = kind.for_spec(PICTURES, "nano", **NANO).train()
+    model = kind.for_spec(IMAGES, "nano", **NANO).train()
     pooled, tokens = tc.probing.features(model, episodes), tc.probing.features(model, episodes, tokens=True)
     assert tuple(pooled.values.shape) == (6, 24)
     assert (tuple(tokens.values.shape), tokens.grid) == ((6, 16, 24), (4, 4))
     assert model.training and pooled.grid is None
-    picture = torch.from_numpy(episodes[3].observation["pixels"])
+    image = torch.from_numpy(episodes[3].observation["pixels"])
     with torch.no_grad():
-        torch.testing.assert_close(tokens.values[3], model.eval().encode({"pixels": picture}, tokens=True)[0])
+        torch.testing.assert_close(tokens.values[3], model.eval().encode({"pixels": image}, tokens=True)[0])
 
 
 def test_a_model_of_videos_encodes_whole_windows_with_the_last_label():
     episodes = squares(4, length=3)
-    model = MaskedModel.for_spec(PICTURES, "nano", frames=2, **NANO)
+    model = MaskedModel.for_spec(IMAGES, "nano", frames=2, **NANO)
     found = tc.probing.features(model, episodes)
     assert tuple(found.values.shape) == (8, 24)
     np.testing.assert_array_equal(found.targets["class"], np.concatenate([e.labels["class"][1:] for e in episodes]))
@@ -91,7 +91,7 @@ def test_a_model_of_videos_encodes_whole_windows_with_the_last_label():
 
 def test_tokens_of_videos_and_raw_patches_have_their_grid():
     episodes = squares(6, length=4)
-    model = MaskedModel.for_spec(PICTURES, "nano", frames=4, **NANO)
+    model = MaskedModel.for_spec(IMAGES, "nano", frames=4, **NANO)
     assert tc.probing.features(model, episodes, tokens=True).grid == model.grid == (2, 4, 4)
     found = tc.probing.feature_sources(model, fit_on=episodes[:4], test_on=episodes[4:], tokens=True)
     assert {name: fit.grid for name, (fit, _) in found.items()} == {
@@ -107,10 +107,10 @@ def test_raw_videos_have_the_windows_of_their_labels():
         pixels = rng.integers(0, 256, (6, 1, 1, 1)).astype(np.uint8) * np.ones((1, 3, 16, 16), np.uint8)
         bright = pixels.mean((1, 2, 3))[:, None].astype(np.float32)
         made.append(Episode({"pixels": pixels}, np.zeros((5, 0), np.float32), labels={"bright": bright}))
-    films = from_episodes(made, PICTURES)
-    model = MaskedModel.for_spec(PICTURES, "nano", frames=4, **NANO)
-    model.set_statistics(films.statistics())
-    found = tc.probing.feature_sources(model, fit_on=films[:20], test_on=films[20:])
+    videos = from_episodes(made, IMAGES)
+    model = MaskedModel.for_spec(IMAGES, "nano", frames=4, **NANO)
+    model.set_statistics(videos.statistics())
+    found = tc.probing.feature_sources(model, fit_on=videos[:20], test_on=videos[20:])
     assert tc.probing.compare(found, "bright")["raw"].score > 0.999
 
 
@@ -141,15 +141,15 @@ def test_latents_that_are_not_finite_are_refused():
 
 def test_the_input_itself_is_a_source_of_features():
     episodes = squares(8)
-    model = MaskedModel.for_spec(PICTURES, "nano", **NANO)
+    model = MaskedModel.for_spec(IMAGES, "nano", **NANO)
     model.set_statistics(episodes.statistics())
     raw = tc.probing.RawInput(model.config, model.statistics, grid=(2, 4), patch=2)
     pooled, tokens = tc.probing.features(raw, episodes), tc.probing.features(raw, episodes, tokens=True)
     assert tuple(pooled.values.shape) == (8, 3 * 4 * 8)
     assert tuple(tokens.values.shape) == (8, 8, 3 * 2 * 2)
-    picture = episodes[5].observation["pixels"][0] / 255.0
+    image = episodes[5].observation["pixels"][0] / 255.0
     mean, std = (np.array(part["pixels"])[:, None, None] for part in (model.statistics.mean, model.statistics.std))
-    small = ((picture - mean) / std).reshape(3, 4, 4, 8, 2).mean((2, 4))
+    small = ((image - mean) / std).reshape(3, 4, 4, 8, 2).mean((2, 4))
     np.testing.assert_allclose(pooled.values[5], small.ravel(), atol=1e-5)
     np.testing.assert_allclose(tokens.values[5, 6], small[:, 2:4, 4:6].ravel(), atol=1e-5)
     vector = WorldModel.for_spec(recordings(2).spec)
@@ -173,7 +173,7 @@ def test_the_untrained_twin_has_other_weights_and_the_same_statistics():
 
 def test_a_model_is_compared_with_its_baselines():
     fit, test = squares(80).split(0.75, seed=0)
-    model = MaskedModel.for_spec(PICTURES, "nano", **NANO)
+    model = MaskedModel.for_spec(IMAGES, "nano", **NANO)
     model.set_statistics(fit.statistics())
     results = tc.probing.compare(tc.probing.feature_sources(model, fit_on=fit, test_on=test), "class")
     assert list(results.results) == ["model", "untrained", "raw", "constant"]
@@ -193,7 +193,7 @@ def test_a_model_is_compared_with_its_baselines():
 
 def test_quantities_of_images_are_probed_and_classes_raise():
     fit, test = squares(40).split(0.75, seed=0)
-    model = JointEmbedding.for_spec(PICTURES, "nano", **NANO)
+    model = JointEmbedding.for_spec(IMAGES, "nano", **NANO)
     report = tc.probing.probe(model, fit_on=fit, test_on=test, target="bright")
     assert report.health.latent_size == 24 and np.isnan(report.health.straightness)
     assert tc.reports.plain(tc.reports.probe_record(report))["straightness"] is None
@@ -330,9 +330,9 @@ def test_raw_patches_cover_the_area_of_the_tokens():
     rng = np.random.default_rng(0)
     made = []
     for _ in range(60):
-        picture = rng.integers(0, 256, (1, 1, 15, 31), dtype=np.uint8)
-        labels = {"bright": picture[:, 0] / 255.0}
-        made.append(Episode({"pixels": picture}, np.empty((0, 0), np.float32), labels=labels))
+        image = rng.integers(0, 256, (1, 1, 15, 31), dtype=np.uint8)
+        labels = {"bright": image[:, 0] / 255.0}
+        made.append(Episode({"pixels": image}, np.empty((0, 0), np.float32), labels=labels))
     fit_on, test_on = from_episodes(made, spec).split(0.8, seed=0)
     model = MaskedModel.for_spec(spec, "nano", patch=8)
     found = tc.probing.feature_sources(model, fit_on=fit_on, test_on=test_on, tokens=True)

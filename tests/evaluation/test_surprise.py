@@ -15,13 +15,13 @@ from tacit.models import MaskedModel
 from tacit.statistics.intervals import wilson
 from tacit.types import Episode, Modality, Spec, Statistics
 
-FILMS = Spec({"pixels": Modality("pixels", (1, 8, 8))})
+VIDEOS = Spec({"pixels": Modality("pixels", (1, 8, 8))})
 SERIES = Spec({"ecg": Modality("series", (2,), rate=40.0)}, fps=10.0)
 SMALL = {"width": 24, "depth": 1, "heads": 2, "predictor_width": 24, "predictor_depth": 1, "predictor_heads": 2}
 EVENT = 7
 
 
-def made(spec=FILMS, **options):
+def made(spec=VIDEOS, **options):
     torch.manual_seed(0)
     model = MaskedModel.for_spec(spec, **{**SMALL, "patch": 4, "frames": 6, **options})
     for parameter in model.parameters():
@@ -29,7 +29,7 @@ def made(spec=FILMS, **options):
     return model
 
 
-def films(*lengths, seed=0):
+def videos(*lengths, seed=0):
     rng = np.random.default_rng(seed)
     drawn = [rng.integers(0, 256, (length, 1, 8, 8), dtype=np.uint8) for length in lengths]
     return [Episode({"pixels": frames}, np.zeros((len(frames) - 1, 0), np.float32)) for frames in drawn]
@@ -40,7 +40,7 @@ def films(*lengths, seed=0):
 def test_energies_equal_those_of_a_plain_loop(target, share, seen):
     model = made(target=target, normalised_pixels=False).train()
     model.set_statistics(Statistics({"pixels": (0.3,)}, {"pixels": (0.2,)}))
-    episodes = from_episodes(films(8, 5, 6), FILMS)
+    episodes = from_episodes(videos(8, 5, 6), VIDEOS)
     found = surprise(model, episodes, share=share, batch=2)
     assert model.training
     assert [len(energies) for energies in found.energies] == [3, 0, 1]
@@ -53,23 +53,23 @@ def test_energies_equal_those_of_a_plain_loop(target, share, seen):
         window = window.transpose(0, 1)[None]
         with torch.no_grad():
             context = model.encoder(window, mean, std, tokens[:, :seen])
-            told = model.predictor(context, tokens[:, :seen], tokens[:, seen:])
+            predicted = model.predictor(context, tokens[:, :seen], tokens[:, seen:])
             if target == "ema":
                 came = F.layer_norm(model.target_encoder(window, mean, std), (24,))[:, seen:]
             else:
                 # A tubelet of two frames, four patches of 4 x 4: the last axes are channel, frame, row and column.
                 normal = ((window - mean) / std).reshape(1, 1, 3, 2, 2, 4, 2, 4)
                 came = normal.permute(0, 2, 4, 6, 1, 3, 5, 7).reshape(1, 12, 32)[:, seen:]
-        expected = (told - came).abs().mean().item()
+        expected = (predicted - came).abs().mean().item()
         assert found.energies[number][start] == pytest.approx(expected, rel=1e-4)
 
 
 def test_an_event_changes_the_windows_that_contain_it_and_no_other():
-    calm = films(12)[0]
-    pixels = calm.observation["pixels"].copy()
+    possible = videos(12)[0]
+    pixels = possible.observation["pixels"].copy()
     pixels[EVENT] = 255 - pixels[EVENT]
-    odd = replace(calm, observation={"pixels": pixels})
-    found = surprise(made(), from_episodes([calm, odd], FILMS))
+    odd = replace(possible, observation={"pixels": pixels})
+    found = surprise(made(), from_episodes([possible, odd], VIDEOS))
     assert not np.allclose(*found.energies)
     holds = (found.last[0] >= EVENT) & (found.last[0] - 5 <= EVENT)
     assert (np.abs(found.energies[0] - found.energies[1]) > 1e-4)[holds].all()
@@ -88,7 +88,7 @@ def test_energies_are_found_by_the_step_at_which_a_window_ends():
 
 
 def test_windows_are_as_far_apart_as_asked_in_each_episode():
-    episodes = from_episodes(films(9, 8), FILMS)
+    episodes = from_episodes(videos(9, 8), VIDEOS)
     every, some = (surprise(made(), episodes, stride=stride) for stride in (1, 3))
     np.testing.assert_array_equal(some.last[0], [5, 8])
     np.testing.assert_array_equal(some.last[1], [5])
@@ -126,7 +126,7 @@ def test_detection_of_known_pairs():
     values = np.arange(20.0)
     assert detection(values, values + 100).auroc.mean == detection(values, values + 100).paired.rate == 1.0
     assert detection(values, values - 100).auroc.mean == detection(values, values - 100).paired.rate == 0.0
-    # Each film is a little more surprising than its own twin: pairs tell, the whole hardly does.
+    # Each video is a little more surprising than its own twin: pairs tell, the whole hardly does.
     close = detection(values, values + 1e-6)
     assert close.paired.rate == 1.0
     assert close.auroc.mean == pytest.approx(0.525)
@@ -135,7 +135,7 @@ def test_detection_of_known_pairs():
 
 
 def test_impossible_measurements_raise():
-    episodes = from_episodes(films(8), FILMS)
+    episodes = from_episodes(videos(8), VIDEOS)
     with pytest.raises(ConfigError, match="videos or signals"):
         surprise(made(frames=1), episodes)
     with pytest.raises(ConfigError, match="0 < share < 1"):
@@ -143,7 +143,7 @@ def test_impossible_measurements_raise():
     with pytest.raises(ConfigError, match="stride"):
         surprise(made(), episodes, stride=0)
     with pytest.raises(DataError, match="clips of 6"):
-        surprise(made(), from_episodes(films(5), FILMS))
+        surprise(made(), from_episodes(videos(5), VIDEOS))
     broken = made()
     with torch.no_grad():
         broken.predictor.mask.fill_(torch.nan)

@@ -97,8 +97,8 @@ def test_an_interval_over_few_episodes_is_a_warning():
 def test_flat_tokens_keep_their_places_and_their_mean_does_not(target):
     rng = np.random.default_rng(0)
     tokens = rng.normal(size=(500, 4, 3)).astype(np.float32)
-    told = tokens[:, 2, 1] - tokens[:, 0, 1]  # in places alone: the mean does not have it
-    targets = {"number": told, "class": (told > 0).astype(np.int64)}
+    quantity = tokens[:, 2, 1] - tokens[:, 0, 1]  # in places alone: the mean does not have it
+    targets = {"number": quantity, "class": (quantity > 0).astype(np.int64)}
     parts = [Features(tokens, targets).select(np.arange(500) // 400 == part) for part in (0, 1)]
     flat = probes.Linear(pool="flat")(*parts, target)
     assert flat.score > 0.95
@@ -185,8 +185,8 @@ def test_held_out_rows_are_used_for_scoring_alone(name, monkeypatch):
     part = probe(fit, test.select(np.arange(5)), "class")
     np.testing.assert_array_equal(whole.predicted[:5], part.predicted)
     loud = Features(100 * test.values + 50, test.targets)
-    told = Features(torch.cat([test.values, loud.values]), {"class": np.tile(test.targets["class"][::-1], 2)})
-    np.testing.assert_array_equal(probe(fit, told, "class").predicted[:40], whole.predicted)
+    both = Features(torch.cat([test.values, loud.values]), {"class": np.tile(test.targets["class"][::-1], 2)})
+    np.testing.assert_array_equal(probe(fit, both, "class").predicted[:40], whole.predicted)
 
 
 def test_the_mlp_predicts_products_and_the_linear_probe_does_not():
@@ -247,7 +247,7 @@ def test_a_feature_nearly_constant_in_fitted_rows_does_not_dominate():
     truth += rng.normal(size=600)
     values[:, 2] *= 10.0  # in other units
     rare = torch.zeros(600, 1, dtype=torch.float64)
-    rare[7], rare[450] = 1e-3, 1.0  # a pixel at the edge of the picture, lit by a hair in one fitted row
+    rare[7], rare[450] = 1e-3, 1.0  # a pixel at the edge of the image, lit by a hair in one fitted row
     whole = torch.cat([values, rare], dim=1)
     fit, test = (Features(whole[some], {"number": truth[some]}) for some in (slice(400), slice(400, None)))
     bare = [Features(values[some], {"number": truth[some]}) for some in (slice(400), slice(400, None))]
@@ -328,11 +328,11 @@ def test_a_map_becomes_the_most_frequent_class_of_each_cell():
 
 
 def scenes(count, seed):
-    """Pictures of 4 x 4 tokens: those of a square in it carry one sign, the others the other."""
+    """Images of 4 x 4 tokens: those of a square in it carry one sign, the others the other."""
     rng = np.random.default_rng(seed)
     maps = np.zeros((count, 8, 8), np.int64)
-    for picture, (y, x) in zip(maps, rng.integers(0, 3, (count, 2)) * 2, strict=True):
-        picture[y : y + 4, x : x + 4] = 1
+    for image, (y, x) in zip(maps, rng.integers(0, 3, (count, 2)) * 2, strict=True):
+        image[y : y + 4, x : x + 4] = 1
     label = per_token(maps, 16)
     values = rng.normal(size=(count, 16, 6))
     values[..., 0] += 8 * label - 4
@@ -347,23 +347,23 @@ def test_the_dense_probe_predicts_every_token():
     assert reading.rows_test == 30 * 16 and reading.estimate.n == 30
     assert reading.mean_iou > 0.98 and reading.score > 0.99
     assert probes.Dense()(fit, test, "depth").r2 > 0.999
-    floor = constant_baseline(probes.Dense())(fit, test, "map")
-    assert floor.mean_iou == pytest.approx(floor.score / 2)
+    baseline = constant_baseline(probes.Dense())(fit, test, "map")
+    assert baseline.mean_iou == pytest.approx(baseline.score / 2)
     assert probes.Dense(tokens=160)(fit, test, "map").rows_fit == 160
     with pytest.raises(DataError, match="tokens=True"):
         probes.Dense()(blobs(), blobs(seed=1), "class")
 
 
 def test_a_map_of_a_video_is_predicted_from_the_tokens_of_its_last_frames():
-    """Where earlier tokens carry the sign of another picture, only those at the end can tell the map."""
-    films = []
+    """Where earlier tokens carry the sign of another image, only those at the end have the map."""
+    videos = []
     for count, seed in ((40, 0), (30, 1)):
         last, before = scenes(count, seed), scenes(count, seed + 10)
-        films.append(Features(torch.cat([before.values, last.values], 1), last.targets, grid=(2, 4, 4)))
-    reading = probes.Dense()(*films, "map")
+        videos.append(Features(torch.cat([before.values, last.values], 1), last.targets, grid=(2, 4, 4)))
+    reading = probes.Dense()(*videos, "map")
     assert reading.rows_test == 30 * 16 and reading.mean_iou > 0.98
     with pytest.raises(ConfigError, match="2 x 4 x 4"):
-        per_token(films[0].target("map"), 32, (2, 4, 4))
+        per_token(videos[0].target("map"), 32, (2, 4, 4))
 
 
 def test_intersection_over_union_of_a_known_map():

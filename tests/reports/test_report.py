@@ -125,10 +125,10 @@ def test_figures_are_reproducible_and_change_no_global_setting(run):
 
 
 def test_the_animation_has_a_frame_for_every_other_step_and_a_still(run):
-    picture = tc.reports.figures.animation(run, tasks=2, every=10)
-    with Image.open(io.BytesIO(picture.data)) as film:
-        assert film.n_frames == 11
-    with Image.open(io.BytesIO(picture.still)) as still:
+    figure = tc.reports.figures.animation(run, tasks=2, every=10)
+    with Image.open(io.BytesIO(figure.data)) as animation:
+        assert animation.n_frames == 11
+    with Image.open(io.BytesIO(figure.still)) as still:
         assert still.format == "PNG"
     with pytest.raises(ConfigError, match="record_frames=4"):
         tc.reports.figures.animation(ev.closed_loop(Still(), LineWorld(), 3))
