@@ -206,7 +206,7 @@ def test_what_does_not_fit_is_refused_with_what_was_expected() -> None:
             model.forecast(clip(pictures(2, 1, 3, height, width), SPLIT))
     with pytest.raises(SpecError, match=r"must have shape \[B, 1, 3, H, W\]"):
         model.encode({"pixels": pictures(2, 3, 3, 16, 16)})
-    with pytest.raises(SpecError, match="the model sees 'pixels'; the observation has state"):
+    with pytest.raises(SpecError, match="the model reads 'pixels'; the observation has state"):
         model.encode({"state": torch.zeros(2, 3)})
     with pytest.raises(ConfigError, match="Did you mean 'nano'"):
         MaskedModel.for_spec(PICTURES, "nanno")

@@ -143,7 +143,7 @@ def test_what_does_not_fit_is_refused() -> None:
     assert model.forecast(single).flow.shape[1] == 0
     with pytest.raises(SpecError, match="windows of 2 observation"):
         model.forecast(single, ForecastRequest(directions=1))
-    with pytest.raises(SpecError, match="the model sees 'pixels'"):
+    with pytest.raises(SpecError, match="the model reads 'pixels'"):
         model.flow({"state": torch.zeros(1, 2, 3)})
     with pytest.raises(ConfigError, match="no camera"):
         MotionContent.for_spec(Spec({"state": Modality("vector", (3,))}))

@@ -138,7 +138,7 @@ def test_checkpointing_changes_no_gradient() -> None:
 
 def test_half_precision_is_close() -> None:
     torch.manual_seed(0)
-    predictor = BlockCausalPredictor((2, 3), 10, 3, 5, 48, 3, 4)
+    predictor = BlockCausalPredictor((2, 3), 10, 3, state=5, width=48, depth=3, heads=4)
     full = predictor(*inputs())
     with torch.autocast("cpu", dtype=torch.bfloat16):
         half = predictor(*inputs())

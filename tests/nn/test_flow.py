@@ -185,7 +185,7 @@ def test_what_moves_by_a_cell_has_latents_that_move_by_one() -> None:
     ({"widths": (4, 8), "depths": (1,)}, "a width and a depth of at least 1 for each level"),
     ({"stem": 3}, "an even and kernel an odd number"),
     ({"kernel": 4}, "an even and kernel an odd number"),
-    ({"widths": (4,) * 6, "depths": (1,) * 6}, "need pictures of 64 px"),
+    ({"widths": (4,) * 6, "depths": (1,) * 6}, "need images of 64 px"),
 ])  # fmt: skip
 def test_pyramids_that_do_not_fit(options: dict[str, object], message: str) -> None:
     with pytest.raises(ConfigError, match=message):

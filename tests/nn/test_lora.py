@@ -16,7 +16,9 @@ STATISTICS = torch.zeros(3), torch.ones(3)
 
 def small() -> tuple[VisionTransformer, torch.Tensor]:
     torch.manual_seed(0)
-    return VisionTransformer(3, (16, 16), (8, 8), 24, 2, 2, positions="rope"), torch.randn(2, 3, 16, 16)
+    return VisionTransformer(3, (16, 16), (8, 8), width=24, depth=2, heads=2, positions="rope"), torch.randn(
+        2, 3, 16, 16
+    )
 
 
 def test_nothing_changes_at_first_and_only_the_additions_learn() -> None:

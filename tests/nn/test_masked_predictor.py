@@ -16,7 +16,7 @@ GRID = (2, 3, 4)
 
 def build(positions: str = "sincos", **options: object) -> MaskedPredictor:
     torch.manual_seed(0)
-    predictor = MaskedPredictor(GRID, 10, 24, 2, 2, positions=positions, **options)
+    predictor = MaskedPredictor(GRID, 10, 24, depth=2, heads=2, positions=positions, **options)
     for parameter in predictor.parameters():
         parameter.data.add_(torch.randn_like(parameter), alpha=0.3)
     return predictor
@@ -30,8 +30,10 @@ def inputs() -> tuple[Tensor, Tensor, Tensor]:
 
 def test_golden_ijepa() -> None:
     known = golden("ijepa_predictor")
-    sizes = [known.config[name] for name in ("embed_dim", "predictor_embed_dim", "depth", "num_heads")]
-    predictor = MaskedPredictor((4, 4), *sizes)
+    latent, width, depth, heads = (
+        known.config[name] for name in ("embed_dim", "predictor_embed_dim", "depth", "num_heads")
+    )
+    predictor = MaskedPredictor((4, 4), latent, width, depth=depth, heads=heads)
     predictor.load_state_dict(ijepa.predictor(known.weights))
     values = known.values
     hidden = torch.cat([values["target_mask_0"], values["target_mask_1"]])
@@ -43,8 +45,9 @@ def test_golden_ijepa() -> None:
 
 def test_golden_ijepa_targets() -> None:
     source, known = golden("ijepa_encoder"), golden("ijepa_predictor")
-    sizes = [source.config[name] for name in ("embed_dim", "depth", "num_heads")]
-    vit = VisionTransformer(3, (64, 64), (16, 16), *sizes, positions="sincos")
+    names = {"width": "embed_dim", "depth": "depth", "heads": "num_heads"}
+    sizes = {option: source.config[name] for option, name in names.items()}
+    vit = VisionTransformer(3, (64, 64), (16, 16), **sizes, positions="sincos")
     vit.load_state_dict(ijepa.encoder(source.weights))
     latents = vit(source.values["image"], torch.zeros(3), torch.ones(3))
     whole = F.layer_norm(latents, latents.shape[-1:])
@@ -54,8 +57,10 @@ def test_golden_ijepa_targets() -> None:
 
 def test_golden_vjepa2() -> None:
     known = golden("vjepa2_predictor")
-    sizes = [known.config[name] for name in ("embed_dim", "predictor_embed_dim", "depth", "num_heads")]
-    predictor = MaskedPredictor((2, 4, 4), *sizes, positions="rope", mask_tokens=2)
+    latent, width, depth, heads = (
+        known.config[name] for name in ("embed_dim", "predictor_embed_dim", "depth", "num_heads")
+    )
+    predictor = MaskedPredictor((2, 4, 4), latent, width, depth=depth, heads=heads, positions="rope", mask_tokens=2)
     predictor.load_state_dict(vjepa2.predictor(known.weights))
     inputs = [known.values[name] for name in ("context", "context_mask", "target_mask")]
     assert_golden(predictor(*inputs, token=1), known.values["output"])
@@ -114,7 +119,7 @@ def test_checkpointing_changes_no_gradient() -> None:
 @pytest.mark.parametrize("positions", ["sincos", "rope"])
 def test_half_precision_is_close(positions: str) -> None:
     torch.manual_seed(0)
-    predictor = MaskedPredictor(GRID, 10, 24, 2, 2, positions=positions)
+    predictor = MaskedPredictor(GRID, 10, 24, depth=2, heads=2, positions=positions)
     full = predictor(*inputs())
     with torch.autocast("cpu", dtype=torch.bfloat16):
         half = predictor(*inputs())
@@ -129,4 +134,4 @@ def test_what_does_not_fit_is_refused() -> None:
     with pytest.raises(ConfigError, match="at least one mask token"):
         build(mask_tokens=0)
     with pytest.raises(ConfigError, match="heads of at least 6"):
-        MaskedPredictor(GRID, 10, 24, 1, 6, positions="rope")
+        MaskedPredictor(GRID, 10, 24, depth=1, heads=6, positions="rope")

@@ -26,7 +26,7 @@ WAYS = [
 def build(kind: str, positions: str = "learned", cls: bool = False, **options: object) -> VisionTransformer:
     torch.manual_seed(0)
     size, patch = SHAPES[kind]
-    vit = VisionTransformer(3, size, patch, 24, 2, 2, positions=positions, cls=cls, **options)
+    vit = VisionTransformer(3, size, patch, width=24, depth=2, heads=2, positions=positions, cls=cls, **options)
     for parameter in vit.parameters():  # weights as drawn are too small for differences to show
         parameter.data.add_(torch.randn_like(parameter), alpha=0.3)
     return vit
@@ -45,8 +45,9 @@ def some(vit: VisionTransformer, batch: int, count: int) -> Tensor:
 
 def test_golden_ijepa() -> None:
     known = golden("ijepa_encoder")
-    sizes = [known.config[name] for name in ("embed_dim", "depth", "num_heads")]
-    vit = VisionTransformer(3, (64, 64), (16, 16), *sizes, positions="sincos")
+    names = {"width": "embed_dim", "depth": "depth", "heads": "num_heads"}
+    sizes = {option: known.config[name] for option, name in names.items()}
+    vit = VisionTransformer(3, (64, 64), (16, 16), **sizes, positions="sincos")
     vit.load_state_dict(ijepa.encoder(known.weights))
     statistics = torch.zeros(3), torch.ones(3)
     assert_golden(vit(known.values["image"], *statistics), known.values["output"])
@@ -56,8 +57,9 @@ def test_golden_ijepa() -> None:
 
 def test_golden_vjepa2() -> None:
     known = golden("vjepa2_encoder")
-    sizes = [known.config[name] for name in ("embed_dim", "depth", "num_heads")]
-    vit = VisionTransformer(3, (known.config["num_frames"], 64, 64), (2, 16, 16), *sizes, positions="rope")
+    names = {"width": "embed_dim", "depth": "depth", "heads": "num_heads"}
+    sizes = {option: known.config[name] for option, name in names.items()}
+    vit = VisionTransformer(3, (known.config["num_frames"], 64, 64), (2, 16, 16), **sizes, positions="rope")
     vit.load_state_dict(vjepa2.encoder(known.weights))
     statistics = torch.zeros(3), torch.ones(3)
     assert_golden(vit(known.values["video"], *statistics), known.values["output"])
@@ -128,7 +130,7 @@ def test_another_size_is_a_table_resized(kind: str, positions: str) -> None:
     state = vit.state_dict()
     state["position"] = resize_positions(state["position"], vit.grid, grid)
     size = tuple(larger.shape[2:])
-    other = VisionTransformer(3, size, vit.patch, 24, 2, 2, positions=positions, cls=True)
+    other = VisionTransformer(3, size, vit.patch, width=24, depth=2, heads=2, positions=positions, cls=True)
     other.load_state_dict(state)
     assert other.grid == grid
     out = vit(larger, torch.zeros(3), torch.ones(3))
@@ -158,7 +160,7 @@ def test_checkpointing_changes_no_gradient(positions: str) -> None:
 @pytest.mark.parametrize("positions", ["learned", "sincos", "rope"])
 def test_half_precision_is_close(positions: str) -> None:
     torch.manual_seed(0)
-    vit = VisionTransformer(3, (4, 32, 32), (2, 8, 8), 48, 3, 4, positions=positions)
+    vit = VisionTransformer(3, (4, 32, 32), (2, 8, 8), width=48, depth=3, heads=4, positions=positions)
     x, mean, std = inputs(vit)
     keep = some(vit, 2, 12)
     for part in (None, keep):
@@ -173,7 +175,7 @@ def test_half_precision_is_close(positions: str) -> None:
 @pytest.mark.parametrize("keep", [None, torch.tensor([[0, 2], [1, 3]])])
 def test_a_signal_far_from_zero_is_told_apart_in_half_precision(keep: torch.Tensor | None) -> None:
     torch.manual_seed(0)
-    vit = VisionTransformer(1, (16,), (4,), 24, 1, 2)
+    vit = VisionTransformer(1, (16,), (4,), width=24, depth=1, heads=2)
     wave = torch.randn(2, 1, 16)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         plain = vit(wave, torch.zeros(1), torch.ones(1), keep)
@@ -200,7 +202,9 @@ def saved_bytes(module: nn.Module, compute: Callable[[], Tensor]) -> int:
 def test_memory_follows_what_is_seen(kind: str) -> None:
     torch.manual_seed(0)
     size, patch = {"picture": ((160, 160), (16, 16)), "film": ((8, 80, 80), (2, 16, 16))}[kind]
-    vit = VisionTransformer(3, size, patch, 96, 6, 3, positions="sincos" if kind == "picture" else "rope")
+    vit = VisionTransformer(
+        3, size, patch, width=96, depth=6, heads=3, positions="sincos" if kind == "picture" else "rope"
+    )
     x, statistics = torch.randint(0, 256, (16, 3, *size), dtype=torch.uint8), (torch.zeros(3), torch.ones(3))
     keep = torch.stack([torch.randperm(100)[:10] for _ in range(16)])
     dense = saved_bytes(vit, lambda: vit(x, *statistics))
@@ -214,7 +218,7 @@ def test_rotated_queries_and_keys_are_not_kept_twice() -> None:
     torch.manual_seed(0)
     kept = {}
     for positions in ("sincos", "rope"):
-        vit = VisionTransformer(3, (160, 160), (16, 16), 96, 6, 3, positions=positions)
+        vit = VisionTransformer(3, (160, 160), (16, 16), width=96, depth=6, heads=3, positions=positions)
         x = torch.randint(0, 256, (8, 3, 160, 160), dtype=torch.uint8)
         kept[positions] = saved_bytes(vit, lambda vit=vit, x=x: vit(x, torch.zeros(3), torch.ones(3)))
     assert kept["rope"] <= 1.05 * kept["sincos"]
@@ -278,7 +282,9 @@ def test_inputs_that_do_not_fit_are_refused(shape: tuple[int, ...], keep: tuple[
 def test_what_a_patch_shows_is_seen_beside_where_it_is(channels: int, patch: tuple[int, ...]) -> None:
     """As drawn, in standard deviations of positions that are about one: neither hides the other, whatever the patch."""
     torch.manual_seed(0)
-    vit = VisionTransformer(channels, tuple(4 * side for side in patch), patch, 96, 1, 3, positions="sincos")
+    vit = VisionTransformer(
+        channels, tuple(4 * side for side in patch), patch, width=96, depth=1, heads=3, positions="sincos"
+    )
     x = torch.randn(64, channels, *(4 * side for side in patch))
     embedded = vit._embed(x, torch.zeros(channels), torch.ones(channels), None, vit.grid)
     assert 0.4 < embedded.std().item() < 2.0

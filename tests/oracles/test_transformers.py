@@ -111,6 +111,6 @@ def test_sincos_of_mae() -> None:
     for drawn_already in (embeddings.patch_embeddings.projection, *embeddings.parameters()):
         drawn_already._is_hf_initialized = False  # or version 5 leaves the table at zero
     embeddings.initialize_weights()
-    ours = VisionTransformer(3, (40, 40), (8, 8), 48, 1, 4, positions="sincos", cls=True).position
+    ours = VisionTransformer(3, (40, 40), (8, 8), width=48, depth=1, heads=4, positions="sincos", cls=True).position
     assert ours is not None
     assert_same(ours, embeddings.position_embeddings)

@@ -187,8 +187,8 @@ def test_vjepa2_ac_asks_for_its_robot(tmp_path: Path) -> None:
 
 def test_vjepa(tmp_path: Path) -> None:
     torch.manual_seed(0)
-    vit = VisionTransformer(3, (16, 32, 32), (2, 8, 8), 24, 2, 2, positions="sincos")
-    predictor = MaskedPredictor(vit.grid, 24, 12, 1, 2, mask_tokens=2)
+    vit = VisionTransformer(3, (16, 32, 32), (2, 8, 8), width=24, depth=2, heads=2, positions="sincos")
+    predictor = MaskedPredictor(vit.grid, 24, 12, depth=1, heads=2, mask_tokens=2)
     names = {"attention_norm": "norm1", "mlp_norm": "norm2", "qkv": "attn.qkv", "merge": "attn.proj"}
     names |= {"up": "mlp.fc1", "down": "mlp.fc2"}
 

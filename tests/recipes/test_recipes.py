@@ -196,7 +196,7 @@ def test_a_world_model_looks_with_the_encoder_of_motion(name: str, episodes: tc.
 @pytest.mark.parametrize("name", ACTING)
 def test_data_without_actions_are_referred_to_recipes_that_need_none(name: str) -> None:
     spec = tc.Spec({"pixels": tc.Modality("pixels", (3, 64, 64))})
-    with pytest.raises(ConfigError, match=r"these data have none .* ijepa or lejepa for pictures, vjepa2"):
+    with pytest.raises(ConfigError, match=r"these data have none .* ijepa or lejepa for images, vjepa2"):
         tc.recipes.load(name)().build_model(spec, seed=0)
 
 

@@ -22,11 +22,11 @@ class Augmentation:
     every device.
     """
 
-    def __call__(self, pictures: Tensor, generator: Generator | None = None) -> Tensor:
+    def __call__(self, images: Tensor, generator: Generator | None = None) -> Tensor:
         """Return the changed images: float32 values from 0 to 255, on the device of the input.
 
         Args:
-            pictures: Images ``[B, C, H, W]``, or videos ``[B, T, C, H, W]``, all frames of which are changed alike;
+            images: Images ``[B, C, H, W]``, or videos ``[B, T, C, H, W]``, all frames of which are changed alike;
                 uint8, or float32 values from 0 to 255.
             generator: The only source of randomness, on the CPU; optional for augmentations that draw nothing.
 
@@ -34,27 +34,27 @@ class Augmentation:
             SpecError: if the input has another shape or dtype, or does not fit the options.
             ConfigError: if the generator is missing or not on the CPU.
         """
-        films = as_films(pictures)
-        changed = self.apply(films, generator)
-        return changed.squeeze(1) if pictures.ndim == 4 else changed
+        videos = as_videos(images)
+        changed = self.apply(videos, generator)
+        return changed.squeeze(1) if images.ndim == 4 else changed
 
-    def apply(self, films: Tensor, generator: Generator | None) -> Tensor:
+    def apply(self, videos: Tensor, generator: Generator | None) -> Tensor:
         """Return float32 ``[B, T, C, H', W']`` for videos ``[B, T, C, H, W]``; do not modify the input."""
         raise NotImplementedError
 
 
-def as_films(pictures: Tensor) -> Tensor:
+def as_videos(images: Tensor) -> Tensor:
     """Convert images ``[B, C, H, W]`` to videos of one frame; keep videos; float32 values.
 
     Raises:
         SpecError: if the input is neither.
     """
-    if pictures.ndim not in (4, 5) or pictures.dtype not in (torch.uint8, torch.float32):
+    if images.ndim not in (4, 5) or images.dtype not in (torch.uint8, torch.float32):
         raise SpecError(
-            "expected pictures [B, C, H, W] or films [B, T, C, H, W], uint8 or float32 levels from 0 to 255; got "
-            f"{str(pictures.dtype).removeprefix('torch.')} {list(pictures.shape)}."
+            "expected images [B, C, H, W] or videos [B, T, C, H, W], uint8 or float32 levels from 0 to 255; got "
+            f"{str(images.dtype).removeprefix('torch.')} {list(images.shape)}."
         )
-    return (pictures if pictures.ndim == 5 else pictures.unsqueeze(1)).float()
+    return (images if images.ndim == 5 else images.unsqueeze(1)).float()
 
 
 def uniform(generator: Generator | None, *shape: int, low: float = 0.0, high: float = 1.0) -> Tensor:
@@ -72,20 +72,20 @@ def uniform(generator: Generator | None, *shape: int, low: float = 0.0, high: fl
     return low + (high - low) * torch.rand(shape, generator=generator, dtype=torch.float64)
 
 
-def among(films: Tensor, chosen: Tensor, change: Callable[[Tensor], Tensor]) -> Tensor:
+def among(videos: Tensor, chosen: Tensor, change: Callable[[Tensor], Tensor]) -> Tensor:
     """Apply a change to the ``chosen [B]`` videos; the others cost nothing but a copy."""
     index = chosen.nonzero()[:, 0]  # on the CPU, where counting them waits for no device
     if len(index) == 0:
-        return films
-    if len(index) == len(films):
-        return change(films)
-    index = index.to(films.device)
-    return films.index_copy(0, index, change(films[index]))
+        return videos
+    if len(index) == len(videos):
+        return change(videos)
+    index = index.to(videos.device)
+    return videos.index_copy(0, index, change(videos[index]))
 
 
-def per_film(values: Tensor, films: Tensor) -> Tensor:
+def per_video(values: Tensor, videos: Tensor) -> Tensor:
     """Return numbers ``[B]`` as ``[B, 1, 1, 1, 1]``, on the device of the videos."""
-    return values.to(films).view(-1, 1, 1, 1, 1)
+    return values.to(videos).view(-1, 1, 1, 1, 1)
 
 
 def require_size(size: object, augmentation: object) -> None:

@@ -24,11 +24,11 @@ class Taps:
     weight: Tensor
 
 
-def resized_crop(films: Tensor, boxes: Tensor, size: tuple[int, int], interpolation: Interpolation) -> Tensor:
+def resized_crop(videos: Tensor, boxes: Tensor, size: tuple[int, int], interpolation: Interpolation) -> Tensor:
     """Crop and resize videos with an antialiased filter that reads nothing outside of the crop.
 
     Args:
-        films: ``[B, T, C, H, W]`` float32.
+        videos: ``[B, T, C, H, W]`` float32.
         boxes: ``[B, V, 4]`` integers on the CPU: top, left, height and width of V crops of each video.
         size: Height and width of the results.
         interpolation: The filter; as it widens with the reduction, no pixel of a crop is skipped.
@@ -38,28 +38,28 @@ def resized_crop(films: Tensor, boxes: Tensor, size: tuple[int, int], interpolat
     """
     largest = boxes[..., 2:].amax((0, 1)).tolist()
     spans = [ceil(2 * REACH[interpolation] * max(old / new, 1)) for old, new in zip(largest, size, strict=True)]
-    top, left, height, width = boxes.flatten(0, 1).to(films).unbind(-1)
+    top, left, height, width = boxes.flatten(0, 1).to(videos).unbind(-1)
     rows = _taps(top, height, size[0], spans[0], interpolation)
     columns = _taps(left, width, size[1], spans[1], interpolation)
-    crops = separable(films, rows, columns)
+    crops = separable(videos, rows, columns)
     return crops.clamp_(0, 255) if interpolation == "bicubic" else crops
 
 
-def separable(films: Tensor, rows: Taps, columns: Taps) -> Tensor:
+def separable(videos: Tensor, rows: Taps, columns: Taps) -> Tensor:
     """Compute videos whose frames are weighted sums of lines, and then of columns.
 
     Args:
-        films: ``[B, T, C, H, W]``.
+        videos: ``[B, T, C, H, W]``.
         rows: Lines that each of the h new lines sums, for V views of each video: ``[B V, h, K]``.
         columns: Columns that each of the w new columns sums: ``[B V, w, K]``.
 
     Returns:
         ``[B, V, T, C, h, w]``.
     """
-    batch, time, channels, height, width = films.shape
+    batch, time, channels, height, width = videos.shape
     many, out = rows.index.shape[:2]
     planes = time * channels  # side by side, for frames and channels to share one sum
-    lines = films.reshape(batch, planes, height, width).transpose(1, 2)
+    lines = videos.reshape(batch, planes, height, width).transpose(1, 2)
     lines = _sums(lines, Taps(*(part.reshape(batch, -1, part.shape[-1]) for part in (rows.index, rows.weight))))
     lines = _sums(lines.reshape(many, out, planes, width).transpose(1, 3), columns)
     new = lines.view(many, -1, planes, out).permute(0, 2, 3, 1).contiguous()

@@ -33,25 +33,25 @@ class Blur(Augmentation):
         require(self.kernel >= 1 and self.kernel % 2 == 1, self, "an odd kernel of at least 1")
         require(0 < self.sigma[0] <= self.sigma[1] < float("inf"), self, "a sigma 0 < low <= high")
 
-    def apply(self, films: Tensor, generator: Generator | None) -> Tensor:
+    def apply(self, videos: Tensor, generator: Generator | None) -> Tensor:
         """See :class:`Augmentation`."""
-        return blur(films, self.kernel, uniform(generator, len(films), low=self.sigma[0], high=self.sigma[1]))
+        return blur(videos, self.kernel, uniform(generator, len(videos), low=self.sigma[0], high=self.sigma[1]))
 
 
-def blur(films: Tensor, kernel: int, sigmas: Tensor) -> Tensor:
+def blur(videos: Tensor, kernel: int, sigmas: Tensor) -> Tensor:
     """Blur each of the videos ``[B, T, C, H, W]`` by its own ``sigmas [B]``.
 
     Raises:
         SpecError: if half a kernel does not fit into the videos.
     """
-    if kernel // 2 >= min(films.shape[-2:]):
-        height, width = films.shape[-2:]
+    if kernel // 2 >= min(videos.shape[-2:]):
+        height, width = videos.shape[-2:]
         raise SpecError(
-            f"a kernel of {kernel} mirrors {kernel // 2} pixels beyond the edge, and pictures of {height} x {width} "
+            f"a kernel of {kernel} mirrors {kernel // 2} pixels beyond the edge, and images of {height} x {width} "
             "are too small; take a smaller kernel."
         )
-    rows, columns = (_taps(size, kernel, sigmas.to(films)) for size in films.shape[-2:])
-    return separable(films, rows, columns)[:, 0]
+    rows, columns = (_taps(size, kernel, sigmas.to(videos)) for size in videos.shape[-2:])
+    return separable(videos, rows, columns)[:, 0]
 
 
 def _taps(size: int, kernel: int, sigmas: Tensor) -> Taps:

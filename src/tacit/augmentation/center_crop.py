@@ -28,17 +28,17 @@ class CenterCrop(Augmentation):
     def __post_init__(self) -> None:
         require_size(self.size, self)
 
-    def apply(self, films: Tensor, generator: Generator | None) -> Tensor:
+    def apply(self, videos: Tensor, generator: Generator | None) -> Tensor:
         """See :class:`Augmentation`.
 
         Raises:
             SpecError: if the images are smaller than the crop.
         """
         del generator
-        (height, width), (rows, columns) = self.size, films.shape[-2:]
+        (height, width), (rows, columns) = self.size, videos.shape[-2:]
         if height > rows or width > columns:
             raise SpecError(
-                f"a crop of {height} x {width} does not fit into pictures of {rows} x {columns}; resize them first."
+                f"a crop of {height} x {width} does not fit into images of {rows} x {columns}; resize them first."
             )
         top, left = round((rows - height) / 2), round((columns - width) / 2)
-        return films[..., top : top + height, left : left + width].contiguous()
+        return videos[..., top : top + height, left : left + width].contiguous()

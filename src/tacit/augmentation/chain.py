@@ -25,8 +25,8 @@ class Chain(Augmentation):
         object.__setattr__(self, "parts", tuple(self.parts))
         require(all(isinstance(part, Augmentation) for part in self.parts), self, "parts that are augmentations")
 
-    def apply(self, films: Tensor, generator: Generator | None) -> Tensor:
+    def apply(self, videos: Tensor, generator: Generator | None) -> Tensor:
         """See :class:`Augmentation`."""
         for part in self.parts:
-            films = part.apply(films, generator)
-        return films
+            videos = part.apply(videos, generator)
+        return videos

@@ -45,13 +45,13 @@ class ColorJitter(Augmentation):
         require(0 <= self.hue <= 0.5, self, "a hue from 0 to 0.5")
         require(self.order in ("random", "fixed"), self, "the order 'random' or 'fixed'")
 
-    def apply(self, films: Tensor, generator: Generator | None) -> Tensor:
+    def apply(self, videos: Tensor, generator: Generator | None) -> Tensor:
         """See :class:`Augmentation`."""
         factors = (self.brightness, self.contrast, self.saturation)
         ranges = [*((max(1 - amount, 0.0), 1 + amount) for amount in factors), (-self.hue, self.hue)]
-        draws = [uniform(generator, len(films), low=low, high=high) for low, high in ranges]
+        draws = [uniform(generator, len(videos), low=low, high=high) for low, high in ranges]
         order = uniform(generator, len(CHANGES)).argsort().tolist() if self.order == "random" else range(len(CHANGES))
         for index in order:
             low, high = ranges[index]
-            films = CHANGES[index](films, draws[index]) if low < high else films
-        return films
+            videos = CHANGES[index](videos, draws[index]) if low < high else videos
+        return videos

@@ -29,7 +29,7 @@ class Flip(Augmentation):
     def __post_init__(self) -> None:
         require(0 <= self.p <= 1, self, "a probability 0 <= p <= 1")
 
-    def apply(self, films: Tensor, generator: Generator | None) -> Tensor:
+    def apply(self, videos: Tensor, generator: Generator | None) -> Tensor:
         """See :class:`Augmentation`."""
         axis = -2 if self.vertical else -1
-        return among(films, uniform(generator, len(films)) < self.p, lambda chosen: chosen.flip(axis))
+        return among(videos, uniform(generator, len(videos)) < self.p, lambda chosen: chosen.flip(axis))

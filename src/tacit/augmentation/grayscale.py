@@ -16,7 +16,7 @@ __all__ = ["Grayscale"]
 class Grayscale(Augmentation):
     """Conversion of every channel to the luma, 0.2989 red + 0.587 green + 0.114 blue."""
 
-    def apply(self, films: Tensor, generator: Generator | None) -> Tensor:
+    def apply(self, videos: Tensor, generator: Generator | None) -> Tensor:
         """See :class:`Augmentation`."""
         del generator
-        return grey(films).expand_as(films).contiguous()
+        return grey(videos).expand_as(videos).contiguous()

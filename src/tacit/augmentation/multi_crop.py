@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from torch import Generator, Tensor
 
-from tacit.augmentation._augmentation import Augmentation, as_films, require
+from tacit.augmentation._augmentation import Augmentation, as_videos, require
 from tacit.augmentation._resample import Interpolation
 from tacit.augmentation.chain import Chain
 from tacit.augmentation.random_resized_crop import RandomResizedCrop
@@ -49,11 +49,11 @@ class MultiCrop:
         kinds = zip(self.sizes, self.scales, strict=True)
         return tuple(RandomResizedCrop(size, scale, self.aspect, self.interpolation) for size, scale in kinds)
 
-    def __call__(self, pictures: Tensor, generator: Generator | None = None) -> tuple[Tensor, ...]:
+    def __call__(self, images: Tensor, generator: Generator | None = None) -> tuple[Tensor, ...]:
         """Return views ``[B, V, C, h, w]`` (videos: ``[B, V, T, C, h, w]``) for each size; float32 values.
 
         Args:
-            pictures: Images ``[B, C, H, W]``, or videos ``[B, T, C, H, W]``, all frames of which are changed alike;
+            images: Images ``[B, C, H, W]``, or videos ``[B, T, C, H, W]``, all frames of which are changed alike;
                 uint8, or float32 values from 0 to 255.
             generator: The only source of randomness, on the CPU.
 
@@ -61,11 +61,11 @@ class MultiCrop:
             SpecError: if the input has another shape or dtype, or does not fit the options.
             ConfigError: if the generator is missing or not on the CPU.
         """
-        films = as_films(pictures)
+        videos = as_videos(images)
         views = []
         for count, cropping in zip(self.counts, self.croppings(), strict=True):
-            crops = cropping.crops(films, count, generator)
+            crops = cropping.crops(videos, count, generator)
             changed = self.photometric.apply(crops.flatten(0, 1), generator)
             changed = changed.view(*crops.shape[:2], *changed.shape[1:])
-            views.append(changed.squeeze(2) if pictures.ndim == 4 else changed)
+            views.append(changed.squeeze(2) if images.ndim == 4 else changed)
         return tuple(views)

@@ -44,15 +44,15 @@ class RandomResizedCrop(Augmentation):
         require(0 < self.aspect[0] <= self.aspect[1] < float("inf"), self, "an aspect 0 < low <= high")
         require(self.interpolation in ("bilinear", "bicubic"), self, "interpolation 'bilinear' or 'bicubic'")
 
-    def apply(self, films: Tensor, generator: Generator | None) -> Tensor:
+    def apply(self, videos: Tensor, generator: Generator | None) -> Tensor:
         """See :class:`Augmentation`."""
-        return self.crops(films, 1, generator)[:, 0]
+        return self.crops(videos, 1, generator)[:, 0]
 
-    def crops(self, films: Tensor, views: int, generator: Generator | None) -> Tensor:
+    def crops(self, videos: Tensor, views: int, generator: Generator | None) -> Tensor:
         """Return ``views`` crops ``[B, V, T, C, *size]`` of each video ``[B, T, C, H, W]``, float32."""
-        height, width = films.shape[-2:]
-        boxes = self.boxes(len(films) * views, height, width, generator)
-        return resized_crop(films, boxes.view(len(films), views, 4), self.size, self.interpolation)
+        height, width = videos.shape[-2:]
+        boxes = self.boxes(len(videos) * views, height, width, generator)
+        return resized_crop(videos, boxes.view(len(videos), views, 4), self.size, self.interpolation)
 
     def boxes(self, count: int, height: int, width: int, generator: Generator | None) -> Tensor:
         """Draw ``count`` crops of an image: top, left, height and width ``[count, 4]``, int64, on the CPU."""

@@ -32,14 +32,14 @@ class Resize(Augmentation):
         require_size((self.size, self.size) if isinstance(self.size, int) else self.size, self)
         require(self.interpolation in ("bilinear", "bicubic"), self, "interpolation 'bilinear' or 'bicubic'")
 
-    def apply(self, films: Tensor, generator: Generator | None) -> Tensor:
+    def apply(self, videos: Tensor, generator: Generator | None) -> Tensor:
         """See :class:`Augmentation`."""
         del generator
-        size = self.target(*films.shape[-2:])
-        if size == tuple(films.shape[-2:]):
-            return films
-        resized = F.interpolate(films.flatten(0, 1), size, mode=self.interpolation, antialias=True).clamp_(0, 255)
-        return resized.view(*films.shape[:3], *size)
+        size = self.target(*videos.shape[-2:])
+        if size == tuple(videos.shape[-2:]):
+            return videos
+        resized = F.interpolate(videos.flatten(0, 1), size, mode=self.interpolation, antialias=True).clamp_(0, 255)
+        return resized.view(*videos.shape[:3], *size)
 
     def target(self, height: int, width: int) -> tuple[int, int]:
         """Return height and width after the change of an image of this height and width."""

@@ -25,8 +25,8 @@ class Solarize(Augmentation):
     def __post_init__(self) -> None:
         require(0 <= self.threshold <= 256, self, "a threshold from 0 to 256")
 
-    def apply(self, films: Tensor, generator: Generator | None) -> Tensor:
+    def apply(self, videos: Tensor, generator: Generator | None) -> Tensor:
         """See :class:`Augmentation`."""
         del generator
         # A choice by mask mispredicts half its branches on a CPU; |0 - x| and |255 - x| are exact and take none.
-        return torch.ge(films, self.threshold, out=torch.empty_like(films)).mul_(255).sub_(films).abs_()
+        return torch.ge(videos, self.threshold, out=torch.empty_like(videos)).mul_(255).sub_(videos).abs_()

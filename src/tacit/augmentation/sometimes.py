@@ -31,19 +31,19 @@ class Sometimes(Augmentation):
         require(0 <= self.p <= 1, self, "a probability 0 <= p <= 1")
         require(isinstance(self.augmentation, Augmentation), self, "an augmentation")
 
-    def apply(self, films: Tensor, generator: Generator | None) -> Tensor:
+    def apply(self, videos: Tensor, generator: Generator | None) -> Tensor:
         """See :class:`Augmentation`.
 
         Raises:
             SpecError: if the augmentation changes the size of images.
         """
-        return among(films, uniform(generator, len(films)) < self.p, lambda chosen: self._change(chosen, generator))
+        return among(videos, uniform(generator, len(videos)) < self.p, lambda chosen: self._change(chosen, generator))
 
     def _change(self, chosen: Tensor, generator: Generator | None) -> Tensor:
         changed = self.augmentation.apply(chosen, generator)
         if changed.shape != chosen.shape:
             raise SpecError(
-                f"{type(self.augmentation).__name__} makes {list(changed.shape[-2:])} of pictures of "
-                f"{list(chosen.shape[-2:])}: all pictures of a batch are of one size, so it cannot happen to some only."
+                f"{type(self.augmentation).__name__} makes {list(changed.shape[-2:])} of images of "
+                f"{list(chosen.shape[-2:])}: all images of a batch are of one size, so it cannot happen to some only."
             )
         return changed

@@ -259,12 +259,9 @@ def _hint(found: type[Model], kind: type[Model]) -> str:
     if issubclass(found, PerceptionModel) and issubclass(kind, PerceptionModel):
         return " Take a run of the same kind of model."
     if issubclass(kind, PerceptionModel):
-        return " Only a model that learnt to see lends its encoder: a run of vjepa2, ijepa or lejepa, for example."
+        return " A perception model is needed, such as that of a run of vjepa2, ijepa or lejepa."
     if issubclass(found, PerceptionModel):
-        return (
-            " It learnt to see: load it with kind=tc.models.PerceptionModel, or let a world model look with it by "
-            "naming it, encoder='RUN'."
-        )
+        return " It is a perception model: load it with kind=tc.models.PerceptionModel."
     return ""
 
 

@@ -44,8 +44,8 @@ def grid_size(spec: Spec, name: str, frames: int, frameskip: int, side: int) -> 
     """
     modality = spec.modalities[name]
     if modality.kind == "pixels":
-        picture = (side, side) if side else modality.shape[1:]
-        return picture if frames == 1 else (frames, *picture)
+        image = (side, side) if side else modality.shape[1:]
+        return image if frames == 1 else (frames, *image)
     if modality.kind == "vector":
         return (frames,)
     if frames > 1:
@@ -86,7 +86,7 @@ def channels_first(
         SpecError: if the modality is missing or its shape or dtype does not fit.
     """
     if name not in observation:
-        raise SpecError(f"the model sees {name!r}; the observation has {', '.join(observation)}.")
+        raise SpecError(f"the model reads {name!r}; the observation has {', '.join(observation)}.")
     value = observation[name]
     tensor = as_tensor(value, modality)
     axes = {"pixels": 3, "series": 2, "vector": 1}[modality.kind]

@@ -148,10 +148,10 @@ class ActionConditioned(Dynamics):
             config.grid,
             config.perception.width,
             config.action_size,
-            config.pose_size,
-            config.predictor_width,
-            config.predictor_depth,
-            config.predictor_heads,
+            state=config.pose_size,
+            width=config.predictor_width,
+            depth=config.predictor_depth,
+            heads=config.predictor_heads,
             latent_norm=True,
             checkpointing=config.checkpointing,
         )
@@ -212,8 +212,8 @@ class ActionConditioned(Dynamics):
         Raises:
             SpecError: if the camera or the pose is missing or its shape or dtype does not fit the Spec.
         """
-        (pictures, *poses), leading = batched(self.config, observation, self.device)
-        return self._latents(self.encoder(pictures), *poses).reshape(*leading, -1)
+        (images, *poses), leading = batched(self.config, observation, self.device)
+        return self._latents(self.encoder(images), *poses).reshape(*leading, -1)
 
     def predict(self, latents: Tensor, actions: Tensor) -> Tensor:
         """Return teacher-forced one-step forecasts, causal: see :meth:`tacit.models.WorldModel.predict`."""

@@ -61,7 +61,7 @@ class JointEmbeddingConfig(PerceptionConfig):
         super().__post_init__()
         if self.spec.modalities[self.modality].kind != "pixels":
             raise ConfigError(
-                f"views are made of pictures; {self.modality!r} is no camera. Learn from it with ijepa or mae."
+                f"a JointEmbedding reads images; {self.modality!r} is no camera. A MaskedModel reads any modality."
             )
 
     def build(self) -> JointEmbedding:
@@ -90,9 +90,9 @@ class JointEmbedding(PerceptionModel):
             channels,
             (config.side, config.side) if config.side else tuple(extent),
             (config.patch, config.patch),
-            config.width,
-            config.depth,
-            config.heads,
+            width=config.width,
+            depth=config.depth,
+            heads=config.heads,
             positions=config.positions,
             cls=config.pool == "cls",
             mlp_ratio=config.mlp_ratio,
@@ -134,10 +134,10 @@ class JointEmbedding(PerceptionModel):
     def _lead(self) -> int:
         return 1 if self.config.pool == "cls" else 0
 
-    def _tokens(self, pictures: Tensor) -> Tensor:
-        out: Tensor = self.encoder(pictures, *self.statistics_of(self.config.modality))
+    def _tokens(self, images: Tensor) -> Tensor:
+        out: Tensor = self.encoder(images, *self.statistics_of(self.config.modality))
         return out
 
-    def _embed(self, pictures: Tensor) -> Tensor:
-        tokens = self._tokens(pictures)
+    def _embed(self, images: Tensor) -> Tensor:
+        tokens = self._tokens(images)
         return tokens[:, 0] if self.config.pool == "cls" else tokens.mean(dim=1)

@@ -57,7 +57,7 @@ class MotionContentConfig(PerceptionConfig):
         super().__post_init__()
         if self.spec.modalities[self.modality].kind != "pixels":
             raise ConfigError(
-                f"motion is seen in pictures; {self.modality!r} is no camera. Learn from it with ijepa or mae."
+                f"a MotionContent reads images; {self.modality!r} is no camera. A MaskedModel reads any modality."
             )
         if self.frameskip < 1:
             raise ConfigError(f"frameskip is at least 1; got {self.frameskip}.")
@@ -186,9 +186,9 @@ class MotionContent(PerceptionModel):
         values = channels_first(observation, name, self.config.spec.modalities[name], 2, self.device)
         return values.transpose(1, 2)
 
-    def _pyramid(self, pictures: Tensor) -> tuple[Tensor, ...]:
-        out: tuple[Tensor, ...] = self.encoder(pictures, *self.statistics_of(self.config.modality))
+    def _pyramid(self, images: Tensor) -> tuple[Tensor, ...]:
+        out: tuple[Tensor, ...] = self.encoder(images, *self.statistics_of(self.config.modality))
         return out
 
-    def _embed(self, pictures: Tensor) -> Tensor:
-        return self._pyramid(pictures)[0].mean(dim=(2, 3))
+    def _embed(self, images: Tensor) -> Tensor:
+        return self._pyramid(images)[0].mean(dim=(2, 3))

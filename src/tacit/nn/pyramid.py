@@ -67,7 +67,7 @@ class PyramidEncoder(ImageEncoder):
         self.grid = (size[0] // self.least, size[1] // self.least)
         if min(self.grid) < 1:
             raise ConfigError(
-                f"{len(widths)} levels from {stem} px on need pictures of {self.least} px; got {size}. Take fewer."
+                f"{len(widths)} levels from {stem} px on need images of {self.least} px; got {size}. Take fewer."
             )
         inputs = (channels, *widths[:-1])
         self.down = nn.ModuleList(
@@ -91,7 +91,7 @@ class PyramidEncoder(ImageEncoder):
             SpecError: if the images are too small.
         """
         if min(x.shape[-2:]) < self.least:
-            raise SpecError(f"the pyramid needs pictures of at least {self.least} px; got {list(x.shape)}.")
+            raise SpecError(f"the pyramid needs images of at least {self.least} px; got {list(x.shape)}.")
         x = ((x - mean[:, None, None]) / std[:, None, None]).permute(0, 2, 3, 1)
         found = []
         for down, level in zip(self.down, self.levels, strict=True):

@@ -71,10 +71,10 @@ class Photometric(Term):
         levels = (*motion.flows, motion.flow) if self.levels == "all" else (motion.flow,)
         return torch.stack([self._remaining(motion.images, flows) for flows in levels]).mean()
 
-    def _remaining(self, pictures: Tensor, flows: Tensor) -> Tensor:
+    def _remaining(self, images: Tensor, flows: Tensor) -> Tensor:
         """Compute the loss of one level: both images, averaged down to it, and flows ``[B, R, 2, h, w]``."""
         directions, size = flows.shape[1], (flows.shape[3], flows.shape[4])
-        source, target = (F.adaptive_avg_pool2d(side, size) for side in sides(pictures, directions))
+        source, target = (F.adaptive_avg_pool2d(side, size) for side in sides(images, directions))
         flow, back = sides(flows, directions)
         seen = visible(flow, back) if self.occlusion else inside(flow)
         warped = warp(source, flow)

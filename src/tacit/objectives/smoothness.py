@@ -48,13 +48,13 @@ class Smoothness(Term):
         """
         require(motion, 1, self.name)
         if min(motion.flow.shape[-2:]) <= self.order:
-            raise SpecError(f"term {self.name!r} needs pictures of more than {self.order} px.")
+            raise SpecError(f"term {self.name!r} needs images of more than {self.order} px.")
         # The flow of a direction is defined on its target image: the second one first.
-        pictures = motion.images.flip(1)[:, : motion.flow.shape[1]]
+        images = motion.images.flip(1)[:, : motion.flow.shape[1]]
         flow = motion.flow / min(motion.flow.shape[-2:])
         parts = []
         for axis in (-1, -2):
-            edges = pictures.diff(dim=axis).abs().mean(2, keepdim=True)
+            edges = images.diff(dim=axis).abs().mean(2, keepdim=True)
             bend = flow.diff(n=self.order, dim=axis).abs()
             # A second difference lies between two first ones; as in ARFlow the later counts.
             weight = torch.exp(-self.edge * edges.narrow(axis, self.order - 1, bend.shape[axis]))

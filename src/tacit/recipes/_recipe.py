@@ -167,8 +167,8 @@ class AgentRecipe(Recipe):
         if not spec.action.size:
             raise ConfigError(
                 f"{type(self).__name__} learns what actions do, and these data have none (the action of the Spec is "
-                "empty). Learn from them with a recipe that needs none: ijepa or lejepa for pictures, vjepa2 for "
-                "films, ijepa or mae for series and vectors."
+                "empty). Learn from them with a recipe that needs none: ijepa or lejepa for images, vjepa2 for "
+                "videos, ijepa or mae for series and vectors."
             )
         if not self.encoder:
             return super().build_model(spec, seed)

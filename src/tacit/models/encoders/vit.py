@@ -57,7 +57,14 @@ class PooledVisionTransformer(VisionTransformer, Encoder):
         channels, *size = shape
         patch = (config.patch, config.patch)
         super().__init__(
-            channels, tuple(size), patch, config.width, config.depth, config.heads, cls=True, norm_eps=1e-12
+            channels,
+            tuple(size),
+            patch,
+            width=config.width,
+            depth=config.depth,
+            heads=config.heads,
+            cls=True,
+            norm_eps=1e-12,
         )
         self.features = config.width
 
