@@ -22,22 +22,22 @@ def test_every_augmentation_conforms(name: str) -> None:
 class Broken(Augmentation):
     change: Callable[[Tensor, Generator], Tensor]
 
-    def apply(self, films: Tensor, generator: Generator | None) -> Tensor:
-        return self.change(films, generator)
+    def apply(self, videos: Tensor, generator: Generator | None) -> Tensor:
+        return self.change(videos, generator)
 
 
 @pytest.mark.parametrize(
     ("change", "promise"),
     [
-        (lambda films, _: films + 300.0, "0 to 255"),
-        (lambda films, _: films.byte(), "float32"),
-        (lambda films, _: films * torch.rand(()), "its generator alone"),
-        (lambda films, _: films[:-1], "keep the batch"),
-        (lambda films, _: films / 0.0, "finite"),
-        (lambda films, draw: films * torch.rand(films.shape[1], generator=draw)[:, None, None, None], "as a whole"),
+        (lambda videos, _: videos + 300.0, "0 to 255"),
+        (lambda videos, _: videos.byte(), "float32"),
+        (lambda videos, _: videos * torch.rand(()), "its generator alone"),
+        (lambda videos, _: videos[:-1], "keep the batch"),
+        (lambda videos, _: videos / 0.0, "finite"),
+        (lambda videos, draw: videos * torch.rand(videos.shape[1], generator=draw)[:, None, None, None], "as a whole"),
     ],
 )
 def test_the_suite_notices(change: Callable[[Tensor, Generator], Tensor], promise: str) -> None:
-    check_augmentation(Broken(lambda films, _: films))
+    check_augmentation(Broken(lambda videos, _: videos))
     with pytest.raises(AssertionError, match=promise):
         check_augmentation(Broken(change))

@@ -49,7 +49,7 @@ def seeded(seed: int = 0) -> Generator:
     return Generator().manual_seed(seed)
 
 
-def pictures(*shape: int, seed: int = 0) -> Tensor:
+def images(*shape: int, seed: int = 0) -> Tensor:
     return torch.randint(0, 256, shape, generator=seeded(seed), dtype=torch.uint8)
 
 
@@ -72,7 +72,7 @@ def test_every_augmentation_has_an_example() -> None:
 @each
 @pytest.mark.parametrize("channels", [1, 3])
 def test_levels_in_and_levels_out(name: str, channels: int) -> None:
-    shown = pictures(6, channels, 16, 20)
+    shown = images(6, channels, 16, 20)
     kept = shown.clone()
     for changed in run(name, shown):
         assert changed.dtype == torch.float32 and changed.is_contiguous()
@@ -87,7 +87,7 @@ def test_levels_in_and_levels_out(name: str, channels: int) -> None:
 
 @each
 def test_a_pure_function_of_the_generator(name: str) -> None:
-    shown = pictures(8, 3, 16, 16)
+    shown = images(8, 3, 16, 16)
     torch.manual_seed(1)
     before = torch.random.get_rng_state()
     first = run(name, shown)
@@ -99,7 +99,7 @@ def test_a_pure_function_of_the_generator(name: str) -> None:
 
 @each
 def test_an_item_does_not_depend_on_its_neighbours(name: str) -> None:
-    shown, other = pictures(8, 3, 16, 16), pictures(8, 3, 16, 16, seed=1)
+    shown, other = images(8, 3, 16, 16), images(8, 3, 16, 16, seed=1)
     other[5] = shown[5]
     for mixed, alone in zip(run(name, other), run(name, shown), strict=True):
         torch.testing.assert_close(mixed[5], alone[5])
@@ -107,29 +107,29 @@ def test_an_item_does_not_depend_on_its_neighbours(name: str) -> None:
 
 
 @each
-def test_all_frames_of_a_film_are_changed_as_a_picture_is(name: str) -> None:
-    films = pictures(6, 4, 3, 16, 16)
-    changed = run(name, films)
+def test_all_frames_of_a_video_are_changed_as_an_image_is(name: str) -> None:
+    videos = images(6, 4, 3, 16, 16)
+    changed = run(name, videos)
     for frame in range(4):
-        for film, picture in zip(changed, run(name, films[:, frame]), strict=True):
-            torch.testing.assert_close(film.select(-4, frame), picture, rtol=1e-5, atol=1e-3)
+        for video, image in zip(changed, run(name, videos[:, frame]), strict=True):
+            torch.testing.assert_close(video.select(-4, frame), image, rtol=1e-5, atol=1e-3)
 
 
 @pytest.mark.parametrize("name", DRAWS)
 def test_items_have_draws_of_their_own(name: str) -> None:
-    shown = pictures(1, 3, 16, 16).repeat(8, 1, 1, 1)
+    shown = images(1, 3, 16, 16).repeat(8, 1, 1, 1)
     assert all(len(changed.flatten(1).unique(dim=0)) > 1 for changed in run(name, shown))
 
 
 @pytest.mark.parametrize("name", DRAWS)
 def test_draws_need_a_generator_on_the_cpu(name: str) -> None:
     with pytest.raises(ConfigError, match=r"torch\.Generator\(\)\.manual_seed"):
-        EXAMPLES[name](pictures(2, 3, 16, 16))
+        EXAMPLES[name](images(2, 3, 16, 16))
 
 
 @each
 def test_mixed_precision_does_not_reach_the_levels(name: str) -> None:
-    shown = pictures(4, 3, 16, 16)
+    shown = images(4, 3, 16, 16)
     with torch.autocast("cpu", torch.bfloat16):
         mixed = run(name, shown)
     assert same(mixed, run(name, shown))
@@ -154,7 +154,7 @@ def test_mixed_precision_does_not_reach_the_levels(name: str) -> None:
 )
 def test_options_that_change_nothing(nothing: Augmentation) -> None:
     for channels in (1, 3):
-        shown = pictures(5, channels, 16, 20)
+        shown = images(5, channels, 16, 20)
         torch.testing.assert_close(nothing(shown, seeded()), shown.float(), rtol=0, atol=1e-3)
 
 
@@ -166,7 +166,7 @@ def test_options_that_change_nothing(nothing: Augmentation) -> None:
     aspect=st.tuples(st.floats(0.2, 5.0), st.floats(0.2, 5.0)),
     seed=st.integers(0, 2**32),
 )
-def test_boxes_lie_in_the_picture_and_in_range(
+def test_boxes_lie_in_the_image_and_in_range(
     height: int, width: int, scale: tuple[float, float], aspect: tuple[float, float], seed: int
 ) -> None:
     low, high = sorted(scale)
@@ -221,14 +221,14 @@ def test_factors_of_the_jitter_fill_their_range() -> None:
 
 
 def test_the_jitter_is_in_random_or_in_fixed_order() -> None:
-    shown = pictures(4, 3, 8, 8)
+    shown = images(4, 3, 8, 8)
     jitter = ColorJitter(brightness=0.8, contrast=0.8)
     seen = []
     for seed in range(20):
         draws = torch.rand(2, 4, generator=seeded(seed), dtype=torch.float64) * 1.6 + 0.2
-        films = shown[:, None].float()
-        first = _colour.contrast(_colour.brightness(films, draws[0]), draws[1])[:, 0]
-        other = _colour.brightness(_colour.contrast(films, draws[1]), draws[0])[:, 0]
+        videos = shown[:, None].float()
+        first = _colour.contrast(_colour.brightness(videos, draws[0]), draws[1])[:, 0]
+        other = _colour.brightness(_colour.contrast(videos, draws[1]), draws[0])[:, 0]
         changed = jitter(shown, seeded(seed))
         assert changed.equal(first) != changed.equal(other)
         assert dataclasses.replace(jitter, order="fixed")(shown, seeded(seed)).equal(first)
@@ -237,7 +237,7 @@ def test_the_jitter_is_in_random_or_in_fixed_order() -> None:
 
 
 def test_sometimes_is_the_augmentation_of_those_it_chooses() -> None:
-    shown = pictures(12, 3, 8, 8)
+    shown = images(12, 3, 8, 8)
     draw = seeded(3)
     chosen = torch.rand(12, generator=draw, dtype=torch.float64) < 0.5
     expected = shown.float()
@@ -247,7 +247,7 @@ def test_sometimes_is_the_augmentation_of_those_it_chooses() -> None:
 
 
 def test_a_chain_is_one_after_the_other_without_rounding() -> None:
-    shown = pictures(6, 3, 16, 16)
+    shown = images(6, 3, 16, 16)
     parts = (RandomResizedCrop((9, 9)), Blur(kernel=3), Flip())
     draw = seeded(1)
     step = shown
@@ -258,12 +258,12 @@ def test_a_chain_is_one_after_the_other_without_rounding() -> None:
 
 
 def test_views_are_crops_of_their_own_each_changed_by_itself() -> None:
-    shown = pictures(5, 3, 24, 24)
+    shown = images(5, 3, 24, 24)
     views = lejepa((14, 14), (8, 6), counts=(2, 3))(shown, seeded())
     assert [tuple(view.shape) for view in views] == [(5, 2, 3, 14, 14), (5, 3, 3, 8, 6)]
     assert all(len(view.flatten(0, 1).flatten(1).unique(dim=0)) == view[:, :, 0, 0, 0].numel() for view in views)
-    films = lejepa((14, 14), (8, 6))(pictures(2, 4, 3, 24, 24), seeded())
-    assert [tuple(view.shape) for view in films] == [(2, 2, 4, 3, 14, 14), (2, 6, 4, 3, 8, 6)]
+    videos = lejepa((14, 14), (8, 6))(images(2, 4, 3, 24, 24), seeded())
+    assert [tuple(view.shape) for view in videos] == [(2, 2, 4, 3, 14, 14), (2, 6, 4, 3, 8, 6)]
     for after in (Chain(), ColorJitter(0.4, 0.4, 0.4, 0.2)):
         (views,) = MultiCrop((3,), ((8, 6),), ((0.05, 0.3),), after)(shown, seeded())
         single = Chain((RandomResizedCrop((8, 6), (0.05, 0.3)), after))
@@ -310,6 +310,6 @@ def test_options_out_of_range_are_refused(wrong) -> None:
         wrong()
 
 
-def test_some_pictures_of_a_batch_cannot_change_their_size() -> None:
+def test_some_images_of_a_batch_cannot_change_their_size() -> None:
     with pytest.raises(SpecError, match=r"\[4, 4\]"):
-        Sometimes(0.5, RandomResizedCrop((4, 4)))(pictures(20, 3, 8, 8), seeded())
+        Sometimes(0.5, RandomResizedCrop((4, 4)))(images(20, 3, 8, 8), seeded())

@@ -251,11 +251,11 @@ def test_every_option_of_a_reader_counts(tmp_path: Path, capsys: pytest.CaptureF
     photos.mkdir()
     for size in ((9, 9), (12, 10)):
         Image.new("RGB", size).save(photos / f"{size[0]}.png")
-    (photos / "x.png").write_text("no picture")
+    (photos / "x.png").write_text("no image")
     words = ("data", "convert", str(photos), str(data))
     assert run(*words, "--set", "size=8", "--set", "on_error=skip") == 0
     captured = capsys.readouterr().err
-    assert "tacit data: warning: skipped 1 of 3 pictures" in captured and "UserWarning" not in captured
+    assert "tacit data: warning: skipped 1 of 3 images" in captured and "UserWarning" not in captured
     assert tc.data.open(data).spec.modalities["pixels"].shape == (3, 8, 8)
     assert run(*words, "--set", "size=(8,8)") == 1
     assert "written as JSON, for example size=[48,64]" in capsys.readouterr().err

@@ -196,16 +196,16 @@ def test_what_does_not_fit_the_disk_is_refused_before_anything_is_decoded(
 def test_an_episode_that_does_not_fit_the_memory_is_refused(
     dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    film(tmp_path / "film.mkv")
+    video(tmp_path / "video.mkv")
     monkeypatch.setattr(cache, "available_memory", lambda: 100_000)
     tc.data.open(dataset).clips(2)  # images are decoded one at a time, and the rest is small
     with pytest.raises(
-        DataError, match=r"film.mkv takes about 786.4 kB of memory, and 100.0 kB are .*size=64 makes 98.3 kB of all"
+        DataError, match=r"video.mkv takes about 786.4 kB of memory, and 100.0 kB are .*size=64 makes 98.3 kB of all"
     ):
-        tc.data.open(tmp_path / "film.mkv").clips(2)
+        tc.data.open(tmp_path / "video.mkv").clips(2)
 
 
-def film(path: Path) -> None:
+def video(path: Path) -> None:
     with av.open(str(path), "w") as container:
         stream = container.add_stream("ffv1", rate=10)
         stream.height = stream.width = 128

@@ -98,12 +98,12 @@ IN_EPISODE_1 = {
     "a wrong global index": (DATA, "index", lambda f: rewrite(f, put("index", 12, 99))),
     "a wrong time": (DATA, "timestamp", lambda f: rewrite(f, put("timestamp", 12, 7.0))),
     "an unknown task": (DATA, "task_index", lambda f: rewrite(f, put("task_index", 9, 5))),
-    "a damaged picture": (
+    "a damaged image": (
         DATA,
         "pixels",
         lambda f: rewrite(f, put("observation.images.pixels", 12, {"bytes": b"\x89PNGnonsense", "path": None})),
     ),
-    "a lost picture": (
+    "a lost image": (
         DATA,
         "pixels",
         lambda f: rewrite(f, put("observation.images.pixels", 12, {"bytes": None, "path": None})),
@@ -272,7 +272,7 @@ def test_another_hdf5_layout_is_told_how_to_come_in(tmp_path):
         tc.data.open(tmp_path / "other.h5")
 
 
-def test_lossy_pictures_are_told_apart_from_damaged_ones(path):
+def test_lossy_images_are_told_apart_from_damaged_ones(path):
     assert tc.data.check(path) == []
     assert LeRobotReader().recognises(path)
 

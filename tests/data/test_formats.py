@@ -102,7 +102,7 @@ def test_video_of_odd_size_and_of_one_channel(tmp_path, shape):
     assert gap.mean() < 1.0
 
 
-def test_large_pictures_can_be_lossless(tmp_path):
+def test_large_images_can_be_lossless(tmp_path):
     tc.data.save(tc.data.from_episodes(filmed(2), VIDEO), tmp_path / "data", LeRobot(lossless=True))
     for a, b in zip(filmed(2), tc.data.open(tmp_path / "data"), strict=True):
         assert_same(a, b)
@@ -155,7 +155,7 @@ def test_png_is_lossless(channels, height, width, seed):
         np.testing.assert_array_equal(decode_image(data, frame.shape), frame)
 
 
-def test_pictures_of_another_size_or_kind_are_refused():
+def test_images_of_another_size_or_kind_are_refused():
     data = encode_png(np.zeros((1, 3, 200, 200), np.uint8))[0]
     with pytest.raises(ValueError, match="64 x 64; it cannot be decoded"):
         decode_image(data, (3, 64, 64))
@@ -231,15 +231,15 @@ def test_info_is_said_line_by_line():
         "  hash          abc",
     ]
     assert str(info).splitlines() == lines
-    pictures = replace(info, spec=tc.Spec(modalities), shortest=1, longest=1, labels={}, bytes=999)
+    images = replace(info, spec=tc.Spec(modalities), shortest=1, longest=1, labels={}, bytes=999)
     for line in (
         "  format        lerobot, 999 bytes",
         "  episodes      2, of 1 observation",
-        "  observations  3000",  # pictures have no rate
+        "  observations  3000",  # images have no rate
         "  action        none",
         "  labels        none",
     ):
-        assert line in str(pictures).splitlines()
+        assert line in str(images).splitlines()
     assert "one of 4" in str(replace(info, spec=tc.Spec(modalities, tc.Discrete(4))))
 
 

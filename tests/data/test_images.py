@@ -1,4 +1,4 @@
-"""A folder of pictures as a dataset: sizes, kinds, classes, and what is no picture."""
+"""A folder of images as a dataset: sizes, kinds, classes, and what is no image."""
 
 import os
 import struct
@@ -18,33 +18,33 @@ WHITE = 255
 
 
 def colours(height: int, width: int, seed: int = 0) -> np.ndarray:
-    """A smooth colour picture ``[H, W, 3]``."""
+    """A smooth colour image ``[H, W, 3]``."""
     small = np.random.default_rng(seed).integers(0, 256, (4, 5, 3), dtype=np.uint8)
     return np.asarray(Image.fromarray(small).resize((width, height), Image.Resampling.BICUBIC))
 
 
 def put(path: Path, pixels: np.ndarray, mode: str | None = None, **options: object) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    picture = Image.fromarray(pixels)
-    (picture.convert(mode) if mode else picture).save(path, **options)
+    image = Image.fromarray(pixels)
+    (image.convert(mode) if mode else image).save(path, **options)
     return path
 
 
 def pixels(path: Path, **options: object) -> np.ndarray:
-    """The first picture ``[H, W, C]`` there."""
+    """The first image ``[H, W, C]`` there."""
     return np.moveaxis(tc.data.open(path, **options)[0].observation["pixels"][0], 0, -1)
 
 
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:
-    """Two classes of pictures of different sizes and kinds."""
+    """Two classes of images of different sizes and kinds."""
     put(tmp_path / "cat/a.png", colours(30, 41, 1))
     put(tmp_path / "cat/b.JPG", colours(33, 20, 2))
     put(tmp_path / "dog/c.bmp", colours(24, 24, 3))
     put(tmp_path / "dog/small/d.webp", colours(9, 8, 4), lossless=True)
     put(tmp_path / "dog/e.tif", colours(50, 24, 5))
     put(tmp_path / ".thumbnails/x.png", colours(4, 4))
-    (tmp_path / "notes.txt").write_text("not a picture")
+    (tmp_path / "notes.txt").write_text("not an image")
     return tmp_path
 
 
@@ -60,7 +60,7 @@ def test_subfolders_are_classes(photos):
     assert tc.data.info(photos, size=16).format == "images"
 
 
-def test_a_flat_folder_and_a_single_picture_have_no_class(tmp_path):
+def test_a_flat_folder_and_a_single_image_have_no_class(tmp_path):
     put(tmp_path / "a.png", colours(12, 15))
     put(tmp_path / "b.png", colours(12, 15, 1))
     for path, count in ((tmp_path, 2), (tmp_path / "b.png", 1)):
@@ -157,7 +157,7 @@ def test_whole_numbers_of_32_bits_are_grey_levels(tmp_path):
             tc.data.open(tmp_path)
 
 
-def test_a_tiff_may_hold_a_small_copy_of_its_picture(tmp_path):
+def test_a_tiff_may_hold_a_small_copy_of_its_image(tmp_path):
     small, whole = (Image.fromarray(colours(side, side)) for side in (4, 12))
     for first, second in ((small, whole), (whole, small)):
         tags = [TiffImagePlugin.ImageFileDirectory_v2() for _ in range(2)]
@@ -177,7 +177,7 @@ def test_numbers_that_are_no_pixels_are_refused(tmp_path):
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_pictures_are_turned_as_their_camera_says(tmp_path, orientation):
+def test_images_are_turned_as_their_camera_says(tmp_path, orientation):
     upright = np.zeros((16, 24, 3), np.uint8)
     upright[:8, :8] = (200, 30, 30)
     turned = {
@@ -227,7 +227,7 @@ def test_a_large_jpeg_is_decoded_small_and_looks_the_same(tmp_path):
     assert abs(pixels(tmp_path, size=(50, 40)).astype(int) - np.asarray(whole)).max() <= 4
 
 
-def test_pictures_of_several_sizes_need_one(photos):
+def test_images_of_several_sizes_need_one(photos):
     with pytest.raises(DataError, match=r"b.JPG, episode 1, .*41 x 30, like the first one; got 20 x 33.*size=64"):
         list(tc.data.open(photos))
 
@@ -240,7 +240,7 @@ SEVERAL = {"save_all": True, "append_images": [Image.fromarray(colours(5, 5, see
 BROKEN = {
     "a truncated JPEG": lambda path: truncate(put(path / "cat/z.jpg", colours(40, 40), quality=95)),
     "a truncated PNG": lambda path: truncate(put(path / "cat/z.png", colours(40, 40))),
-    "text": lambda path: (path / "cat/z.png").write_text("no picture"),
+    "text": lambda path: (path / "cat/z.png").write_text("no image"),
     "an empty file": lambda path: (path / "cat/z.bmp").write_bytes(b""),
     "pages": lambda path: put(path / "cat/z.tif", colours(5, 5), **SEVERAL),
     "an animated WebP": lambda path: put(path / "cat/z.webp", colours(5, 5), **SEVERAL),
@@ -250,7 +250,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_what_is_no_picture_is_named_or_skipped_aloud(photos, name):
+def test_what_is_no_image_is_named_or_skipped_aloud(photos, name):
     BROKEN[name](photos)
     with pytest.raises(DataError, match=r"cat.z\.\w+, episode 2, field 'pixels': expected a.*on_error='skip'"):
         list(tc.data.open(photos, size=8))
@@ -264,13 +264,13 @@ def test_what_is_no_picture_is_named_or_skipped_aloud(photos, name):
 
 
 @pytest.mark.parametrize("kind", ["tif", "webp", "png"])
-def test_a_file_of_several_pictures_says_how_many(tmp_path, kind):
+def test_a_file_of_several_images_says_how_many(tmp_path, kind):
     put(tmp_path / f"a.{kind}", colours(5, 5), **SEVERAL)
     with pytest.raises(DataError, match=r"a.\w+, episode 0, .*it holds 3 images; save each as a file of its own"):
         tc.data.open(tmp_path)
 
 
-def test_a_jpeg_shows_its_first_picture(tmp_path):
+def test_a_jpeg_shows_its_first_image(tmp_path):
     put(tmp_path / "a.jpg", colours(64, 80), format="MPO", quality=95, **SEVERAL)
     assert abs(pixels(tmp_path).astype(int) - colours(64, 80)).mean() < 3
 
@@ -285,7 +285,7 @@ def test_skipping_nothing_is_silent_and_everything_is_refused(tmp_path):
         tc.data.open(tmp_path, on_error="skip")
 
 
-def test_pictures_beside_classes_are_refused(photos):
+def test_images_beside_classes_are_refused(photos):
     put(photos / "loose.png", colours(5, 5))
     with pytest.raises(DataError, match=r"loose.png lies in none of them. Move such images"):
         tc.data.open(photos, size=8)
@@ -318,7 +318,7 @@ def test_a_dataset_takes_the_options_of_its_format(photos, tmp_path):
     assert tc.data.open(target, size=4)[0].observation["pixels"].shape == (1, 3, 4, 4)
 
 
-def test_a_changed_picture_or_option_is_another_dataset(photos):
+def test_a_changed_image_or_option_is_another_dataset(photos):
     first = tc.data.open(photos, size=8)
     before = first.clips(1).batch(0, 0, 5).observation["pixels"]
     assert first.hash() == tc.data.open(photos, size=8).hash()
@@ -333,7 +333,7 @@ def test_a_changed_picture_or_option_is_another_dataset(photos):
 def test_what_was_read_otherwise_is_not_taken_from_the_cache(photos, monkeypatch):
     tc.data.open(photos, size=8).clips(1).batch(0, 0, 5)
     monkeypatch.setattr(_files, "READING", -1)
-    monkeypatch.setattr(images, "_plain", lambda picture, _: Image.new("RGB", picture.size))
+    monkeypatch.setattr(images, "_plain", lambda image, _: Image.new("RGB", image.size))
     assert not tc.data.open(photos, size=8).clips(1).batch(0, 0, 5).observation["pixels"].any()
 
 

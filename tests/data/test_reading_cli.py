@@ -1,4 +1,4 @@
-"""Pictures, films and signals on the command line."""
+"""Images, videos and signals on the command line."""
 
 from pathlib import Path
 
@@ -27,7 +27,7 @@ def photos(tmp_path: Path) -> Path:
     return folder
 
 
-def test_pictures_are_looked_at_checked_and_converted(photos, tmp_path, capsys, monkeypatch):
+def test_images_are_looked_at_checked_and_converted(photos, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("tacit._progress.interactive", lambda: True)
     assert run("data", "info", str(photos), "--set", "size=8", "--set", "channels=1") == 0
     assert "format        images" in capsys.readouterr().out
@@ -47,7 +47,7 @@ def test_pictures_are_looked_at_checked_and_converted(photos, tmp_path, capsys, 
         ("sise=8", "Did you mean 'size'?"),
         ("size", "NAME=VALUE"),
         ("path=x", "give the path"),
-        ("reader=film", "readers"),
+        ("reader=video", "readers"),
     ],
 )
 def test_what_is_wrong_is_said(photos, tmp_path, capsys, word, message):

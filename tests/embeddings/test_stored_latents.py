@@ -24,7 +24,7 @@ PREDICTOR = {"predictor_width": 24, "predictor_depth": 2, "predictor_heads": 2}
 
 
 def episodes(seed: int = 0) -> Episodes:
-    """Films of noise by two cameras, of 9 to 14 observations, and a hand that actions move."""
+    """Videos of noise by two cameras, of 9 to 14 observations, and a hand that actions move."""
     rng, made = np.random.default_rng(seed), []
     for length in range(9, 15):
         seen = {name: rng.integers(0, 256, (length, 3, 16, 16), dtype=np.uint8) for name in ("left", "right")}

@@ -141,7 +141,7 @@ def test_a_package_that_is_not_installed_is_named() -> None:
         GymnasiumEnvironment(unbuilt)
 
 
-def test_pictures_are_averaged_by_area() -> None:
+def test_images_are_averaged_by_area() -> None:
     rng = np.random.default_rng(0)
     large = rng.integers(0, 256, (2, 3, 12, 20), np.uint8)
     blocks = large.reshape(2, 3, 4, 3, 4, 5).mean(axis=(3, 5))

@@ -48,14 +48,14 @@ def test_the_expert_solves_every_task_within_the_budget_and_does_not_overshoot()
     assert (env.distance(state, tasks.goal) <= env.rules.radius).all()
 
 
-def test_the_picture_shows_the_position() -> None:
+def test_the_image_shows_the_position() -> None:
     env = PointMass(3, size=64)
     state = {"position": np.array([[0.0, 0.0], [0.8, 0.0], [5.0, 5.0]]), "velocity": np.zeros((3, 2))}
     ink = 236 - env.observe(state)["pixels"][:, 1].astype(np.float64)
     middle = np.arange(64) + 0.5
     np.testing.assert_allclose([(ink[0] * middle).sum(), (ink[0].T * middle).sum()] / ink[0].sum(), [32, 32], atol=0.1)
     np.testing.assert_allclose([(ink[1] * middle).sum(), (ink[1].T * middle).sum()] / ink[1].sum(), [48, 32], atol=0.1)
-    assert ink[2].sum() == 0, "a mass outside the picture is not drawn"
+    assert ink[2].sum() == 0, "a mass outside the image is not drawn"
 
 
 @pytest.mark.parametrize("options", [{"num_envs": 0}, {"size": 3}, {"damping": 1.0}, {"force": 0.0}])

@@ -41,8 +41,8 @@ def test_one_process_draws_and_then_trains() -> None:
     assert done.stdout == "both\n", (done.returncode, done.stderr[-2000:])
 
 
-def test_nothing_on_the_picture_but_the_arm_and_the_floor() -> None:
-    """The pose alone decides the picture: velocity, turns and whatever happened before do not show."""
+def test_nothing_on_the_image_but_the_arm_and_the_floor() -> None:
+    """The pose alone decides the image: velocity, turns and whatever happened before do not show."""
     env = Reacher(1)
     pose = {"angle": np.array([[0.4, 1.0]]), "velocity": np.zeros((1, 2))}
     first = env.observe(pose)["pixels"]
@@ -63,9 +63,9 @@ def test_the_finger_is_where_its_label_says(size: int) -> None:
     env = Reacher(12, size=size)
     pixels = env.reset(5)["pixels"].astype(np.float64)
     scale = size / (2 * 0.75 * np.tan(np.deg2rad(22.5)))
-    for picture, finger in zip(pixels, env.labels()["finger"], strict=True):
+    for image, finger in zip(pixels, env.labels()["finger"], strict=True):
         x, y = size / 2 + finger[0] * scale, size / 2 - finger[1] * scale
-        warmth = picture[0] - picture[2]
+        warmth = image[0] - image[2]
         near = warmth[int(y) - 2 : int(y) + 3, int(x) - 2 : int(x) + 3]
         assert near.max() > 0.6 * warmth.max(), (finger, near)
     env.close()

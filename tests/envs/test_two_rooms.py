@@ -1,4 +1,4 @@
-"""Two Rooms against its own description: walls, pictures, tasks, expert."""
+"""Two Rooms against its own description: walls, images, tasks, expert."""
 
 import numpy as np
 import numpy.typing as npt
@@ -85,7 +85,7 @@ def test_the_disc_covers_its_area_and_nothing_else_changes(size: int) -> None:
     assert (shown[far] == empty[far]).all()
 
 
-def test_pictures_of_every_size_show_the_same_scene() -> None:
+def test_images_of_every_size_show_the_same_scene() -> None:
     states = TwoRooms(8, "random", variation=EVERYTHING)
     states.reset(1)
     small = TwoRooms(1, size=64).observe(states.state())["pixels"].astype(np.float64)

@@ -174,8 +174,8 @@ def one_row_of_a_long_list(folder: Path) -> None:
     pq.write_table(table.set_column(table.column_names.index("action"), "action", lists), folder / ROWS)
 
 
-@craft("lerobot", says="pixels|picture")
-def pictures_of_huge_headers(folder: Path) -> None:
+@craft("lerobot", says="pixels|image")
+def images_of_huge_headers(folder: Path) -> None:
     """PNG files in the table whose headers say 60000 x 60000."""
     table = pq.read_table(folder / ROWS)
     name = next(name for name in table.column_names if "images" in name)

@@ -161,7 +161,7 @@ several(
         "tiff_of_a_count_of_2_to_the_32": ("0.tif", lambda: tiff(8, 8, count=2**32 - 1)),
         "webp_of_16383_squared": ("0.webp", lambda: webp()),
         "a_folder_of_a_program": ("0.png", b"%!PS-Adobe-3.0 EPSF-3.0\n(touch executed) run\n"),
-        "a_picture_of_nothing": ("0.png", b""),
+        "a_image_of_nothing": ("0.png", b""),
     },
 )
 
@@ -195,7 +195,7 @@ def webp() -> bytes:
     return b"RIFF" + struct.pack("<I", len(frame) + 4) + b"WEBP" + frame
 
 
-def film(folder: Path, change: object) -> None:
+def video(folder: Path, change: object) -> None:
     for old in folder.iterdir():
         if old.suffix not in (".mp4", ".mkv"):
             old.unlink()
@@ -217,32 +217,32 @@ def patched(mark: bytes, offset: int, value: bytes, mark2: bytes = b"\0none"):
 
 several(
     "videos",
-    film,
+    video,
     {
-        "film_of_a_header_alone": lambda file: file.read_bytes()[:60],
-        "film_of_zeros": lambda file: b"\0" * 10**6,
-        "film_of_a_picture_of_65535": patched(b"avc1", 28, b"\xff\xff\xff\xff"),
-        "film_of_a_timescale_of_0": patched(b"mdhd", 16, b"\0\0\0\0"),
-        "film_of_a_duration_of_2_to_the_32": patched(b"mdhd", 20, b"\xff\xff\xff\xff"),
-        "film_of_2_to_the_32_samples": patched(b"stsz", 12, b"\xff\xff\xff\xff"),
-        "film_of_large_steps": patched(b"stts", 12, b"\x7f\xff\xff\xff"),
-        "film_of_2_to_the_32_steps": patched(b"stts", 8, b"\xff\xff\xff\xff"),
-        "film_of_offsets_beyond": patched(b"stco", 12, b"\xff\xff\xff\xff"),
-        "film_of_a_box_of_0": patched(b"moov", -4, b"\0\0\0\0"),
-        "film_of_a_box_beyond": patched(b"moov", -4, b"\xff\xff\xff\xff"),
-        "film_of_no_configuration": patched(b"avcC", 4, b"\0" * 20),
-        "film_of_a_playlist": lambda file: b"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1\nfile:///etc/passwd\n",
-        "film_of_a_concat": lambda file: b"ffconcat version 1.0\nfile /etc/passwd\n",
-        "film_of_text": lambda file: b"not a film" * 1000,
+        "video_of_a_header_alone": lambda file: file.read_bytes()[:60],
+        "video_of_zeros": lambda file: b"\0" * 10**6,
+        "video_of_an_image_of_65535": patched(b"avc1", 28, b"\xff\xff\xff\xff"),
+        "video_of_a_timescale_of_0": patched(b"mdhd", 16, b"\0\0\0\0"),
+        "video_of_a_duration_of_2_to_the_32": patched(b"mdhd", 20, b"\xff\xff\xff\xff"),
+        "video_of_2_to_the_32_samples": patched(b"stsz", 12, b"\xff\xff\xff\xff"),
+        "video_of_large_steps": patched(b"stts", 12, b"\x7f\xff\xff\xff"),
+        "video_of_2_to_the_32_steps": patched(b"stts", 8, b"\xff\xff\xff\xff"),
+        "video_of_offsets_beyond": patched(b"stco", 12, b"\xff\xff\xff\xff"),
+        "video_of_a_box_of_0": patched(b"moov", -4, b"\0\0\0\0"),
+        "video_of_a_box_beyond": patched(b"moov", -4, b"\xff\xff\xff\xff"),
+        "video_of_no_configuration": patched(b"avcC", 4, b"\0" * 20),
+        "video_of_a_playlist": lambda file: b"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1\nfile:///etc/passwd\n",
+        "video_of_a_concat": lambda file: b"ffconcat version 1.0\nfile /etc/passwd\n",
+        "video_of_text": lambda file: b"not a video" * 1000,
     },
 )
 
 
 @craft("videos")
-def film_of_two_frames_years_apart(folder: Path) -> None:
+def video_of_two_frames_years_apart(folder: Path) -> None:
     for old in folder.iterdir():
         old.unlink()
-    with warnings.catch_warnings(), av.open(str(folder / "film.mkv"), "w") as container:
+    with warnings.catch_warnings(), av.open(str(folder / "video.mkv"), "w") as container:
         warnings.simplefilter("ignore")
         stream = container.add_stream("mpeg4", rate=30)
         stream.width = stream.height = 32
@@ -256,10 +256,10 @@ def film_of_two_frames_years_apart(folder: Path) -> None:
 
 
 @craft("videos", unpacked=8 * 2048 * 2048 * 3)
-def film_of_2048_squared(folder: Path) -> None:
+def video_of_2048_squared(folder: Path) -> None:
     for old in folder.iterdir():
         old.unlink()
-    with av.open(str(folder / "film.mp4"), "w") as container:
+    with av.open(str(folder / "video.mp4"), "w") as container:
         stream = container.add_stream("libx264", rate=10, options={"preset": "ultrafast"})
         stream.width = stream.height = 2048
         stream.pix_fmt = "yuv420p"

@@ -34,7 +34,7 @@ WHOLE = {
     "parquet": ["plant.parquet"],
     "wfdb": ["ecg.dat", "ecg.hea"],
     "images": ["data/dogs/0.png"],
-    "videos": ["film.mp4"],
+    "videos": ["video.mp4"],
     "checkpoints": ["world/model.safetensors"],
     "embedding": ["latents/values-00000.safetensors"],
     "published": ["ijepa.pt"],

@@ -157,7 +157,7 @@ def videos(folder: Path) -> None:
         ("webm", "libvpx"),
         ("ts", "mpeg2video"),
     ):
-        with av.open(str(folder / f"film.{suffix}"), "w") as container:
+        with av.open(str(folder / f"video.{suffix}"), "w") as container:
             stream = container.add_stream(codec, rate=10)
             stream.width, stream.height, stream.pix_fmt = 32, 32, "yuv420p"
             if codec == "mpeg2video":

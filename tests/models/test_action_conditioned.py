@@ -21,7 +21,7 @@ PYRAMID = {"widths": (8, 12, 24), "depths": (1, 1, 2), "kernel": 3, "expander": 
 PREDICTOR = {"predictor_width": 24, "predictor_depth": 2, "predictor_heads": 2}
 
 
-def perception(kind: str = "film") -> PerceptionModel:
+def perception(kind: str = "video") -> PerceptionModel:
     torch.manual_seed(1)
     made: PerceptionModel
     if kind == "motion":
@@ -29,14 +29,14 @@ def perception(kind: str = "film") -> PerceptionModel:
     elif kind == "views":
         made = JointEmbedding.for_spec(WORLD, **VIT, projector=(8,), embedding=4)
     else:
-        made = MaskedModel.for_spec(WORLD, **VIT, **PREDICTOR, frames=4 if kind == "film" else 1)
+        made = MaskedModel.for_spec(WORLD, **VIT, **PREDICTOR, frames=4 if kind == "video" else 1)
     for parameter in made.parameters():
         torch.nn.init.normal_(parameter, std=0.3)
     made.set_statistics(tc.types.Statistics({"pixels": (0.2, 0.3, 0.4)}, {"pixels": (0.3, 0.3, 0.2)}))
     return made.eval()
 
 
-def conditioned(kind: str = "film", **options: object) -> ActionConditioned:
+def conditioned(kind: str = "video", **options: object) -> ActionConditioned:
     eye = perception(kind)
     torch.manual_seed(0)
     model = ActionConditioned.for_spec(WORLD, perception=eye.config, **{**PREDICTOR, **options})
@@ -53,13 +53,13 @@ def clip(steps: int = 5, frameskip: int = 1) -> Clip:
     return Clip({"pixels": frames}, actions, torch.zeros(2), torch.zeros(2))
 
 
-@pytest.mark.parametrize("kind", ["film", "picture", "views"])
+@pytest.mark.parametrize("kind", ["video", "image", "views"])
 def test_frames_are_encoded_one_by_one_as_the_perception_model_sees_them(kind: str) -> None:
     eye, model, seen = perception(kind), conditioned(kind), clip().observation
     frame = seen["pixels"][:, 2]
-    # A film's encoder sees a picture that is held still, and its own mean and deviation.
+    # A video's encoder sees an image that is held still, and its own mean and deviation.
     encoder = eye.encoder if eye.target_encoder is None else eye.target_encoder
-    held = frame[:, :, None].expand(-1, -1, 2, -1, -1) if kind == "film" else frame
+    held = frame[:, :, None].expand(-1, -1, 2, -1, -1) if kind == "video" else frame
     tokens = encoder(held, *eye.statistics_of("pixels"))[:, 1 if kind == "views" else 0 :]
     expected = F.layer_norm(tokens, (24,)).flatten(1)
     model.set_statistics(
@@ -255,8 +255,8 @@ def test_what_is_tuned_learns_and_the_rest_stays(tune: str, learns: object, tmp_
 
 
 @pytest.mark.parametrize("pool", ["mean", "flat"])
-@pytest.mark.parametrize("kind", ["motion", "picture"])
-def test_a_world_model_sees_what_the_perception_model_makes_of_a_picture(kind: str, pool: str) -> None:
+@pytest.mark.parametrize("kind", ["motion", "image"])
+def test_a_world_model_sees_what_the_perception_model_makes_of_an_image(kind: str, pool: str) -> None:
     eye = perception(kind)
     model = WorldModel.for_spec(WORLD, encoders={"pixels": Pretrained(eye.config, pool=pool)}, latent=8)
     model.load_from(eye)
@@ -276,7 +276,7 @@ def test_a_world_model_sees_what_the_perception_model_makes_of_a_picture(kind: s
         with pytest.raises(ConfigError, match="perception="):
             other.load_from(model)
         with pytest.raises(ConfigError, match="got a MaskedModel" if kind == "motion" else "frames=4 instead of 1"):
-            other.load_from(perception("film"))
+            other.load_from(perception("video"))
     with pytest.raises(ConfigError, match="pool is 'flat' or 'mean'; got 'max'"):
         Pretrained(eye.config, pool="max")
 

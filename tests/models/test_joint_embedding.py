@@ -13,13 +13,13 @@ from tacit.objectives import Invariance, MaskedPrediction, SIGReg, VICReg
 from tacit.training import MakeViews
 from tacit.types import Clip, Modality, Spec, ViewEmbeddings
 
-PICTURES = Spec({"pixels": Modality("pixels", (3, 16, 16))})
+IMAGES = Spec({"pixels": Modality("pixels", (3, 16, 16))})
 SMALL = {"width": 24, "depth": 2, "heads": 2, "patch": 4, "projector": (32,), "embedding": 8}
 
 
 def made(**options: object) -> JointEmbedding:
     torch.manual_seed(0)
-    return JointEmbedding.for_spec(PICTURES, **{**SMALL, **options}).eval()
+    return JointEmbedding.for_spec(IMAGES, **{**SMALL, **options}).eval()
 
 
 def clip(*views: torch.Tensor) -> Clip:
@@ -60,7 +60,7 @@ def test_it_learns_views_that_agree_and_do_not_collapse(tmp_path: Path) -> None:
     shade = rng.uniform(0, 255, (256, 1, 3, 1, 1)) + rng.normal(0, 20, (256, 1, 3, 16, 16))
     colours = shade.clip(0, 255).astype(np.uint8)
     episodes = tc.data.from_episodes(
-        [tc.Episode({"pixels": one}, np.empty((0, 0), np.float32)) for one in colours], PICTURES
+        [tc.Episode({"pixels": one}, np.empty((0, 0), np.float32)) for one in colours], IMAGES
     )
     model = made(embedding=2, projector=(16,))
     crops = tc.augmentation.MultiCrop((2, 2), ((16, 16), (8, 8)), ((0.5, 1.0), (0.2, 0.5)))

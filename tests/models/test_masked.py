@@ -15,7 +15,7 @@ from tacit.objectives import MaskedPrediction, VisiblePrediction
 from tacit.training import DrawMasks
 from tacit.types import Clip, Episode, ForecastRequest, Mask, Modality, Spec
 
-PICTURES = Spec({"pixels": Modality("pixels", (3, 16, 16))})
+IMAGES = Spec({"pixels": Modality("pixels", (3, 16, 16))})
 SERIES = Spec({"ecg": Modality("series", (2,), rate=50.0)}, fps=10.0)
 NUMBERS = Spec({"joints": Modality("vector", (5,))})
 SMALL = {"width": 24, "depth": 2, "heads": 2, "predictor_width": 24, "predictor_depth": 1, "predictor_heads": 2}
@@ -24,7 +24,7 @@ SPLIT = Mask(
 )
 
 
-def made(spec: Spec = PICTURES, **options: object) -> MaskedModel:
+def made(spec: Spec = IMAGES, **options: object) -> MaskedModel:
     torch.manual_seed(0)
     model = MaskedModel.for_spec(spec, **{**SMALL, "patch": 4, **options}).eval()
     for parameter in model.parameters():  # biases and tokens that start at zero would hide mistakes
@@ -34,7 +34,7 @@ def made(spec: Spec = PICTURES, **options: object) -> MaskedModel:
     return model
 
 
-def pictures(*shape: int, seed: int = 0) -> torch.Tensor:
+def images(*shape: int, seed: int = 0) -> torch.Tensor:
     drawn = np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
     return torch.from_numpy(drawn)
 
@@ -46,7 +46,7 @@ def clip(values: torch.Tensor, *masks: Mask, name: str = "pixels") -> Clip:
 
 def test_it_predicts_each_block_by_itself_and_compares_with_the_normalised_target() -> None:
     model = made()
-    seen = clip(pictures(2, 1, 3, 16, 16), SPLIT)
+    seen = clip(images(2, 1, 3, 16, 16), SPLIT)
     completion = model.forecast(seen)
     mean, std = model.statistics_of("pixels")
     assert model.target_encoder is not None
@@ -65,7 +65,7 @@ def test_it_predicts_each_block_by_itself_and_compares_with_the_normalised_targe
 
 
 def test_the_context_cannot_see_what_is_hidden() -> None:
-    model, values = made(), pictures(1, 1, 3, 16, 16)
+    model, values = made(), images(1, 1, 3, 16, 16)
     mask = Mask(SPLIT.context[:1], (SPLIT.targets[0][:1],))
     other = values.clone()
     other[:, :, :, 0:4, 12:16] = 255 - other[:, :, :, 0:4, 12:16]  # token 3, hidden
@@ -78,7 +78,7 @@ def test_the_context_cannot_see_what_is_hidden() -> None:
 
 def test_gradients_reach_encoder_and_predictor_and_never_the_target() -> None:
     model = made().train()
-    completion = model.forecast(clip(pictures(2, 1, 3, 16, 16), SPLIT))
+    completion = model.forecast(clip(images(2, 1, 3, 16, 16), SPLIT))
     MaskedPrediction().loss(completion, 0).backward()
     assert not any(target.requires_grad for target in completion.targets)
     assert model.target_encoder is not None
@@ -88,7 +88,7 @@ def test_gradients_reach_encoder_and_predictor_and_never_the_target() -> None:
 
 def test_pixels_as_targets_are_the_patches_normalised_by_themselves() -> None:
     model = made(target="pixels")
-    values = pictures(1, 1, 3, 16, 16)
+    values = images(1, 1, 3, 16, 16)
     mask = Mask(SPLIT.context[:1], (torch.tensor([[7]]),))
     (target,) = model.forecast(clip(values, mask)).targets
     patch = values[0, 0, :, 4:8, 12:16].double()  # row 1, column 3
@@ -102,7 +102,7 @@ def test_pixels_as_targets_are_the_patches_normalised_by_themselves() -> None:
 
 def test_visible_tokens_are_weighted_by_their_distance_to_the_hidden() -> None:
     model = made()
-    seen = clip(pictures(2, 1, 3, 16, 16), replace(SPLIT, targets=SPLIT.targets[:1]))
+    seen = clip(images(2, 1, 3, 16, 16), replace(SPLIT, targets=SPLIT.targets[:1]))
     dense = model.forecast(seen, ForecastRequest(visible=True))
     torch.testing.assert_close(dense.predictions, model.forecast(seen).predictions, rtol=1e-4, atol=1e-5)
     (far,) = dense.distances
@@ -117,8 +117,8 @@ def test_visible_tokens_are_weighted_by_their_distance_to_the_hidden() -> None:
 
 
 def test_the_weight_of_the_dense_loss_rises_first(tmp_path: Path) -> None:
-    recordings = [Episode({"pixels": one.numpy()}, np.zeros((0, 0), np.float32)) for one in pictures(8, 1, 3, 16, 16)]
-    clips, model = tc.data.from_episodes(recordings, PICTURES).clips(1), made()
+    recordings = [Episode({"pixels": one.numpy()}, np.zeros((0, 0), np.float32)) for one in images(8, 1, 3, 16, 16)]
+    clips, model = tc.data.from_episodes(recordings, IMAGES).clips(1), made()
     objective = MaskedPrediction("l1") + 0.5 * VisiblePrediction(warmup=0.5)
     run = {"steps": 4, "seed": 0, "batch_size": 4, "log_every": 1, "threads": 1}
     masks = [DrawMasks(tc.masking.RandomPatches(), model.grid)]
@@ -133,19 +133,19 @@ def test_the_weight_of_the_dense_loss_rises_first(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("spec", "options", "shape", "grid"), [
-    (PICTURES, {"frames": 4, "patch": 8}, (4, 3, 16, 16), (2, 2, 2)),
-    (PICTURES, {"frames": 4, "patch": 8, "positions": "rope", "width": 36}, (4, 3, 16, 16), (2, 2, 2)),
+    (IMAGES, {"frames": 4, "patch": 8}, (4, 3, 16, 16), (2, 2, 2)),
+    (IMAGES, {"frames": 4, "patch": 8, "positions": "rope", "width": 36}, (4, 3, 16, 16), (2, 2, 2)),
     (SERIES, {"frames": 1, "frameskip": 10, "patch": 5}, (1, 50, 2), (10,)),
     (SERIES, {"frames": 3, "frameskip": 2, "patch": 5}, (3, 10, 2), (6,)),
     (NUMBERS, {"frames": 12, "patch": 3}, (12, 5), (4,)),
 ])  # fmt: skip
-def test_films_series_and_vectors_have_tokens_of_their_own(
+def test_videos_series_and_vectors_have_tokens_of_their_own(
     spec: Spec, options: dict[str, object], shape: tuple[int, ...], grid: tuple[int, ...]
 ) -> None:
     model = made(spec, **options)
     assert model.grid == grid
     name = next(iter(spec.modalities))
-    values = pictures(2, *shape) if name == "pixels" else torch.randn(2, *shape)
+    values = images(2, *shape) if name == "pixels" else torch.randn(2, *shape)
     assert model.encode({name: values}).shape == (2, model.config.width)
     tokens = model.encode({name: values}, tokens=True)
     assert tokens.shape == (2, np.prod(grid), model.config.width)
@@ -164,10 +164,10 @@ def test_it_learns_to_tell_the_hidden_half_of_a_stripe(tmp_path: Path) -> None:
     levels = rng.integers(0, 256, (200, 1, 1, 1, 1), dtype=np.uint8)
     stripes = np.broadcast_to(levels, (200, 1, 3, 16, 16)).copy()
     episodes = tc.data.from_episodes(
-        [Episode({"pixels": one}, np.empty((0, 0), np.float32)) for one in stripes], PICTURES
+        [Episode({"pixels": one}, np.empty((0, 0), np.float32)) for one in stripes], IMAGES
     )
     torch.manual_seed(0)
-    model = MaskedModel.for_spec(PICTURES, **SMALL, patch=4, target="pixels", normalised_pixels=False)
+    model = MaskedModel.for_spec(IMAGES, **SMALL, patch=4, target="pixels", normalised_pixels=False)
     report = tc.train(
         model,
         MaskedPrediction("mse"),
@@ -180,7 +180,7 @@ def test_it_learns_to_tell_the_hidden_half_of_a_stripe(tmp_path: Path) -> None:
         lr=3e-3,
         log_every=149,
     )
-    # The mean of all pictures would leave a loss of one, the variance of the data.
+    # The mean of all images would leave a loss of one, the variance of the data.
     assert report.log[-1]["loss"] < 0.1 < report.log[0]["loss"]
 
 
@@ -188,7 +188,7 @@ def test_checkpoints_say_what_kind_of_model_they_hold(tmp_path: Path) -> None:
     model = made()
     tc.checkpoint.save(tmp_path / "model", model)
     loaded = tc.checkpoint.load_model(tmp_path / "model", kind=MaskedModel)
-    values = pictures(2, 3, 16, 16)
+    values = images(2, 3, 16, 16)
     assert torch.equal(loaded.encode({"pixels": values}), model.encode({"pixels": values}))
     assert type(tc.checkpoint.load_model(tmp_path / "model", kind=Model)) is MaskedModel
     with pytest.raises(CheckpointError, match="holds a MaskedModel; expected a WorldModel"):
@@ -198,22 +198,22 @@ def test_checkpoints_say_what_kind_of_model_they_hold(tmp_path: Path) -> None:
 def test_what_does_not_fit_is_refused_with_what_was_expected() -> None:
     model = made()
     with pytest.raises(SpecError, match=r"train it with transforms=\[DrawMasks"):
-        model.forecast(clip(pictures(2, 1, 3, 16, 16)))
+        model.forecast(clip(images(2, 1, 3, 16, 16)))
     for height, width in ((32, 32), (8, 8), (16, 20)):  # of 8 x 8 the masks point beyond, of 32 x 32 at other places
         grid = (height // 4, width // 4)
         expected = rf"grid \(4, 4\).*grid \({grid[0]}, {grid[1]}\)\. Resize.*Augment\(Resize\(\(16, 16\)\), 'pixels'\)"
         with pytest.raises(SpecError, match=expected):
-            model.forecast(clip(pictures(2, 1, 3, height, width), SPLIT))
+            model.forecast(clip(images(2, 1, 3, height, width), SPLIT))
     with pytest.raises(SpecError, match=r"must have shape \[B, 1, 3, H, W\]"):
-        model.encode({"pixels": pictures(2, 3, 3, 16, 16)})
+        model.encode({"pixels": images(2, 3, 3, 16, 16)})
     with pytest.raises(SpecError, match="the model reads 'pixels'; the observation has state"):
         model.encode({"state": torch.zeros(2, 3)})
     with pytest.raises(ConfigError, match="Did you mean 'nano'"):
-        MaskedModel.for_spec(PICTURES, "nanno")
+        MaskedModel.for_spec(IMAGES, "nanno")
     with pytest.raises(ConfigError, match="Did you mean 'patch'"):
-        MaskedModel.for_spec(PICTURES, pach=3)
+        MaskedModel.for_spec(IMAGES, pach=3)
     with pytest.raises(ConfigError, match="has no modality 'pixel'; it has pixels"):
-        MaskedModel.for_spec(PICTURES, modality="pixel")
+        MaskedModel.for_spec(IMAGES, modality="pixel")
 
 
 @pytest.mark.parametrize("positions", ["rope", "sincos"])

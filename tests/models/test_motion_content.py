@@ -16,13 +16,13 @@ from tacit.recipes import MCJEPA
 from tacit.training import MakeViews
 from tacit.types import Clip, FlowForecast, ForecastRequest, Modality, Spec
 
-PICTURES = Spec({"pixels": Modality("pixels", (3, 32, 32))})
+IMAGES = Spec({"pixels": Modality("pixels", (3, 32, 32))})
 SMALL = {"widths": (6, 8, 10), "depths": (1, 1, 1), "kernel": 3, "head_width": 8, "expander": (12,), "embedding": 7}
 
 
 def made(**options: object) -> MotionContent:
     torch.manual_seed(0)
-    model = MotionContent.for_spec(PICTURES, **{**SMALL, **options}).eval()
+    model = MotionContent.for_spec(IMAGES, **{**SMALL, **options}).eval()
     torch.nn.init.normal_(model.flow_head.out.weight)  # so that it tells some flow
     return model
 
@@ -148,11 +148,11 @@ def test_what_does_not_fit_is_refused() -> None:
     with pytest.raises(ConfigError, match="no camera"):
         MotionContent.for_spec(Spec({"state": Modality("vector", (3,))}))
     with pytest.raises(ConfigError, match=r"no option 'widhts'\. Did you mean 'widths'"):
-        MotionContent.for_spec(PICTURES, widhts=(1,))
+        MotionContent.for_spec(IMAGES, widhts=(1,))
     with pytest.raises(ConfigError, match="no size called 'huge'"):
-        MotionContent.for_spec(PICTURES, "huge")
+        MotionContent.for_spec(IMAGES, "huge")
     with pytest.raises(ConfigError, match="frameskip is at least 1"):
-        MotionContent.for_spec(PICTURES, frameskip=0)
+        MotionContent.for_spec(IMAGES, frameskip=0)
     with pytest.raises(ConfigError, match="reads a Forecast; this model makes a FlowForecast"):
         Prediction().check(MotionContent.forecast_type)
 
@@ -175,7 +175,7 @@ def test_the_recipe_weighs_its_terms_as_it_says() -> None:
     assert set(MCJEPA.MOTION) | {"invariance", "variance", "covariance"} == set(weights)
     assert objective.request() == ForecastRequest(directions=2)
     objective.check(FlowForecast)
-    assert MCJEPA().build_model(PICTURES, seed=0).config.embedding == 256
+    assert MCJEPA().build_model(IMAGES, seed=0).config.embedding == 256
 
 
 def test_every_term_of_the_recipe_can_be_left_out() -> None:
@@ -195,7 +195,7 @@ def test_the_recipe_trains_every_part(tmp_path: Path) -> None:
             tc.Episode({"pixels": rng.integers(0, 256, (4, 3, 32, 32), dtype=np.uint8)}, np.empty((3, 0), np.float32))
             for _ in range(3)
         ],
-        PICTURES,
+        IMAGES,
     )
     recipe = MCJEPA(model=SMALL, steps=3).with_options({"training.batch_size": 4, "training.warmup": 0.0})
     recipe = recipe.with_options({"objective": [*to_json(recipe.objective[:-1]), {"name": "vicreg", "weight": 0.1}]})

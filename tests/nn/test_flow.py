@@ -102,7 +102,7 @@ def test_a_resized_flow_points_to_the_same_places() -> None:
 
 
 def test_what_is_covered_is_not_visible() -> None:
-    # Something at places 2 and 3 of the other picture moved two to the right: it covers 4 and 5, and uncovers 2 and 3.
+    # Something at places 2 and 3 of the other image moved two to the right: it covers 4 and 5, and uncovers 2 and 3.
     flow, back = torch.zeros(1, 2, 1, 8), torch.zeros(1, 2, 1, 8)
     flow[0, 0, 0, 4:6], back[0, 0, 0, 2:4] = -2.0, 2.0
     assert visible(flow, back)[0, 0, 0].tolist() == [True, True, False, False, True, True, True, True]
@@ -192,6 +192,6 @@ def test_pyramids_that_do_not_fit(options: dict[str, object], message: str) -> N
         PyramidEncoder(**{"channels": 1, "size": (32, 32), "widths": (4, 8), "depths": (1, 1), **options})
 
 
-def test_a_picture_without_a_coarse_cell_is_refused() -> None:
+def test_an_image_without_a_coarse_cell_is_refused() -> None:
     with pytest.raises(SpecError, match="at least 8 px"):
         pyramid()(torch.zeros(1, 1, 6, 32), torch.zeros(1), torch.ones(1))

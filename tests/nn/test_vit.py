@@ -15,8 +15,8 @@ from tacit.published.layouts import ijepa, vjepa2
 
 SHAPES: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {
     "series": ((23,), (4,)),
-    "picture": ((20, 28), (8, 8)),
-    "film": ((5, 17, 16), (2, 8, 8)),
+    "image": ((20, 28), (8, 8)),
+    "video": ((5, 17, 16), (2, 8, 8)),
 }
 WAYS = [
     (kind, positions, cls) for kind in SHAPES for positions in ("learned", "sincos", "rope") for cls in (False, True)
@@ -111,7 +111,7 @@ def test_without_positions_the_class_token_does_not_know_the_order(kind: str) ->
 
 
 def test_normalisation_is_inside() -> None:
-    vit = build("film")
+    vit = build("video")
     x, mean, std = inputs(vit)
     normal = (x - mean.view(-1, 1, 1, 1)) / std.view(-1, 1, 1, 1)
     keep = some(vit, 2, 3)
@@ -138,7 +138,7 @@ def test_another_size_is_a_table_resized(kind: str, positions: str) -> None:
 
 
 def test_rotations_do_not_change_with_the_size_around() -> None:
-    vit = build("film", "rope")
+    vit = build("video", "rope")
     x, mean, std = inputs(vit)
     longer = torch.cat([x[:, :, :4], x[:, :, :4]], dim=2)
     first = torch.arange(math.prod(vit.grid)).expand(2, -1)
@@ -149,7 +149,7 @@ def test_rotations_do_not_change_with_the_size_around() -> None:
 def test_checkpointing_changes_no_gradient(positions: str) -> None:
     gradients = []
     for checkpointing in (False, True):
-        vit = build("film", positions, checkpointing=checkpointing)
+        vit = build("video", positions, checkpointing=checkpointing)
         x, mean, std = inputs(vit)
         vit(x, mean, std, torch.tensor([[0, 3], [5, 2]])).square().sum().backward()
         gradients.append([parameter.grad for parameter in vit.parameters() if parameter is not vit.norm.bias])
@@ -198,12 +198,12 @@ def saved_bytes(module: nn.Module, compute: Callable[[], Tensor]) -> int:
     return sum(tensor.untyped_storage().nbytes() for pointer, tensor in kept.items() if pointer not in own)
 
 
-@pytest.mark.parametrize("kind", ["picture", "film"])
+@pytest.mark.parametrize("kind", ["image", "video"])
 def test_memory_follows_what_is_seen(kind: str) -> None:
     torch.manual_seed(0)
-    size, patch = {"picture": ((160, 160), (16, 16)), "film": ((8, 80, 80), (2, 16, 16))}[kind]
+    size, patch = {"image": ((160, 160), (16, 16)), "video": ((8, 80, 80), (2, 16, 16))}[kind]
     vit = VisionTransformer(
-        3, size, patch, width=96, depth=6, heads=3, positions="sincos" if kind == "picture" else "rope"
+        3, size, patch, width=96, depth=6, heads=3, positions="sincos" if kind == "image" else "rope"
     )
     x, statistics = torch.randint(0, 256, (16, 3, *size), dtype=torch.uint8), (torch.zeros(3), torch.ones(3))
     keep = torch.stack([torch.randperm(100)[:10] for _ in range(16)])
@@ -240,7 +240,7 @@ def test_sizes_have_the_parameters_of_those_published(size: str, patch: int, cou
     assert sum(parameter.numel() for parameter in vit.parameters()) == count
 
 
-def test_every_size_can_rotate_films() -> None:
+def test_every_size_can_rotate_videos() -> None:
     for options in VIT_SIZES.values():
         with torch.device("meta"):
             VisionTransformer(3, (2, 16, 16), (2, 16, 16), **{**options, "depth": 1}, positions="rope")
@@ -275,7 +275,7 @@ def test_sizes_that_do_not_fit_are_refused(options: dict[str, object], message: 
 def test_inputs_that_do_not_fit_are_refused(shape: tuple[int, ...], keep: tuple[int, ...] | None, message: str) -> None:
     index = None if keep is None else torch.zeros(keep, dtype=torch.int64)
     with pytest.raises(SpecError, match=message):
-        build("picture")(torch.zeros(shape), torch.zeros(3), torch.ones(3), index)
+        build("image")(torch.zeros(shape), torch.zeros(3), torch.ones(3), index)
 
 
 @pytest.mark.parametrize(("channels", "patch"), [(1, (4, 4)), (3, (16, 16)), (1, (2, 8, 8)), (2, (5,))])

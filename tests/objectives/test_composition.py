@@ -112,13 +112,13 @@ def outcomes() -> tuple[torch.Tensor, dict[type, Outcome]]:
     source = torch.randn(6, 16, 4, generator=draw, requires_grad=True)
     targets, told = torch.randn(6, 16, 4, generator=draw), 0.9 * source
     features = source.view(6, 2, 2, 4, 4)
-    flow, pictures = 0.1 * features, torch.rand(6, 2, 1, 8, 8, generator=draw)
+    flow, images = 0.1 * features, torch.rand(6, 2, 1, 8, 8, generator=draw)
     full = flow.repeat_interleave(2, 3).repeat_interleave(2, 4)
     return source, {
         Forecast: Forecast(source, source, torch.zeros(6, 15, 2), (told[:, :15], told[:, :14])),
         MaskedForecast: MaskedForecast(source, (told,), (targets,), (told,), (targets,), (torch.ones(6, 16),)),
         ViewEmbeddings: ViewEmbeddings(source, 2),
-        FlowForecast: FlowForecast(source, 2, pictures, (features,), (flow,), full),
+        FlowForecast: FlowForecast(source, 2, images, (features,), (flow,), full),
     }
 
 

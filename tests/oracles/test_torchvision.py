@@ -43,7 +43,7 @@ v2 = torchvision("torchvision.transforms.v2")
 F = v2.functional
 
 
-def pictures(count: int, channels: int, height: int, width: int, seed: int = 0) -> Tensor:
+def images(count: int, channels: int, height: int, width: int, seed: int = 0) -> Tensor:
     """Levels with edges, flat parts, greys and extremes, uint8."""
     draw = torch.Generator().manual_seed(seed)
     made = torch.randint(0, 256, (count, channels, height, width), generator=draw, dtype=torch.uint8)
@@ -71,17 +71,17 @@ def within_levels(ours: Tensor, theirs: Tensor, levels: int = 1) -> None:
 def test_crops_are_those_of_resized_crop(channels: int, size: tuple[int, int], interpolation: str) -> None:
     draw = np.random.default_rng(0)
     for height, width in ((28, 28), (40, 57)):
-        shown = pictures(12, channels, height, width)
+        shown = images(12, channels, height, width)
         rows, columns = draw.integers(1, height + 1, 12), draw.integers(1, width + 1, 12)
         rows[0], columns[0] = height, width
         boxes = np.stack([draw.integers(0, height - rows + 1), draw.integers(0, width - columns + 1), rows, columns], 1)
         ours = _resample.resized_crop(shown[:, None].float(), torch.from_numpy(boxes)[:, None], size, interpolation)
         mode = F.InterpolationMode(interpolation)
-        for picture, box, crop in zip(shown, boxes.tolist(), ours[:, 0, 0], strict=True):
-            theirs = F.resized_crop(picture.float() / 255, *box, list(size), mode, antialias=True)
+        for image, box, crop in zip(shown, boxes.tolist(), ours[:, 0, 0], strict=True):
+            theirs = F.resized_crop(image.float() / 255, *box, list(size), mode, antialias=True)
             compare(crop, theirs.clamp(0, 1))
             if interpolation == "bilinear":  # their bicubic on uint8 clips between its two passes as well
-                within_levels(crop, F.resized_crop(picture, *box, list(size), mode, antialias=True))
+                within_levels(crop, F.resized_crop(image, *box, list(size), mode, antialias=True))
 
 
 def test_drawn_boxes_have_the_distribution_of_random_resized_crop() -> None:
@@ -89,8 +89,8 @@ def test_drawn_boxes_have_the_distribution_of_random_resized_crop() -> None:
     for height, width, scale, aspect in ((64, 64, (0.08, 1.0), (3 / 4, 4 / 3)), (40, 90, (0.5, 1.0), (0.4, 3.0))):
         torch.manual_seed(0)
         theirs = v2.RandomResizedCrop((8, 8), scale, aspect)
-        picture = torch.zeros(1, height, width)
-        drawn = [theirs.make_params([picture]) for _ in range(count)]
+        image = torch.zeros(1, height, width)
+        drawn = [theirs.make_params([image]) for _ in range(count)]
         expected = np.array([[box[name] for name in ("top", "left", "height", "width")] for box in drawn])
         ours = augmentation.RandomResizedCrop((8, 8), scale, aspect)
         boxes = ours.boxes(count, height, width, torch.Generator().manual_seed(0)).numpy()
@@ -119,22 +119,22 @@ def test_the_central_crop_is_theirs_where_no_draw_fits(height: int, width: int) 
 )
 @pytest.mark.parametrize("channels", [1, 3])
 def test_colours_change_as_in_adjust(name: str, numbers: list[float], channels: int) -> None:
-    shown = pictures(4, channels, 33, 20)
+    shown = images(4, channels, 33, 20)
     ours = vars(_colour)[name](shown[:, None].float(), torch.tensor(numbers, dtype=torch.float64))[:, 0]
     adjust = vars(F)[f"adjust_{name}"]
-    for picture, number, changed in zip(shown, numbers, ours, strict=True):
-        compare(changed, adjust(picture.float() / 255, number))
-        within_levels(changed, adjust(picture, number), levels=2)  # theirs truncates the grey and then the sum
+    for image, number, changed in zip(shown, numbers, ours, strict=True):
+        compare(changed, adjust(image.float() / 255, number))
+        within_levels(changed, adjust(image, number), levels=2)  # theirs truncates the grey and then the sum
 
 
 def test_jitter_in_fixed_order_is_theirs_with_the_same_numbers() -> None:
-    shown = pictures(6, 3, 21, 16)
+    shown = images(6, 3, 21, 16)
     jitter = augmentation.ColorJitter(0.4, 0.4, 0.2, 0.1, order="fixed")
     ours = jitter(shown, torch.Generator().manual_seed(3))
     draws = torch.rand(4, 6, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
-    for index, (picture, changed) in enumerate(zip(shown.float() / 255, ours, strict=True)):
+    for index, (image, changed) in enumerate(zip(shown.float() / 255, ours, strict=True)):
         brightness, contrast, saturation, hue = draws[:, index].tolist()
-        theirs = F.adjust_brightness(picture, 0.6 + 0.8 * brightness)
+        theirs = F.adjust_brightness(image, 0.6 + 0.8 * brightness)
         theirs = F.adjust_contrast(theirs, 0.6 + 0.8 * contrast)
         theirs = F.adjust_saturation(theirs, 0.8 + 0.4 * saturation)
         compare(changed, F.adjust_hue(theirs, -0.1 + 0.2 * hue))
@@ -142,17 +142,17 @@ def test_jitter_in_fixed_order_is_theirs_with_the_same_numbers() -> None:
 
 @pytest.mark.parametrize(("height", "width", "kernel"), [(28, 28, 7), (12, 45, 23), (5, 5, 3), (6, 4, 1)])
 def test_blur_is_gaussian_blur(height: int, width: int, kernel: int) -> None:
-    shown = pictures(4, 3, height, width)
+    shown = images(4, 3, height, width)
     sigmas = torch.tensor([0.1, 0.7, 1.3, 2.0], dtype=torch.float64)
     ours = blur(shown[:, None].float(), kernel, sigmas)[:, 0]
-    for picture, sigma, blurred in zip(shown, sigmas.tolist(), ours, strict=True):
-        compare(blurred, F.gaussian_blur(picture.float() / 255, [kernel, kernel], [sigma, sigma]))
-        within_levels(blurred, F.gaussian_blur(picture, [kernel, kernel], [sigma, sigma]))
+    for image, sigma, blurred in zip(shown, sigmas.tolist(), ours, strict=True):
+        compare(blurred, F.gaussian_blur(image.float() / 255, [kernel, kernel], [sigma, sigma]))
+        within_levels(blurred, F.gaussian_blur(image, [kernel, kernel], [sigma, sigma]))
 
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_grayscale_solarize_and_flips_are_theirs(channels: int) -> None:
-    shown = pictures(4, channels, 19, 26)
+    shown = images(4, channels, 19, 26)
     scaled = shown.float() / 255
     compare(augmentation.Grayscale()(shown), F.rgb_to_grayscale(scaled, num_output_channels=channels))
     within_levels(augmentation.Grayscale()(shown), F.rgb_to_grayscale(shown, num_output_channels=channels))
@@ -167,7 +167,7 @@ def test_grayscale_solarize_and_flips_are_theirs(channels: int) -> None:
 def test_evaluation_is_resize_and_center_crop(size: int | tuple[int, int], interpolation: str) -> None:
     mode = F.InterpolationMode(interpolation)
     for height, width in ((40, 57), (57, 40), (33, 33)):
-        shown = pictures(3, 3, height, width)
+        shown = images(3, 3, height, width)
         wanted = list(size) if isinstance(size, tuple) else [size]
         resized = augmentation.Resize(size, interpolation)(shown)
         compare(resized, F.resize(shown.float() / 255, wanted, mode, antialias=True).clamp(0, 1))
@@ -177,9 +177,9 @@ def test_evaluation_is_resize_and_center_crop(size: int | tuple[int, int], inter
             assert augmentation.CenterCrop(crop)(resized).equal(F.center_crop(resized, list(crop)))
 
 
-def test_a_film_is_changed_as_each_of_its_frames() -> None:
-    film = pictures(10, 3, 30, 30).view(2, 5, 3, 30, 30)
+def test_a_video_is_changed_as_each_of_its_frames() -> None:
+    video = images(10, 3, 30, 30).view(2, 5, 3, 30, 30)
     factors = torch.tensor([0.4, 1.5], dtype=torch.float64)
-    ours = _colour.contrast(film.float(), factors)
-    for frames, factor, changed in zip(film, factors.tolist(), ours, strict=True):
+    ours = _colour.contrast(video.float(), factors)
+    for frames, factor, changed in zip(video, factors.tolist(), ours, strict=True):
         compare(changed, F.adjust_contrast(frames.float() / 255, factor))

@@ -149,17 +149,17 @@ def test_vjepa2_ac_plans(tmp_path: Path) -> None:
     eye, predictor = (convert(path, **options, part=part) for part in ("encoder", "predictor"))
     actions, poses = (golden("vjepa2_ac_predictor").values[name] for name in ("actions", "states"))
     frames = torch.randn(*actions.shape[:2], model.config.feature_size)
-    picture = torch.randint(0, 256, (2, 3, 64, 64), dtype=torch.uint8)
+    image = torch.randint(0, 256, (2, 3, 64, 64), dtype=torch.uint8)
     with torch.no_grad():
         told = model.predict(torch.cat([frames, poses], dim=-1), actions)
         expected = F.layer_norm(predictor(frames.reshape(len(frames), -1, 96), actions, poses), (96,))
         torch.testing.assert_close(told[..., : model.config.feature_size], expected.reshape(frames.shape))
         torch.testing.assert_close(told[..., model.config.feature_size :], poses + actions)
-        # A picture of the world held still for one tubelet, normalised as ImageNet is; the pose in raw units behind it.
+        # A image of the world held still for one tubelet, normalised as ImageNet is; the pose in raw units behind it.
         mean, std = (torch.tensor(part) * 255 for part in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
-        tokens = F.layer_norm(eye(picture[:, :, None].expand(-1, -1, 2, -1, -1), mean, std), (96,))
+        tokens = F.layer_norm(eye(image[:, :, None].expand(-1, -1, 2, -1, -1), mean, std), (96,))
         seen = torch.cat([tokens.flatten(1), poses[:1, 0].expand(2, -1)], dim=1)
-        observation = {"camera": picture.numpy(), "pose": poses[:1, 0].expand(2, -1).numpy()}
+        observation = {"camera": image.numpy(), "pose": poses[:1, 0].expand(2, -1).numpy()}
         torch.testing.assert_close(model.encode(observation), seen, rtol=1e-4, atol=1e-4)
     checkpoint.save(tmp_path / "model", model)
     agent = VJEPA2AC().build_agent(checkpoint.load_model(tmp_path / "model", kind=ActionConditioned))
@@ -211,9 +211,9 @@ def test_vjepa(tmp_path: Path) -> None:
     model = convert(saved(content, tmp_path / "vitl16.pth.tar"), layout="vjepa", heads=2, predictor_heads=2)
     assert isinstance(model, MaskedModel)
     assert (model.config.frames, model.config.side, model.config.positions) == (16, 32, "sincos")
-    films = torch.randn(2, 3, 16, 32, 32)
-    assert torch.equal(model.encoder(films, *STATISTICS), vit(films, *STATISTICS))
-    assert not torch.equal(model.target_encoder(films, *STATISTICS), vit(films, *STATISTICS))
+    videos = torch.randn(2, 3, 16, 32, 32)
+    assert torch.equal(model.encoder(videos, *STATISTICS), vit(videos, *STATISTICS))
+    assert not torch.equal(model.target_encoder(videos, *STATISTICS), vit(videos, *STATISTICS))
     context, visible, hidden = torch.randn(2, 3, 24), torch.tensor([[0, 4, 9]] * 2), torch.tensor([[1, 2]] * 2)
     assert torch.equal(model.predictor(context, visible, hidden, 1), predictor(context, visible, hidden, 1))
 
@@ -450,7 +450,7 @@ def test_lewm(tmp_path: Path) -> None:
     assert said.config == model.config
 
 
-def test_lewm_standardises_actions_and_leaves_pictures_alone(tmp_path: Path) -> None:
+def test_lewm_standardises_actions_and_leaves_images_alone(tmp_path: Path) -> None:
     path, options = (
         saved(lewm_weights(), tmp_path / "weights.pt"),
         {"spec": LEWM_SPEC, "heads": 2, "predictor_heads": 4},

@@ -174,7 +174,7 @@ SEEN = {
         {"frames": 1, "mask_tokens": 1, "target": "pixels", "normalised_pixels": True},
     ),
 }
-"""Crop, masks, and what the model is told of them, for pictures of 32 px."""
+"""Crop, masks, and what the model is told of them, for images of 32 px."""
 
 
 @pytest.mark.parametrize(("name", "step"), [(name, step) for name, one in PUBLISHED.items() for step in one.schedule])
@@ -217,7 +217,7 @@ def test_crops_and_masks(name: str) -> None:
     assert recipe.transforms(model) == (Augment(crop, "pixels"), DrawMasks(masks, model.grid))
 
 
-def test_the_masks_of_films_are_published_ones_by_default() -> None:
+def test_the_masks_of_videos_are_published_ones_by_default() -> None:
     assert Tubes() == SHORT_AND_LONG
     assert Blocks() == SEEN["ijepa"][1]
 

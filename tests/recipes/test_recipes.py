@@ -49,9 +49,9 @@ def test_a_recipe_learns_and_acts(name: str, episodes: tc.data.Episodes, tmp_pat
         recipe = dataclasses.replace(recipe, model={**recipe.model, **sizes})
     if name == "vjepa2_ac":
         small = {"size": "nano", "clip": 2, "model.frameskip": 1, "training.batch_size": 2}
-        films = tc.recipes.VJEPA2().with_options(small)
-        films.train(films.build_model(episodes.spec, 0), episodes, seed=0, to=tmp_path / "films", steps=1)
-        recipe = recipe.with_options({"encoder": str(tmp_path / "films")})
+        videos = tc.recipes.VJEPA2().with_options(small)
+        videos.train(videos.build_model(episodes.spec, 0), episodes, seed=0, to=tmp_path / "videos", steps=1)
+        recipe = recipe.with_options({"encoder": str(tmp_path / "videos")})
     agent = recipe.learn(episodes, seed=0, to=tmp_path / "run", steps=1)
     first = episodes[0].observation["pixels"][:1]
     action, verdict, _ = agent.act(agent.start(seed=0, goal={"pixels": first}), {"pixels": first})
@@ -129,7 +129,7 @@ def test_joint_angles_are_learned_from_and_a_mask_may_be_another(name: str, tmp_
 
 @pytest.mark.filterwarnings("ignore::tacit.training.CollapseWarning")
 @pytest.mark.parametrize("side", [48, 96])
-def test_pictures_of_another_size_are_resized_where_they_are_not_cropped(
+def test_images_of_another_size_are_resized_where_they_are_not_cropped(
     side: int, episodes: tc.data.Episodes, tmp_path: Path
 ) -> None:
     small = {"size": "nano", "crop": [], "model.side": side, "training.batch_size": 2}
@@ -236,9 +236,9 @@ def test_an_online_probe_tells_how_classes_part(tmp_path: Path) -> None:
         for one, label in zip(bright, classes, strict=True)
     ]
     recipe = tc.recipes.IJEPA().with_options({"size": "nano", "training.batch_size": 8, "probe_every": 2})
-    pictures = tc.data.from_episodes(recorded, spec)
+    images = tc.data.from_episodes(recorded, spec)
     model = recipe.build_model(spec, seed=0)
-    report = recipe.train(model, pictures, seed=0, to=tmp_path, steps=3)
+    report = recipe.train(model, images, seed=0, to=tmp_path, steps=3)
     watched = [row["probe/knn_class"] for row in report.log if "probe/knn_class" in row]
     assert len(watched) == 2
     assert min(watched) > 0.9
@@ -250,7 +250,7 @@ def test_an_online_probe_takes_only_what_is_a_class(suiting: bool, tmp_path: Pat
     rng = np.random.default_rng(0)
     spec = tc.Spec({"pixels": tc.Modality("pixels", (1, 24, 24))})
     recorded = []
-    for number in range(24):  # some dozens of films, not hundreds of pictures
+    for number in range(24):  # some dozens of videos, not hundreds of images
         labels = {
             "folder": np.zeros(6, np.int64),
             "digits": rng.integers(0, 10, (6, 2)),
@@ -259,15 +259,15 @@ def test_an_online_probe_takes_only_what_is_a_class(suiting: bool, tmp_path: Pat
         }
         pixels = 100 * (number % 2) + rng.integers(0, 100, (6, 1, 24, 24))
         recorded.append(tc.Episode({"pixels": pixels.astype(np.uint8)}, np.empty((5, 0), np.float32), labels=labels))
-    films = tc.data.from_episodes(recorded, spec)
+    videos = tc.data.from_episodes(recorded, spec)
     recipe = tc.recipes.IJEPA().with_options({"size": "nano", "training.batch_size": 8})
-    report = recipe.train(recipe.build_model(spec, seed=0), films, seed=0, to=tmp_path, steps=1)
+    report = recipe.train(recipe.build_model(spec, seed=0), videos, seed=0, to=tmp_path, steps=1)
     watched = {key: value for key, value in report.log[-1].items() if key.startswith("probe/")}
     assert list(watched) == ["probe/knn_bright"] * suiting
     assert all(value > 0.9 for value in watched.values())
-    # A model whose windows are longer than the films in one of its parts has no probe.
+    # A model whose windows are longer than the videos in one of its parts has no probe.
     longer = tc.models.MaskedModel.for_spec(spec, "nano", frames=7, patch=4)
-    assert online_probe(longer, films, every=1) is None
+    assert online_probe(longer, videos, every=1) is None
 
 
 def test_flips_can_be_left_out(episodes: tc.data.Episodes) -> None:

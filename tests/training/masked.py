@@ -1,4 +1,4 @@
-"""A training on masked pictures that notes which masks and which crops each step has."""
+"""A training on masked images that notes which masks and which crops each step has."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,7 +18,7 @@ SPEC = tc.Spec({"pixels": tc.Modality("pixels", (3, 32, 32))})
 
 @dataclass(frozen=True)
 class Recorded:
-    """A transform, and what it made of the same picture at each step.
+    """A transform, and what it made of the same image at each step.
 
     Attributes:
         inner: The transform.
@@ -46,7 +46,7 @@ def record(
 ) -> tuple[list[Tensor], list[Tensor]]:
     """The masks and the crops of each step that this process takes part in."""
     rng = np.random.default_rng(0)
-    pictures = [
+    images = [
         tc.Episode({"pixels": rng.integers(0, 256, (1, 3, 32, 32), dtype=np.uint8)}, np.empty((0, 0), np.float32))
         for _ in range(8)
     ]
@@ -54,6 +54,6 @@ def record(
     model = recipe.build_model(SPEC, seed=0)
     crop, masks = (Recorded(transform) for transform in recipe.transforms(model))
     options = {"seed": 3, "to": to, "batch_size": 8, "threads": 1, "transforms": (crop, masks)}
-    episodes = tc.data.from_episodes(pictures, SPEC)
+    episodes = tc.data.from_episodes(images, SPEC)
     recipe.train(model, episodes, steps=steps, hooks=hooks(recipe.clips(episodes, model)), **options)
     return masks.masks, crop.crops

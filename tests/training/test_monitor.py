@@ -155,9 +155,9 @@ def test_a_training_without_a_regulariser_warns_before_its_half(tmp_path: Path) 
 def test_a_masked_model_that_sees_nothing_is_found_out(tmp_path: Path, positions: str, target: str) -> None:
     """Its tokens differ from place to place and from mask to mask all the same."""
     spec = tc.Spec({"pixels": tc.Modality("pixels", (3, 16, 16))})
-    pictures = np.random.default_rng(0).integers(0, 256, (40, 1, 3, 16, 16), dtype=np.uint8)
+    images = np.random.default_rng(0).integers(0, 256, (40, 1, 3, 16, 16), dtype=np.uint8)
     nobody = np.zeros((0, 0), np.float32)
-    clips = tc.data.from_episodes([tc.types.Episode({"pixels": one}, nobody) for one in pictures], spec).clips(1)
+    clips = tc.data.from_episodes([tc.types.Episode({"pixels": one}, nobody) for one in images], spec).clips(1)
     options = {"width": 36, "depth": 2, "heads": 2, "predictor_width": 36, "predictor_depth": 1, "predictor_heads": 2}
     torch.manual_seed(0)
     model = MaskedModel.for_spec(spec, patch=4, positions=positions, target=target, **options)

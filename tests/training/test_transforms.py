@@ -18,7 +18,7 @@ TRANSFORMS = [
 
 
 def made(transform: Transform, seed: int, rank: int) -> torch.Tensor:
-    """What it makes of a film of noise."""
+    """What it makes of a video of noise."""
     pixels = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (4, 2, 3, 32, 32), dtype=np.uint8))
     index = torch.arange(4)
     shown = transform(Clip({"pixels": pixels}, torch.zeros(4, 1, 2), index, index), seed=seed, rank=rank)

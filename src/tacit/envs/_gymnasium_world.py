@@ -162,15 +162,15 @@ def frame_of(frame: Any, name: str) -> npt.NDArray[np.uint8]:
     Raises:
         SpecError: if it is no uint8 image.
     """
-    picture = np.asarray(frame)
-    if picture.ndim == 2:
-        picture = picture[..., None]
-    if picture.ndim != 3 or picture.dtype != np.uint8 or picture.shape[2] not in (1, 3, 4):
+    image = np.asarray(frame)
+    if image.ndim == 2:
+        image = image[..., None]
+    if image.ndim != 3 or image.dtype != np.uint8 or image.shape[2] not in (1, 3, 4):
         raise SpecError(
             f"environment {name!r}: pixels need a render() that returns a uint8 image [H, W, 3]; got "
             f"{_described(frame)}."
         )
-    shown = picture[..., :3] if picture.shape[2] > 1 else np.repeat(picture, 3, axis=2)
+    shown = image[..., :3] if image.shape[2] > 1 else np.repeat(image, 3, axis=2)
     return np.ascontiguousarray(shown.transpose(2, 0, 1))
 
 

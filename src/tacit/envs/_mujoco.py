@@ -127,7 +127,7 @@ class Camera:
             self._renderer.scene.flags[mujoco.mjtRndFlag.mjRND_REFLECTION] = 0
             self._renderer.scene.flags[mujoco.mjtRndFlag.mjRND_SKYBOX] = 0
 
-    def picture(self, data: Any) -> npt.NDArray[np.uint8]:
+    def image(self, data: Any) -> npt.NDArray[np.uint8]:
         """Render ``[3, size, size]`` of a ``mujoco.MjData`` whose positions are up to date."""
         self._renderer.update_scene(data, camera=self._camera)
         frame = self._renderer.render()

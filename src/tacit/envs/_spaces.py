@@ -262,12 +262,12 @@ def _outside(values: npt.NDArray[Any], low: float, high: float) -> Any:
     return values[~((values >= low) & (values <= high))].flat[0]
 
 
-def resize(pictures: npt.NDArray[np.uint8], size: int) -> npt.NDArray[np.uint8]:
+def resize(images: npt.NDArray[np.uint8], size: int) -> npt.NDArray[np.uint8]:
     """Resize ``[B, C, H, W]`` to ``[B, C, size, size]``: each pixel is the mean of the area that it covers."""
-    if pictures.shape[2:] == (size, size):
-        return pictures
-    rows, columns = (_weights(length, size) for length in pictures.shape[2:])
-    return np.asarray(rows @ pictures.astype(np.float32) @ columns.T + 0.5, np.uint8)
+    if images.shape[2:] == (size, size):
+        return images
+    rows, columns = (_weights(length, size) for length in images.shape[2:])
+    return np.asarray(rows @ images.astype(np.float32) @ columns.T + 0.5, np.uint8)
 
 
 @cache

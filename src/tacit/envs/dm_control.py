@@ -141,11 +141,11 @@ class DMControlEnvironment:
         if not self._cameras:
             self._cameras = [Camera(world.physics.model.ptr, size, self._camera) for world in self._worlds]
         drawing = foreign(f"{self._task}: drawing camera {self._camera!r}", ConfigError)
-        pictures = np.array(self._all["pixels"]) if self._all else np.empty((self.num_envs, 3, size, size), np.uint8)
+        images = np.array(self._all["pixels"]) if self._all else np.empty((self.num_envs, 3, size, size), np.uint8)
         for index in np.flatnonzero(changed):
             with drawing:
-                pictures[index] = self._cameras[index].picture(self._worlds[index].physics.data.ptr)
-        return pictures
+                images[index] = self._cameras[index].image(self._worlds[index].physics.data.ptr)
+        return images
 
 
 def _load(task: str, num_envs: int) -> list[Any]:

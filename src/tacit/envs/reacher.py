@@ -101,13 +101,13 @@ class Reacher(StateWorlds):
         """Render images ``[B, 3, size, size]`` of the given states."""
         if self._camera is None:
             self._camera = Camera(self._model, self._size, "fixed", plain=True, supersample=2)
-        pictures = np.empty((len(state["angle"]), 3, self._size, self._size), np.uint8)
+        images = np.empty((len(state["angle"]), 3, self._size, self._size), np.uint8)
         for world, angle in enumerate(state["angle"]):
             self._data.qpos[:] = angle
             self._mujoco.mj_kinematics(self._model, self._data)
             self._mujoco.mj_camlight(self._model, self._data)
-            pictures[world] = self._camera.picture(self._data)
-        return {"pixels": pictures}
+            images[world] = self._camera.image(self._data)
+        return {"pixels": images}
 
     def tasks(self, count: int, seed: int) -> Tasks:
         """Draw ``count`` pairs, the goal 25 random steps after the start; see the protocol above."""

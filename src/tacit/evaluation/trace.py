@@ -64,7 +64,7 @@ class Trace:
     """
 
     actions: npt.NDArray[np.float32] = field(repr=False)
-    decisions: npt.NDArray[np.str_] = field(repr=False)
+    decisions: npt.NDArray[np.character] = field(repr=False)
     surprise: npt.NDArray[np.float32] = field(repr=False)
     rewards: Floats | None = field(repr=False)
     success: npt.NDArray[np.bool_] | None = field(repr=False)

@@ -26,11 +26,6 @@ class PerceptionConfig:
         spec: Observations of the world.
         modality: The modality that the model reads; by default the first camera, or else the first of all.
 
-    Attributes:
-        frameskip: Steps from one observation of a window to the next.
-        patch: Side of a patch, or of a cell, of an image in pixels.
-        width: Size ``D`` of a token.
-
     Raises:
         ConfigError: if the Spec has no such modality, or a size is out of range.
     """

@@ -70,7 +70,7 @@ def check_goal_environment(env: GoalEnvironment) -> None:
     apart = env.distance(tasks.start, tasks.goal)
     _require(apart.shape == (16,) and bool((apart > env.rules.radius).all()), "no task is solved at the start")
     _require(bool((env.distance(tasks.goal, tasks.goal) == 0).all()), "a state is at distance 0 of itself")
-    _check_pictures(env, tasks.start)
+    _check_images(env, tasks.start)
     if has_simulation(env):
         _check_simulation(env, tasks.start)
     if has_expert(env):
@@ -143,7 +143,7 @@ def _check_steps(env: Environment) -> None:
         before = now
 
 
-def _check_pictures(env: GoalEnvironment, states: State) -> None:
+def _check_images(env: GoalEnvironment, states: State) -> None:
     batch = env.observe(states)
     _require(_same(batch, env.begin(states)), "begin shows what observe shows")
     _require(env.num_envs == 16, "begin takes the size of the states")
