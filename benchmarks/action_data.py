@@ -23,10 +23,11 @@ import numpy as np
 import torch
 
 import tacit as tc
+from perception import DENSE, JEPA, ratio, recipe_of
 from tacit import studies
 from tacit.probing.probes import Attentive, Linear
 from tacit.recipes import Acting, AgentRecipe, Part
-from tacit.statistics import Curve, cost_ratio, crossed_bootstrap
+from tacit.statistics import Curve, crossed_bootstrap
 from tacit.studies import Report, Run, RunResult, Study, mean, points, rate, table
 from tacit.training import read_log
 
@@ -87,26 +88,10 @@ class Settings:
     task_seed: int = 4
 
 
-def video_recipe(chosen: Settings) -> tc.recipes.VJEPA2:
-    """Return the recipe of the encoder; the camera stands still, so nothing is cropped."""
-    return tc.recipes.VJEPA2().with_options(
-        {
-            "size": "nano",
-            "clip": 8,
-            "crop": [],
-            "flip": 0.0,
-            "steps": chosen.video_steps,
-            "model": {"frameskip": 2, "mask_tokens": 2, "positions": "rope", "patch": chosen.patch},
-            "objective": [
-                {"name": "masked_prediction", "options": {"distance": "l1"}},
-                {"name": "visible_prediction", "weight": 0.5},
-            ],
-            "training.batch_size": 16,
-            "training.lr": 1e-3,
-            "training.ema": [0.998, 0.998],
-            "training.threads": 1,
-        }
-    )
+def video_recipe(chosen: Settings) -> tc.recipes.Recipe:
+    """Return the recipe of the encoder."""
+    own = {"steps": chosen.video_steps, "model.frameskip": 2, "model.patch": chosen.patch}
+    return recipe_of("vjepa2", {**JEPA, **DENSE, **own})
 
 
 def agent_recipe(chosen: Settings) -> AgentRecipe:
@@ -325,18 +310,13 @@ def ratios(runs: Runs, kind: str, minutes: list[float]) -> list[str]:
     """Return how many times the minutes of `frozen` a training from pixels needs."""
     if len(minutes) < 2:
         return [""] * len(LEVELS)
-    curves = []
+    curves: dict[str, Curve] = {}
     for method in ("frozen", "end_to_end"):
         found = [runs.get((method, some), {}) for some in minutes]
         seeds = [seed for seed in found[0] if all(seed in one for one in found)]
         rates = [[one[seed]["tasks"][kind]["success"]["rate"] for one in found] for seed in seeds]
-        curves.append(Curve(minutes, rates))
-    return [
-        "before the first point"
-        if any(curve.mean()[0] >= level for curve in curves)
-        else str(cost_ratio(curves[0], curves[1], level))
-        for level in LEVELS
-    ]
+        curves[method] = Curve(minutes, rates)
+    return [ratio(curves["frozen"], curves["end_to_end"], level) for level in LEVELS]
 
 
 def world_tables(env: str, results: Mapping[str, RunResult]) -> list[str]:

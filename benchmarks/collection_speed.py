@@ -12,7 +12,7 @@ import gymnasium
 
 import tacit as tc
 from tacit import studies
-from tacit.studies import Report, Run, RunResult, Study, Target, met, table
+from tacit.studies import Report, Run, RunResult, Study, at_least, at_most, columns
 
 
 @dataclass(frozen=True)
@@ -51,13 +51,13 @@ def collected(name: str, episodes: int, steps: int) -> tuple[float, int]:
 
 
 def measure(run: Run[Settings]) -> dict[str, Any]:
-    chosen, times = run.settings, {"bare": [0.0], "collect": [0.0]}
+    chosen = run.settings
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     warnings.simplefilter("ignore")
     spent, _ = bare(chosen.env, 8, chosen.steps)
     episodes = max(16, int(8 * chosen.seconds / spent)) // 16 * 16
     collected(chosen.env, 16, chosen.steps)
-    times = {"bare": [], "collect": []}
+    times: dict[str, list[float]] = {"bare": [], "collect": []}
     for _ in range(chosen.rounds):
         for name, work in (("bare", bare), ("collect", collected)):
             spent, taken = work(chosen.env, episodes, chosen.steps)
@@ -75,28 +75,23 @@ def measure(run: Run[Settings]) -> dict[str, Any]:
 
 
 def report(results: Mapping[str, RunResult]) -> Report:
-    rows, targets = [], []
-    for name, run in results.items():
-        one = run.values
-        machine = f"{run.made_by['cpu']}, load {run.made_by['load']:.1f}"
-        times = (
-            f"{one['bare_us']:.0f}",
-            f"{one['collect_us']:.0f}",
-            f"{one['ratio']:.2f}",
-            f"{one['steps_per_second']:.0f}",
-        )
-        rows.append((name, *times, machine))
-        if one["bare_us"] >= 100:
-            targets.append(
-                Target(
-                    f"collecting {name} over a bare loop", "<= 1.5x", f"{one['ratio']:.2f}x", met(one["ratio"] <= 1.5)
-                )
-            )
+    rows = {name: {"name": name, **run.values, **run.made_by} for name, run in results.items()}
+    cells = {
+        "environment": "{name}",
+        "bare, us a step": "{bare_us:.0f}",
+        "collect, us a step": "{collect_us:.0f}",
+        "ratio": "{ratio:.2f}",
+        "steps a second": "{steps_per_second:.0f}",
+        "machine": "{cpu}, load {load:.1f}",
+    }
+    targets = []
+    for name, row in rows.items():
         if name == "CartPole-v1":
-            rate = one["steps_per_second"]
-            targets.append(Target(f"collecting {name}", ">= 30000 steps/s", f"{rate:.0f}", met(rate >= 30_000)))
-    header = ("environment", "bare, us a step", "collect, us a step", "ratio", "steps a second", "machine")
-    return Report([table(header, rows)], targets)
+            steps = row["steps_per_second"]
+            targets.append(at_least(f"collecting {name}", steps, 30_000, "{:.0f}", ">= {:.0f} steps/s"))
+        if row["bare_us"] >= 100:
+            targets.append(at_most(f"collecting {name} over a bare loop", row["ratio"], 1.5, "{:.2f}x", "<= {:g}x"))
+    return Report([columns(cells, rows.values())], targets)
 
 
 STUDY = Study(

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tacit import studies
-from tacit.studies import Report, Run, RunResult, Study, Target, met, rate, table
+from tacit.studies import Report, Run, RunResult, Study, at_most, rate, table
 
 ROOT = Path(__file__).parents[1]
 LIMITS = {"with_install": ("demo, install included", 600), "pretrained": ("demo, pretrained", 60)}
@@ -58,13 +58,14 @@ def measure(run: Run[Settings]) -> dict[str, Any]:
 def report(results: Mapping[str, RunResult]) -> Report:
     found = results["demo"].values
     rows = [(name, rate(found["planning"][key])) for key, name in ACTORS.items()]
-    rows.append(("agent, pretrained", rate(found["pretrained_success"])))
-    rows.append(("position probe R², linear, held-out episodes", f"{found['probe']['position']['r2']:.4f}"))
-    rows.append(("effective rank", f"{found['effective_rank']:.1f}"))
-    rows.append(("wall seconds", ", ".join(f"{name} {value:.0f}" for name, value in found["seconds"].items())))
+    rows += [
+        ("agent, pretrained", rate(found["pretrained_success"])),
+        ("position probe R², linear, held-out episodes", f"{found['probe']['position']['r2']:.4f}"),
+        ("effective rank", f"{found['effective_rank']:.1f}"),
+        ("wall seconds", ", ".join(f"{name} {value:.0f}" for name, value in found["seconds"].items())),
+    ]
     targets = [
-        Target(name, f"<= {most} s", f"{found['wall_seconds'][key]:.0f} s", met(found["wall_seconds"][key] <= most))
-        for key, (name, most) in LIMITS.items()
+        at_most(name, found["wall_seconds"][key], most, "{:.0f} s", "<= {:g} s") for key, (name, most) in LIMITS.items()
     ]
     return Report([table(("", f"of {found['planning']['success']['n']} held-out tasks"), rows)], targets)
 

@@ -3,6 +3,8 @@
 import json
 import os
 import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +49,8 @@ def call(python: Path, script: str, words: str, work: Path, **variables: str) ->
     return figures
 
 
-def answer(**figures: object) -> None:
-    """Print the result of a script for :func:`call`."""
-    print("RESULT " + json.dumps(figures), flush=True)
+def answer(**actions: Callable[..., dict[str, Any]]) -> None:
+    """Print the result of the action of the command line for :func:`call`; its words are numbers, paths and names."""
+    name, *words = sys.argv[1:]
+    arguments = (int(word) if word.isdigit() else Path(word) if "/" in word else word for word in words)
+    print("RESULT " + json.dumps(actions[name](*arguments)), flush=True)

@@ -97,35 +97,26 @@ def measure(run: Run[Settings]) -> dict[str, Any]:
 
 
 def report(results: Mapping[str, RunResult]) -> Report:
+    found = {name: run.values for name, run in results.items()}
+    files: Counter[str] = Counter()
     rows = []
     for kind, name in KINDS.items():
-        parts = [
-            results[f"{part}/{kind}"].values if f"{part}/{kind}" in results else None for part in ("crafted", "edits")
-        ]
-        there = [part for part in parts if part]
-        outcomes = sum((Counter(part["outcomes"]) for part in there), Counter[str]())
+        parts = {part: found[f"{part}/{kind}"] for part in ("crafted", "edits") if f"{part}/{kind}" in found}
+        counts = Counter({part: one["files"] for part, one in parts.items()})
+        files += counts
+        outcomes = sum((Counter(one["outcomes"]) for one in parts.values()), Counter[str]())
         refused = sum(count for what, count in outcomes.items() if what.endswith(("Error", "Defect", "Extra")))
-        rows.append(
-            (
-                name,
-                *(str(part["files"]) if part else "0" for part in parts),
-                str(outcomes["value"]),
-                str(refused),
-                str(sum(len(part["broken"]) for part in there)),
-                f"{max((part['largest_peak_mb'] for part in there), default=0)} MB",
-                f"{max((part['longest_seconds'] for part in there), default=0.0):.1f} s",
-            )
-        )
-    crafted, edits = (
-        sum(run.values["files"] for name, run in results.items() if name.startswith(part))
-        for part in ("crafted", "edits")
-    )
-    broken = sum(len(run.values["broken"]) for run in results.values())
+        broken = sum(len(one["broken"]) for one in parts.values())
+        peak = f"{max((one['largest_peak_mb'] for one in parts.values()), default=0)} MB"
+        longest = f"{max((one['longest_seconds'] for one in parts.values()), default=0.0):.1f} s"
+        numbers = (counts["crafted"], counts["edits"], outcomes["value"], refused, broken)
+        rows.append((name, *map(str, numbers), peak, longest))
+    broken = sum(len(one["broken"]) for one in found.values())
     header = ("kind of file", "crafted", "edits", "read", "refused", "broke a rule", "largest peak", "longest")
     target = Target(
-        f"{crafted} crafted files and {edits} random edits, opened",
+        f"{files['crafted']} crafted files and {files['edits']} random edits, opened",
         "a value or an error of Tacit; no crash, 10 s, 1 GB or code that is run",
-        f"{broken} of {crafted + edits} broke a rule",
+        f"{broken} of {files.total()} broke a rule",
         met(broken == 0),
     )
     return Report([table(header, rows)], [target])

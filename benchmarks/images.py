@@ -16,14 +16,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import tacit as tc
+from perception import Reading, commands, pretrained, ratio, recipe_of, updates, verdicts
 from tacit import studies
 from tacit.probing.features import targets_at
 from tacit.probing.probes import ClassResult, Linear
 from tacit.statistics import Curve, cost_ratio
 from tacit.studies import Budget, Report, Run, RunResult, Study, Target, rate, table
 from tacit.training.optimizer import adamw, lr_factor, optimizer_step
-from timing import loss_of, operations_of_step
-from verdicts import Reading, commands, verdicts
+from timing import operations_of_step
 
 POINTS = 5
 
@@ -60,10 +60,8 @@ METHODS = {
 BASELINES = {"untrained, with a class token": "lejepa", "untrained": "ijepa"}
 
 
-def recipe(method: str) -> tc.recipes.Recipe:
-    chosen = METHODS[method]
-    made: tc.recipes.Recipe = tc.recipes.load(chosen.recipe)().with_options({**chosen.options, "training.threads": 1})
-    return made
+def encoder(method: str) -> tc.recipes.Recipe:
+    return recipe_of(METHODS[method].recipe, METHODS[method].options)
 
 
 def probed(model: Any, run: Run[Settings], train: Any, test: Any, tokens: bool = True) -> dict[str, Any]:
@@ -90,39 +88,18 @@ def probed(model: Any, run: Run[Settings], train: Any, test: Any, tokens: bool =
     return found
 
 
-def grid(budget: Budget, each: float) -> tuple[int, list[int]]:
-    """Return the updates that a budget pays, and those after which the encoder is read."""
-    assert budget.operations is not None
-    steps = max(round(budget.operations / each), 2**POINTS)
-    return steps, sorted({max(round(steps / 2**power), 1) for power in range(POINTS)})
-
-
 def measure(run: Run[Settings]) -> dict[str, Any]:
     case = run.name.rpartition("/")[0]
     train, test = (tc.data.open(run.data / "fashion_mnist" / part) for part in ("train", "test"))
-    if case == "supervised":
-        return supervised(run, train, test)
-    if case == "from_few":
-        return from_few(run, train, test)
-    method = BASELINES.get(case, "ijepa" if case == "raw" else case)
-    chosen = recipe(method)
-    model = chosen.build_model(train.spec, run.seed)
-    if case not in METHODS:
-        model.eval().set_statistics(train.statistics())
-        raw = tc.probing.RawInput(model.config, model.statistics, grid=(7, 7)) if case == "raw" else model  # all pixels
-        return probed(raw, run, train, test, tokens=case != "raw")
-    each = operations_of_step(loss_of(chosen, model.train(), chosen.clips(train, model)))
-    steps, at = grid(run.budget, each)
-    data, settings = run.data / "fashion_mnist" / "train", run.settings
-    trained = studies.train(
-        settings.recipe, settings.options, data, run.work / "run", steps=steps, seed=run.seed, keep=at
-    )
-    begin, points = time.process_time(), []
-    for step, place in trained.models.items():
-        found = probed(tc.checkpoint.load_model(place, kind=tc.models.Model), run, train, test)
-        points.append({"step": step, "operations": step * each, **found})
-    seconds = {"training": trained.seconds, "probing": time.process_time() - begin}
-    return {"command": trained.command, "operations_a_step": each, "steps": steps, "seconds": seconds, "points": points}
+    if case in METHODS:
+        values, _ = pretrained(run, "fashion_mnist/train", POINTS, lambda model: probed(model, run, train, test))
+        return dict(values)
+    if case in ("supervised", "from_few"):
+        return {"supervised": supervised, "from_few": from_few}[case](run, train, test)
+    model = encoder(BASELINES.get(case, "ijepa")).build_model(train.spec, run.seed)
+    model.eval().set_statistics(train.statistics())
+    raw = tc.probing.RawInput(model.config, model.statistics, grid=(7, 7)) if case == "raw" else model  # all pixels
+    return probed(raw, run, train, test, tokens=case != "raw")
 
 
 def supervised(run: Run[Settings], train: Any, test: Any) -> dict[str, Any]:
@@ -130,7 +107,7 @@ def supervised(run: Run[Settings], train: Any, test: Any) -> dict[str, Any]:
     some, _ = train.split(0.9, seed=0)  # as `tacit train` does
     each = operations_of_step(Classifier(run.seed, some, np.arange(len(some))).loss)
     classifier = Classifier(run.seed, some, np.arange(len(some)))
-    steps, at = grid(run.budget, each)
+    steps, at = updates(run.budget, each, POINTS)
     seconds, points = {"training": 0.0, "probing": 0.0}, []
     for index in range(steps):
         begin = time.process_time()
@@ -164,7 +141,7 @@ class Classifier:
     """Encoder of the study with a linear head on its mean token, trained together."""
 
     def __init__(self, seed: int, train: Any, chosen: Any, batch: int = 128) -> None:
-        method = recipe("ijepa")
+        method = encoder("ijepa")
         self.model = method.build_model(train.spec, seed)
         self.model.target_encoder = None  # the trained encoder is the one that is read
         self.model.set_statistics(train.statistics())
@@ -233,12 +210,6 @@ def curves(results: Mapping[str, RunResult], kind: str) -> dict[str, Curve]:
     return found
 
 
-def ratio(first: Curve, second: Curve, target: float) -> str:
-    if any(curve.mean()[0] >= target for curve in (first, second)):
-        return "before the first point"
-    return str(cost_ratio(first, second, target))
-
-
 def chart(results: Mapping[str, RunResult]) -> bytes:
     """Return accuracy over operations as SVG, a panel for each reading."""
     from chart import Panel, scores
@@ -290,10 +261,7 @@ def report(results: Mapping[str, RunResult]) -> Report:
     )
     beaten, rows_of_targets = verdicts(readings(results))
     chart_of = "![Accuracy over operations](../docs/images_operations.svg)"
-    first = (
-        run.values["command"] for name, run in sorted(results.items()) if name[-2:] == "/0" and "command" in run.values
-    )
-    return Report([*tables, *ratios, chart_of, beaten, commands(first)], [*targets(results), *rows_of_targets])
+    return Report([*tables, *ratios, chart_of, beaten, commands(results)], [*targets(results), *rows_of_targets])
 
 
 def readings(results: Mapping[str, RunResult]) -> list[Reading]:

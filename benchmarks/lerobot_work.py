@@ -4,7 +4,7 @@ import resource
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -43,9 +43,8 @@ def frame(index: int, step: int, height: int, width: int) -> np.ndarray:
     """Return one image ``[3, height, width]`` of an episode."""
     y, x = np.arange(height)[:, None], np.arange(width)[None, :]
     ramp = 140.0 * x / width + 40.0 * y / height
-    squared = (y - (20 + (3 * step + index) % (height - 40))) ** 2 + (
-        x - (20 + (5 * step + 2 * index) % (width - 40))
-    ) ** 2
+    row, column = 20 + (3 * step + index) % (height - 40), 20 + (5 * step + 2 * index) % (width - 40)
+    squared = (y - row) ** 2 + (x - column) ** 2
     spot, colour, ground = np.exp(-squared / 200.0), np.array([220.0, 200.0, 40.0]), np.array([1.0, 0.7, 0.4])
     pixels = (1 - spot) * ramp * ground[:, None, None] + spot * colour[:, None, None]
     return np.asarray(pixels.astype(np.uint8))
@@ -69,9 +68,7 @@ def is_own_frame(image: np.ndarray, frames: np.ndarray, step: int) -> bool:
     return min(near, key=lambda other: difference(image, frames[other])[0]) == step
 
 
-def pixel_report(
-    root: Path, pixels: list[tuple[float, float]], own: bool, checks: dict[str, bool], lossless: bool
-) -> Any:
+def pixel_report(root: Path, pixels: list[Any], own: bool, checks: dict[str, bool], lossless: bool = False) -> Any:
     """Return the checks of a direction, and whether all passed."""
     mean, worst = (float(value) for value in np.max(pixels, axis=0))
     near = worst == 0 if lossless else mean <= VIDEO_MEAN and worst <= VIDEO_WORST
@@ -101,13 +98,8 @@ def tacit_write(root: Path, episodes: int, lossless: bool) -> None:
             action, length = arrays.pop("action"), len(arrays["state"])
             audio = np.ones((spec.samples("audio", length), 2), np.float32)
             labels = {"step": np.arange(length)}
-            about: dict[str, Any] = {
-                "final_action": action[-1],
-                "labels": labels,
-                "seed": index,
-                "task": TASKS[index % 3],
-            }
-            writer.add(tc.Episode({**arrays, "audio": audio}, action[:-1], **about))
+            about: dict[str, Any] = {"labels": labels, "seed": index, "task": TASKS[index % 3]}
+            writer.add(tc.Episode({**arrays, "audio": audio}, action[:-1], final_action=action[-1], **about))
 
 
 def tacit_read(root: Path, count: int) -> dict[str, Any]:
@@ -138,7 +130,7 @@ def tacit_read(root: Path, count: int) -> dict[str, Any]:
         "decoded_like_lerobot": max(decoder) <= DECODER,
         "all_episodes": len(episodes) == count,
     }
-    return {"episodes": len(episodes), **pixel_report(root, pixels, own, checks, lossless=False)}
+    return {"episodes": len(episodes), **pixel_report(root, pixels, own, checks)}
 
 
 def tacit_train(root: Path, steps: int) -> dict[str, Any]:
@@ -157,7 +149,7 @@ def tacit_train(root: Path, steps: int) -> dict[str, Any]:
     return {**counts, "open_loop_error": vars(error), "copy_last": vars(copy), "passed": passed}
 
 
-def lerobot_read(root: Path, episodes: int, lossless: bool) -> dict[str, Any]:
+def lerobot_read(root: Path, episodes: int, lossless: int) -> dict[str, Any]:
     """Read every frame with lerobot, with windows that reach over the ends of the episodes, and compare."""
     from lerobot.datasets.lerobot_dataset import LeRobotDataset
 
@@ -192,22 +184,28 @@ def lerobot_read(root: Path, episodes: int, lossless: bool) -> dict[str, Any]:
         "window_padding_correct": padding,
         "tasks_and_indices_correct": tasks,
         "labels_and_series_present": labels,
-        "statistics_correct": bool(
-            np.allclose(stats["mean"], every.mean(0), atol=1e-5) and np.allclose(stats["std"], every.std(0), atol=1e-5)
+        "statistics_correct": all(
+            np.allclose(stats[name], found, atol=1e-5)
+            for name, found in (("mean", every.mean(0)), ("std", every.std(0)))
         ),
         "all_frames": row == len(data),
     }
-    return {"episodes": data.meta.total_episodes, "frames": row, **pixel_report(root, pixels, own, checks, lossless)}
+    return {
+        "episodes": data.meta.total_episodes,
+        "frames": row,
+        **pixel_report(root, pixels, own, checks, bool(lossless)),
+    }
 
 
-def lerobot_write(root: Path, episodes: int, cameras: Mapping[str, tuple[int, int]], length: int) -> dict[str, Any]:
+def lerobot_write(root: Path, episodes: int, large: int) -> dict[str, Any]:
     """Write recordings with lerobot, and for small ones what lerobot decodes of them next to the dataset."""
     from lerobot.datasets.lerobot_dataset import LeRobotDataset
 
-    names = ["height", "width", "channels"]
+    cameras, length = (LARGE, 100) if large else (CAMERAS, 0)
+
+    video = {"dtype": "video", "names": ["height", "width", "channels"]}
     features: dict[str, Any] = {
-        f"observation.images.{name}": {"dtype": "video", "shape": (*size, 3), "names": names}
-        for name, size in cameras.items()
+        f"observation.images.{name}": {**video, "shape": (*size, 3)} for name, size in cameras.items()
     }
     features["observation.state"] = {"dtype": "float32", "shape": (STATE,), "names": None}
     features["action"] = {"dtype": "float32", "shape": (ACTIONS,), "names": None}
@@ -227,15 +225,11 @@ def lerobot_write(root: Path, episodes: int, cameras: Mapping[str, tuple[int, in
     codec = data.meta.features[f"observation.images.{next(iter(cameras))}"]["info"]["video.codec"]
     if not length:
         (root.parent / "decoded").mkdir()
-        data, row = (
-            LeRobotDataset("tacit/interop", root=root, video_backend="pyav", return_uint8=True),
-            iter(range(10**9)),
-        )
+        data = LeRobotDataset("tacit/interop", root=root, video_backend="pyav", return_uint8=True)
+        decoded = (data[row] for row in range(len(data)))
         for index, count in enumerate(lengths):
-            items = [data[next(row)] for _ in range(count)]
-            frames = {
-                name: np.stack([item[f"observation.images.{name}"].numpy() for item in items]) for name in cameras
-            }
+            items = [next(decoded) for _ in range(count)]
+            frames = {key: np.stack([item[f"observation.images.{key}"].numpy() for item in items]) for key in cameras}
             np.savez(root.parent / "decoded" / f"{index}.npz", allow_pickle=False, **frames)
     return {"codec": codec}
 
@@ -287,16 +281,6 @@ def versions() -> dict[str, str]:
     return {"python": sys.version.split()[0], **{name: version(name) for name in names}}
 
 
-ACTIONS_OF: dict[str, Callable[..., dict[str, Any]]] = {
-    "read_video": lambda root, count: lerobot_read(Path(root), int(count), lossless=False),
-    "read_lossless": lambda root, count: lerobot_read(Path(root), int(count), lossless=True),
-    "write_small": lambda root, count: lerobot_write(Path(root), int(count), CAMERAS, 0),
-    "write_large": lambda root, count: lerobot_write(Path(root), int(count), LARGE, 100),
-    "versions": versions,
-    "memory_train": lambda root, size, steps: memory_train(Path(root), int(size), int(steps)),
-    "memory_refused": lambda root: memory_refused(Path(root)),
-}
-
-
 if __name__ == "__main__":
-    answer(**ACTIONS_OF[sys.argv[1]](*sys.argv[2:]))
+    actions = (tacit_train, lerobot_read, lerobot_write, memory_train, memory_refused, versions)
+    answer(**{action.__name__: action for action in actions})

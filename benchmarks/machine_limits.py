@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from tacit import studies
-from tacit.studies import Report, Run, RunResult, Study, table
+from tacit.studies import Report, Run, RunResult, Study, columns
 from timing import cpu_seconds, operations, peak_rate
 from workloads import BATCH, SIZE, WINDOW, frames, lewm_training, recording, training_step, windows
 
@@ -107,19 +107,16 @@ NAMES = {
 
 
 def report(results: Mapping[str, RunResult]) -> Report:
-    rows = [
-        (
-            NAMES[name][0],
-            f"{run.values['seconds']:.3g}",
-            f"{run.values['limit']:.3g}",
-            run.values["needs"],
-            f"{run.values['ratio']:.1f}x",
-            NAMES[name][1],
-        )
-        for name, run in results.items()
-    ]
-    header = ("work", "CPU s", "limit, CPU s", "limited by", "over the limit", "reason of the gap")
-    return Report([table(header, rows)])
+    rows = [{"names": NAMES[name], **run.values} for name, run in results.items()]
+    cells = {
+        "work": "{names[0]}",
+        "CPU s": "{seconds:.3g}",
+        "limit, CPU s": "{limit:.3g}",
+        "limited by": "{needs}",
+        "over the limit": "{ratio:.1f}x",
+        "reason of the gap": "{names[1]}",
+    }
+    return Report([columns(cells, rows)])
 
 
 STUDY = Study(

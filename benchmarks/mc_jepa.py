@@ -107,16 +107,13 @@ def textures(count: int, side: int, draw: torch.Generator) -> torch.Tensor:
     return (total - low) / (high - low)
 
 
-def composed(
-    images: torch.Tensor, classes: npt.NDArray[np.int64], moves: torch.Tensor, objects: torch.Tensor, seed: int
-) -> Pairs:
-    """Return pairs of frames.
+def composed(images: torch.Tensor, objects: torch.Tensor, moves: torch.Tensor, seed: int) -> list[torch.Tensor]:
+    """Return frames, vectors in pixels, the moving part, and the pixels of known motion.
 
     Args:
         images: ``[N, 1, h, w]`` bytes; below a quarter of full brightness they are transparent.
-        classes: ``[N]``.
-        moves: ``[n, 2]`` vectors in half pixels to draw from.
         objects: ``[N]`` True if the image moves alone.
+        moves: ``[n, 2]`` vectors in half pixels to draw from.
         seed: Of texture, place and vector.
     """
     draw, count = torch.Generator().manual_seed(seed), len(images)
@@ -137,25 +134,19 @@ def composed(
         frames.append(F.avg_pool2d(cover * sprite + (1 - cover) * ground, 2))
         alphas.append(F.avg_pool2d(cover, 2)[:, 0])
     levels = torch.stack(frames, dim=1).mul(255).round().clamp(0, 255).to(torch.uint8)
-    return _labelled(levels, alphas, vector / 2.0, objects, classes)
+    return [levels, vector / 2.0, *masks(vector / 2.0, objects, *alphas)]
 
 
-def _labelled(
-    levels: torch.Tensor,
-    alphas: list[torch.Tensor],
-    vector: torch.Tensor,
-    objects: torch.Tensor,
-    classes: npt.NDArray[np.int64],
-) -> Pairs:
-    """Return the pairs with masks of the moving part and of known motion; a half-covered pixel is unknown."""
-    first, second = alphas
+def masks(
+    vector: torch.Tensor, objects: torch.Tensor, first: torch.Tensor, second: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return masks of the moving part and of known motion; a half-covered pixel is unknown."""
     moving = torch.where(objects[:, None, None], second >= 0.5, True)
     still = (second < 0.05) & (first < 0.05)  # texture that was not hidden before either
     places = torch.arange(SIDE, dtype=torch.float32)
     x, y = (places - vector[:, axis, None] for axis in (0, 1))
     there = ((x >= 0) & (x <= SIDE - 1))[:, None, :] & ((y >= 0) & (y <= SIDE - 1))[:, :, None]
-    known = torch.where(objects[:, None, None], moving | still, there)
-    return Pairs(levels, vector, moving, known, classes)
+    return moving, torch.where(objects[:, None, None], moving | still, there)
 
 
 @cache
@@ -163,16 +154,11 @@ def pairs(place: Path, count: int, held_out: bool, objects: float, seed: int) ->
     """Return pairs of the first ``count`` images of a dataset; no vector is both trained on and held out."""
     found = list(tc.data.open(place)[:count])
     images = torch.from_numpy(np.stack([one.observation["pixels"][0] for one in found]))
-    classes = np.array([int(one.labels["class"].reshape(-1)[0]) for one in found])
-    moves = vectors()[held_out]
     alone = torch.rand(len(found), generator=torch.Generator().manual_seed(seed + 1)) < objects
-    parts = [
-        composed(images[at : at + CHUNK], classes[at : at + CHUNK], moves, alone[at : at + CHUNK], seed + at)
-        for at in range(0, len(found), CHUNK)
-    ]
-    frames, vector, moving, known = (
-        torch.cat([vars(part)[name] for part in parts]) for name in ("frames", "vector", "moving", "known")
-    )
+    chunks = enumerate(zip(torch.split(images, CHUNK), torch.split(alone, CHUNK), strict=True))
+    parts = [composed(*chunk, vectors()[held_out], seed + CHUNK * number) for number, chunk in chunks]
+    classes = np.array([int(one.labels["class"].reshape(-1)[0]) for one in found])
+    frames, vector, moving, known = map(torch.cat, zip(*parts, strict=True))
     return Pairs(frames, vector, moving, known, classes)
 
 
@@ -206,16 +192,10 @@ def recipe(chosen: Settings) -> MCJEPA:
     return replace(made, weights={}, objective=made.objective[-2:]) if without_motion else made
 
 
-def train(run: Run[Settings], episodes: tc.data.Episodes) -> tuple[Any, float]:
-    """Return a trained model and its CPU seconds."""
-    method = recipe(run.settings)
-    model = method.build_model(SPEC, run.seed)
+def views(method: MCJEPA) -> MakeViews:
     light = tc.augmentation.ColorJitter(brightness=0.4, contrast=0.4, saturation=0.0, hue=0.0)
     changes = tc.augmentation.Chain((tc.augmentation.Flip(0.5), light))
-    views = MakeViews(tc.augmentation.MultiCrop((2,), ((SIDE, SIDE),), (method.crop,), changes))
-    begin = time.process_time()
-    method.train(model, episodes, seed=run.seed, to=run.work / "run", transforms=(views,), log_every=50)
-    return model, time.process_time() - begin
+    return MakeViews(tc.augmentation.MultiCrop((2,), ((SIDE, SIDE),), (method.crop,), changes))
 
 
 @torch.no_grad()
@@ -232,10 +212,10 @@ def by_image(errors: torch.Tensor, where: torch.Tensor) -> Floats:
     return (sums / count)[count > 0].numpy().astype(np.float64)
 
 
-def scored(errors: torch.Tensor, made: Pairs, objects: bool) -> dict[str, Any]:
+def scored(errors: torch.Tensor, made: Pairs, kind: str) -> dict[str, Any]:
     """Return mean end-point errors with their intervals."""
     parts = {"all": made.known}
-    if objects:
+    if kind == "object":
         parts |= {"moving": made.known & made.moving, "still": made.known & ~made.moving}
     return {name: tc.statistics.bootstrap(by_image(errors, where)) for name, where in parts.items()}
 
@@ -263,21 +243,23 @@ def measure(run: Run[Settings]) -> dict[str, Any]:
     made = pairs(place / "train", chosen.train, False, 0.5, seed=0)
     held = {name: pairs(place / "test", chosen.test, True, float(name == "object"), 7) for name in ("scene", "object")}
     fit, test = episodes_of(made, 1), episodes_of(held["scene"], 1)
+    method = recipe(chosen)
+    model = method.build_model(SPEC, run.seed)
     if chosen.baseline:
-        model = recipe(chosen).build_model(SPEC, run.seed)
         raw = tc.probing.RawInput(model.config, model.statistics, grid=(SIDE // 4, SIDE // 4))
         encoders = {"untrained": tc.probing.untrained_model(model, run.seed), "raw": raw}
-        still = {name: scored(one.flow.square().sum(1).sqrt(), one, name == "object") for name, one in held.items()}
-        return {
-            **{name: content(one, fit, test) for name, one in encoders.items()},
-            "no motion": still,
-            "phase correlation": {"scene": scored(phase_correlation(held["scene"]), held["scene"], False)},
-        }
-    model, seconds = train(run, episodes_of(made, 2))
-    found: dict[str, Any] = {"train_cpu_seconds": round(seconds, 1)}
+        found = {name: content(one, fit, test) for name, one in encoders.items()}
+        found["no motion"] = {name: scored(one.flow.square().sum(1).sqrt(), one, name) for name, one in held.items()}
+        found["phase correlation"] = {"scene": scored(phase_correlation(held["scene"]), held["scene"], "scene")}
+        return found
+    begin = time.process_time()
+    method.train(
+        model, episodes_of(made, 2), seed=run.seed, to=run.work / "run", transforms=(views(method),), log_every=50
+    )
+    values: dict[str, Any] = {"train_cpu_seconds": round(time.process_time() - begin, 1)}
     if not run.name.startswith("content"):
-        found["epe"] = {name: scored(end_point_errors(model, one), one, name == "object") for name, one in held.items()}
-    return {**found, "content": content(model, fit, test)}
+        values["epe"] = {name: scored(end_point_errors(model, one), one, name) for name, one in held.items()}
+    return {**values, "content": content(model, fit, test)}
 
 
 def beyond_vicreg(every: Mapping[str, Mapping[str, RunResult]], variant: str) -> tuple[dict[str, float], int]:

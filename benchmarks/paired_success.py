@@ -34,7 +34,9 @@ def measure(run: Run[Settings]) -> dict[str, Any]:
     chosen = run.settings
     if not (run.work / "old.npy").exists():
         python = unpacked(chosen.old, run.shared.absolute())
-        words = f"{chosen.recipe} {chosen.env} {chosen.episodes} {chosen.repeat} {chosen.task_seed} {chosen.tasks}"
+        words = (
+            f"pursue {chosen.recipe} {chosen.env} {chosen.episodes} {chosen.repeat} {chosen.task_seed} {chosen.tasks}"
+        )
         call(python, "paired_work.py", f"{words} {run.seed} {{work}}", run.work.absolute(), MUJOCO_GL="egl")
     agent = tc.Agent.load(run.work / "agent")
     found = tc.evaluation.closed_loop(agent, tc.envs.make_goal(chosen.env), chosen.tasks, chosen.task_seed)

@@ -12,7 +12,7 @@ from typing import Any
 
 from environments import call, environment
 from tacit import studies
-from tacit.studies import Report, Run, RunResult, Study, Target, met, table
+from tacit.studies import Report, Run, RunResult, Study, at_least, columns, table
 
 PEER = ["stable-worldmodel[all]==0.1.1", "torch==2.13.0", "torchvision==0.28.0"]
 OURS = [f"{Path(__file__).parents[1]}[hdf5]", "torch==2.13.0"]
@@ -56,14 +56,17 @@ def measure(run: Run[Settings]) -> dict[str, Any]:
 
 
 def report(results: Mapping[str, RunResult]) -> Report:
-    rows, targets = [], []
-    for run in results.values():
-        found, chosen = run.values, run.settings
-        seconds = (f"{found['ours_cpu_seconds']:.3g}", f"{found['theirs_cpu_seconds']:.3g}")
-        rows.append((chosen["work"], *seconds, f"**{found['ratio']:.1f}x**", str(chosen["repeats"])))
-        least, verdict = f"{chosen['target']:g}x of stable-worldmodel", met(found["ratio"] >= chosen["target"])
-        targets.append(Target(chosen["work"], least, f"{found['ratio']:.1f}x", verdict))
-    tables = [table(("work", "Tacit, CPU s", "stable-worldmodel, CPU s", "ratio", "processes each"), rows)]
+    rows = [{**run.settings, **run.values} for run in results.values()]
+    cells = {
+        "work": "{work}",
+        "Tacit, CPU s": "{ours_cpu_seconds:.3g}",
+        "stable-worldmodel, CPU s": "{theirs_cpu_seconds:.3g}",
+        "ratio": "**{ratio:.1f}x**",
+        "processes each": "{repeats}",
+    }
+    limit = "{:g}x of stable-worldmodel"
+    targets = [at_least(row["work"], row["ratio"], row["target"], "{:.1f}x", limit) for row in rows]
+    tables = [columns(cells, rows)]
     plan = results["plan"].values["ours"] if "plan" in results else {}
     if "difference_of_the_means" in plan:
         gaps, same = plan["difference_of_the_means"], plan["rounds_with_the_same_mean"]

@@ -1,12 +1,11 @@
 """stable-worldmodel rows of `peers.py`, run in the environment of that package.
 
-Each row works through the calls of the package's README and training script, on one thread,
-and reports CPU seconds of this process. The LeWM of the planning and training rows has the sizes of
-its published configuration: ViT-Tiny encoder, predictor of 6 layers, 16 heads of 64, MLP 2048, history 3.
+Each row works through the calls of the package's README and training script. The LeWM of planning and training has
+the sizes of its published configuration: ViT-Tiny encoder, predictor of 6 layers, 16 heads of 64, MLP 2048, history 3.
 """
 
-import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +13,19 @@ from environments import answer
 
 START = time.process_time()
 SIZE, WINDOW, BATCH, BLOCK = 64, 4, 32, 5
+SUFFIXES = {"hdf5": ".h5", "lance": ".lance", "folder": ""}
 
 
-def first_frame() -> None:
+def first_frame() -> dict[str, Any]:
     import stable_worldmodel as swm
 
     world = swm.World("swm/TwoRoom-v1", num_envs=1, image_shape=(SIZE, SIZE))
     world.reset(seed=0)
     frame = world.infos["pixels"]
-    answer(seconds=time.process_time() - START, shape=list(frame.shape))
+    return {"seconds": time.process_time() - START, "shape": list(frame.shape)}
 
 
-def frames(num_envs: int, steps: int) -> None:
+def frames(num_envs: int, steps: int) -> dict[str, Any]:
     import stable_worldmodel as swm
     from stable_worldmodel.policy import RandomPolicy
 
@@ -37,31 +37,31 @@ def frames(num_envs: int, steps: int) -> None:
     begin = time.process_time()
     for _ in world._run_iter(max_steps=steps):
         pass
-    seconds = time.process_time() - begin
-    answer(seconds=seconds / (steps * num_envs), unit="CPU s a frame")
+    return {"seconds": (time.process_time() - begin) / (steps * num_envs)}
 
 
-def record(folder: Path) -> None:
-    """Collect episodes and write them in every format that the package writes."""
+def recording(folder: Path, form: str) -> Path:
+    return folder / f"rooms_{form}{SUFFIXES[form]}"
+
+
+def record(folder: Path) -> dict[str, Any]:
+    """Collect episodes and write them in the formats that are compared."""
     import stable_worldmodel as swm
     from stable_worldmodel.policy import RandomPolicy
 
-    for form in ("hdf5", "lance", "video", "folder"):
+    for form in SUFFIXES:
         world = swm.World("swm/TwoRoom-v1", num_envs=4, image_shape=(SIZE, SIZE), max_episode_steps=100)
         world.set_policy(RandomPolicy(seed=0))
-        suffix = {"hdf5": ".h5", "lance": ".lance"}.get(form, "")
-        world.collect(folder / f"rooms_{form}{suffix}", episodes=100, seed=0, format=form, progress=False)
-    answer(formats=["hdf5", "lance", "video", "folder"])
+        world.collect(recording(folder, form), episodes=100, seed=0, format=form, progress=False)
+    return {"formats": list(SUFFIXES)}
 
 
-def windows(folder: Path, form: str, batches: int) -> None:
+def windows(folder: Path, form: str, batches: int) -> dict[str, Any]:
     import stable_worldmodel as swm
     import torch
 
-    suffix = {"hdf5": ".h5", "lance": ".lance"}.get(form, "")
-    dataset = swm.data.load_dataset(
-        str(folder / f"rooms_{form}{suffix}"), num_steps=WINDOW, keys_to_load=["pixels", "action"]
-    )
+    keys = ["pixels", "action"]
+    dataset = swm.data.load_dataset(str(recording(folder, form)), num_steps=WINDOW, keys_to_load=keys)
     loader = torch.utils.data.DataLoader(
         dataset, batch_size=BATCH, shuffle=True, drop_last=True, generator=torch.Generator().manual_seed(0)
     )
@@ -74,13 +74,8 @@ def windows(folder: Path, form: str, batches: int) -> None:
         except StopIteration:
             iterator = iter(loader)
             next(iterator)
-    seconds = time.process_time() - begin
-    answer(
-        seconds=seconds / (batches * BATCH),
-        unit="CPU s a window",
-        pixels=str(first["pixels"].dtype),
-        shape=list(first["pixels"].shape),
-    )
+    seconds = (time.process_time() - begin) / (batches * BATCH)
+    return {"seconds": seconds, "pixels": str(first["pixels"].dtype), "shape": list(first["pixels"].shape)}
 
 
 def lewm() -> Any:
@@ -104,7 +99,7 @@ def lewm() -> Any:
     return model
 
 
-def plan(folder: Path, write: bool) -> None:
+def plan(folder: Path, write: bool = False) -> dict[str, Any]:
     import gymnasium as gym
     import numpy as np
     import torch
@@ -128,8 +123,7 @@ def plan(folder: Path, write: bool) -> None:
         tensors = {"pixels": pixels, "goal": goal, "candidates": candidates, "energies": energies}
         tensors |= {"latent": latents[0], "goal_latent": latents[1]}
         save_file({name: value.clone().contiguous() for name, value in tensors.items()}, folder / "plan.safetensors")
-        answer(written=sorted(tensors))
-        return
+        return {"written": sorted(tensors)}
     seen = Rounds()
     solver = CEMSolver(model=model, num_samples=300, n_steps=30, topk=30, seed=1234, callbacks=[seen])
     space = gym.spaces.Box(-1, 1, (1, 2), dtype=np.float32)
@@ -139,7 +133,7 @@ def plan(folder: Path, write: bool) -> None:
     seconds = time.process_time() - begin
     rounds = {name: torch.stack(values) for name, values in seen.kept.items()}
     save_file({"actions": outcome["actions"].contiguous(), **rounds}, folder / "theirs_plan.safetensors")
-    answer(seconds=seconds, unit="CPU s a plan", energy=outcome["costs"])
+    return {"seconds": seconds, "energy": outcome["costs"]}
 
 
 class Rounds:
@@ -162,7 +156,7 @@ class Rounds:
             values.append(now[name])
 
 
-def train(steps: int) -> None:
+def train(steps: int) -> dict[str, Any]:
     import torch
     from stable_worldmodel.wm.loss import SIGReg
 
@@ -184,28 +178,11 @@ def train(steps: int) -> None:
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         times.append(time.process_time() - begin)
-    answer(seconds=sorted(times[1:])[len(times) // 2 - 1], unit="CPU s a step")
-
-
-def main() -> None:
-    row, *rest = sys.argv[1:]
-    if row == "first_frame":
-        return first_frame()
-    import torch
-
-    torch.set_num_threads(1)
-    if row == "frames":
-        return frames(int(rest[0]), int(rest[1]))
-    if row == "record":
-        return record(Path(rest[0]))
-    if row == "windows":
-        return windows(Path(rest[0]), rest[1], int(rest[2]))
-    if row in ("weights", "plan"):
-        return plan(Path(rest[0]), write=row == "weights")
-    if row == "train":
-        return train(int(rest[0]))
-    raise SystemExit(f"no row {row!r}")
+    return {"seconds": sorted(times[1:])[len(times) // 2 - 1]}
 
 
 if __name__ == "__main__":
-    main()
+    weights = partial(plan, write=True)
+    answer(
+        first_frame=first_frame, frames=frames, record=record, windows=windows, weights=weights, plan=plan, train=train
+    )

@@ -1,8 +1,6 @@
 """Tacit's rows of `peers.py`: the public calls of the tutorial on one thread, in a process of their own."""
 
-import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,23 +10,23 @@ START = time.process_time()
 SIZE, BLOCK = 64, 5
 
 
-def first_frame() -> None:
+def first_frame() -> dict[str, Any]:
     import tacit as tc
 
     frame = tc.envs.TwoRooms(size=SIZE).reset(seed=0)["pixels"]
-    answer(seconds=time.process_time() - START, shape=list(frame.shape))
+    return {"seconds": time.process_time() - START, "shape": frame.shape}
 
 
-def frames(worlds: int, steps: int) -> None:
+def frames(worlds: int, steps: int) -> dict[str, Any]:
     import workloads
     from timing import cpu_seconds
 
     work = workloads.frames(worlds)
     cpu_seconds(work, 1, max(steps // 10, 1))
-    answer(seconds=cpu_seconds(work, 1, steps)[0] / worlds, unit="CPU s a frame")
+    return {"seconds": cpu_seconds(work, 1, steps)[0] / worlds}
 
 
-def windows(work: Path, batches: int) -> None:
+def windows(work: Path, batches: int) -> dict[str, Any]:
     """Read random windows of the other package's own recording, converted once."""
     import h5py
     import numpy as np
@@ -50,7 +48,7 @@ def windows(work: Path, batches: int) -> None:
     batch = workloads.windows(tc.data.open(folder))
     pixels = batch().observation["pixels"]
     seconds = cpu_seconds(batch, 1, batches)[0] / workloads.BATCH
-    answer(seconds=seconds, unit="CPU s a window", pixels=str(pixels.dtype), shape=list(pixels.shape))
+    return {"seconds": seconds, "pixels": str(pixels.dtype), "shape": pixels.shape}
 
 
 def lewm(work: Path) -> Any:
@@ -62,7 +60,7 @@ def lewm(work: Path) -> Any:
     return tc.published.convert(work / "lewm.safetensors", spec=spec, predictor_heads=16, statistics=raw)
 
 
-def plan(work: Path) -> None:
+def plan(work: Path) -> dict[str, Any]:
     """Time one decision of an agent, then repeat the other package's search with its candidates and its noise."""
     import numpy as np
     import torch
@@ -94,13 +92,8 @@ def plan(work: Path) -> None:
         space = model.config.spec.action
         found = planner(tc.types.Problem(score, space, 5 * BLOCK, TheirNoise(1234), device="cpu"))
     difference = ((own - shared["energies"]).abs() / shared["energies"].abs()).max().item()
-    answer(
-        seconds=seconds,
-        unit="CPU s a plan",
-        largest_relative_energy_difference=difference,
-        energies_equal=difference <= 1e-4,
-        **rounds(energies, found, work / "theirs_plan.safetensors"),
-    )
+    same = rounds(energies, found, work / "theirs_plan.safetensors")
+    return {"seconds": seconds, "largest_relative_energy_difference": difference, **same}
 
 
 class TheirNoise:
@@ -157,27 +150,11 @@ def rounds(energies: Any, found: Any, theirs: Path) -> dict[str, object]:
     }
 
 
-def train(steps: int) -> None:
+def train(steps: int) -> dict[str, Any]:
     import workloads
 
-    answer(seconds=workloads.training_step(steps), unit="CPU s a step")
-
-
-def main() -> None:
-    row, *rest = sys.argv[1:]
-    if row not in ("first_frame", "frames"):
-        import torch
-
-        torch.set_num_threads(1)
-    actions: dict[str, Callable[[], None]] = {
-        "first_frame": first_frame,
-        "frames": lambda: frames(int(rest[0]), int(rest[1])),
-        "windows": lambda: windows(Path(rest[0]), int(rest[1])),
-        "plan": lambda: plan(Path(rest[0])),
-        "train": lambda: train(int(rest[0])),
-    }
-    actions[row]()
+    return {"seconds": workloads.training_step(steps)}
 
 
 if __name__ == "__main__":
-    main()
+    answer(first_frame=first_frame, frames=frames, windows=windows, plan=plan, train=train)

@@ -23,7 +23,7 @@ from typing import Any
 from environments import call, environment
 from perception_work import FRAMES, IMAGE_SIDE, IMAGES, SIDE, TOKENS, VIDEOS, VISIBLE
 from tacit import studies
-from tacit.studies import Report, Run, RunResult, Study, Target, met, table
+from tacit.studies import Report, Run, RunResult, Study, at_least, at_most, columns, table
 
 THEIRS = ["transformers==5.23.0", "torch==2.13.0"]
 AGREE, LEAST, MOST = 1e-4, 1.3, 0.15
@@ -44,19 +44,19 @@ def measure(run: Run[Settings]) -> dict[str, Any]:
     chosen, work = run.settings, run.shared.absolute()
     pythons = {"ours": Path(sys.executable), "theirs": environment(work / "theirs", THEIRS)}
 
-    def work_of(which: str, what: str) -> dict[str, Any]:
-        return call(pythons[which], "perception_work.py", f"{which} {what} {{work}} {chosen.repeats}", work)
+    def work_of(which: str, action: str, *words: object) -> dict[str, Any]:
+        return call(pythons[which], "perception_work.py", " ".join(map(str, (action, work, *words))), work)
 
     if not (work / "ijepa").exists():
         work_of("theirs", "draw")
     if run.name == "memory":
         names = {"ours_step": ("ours", "step"), "ours_dense": ("ours", "dense"), "theirs_step": ("theirs", "step")}
         kept = work_of("ours", "limits")["saved"]
-        peaks = {name: work_of(*words)["peak"] for name, words in names.items()}
+        peaks = {name: work_of(which, "memory", which, what)["peak"] for name, (which, what) in names.items()}
         share = round(kept["visible"] / kept["dense"], 3)
         return {"saved_for_backward": kept, "visible_over_dense": share, "peak_of_a_step": peaks}
     if run.name == "profile":
-        profiles = {which: work_of(which, "profile") for which in pythons}
+        profiles = {which: work_of(which, "profile", which) for which in pythons}
         for row in (row for row in STUDY.cases.values() if row.ours):
             mine, other = profiles["ours"][row.ours]["attention"], profiles["theirs"][row.theirs]["attention"]
             if mine != other or not mine:
@@ -66,7 +66,7 @@ def measure(run: Run[Settings]) -> dict[str, Any]:
     runs: dict[str, list[Any]] = {"ours": [], "theirs": []}
     for _ in range(chosen.rounds):
         for which, found in runs.items():
-            found.append(work_of(which, "timed"))
+            found.append(work_of(which, "timed", which, chosen.repeats))
     return compared(chosen, runs, work_of("ours", "limits"))
 
 
@@ -107,36 +107,35 @@ NAMES = {
 
 
 def report(results: Mapping[str, RunResult]) -> Report:
-    rows, targets = [], []
-    for case in (one for one in NAMES if one in results):
-        one = results[case].values
-        low, high = one["ratio_of_rounds"]
-        seconds = (f"{one['ours_cpu_seconds']:.3f}", f"{one['theirs_cpu_seconds']:.3f}")
-        same = "equal" if results[case].settings["same"] else "another function"
-        ratios = (f"**{one['ratio']:.2f}x** [{low:.2f}, {high:.2f}]", same, f"{one['ours_over_limit']:.1f}x")
-        rows.append((NAMES[case], *seconds, *ratios, f"{one['ours_with_layers_of_torch']:.3f}"))
-        targets.append(
-            Target(NAMES[case], f"{LEAST}x of transformers", f"{one['ratio']:.2f}x", met(one["ratio"] >= LEAST))
-        )
-    ratio = ("ratio [rounds]", "loss and gradients", "Tacit over its limit", "Tacit with torch's linear layers, CPU s")
+    rows = [
+        {"work": NAMES[name], "same": "equal" if run.settings["same"] else "another function", **run.values}
+        for name in NAMES
+        if (run := results.get(name))
+    ]
+    cells = {
+        "work": "{work}",
+        "Tacit, CPU s": "{ours_cpu_seconds:.3f}",
+        "transformers, CPU s": "{theirs_cpu_seconds:.3f}",
+        "ratio [rounds]": "**{ratio:.2f}x** [{ratio_of_rounds[0]:.2f}, {ratio_of_rounds[1]:.2f}]",
+        "loss and gradients": "{same}",
+        "Tacit over its limit": "{ours_over_limit:.1f}x",
+        "Tacit with torch's linear layers, CPU s": "{ours_with_layers_of_torch:.3f}",
+    }
     profile, memory = results["profile"].values, results["memory"].values
     shares = [(name, *(f"{100 * value:.0f} %" for value in some.values())) for name, some in profile["shares"].items()]
-    share, saved, peak = (memory[key] for key in ("visible_over_dense", "saved_for_backward", "peak_of_a_step"))
+    targets = [at_least(row["work"], row["ratio"], LEAST, "{:.2f}x", "{:g}x of transformers") for row in rows]
     quantity = "bytes kept for backward by the context encoder, 90 % hidden"
-    targets.append(Target(quantity, f"<= {MOST}x of all tokens", f"{share:.2f}x", met(share <= MOST)))
+    targets.append(at_most(quantity, memory["visible_over_dense"], MOST, "{:.2f}x", "<= {:g}x of all tokens"))
+    saved, peak = [memory["saved_for_backward"][kind] for kind in ("visible", "dense")], memory["peak_of_a_step"]
     sizes = [
-        (
-            "kept for backward by the context encoder",
-            *(f"{saved[key] / 1e6:.0f} MB" for key in ("visible", "dense")),
-            "",
-        ),
+        ("kept for backward by the context encoder", *(f"{size / 1e6:.0f} MB" for size in saved), ""),
         ("peak of a step beyond what was resident", *(f"{size / 1e6:.0f} MB" for size in peak.values())),
     ]
-    rate = next(iter(results.values())).values["gigaflop_per_second"]
+    limit = rows[0]["gigaflop_per_second"]
     calls = ", ".join(f"{count} calls of `{name}`" for name, count in profile["attention"].items())
     tables = [
-        table(("work", "Tacit, CPU s", "transformers, CPU s", *ratio), rows),
-        f"Limit: {rate} GFLOP/s. Attention in a step, both libraries: {calls}. Time of one profiled step:",
+        columns(cells, rows),
+        f"Limit: {limit} GFLOP/s. Attention in a step, both libraries: {calls}. Time of one profiled step:",
         table(("work", *next(iter(profile["shares"].values()))), shares),
         table(("memory", "90 % hidden", "every token", "transformers"), sizes),
     ]

@@ -1,7 +1,6 @@
-"""Work of `perception_speed.py` in the environment of either library: `perception_work.py SIDE WHAT WORK REPEATS`."""
+"""Work of `perception_speed.py` in the environment of either library: `perception_work.py ACTION WORK ...`."""
 
 import copy
-import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -118,32 +117,20 @@ def theirs(work: Path) -> Work:
 SIDES = {"ours": ours, "theirs": theirs}
 
 
-def draw(work: Path) -> dict[str, object]:
+def draw(work: Path) -> dict[str, Any]:
     """Write weights of both models by transformers, large enough to show differences."""
     import transformers
 
     torch.manual_seed(0)
+    sizes = {"hidden_size": WIDTH, "num_hidden_layers": DEPTH, "num_attention_heads": HEADS}
+    predictor = {"hidden_size": PREDICTOR_WIDTH, "num_hidden_layers": PREDICTOR_DEPTH, "num_mask_tokens": 1}
+    predictor |= {"num_attention_heads": PREDICTOR_HEADS}
     video = transformers.VJEPA2Config(
-        hidden_size=WIDTH,
-        num_hidden_layers=DEPTH,
-        num_attention_heads=HEADS,
-        mlp_ratio=4.0,
-        crop_size=SIDE,
-        patch_size=PATCH,
-        frames_per_clip=FRAMES,
-        tubelet_size=TUBELET,
-        pred_hidden_size=PREDICTOR_WIDTH,
-        pred_num_hidden_layers=PREDICTOR_DEPTH,
-        pred_num_attention_heads=PREDICTOR_HEADS,
-        pred_num_mask_tokens=1,
-    )
+        **sizes, mlp_ratio=4.0, crop_size=SIDE, patch_size=PATCH, frames_per_clip=FRAMES, tubelet_size=TUBELET,
+        **{f"pred_{name}": size for name, size in predictor.items()},
+    )  # fmt: skip
     image = transformers.IJepaConfig(
-        hidden_size=WIDTH,
-        num_hidden_layers=DEPTH,
-        num_attention_heads=HEADS,
-        intermediate_size=4 * WIDTH,
-        image_size=IMAGE_SIDE,
-        patch_size=IMAGE_PATCH,
+        **sizes, intermediate_size=4 * WIDTH, image_size=IMAGE_SIDE, patch_size=IMAGE_PATCH
     )
     for name, model in (("vjepa2", transformers.VJEPA2Model(video)), ("ijepa", transformers.IJepaModel(image))):
         for parameter in model.parameters():
@@ -160,9 +147,9 @@ def once(model: nn.Module, loss: Callable[[], Tensor]) -> float:
     return value.item()
 
 
-def timed(which: str, work: Path, repeats: int) -> dict[str, object]:
+def timed(work: Path, which: str, repeats: int) -> dict[str, Any]:
     """Return CPU seconds of each piece of work after a warm-up, its loss and the norm of its gradients."""
-    found: dict[str, object] = {"torch": torch.__version__}
+    found: dict[str, Any] = {"torch": torch.__version__}
     for name, (model, loss) in SIDES[which](work).items():
         value = once(model, loss)
         norms = [parameter.grad.norm() for parameter in model.parameters() if parameter.grad is not None]
@@ -177,7 +164,7 @@ def resident(kind: str) -> int:
     return next(1024 * int(line.split()[1]) for line in lines if line.startswith(kind))
 
 
-def memory(which: str, work: Path, name: str) -> dict[str, object]:
+def memory(work: Path, which: str, name: str) -> dict[str, Any]:
     """Return the peak bytes of a step beyond those resident before."""
     model, loss = SIDES[which](work)[name]
     Path("/proc/self/clear_refs").write_text("5")  # forget the peak so far
@@ -212,9 +199,9 @@ PARTS = {
 }
 
 
-def profile(which: str, work: Path) -> dict[str, object]:
+def profile(work: Path, which: str) -> dict[str, Any]:
     """Return the share of the time of each group of operators, and the operators of attention with their calls."""
-    found: dict[str, object] = {}
+    found: dict[str, Any] = {}
     for name, (model, loss) in SIDES[which](work).items():
         once(model, loss)
         with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profiler:
@@ -234,7 +221,7 @@ def profile(which: str, work: Path) -> dict[str, object]:
     return found
 
 
-def limits(work: Path) -> dict[str, object]:
+def limits(work: Path) -> dict[str, Any]:
     """Return the operations of each piece of work, the best rate, the time without oneDNN layers, and saved bytes."""
     pieces, counts, plain = ours(work), {}, {}
     with plain_layers():
@@ -251,17 +238,5 @@ def limits(work: Path) -> dict[str, object]:
     return {"operations": counts, "rate": peak_rate(), "plain": plain, "saved": kept}
 
 
-def main() -> None:
-    which, what, work, repeats = sys.argv[1], sys.argv[2], Path(sys.argv[3]), int(sys.argv[4])
-    torch.set_num_threads(1)
-    actions: dict[str, Callable[[], dict[str, object]]] = {
-        "draw": lambda: draw(work),
-        "timed": lambda: timed(which, work, repeats),
-        "profile": lambda: profile(which, work),
-        "limits": lambda: limits(work),
-    }
-    answer(**(actions[what]() if what in actions else memory(which, work, what)))
-
-
 if __name__ == "__main__":
-    main()
+    answer(draw=draw, timed=timed, memory=memory, profile=profile, limits=limits)

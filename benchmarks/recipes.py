@@ -9,13 +9,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import tacit as tc
+from perception import DENSE, ENCODERS, JEPA, Reading, commands, verdicts
 from tacit import studies
 from tacit.probing import Features, RawInput
 from tacit.probing.encoder import windows
 from tacit.probing.probes import Dense, Linear
 from tacit.studies import Report, Run, RunResult, Study
-from verdicts import ENCODERS, Reading, commands, verdicts
-from videos import DENSE, METHODS
 
 Target = Callable[[Features], Any]
 Parts = tuple[Features, Features]
@@ -59,7 +58,7 @@ SIGNALS = {
 CASES = {
     "mc_jepa": Settings("mc_jepa", "moving_mnist", 1000, {"size": "nano", "training.batch_size": 32}),
     "ijepa_dense, signals": Settings("ijepa", "heart", 1500, {"size": "nano", **SIGNALS}),
-    "vjepa2, street": Settings("vjepa2", "vtest", 1000, {**METHODS["vjepa2_dense"].options, "training.batch_size": 8}),
+    "vjepa2, street": Settings("vjepa2", "vtest", 1000, {**JEPA, **DENSE, "training.batch_size": 8}),
 }
 
 
@@ -111,8 +110,7 @@ def report(results: Mapping[str, RunResult]) -> Report:
         for target in run.values["scores"]["raw"]
     ]
     beaten, targets = verdicts(readings)
-    first = (run.values["command"] for name, run in sorted(results.items()) if name.endswith("/0"))
-    return Report([beaten, commands(first)], targets)
+    return Report([beaten, commands(results)], targets)
 
 
 STUDY = Study(

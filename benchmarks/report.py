@@ -1,44 +1,21 @@
 """Write RESULTS.md and the charts of docs/ from results/: `uv run benchmarks/report.py [--to FOLDER]`."""
 
 import argparse
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import ablation
-import action_data
-import busy
-import collapse
-import collection_speed
-import demo
-import gpu_pretraining
-import gymnasium_scores
-import hostile_files
-import images
-import lerobot_data
-import machine_limits
-import mc_jepa
-import paired_success
-import peers
-import perception_speed
-import planning_speed
-import reacher
-import recipes
-import two_rooms
-import versions
-import videos
 from tacit import studies
 from tacit.studies import met, rate, table
 
 HERE = Path(__file__).parent
-STUDIES: list[studies.Study[Any]] = [
-    module.STUDY
-    for module in (
-        demo, two_rooms, reacher, ablation, images, videos, mc_jepa, recipes, action_data, collapse, peers,
-        perception_speed, planning_speed, machine_limits, versions, paired_success, gymnasium_scores, collection_speed,
-        busy, lerobot_data, hostile_files, gpu_pretraining,
-    )
-]  # fmt: skip
-CHARTS = {"images_operations.svg": images, "action_minutes.svg": action_data}
+NAMES = (
+    "demo two_rooms reacher ablation images videos mc_jepa recipes action_data collapse peers perception_speed "
+    "planning_speed machine_limits versions paired_success gymnasium_scores collection_speed busy lerobot_data "
+    "hostile_files gpu_pretraining"
+)
+STUDIES: dict[str, studies.Study[Any]] = {name: import_module(name).STUDY for name in NAMES.split()}
+CHARTS = {"images_operations.svg": "images", "action_minutes.svg": "action_data"}
 HEAD = """# Results
 
 Written by `uv run benchmarks/report.py` from `benchmarks/results/`, which holds seeds, settings, versions and
@@ -54,7 +31,8 @@ def results(study: studies.Study[Any], folder: str = "") -> dict[str, studies.Ru
 def repeated() -> str:
     """Compare a later run of one seed with the intervals of the first runs."""
     rows = []
-    for study, case in ((two_rooms.STUDY, "two_rooms"), (reacher.STUDY, "agent")):
+    for name, case in (("two_rooms", "two_rooms"), ("reacher", "agent")):
+        study = STUDIES[name]
         before, now = (studies.by_case(results(study, folder))[case] for folder in ("", "recheck"))
         known = [run.values["planning"]["success"] for run in before.values()]
         found = now["0"].values["planning"]["success"]
@@ -68,7 +46,7 @@ def repeated() -> str:
 def missing() -> str:
     """List the runs that are not recorded."""
     rows = []
-    for study in STUDIES:
+    for study in STUDIES.values():
         left = studies.missing(study, HERE / "results" / f"{study.name}.json")
         if left:
             rows.append((study.title, ", ".join(f"`{name}`" for name, *_ in left)))
@@ -77,8 +55,8 @@ def missing() -> str:
 
 def page() -> str:
     """Return the text of RESULTS.md: targets, a section for each study, and the missing runs."""
-    found = {study.name: results(study) for study in STUDIES}
-    reports = [(study, study.report(found[study.name])) for study in STUDIES if found[study.name]]
+    found = {study.name: results(study) for study in STUDIES.values()}
+    reports = [(study, study.report(found[study.name])) for study in STUDIES.values() if found[study.name]]
     targets = [target for _, report in reports for target in report.targets]
     sections = [studies.section(study, report) for study, report in reports]
     head = f"## Targets\n\nFixed before they were measured, or claimed by others.\n\n{studies.targets(targets)}\n"
@@ -91,8 +69,8 @@ def main() -> None:
     parser.add_argument("--charts", type=Path, default=HERE.parent / "docs", help="the folder of the charts")
     options = parser.parse_args()
     (options.to / "RESULTS.md").write_text(page())
-    for name, module in CHARTS.items():
-        (options.charts / name).write_bytes(module.chart(results(module.STUDY)))
+    for file, name in CHARTS.items():
+        (options.charts / file).write_bytes(import_module(name).chart(results(STUDIES[name])))
 
 
 if __name__ == "__main__":

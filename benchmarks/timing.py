@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -64,20 +63,6 @@ def operations_of_step(loss: Callable[[int], Tensor], counted: int = 4) -> float
         loss(index).backward()  # type: ignore[no-untyped-call]
 
     return sum(operations(partial(whole, index)) for index in range(counted)) / counted
-
-
-def loss_of(recipe: Any, model: Any, clips: Any) -> Callable[[int], Tensor]:
-    """Return the loss of a batch by its number, as the training loop computes it."""
-    objective, transforms = recipe.build_objective(), recipe.transforms(model)
-
-    def loss(index: int) -> Tensor:
-        clip = clips.batch(0, index, recipe.training.batch_size)
-        for transform in transforms:
-            clip = transform(clip, seed=index, rank=0)
-        total: Tensor = objective(model.forecast(clip, objective.request()), index).total
-        return total
-
-    return loss
 
 
 def peak_rate() -> float:

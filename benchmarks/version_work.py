@@ -1,7 +1,7 @@
-"""One measurement of `versions.py`, in the environment of either version: `version_work.py WORK ROUNDS`."""
+"""One measurement of `versions.py`, in the environment of either version: `version_work.py timed WORK ROUNDS`."""
 
-import sys
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
@@ -45,14 +45,12 @@ WORKS: dict[str, tuple[Callable[[], Callable[[], object]], int]] = {
 """Works and their calls in a round."""
 
 
-def main() -> None:
-    name, rounds = sys.argv[1:]
-    torch.set_num_threads(1)
+def timed(name: str, rounds: int) -> dict[str, Any]:
     make, calls = WORKS[name]
     work = make()
     cpu_seconds(work, 1, calls)
-    answer(seconds=float(np.median(cpu_seconds(work, int(rounds), calls))))
+    return {"seconds": float(np.median(cpu_seconds(work, rounds, calls)))}
 
 
 if __name__ == "__main__":
-    main()
+    answer(timed=timed)

@@ -47,7 +47,7 @@ def measure(run: Run[Settings]) -> dict[str, Any]:
     seconds: dict[str, list[float]] = {"old": [], "new": []}
     for _ in range(chosen.processes):
         for version, found in seconds.items():
-            words = f"{run.name} {chosen.rounds}"
+            words = f"timed {run.name} {chosen.rounds}"
             found.append(call(pythons[version], "version_work.py", words, work)["seconds"])
     ratios = np.array(seconds["new"]) / np.array(seconds["old"])
     draws = np.random.default_rng(0).integers(0, len(ratios), (4000, len(ratios)))
@@ -60,7 +60,7 @@ def report(results: Mapping[str, RunResult]) -> Report:
     for name, run in results.items():
         ms = (f"{1e3 * float(np.median(run.values['seconds'][version])):.3g}" for version in ("old", "new"))
         ratio = studies.mean(run.values["ratio"])
-        rows.append((NAMES[name], *ms, ratio, f"{run.made_by['cpu']}, load {run.made_by['load']}"))
+        rows.append((NAMES[name], *ms, ratio, "{cpu}, load {load}".format_map(run.made_by)))
         quantity, fine = f"{NAMES[name]}, CPU time over {run.settings['old']}", run.values["ratio"]["mean"] <= 1.05
         targets.append(Target(quantity, "<= 1.05x", f"{ratio}x", met(fine)))
     return Report([table(("work", "old, ms", "new, ms", "median of the ratios", "machine"), rows)], targets)

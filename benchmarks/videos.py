@@ -6,7 +6,6 @@ of the last two frames of a window from the six before. Each of 400 held-out vid
 that vanishes, and with one that jumps. Settings were chosen on training videos.
 """
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -14,11 +13,10 @@ from typing import Any
 import numpy as np
 
 import tacit as tc
+from perception import DENSE, JEPA, Reading, commands, pretrained, recipe_of, verdicts
 from tacit import studies
 from tacit.evaluation.surprise import Surprise, detection, surprise
 from tacit.studies import Budget, Report, Run, RunResult, Study, mean, rate, table
-from timing import loss_of, operations_of_step
-from verdicts import Reading, commands, verdicts
 
 FRAMES, SEEN, POINTS, AFTER = 8, 6, 3, 6
 
@@ -38,24 +36,9 @@ class Settings:
     triples: int = 400
 
 
-# Videos have more windows than a run reads, so nothing is cropped; small batches leave more updates; with the rotary
-# positions of V-JEPA 2 mean tokens hold more of the digits.
+# Videos have more windows than a run reads; with the rotary positions of V-JEPA 2 mean tokens hold more of the digits.
 VIDEOS = {
-    "size": "nano",
-    "clip": FRAMES,
-    "crop": [],
-    "flip": 0.0,
-    "model.frameskip": 1,
-    "model.positions": "rope",
-    "training.batch_size": 16,
-}
-JEPA = {**VIDEOS, "model.mask_tokens": 2, "training.lr": 1e-3, "training.ema": [0.998, 0.998]}
-# The loss of V-JEPA 2.1. Without it the latents of so short a training are nearly alike.
-DENSE = {
-    "objective": [
-        {"name": "masked_prediction", "options": {"distance": "l1"}},
-        {"name": "visible_prediction", "weight": 0.5},
-    ]
+    name: value for name, value in JEPA.items() if name not in ("model.mask_tokens", "training.lr", "training.ema")
 }
 CAUSAL = {"masking": {"name": "future", "options": {"share": [SEEN / FRAMES, SEEN / FRAMES]}}}
 TUBES = {"masking": {"name": "random_patches", "options": {"ratio": 0.9, "tube": True}}}
@@ -80,11 +63,6 @@ READ = {
 EVENTS = {"vanish": 1, "teleport": 2}
 Data = Mapping[str, tc.data.Episodes]
 Parts = tuple[tc.probing.Features, tc.probing.Features]
-
-
-def recipe(chosen: Settings) -> tc.recipes.Recipe:
-    made: tc.recipes.Recipe = tc.recipes.load(chosen.recipe)().with_options({**chosen.options, "training.threads": 1})
-    return made
 
 
 def features(model: Any, data: Data, probed: int, tokens: bool = True) -> Parts:
@@ -135,27 +113,10 @@ def measure(run: Run[Settings]) -> dict[str, Any]:
     data["surprise"] = data["surprise"][: 3 * chosen.triples]
     if not chosen.recipe:
         return baseline(run, data)
-    method, budget = recipe(chosen), run.budget.operations
-    model = method.build_model(data["train"].spec, run.seed)
-    each = operations_of_step(loss_of(method, model.train(), method.clips(data["train"], model)))
-    assert budget is not None
-    steps = max(round(budget / each), 2**POINTS)
-    at = [round(steps / 2**power) for power in range(1, POINTS)]
-    place = run.data / "moving_mnist" / "train"
-    made = studies.train(chosen.recipe, chosen.options, place, run.work / "run", steps=steps, seed=run.seed, keep=at)
-    begin, points = time.process_time(), []
-    for step, kept in made.models.items():
-        model = tc.checkpoint.load_model(kept, kind=tc.models.MaskedModel)
-        rows = read(features(model, data, chosen.probed), "linear")["linear"]
-        points.append({"step": step, "operations": step * each, "linear": rows})
-    return {
-        "command": made.command,
-        "operations_a_step": each,
-        "steps": steps,
-        "points": points,
-        **measured(model, run, data),
-        "seconds": {"training": made.seconds, "measuring": time.process_time() - begin},
-    }
+    values, model = pretrained(
+        run, "moving_mnist/train", POINTS, lambda model: read(features(model, data, chosen.probed), "linear")
+    )
+    return {**values, **measured(model, run, data)}
 
 
 def measured(model: Any, run: Run[Settings], data: Data) -> dict[str, Any]:
@@ -166,7 +127,7 @@ def measured(model: Any, run: Run[Settings], data: Data) -> dict[str, Any]:
 
 def baseline(run: Run[Settings], data: Data) -> dict[str, Any]:
     """Measure the untrained encoder, or raw pixels averaged to 16 x 16, a constant and persistence."""
-    model = recipe(METHODS["vjepa"]).build_model(data["train"].spec, run.seed).eval()
+    model = recipe_of("vjepa", JEPA).build_model(data["train"].spec, run.seed).eval()
     model.set_statistics(data["train"].statistics())
     if run.name.startswith("untrained"):
         return measured(model, run, data)
@@ -247,11 +208,7 @@ def report(results: Mapping[str, RunResult]) -> Report:
         "Surprise: share of pairs in which the impossible video surprises more; AUROC:",
         table(("model", "event", *at), surprised),
         beaten,
-        commands(
-            run.values["command"]
-            for name, run in sorted(results.items())
-            if name[-2:] == "/0" and "command" in run.values
-        ),
+        commands(results),
     ]
     return Report(tables, targets)
 

@@ -146,3 +146,21 @@ def test_figures_with_intervals():
     assert studies.rate({"mean": 0.5, "low": 0.25, "high": 0.75}) == "50.0 % [25.0, 75.0]"
     assert studies.mean({"mean": 0.5, "low": -0.25, "high": 0.75}, 1) == "0.5 [-0.2, 0.8]"
     assert studies.points({"mean": 0.014, "low": -0.002, "high": 0.03}) == "+1.4 [-0.2, +3.0]"
+
+
+def test_columns_are_templates_or_functions_of_the_values():
+    rows = [{"name": "first", "seconds": {"training": 1.26}}]
+    cells = {
+        "run": "{name}",
+        "s": "{seconds[training]:.1f}",
+        "ms": lambda row: f"{1000 * row['seconds']['training']:g}",
+    }
+    assert studies.columns(cells, rows) == studies.table(("run", "s", "ms"), [("first", "1.3", "1260")])
+
+
+def test_targets_with_a_limit_include_it():
+    assert [studies.at_most("ratio", value, 4).verdict for value in (3.9, 4.0, 4.1)] == ["met", "met", "missed"]
+    assert [studies.at_least("ratio", value, 4).verdict for value in (3.9, 4.0, 4.1)] == ["missed", "met", "met"]
+    assert studies.at_least("ratio", 5.0, 4, "{:.1f}x", "{:g}x of another") == studies.Target(
+        "ratio", "4x of another", "5.0x", "met"
+    )

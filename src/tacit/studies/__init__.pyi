@@ -12,6 +12,9 @@ from tacit.studies.study import RunResult as RunResult
 from tacit.studies.study import Study as Study
 from tacit.studies.study import Target as Target
 from tacit.studies.study import by_case as by_case
+from tacit.studies.tables import at_least as at_least
+from tacit.studies.tables import at_most as at_most
+from tacit.studies.tables import columns as columns
 from tacit.studies.tables import mean as mean
 from tacit.studies.tables import met as met
 from tacit.studies.tables import points as points

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
 
 from tacit.studies.study import Report, Study, Target
 
-__all__ = ["mean", "met", "points", "rate", "section", "table", "targets"]
+__all__ = ["at_least", "at_most", "columns", "mean", "met", "points", "rate", "section", "table", "targets"]
 
 S = TypeVar("S")
 
@@ -16,6 +16,17 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Return a Markdown table."""
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
+
+
+def columns(cells: Mapping[str, str | Callable[[Any], str]], rows: Iterable[Mapping[str, Any]]) -> str:
+    """Return a Markdown table of recorded values.
+
+    Args:
+        cells: Cells by the title of their column: a template such as ``"{seconds[train]:.0f}"``, or a function.
+        rows: The values of each row.
+    """
+    filled = ([cell.format_map(row) if isinstance(cell, str) else cell(row) for cell in cells.values()] for row in rows)
+    return table(list(cells), filled)
 
 
 def rate(value: Mapping[str, float]) -> str:
@@ -37,6 +48,16 @@ def points(value: Mapping[str, float]) -> str:
 def met(is_met: bool) -> str:
     """Return the verdict on a target."""
     return "met" if is_met else "missed"
+
+
+def at_most(quantity: str, value: float, most: float, form: str = "{:.2f}", limit: str = "<= {:g}") -> Target:
+    """Return a target that ``value`` meets up to ``most``; the formats write the value and the limit."""
+    return Target(quantity, limit.format(most), form.format(value), met(value <= most))
+
+
+def at_least(quantity: str, value: float, least: float, form: str = "{:.2f}", limit: str = ">= {:g}") -> Target:
+    """Return a target that ``value`` meets from ``least`` on; the formats write the value and the limit."""
+    return Target(quantity, limit.format(least), form.format(value), met(value >= least))
 
 
 def targets(rows: Iterable[Target]) -> str:
