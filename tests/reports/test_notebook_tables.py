@@ -1,6 +1,7 @@
 """Tables that notebooks show: well-formed, escaped, without scripts, and with the numbers of the result."""
 
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from tacit._html import html_table
 from tacit.evaluation import closed_loop, open_loop, score_episodes
 from tacit.probing import Features, compare, probe
 from tacit.testing.worlds import LineWorld
+from tacit.training import TrainingReport
 
 
 class Cells(HTMLParser):
@@ -52,12 +54,17 @@ def report():
     return probe(Exact(), fit_on=fit_on, test_on=test_on, frames=200)
 
 
+def training():
+    return TrainingReport(Path("runs/x"), 20, 1.0, ({"step": 1, "loss/<x>": 0.5}, {"step": 20, "loss/<x>": 0.25}))
+
+
 RESULTS = {
     "closed loop": (lambda: closed_loop(Walker(), LineWorld(), episodes=4), ["by the rules", "100.0 %"]),
     "open loop": (lambda: open_loop(Exact(), recordings(6), 2, windows=40), ["1", "0.0000"]),
     "episodes": (lambda: score_episodes(Pushing(), Counting(), episodes=3, steps=8), ["return", "3.17 [2, 4]"]),
     "comparison": (lambda: compare(comparison(), "<b>"), ["model", "Linear", "1.000"]),
     "few labels": (lambda: compare(comparison(), "sign", shots=(1,)), ["model", "1 labels"]),
+    "training": (training, ["loss/<x>", "0.5", "0.25"]),
     "probe": (report, ["R², linear probe", "1.0000"]),
 }
 

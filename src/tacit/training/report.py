@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from tacit._html import html_table
 from tacit.training.log import Record
 
 __all__ = ["TrainingReport"]
@@ -31,14 +32,24 @@ class TrainingReport:
     stopped: str = ""
 
     def __str__(self) -> str:
+        lines = (f"  {name:<24} {first} -> {last}" for name, first, last in self._losses())
+        return "\n".join([self._summary(), *lines])
+
+    def _repr_html_(self) -> str:
+        return html_table(self._summary(), ("", "first", "last"), self._losses())
+
+    def _summary(self) -> str:
         begun = f" from step {self.first}" if self.first else ""
         ended = f" ({self.stopped})" if self.stopped else ""
-        text = f"{self.steps} steps{begun} in {self.seconds:.1f} s{ended}, saved in {self.path}"
+        return f"{self.steps} steps{begun} in {self.seconds:.1f} s{ended}, saved in {self.path}"
+
+    def _losses(self) -> list[tuple[str, str, str]]:
+        """Return each loss in the first and the last line of the log."""
         if not self.log:
-            return text
-        terms = [name for name in self.log[-1] if name == "loss" or name.startswith("loss/")]
-        lines = (f"  {name:<24} {_number(self.log[0], name)} -> {_number(self.log[-1], name)}" for name in terms)
-        return "\n".join([text, *lines])
+            return []
+        first, last = self.log[0], self.log[-1]
+        names = [name for name in last if name == "loss" or name.startswith("loss/")]
+        return [(name, _number(first, name), _number(last, name)) for name in names]
 
 
 def _number(row: Record, name: str) -> str:
