@@ -1,6 +1,7 @@
 """Loggers: what arrives there, and what a resumed run adds."""
 
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -82,9 +83,13 @@ def test_wandb_writes_an_offline_run(tmp_path: Path) -> None:
     pytest.importorskip("wandb")
     logger = WandB(project="rooms", mode="offline")
     logger.open(run_of(tmp_path))
-    logger.write(0, {"loss/prediction": 1.0})
+    for step in range(20):  # the file is cut into blocks, within names too
+        logger.write(step, {"loss/prediction": 1.0})
     logger.close()
     (file,) = tmp_path.glob("wandb/offline-run-*/run-*.wandb")
+    end = time.monotonic() + 20
+    while b"loss/prediction" not in file.read_bytes() and time.monotonic() < end:
+        time.sleep(0.1)  # a process of its own writes it
     assert b"loss/prediction" in file.read_bytes()
     assert (tmp_path / "wandb.id").read_text().strip() in file.name
 
