@@ -1,8 +1,8 @@
 """Worker processes, spawned and never forked.
 
-A worker holds one object, which a function makes there, and runs its methods. Functions and classes of a script or a
-notebook are sent by value, others by name: a worker never imports the main program, so it needs no guard
-by ``__name__`` and no file. A fork would copy locks that threads hold, torch's thread pool and OpenGL contexts.
+A worker has one object, which a function creates in the worker, and runs its methods. Functions and classes of a script
+or a notebook are sent by value, others by name. So a worker never imports the main program, which needs no guard by
+``__name__`` and no file. A fork would copy locks of other threads, torch's thread pool and OpenGL contexts.
 """
 
 from __future__ import annotations
@@ -34,15 +34,15 @@ PATIENCE = 3.0
 
 
 class Workers:
-    """Processes that each hold an object; they end with this value or with the ``with`` block.
+    """Processes with one object each; they end when this value is deleted or the ``with`` block ends.
 
     Args:
-        makes: The function of each worker that makes its object there.
+        makes: A function for each worker, which creates its object in the worker.
         what: The name of the objects, for errors, such as ``"environment 'CartPole-v1'"``.
 
     Raises:
         ConfigError: if a function cannot be sent to another process.
-        TacitError: if a worker dies or its object cannot be made; all workers are stopped then, here and later.
+        TacitError: if a worker dies or its object cannot be created, here or later; all workers are then stopped.
     """
 
     def __init__(self, makes: Sequence[Callable[[], Any]], what: str) -> None:
@@ -119,7 +119,7 @@ class Workers:
 
     def _require_alive(self) -> None:
         if not self._end.alive:
-            raise TacitError(f"the worker processes of {self._what} have ended. Make it again.")
+            raise TacitError(f"the worker processes of {self._what} have ended. Create it again.")
 
     def _send(self, index: int, message: Any) -> None:
         try:
@@ -146,18 +146,18 @@ class Workers:
             process.wait(PATIENCE)
         code = process.returncode
         how = f"exited with status {code}" if code is None or code >= 0 else f"was ended by {_signal(-code)}"
-        advice = "What it printed last says why; run it in one process to find the place."
+        advice = "Its last output shows the cause; run it in one process to find the place in the code."
         if code == -signal.SIGKILL:
             advice = "If memory ran out, use fewer workers or fewer environments in each."
         return TacitError(f"worker process {index + 1} of {len(self)} of {self._what} {how}. {advice}")
 
 
 def serve(handle: int, parent: int) -> None:
-    """Hold one object and run its methods for the process across a connection.
+    """Create one object and run its methods for the process at the other end of a connection.
 
     Args:
         handle: File descriptor of the connection.
-        parent: Id of the other process; this one ends when that one has.
+        parent: Id of the other process; this process ends after it.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles interruptions
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
@@ -179,7 +179,7 @@ def serve(handle: int, parent: int) -> None:
         held.close()
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(0)  # as multiprocessing's do: libraries' own ends can take seconds, or fail without a display
+    os._exit(0)  # like multiprocessing: exit handlers of libraries can take seconds, or fail without a display
 
 
 def _packed(make: Callable[[], Any], what: str) -> Any:
@@ -190,8 +190,8 @@ def _packed(make: Callable[[], Any], what: str) -> Any:
         return ForkingPickler.dumps(CloudpickleWrapper(make))
     except Exception as error:
         raise ConfigError(
-            f"{what} cannot be sent to a worker process: {error}. Put its function into a module, let it make or open "
-            "there what it needs, or use one process."
+            f"{what} cannot be sent to a worker process: {error}. Move its function into a module, create or open its "
+            "objects inside the function, or use one process."
         ) from error
 
 

@@ -170,7 +170,7 @@ def test_lines_are_counted_where_some_are_empty(tmp_path):
     with pytest.raises(DataError, match=r"line 7, row 2 \(from 0\) holds 'high'"):
         tc.data.open(path)
     path = text(tmp_path / "a.csv", "time,x", "0,1\r", "\r", "1,2\r", "2,\r", "3,4\r")
-    with pytest.raises(DataError, match=r"line 5, row 2 \(from 0\) holds no finite number"):
+    with pytest.raises(DataError, match=r"line 5, row 2 \(from 0\) has no finite number"):
         tc.data.open(path)
 
 

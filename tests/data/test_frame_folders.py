@@ -48,9 +48,7 @@ def test_images_stay_images_without_the_word(tmp_path):
     frames(tmp_path / "bear", numbered(3))
     frames(tmp_path / "camel", numbered(3))
     assert len(tc.data.open(tmp_path)) == 6
-    with pytest.raises(
-        ConfigError, match=r"do not say how many frames a second they show. Say it, for example fps=30.0"
-    ):
+    with pytest.raises(ConfigError, match=r"do not store a frame rate. Give it, for example fps=30.0"):
         tc.data.open(tmp_path, reader="videos")
 
 
@@ -71,7 +69,7 @@ def test_one_folder_of_frames_is_one_video(tmp_path):
     frames(tmp_path, numbered(4))
     assert greys(opened(tmp_path)[0]) == [0, 10, 20, 30]
     frames(tmp_path / "other", numbered(4))
-    with pytest.raises(DataError, match=r"holds frames and folders of frames. Move the frames of each video"):
+    with pytest.raises(DataError, match=r"contains both frames and folders of frames. Move the frames of each video"):
         opened(tmp_path)
 
 

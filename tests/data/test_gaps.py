@@ -77,7 +77,7 @@ def test_nothing_is_filled_before_the_first_sample_or_interpolated_after_the_las
 
 def test_a_number_may_stand_for_missing_ones(tmp_path):
     path = log(tmp_path / "a.csv", {"x": set(range(10, 40)), "y": {3}, "mark": {7, 8}})
-    with pytest.raises(DataError, match=r"field 'y': line 5, row 3 \(from 0\) holds no finite number.*gaps='previous'"):
+    with pytest.raises(DataError, match=r"field 'y': line 5, row 3 \(from 0\) has no finite number.*gaps='previous'"):
         tc.data.open(path, fill={"x": 0})
     (episode,) = read(path, r"in .*: x 30, y 1, mark 2 \(fill\)\.$", fill={"x": -1, "y": 0.5, "mark": 9})
     assert episode.observation["signal"][[9, 10, 39, 40], 0].tolist() == [9, -1, -1, 40]
@@ -130,9 +130,9 @@ def test_filled_data_is_read_again_alike(tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"max_gap": 1.0}, "max_gap is of gaps='previous' or 'interpolate'; got gaps='refuse'"),
+        ({"max_gap": 1.0}, "max_gap needs gaps='previous' or 'interpolate'; got gaps='refuse'"),
         ({"gaps": "previous", "max_gap": 0}, "max_gap is a positive number in seconds"),
-        ({"fill": {"x": float("nan")}}, "fill holds finite numbers; got nan for 'x'"),
+        ({"fill": {"x": float("nan")}}, "fill needs finite numbers; got nan for 'x'"),
     ],
 )
 def test_options_are_checked(tmp_path, options, message):

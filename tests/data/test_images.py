@@ -363,5 +363,5 @@ def test_files_of_several_kinds_need_a_word(photos):
     with pytest.raises(DataError, match=r"files for several readers: images, signals. .*reader='images'"):
         tc.data.open(photos, size=8)
     assert len(tc.data.open(photos, reader="images", size=8)) == 5
-    with pytest.raises(ConfigError, match="folders of frames, which do not say how many frames a second"):
+    with pytest.raises(ConfigError, match="folders of frames, which do not store a frame rate"):
         tc.data.open(photos, reader="videos")

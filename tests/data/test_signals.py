@@ -150,7 +150,7 @@ def test_files_without_times_need_a_rate(tmp_path):
         tc.data.open(tmp_path)
     assert tc.data.open(tmp_path, rate=250).spec.fps == 250.0
     csv(tmp_path / "a.csv", "time,y", [(1, 2)])
-    with pytest.raises(DataError, match=r"expected two samples in a row to tell the rate. Say it: rate="):
+    with pytest.raises(DataError, match=r"expected two consecutive samples, to find the rate. Give it: rate="):
         tc.data.open(tmp_path)
 
 

@@ -82,7 +82,7 @@ def test_two_signals_of_one_name_are_two_channels(tmp_path):
     samples[3, 0] = -(2**15)  # the sample that stands for none
     samples.astype("<i2").tofile(tmp_path / "r.dat")
     path.write_text(path.read_text().replace(" 190 0 ECG", f" {samples[:, 0].sum()} 0 ECG"))
-    with pytest.raises(DataError, match=r"field 'ECG': row 3 \(from 0\) holds no finite number"):
+    with pytest.raises(DataError, match=r"field 'ECG': row 3 \(from 0\) has no finite number"):
         tc.data.open(path)
 
 
@@ -195,7 +195,7 @@ def test_empty_segments_are_gaps(tmp_path):
         "layout 2 100 0\n~ 0 10(3)/mV 16 0 0 0 0 lead 0\n~ 0 10(3)/mV 16 0 0 0 0 lead 1\n"
     )
     (tmp_path / "whole.hea").write_text("whole/4 2 100 50\nlayout 0\npart 20\n~ 10\npart 20\n")
-    with pytest.raises(DataError, match=r"whole.hea, field 'lead 0': row 20 \(from 0\) holds no finite number"):
+    with pytest.raises(DataError, match=r"whole.hea, field 'lead 0': row 20 \(from 0\) has no finite number"):
         tc.data.open(tmp_path)
     with told(10, 50):
         episodes = tc.data.open(tmp_path, gaps="split")

@@ -149,13 +149,13 @@ def test_what_does_not_fit_is_refused() -> None:
     context, actions, states = inputs()
     with pytest.raises(SpecError, match=r"\[B, T \* 6, D\] latents .*; got \[2, 23, 10\] and \[2, 4, 3\]"):
         build()(context[:, 1:], actions, states)
-    with pytest.raises(SpecError, match="built for them"):
+    with pytest.raises(SpecError, match="built with them"):
         build()(context, actions)
-    with pytest.raises(SpecError, match="built for them"):
+    with pytest.raises(SpecError, match="built with them"):
         build(state=0)(context, actions, states)
-    with pytest.raises(SpecError, match="built for them"):
+    with pytest.raises(SpecError, match="built with them"):
         build()(context, actions, states, states)
-    with pytest.raises(SpecError, match="one frame for each world; got 1 and 2 worlds"):
+    with pytest.raises(SpecError, match="one frame for each world; got 1 frames for 2 worlds"):
         build().rollout(context[:1, :PATCHES], actions[:, None], states[:, None])
     with pytest.raises(ConfigError, match="heads of at least 6"):
         build(heads=6)

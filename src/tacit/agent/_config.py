@@ -17,24 +17,24 @@ class AgentConfig:
     """The settings of an agent.
 
     Attributes:
-        planner: The planner, which searches raw actions; it receives scores, and never success.
+        planner: The planner of raw actions; it receives only scores.
         cost: Energy of imagined latents.
         horizon: Blocks to plan ahead.
         replan_every: Blocks to execute before planning again.
         repeat_action: The planner searches one raw action per block, which is repeated ``frameskip`` times; otherwise
             every raw action is free, and a plan has ``horizon * frameskip`` rows.
-        arrive_by: Step after the start by which the agent must arrive: it plans as many whole blocks ahead as end by
-            then, and at least one, so that with a cost of the ``last`` step it neither delays arrival nor leaves the
-            goal again. None: there is none.
+        arrive_by: Step after the start by which the agent must arrive. The agent plans only as many whole blocks ahead
+            as end by this step, at least one. With a cost of the ``last`` step, it then neither delays its arrival nor
+            leaves the goal again. None: no such step.
         deadline_ms: Milliseconds after which a search ends with the best plan so far; the limit is checked after each
-            round, so one round is always completed. None: there is no limit.
+            round, so one round is always completed. None: no limit.
         fallback: Actions of a world without a plan. ``noop``: do nothing by the kind of each component, which is its
             current position for a ``position`` and zero otherwise; ``last_action``: repeat the last executed action; or
-            a :class:`tacit.types.FallbackPolicy`, which one of the others replaces where it fails. None: ``noop``, but
-            :meth:`tacit.Agent.start` refuses where the Spec does not define the action that does nothing.
-        constraints: Restrictions of actions, which every candidate of a search and every action satisfy, such as those
-            of :mod:`tacit.constraints`, for a :class:`tacit.types.Box`; and conditions on rollouts
-            (:class:`tacit.types.Constraint`), which a plan breaks only where every candidate does.
+            a :class:`tacit.types.FallbackPolicy`; if it fails, one of the others replaces it. None: ``noop``, but
+            :meth:`tacit.Agent.start` raises an error if the Spec does not define the action that does nothing.
+        constraints: Constraints on actions of a :class:`tacit.types.Box`, such as those of :mod:`tacit.constraints`;
+            every candidate of a search and every action satisfies them. Also constraints on rollouts
+            (:class:`tacit.types.Constraint`), which a plan breaks only if every candidate does.
 
     Raises:
         ConfigError: unless ``1 <= replan_every <= horizon``, or if a limit is not above 0.

@@ -37,7 +37,10 @@ def checked_plan(plan: Plan, shape: tuple[int, int, int], device: Any) -> Plan:
 
 
 def continued(rest: Tensor, fallback: Tensor, falls: npt.NDArray[np.bool_]) -> Tensor:
-    """Return the rest of a plan ``[B, n, A]``, with fallback actions ``[B, N, A]`` where it ``falls`` and after it."""
+    """Return the rest of a plan ``[B, n, A]``, extended by fallback actions ``[B, N, A]``.
+
+    Fallback actions also replace the plan where the mask ``falls`` is true.
+    """
     known = rest.shape[1]
     continues = torch.from_numpy(~falls[:, :known]).to(rest.device)[:, :, None]
     return torch.cat([torch.where(continues, rest, fallback[:, :known]), fallback[:, known:]], dim=1)

@@ -12,7 +12,7 @@ from tacit.types import Plan, Situation, WorldModel
 
 __all__ = ["PolicyDecider"]
 
-NOT_FINITE = "latent, goal or proposal are not finite"
+NOT_FINITE = "latent, goal or proposal is not finite"
 
 
 @dataclass(frozen=True)

@@ -17,16 +17,16 @@ class Augmentation:
 
     A subclass is a frozen dataclass of options and implements :meth:`apply`.
 
-    Pixel values are 0 to 255 throughout, and float once changed, so that a chain of augmentations never rounds; a model
-    normalises them itself. All draws are made on the CPU: the same generator gives the same images, to rounding, on
-    every device.
+    Pixel values stay in the range 0 to 255. Changed values are float, so that a chain of augmentations never rounds. A
+    model normalises its input itself. All random numbers are drawn on the CPU: the same generator gives the same
+    images, up to rounding, on every device.
     """
 
     def __call__(self, images: Tensor, generator: Generator | None = None) -> Tensor:
         """Return the changed images: float32 values from 0 to 255, on the device of the input.
 
         Args:
-            images: Images ``[B, C, H, W]``, or videos ``[B, T, C, H, W]``, all frames of which are changed alike;
+            images: Images ``[B, C, H, W]``, or videos ``[B, T, C, H, W]``, whose frames all change in the same way;
                 uint8, or float32 values from 0 to 255.
             generator: The only source of randomness, on the CPU; optional for augmentations that draw nothing.
 
@@ -51,7 +51,7 @@ def as_videos(images: Tensor) -> Tensor:
     """
     if images.ndim not in (4, 5) or images.dtype not in (torch.uint8, torch.float32):
         raise SpecError(
-            "expected images [B, C, H, W] or videos [B, T, C, H, W], uint8 or float32 levels from 0 to 255; got "
+            "expected images [B, C, H, W] or videos [B, T, C, H, W], uint8 or float32 values from 0 to 255; got "
             f"{str(images.dtype).removeprefix('torch.')} {list(images.shape)}."
         )
     return (images if images.ndim == 5 else images.unsqueeze(1)).float()
@@ -64,17 +64,17 @@ def uniform(generator: Generator | None, *shape: int, low: float = 0.0, high: fl
         ConfigError: if the generator is missing or on another device.
     """
     if generator is None or generator.device.type != "cpu":
-        came = "none" if generator is None else f"one on {generator.device}"
+        given = "none" if generator is None else f"one on {generator.device}"
         raise ConfigError(
-            f"an augmentation draws from a generator on the CPU, to be the same on every device; got {came}. Pass "
+            f"an augmentation draws from a generator on the CPU, to be the same on every device; got {given}. Pass "
             "torch.Generator().manual_seed(seed)."
         )
     return low + (high - low) * torch.rand(shape, generator=generator, dtype=torch.float64)
 
 
 def among(videos: Tensor, chosen: Tensor, change: Callable[[Tensor], Tensor]) -> Tensor:
-    """Apply a change to the ``chosen [B]`` videos; the others cost nothing but a copy."""
-    index = chosen.nonzero()[:, 0]  # on the CPU, where counting them waits for no device
+    """Apply a change to the ``chosen [B]`` videos; the others are only copied."""
+    index = chosen.nonzero()[:, 0]  # on the CPU, where nonzero() does not wait for a device
     if len(index) == 0:
         return videos
     if len(index) == len(videos):

@@ -27,7 +27,7 @@ class ColorJitter(Augmentation):
         contrast: The same, relative to the mean luma of a frame.
         saturation: The same, relative to the luma of a pixel.
         hue: Hues rotate by up to this part of the colour circle, in either direction.
-        order: ``random``: the order of the four changes is drawn for the batch; ``fixed``: it is this one.
+        order: ``random``: the order of the four changes is drawn for the batch; ``fixed``: the order of the arguments.
 
     Raises:
         ConfigError: if an option is out of range.

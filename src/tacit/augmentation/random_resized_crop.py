@@ -1,4 +1,4 @@
-"""Resized crop of random size, shape and place."""
+"""Resized crop of random size, shape and position."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ TRIES = 10
 
 @dataclass(frozen=True)
 class RandomResizedCrop(Augmentation):
-    """Crop of random size, shape and place, resized with antialiasing (GoogLeNet, arXiv 1409.4842).
+    """Crop of random size, shape and position, resized with antialiasing (GoogLeNet, arXiv 1409.4842).
 
-    Area and the logarithm of the aspect are uniform, and drawn again while the crop is larger than the image. After ten
-    draws the crop is the largest central one of an allowed aspect.
+    The area and the logarithm of the aspect ratio are drawn uniformly, and drawn again if the crop exceeds the image.
+    After ten draws, the crop is the largest central one with an allowed aspect ratio.
 
     Args:
         size: Height and width of the result.
-        scale: Range of the area, as a share of the image's.
+        scale: Range of the area, as a fraction of the image's area.
         aspect: Range of width over height.
         interpolation: ``bilinear`` or ``bicubic``.
 
@@ -59,14 +59,14 @@ class RandomResizedCrop(Augmentation):
         area = uniform(generator, count, TRIES, low=self.scale[0], high=self.scale[1]) * height * width
         aspect = uniform(generator, count, TRIES, low=log(self.aspect[0]), high=log(self.aspect[1])).exp()
         sizes = torch.stack([(area / aspect).sqrt().round(), (area * aspect).sqrt().round()])
-        whole = torch.tensor([height, width], dtype=torch.float64)
-        fits = ((sizes >= 1) & (sizes <= whole[:, None, None])).all(0)
+        image = torch.tensor([height, width], dtype=torch.float64)
+        fits = ((sizes >= 1) & (sizes <= image[:, None, None])).all(0)
         first = sizes.gather(2, fits.long().argmax(1)[None, :, None].expand(2, -1, -1))[..., 0].T
         central = self._central(height, width)
-        found = fits.any(1, keepdim=True)
-        size = torch.where(found, first, central)
-        places = (uniform(generator, count, 2) * (whole - size + 1)).floor()
-        return torch.cat([torch.where(found, places, ((whole - central) / 2).floor()), size], dim=1).long()
+        has_fit = fits.any(1, keepdim=True)
+        size = torch.where(has_fit, first, central)
+        corner = (uniform(generator, count, 2) * (image - size + 1)).floor()
+        return torch.cat([torch.where(has_fit, corner, ((image - central) / 2).floor()), size], dim=1).long()
 
     def _central(self, height: int, width: int) -> Tensor:
         """Return height and width of the largest crop of an allowed aspect."""

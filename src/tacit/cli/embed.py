@@ -42,15 +42,15 @@ def embed(
     Args:
         run: The directory of a run, or a checkpoint.
         dataset: The dataset to encode; it need not be the one of the run.
-        to: The directory to make.
+        to: The directory to create.
         tokens: Keep every token of a model that has them.
-        frames: A camera: every frame of it separately, with all tokens, as a world model with this encoder reads it.
+        frames: A camera; every frame is encoded separately, with all tokens, as input of a world model.
         dtype: The dtype of the stored latents.
         source: The model, the same model untrained, or its input without a network.
         seed: Seed of the weights of the untrained model.
         device: cpu, cuda, cuda:1, mps or auto.
-        read: A reading option, NAME=VALUE; repeat it for several options: those of tacit.data.open. Without any, the
-            dataset of the run is read as the run read it.
+        read: A reading option, NAME=VALUE; repeat it for several options: those of tacit.data.open. By default,
+            the dataset of the run is read with the options of the run.
     """
     import tacit as tc
     from tacit.cli._run import device as chosen
@@ -61,19 +61,19 @@ def embed(
     if frames and source != "model":
         raise ConfigError(f"--frames needs a trained model; got --source {source}. Leave one of them out.")
     record = RunRecord.load(run) if (run / "run.json").is_file() else None
-    how, cache = reading(read)
+    options, cache = reading(read)
     if record is not None and not read and dataset.resolve() == Path(record.data).resolve():
-        how, cache = dict(record.reading), record.cache
-    episodes = tc.data.open(dataset, cache=cache or None, **how)
+        options, cache = dict(record.reading), record.cache
+    episodes = tc.data.open(dataset, cache=cache or None, **options)
     model = _encoder(run, episodes, source, frames, chosen(device), seed)
     same = record is not None and episodes.hash() == record.dataset_hash
     split = tc.embeddings.Split(record.fraction, record.split_seed) if record is not None and same else None
-    made = tc.embeddings.embed(
+    embedding = tc.embeddings.embed(
         model, episodes, to, tokens=tokens or bool(frames), dtype=dtype, split=split, source=source
     )
-    shape = " x ".join(map(str, made.header.shape))
+    shape = " x ".join(map(str, embedding.header.shape))
     noted = "with the split of the run" if split else "without a split: the run has another dataset"
-    print(f"{made.header.rows} latents of {shape} numbers as {dtype}, {noted}\n{to}")
+    print(f"{embedding.header.rows} latents of {shape} numbers as {dtype}, {noted}\n{to}")
 
 
 def _encoder(run: Path, episodes: Episodes, source: str, frames: str, device: str, seed: int) -> Encoder:

@@ -19,8 +19,8 @@ class Effort(CostTerm):
     """The mean square of the raw actions over horizon and components.
 
     Args:
-        space: Box whose half range divides each component first, so that full effort counts 1 in a box about zero;
-            without it the energy is in raw units.
+        space: Box whose half range divides each component first, so that the largest effort in a box around zero is 1.
+            None: the energy is in raw units.
     """
 
     space: Box | None = None

@@ -1,4 +1,4 @@
-"""Decision of an agent: its observation, its search and the path of its plan."""
+"""First decision of an agent for a task, with the path of its plan."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class Decision:
         plan: Actions, energy and the trace of every iteration, of one world.
         start: The first image of the observation, uint8 ``[C, H, W]``; None without pixels.
         goal: The image of the goal.
-        distances: ``[1 + steps]`` true distance to the goal before and along the whole plan; of an environment
-            without ``simulate`` the one before it alone.
+        distances: ``[1 + steps]`` true distance to the goal before the plan and after each of its steps; only the first
+            for an environment without ``simulate``.
         unit: The unit of the distances.
     """
 
@@ -39,7 +39,7 @@ class Decision:
 
 
 def decide(agent: Agent, env: GoalEnvironment, seed: int = 1, *, progress: bool | None = None) -> Decision:
-    """Let an agent decide once, at the start of a held-out task.
+    """Plan once, at the start of a held-out task.
 
     Args:
         agent: The agent; it receives the observation of the start and of the goal.
@@ -58,16 +58,18 @@ def decide(agent: Agent, env: GoalEnvironment, seed: int = 1, *, progress: bool 
         _, verdict, _ = searching.act(searching.start(seed=seed, goal=goal), observation)
     if verdict.plan is None:
         raise PlanningError(verdict.reason)
-    rows = verdict.plan.actions
-    along = []
+    actions = verdict.plan.actions
+    later = []
     if has_simulation(env):
-        states = env.simulate(tasks.start, rows.cpu().numpy().astype(np.float32))
-        steps = range(rows.shape[1])
-        along = [env.distance({name: v[:, step] for name, v in states.items()}, tasks.goal) for step in steps]
-    distances = np.concatenate([env.distance(tasks.start, tasks.goal), *along])
+        states = env.simulate(tasks.start, actions.cpu().numpy().astype(np.float32))
+        steps = range(actions.shape[1])
+        later = [env.distance({name: v[:, step] for name, v in states.items()}, tasks.goal) for step in steps]
+    distances = np.concatenate([env.distance(tasks.start, tasks.goal), *later])
     pixels = next(iter(env.spec.cameras), None)
-    first, last = (None if pixels is None else np.array(part[pixels][0], np.uint8) for part in (observation, goal))
-    return Decision(verdict.plan, first, last, distances, env.rules.unit)
+    start_image, goal_image = (
+        None if pixels is None else np.array(part[pixels][0], np.uint8) for part in (observation, goal)
+    )
+    return Decision(verdict.plan, start_image, goal_image, distances, env.rules.unit)
 
 
 @dataclass(frozen=True)

@@ -41,13 +41,13 @@ Options = TypeVar("Options")
 
 
 def seeded(kind: Callable[[Options], Built], config: Options, seed: int) -> Built:
-    """Return ``kind(config)`` with weights that are a function of ``seed``; torch's generator stays as it was.
+    """Return ``kind(config)`` with weights that depend only on ``seed``; torch's generator does not change.
 
     Raises:
         ConfigError: if the seed is not an unsigned 64-bit integer.
     """
     if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 2**64:
-        raise ConfigError(f"the seed of the weights is a whole number from 0 to 2**64 - 1; got {seed!r}.")
+        raise ConfigError(f"the seed of the weights must be a whole number from 0 to 2**64 - 1; got {seed!r}.")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return kind(config)
@@ -68,7 +68,7 @@ class Model(nn.Module):
         configuration: The dataclass of its options; ``type(model)(model.config)`` builds an identical model.
         forecast_type: The type that :meth:`forecast` returns, for objectives to read.
         encoder: The context encoder.
-        target_encoder: The EMA copy of it, None where the encoder embeds the targets too.
+        target_encoder: The EMA copy of the encoder; None if the encoder embeds the targets too.
         frameskip: Steps of the world in one step of the model.
         latent_size: Size ``D`` of a latent.
         action_size: Size of an action block; 0 for a model without actions.
@@ -99,7 +99,7 @@ class Model(nn.Module):
         raise NotImplementedError
 
     def forecast(self, clip: Clip, request: ForecastRequest = ForecastRequest()) -> Outcome:
-        """Return what objectives read of a batch of windows.
+        """Return the forecast of a batch of windows, for objectives to read.
 
         Args:
             clip: Windows of observations, with the masks or views that the model needs.
@@ -181,7 +181,7 @@ class Model(nn.Module):
         """Return the statistics of one modality."""
         module = self.normalizers[name]
         if not isinstance(module, Normalizer):
-            raise TypeError(f"normalizers hold Normalizer modules; {name!r} is a {type(module).__name__}.")
+            raise TypeError(f"normalizers are Normalizer modules; {name!r} is a {type(module).__name__}.")
         return module
 
     def statistics_of(self, name: str) -> tuple[Tensor, Tensor]:

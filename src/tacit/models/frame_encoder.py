@@ -26,7 +26,7 @@ class FrameEncoderConfig:
     Args:
         spec: Observations of the world.
         perception: The configuration of the perception model that provides the encoder.
-        modality: The camera; the first where not named.
+        modality: The camera; by default the first one.
 
     Raises:
         ConfigError: if the camera's images do not fit the encoder.
@@ -60,7 +60,7 @@ class FrameEncoderConfig:
         """Check that tokens of clips are ``[B, T, n, D]``, with the encoder's ``n`` and ``D``.
 
         Raises:
-            SpecError: if they are not, with the expected shape.
+            SpecError: if they have another shape; the message has the expected one.
         """
         expected = (math.prod(self.grid), self.perception.width)
         if tokens.ndim != 4 or tokens.shape[2:] != expected:
@@ -89,9 +89,9 @@ class FrameEncoder(nn.Module):
         Raises:
             ConfigError: if the camera's images do not fit the encoder.
         """
-        made = cls(FrameEncoderConfig(spec, perception.config, modality))
-        made.encoder.load_from(perception)
-        return made.to(perception.device).eval()
+        encoder = cls(FrameEncoderConfig(spec, perception.config, modality))
+        encoder.encoder.load_from(perception)
+        return encoder.to(perception.device).eval()
 
     @property
     def device(self) -> torch.device:
@@ -109,6 +109,6 @@ class FrameEncoder(nn.Module):
             SpecError: if the camera is missing or its shape or dtype does not fit the Spec.
         """
         (images,), leading = batched(self.config, observation, self.device)
-        found: Tensor = self.encoder(images)
-        found = found.reshape(*leading, *found.shape[1:])
-        return found if tokens else found.mean(dim=-2)
+        latents: Tensor = self.encoder(images)
+        latents = latents.reshape(*leading, *latents.shape[1:])
+        return latents if tokens else latents.mean(dim=-2)

@@ -25,8 +25,8 @@ class BlockCausalPredictor(nn.Module):
 
     Tokens attend to those of their own step and of previous steps.
 
-    The predictor of V-JEPA 2-AC (arXiv 2506.09985, section 3). Features of a frame do not depend on later frames, so
-    that keys and values are kept: :meth:`advance` computes the new frames alone.
+    The predictor of V-JEPA 2-AC (arXiv 2506.09985, section 3). Features of a frame do not depend on later frames,
+    so keys and values can be reused: :meth:`advance` computes only the new frames.
 
     Args:
         grid: Patches of a frame, ``(H, W)``; ``N`` in all.
@@ -40,7 +40,7 @@ class BlockCausalPredictor(nn.Module):
         latent_norm: End in a LayerNorm without parameters, for latents that are normalised in the same way.
         mlp_ratio: Hidden width of the MLPs, in widths.
         norm_eps: Epsilon that the LayerNorms add to a variance.
-        checkpointing: Keep only the input of each block, and recompute the block in backward.
+        checkpointing: Store only the input of each block, and recompute the block in the backward pass.
 
     Raises:
         ConfigError: if the heads do not fit the width.
@@ -136,7 +136,7 @@ class BlockCausalPredictor(nn.Module):
         """
         batch, samples, horizon = actions.shape[:3]
         if len(latest) != batch:
-            raise SpecError(f"a rollout starts at one frame for each world; got {len(latest)} and {batch} worlds.")
+            raise SpecError(f"a rollout needs one frame for each world; got {len(latest)} frames for {batch} worlds.")
         parts = [None if part is None else part.flatten(0, 1) for part in (actions, states, extrinsics)]
         frame = latest.repeat_interleave(samples, dim=0)
         memories = tuple(Memory(*(part.repeat_interleave(samples, dim=0) for part in memory)) for memory in memories)
@@ -182,7 +182,9 @@ class BlockCausalPredictor(nn.Module):
                 f"{list(context.shape)} and {list(actions.shape)}."
             )
         if (states is None) != (self.from_state is None) or (extrinsics is not None and self.from_extrinsics is None):
-            raise SpecError("states and extrinsics are given to a predictor that was built for them, and to no other.")
+            raise SpecError(
+                "pass states if, and only if, the predictor was built with them; pass extrinsics only if it was."
+            )
         layers = (self.from_action, self.from_state, self.from_extrinsics)
         conditions = [
             layer(part)
@@ -193,7 +195,7 @@ class BlockCausalPredictor(nn.Module):
         return torch.cat([torch.stack(conditions, dim=2), patches], dim=2).to(self.norm.weight.dtype)
 
     def _rotation(self, before: int, steps: int, conditions: int, device: torch.device) -> Rotation:
-        """Return rotations ``[1, steps * (conditions + N), head width]``; a condition has a time and no place."""
+        """Return rotations ``[1, steps * (conditions + N), head width]``; a condition has a time but no position."""
         rows, columns = coordinates(torch.arange(self.patches, device=device), self.grid)
         rows, columns = (F.pad(part, (conditions, 0)).repeat(steps) for part in (rows, columns))
         time = torch.arange(before, before + steps, device=device, dtype=torch.float32)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 __all__ = ["Linear", "available"]
 
-# Multiplications below which calling the operator costs more than it saves.
+# Number of multiplications below which calling the operator costs more than it saves.
 _SMALL = 2**22
 
 
@@ -27,7 +27,8 @@ def available() -> bool:
 def keep_freed_memory() -> None:
     """Keep glibc from returning freed memory to the system, which would cause page faults later.
 
-    glibc returns memory above twice the largest block freed so far, of 32 MB at most: one such block is freed here.
+    glibc returns free memory above twice the size of the largest freed block, counting blocks up to 32 MB. This
+    function allocates and frees such a block.
     """
     torch.empty(31 * 2**18)
 

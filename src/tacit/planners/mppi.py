@@ -20,7 +20,7 @@ from tacit.types import Numbers, Problem
 __all__ = ["MPPI"]
 
 BEST, FEWEST = 0.1, 5
-"""The share and the least number of the candidates whose range of energies is the unit of a normalized temperature."""
+"""Fraction and smallest number of the best candidates, whose range of energies scales a normalized temperature."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class MPPI(Sampler[Gaussian]):
         iterations: Rounds.
         temperature: ``T``, in units of the energy or, with ``normalize``, of the range of the best tenth.
         normalize: Divide the energies of each round by the range of the best tenth of its candidates, so that one
-            temperature fits costs of any size, and no penalty on other candidates, however large, changes it.
+            temperature fits costs of any size, and a large penalty on other candidates does not change the weights.
         std: First standard deviation, in halves of the range.
         decay: Each round multiplies the standard deviation by this.
         result: ``best``: the best rated candidate; ``mean``: the last mean is rated too, as an additional candidate.
@@ -82,8 +82,8 @@ class MPPI(Sampler[Gaussian]):
         weights = xp.astype(self._weights(merit), steps.dtype)
         # A sum, since the rounding of a batched matrix product depends on the size of the batch.
         step = xp.reshape(xp.sum(weights[:, :, None] * steps, axis=1), search.mean.shape)
-        some = xp.any(xp.isfinite(merit), axis=1)
-        return search.moved(some, search.mean + step, self.decay * search.spread)
+        any_finite = xp.any(xp.isfinite(merit), axis=1)
+        return search.moved(any_finite, search.mean + step, self.decay * search.spread)
 
     def final(self, search: Gaussian) -> Numbers | None:
         """See :class:`tacit.planners.Sampler`."""
@@ -92,8 +92,8 @@ class MPPI(Sampler[Gaussian]):
     def _weights(self, merit: Numbers) -> Numbers:
         """Return weights ``[B, S]`` that sum to one, zero for candidates whose merit is +inf.
 
-        NaN where all are +inf. Where fewer than the best tenth have a finite merit, their weights are equal, as they
-        would be if the other merits were huge.
+        The weights are NaN if all merits are +inf. If fewer than the best tenth have a finite merit, their weights are
+        equal, which is the limit for huge other merits.
         """
         xp = array_namespace(merit)
         lowest = xp.min(merit, axis=1, keepdims=True)

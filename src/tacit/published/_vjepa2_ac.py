@@ -20,16 +20,16 @@ def action_conditioned(networks: Networks, spec: Spec | None) -> ActionCondition
     """Return the model in a file, for the robot of a Spec.
 
     Warns:
-        UserWarning: if the predictor can see the camera's extrinsics, which is left out, as in the authors' own use.
+        UserWarning: if the predictor has weights for camera extrinsics; they are ignored, as in the authors' code.
 
     Raises:
-        CheckpointError: if there is no Spec, or it is of another robot.
+        CheckpointError: if there is no Spec, or it does not fit the weights.
     """
     where = networks.published.where
     if spec is None:
         raise CheckpointError(
-            f"{where} does not say what its robot accepts: give the Spec, with one camera, the pose and the bounds of "
-            "actions. For the networks alone: convert(path, part='encoder') and convert(path, part='predictor')."
+            f"{where} has no Spec of its robot: give the Spec, with one camera, the pose and the bounds of actions. "
+            "To load only the networks: convert(path, part='encoder') and convert(path, part='predictor')."
         )
     encoder, predictor = networks.weights("target_encoder"), networks.weights("predictor")
     left = [name for name in predictor if name.startswith("from_extrinsics.")]
@@ -42,8 +42,8 @@ def action_conditioned(networks: Networks, spec: Spec | None) -> ActionCondition
     poses = [name for name, modality in spec.modalities.items() if modality.shape == (state,)]
     if len(cameras) != 1 or len(poses) != 1 or spec.action.size != state or block % state:
         raise CheckpointError(
-            f"{where} sees one camera and one pose of {state} components, which actions of as many add to, {block} in "
-            f"a step; got a Spec of the cameras {cameras}, the vectors {poses} of {state} and actions of "
+            f"{where} needs one camera, one pose of {state} components and actions of {state} components, with {block} "
+            f"numbers in a block; got a Spec with the cameras {cameras}, the poses {poses} and actions of "
             f"{spec.action.size}."
         )
     (frames, height, _), (tubelet, patch, _) = sizes["size"], sizes["patch"]

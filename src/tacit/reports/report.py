@@ -1,6 +1,6 @@
 """The report of an evaluation: ``report.json`` for programs, ``index.html`` for people.
 
-The page is one file: styles and images are inside it, and it loads nothing from elsewhere.
+The page is one file that contains its styles and images, and loads no other files.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def write_report(
     lead: str = "",
     facts: Sequence[Fact] = (),
 ) -> Path:
-    """Write ``report.json`` and ``index.html`` into ``directory``, each whole or not at all.
+    """Write ``report.json`` and ``index.html`` into ``directory``, each atomically.
 
     Args:
         directory: The directory; created if missing.

@@ -71,13 +71,13 @@ def new_record(
     dataset_hash: str | None = None,
     **sections: Any,
 ) -> dict[str, Any]:
-    """Return the content of a ``report.json``: where the numbers come from, and the sections given.
+    """Return the content of a ``report.json``: the origin of the numbers, and the given sections.
 
     Args:
         kind: Kind of evaluation, for example ``demo`` or ``eval``.
         seeds: Every seed by its use, for example ``{"train": 0, "tasks": 1}``.
         config: The resolved settings: dataclasses, mappings and plain values.
-        dataset_hash: ``episodes.hash()`` of the data, where there were some.
+        dataset_hash: ``episodes.hash()`` of the data, if there is any.
         sections: ``planning``, ``probe``, ``effective_rank``, ``health``, ``open_loop``,
             ``episode_scores``, ``energy_rank_correlation`` and ``seconds``.
 
@@ -133,7 +133,7 @@ def episodes_record(scores: Mapping[str, EpisodeScores]) -> dict[str, Any]:
 def probe_record(report: ProbeReport | Comparison | ProbeResult) -> dict[str, Any]:
     """Return one entry of the section ``probe``, without the predictions of single rows.
 
-    A comparison has an entry for each source, and ``few_labels`` where they were measured. A report has its numbers and
+    A comparison has an entry for each source, and ``few_labels`` if they were measured. A report has its numbers, and
     the comparison as ``compared``.
     """
     if isinstance(report, ProbeResult):
@@ -253,7 +253,7 @@ def _check(value: Any, where: str, results: bool) -> None:
     elif isinstance(value, float) and not math.isfinite(value):
         raise DataError(f"{where} is {value}; a missing number is null.")
     elif isinstance(value, str) and PATH.match(value):
-        raise DataError(f"{where} is the machine's path {value!r}; name it relative to the report, or not at all.")
+        raise DataError(f"{where} is this machine's path {value!r}; make it relative to the report, or leave it out.")
     elif not (value is None or isinstance(value, (bool, int, float, str))):
         raise DataError(f"{where} is a {type(value).__name__}, which JSON does not have.")
 
@@ -268,4 +268,4 @@ def _check_interval(value: Mapping[str, Any], measure: str, where: str) -> None:
     if not low - slack <= middle <= high + slack or (measure == "rate" and not (low >= 0 and high <= 1)):
         raise DataError(f"{where} is out of order: low {low}, {measure} {middle}, high {high}.")
     if not isinstance(n, int) or n < 1:
-        raise DataError(f"{where}.n is how many independent attempts there were, at least one; got {n!r}.")
+        raise DataError(f"{where}.n must be the number of independent attempts, at least one; got {n!r}.")

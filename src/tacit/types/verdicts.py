@@ -29,7 +29,7 @@ class Verdict:
     Attributes:
         decision: ``[B]`` ``act``: the decided action is executed; ``slow``: a cautious one is, such as the rest of an
             older plan; ``stop``: the fallback acts.
-        surprise: ``[B]`` energy of what was observed under what had been predicted; NaN before the first prediction.
+        surprise: ``[B]`` energy of the last observation, given the prediction for it; NaN before the first prediction.
         reasons: ``[B]`` the reason in words where the decision is not ``act``; empty elsewhere.
         fallback: ``[B]`` the source of an action without a decision: ``last_plan``, ``noop``, ``last_action`` or
             ``policy``; empty where the action was decided.

@@ -1,4 +1,4 @@
-"""Rate of a signal, and its unbroken stretches."""
+"""Sampling clock of a signal, and the stretches without gaps."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from tacit.types import Array
 __all__ = ["GAP", "Clock", "pooled", "stretches"]
 
 Clock = tuple[float, int]
-"""Seconds, and the periods in them; zero where the file has no rate."""
-GAP = 1.5  # periods from one sample to the next that mean a missing sample
-OFF = 0.5  # periods by which a sample may be off an even clock
+"""Seconds, and the number of sample periods in them; both zero if the file has no rate."""
+GAP = 1.5  # smallest step between samples, in periods, that means a missing sample
+OFF = 0.5  # largest deviation of a sample from a uniform clock, in periods
 ALIKE = 0.01  # largest relative difference of rates
 
 
@@ -28,7 +28,7 @@ def stretches(file: Path, sheet: Sheet, rate: float | None, split: bool) -> tupl
     Args:
         file: The file, for messages.
         sheet: The content of the file.
-        rate: The required rate, where it is known.
+        rate: The required rate, if it is known.
         split: Break the signal where a sample or a number is missing, instead of raising.
 
     Raises:
@@ -46,8 +46,8 @@ def stretches(file: Path, sheet: Sheet, rate: float | None, split: bool) -> tupl
             file,
             None,
             "time",
-            f"expected a column of times; there are {', '.join(sheet.names)}. Say which it is, time=..., or how many "
-            "samples a second there are, rate=...",
+            f"expected a column of times; there are {', '.join(sheet.names)}. Name the column with time=..., or "
+            "give the samples per second with rate=...",
         )
     begins = good & np.concatenate([[True], ~good[:-1] | gap])
     ends = good & np.concatenate([~good[1:] | gap, [True]])
@@ -78,7 +78,9 @@ def pooled(recordings: Sequence[tuple[Path, str]], clocks: Sequence[Clock]) -> f
         if periods
     ]
     if not known:
-        raise Defect(recordings[0][0], None, "time", "expected two samples in a row to tell the rate. Say it: rate=...")
+        raise Defect(
+            recordings[0][0], None, "time", "expected two consecutive samples, to find the rate. Give it: rate=..."
+        )
     (first, called), usual = known[0]
     for (file, name), period in known:
         if abs(period - usual) > ALIKE * usual:
@@ -87,7 +89,7 @@ def pooled(recordings: Sequence[tuple[Path, str]], clocks: Sequence[Clock]) -> f
                 None,
                 "rate",
                 f"expected {1 / usual:g} samples a second, like {called or first.name}; got {1 / period:g}"
-                f"{f' in {name}' if name else ''}. Resample it, or open files of different rates apart.",
+                f"{f' in {name}' if name else ''}. Resample it, or open files of different rates as separate datasets.",
             )
     rate = sum(periods for _, periods in clocks) / sum(seconds for seconds, _ in clocks)
     return float(round(rate)) if abs(rate - round(rate)) < 1e-4 * rate else rate
@@ -108,7 +110,7 @@ def _good(file: Path, sheet: Sheet, split: bool) -> npt.NDArray[np.bool_]:
                 file,
                 None,
                 name,
-                f"{sheet.where(int(np.argmin(finite)))} holds no finite number. Take the number before it, or split "
+                f"{sheet.where(int(np.argmin(finite)))} has no finite number. Use the number before it, or split "
                 f"the signal where numbers are missing: {option('gaps', 'previous')}, or gaps='split'.",
             )
         good &= finite

@@ -1,4 +1,4 @@
-"""Folders of numbered frames, each of them a video."""
+"""Videos that are stored as folders of numbered frames."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ NUMBER = re.compile(r"(\d+)")
 
 
 def frame_folders(path: Path) -> list[Path]:
-    """Return the folders at or under ``path`` that hold images, ordered by the numbers in their names."""
+    """Return the folders at or under ``path`` that contain images, ordered by the numbers in their names."""
     if not path.is_dir():
         return []
     folders = {file.parent for file in listed(path, SUFFIXES)}
@@ -56,12 +56,12 @@ def open_folders(path: Path, options: Videos) -> Storage:
     folders = frame_folders(path)
     if options.fps is None:
         raise ConfigError(
-            f"{path} holds folders of frames, which do not say how many frames a second they show. Say it, for example "
+            f"{path} contains folders of frames, which do not store a frame rate. Give it, for example "
             f"{option('fps', 30.0)}."
         )
     if path in folders and len(folders) > 1:
         raise DataError(
-            f"{path} holds frames and folders of frames. Move the frames of each video into a folder of its own."
+            f"{path} contains both frames and folders of frames. Move the frames of each video into its own folder."
         )
     found = FileSet(path, (path,), (), np.full(1, -1))
     if path not in folders:
@@ -110,7 +110,7 @@ class _Folders(FileStorage):
                     index,
                     "pixels",
                     f"expected frames of {shape[2]} x {shape[1]}, like the first one; got {image.shape[2]} x "
-                    f"{image.shape[1]}. Say how large all are to be, for example {option('size', 64)}.",
+                    f"{image.shape[1]}. Give one size for all, for example {option('size', 64)}.",
                 )
             place[:] = image
         return Episode(
@@ -145,7 +145,7 @@ def _frames(folder: Path) -> list[Path]:
             None,
             "pixels",
             f"expected frames of one video, whose names differ in their numbers alone; got {one} and {other}. Move "
-            "what belongs to other videos, or is no frame, into other folders.",
+            "all other files into other folders.",
         )
     if len(files) > 1 and "#" not in next(iter(kinds)):
         message = f"expected numbers in the names of frames, for their order; got {files[0].name}. Number them."
@@ -166,7 +166,7 @@ def _warn_of_missing(path: Path, frames: dict[Path, list[Path]]) -> None:
     if uneven:
         named = "; ".join(uneven[:NAMED]) + ("; ..." if len(uneven) > NAMED else "")
         warnings.warn(
-            f"the frames of {len(uneven)} of {len(frames)} folders in {path} are not numbered evenly, and are shown as "
-            f"if none were missing: {named}.",
+            f"the frames of {len(uneven)} of {len(frames)} folders in {path} are not numbered evenly, and are read as "
+            f"consecutive frames: {named}.",
             stacklevel=5,
         )

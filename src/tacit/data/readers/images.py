@@ -103,7 +103,7 @@ class _ImageStorage(FileStorage):
                 index,
                 "pixels",
                 f"expected an image of {shape[2]} x {shape[1]}, like the first one; got {image.shape[2]} x "
-                f"{image.shape[1]}. Say how large all are to be, for example {option('size', 64)}.",
+                f"{image.shape[1]}. Give one size for all, for example {option('size', 64)}.",
             )
         return Episode(
             observation=dict.fromkeys(modalities, image[None]),

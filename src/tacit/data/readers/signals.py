@@ -1,4 +1,4 @@
-"""Reader of signal files: each is one or more episodes with a series, each subfolder a class."""
+"""Reader of signal files: each file has one or more episodes, each subfolder is a class."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ GAPS = ("refuse", "split", "previous", "interpolate")
 class Signals:
     """Reader of CSV, TSV, Parquet and WFDB (``.hea``) files as the series ``signal``, one episode each.
 
-    A WFDB record stores its rate; reading it needs the extra ``wfdb``. The other files give it by a column of times,
-    seconds or dates: they may be rounded, so that several rows have the same time, but no sample may be half a period
-    away from a uniform clock. Times are in the unit in the name of their column, such as ``time [ms]``, or in a line of
+    A WFDB record stores its rate; reading it needs the extra ``wfdb``. Other files need a column of times (seconds or
+    dates) or ``rate``. Times may be rounded, so that rows share a time, but no sample may be half a period away
+    from a uniform clock. Times are in the unit in the name of their column, such as ``time [ms]``, or in a line of
     units below the names; without one, times from 1e11, 1e14 or 1e17 on are milli-, micro- or nanoseconds since 1970.
     Numbers are stored as float32; rows in messages count from 0, without the line of names. A file in a subfolder
     has the label ``class``, the number of that subfolder among all, in the order of their names, and the name as its
@@ -54,17 +54,17 @@ class Signals:
             the one of dates. Empty: no column.
         columns: The channels, in this order; by default every other column, but not the index that pandas wrote to
             Parquet.
-        labels: Columns that are labels, at each observation the one of the latest sample; not part of the signal.
+        labels: Columns that are labels, not part of the signal; an observation has the label of its latest sample.
         gaps: ``refuse`` a missing sample or number with a DataError, or ``split`` the signal there: each unbroken
             stretch is an episode, the stretches of a file are one group, and a warning counts the rows that are left
             out and names the files that gave no episode. Or take missing values from the ``previous`` sample, or
             ``interpolate`` them linearly between the previous and the next one; labels and actions always come from
             the previous one. A warning counts the filled values.
-        fill: The number of each column that replaces a missing one, for gaps of any length.
-        max_gap: The longest gap that is filled, in seconds from the sample before to the sample after; longer ones
+        fill: Replacements for missing numbers, by column, for gaps of any length.
+        max_gap: The longest gap that is filled, in seconds from the sample before to the sample after; longer gaps
             split the signal. None: no limit.
-        actions: Columns that are actions, not part of the signal: each is in force from its row to the next one,
-            and ``action[t]`` from ``observation[t]`` to ``observation[t + 1]``.
+        actions: Columns that are actions, not part of the signal: each applies from its row to the next one, and
+            ``action[t]`` from ``observation[t]`` to ``observation[t + 1]``.
         low: The lower bound of each action, or of all. None: the smallest recorded, with a warning.
         high: The upper bound, in the same way.
         between: The rule for several samples between two observations: ``refuse`` actions that change there, or
@@ -110,13 +110,13 @@ class Signals:
             if isinstance(names, str):
                 raise ConfigError(f"{name} is a sequence of names such as ({names!r},); got {names!r}.")
         if self.episode is not None and self.episode in (self.time, *(self.columns or ()), *self.actions):
-            raise ConfigError(f"the column {self.episode!r} tells episodes apart, and can be a label at most.")
+            raise ConfigError(f"column {self.episode!r} tells episodes apart; it cannot be a time, channel or action.")
         if self.gaps not in GAPS:
             raise ConfigError(f"gaps is {', '.join(map(repr, GAPS))}; got {self.gaps!r}.")
         if self.max_gap is not None and self.gaps not in ("previous", "interpolate"):
-            raise ConfigError(f"max_gap is of gaps='previous' or 'interpolate'; got gaps={self.gaps!r}.")
+            raise ConfigError(f"max_gap needs gaps='previous' or 'interpolate'; got gaps={self.gaps!r}.")
         if wrong := [name for name, value in self.fill.items() if not np.isfinite(np.float32(value))]:
-            raise ConfigError(f"fill holds finite numbers; got {self.fill[wrong[0]]} for {wrong[0]!r}.")
+            raise ConfigError(f"fill needs finite numbers; got {self.fill[wrong[0]]} for {wrong[0]!r}.")
         if self.between not in ("refuse", "mean", "last"):
             raise ConfigError(f"between is 'refuse', 'mean' or 'last'; got {self.between!r}.")
         if self.decimal not in (None, ".", ","):
@@ -124,7 +124,7 @@ class Signals:
         if self.encoding is not None:
             check_encoding(self.encoding)
         if not self.actions and (self.low is not None or self.high is not None):
-            raise ConfigError("low and high are bounds of actions; say which columns are: actions=('a', 'b').")
+            raise ConfigError("low and high are bounds of actions; name the columns of actions: actions=('a', 'b').")
         bound("low", self.low, self.actions)
         bound("high", self.high, self.actions)
 
@@ -217,15 +217,15 @@ class _Seen:
             self._notes[note] = self._notes.get(note, 0) + 1
 
     def warn(self) -> None:
-        told = []
+        summary = []
         for counts, how in (
             (self._bridged, f"gaps={self._gaps!r}, the longest gap {self._longest:g} s"),
             (self._filled, "fill"),
         ):
             columns = ", ".join(f"{name} {count}" for name, count in counts.items() if count)
-            told += [f"{columns} ({how})"] if columns else []
-        if told:
-            warnings.warn(f"filled in missing numbers in {self._path}: {'; '.join(told)}.", stacklevel=5)
+            summary += [f"{columns} ({how})"] if columns else []
+        if summary:
+            warnings.warn(f"filled in missing numbers in {self._path}: {'; '.join(summary)}.", stacklevel=5)
         for note, count in self._notes.items():
             warnings.warn(f"{count} of the files in {self._path}: text {note}.", stacklevel=5)
 
@@ -262,7 +262,7 @@ class _Stretches(FileStorage):
         """Return the group of each episode: its recording, where a file holds several."""
         if self._reader.episode is None:
             return super().groups
-        several = len(self.found.files) > 1  # which may give different recordings the same name
+        several = len(self.found.files) > 1  # different files may use the same name for a recording
         return [
             f"{self._sum(number)[:16]} {self._recordings[number, place]}"
             if several
@@ -310,7 +310,7 @@ def _check_alike(file: Path, sheet: Sheet, other: Path, first: Sheet) -> None:
             None,
             "columns",
             f"expected {', '.join(first.names)}, like {other.name}; got {', '.join(sheet.names)}. "
-            "Say which all files have: columns=('a', 'b'), or on the command line: tacit data convert SOURCE "
+            "Name columns that all files have: columns=('a', 'b'), or on the command line: tacit data convert SOURCE "
             """DATASET --set 'columns=["a", "b"]'.""",
         )
 
@@ -320,7 +320,7 @@ def _schema(sheet: Sheet) -> Labels:
 
 
 def _warn_of_the_rest(found: FileSet, rows: int, parts: Sequence[Part], kept: Sequence[Part], fps: float) -> None:
-    """Warn of the count of rows in no episode and of the files without episodes."""
+    """Warn of rows that are in no episode, and of files without episodes."""
     whole, left = (sum(stop - start for _, _, start, stop in some) for some in (parts, kept))
     if left == rows:
         return

@@ -202,7 +202,7 @@ class _VideoStorage(FileStorage):
                         index,
                         "pixels",
                         f"expected frames of {width} x {height}, like the first video; got {image.shape[1]} x "
-                        f"{image.shape[0]}. Say how large all are to be, for example {option('size', 64)}.",
+                        f"{image.shape[0]}. Give one size for all, for example {option('size', 64)}.",
                     )
                 place[:] = grey(image) if channels == 1 else np.moveaxis(image, -1, 0)
                 replaced += time != right

@@ -1,4 +1,4 @@
-"""Base class of probes, with the choice of rows to fit, choose and score on."""
+"""Base class of probes, and the split of rows for fitting, validation and scoring."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Prediction: TypeAlias = tuple[Tensor, Mapping[str, float]]
 
 
 class ConstantTarget(DataError):
-    """A target has the same value in every row, so nothing can be learned."""
+    """Error for a target that has the same value in every row."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Task:
     Attributes:
         fit: Rows to fit on while settings are chosen.
         validation: Rows to choose settings on; empty if there is nothing to choose.
-        whole: Rows to fit on with the chosen settings, where that is cheap.
+        whole: All rows to fit on, for a last fit with the chosen settings where that is cheap.
         test: Held-out features.
         classes: Number of classes; None for quantities.
         seed: Seed of all random numbers.
@@ -88,8 +88,8 @@ class Task:
         # Leave near-constant features unscaled; dividing by ~0 amplifies noise.
         scale = torch.where(std > 1e-6 * (mean.abs() + std.max()), std, torch.ones_like(std))
         fit, validation, whole, test = ((part - mean) / scale for part in parts)
-        most = whole.abs().amax(dim=0).clamp(min=LARGE)
-        return fit, validation, whole, test.clamp(-most, most)
+        limit = whole.abs().amax(dim=0).clamp(min=LARGE)
+        return fit, validation, whole, test.clamp(-limit, limit)
 
 
 class Probe(ABC):
@@ -126,15 +126,16 @@ class Probe(ABC):
             fit: Features to fit on.
             test: Held-out features of other episodes, used for scoring alone.
             target: The name of a target of both.
-            validation: Features to choose settings and the end of training on. None: a fifth of the episodes of
-                ``fit``, which are also fitted on afterwards where that is cheap.
+            validation: Features to choose the settings and the number of training steps on. None: a fifth of the
+                episodes of ``fit``; where it is cheap, the last fit includes them.
             seed: Seed of all random numbers.
             device: Device of the computation.
             progress: Show a progress bar where heads are trained; None: on a terminal and in a notebook.
 
         Raises:
             ConfigError: if there is no such target.
-            DataError: if an episode is in two of the three, the target does not vary, or is no class or quantity.
+            DataError: if two of the three features share an episode, the target does not vary, or is no class or
+                quantity.
         """
         check_disjoint({"fit": fit, "test": test, **({} if validation is None else {"validation": validation})})
         test = test.renumbered(fit, target)
@@ -183,23 +184,23 @@ class Probe(ABC):
 
 
 def selection_loss(outputs: Tensor, y: Tensor) -> Tensor:
-    """Score the error of each of ``S`` readouts, ``[S]``; lower is better. It is infinite where it is not finite.
+    """Score the error of each of ``S`` readouts, ``[S]``; lower is better. NaN becomes infinite.
 
     Args:
         outputs: Logits ``[S, N, C]`` or quantities ``[S, N, P]``.
-        y: Class numbers ``[N]``, scored by wrong rows, then by cross entropy, or quantities ``[N, P]``, scored
-            by squared error.
+        y: Class numbers ``[N]``, scored by the number of wrong rows, with ties broken by the cross entropy; or
+            quantities ``[N, P]``, scored by the squared error.
     """
     if y.is_floating_point():
-        bad = (outputs - y).square().mean(dim=(1, 2))
+        errors = (outputs - y).square().mean(dim=(1, 2))
     else:
         # A class without fitted rows is always wrong and has no cross entropy.
         known = y >= 0
         logs = outputs[:, known].log_softmax(dim=-1)
         loss = -logs.gather(2, y[known].expand(len(outputs), -1)[..., None]).mean(dim=(1, 2)) if known.any() else 0.0
         wrong = (outputs.argmax(dim=-1) != y).sum(dim=1)
-        bad = wrong + loss / (1 + loss)
-    return bad.nan_to_num(torch.inf, torch.inf)
+        errors = wrong + loss / (1 + loss)
+    return errors.nan_to_num(torch.inf, torch.inf)
 
 
 def is_class(target: Array) -> bool:
@@ -213,13 +214,13 @@ def validation_split(unit: npt.NDArray[np.int64], seed: int) -> npt.NDArray[np.b
     Raises:
         DataError: if there is only one group.
     """
-    there = np.unique(unit)
-    if len(there) < 2:
+    groups = np.unique(unit)
+    if len(groups) < 2:
         raise DataError(
             f"a probe needs two episodes to fit on, one of them for validation, that are not pieces of one recording; "
-            f"got {len(there)}. Give more recordings, or other features: validation=..."
+            f"got {len(groups)}. Give more recordings, or separate features for validation: validation=..."
         )
-    return np.isin(unit, np.random.default_rng(seed).permutation(there)[: max(1, len(there) // 5)])
+    return np.isin(unit, np.random.default_rng(seed).permutation(groups)[: max(1, len(groups) // 5)])
 
 
 def check_disjoint(parts: Mapping[str, Features]) -> None:
@@ -232,7 +233,7 @@ def check_disjoint(parts: Mapping[str, Features]) -> None:
                 raise DataError(
                     f"{len(shared)} of {len(np.unique(parts[second].episode))} episodes of {second!r} are also in "
                     f"{first!r}, or pieces of a recording that is also in it (the first is number {shared[0]}), so "
-                    "the score would not be of held-out data. Split with episodes.split(0.9, seed=0), or leave them "
+                    "the score would not be a held-out one. Split with episodes.split(0.9, seed=0), or leave them "
                     f"out: {second}.without({first})."
                 )
 

@@ -1,4 +1,4 @@
-"""LeWorldModel (arXiv 2603.19312): parameters as in its repository, whatever the version of the library of its ViT."""
+"""Parameter names of LeWorldModel (arXiv 2603.19312), for every version of the library of its ViT."""
 
 from __future__ import annotations
 
@@ -74,8 +74,8 @@ def world_model(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return weights of a :class:`tacit.models.WorldModel`. The names of its ViT begin with ``vit.``.
 
     Raises:
-        CheckpointError: if a name is unknown, or missing where sizes are read from it or several of theirs make one of
-            ours; if a tensor is not floating point, empty or of other axes.
+        CheckpointError: if a name is unknown, if a required name is missing (one that defines sizes, or one of several
+            that are joined), or if a tensor is empty, not floating point or has other axes.
     """
     for key in _SIZES:
         _taken(weights, key)
@@ -85,7 +85,7 @@ def world_model(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def renamed(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the weights under our names, the action encoder's first two layers as one already."""
+    """Return the weights under Tacit's names; the first two layers of the action encoder must be joined already."""
     out: dict[str, Tensor] = {}
     for key, value in weights.items():
         module, _, kind = key.rpartition(".")
@@ -98,7 +98,7 @@ def renamed(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
         elif module in _MODULES:
             name = f"{_MODULES[module]}.{kind}"
         elif block is None:
-            raise CheckpointError(f"{key!r} is no parameter of LeWorldModel.")
+            raise CheckpointError(f"{key!r} is not a parameter of LeWorldModel.")
         elif block[1].startswith("predictor"):
             name = f"predictor.blocks.{block[2]}.{_named(_BLOCK, block[3], key)}.{kind}"
         elif block[3] in _VIT_QUERY:
@@ -106,7 +106,7 @@ def renamed(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
             others = [f"{block[1]}.{block[2]}.{other}.{kind}" for other in _VIT_QUERY[block[3]]]
             parts |= {other: _taken(weights, other) for other in others}
         elif any(block[3] in names for names in _VIT_QUERY.values()):
-            continue  # went with the query
+            continue  # already joined with the query
         else:
             name = f"vit.blocks.{block[2]}.{_named(_VIT_BLOCK, block[3], key)}.{kind}"
         out[name] = _joined(parts, name)
@@ -114,7 +114,7 @@ def renamed(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _joined(parts: Mapping[str, Tensor], name: str) -> Tensor:
-    """Join the rows of all parts into one of our parameters. The parts have to be alike."""
+    """Join the rows of all parts into one parameter. The parts must have the same shape."""
     (first, value), *others = parts.items()
     if not name.endswith("num_batches_tracked"):
         for key, part in parts.items():
@@ -153,5 +153,5 @@ def _taken(weights: Mapping[str, Tensor], key: str) -> Tensor:
 
 def _named(table: Mapping[str, str], name: str, key: str) -> str:
     if name not in table:
-        raise CheckpointError(f"{key!r} is no parameter of LeWorldModel.")
+        raise CheckpointError(f"{key!r} is not a parameter of LeWorldModel.")
     return table[name]

@@ -1,4 +1,4 @@
-"""V-JEPA 2-AC (arXiv 2506.09985, section 3): parameters as in its repository; the encoder is that of V-JEPA 2."""
+"""Parameter names of V-JEPA 2-AC (arXiv 2506.09985, section 3); its encoder is that of V-JEPA 2."""
 
 from __future__ import annotations
 
