@@ -86,7 +86,6 @@ def measure(run: Run[Settings]) -> dict[str, Any]:
     return {
         "planning": planning,
         "probe_r2": {name: {"linear": report.r2, "mlp": report.mlp_r2} for name, report in probes.items()},
-        "effective_rank": probes["position"].health.effective_rank,
         "train_cpu_seconds": round(seconds, 1),
     }
 
@@ -97,16 +96,11 @@ def report(results: Mapping[str, RunResult]) -> Report:
     for case in (one for one in PUBLISHED if one in by_case):
         runs = [result.values for result in by_case[case].values()]
         solved[case] = sum(run["planning"]["last"]["rate"] for run in runs) / len(runs)
-        rows.append(
-            (
-                f"without {case}" if case != "whole" else case,
-                f"**{100 * solved[case]:.1f} %**",
-                *(", ".join(rate(run["planning"][cost]) for run in runs) for cost in ("last", "sum")),
-                ", ".join(f"{run['probe_r2']['position']['linear']:.3f}" for run in runs),
-                f"{sum(run['train_cpu_seconds'] for run in runs) / len(runs):.0f}",
-                f"{PUBLISHED[case]} %",
-            )
-        )
+        name = f"without {case}" if case != "whole" else case
+        scores = [", ".join(rate(run["planning"][cost]) for run in runs) for cost in ("last", "sum")]
+        scores.append(", ".join(f"{run['probe_r2']['position']['linear']:.3f}" for run in runs))
+        seconds = f"{sum(run['train_cpu_seconds'] for run in runs) / len(runs):.0f}"
+        rows.append((name, f"**{100 * solved[case]:.1f} %**", *scores, seconds, f"{PUBLISHED[case]} %"))
     lower = [case for case in solved if solved[case] < solved.get("whole", 0.0) - 0.05]
     wanted = [case for case in PUBLISHED if case != "whole"]
     target = Target(
@@ -115,10 +109,16 @@ def report(results: Mapping[str, RunResult]) -> Report:
         f"of {', '.join(lower) or 'none'} alone",
         met(lower == wanted),
     )
-    scores = ("mean of seeds", "last-step cost, each seed", "summed cost", "position probe R²", "training, CPU s")
-    return Report(
-        [table(("loss", *scores, "eb_jepa publishes"), rows)], [target] if solved.keys() >= PUBLISHED.keys() else ()
+    header = (
+        "loss",
+        "mean of seeds",
+        "last-step cost, each seed",
+        "summed cost",
+        "position probe R²",
+        "training, CPU s",
+        "eb_jepa publishes",
     )
+    return Report([table(header, rows)], [target] if solved.keys() >= PUBLISHED.keys() else ())
 
 
 STUDY = Study(

@@ -41,6 +41,13 @@ METHODS = {
 }
 
 
+PROBES = {
+    "linear": Linear(),
+    "flat": Linear(pool="flat"),
+    "attentive": Attentive(lrs=(3e-3, 1e-3), weight_decays=(0.01,)),
+}
+
+
 @dataclass(frozen=True)
 class World:
     """Protocol of an environment.
@@ -99,7 +106,8 @@ def agent_recipe(chosen: Settings) -> AgentRecipe:
     own: AgentRecipe = tc.recipes.load(chosen.env)()
     if chosen.method == "tokens":
         predictor = {"predictor_width": 64, "predictor_depth": 3, "predictor_heads": 2}
-        search = {"samples": 32, "iterations": 3, "elites": 6, "std": 0.7, "beta": 2.0}
+        search = Part("icem", {"samples": 32, "iterations": 3, "elites": 6, "std": 0.7, "beta": 2.0})
+        cost = (Part("goal", {"metric": "l1"}),)
         own = tc.recipes.VJEPA2AC(
             model={"frameskip": 5, "history": WORLDS[chosen.env].history, **predictor},
             clip=6,
@@ -107,13 +115,7 @@ def agent_recipe(chosen: Settings) -> AgentRecipe:
             training=replace(tc.recipes.VJEPA2AC().training, batch_size=16, lr=1e-3, log_every=400),
             policy_steps=800,
             policy=replace(own.policy, batch_size=128),
-            acting=Acting(
-                planner=Part("icem", search),
-                cost=(Part("goal", {"metric": "l1"}),),
-                horizon=1,
-                replan_every=1,
-                repeat_action=True,
-            ),
+            acting=Acting(planner=search, cost=cost, horizon=1, replan_every=1, repeat_action=True),
         )
     own = replace(own, training=replace(own.training, threads=1))
     return replace(own, steps=chosen.steps, policy_steps=chosen.steps) if chosen.steps else own
@@ -155,28 +157,23 @@ def encoder_scores(run: Run[Settings]) -> dict[str, Any]:
     chosen, place = run.settings, encoder(run)
     found = videos(chosen)
     fit_on, held_out = found.split(0.9, seed=0)
-    label, r2 = WORLDS[chosen.env].label, {}
-    probes = {
-        "linear": Linear(),
-        "flat": Linear(pool="flat"),
-        "attentive": Attentive(lrs=(3e-3, 1e-3), weight_decays=(0.01,)),
-    }
-    spec = tc.envs.make_goal(chosen.env).spec
+    label, spec, r2 = WORLDS[chosen.env].label, tc.envs.make_goal(chosen.env).spec, {}
+
+    def parts(model: Any) -> tuple[tc.probing.Features, tc.probing.Features]:
+        fit = tc.probing.features(model, fit_on, frames=PROBED, seed=0)
+        return fit, tc.probing.features(model, held_out, frames=PROBED // 2, seed=0)
+
     for name in ("videos", "untrained"):
         perception: Any = tc.checkpoint.load_model(place / name, kind=tc.models.MaskedModel)
         model = tc.models.ActionConditioned.for_spec(spec, perception=perception.config)
         model.load_from(perception)
-        parts = []
-        for part, count in ((fit_on, PROBED), (held_out, PROBED // 2)):
-            some = tc.probing.features(model, part, frames=count, seed=0)
-            tokens = torch.as_tensor(some.values).reshape(len(some), -1, perception.config.width)
-            parts.append(replace(some, values=tokens))
-        r2[name] = {probe: one(parts[0], parts[1], label).estimate for probe, one in probes.items()}
-    raw = tc.probing.RawInput(
-        tc.models.ActionConditionedConfig(found.spec, perception.config), perception.statistics, (16, 16)
-    )
-    fit, test = (tc.probing.features(raw, part, frames=PROBED // n, seed=0) for n, part in ((1, fit_on), (2, held_out)))
-    r2["raw"] = {"flat": Linear()(fit, test, label).estimate}
+        fit, test = (
+            replace(some, values=torch.as_tensor(some.values).reshape(len(some), -1, perception.config.width))
+            for some in parts(model)
+        )
+        r2[name] = {probe: one(fit, test, label).estimate for probe, one in PROBES.items()}
+    config = tc.models.ActionConditionedConfig(found.spec, perception.config)
+    r2["raw"] = {"flat": Linear()(*parts(tc.probing.RawInput(config, perception.statistics, (16, 16))), label).estimate}
     minutes = chosen.videos * STEPS / found.spec.fps / 60
     return {"seconds": read_log(place / "videos")[-1]["seconds"], "r2": r2, "video_minutes": minutes}
 
@@ -243,20 +240,13 @@ def measure(run: Run[Settings]) -> dict[str, Any]:
             "success": found.success,
             "policy": pursue(alone, chosen, part).success,
             "solved": "".join(str(int(solved)) for solved in found.solved),
-            "nearest": np.percentile(found.distances[:, 1:].min(axis=1), [10, 50, 90]).round(3),
-            "last": np.percentile(found.distances[:, -1], [10, 50, 90]).round(3),
-            "not_ok": found.not_ok,
         }
     planned = time.process_time() - begin
-    env = tc.envs.make_goal(chosen.env)
-    one = tc.evaluation.closed_loop(agent, env, 1, chosen.task_seed)
-    env.close()
     metric = "l1" if chosen.method == "tokens" else "l2"
     return {
         "episodes": len(episodes),
         "tasks": reached,
         "slope": energy_slope(agent.model, metric, videos(chosen).split(0.9, seed=0)[1], WORLDS[chosen.env].label),
-        "decision_ms": round(one.decision_p50 or 0.0, 1),
         "seconds": {"training": read_log(run.work / "run")[-1]["seconds"], "planning": round(planned, 1)},
     }
 
@@ -335,10 +325,7 @@ def world_tables(env: str, results: Mapping[str, RunResult]) -> list[str]:
         for pair in GAINS
     ]
     r2 = [
-        (
-            f"{name}, seed {seed}",
-            *(mean(one[probe], 3) if probe in one else "" for probe in ("linear", "flat", "attentive")),
-        )
+        (f"{name}, seed {seed}", *(mean(one[probe], 3) if probe in one else "" for probe in PROBES))
         for seed, run in encoders.items()
         for name, one in run.values["r2"].items()
     ]

@@ -41,11 +41,6 @@ class Settings:
     frames: int = 1000
 
 
-def pair(steps: int, small: Mapping[str, Any], cause: str = "", broken: Mapping[str, Any] | None = None) -> Any:
-    """Return updates, options of the healthy training, cause, and options of the collapsing one."""
-    return steps, small, cause, broken
-
-
 def terms(recipe: str, *names: str, weight: float = 1.0) -> dict[str, Any]:
     """Return the objective of a recipe with only the terms of these names, the regularisers times ``weight``."""
     scales = {"vicreg": weight, "sigreg": weight}
@@ -74,45 +69,43 @@ VIEWS = {"size": "nano", "local_views": 2, **model(16, **{**VIT, "patch": 8}, pr
 # SIGReg counts samples: its weight is that of the recipe for its batch of 256.
 SCALED = terms("lejepa", "invariance", "sigreg", weight=256 / 16)
 UNHELD = terms("vjepa2_ac", "prediction", "rollout")["objective"] + [{"name": "inverse_dynamics", "weight": 1e-6}]
-PAIRS = {
-    "general": pair(1000, model(32), ALONE, terms("general", "prediction")),
-    "two_rooms": pair(1000, model(32), ALONE, terms("two_rooms", "prediction")),
-    "two_rooms, lr 2e-4": pair(1000, {"training.lr": 2e-4, **model(32)}),
-    "random_rooms": pair(600, model(16), WEAK, terms("random_rooms", "prediction", "sigreg", weight=1e-4)),
-    "reacher": pair(600, model(16), WEAK, terms("reacher", "prediction", "vicreg", weight=1e-4)),
-    "pldm": pair(800, {"size": "tiny", **model(16, latent=64)}, ALONE, terms("pldm", "prediction")),
-    "lewm": pair(
-        600, {"training.lr": 5e-4, "training.precision": "float32", **LEWM}, ALONE, terms("lewm", "prediction")
-    ),
-    "ijepa": pair(600, MASKED, "learning rate 1", {"training.lr": 1.0}),
-    "vjepa": pair(400, VIDEO),
-    "vjepa2": pair(400, VIDEO, FOLLOWS, FAST),
-    "mae": pair(400, MASKED, "learning rate 1", {"training.lr": 1.0}),
-    "lejepa": pair(400, {**VIEWS, **SCALED}, "no SIGReg", terms("lejepa", "invariance")),
-    "vjepa2_ac": pair(
+PAIRS: dict[str, tuple[Any, ...]] = {
+    "general": (1000, model(32), ALONE, terms("general", "prediction")),
+    "two_rooms": (1000, model(32), ALONE, terms("two_rooms", "prediction")),
+    "two_rooms, lr 2e-4": (1000, {"training.lr": 2e-4, **model(32)}),
+    "random_rooms": (600, model(16), WEAK, terms("random_rooms", "prediction", "sigreg", weight=1e-4)),
+    "reacher": (600, model(16), WEAK, terms("reacher", "prediction", "vicreg", weight=1e-4)),
+    "pldm": (800, {"size": "tiny", **model(16, latent=64)}, ALONE, terms("pldm", "prediction")),
+    "lewm": (600, {"training.lr": 5e-4, "training.precision": "float32", **LEWM}, ALONE, terms("lewm", "prediction")),
+    "ijepa": (600, MASKED, "learning rate 1", {"training.lr": 1.0}),
+    "vjepa": (400, VIDEO),
+    "vjepa2": (400, VIDEO, FOLLOWS, FAST),
+    "mae": (400, MASKED, "learning rate 1", {"training.lr": 1.0}),
+    "lejepa": (400, {**VIEWS, **SCALED}, "no SIGReg", terms("lejepa", "invariance")),
+    "vjepa2_ac": (
         300,
         {"clip": 4, **model(8, **BLOCKS)},
         "the encoder learns, with inverse dynamics of weight 1e-6",
         {"objective": UNHELD, "model.tune": "all"},
     ),
-    "mc_jepa": pair(
+    "mc_jepa": (
         200,
         {"size": "nano", **PYRAMID},
         "no variance, no covariance",
         terms("mc_jepa", *tc.recipes.MCJEPA.MOTION[:4], "invariance"),
     ),
 }
-"""By recipe, and what differs from it; ``vjepa2_ac`` has the encoder of ``ijepa``."""
+"""Updates, options of the healthy training, cause of collapse, and options of the collapsing training.
 
-
-NOTHING: dict[str, Any] = {}
+``vjepa2_ac`` has the encoder of ``ijepa``.
+"""
 CASES = {
-    f"{name}/{kind}": Settings(
-        name.partition(",")[0], steps, {**small, **changed}, cause if kind == "collapsing" else ""
-    )
-    for name, (steps, small, cause, broken) in PAIRS.items()
-    for kind, changed in (("healthy", NOTHING), ("collapsing", broken))
-    if changed is not None
+    f"{name}/healthy": Settings(name.partition(",")[0], steps, small) for name, (steps, small, *_) in PAIRS.items()
+}
+CASES |= {
+    f"{name}/collapsing": Settings(name, steps, {**small, **broken[1]}, broken[0])
+    for name, (steps, small, *broken) in PAIRS.items()
+    if broken
 }
 
 
@@ -159,22 +152,21 @@ def complaints(log: Sequence[Mapping[str, float | str]]) -> list[dict[str, Any]]
     return found
 
 
+UNKNOWN = ("not measured", "", "", "")
+
+
 def step(number: int | None) -> str:
     return "never" if number is None else f"step {number}"
 
 
-def healthy(run: RunResult | None, steps: int) -> tuple[str, ...]:
-    if run is None:
-        return "not measured", "", "", ""
+def healthy(run: RunResult, steps: int) -> tuple[str, ...]:
     lasted = [(one["healthy_again"] or steps) - one["first"] for one in run.values["complaints"]]
     last = "complaint" if "warning" in run.values["last"] else "healthy"
     longest = f"{max(lasted)} steps" if lasted else "none"
     return longest, step(run.values["warned_at"]), last, f"{run.values['probe_r2']:.2f}"
 
 
-def collapsing(run: RunResult | None) -> tuple[str, ...]:
-    if run is None:
-        return "not measured", "", "", ""
+def collapsing(run: RunResult) -> tuple[str, ...]:
     first = next((one["first"] for one in run.values["complaints"]), None)
     return run.settings["cause"], step(first), step(run.values["warned_at"]), f"{run.values['probe_r2']:.2f}"
 
@@ -183,7 +175,8 @@ def report(results: Mapping[str, RunResult]) -> Report:
     rows = []
     for name, (steps, *_) in PAIRS.items():
         one, other = (results.get(f"{name}/{kind}") for kind in ("healthy", "collapsing"))
-        rows.append((f"`{name}`", str(steps), *healthy(one, steps), *collapsing(other)))
+        left, right = healthy(one, steps) if one else UNKNOWN, collapsing(other) if other else UNKNOWN
+        rows.append((f"`{name}`", str(steps), *left, *right))
     header = ("recipe", "steps", "longest complaint", "warned at", "last step", "R²")
     return Report([table((*header, "cause of collapse", "first complaint", "warned at", "R²"), rows)])
 

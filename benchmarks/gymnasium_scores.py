@@ -67,31 +67,26 @@ def scored(score: Mapping[str, Any] | None) -> str:
     if score is None:
         return "not scored"
     parts = []
-    if score.get("success"):
-        parts.append(f"{rate(score['success'])} of {score['success']['n']}")
-    if score.get("return"):
-        found = score["return"]
-        parts.append(f"return {found['mean']:.1f} [{found['low']:.1f}, {found['high']:.1f}] of {found['n']} episodes")
+    if found := score.get("success"):
+        parts.append(f"{rate(found)} of {found['n']}")
+    if found := score.get("return"):
+        parts.append("return {mean:.1f} [{low:.1f}, {high:.1f}] of {n} episodes".format_map(found))
     return ", ".join(parts)
 
 
 def report(results: Mapping[str, RunResult]) -> Report:
     rows, targets = [], []
-    for case, name in NAMES.items():
-        if case not in results:
-            rows.append((name, "not measured", "", "", ""))
-            continue
+    for case, name in ((case, name) for case, name in NAMES.items() if case in results):
         run = results[case]
         scores = run.values.get("scores", {})
         agent, random = (scored(scores.get(actor)) for actor in ("agent", "random"))
         spent = ", ".join(f"{part} {seconds:.0f}" for part, seconds in run.values["seconds"].items())
-        rows.append((name, agent, random, spent, f"{run.made_by['cpu']}, load {run.made_by['load']:.1f}"))
+        rows.append((name, agent, random, spent, "{cpu}, load {load:.1f}".format_map(run.made_by)))
         if case == "mountain_car":
-            success = scores["agent"]["success"]
-            targets.append(
-                Target("MountainCarContinuous, episodes solved", ">= 90 %", rate(success), met(success["rate"] >= 0.9))
-            )
-    return Report([table(("environment", "agent", "random actions", "seconds", "machine"), rows)], targets)  # fmt: skip
+            solved = scores["agent"]["success"]
+            verdict = met(solved["rate"] >= 0.9)
+            targets.append(Target("MountainCarContinuous, episodes solved", ">= 90 %", rate(solved), verdict))
+    return Report([table(("environment", "agent", "random actions", "seconds", "machine"), rows)], targets)
 
 
 STUDY = Study(

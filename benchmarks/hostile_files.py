@@ -75,23 +75,18 @@ def measure(run: Run[Settings]) -> dict[str, Any]:
     from hostile.judging import Worker, broken_rules, size_of
 
     os.nice(10)
-    worker, outcomes, broken = Worker(), Counter[str](), {}
-    peak, longest, seconds = 0, 0.0, 0.0
+    worker, opened, broken = Worker(), [], {}
     with tempfile.TemporaryDirectory() as folder:
         for name, place, unpacked in damaged(run.settings, Path(folder)):
-            found = worker.open(run.settings.kind, place)
-            outcomes[found.outcome] += 1
-            peak, longest = max(peak, round(found.peak / 2**20)), max(longest, round(found.seconds, 1))
-            seconds += found.seconds
-            if rules := broken_rules(found, size_of(place) + unpacked):
+            opened.append(worker.open(run.settings.kind, place))
+            if rules := broken_rules(opened[-1], size_of(place) + unpacked):
                 broken[name] = rules
     worker.close()
     return {
-        "files": outcomes.total(),
-        "outcomes": outcomes,
-        "largest_peak_mb": peak,
-        "longest_seconds": longest,
-        "seconds": round(seconds, 1),
+        "files": len(opened),
+        "outcomes": Counter(found.outcome for found in opened),
+        "largest_peak_mb": max(round(found.peak / 2**20) for found in opened),
+        "longest_seconds": max(round(found.seconds, 1) for found in opened),
         "broken": broken,
     }
 

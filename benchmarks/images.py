@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import tacit as tc
-from perception import Reading, commands, pretrained, ratio, recipe_of, updates, verdicts
+from perception import FASHION_MNIST, Reading, commands, pretrained, ratio, recipe_of, updates, verdicts
 from tacit import studies
 from tacit.probing.features import targets_at
 from tacit.probing.probes import ClassResult, Linear
@@ -216,14 +216,14 @@ def chart(results: Mapping[str, RunResult]) -> bytes:
 
     panels = []
     for kind in ("linear", "mean_linear", "mean_few_labels"):
-        lines = {}
-        for method, curve in curves(results, kind).items():
-            every = np.array(curve.scores).T
-            lines[LEGEND[method]] = curve.cost, [{"mean": s.mean(), "low": s.min(), "high": s.max()} for s in every]
-        ordered = {label: lines[label] for label in LEGEND.values() if label in lines}
+        lines, found = {}, curves(results, kind)
+        for method in (one for one in LEGEND if one in found):
+            every = np.array(found[method].scores).T
+            points = [{"mean": some.mean(), "low": some.min(), "high": some.max()} for some in every]
+            lines[LEGEND[method]] = found[method].cost, points
         baseline = reading(results["raw/0"].values, kind)
         level = baseline.get("rate", baseline.get("mean"))
-        panels.append(Panel(READINGS[kind][0].replace(" or class token", ""), ordered, level))
+        panels.append(Panel(READINGS[kind][0].replace(" or class token", ""), lines, level))
     return scores(panels, "floating-point operations", "test images right, %", "{:.1e}".format)
 
 
@@ -237,12 +237,8 @@ def report(results: Mapping[str, RunResult]) -> Report:
             spent = f"{point['operations']:.2e}" if "operations" in point else ""
             seconds = f"{run['seconds']['training']:.0f}" if "seconds" in run else ""
             rows.append((f"{case}, seed {seed}", str(run.get("steps", "")), spent, *cells, seconds))
-    titles = [title for title, _ in READINGS.values()]
-    tables = [
-        table(("encoder", "updates", "operations", *titles, "training, s"), rows),
-        "On the way, means over seeds:",
-    ]
-    ratios = []
+    header = ("encoder", "updates", "operations", *(title for title, _ in READINGS.values()), "training, s")
+    tables, ratios = [table(header, rows), "On the way, means over seeds:"], []
     for kind, (title, levels) in READINGS.items():
         lines = curves(results, kind)
         shares = [f"1/{2**power}" if power else "whole" for power in reversed(range(POINTS))]
@@ -306,10 +302,7 @@ STUDY = Study(
     },
     seeds=(0, 1, 2),
     seeds_of={"raw": (0,)},
-    data={
-        "fashion_mnist/train": "e0509924186993b3b0d8703bc7eff41e213f76bf99552abfef3c447a345da98c",
-        "fashion_mnist/test": "20b8b8836cefafae03c2892d87396d4d99ceddc4e6988e92f2931ffcef14a917",
-    },
+    data=FASHION_MNIST,
     budget=Budget(operations=1e14),
     measure=measure,
     report=report,

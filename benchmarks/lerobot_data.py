@@ -51,13 +51,12 @@ def measure(run: Run[Settings]) -> dict[str, Any]:
         return {"cameras": LARGE, "training": training, "recorded_size": refused, "passed": passed}
     for name in ("video", "lossless"):
         tacit_write(work / name, chosen.episodes, lossless=name == "lossless")
-    written = theirs("lerobot_write", work / "theirs", chosen.episodes, 0)
+    theirs("lerobot_write", work / "theirs", chosen.episodes, 0)
     return {
         "cameras": CAMERAS,
-        "versions": {"lerobot": theirs("versions")},
         "tacit_writes_video_lerobot_reads": theirs("lerobot_read", work / "video", chosen.episodes, 0),
         "tacit_writes_lossless_lerobot_reads": theirs("lerobot_read", work / "lossless", chosen.episodes, 1),
-        "lerobot_writes_tacit_reads": written | tacit_read(work / "theirs", chosen.episodes),
+        "lerobot_writes_tacit_reads": tacit_read(work / "theirs", chosen.episodes),
         "tacit_trains_on_what_lerobot_wrote": tacit_train(work / "theirs", chosen.steps),
     }
 

@@ -13,6 +13,10 @@ from tacit.studies import Run, RunResult, Target, mean, met, table
 from timing import operations_of_step
 
 SEEDS = 3
+FASHION_MNIST = {
+    "fashion_mnist/train": "e0509924186993b3b0d8703bc7eff41e213f76bf99552abfef3c447a345da98c",
+    "fashion_mnist/test": "20b8b8836cefafae03c2892d87396d4d99ceddc4e6988e92f2931ffcef14a917",
+}
 JEPA = {
     "size": "nano",
     "clip": 8,

@@ -107,13 +107,9 @@ def onnx_predict(model: tc.models.WorldModel) -> Callable[[Tensor, Tensor], Tens
     sessions = {}
     for steps in range(1, model.history + 1):
         buffer = io.BytesIO()
-        example = (
-            torch.zeros(SAMPLES, steps, model.config.latent),
-            torch.zeros(SAMPLES, steps, model.config.action_size),
-        )
-        torch.onnx.export(
-            _Predict(model), example, cast("Any", buffer), input_names=["latents", "actions"], dynamo=False
-        )
+        sizes, names = (model.config.latent, model.config.action_size), ["latents", "actions"]
+        example = tuple(torch.zeros(SAMPLES, steps, size) for size in sizes)
+        torch.onnx.export(_Predict(model), example, cast("Any", buffer), input_names=names, dynamo=False)
         sessions[steps] = onnxruntime.InferenceSession(buffer.getvalue(), options, ["CPUExecutionProvider"])
 
     def predict(latents: Tensor, actions: Tensor) -> Tensor:
@@ -123,13 +119,9 @@ def onnx_predict(model: tc.models.WorldModel) -> Callable[[Tensor, Tensor], Tens
     return predict
 
 
+@torch.inference_mode()
 def measure(run: Run[Settings]) -> dict[str, Any]:
-    with torch.inference_mode():
-        return measured(run.settings.repeats)
-
-
-def measured(repeats: int) -> dict[str, Any]:
-    model = build()
+    model, repeats = build(), run.settings.repeats
     latent, goal = torch.randn(1, 1, 192), torch.randn(1, 1, 192)
     actions = torch.randn(1, SAMPLES, HORIZON, model.config.action_size).clamp(-1, 1)
     action_encoder: Any = model.action_encoder
@@ -143,7 +135,11 @@ def measured(repeats: int) -> dict[str, Any]:
         return (rollout[:, :, -1] - goal).square().sum(-1)
 
     expected = energy(slow(latent, actions))
-    error = ((energy(model.rollout(Context(latent), actions)) - expected).abs() / expected).max().item()
+
+    def error(rollout: Tensor) -> float:
+        return ((energy(rollout) - expected).abs() / expected).max().item()
+
+    errors = {"public": error(model.rollout(Context(latent), actions))}
     with plain_layers():
         rows = {
             "plain": seconds(lambda: slow(latent, actions), repeats),
@@ -151,7 +147,6 @@ def measured(repeats: int) -> dict[str, Any]:
         }
     rows["linear"] = seconds(lambda: slow(latent, actions), repeats)
     rows["public"] = seconds(lambda: model.rollout(Context(latent), actions))
-    errors = {"public": error}
     if torch.ops.mkldnn._is_mkldnn_bf16_supported():
         half = copy.deepcopy(predictor).bfloat16()
         packed, parts = Packed(half), [part.bfloat16() for part in (latent, encoded[:, 0, :0], encoded)]
@@ -160,7 +155,7 @@ def measured(repeats: int) -> dict[str, Any]:
             return torch.cat([half.rollout(*parts[:2], some, packed) for some in parts[2].chunk(2, 1)], 1)
 
         rows["bf16"] = seconds(bf16)
-        errors["bf16"] = ((energy(bf16().float()) - expected).abs() / expected).max().item()
+        errors["bf16"] = error(bf16().float())
     if importlib.util.find_spec("onnxruntime") and importlib.util.find_spec("onnx"):
         predict = step_by_step(model, onnx_predict(model))
         rows["onnxruntime"] = seconds(lambda: predict(latent, actions), repeats)

@@ -44,9 +44,7 @@ def measure(run: Run[Settings]) -> dict[str, Any]:
     return {
         "data_hash": recorded.hash(),
         "planning": {name: one.success for name, one in found.items()},
-        "success_any": found["success"].success_any,
         "probe_r2": {report.target: {"linear": report.r2, "mlp": report.mlp_r2} for report in probes},
-        "effective_rank": probes[0].health.effective_rank,
         "seconds": laps.seconds,
     }
 

@@ -18,7 +18,7 @@ from tacit import studies
 from tacit.evaluation.surprise import Surprise, detection, surprise
 from tacit.studies import Budget, Report, Run, RunResult, Study, mean, rate, table
 
-FRAMES, SEEN, POINTS, AFTER = 8, 6, 3, 6
+FRAMES, SEEN, POINTS = 8, 6, 3
 
 
 @dataclass(frozen=True)
@@ -101,8 +101,7 @@ def detections(found: Surprise, videos: tc.data.Episodes) -> dict[str, Any]:
     rows: dict[str, Any] = {}
     for event, number in EVENTS.items():
         frame = np.repeat(marks[:, number].argmax(axis=1), 3)
-        measures = {"mean": found.mean, "largest": found.largest}
-        measures |= {f"{after} after": found.at(frame + after) for after in range(AFTER)}
+        measures = {"largest": found.largest, **{f"{after} after": found.at(frame + after) for after in (0, 1)}}
         rows[event] = {name: detection(energy[::3], energy[number::3]) for name, energy in measures.items()}
     return rows
 
@@ -170,14 +169,10 @@ def over_seeds(runs: list[RunResult], *where: str) -> str:
 
 def report(results: Mapping[str, RunResult]) -> Report:
     every = studies.by_case(results)
-    over = [
-        (
-            f"{NAMES[case]}, {len(every[case])} seed(s)",
-            *(over_seeds([*every[case].values()], *w) for w in SUMMARY.values()),
-        )
-        for case in NAMES
-        if case in every
-    ]
+    over = []
+    for case in (one for one in NAMES if one in every):
+        scores_of = (over_seeds([*every[case].values()], *where) for where in SUMMARY.values())
+        over.append((f"{NAMES[case]}, {len(every[case])} seed(s)", *scores_of))
     runs = [(f"{case}, seed {seed}", run.values) for case, some in every.items() for seed, run in some.items()]
     probes = [
         (f"{name}; {probe}", *(mean(scores[target]) if target in scores else "" for target in READ["linear"]))
@@ -191,14 +186,7 @@ def report(results: Mapping[str, RunResult]) -> Report:
         for event, measures in run["surprise"].items()
     ]
     beaten, targets = verdicts(_readings(every))
-    read = (
-        "smaller digit",
-        "larger digit",
-        "positions, R²",
-        "velocities, R²",
-        "mean position, R²",
-        "mean velocity, R²",
-    )
+    read = (*[*SUMMARY][:4], "mean position, R²", "mean velocity, R²")
     at = ("largest window", "window that ends at the event", "one frame later")
     tables = [
         "Means over seeds (lowest to highest); digits by the mean token, positions and velocities by all tokens:",
