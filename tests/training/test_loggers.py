@@ -87,7 +87,7 @@ def test_wandb_writes_an_offline_run(tmp_path: Path) -> None:
         logger.write(step, {"loss/prediction": 1.0})
     logger.close()
     (file,) = tmp_path.glob("wandb/offline-run-*/run-*.wandb")
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while b"loss/prediction" not in file.read_bytes() and time.monotonic() < end:
         time.sleep(0.1)  # a process of its own writes it
     assert b"loss/prediction" in file.read_bytes()
