@@ -41,4 +41,4 @@ def test_64_worlds_alone_and_in_a_shuffled_batch_have_the_same_plans() -> None:
     same = (single - together.actions).abs().amax(dim=(1, 2)) < 1e-3
     assert same.float().mean() >= 0.95
     # The others are ties: rounding decided which of two candidates of equal energy was the better one.
-    torch.testing.assert_close(energy(order, single)[~same], batched[~same], rtol=0.02, atol=1e-4)
+    torch.testing.assert_close(energy(order, single)[~same], batched[~same], rtol=1e-4, atol=1e-7)
