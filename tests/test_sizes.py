@@ -47,7 +47,7 @@ MANY_PARAMETERS = {
 }
 NAMESPACES = {
     "nn": 44,
-    "types": 50,
+    "types": 51,
 }
 
 

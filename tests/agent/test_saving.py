@@ -11,7 +11,7 @@ import tacit as tc
 from tacit import checkpoint
 from tacit.agent import Agent
 from tacit.checkpoint import Part, load_model
-from tacit.constraints import Limits, MaxChange
+from tacit.constraints import KeepOut, LatentDistance, Limits, MaxChange, Within
 from tacit.costs import Effort, Goal, Target
 from tacit.errors import CheckpointError, ConfigError
 from tacit.models import GoalPolicy, WorldModel
@@ -39,6 +39,24 @@ def lived(agent):
         assert verdict.ok
         actions.append(action)
     return np.stack(actions)
+
+
+def test_constraints_on_rollouts_are_saved_with_what_they_read(model, tmp_path):
+    position = LinearReadout("position", torch.randn(8, 2), torch.randn(2), (0.5, 0.25), (0.9, 0.8))
+    limits = [
+        KeepOut(position, (-1.0, None), (1.0, None), margin=0.5),
+        Within(position, low=-30.0),
+        LatentDistance(torch.ones(8), high=50.0, margin=1.0),
+    ]
+    planner = CEM(samples=30, elites=5, iterations=3)
+    agent = Agent(model, planner, Goal(), horizon=3, repeat_action=True, constraints=limits, fallback="last_action")
+    agent.save(tmp_path / "agent")
+    again = Agent.load(tmp_path / "agent")
+    assert [type(one) for one in again.config.constraints] == [KeepOut, Within, LatentDistance]
+    draw = torch.Generator().manual_seed(0)
+    rollout = Rollout(*(torch.randn(*shape, 8, generator=draw) for shape in ((2,), (2, 3, 4), (2, 3, 4))))
+    for one, two in zip(limits, again.config.constraints, strict=True):
+        assert torch.equal(one(rollout), two(rollout)) and one.margin == two.margin
 
 
 @pytest.mark.parametrize("planner", [CEM(samples=30, elites=5, iterations=3), Gradient(starts=3, betas=(0.8, 0.9))])

@@ -11,13 +11,22 @@ from hypothesis import strategies as st
 from tacit import constraints
 from tacit._config import from_json, to_json
 from tacit.agent._limits import ActionLimits
-from tacit.constraints import Limits, MaxChange
+from tacit.constraints import KeepOut, LatentDistance, Limits, MaxChange, Within
+from tacit.constraints._margins import MarginConstraint
 from tacit.errors import ConfigError
+from tacit.nn.readout import LinearReadout
 from tacit.testing.constraints import check_constraint
+from tacit.testing.costs import check_rollout_constraint
 from tacit.types import Box, Discrete
 
 BOX = Box((-1.0, -2.0), (1.0, 4.0), ("force", None))
 CONSTRAINTS = {"limits": Limits(-0.5, (0.25, 2.0)), "max_change": MaxChange((0.1, 0.5))}
+POSITION = LinearReadout("position", torch.eye(2), torch.zeros(2), (0.0, 0.0), (1.0, 1.0))
+MARGINS = {
+    "within": Within(POSITION, low=0.0),
+    "keep_out": KeepOut(POSITION, 0.0, 1.0, margin=0.25),
+    "latent_distance": LatentDistance(torch.zeros(2), low=1.0),
+}
 UNKNOWN = torch.full((1, 2), torch.nan)
 
 
@@ -147,6 +156,10 @@ def test_projected_actions_keep_to_everything_and_stay_as_they_are(situation):
 
 @pytest.mark.parametrize("name", constraints.names())
 def test_constraint_conforms(name):
+    """Constraints on rollouts have a suite of their own."""
+    if issubclass(constraints.load(name), MarginConstraint):
+        check_rollout_constraint(MARGINS[name], latent=2)
+        return
     check_constraint(CONSTRAINTS[name])
     check_constraint(CONSTRAINTS[name], BOX)
 

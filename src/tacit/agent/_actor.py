@@ -14,7 +14,7 @@ from tacit._threads import computing
 from tacit.agent._fallback import Fallback, FallbackActions, NamedFallback, numbers
 from tacit.agent._limits import ActionLimits
 from tacit.agent._perception import Perception
-from tacit.agent._plans import checked_plan, continued
+from tacit.agent._plans import checked_plan, continued, failures
 from tacit.agent._state import AgentState
 from tacit.agent._verdicts import verdict_of
 from tacit.errors import PlanningError, SpecError
@@ -34,14 +34,13 @@ from tacit.types import (
 
 __all__ = ["BlockActor"]
 
-BROKEN = "planning failed: the plan is not finite."
-
 
 class BlockActor:
     """An actor that decides at block boundaries and acts at every raw step; see :class:`tacit.types.Actor`.
 
     It keeps the clock, the queue of actions and the past of each world; a :class:`tacit.types.Decider` makes the plans.
-    A world whose decision fails continues with its last valid plan and then with the fallback. Once an action was
+    A world whose decision fails continues with its last valid plan and then with the fallback. Where no plan satisfies
+    the constraints, the fallback acts at once, since the last plan does not satisfy them either. Once an action was
     executed, nothing but a wrong batch of the state raises in :meth:`act`: every other error is a failed decision, and
     the verdict holds the reason. Making an actor calls :func:`tacit.tune_cpu`.
 
@@ -195,10 +194,9 @@ class BlockActor:
                 reason = f"planning failed: {type(error).__name__}: {error}"
         if plan is None:
             return self._carry_out(state, None, np.ones(state.batch, np.bool_), (reason,) * state.batch)[0], None
-        broken = ~plan.actions.isfinite().flatten(1).all(dim=1)
-        failed = (plan.failed | broken).cpu().numpy()
-        given = plan.reasons or ("",) * state.batch
-        reasons = tuple((why or BROKEN) if one else "" for why, one in zip(given, failed, strict=True))
+        failed, reasons = failures(plan)
+        forbidden = failed & plan.infeasible.cpu().numpy()
+        state = replace(state, left=np.where(forbidden, 0, state.left))
         state, actions = self._carry_out(state, plan.actions, failed, reasons)
         energy = plan.energy.masked_fill(torch.from_numpy(failed).to(plan.energy.device), torch.nan)
         return state, replace(plan, actions=actions, energy=energy)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from tacit._limits import HORIZON, limited
 from tacit.agent._fallback import NamedFallback
 from tacit.errors import ConfigError
-from tacit.types import ActionConstraint, Constraint, Cost, FallbackPolicy, Planner
+from tacit.types import ActionConstraint, Constraint, Cost, FallbackPolicy, MarginConstraint, Planner
 
 __all__ = ["AgentConfig"]
 
@@ -34,7 +34,8 @@ class AgentConfig:
             :meth:`tacit.Agent.start` raises an error if the Spec does not define the action that does nothing.
         constraints: Constraints on actions of a :class:`tacit.types.Box`, such as those of :mod:`tacit.constraints`;
             every candidate of a search and every action satisfies them. Also constraints on rollouts
-            (:class:`tacit.types.Constraint`), which a plan breaks only if every candidate does.
+            (:class:`tacit.types.Constraint`): a plan that breaks one is never executed, whatever its cost. Where no
+            candidate satisfies them, the fallback acts.
 
     Raises:
         ConfigError: unless ``1 <= replan_every <= horizon``, or if a limit is not above 0.
@@ -67,6 +68,16 @@ class AgentConfig:
     def rollout_constraints(self) -> tuple[Constraint, ...]:
         """Return the constraints on rollouts."""
         return tuple(one for one in self.constraints if not isinstance(one, ActionConstraint))
+
+    @property
+    def margin_constraints(self) -> dict[str, MarginConstraint]:
+        """Return the constraints on rollouts that have a margin, by a name of each."""
+        found: dict[str, MarginConstraint] = {}
+        for one in self.rollout_constraints:
+            if isinstance(one, MarginConstraint):
+                name, count = str(one), sum(str(other) == str(one) for other in found.values())
+                found[f"{name} {count + 1}" if count else name] = one
+        return found
 
     @property
     def action_constraints(self) -> tuple[ActionConstraint, ...]:

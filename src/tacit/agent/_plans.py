@@ -13,7 +13,9 @@ from torch import Tensor
 from tacit.errors import SpecError
 from tacit.types import Plan
 
-__all__ = ["checked_plan", "continued"]
+__all__ = ["checked_plan", "continued", "failures"]
+
+BROKEN = "planning failed: the plan is not finite."
 
 
 def checked_plan(plan: Plan, shape: tuple[int, int, int], device: Any) -> Plan:
@@ -34,6 +36,23 @@ def checked_plan(plan: Plan, shape: tuple[int, int, int], device: Any) -> Plan:
             f"a plan has actions [B, blocks * {frameskip}, A] with B, A = {(batch, size)}; got {list(actions.shape)}."
         )
     return replace(plan, actions=actions, energy=torch.as_tensor(plan.energy))
+
+
+def failures(plan: Plan) -> tuple[npt.NDArray[np.bool_], tuple[str, ...]]:
+    """Return the worlds ``[B]`` in which a plan must not be executed, and the reasons; empty in the others."""
+    broken = plan.failed | ~torch.as_tensor(plan.actions).isfinite().flatten(1).all(dim=1)
+    failed = (broken | plan.infeasible).cpu().numpy()
+    given = plan.reasons or ("",) * len(failed)
+    reasons = list(given)
+    for world in np.flatnonzero(failed).tolist():
+        if not given[world]:
+            reasons[world] = BROKEN if broken[world] else _infeasible(plan, world)
+    return failed, tuple(reason if one else "" for reason, one in zip(reasons, failed, strict=True))
+
+
+def _infeasible(plan: Plan, world: int) -> str:
+    least = float(plan.violation[world])  # type: ignore[index]
+    return f"no candidate satisfies the constraints; the least violation is {least:.3g}."
 
 
 def continued(rest: Tensor, fallback: Tensor, falls: npt.NDArray[np.bool_]) -> Tensor:

@@ -42,14 +42,9 @@ class FlatSearch:
     def __call__(self, situation: Situation, /) -> Plan:
         """See :class:`tacit.types.Decider`."""
         horizon = self._ahead(situation.steps)
-        context, goal = situation.context, situation.goal
 
         def score(actions: Tensor) -> Scored | Tensor:
-            blocks = self._blocks(actions)
-            imagined = self.model.rollout(context, blocks)
-            return self._scored(
-                Rollout(context.latents[:, -1], imagined, blocks, goal, self.model.latent_parts), actions
-            )
+            return self._scored(self._rollout(situation, actions), actions)
 
         found = self.config.planner(
             Problem(
@@ -65,7 +60,9 @@ class FlatSearch:
             )
         )
         reasons = tuple(NO_SCORE if failed else "" for failed in found.failed.tolist())
-        return replace(found, actions=found.actions.repeat_interleave(self._repeats, dim=1), reasons=reasons)
+        slacks = self._slacks(situation, found.actions)
+        actions = found.actions.repeat_interleave(self._repeats, dim=1)
+        return replace(found, actions=actions, reasons=reasons, slacks=slacks)
 
     @property
     def _rows(self) -> int:
@@ -93,6 +90,21 @@ class FlatSearch:
                 f"arrive_by={self.config.arrive_by}; batch worlds of one step."
             )
         return found.pop()
+
+    def _rollout(self, situation: Situation, actions: Tensor) -> Rollout:
+        """Return the rollout of rows of a search ``[B, S, rows, A]``."""
+        context, blocks = situation.context, self._blocks(actions)
+        imagined = self.model.rollout(context, blocks)
+        return Rollout(context.latents[:, -1], imagined, blocks, situation.goal, self.model.latent_parts)
+
+    def _slacks(self, situation: Situation, actions: Tensor) -> dict[str, Tensor]:
+        """Return the predicted slack ``[B, H]`` of each block of a plan ``[B, rows, A]``, by constraint."""
+        limits = self.config.margin_constraints
+        if not limits:
+            return {}
+        with torch.no_grad():
+            rollout = self._rollout(situation, actions[:, None])
+            return {name: constraint.slacks(rollout)[:, 0] for name, constraint in limits.items()}
 
     def _scored(self, rollout: Rollout, actions: Tensor) -> Scored | Tensor:
         """Return the energy of a rollout and, where there are constraints, its violation."""

@@ -1,4 +1,4 @@
-"""Constraints: restrictions of actions that hold without exception; each file is one constraint."""
+"""Constraints: restrictions that hold without exception; each file is one constraint."""
 
 from tacit._registry import registry
 

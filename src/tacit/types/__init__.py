@@ -15,7 +15,7 @@ from tacit.types.outcomes import (
 )
 from tacit.types.planning import ActionConstraint, Iteration, Noise, Numbers, Plan, Planner, Problem, Score, Scored
 from tacit.types.recordings import REWARD, SUCCESS, Clip, Episode, Mask, Masking, Statistics, Transform
-from tacit.types.rollouts import Constraint, Context, Cost, Readout, Rollout, WorldModel
+from tacit.types.rollouts import Constraint, Context, Cost, MarginConstraint, Readout, Rollout, WorldModel
 from tacit.types.spaces import ActionKind, ActionSpace, Box, Discrete, Mixed
 from tacit.types.spec import Array, Modality, Observation, Spec, State
 from tacit.types.verdicts import FallbackPolicy, Verdict
@@ -54,6 +54,7 @@ __all__ = [
     "ForecastRequest",
     "GoalEnvironment",
     "Iteration",
+    "MarginConstraint",
     "Mask",
     "MaskedForecast",
     "Masking",

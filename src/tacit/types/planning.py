@@ -126,6 +126,8 @@ class Plan:
         violation: ``[B]`` amount by which the actions break the constraints; None where there are none.
         ended: ``complete``: all rounds ran; ``stopped``: ``Problem.stop`` ended the search.
         reasons: ``[B]`` the reason in words where a world failed, from a decider.
+        slacks: ``[B, H]`` the predicted slack of each block of the actions by the name of the constraint, from a
+            decider; see :class:`tacit.types.MarginConstraint`.
     """
 
     actions: Numbers
@@ -135,11 +137,17 @@ class Plan:
     violation: Numbers | None = None
     ended: Literal["complete", "stopped"] = "complete"
     reasons: tuple[str, ...] = ()
+    slacks: Mapping[str, Numbers] = field(default_factory=dict)
 
     @property
     def failed(self) -> Numbers:
         """Return ``[B]`` flags of the worlds in which no candidate had a finite score."""
         return ~(abs(self.energy) < float("inf"))
+
+    @property
+    def infeasible(self) -> Numbers:
+        """Return ``[B]`` flags of the worlds in which every candidate broke the constraints."""
+        return self.failed & False if self.violation is None else self.violation > 0
 
 
 class Planner(Protocol):

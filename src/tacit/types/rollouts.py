@@ -12,7 +12,7 @@ from tacit.types.spec import Spec
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["Constraint", "Context", "Cost", "Readout", "Rollout", "WorldModel"]
+__all__ = ["Constraint", "Context", "Cost", "MarginConstraint", "Readout", "Rollout", "WorldModel"]
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,28 @@ class Constraint(Protocol):
     """A condition on rollouts that a plan keeps at any cost. Holds configuration, never state."""
 
     def __call__(self, rollout: Rollout, /) -> Numbers:
-        """Return violations ``[B, S, H]``; 0 or less keeps the condition after that block."""
+        """Return violations ``[B, S, H]``; 0 or less keeps the condition during that block."""
+
+
+@runtime_checkable
+class MarginConstraint(Constraint, Protocol):
+    """A condition that is kept with a margin, because predictions are not exact.
+
+    The slack of a value is its distance to the limit in the unit of the value, positive where the condition holds. The
+    slack of a block is the lowest on the straight line from its start to its end, and has to reach the margin. Where
+    the current value has less slack than that, the first block has to end with the margin and has no less slack on its
+    way than the current value.
+    """
+
+    @property
+    def margin(self) -> float:
+        """Return the slack that a plan keeps."""
+
+    def slack(self, values: Numbers, /) -> Numbers:
+        """Return the slack ``[...]`` of values ``[..., P]``."""
+
+    def slacks(self, rollout: Rollout, /) -> Numbers:
+        """Return the slack ``[B, S, H]`` of each block."""
 
 
 @runtime_checkable

@@ -1,0 +1,78 @@
+"""A box that a quantity stays out of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import combinations
+
+from tacit._arrays import array_namespace
+from tacit.constraints._margins import MarginConstraint, check_margin
+from tacit.constraints._ranges import Limit, check_range, excess, limits
+from tacit.types import Numbers, Readout
+
+__all__ = ["KeepOut"]
+
+
+@dataclass(frozen=True, eq=False)
+class KeepOut(MarginConstraint):
+    """A box that a quantity stays out of, such as a region that a robot must not enter.
+
+    ::
+
+        tc.constraints.KeepOut(position, low=(10.0, 20.0), high=(18.0, 40.0), margin=1.0)
+
+    The slack of a value outside of the box is the largest distance to it along one component; inside it is minus the
+    shortest way out. On the line between two boundaries of blocks it is computed exactly.
+
+    Args:
+        readout: Reads the quantity, such as a fitted probe (:func:`tacit.probing.fit`).
+        low: The lowest value inside, for all components or a tuple with one for each; None: the box has no end there.
+        high: The highest value inside.
+        margin: The slack that a plan keeps, in the unit of the quantity; see :class:`tacit.types.MarginConstraint`.
+
+    Raises:
+        ConfigError: if there is no limit, or one for each component is missing, or the box is empty.
+    """
+
+    readout: Readout
+    low: Limit
+    high: Limit
+    margin: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_margin(self.margin, "KeepOut")
+        check_range(*self._range, "KeepOut")
+
+    def __str__(self) -> str:
+        return f"KeepOut({self.readout.target})"
+
+    @property
+    def _range(self) -> tuple[tuple[float | None, ...], tuple[float | None, ...]]:
+        size = self.readout.size
+        return limits(self.low, size, "KeepOut.low"), limits(self.high, size, "KeepOut.high")
+
+    def values(self, latents: Numbers, /) -> Numbers:
+        """Return the quantity ``[..., P]`` of latents ``[..., D]``."""
+        return self.readout(latents)
+
+    def slack(self, values: Numbers, /) -> Numbers:
+        """Return the distance ``[...]`` of values ``[..., P]`` to the box, negative inside."""
+        return array_namespace(values).max(excess(values, *self._range), axis=-1)
+
+    def lowest(self, first: Numbers, last: Numbers, /) -> Numbers:
+        """Return the lowest slack ``[...]`` on the lines between values ``[..., P]``.
+
+        On a line the slack is the largest of linear functions. Its lowest value is at an end, or where two of them are
+        equal.
+        """
+        xp = array_namespace(first)
+        start, slope = excess(first, *self._range), excess(last, *self._range)
+        slope = slope - start
+        lowest = xp.minimum(xp.max(start, axis=-1), xp.max(start + slope, axis=-1))
+        for one, two in combinations(range(start.shape[-1]), 2):
+            difference = slope[..., one] - slope[..., two]
+            parallel = difference == 0
+            share = (start[..., two] - start[..., one]) / xp.where(parallel, 1.0, difference)
+            share = xp.clip(xp.where(parallel, 0.0, share), 0.0, 1.0)
+            lowest = xp.minimum(lowest, xp.max(start + share[..., None] * slope, axis=-1))
+        return lowest
