@@ -41,6 +41,29 @@ def lived(agent):
     return np.stack(actions)
 
 
+def test_the_digest_is_that_of_all_that_decides(model, tmp_path):
+    def agent(model=model, cost=Goal(), **options):  # noqa: B008
+        return Agent(model, CEM(samples=30, elites=5, iterations=3), cost, **{"horizon": 3, **options})
+
+    first = agent()
+    first.save(tmp_path / "agent")
+    assert Agent.load(tmp_path / "agent").digest() == first.digest() == agent().digest()
+    other = WorldModel.for_spec(SPEC, frameskip=2, latent=8, seed=1)
+    others = [
+        agent(horizon=4),
+        agent(cost=2.0 * Goal()),
+        agent(cost=Goal(torch.ones(8))),
+        agent(constraints=[Limits(-0.5, 0.5)]),
+        agent(constraints=[Limits(-0.5, 0.25)]),
+        agent(fallback="noop"),
+        agent(fallback=lived),
+        agent(deadline_ms=5.0),
+        agent(model=other),
+        agent(proposal=GoalPolicy(GoalPolicyConfig(8, SPEC.action, 2))),
+    ]
+    assert len({one.digest() for one in (first, *others)}) == len(others) + 1
+
+
 def test_constraints_on_rollouts_are_saved_with_what_they_read(model, tmp_path):
     position = LinearReadout("position", torch.randn(8, 2), torch.randn(2), (0.5, 0.25), (0.9, 0.8))
     limits = [

@@ -16,7 +16,7 @@ from tacit.agent._actor import BlockActor
 from tacit.agent._config import AgentConfig
 from tacit.agent._fallback import NamedFallback
 from tacit.agent._proposal import Proposal
-from tacit.agent._saving import read, write
+from tacit.agent._saving import digest_of, read, write
 from tacit.agent._search import FlatSearch
 from tacit.errors import CheckpointError, ConfigError
 from tacit.types import Cost, FallbackPolicy, Planner, WorldModel
@@ -110,6 +110,17 @@ class Agent(BlockActor):
             CheckpointError: if something else is at ``path``.
         """
         write(resolve(path), self.model, self.config, self.proposal)
+
+    def digest(self) -> str:
+        """Return the SHA-256 of all that decides how the agent acts, as hexadecimal digits.
+
+        Two agents of one digest act alike. The digest covers the weights of the model, the planner, the cost and the
+        other settings; of a function it covers the name.
+
+        Raises:
+            ConfigError: if a planner, cost or constraint outside the registries has no name of its own.
+        """
+        return digest_of(self.model, self.config, self.proposal)
 
     @classmethod
     def load(

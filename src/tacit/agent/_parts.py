@@ -16,7 +16,7 @@ from tacit._part import Part as Named
 from tacit.errors import CheckpointError, ConfigError
 from tacit.nn.readout import LinearReadout
 
-__all__ = ["built", "described"]
+__all__ = ["built", "described", "label_of"]
 
 OWN = "own:"
 """The start of the name of an object that is not in a registry."""
@@ -41,7 +41,7 @@ def described(value: object, kind: Any, own: dict[str, object]) -> tuple[Named, 
     """
     name = next((name for name in kind.names() if kind.load(name) is type(value)), None)
     if name is None or not dataclasses.is_dataclass(value):
-        label = _label(value)
+        label = label_of(value)
         if own.setdefault(label, value) is not value:
             raise ConfigError(f"two different objects of the agent are called {label!r}. Rename one to save them.")
         weights = value.state_dict() if isinstance(value, nn.Module) else {}
@@ -89,8 +89,12 @@ def built(named: Named, kind: Any, tensors: Mapping[str, Tensor], own: Mapping[s
     return value
 
 
-def _label(value: object) -> str:
-    """Return the name of a function, or of the class of an object."""
+def label_of(value: object) -> str:
+    """Return the name of a function, or of the class of an object.
+
+    Raises:
+        ConfigError: if it has none, such as a lambda.
+    """
     kind = value if isinstance(value, (type, FunctionType)) else type(value)
     label = kind.__qualname__.rpartition(".")[2]
     if not label.isidentifier():

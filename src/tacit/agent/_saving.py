@@ -19,13 +19,14 @@ from tacit._config import from_json, to_json
 from tacit._part import Part as Named
 from tacit.agent._config import AgentConfig
 from tacit.agent._fallback import NamedFallback
-from tacit.agent._parts import built, described
+from tacit.agent._parts import built, described, label_of
 from tacit.costs._base import CostSum, CostTerm, WeightedCost
 from tacit.errors import CheckpointError, ConfigError, SpecError
 from tacit.models import Dynamics
 from tacit.models.goal_policy import GoalPolicy, GoalPolicyConfig
+from tacit.nn.digest import digest
 
-__all__ = ["read", "write"]
+__all__ = ["digest_of", "read", "write"]
 
 PART = "agent"
 PROPOSAL = "proposal"
@@ -63,6 +64,44 @@ def write(path: Path, model: object, config: AgentConfig, proposal: object = Non
     """
     if not isinstance(model, Dynamics):
         raise ConfigError(f"an agent is saved with a model of tacit.models; this one has a {type(model).__name__}.")
+    if not (config.fallback is None or isinstance(config.fallback, str)):
+        raise ConfigError(
+            "an agent is saved with fallback='noop', 'last_action' or None; a function cannot be saved. Save it "
+            "without, and give the function again: Agent.load(path, fallback=...)."
+        )
+    if not (proposal is None or isinstance(proposal, GoalPolicy)):
+        raise ConfigError(f"an agent is saved with a GoalPolicy as its proposal; got {type(proposal).__name__}.")
+    parts = {PART: _settings(config)}
+    if proposal is not None:
+        parts[PROPOSAL] = checkpoint.Part(to_json(proposal.config), proposal.state_dict())
+    checkpoint.save(path, model, parts)
+
+
+def digest_of(model: object, config: AgentConfig, proposal: object = None) -> str:
+    """Return the SHA-256 of all that decides how an agent acts.
+
+    Of a model, policy or function that cannot be saved the digest holds the name, and the weights of a torch module.
+
+    Raises:
+        ConfigError: if a planner, cost or constraint outside the registries has no name of its own.
+    """
+    settings = _settings(config)
+    tensors = {f"{PART}.{name}": value for name, value in settings.tensors.items()}
+    named = []
+    for place, owner in (("model", model), (PROPOSAL, proposal), ("fallback", config.fallback)):
+        own = to_json(owner.config) if isinstance(owner, (Dynamics, GoalPolicy)) else None
+        named.append([place, owner if owner is None or isinstance(owner, str) else label_of(owner), own])
+        if isinstance(owner, nn.Module):
+            tensors |= {f"{place}.{name}": value for name, value in owner.state_dict().items()}
+    return digest([settings.config, *named], tensors)
+
+
+def _settings(config: AgentConfig) -> checkpoint.Part:
+    """Return the settings of an agent as JSON values and tensors; of a fallback only its name.
+
+    Raises:
+        ConfigError: if a planner, cost or constraint outside the registries has no name of its own.
+    """
     cost = config.cost
     terms = [(1.0, cost)] if not isinstance(cost, CostTerm) else [(term.weight, term.cost) for term in cost.terms()]
     own: dict[str, object] = {}
@@ -77,11 +116,6 @@ def write(path: Path, model: object, config: AgentConfig, proposal: object = Non
         restrictions.append(part)
         tensors.update({f"{CONSTRAINT}{index}.{name}": value for name, value in arrays.items()})
     planner, _ = described(config.planner, planners, own)
-    if not (config.fallback is None or isinstance(config.fallback, str)):
-        raise ConfigError(
-            "an agent is saved with fallback='noop', 'last_action' or None; a function cannot be saved. Save it "
-            "without, and give the function again: Agent.load(path, fallback=...)."
-        )
     written = _Written(
         planner,
         tuple(named),
@@ -90,15 +124,10 @@ def write(path: Path, model: object, config: AgentConfig, proposal: object = Non
         config.repeat_action,
         config.arrive_by,
         config.deadline_ms,
-        config.fallback,
+        config.fallback if isinstance(config.fallback, str) else None,
         tuple(restrictions),
     )
-    parts = {PART: checkpoint.Part(to_json(written), tensors)}
-    if proposal is not None:
-        if not isinstance(proposal, GoalPolicy):
-            raise ConfigError(f"an agent is saved with a GoalPolicy as its proposal; got {type(proposal).__name__}.")
-        parts[PROPOSAL] = checkpoint.Part(to_json(proposal.config), proposal.state_dict())
-    checkpoint.save(path, model, parts)
+    return checkpoint.Part(to_json(written), tensors)
 
 
 def read(
