@@ -20,7 +20,6 @@ FILES = {
     "data/readers/signals.py": 338,
     "data/readers/videos.py": 312,
     "embeddings/embedding.py": 318,
-    "envs/two_rooms.py": 309,
     "models/action_conditioned.py": 323,
     "reports/figures.py": 303,
 }

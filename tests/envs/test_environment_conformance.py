@@ -8,7 +8,7 @@ import pytest
 from envs._gl import require_gl
 from tacit import envs
 from tacit._check import has_goals
-from tacit.envs import DMControlEnvironment, GymnasiumEnvironment, PointMass, TwoRooms
+from tacit.envs import DMControlEnvironment, GymnasiumEnvironment, PointMass, Rooms, TwoRooms
 from tacit.envs.two_rooms import RANGES
 from tacit.errors import ConfigError
 from tacit.testing.environments import check_environment
@@ -18,6 +18,10 @@ ADAPTED = {"gymnasium": "gymnasium:Pendulum-v1", "dm_control": "dm_control:cartp
 DRAWN_BY_MUJOCO = {"reacher", "dm_control"}
 VARIANTS: dict[str, Callable[[], Environment]] = {
     "two_rooms, everything varied": lambda: TwoRooms(3, "random", size=40, variation=tuple(RANGES)),
+    "rooms, everything": lambda: Rooms(
+        3, rows=2, columns=5, layout="random", cues=True, distractors=2, variation=("speed", "wall_thickness"), size=40
+    ),
+    "rooms, egocentric": lambda: Rooms(3, rows=4, view="egocentric", distractors=1, goal_steps=(20, 60)),
     "point_mass, pixels": lambda: PointMass(2, size=32),
     "gymnasium, discrete": lambda: GymnasiumEnvironment("CartPole-v1", 3),
     "gymnasium, sparse": lambda: GymnasiumEnvironment("MountainCarContinuous-v0", 2),

@@ -14,6 +14,7 @@ from tacit.envs.dm_control import DMControlEnvironment as DMControlEnvironment
 from tacit.envs.gymnasium import GymnasiumEnvironment as GymnasiumEnvironment
 from tacit.envs.point_mass import PointMass as PointMass
 from tacit.envs.reacher import Reacher as Reacher
+from tacit.envs.rooms import Rooms as Rooms
 from tacit.envs.two_rooms import TwoRooms as TwoRooms
 
 __all__: list[str]

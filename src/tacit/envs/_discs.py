@@ -32,14 +32,18 @@ class Discs:
         self._pixels = np.arange(3 * count).reshape(count, 3, 1) * (size * size) + patch
 
     def frames(self, center: npt.NDArray[np.float64]) -> npt.NDArray[np.uint8]:
-        """Return ``[B, 3, size, size]`` with a disc at each centre ``[B, 2]``, x then y, in pixels."""
+        """Return copies of the backgrounds with a disc at each centre ``[B, 2]``, x then y, in pixels."""
+        frames = self._backgrounds.copy()
+        self.draw(frames, center)
+        return frames
+
+    def draw(self, frames: npt.NDArray[np.uint8], center: npt.NDArray[np.float64]) -> None:
+        """Draw the discs at centres ``[B, 2]`` on images of the size of the backgrounds, in place."""
         corner = np.minimum(np.maximum(center.astype(np.int64) - self._half, 0), self._last)
         squared = (corner[:, :, None] + (self._offsets + 0.5) - center[:, :, None]) ** 2
         distance = np.sqrt(squared[:, 1, :, None] + squared[:, 0, None, :])
         cover = np.minimum(np.maximum(self._reach - distance, 0.0), 1.0).reshape(len(center), 1, -1)
         index = self._pixels + (corner @ self._stride)[:, None, None]
-        frames = self._backgrounds.copy()
         flat = frames.reshape(-1)
         paper = flat[index]
         flat[index] = paper + cover * (self._color - paper) + 0.5
-        return frames

@@ -23,10 +23,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from tacit._registry import suggest
 from tacit._states import concatenated
 from tacit.envs._batch import check_actions, per_world
 from tacit.envs._discs import Discs
+from tacit.envs._factors import Factors
 from tacit.errors import ConfigError
 from tacit.types import Array, Box, Modality, Observation, Spec, State, TaskRules, Tasks, Transition
 
@@ -56,13 +56,12 @@ RANGES: dict[str, tuple[float, float]] = {
     "wall_color": (0.0, 255.0),
     "background_color": (0.0, 255.0),
 }
-
-
 LIMITS: dict[str, tuple[float, float]] = {
     **dict.fromkeys(("wall_x", "wall_thickness", "door_y", "door_size", "agent_radius"), (0.0, WORLD)),
     "speed": (0.01, WORLD),
     **dict.fromkeys(("agent_color", "wall_color", "background_color"), (0.0, 255.0)),
 }
+FACTORS = Factors("Two Rooms", DEFAULTS, RANGES, LIMITS)
 
 
 class TwoRooms:
@@ -97,16 +96,8 @@ class TwoRooms:
             raise ConfigError(
                 f"Two Rooms needs whole numbers num_envs >= 1 and size >= 16; got {num_envs!r} and {size!r}."
             )
-        if isinstance(variation, str):
-            raise ConfigError(f"variation is a list of factors; got the text {variation!r}. Write [{variation!r}].")
-        if not isinstance(factors or {}, Mapping):
-            raise ConfigError(f"factors maps names to values, such as {{'speed': 3.0}}; got {factors!r}.")
-        self._varied = tuple(dict.fromkeys((("wall_x", "door_y") if layout == "random" else ()) + tuple(variation)))
-        for name in (*self._varied, *(factors or {})):
-            if name not in RANGES:
-                hint = suggest(str(name), RANGES)
-                raise ConfigError(f"Two Rooms has no factor {name!r}.{hint} Its factors are {', '.join(RANGES)}.")
-        self._fixed = {**DEFAULTS, **{name: _as_tuple(name, value) for name, value in (factors or {}).items()}}
+        drawn = (("wall_x", "door_y") if layout == "random" else ()) + tuple(variation)
+        self._varied, self._fixed = FACTORS.chosen(variation if isinstance(variation, str) else drawn, factors)
         _require_room(self._fixed, self._varied)
         self._size = size
         self.spec = Spec(
@@ -281,24 +272,9 @@ def _whole(value: object) -> bool:
     return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
 
 
-def _as_tuple(name: str, value: float | Sequence[float]) -> tuple[float, ...]:
-    """Return the numbers of a factor. Refuse a wrong count or a number outside its limits."""
-    try:
-        values = tuple(float(number) for number in (value if isinstance(value, (Sequence, np.ndarray)) else (value,)))
-    except (TypeError, ValueError) as error:
-        raise ConfigError(f"factor {name!r} takes numbers; got {value!r}.") from error
-    if len(values) != len(DEFAULTS[name]):
-        raise ConfigError(f"factor {name!r} takes {len(DEFAULTS[name])} numbers; got {len(values)}.")
-    low, high = LIMITS[name]
-    if not all(low <= number <= high for number in values):  # NaN is outside too
-        raise ConfigError(f"factor {name!r} is between {low:g} and {high:g}; got {value!r}.")
-    return values
-
-
 def _require_room(fixed: Mapping[str, tuple[float, ...]], varied: Sequence[str]) -> None:
     """Refuse factors with which some draw of the varied ones leaves the disc no place in a room."""
-    low = {name: RANGES[name][0] if name in varied else fixed[name][0] for name in DEFAULTS}
-    high = {name: RANGES[name][1] if name in varied else fixed[name][0] for name in DEFAULTS}
+    low, high = ({name: FACTORS.bounds(name, varied, fixed)[end] for name in DEFAULTS} for end in (0, 1))
     reach = high["wall_thickness"] / 2 + high["agent_radius"]
     narrowest = min(low["wall_x"] - reach, WORLD - high["wall_x"] - reach) - (BORDER + high["agent_radius"])
     if narrowest < 0:

@@ -1,7 +1,7 @@
 """Closed loop: an actor pursues held-out goals in a world.
 
 The rules of success come from the environment and were fixed before anything was tuned. The actor acts until the step
-budget is spent, solved or not.
+budget is spent, solved or not; tasks may have budgets of their own.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from tacit._check import has_simulation, require_goals
 from tacit._html import html_table
-from tacit._states import rows_of
+from tacit._states import tasks_of
 from tacit.errors import ConfigError
 from tacit.evaluation._actors import AnyActor
 from tacit.evaluation.tasks import held_out_tasks, require_open
@@ -93,6 +93,12 @@ class ClosedLoop:
         return self.trace.batch
 
     @property
+    def allowed(self) -> str:
+        """Return the number of steps of a task in words, a range where tasks have budgets of their own."""
+        budget = self.tasks.budget
+        return str(self.rules.budget) if budget is None else f"{budget.min()} to {budget.max()}"
+
+    @property
     def not_ok(self) -> int:
         """Return the number of steps of single tasks whose decision was not ``act``."""
         return int(self.trace.not_acted.sum())
@@ -121,7 +127,7 @@ class ClosedLoop:
         rules = self.rules
         when = "after the last step" if rules.success_at == "last" else "at some step"
         return (
-            f"{self.success} solved: within {rules.radius:g} {rules.unit} {when}, {rules.budget} steps at most\n"
+            f"{self.success} solved: within {rules.radius:g} {rules.unit} {when}, {self.allowed} steps at most\n"
             f"  act takes {self.latency_p50:.1f} ms (p99 {self.latency_p99:.1f} ms) for {self.batch} worlds at once"
         )
 
@@ -201,7 +207,7 @@ def _batches(tasks: Tasks, size: int) -> Iterator[tuple[int, Tasks]]:
     """Yield ``size`` tasks at a time, with the number of the first."""
     for first in range(0, len(tasks), size):
         rows = slice(first, min(first + size, len(tasks)))
-        yield first, Tasks(rows_of(tasks.start, rows), rows_of(tasks.goal, rows))
+        yield first, tasks_of(tasks, rows)
 
 
 def _plan_paths(env: SimulatedEnvironment, found: Trace, track: str) -> tuple[tuple[int, Floats], ...]:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from tacit._seeds import derive_seed, draw_seeds
-from tacit._states import concatenated, copied, rows_of
+from tacit._states import copied, joined_tasks, rows_of, tasks_of
 from tacit.collection import Policy
 from tacit.errors import ConfigError
 from tacit.types import GoalEnvironment, Tasks
@@ -61,10 +61,10 @@ def _unsolved(env: GoalEnvironment, count: int, seed: int, draw: Callable[[int, 
         drawn = draw(missing, derive_seed(seed, attempt) if attempt else seed)
         ended += missing - len(drawn)
         open_ = env.distance(drawn.start, drawn.goal) > env.rules.radius
-        kept.append(Tasks(rows_of(drawn.start, open_), rows_of(drawn.goal, open_)))
+        kept.append(tasks_of(drawn, open_))
         missing, replaced = missing - int(open_.sum()), replaced + int((~open_).sum())
         if not missing:
-            return Tasks(concatenated([t.start for t in kept]), concatenated([t.goal for t in kept])), replaced
+            return joined_tasks(kept), replaced
     rules, why = env.rules, ""
     if replaced:
         near = f"within {rules.radius} {rules.unit}"

@@ -138,8 +138,8 @@ def trace(
         trace = tc.evaluation.trace(agent, env, episodes=20, record={"pixels": 2})
         print(trace.returns, trace.decisions)
 
-    An episode ends where the environment ends it, or after ``steps`` steps. Without tasks, episode ``i`` is a function
-    of ``(seed, i)``, for any number of worlds.
+    An episode ends where the environment ends it, after ``steps`` steps, or when the budget of its task is spent.
+    Without tasks, episode ``i`` is a function of ``(seed, i)``, for any number of worlds.
 
     Args:
         actor: An agent, a baseline such as :class:`tacit.agent.RandomActor`, an actor with its goal
@@ -175,7 +175,8 @@ def trace(
         observation = env.reset(seeds)
         state = found.start(seed=seeds, batch=env.num_envs, goal=goal_of(env, goal, observation))
         recorder = Recorder({name: most - batch[0] for name, most in kept.items()}, track)
-        seconds = _act(found, env, observation, state, steps or STEPS, recorder, False)
+        allowed = np.full(env.num_envs, steps or STEPS)
+        seconds = _act(found, env, observation, state, allowed, recorder, False)
         parts.append(_trace_of(recorder, seconds, len(batch), seed))
     return joined(parts)
 
@@ -229,9 +230,11 @@ def _trace_tasks(
     goal = copied(tasks.goal) if isinstance(actor, Privileged) else observed(world, first)
     observation = world.begin(tasks.start)
     state = actor.start(seed=seed, batch=len(tasks), goal=goal)
-    steps = steps or world.rules.budget
-    seconds = _act(actor, world, observation, state, steps, recorder, progress)
-    return joined([_trace_of(recorder, seconds, len(tasks), seed)], steps)
+    allowed = np.full(len(tasks), steps or world.rules.budget)
+    if tasks.budget is not None:
+        allowed = np.minimum(tasks.budget, allowed)
+    seconds = _act(actor, world, observation, state, allowed, recorder, progress)
+    return joined([_trace_of(recorder, seconds, len(tasks), seed)], int(allowed.max()))
 
 
 def _act(
@@ -239,21 +242,23 @@ def _act(
     env: Environment,
     observation: Observation,
     state: Any,
-    steps: int,
+    allowed: npt.NDArray[np.int64],
     recorder: Recorder,
     progress: bool | None,
 ) -> list[float]:
-    """Act until all episodes have ended; return the duration of each call of ``act`` in seconds."""
+    """Act ``allowed [B]`` steps at most in each episode; return the duration of each call of ``act`` in seconds."""
     count = len(next(iter(observation.values())))
     ended, seconds = np.zeros(count, np.bool_), []
     recorder.observe(env, observation, ~ended)
-    for _ in show_progress(range(steps), steps, f"steps of {count} tasks", show=progress):
+    steps = int(allowed.max())
+    for step in show_progress(range(steps), steps, f"steps of {count} tasks", show=progress):
         given = recorder.state() if isinstance(actor, Privileged) else observed(env, observation)
         began = perf_counter()
         action, verdict, state = actor.act(state, given)
         seconds.append(perf_counter() - began)
         transition, live = env.step(checked_actions(env, action, count)), ~ended
-        observation, ended = transition.observation, ended | transition.terminated | transition.truncated
+        observation = transition.observation
+        ended = ended | transition.terminated | transition.truncated | (step + 1 >= allowed)
         recorder.add(action, verdict, transition, live)
         recorder.observe(env, observation, live)
         if ended.all():

@@ -57,7 +57,7 @@ def planning_section(
     when = "after the last step" if rules.success_at == "last" else "at some step"
     text = (
         f"Each of {agent.success.n} held-out tasks has a start and a goal, which is given as an observation. "
-        f"A task is solved within {rules.radius} ({rules.unit}) of the goal {when} of {rules.budget}; the rules were "
+        f"A task is solved within {rules.radius} ({rules.unit}) of the goal {when} of {agent.allowed}; the rules were "
         f"fixed before anything was tuned.{replaced}\n\n"
         "The actor receives observations and nothing else."
     )

@@ -96,7 +96,7 @@ class TaskRules:
 
     Attributes:
         radius: A task is solved within this distance of its goal.
-        budget: Largest number of steps of an agent.
+        budget: Largest number of steps of an agent; tasks may have smaller ones of their own.
         success_at: ``last``: solved when the budget is spent; ``any``: solved at some step.
         unit: The unit of ``radius``.
     """
@@ -109,10 +109,17 @@ class TaskRules:
 
 @dataclass(frozen=True)
 class Tasks:
-    """Pairs of a start and a goal, as states ``[n, ...]`` of the same world."""
+    """Pairs of a start and a goal, as states ``[n, ...]`` of the same world.
+
+    Attributes:
+        start: States at the start.
+        goal: States to reach.
+        budget: ``[n]`` largest number of steps of each task; None: the budget of the rules for all.
+    """
 
     start: State
     goal: State
+    budget: npt.NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(next(iter(self.start.values())))
