@@ -15,6 +15,7 @@ REGISTRIES = (
     "constraints",
     "costs",
     "envs",
+    "guard",
     "masking",
     "models",
     "objectives",

@@ -45,8 +45,8 @@ MANY_PARAMETERS = {
     "training/train.train": 11,
 }
 NAMESPACES = {
-    "nn": 44,
-    "types": 51,
+    "nn": 45,
+    "types": 53,
 }
 
 

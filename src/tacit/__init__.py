@@ -30,6 +30,7 @@ __getattr__, __dir__, __all__ = lazy(
                 "envs",
                 "errors",
                 "evaluation",
+                "guard",
                 "masking",
                 "models",
                 "nn",

@@ -1,12 +1,12 @@
-"""Intervals, paired tests and cost curves of scores."""
+"""Intervals, paired tests, cost curves and conformal ranks of scores."""
 
 from tacit._registry import exports, lazy
 
 __getattr__, __dir__, __all__ = lazy(
     __name__,
     {
-        name: f"{__name__}.{module}"
-        for module in ("efficiency", "intervals")
-        for name in exports(f"{__name__}.{module}")
+        name: module
+        for module in (f"{__name__}.efficiency", f"{__name__}.intervals", "tacit._conformal")
+        for name in exports(module)
     },
 )

@@ -1,5 +1,12 @@
-"""Intervals, paired tests and cost curves of scores."""
+"""Intervals, paired tests, cost curves and conformal ranks of scores."""
 
+from tacit._conformal import beta_quantile as beta_quantile
+from tacit._conformal import beta_tail as beta_tail
+from tacit._conformal import binomial_tail as binomial_tail
+from tacit._conformal import conformal_rank as conformal_rank
+from tacit._conformal import count_rank as count_rank
+from tacit._conformal import episodes_needed as episodes_needed
+from tacit._conformal import pac_rank as pac_rank
 from tacit.statistics.efficiency import CostRatio as CostRatio
 from tacit.statistics.efficiency import Curve as Curve
 from tacit.statistics.efficiency import cost_ratio as cost_ratio

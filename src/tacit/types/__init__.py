@@ -6,6 +6,7 @@ a planner score any model without importing it. Axes: ``B`` batch, ``T`` time, `
 """
 
 from tacit.types.deciders import Decider, Situation
+from tacit.types.guards import GuardScore, Sensed
 from tacit.types.outcomes import (
     FlowForecast,
     Forecast,
@@ -53,6 +54,7 @@ __all__ = [
     "Forecast",
     "ForecastRequest",
     "GoalEnvironment",
+    "GuardScore",
     "Iteration",
     "MarginConstraint",
     "Mask",
@@ -70,6 +72,7 @@ __all__ = [
     "Rollout",
     "Score",
     "Scored",
+    "Sensed",
     "SimulatedEnvironment",
     "Situation",
     "Spec",
