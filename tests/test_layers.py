@@ -48,6 +48,7 @@ ASSEMBLIES = [
     "checkpoint",
     "published",
     "agent",
+    "audit",
     "collection",
     "training",
     "runs",

@@ -19,6 +19,7 @@ __getattr__, __dir__, __all__ = lazy(
             module: f"tacit.{module}"
             for module in (
                 "agent",
+                "audit",
                 "augmentation",
                 "checkpoint",
                 "collection",

@@ -6,6 +6,7 @@ All public names are attributes of this module and are imported on first use::
 
 from tacit.agent import Agent as Agent
 from tacit import agent as agent
+from tacit import audit as audit
 from tacit import augmentation as augmentation
 from tacit import checkpoint as checkpoint
 from tacit.collection import collect as collect

@@ -1,10 +1,10 @@
-"""Free memory and disk space, to refuse work that cannot fit before it begins."""
+"""Model of the processor, and free memory, to refuse work that cannot fit before it begins."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-__all__ = ["amount", "available_memory"]
+__all__ = ["amount", "available_memory", "processor"]
 
 CGROUPS = Path("/sys/fs/cgroup")
 
@@ -45,3 +45,12 @@ def amount(size: float) -> str:
         if size >= scale:
             return f"{size / scale:.1f} {unit}"
     return f"{int(size)} bytes"
+
+
+def processor() -> str:
+    """Return the model of the processor, or ``unknown``."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:  # not Linux
+        lines = []
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown")

@@ -9,6 +9,7 @@
     ├── CheckpointError  a checkpoint is incomplete or of another model     (also a ValueError)
     ├── TrainingError    a loss or gradient stopped being finite
     ├── PlanningError    no candidate plan has a finite energy
+    ├── AuditError       an act cannot be written to its audit log
     └── MissingExtra     an optional dependency is not installed            (also an ImportError)
 
 Each message states what was expected, what was received, and what to do.
@@ -19,6 +20,7 @@ from __future__ import annotations
 from tacit._install import install_command
 
 __all__ = [
+    "AuditError",
     "CheckpointError",
     "ConfigError",
     "DataError",
@@ -70,6 +72,10 @@ class TrainingError(TacitError):
 
 class PlanningError(TacitError):
     """No candidate plan has a finite energy."""
+
+
+class AuditError(TacitError):
+    """An act cannot be written to its audit log."""
 
 
 class MissingExtra(TacitError, ImportError):

@@ -33,7 +33,7 @@ def run(*words: str) -> int:
 def test_the_overview_names_every_verb(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("--help") == 0
     out = capsys.readouterr().out
-    for verb in ("collect", "data", "train", "probe", "plan", "eval", "demo", "doctor"):
+    for verb in ("collect", "data", "train", "probe", "plan", "eval", "replay", "demo", "doctor"):
         assert f"\n  {verb} " in out
 
 
@@ -55,6 +55,7 @@ TRAIN = ("train", "nowhere", "--recipe", "two_rooms", "--to", "x")
     (("collect", "gymnasium:Pendulm-v1", "--to", "x"), 1, "Pendulum"),
     (("probe", "nowhere"), 1, "run.json"),
     (("eval", "nowhere", "--env", "two_rooms"), 1, "nowhere"),
+    (("replay", "nowhere"), 1, "expected the folder of an audit log"),
     (("data", "info", "nowhere"), 1, "nowhere"),
     (("data", "chek", "nowhere"), 2, "Did you mean 'check'? There are: info, check, convert."),
     (("demo", "--pretrained", "--seed", "3", "--out", "x"), 1, "leave out one of the two"),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import replace
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -93,6 +95,12 @@ class BlockActor:
     def frameskip(self) -> int:
         """Return the number of raw actions of one block."""
         return self.model.frameskip
+
+    def replaced(self, model: WorldModel, decider: Decider) -> Self:
+        """Return this actor with another source of observed latents and another source of plans."""
+        other = copy(self)
+        other.model, other.decider, other._perception = model, decider, Perception(model)
+        return other
 
     def start(
         self,

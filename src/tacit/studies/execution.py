@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from tacit._files import locked
+from tacit._resources import processor
 from tacit.errors import DataError
 from tacit.studies.results import Results
 from tacit.studies.study import Run, RunResult, Study
@@ -78,12 +79,7 @@ def machine() -> dict[str, Any]:
     """Return versions, git revision, model of the processor and its load average."""
     from tacit.checkpoint import provenance
 
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:  # not Linux
-        lines = []
-    cpu = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown")
-    return {**provenance(), "cpu": cpu, "load": round(os.getloadavg()[1], 1)}
+    return {**provenance(), "cpu": processor(), "load": round(os.getloadavg()[1], 1)}
 
 
 def _measured(study: Study[S], case: str, one: Run[S]) -> RunResult:
