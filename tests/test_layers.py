@@ -54,6 +54,7 @@ ASSEMBLIES = [
     "runs",
     "probing",
     "evaluation",
+    "margins",
     "embeddings",
     "recipes",
     "reports",

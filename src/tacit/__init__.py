@@ -32,6 +32,7 @@ __getattr__, __dir__, __all__ = lazy(
                 "errors",
                 "evaluation",
                 "guard",
+                "margins",
                 "masking",
                 "models",
                 "nn",

@@ -20,6 +20,7 @@ from tacit import envs as envs
 from tacit import errors as errors
 from tacit import evaluation as evaluation
 from tacit import guard as guard
+from tacit import margins as margins
 from tacit import masking as masking
 from tacit import models as models
 from tacit import nn as nn

@@ -9,7 +9,7 @@ import torch
 
 import tacit as tc
 from tacit import checkpoint
-from tacit.agent import Agent
+from tacit.agent import Agent, MarginRecord
 from tacit.checkpoint import Part, load_model
 from tacit.constraints import KeepOut, LatentDistance, Limits, MaxChange, Within
 from tacit.costs import Effort, Goal, Target
@@ -62,6 +62,22 @@ def test_the_digest_is_that_of_all_that_decides(model, tmp_path):
         agent(proposal=GoalPolicy(GoalPolicyConfig(8, SPEC.action, 2))),
     ]
     assert len({one.digest() for one in (first, *others)}) == len(others) + 1
+
+
+def test_the_calibration_of_its_margins_is_saved_and_refused_for_another_agent(model, tmp_path):
+    position = LinearReadout("position", torch.randn(8, 1), torch.randn(1), (0.5,), (0.9,))
+    limits = [Within(position, low=-30.0, margin=0.75)]
+    plain = Agent(model, CEM(samples=30), Goal(), horizon=3, constraints=limits, fallback="last_action")
+    goals = {"Within(position)": (tuple(range(9)),)}
+    record = MarginRecord({"Within(position)": 0.75}, 0.01, "pac", 0.95, 1000, 5, 1, 2, plain.digest(), goals)
+    agent = Agent.of(model, plain.config, calibration=record)
+    agent.save(tmp_path / "agent")
+    assert Agent.load(tmp_path / "agent").calibration == record
+    other = Agent.of(model, replace(plain.config, horizon=4))
+    other.calibration = record
+    other.save(tmp_path / "stale")
+    with pytest.raises(CheckpointError, match="the calibration of the margins is stale"):
+        Agent.load(tmp_path / "stale")
 
 
 def test_constraints_on_rollouts_are_saved_with_what_they_read(model, tmp_path):

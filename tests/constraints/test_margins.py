@@ -153,8 +153,11 @@ def test_a_plan_that_became_infeasible_is_not_continued():
         (lambda: Within(position(), low=(1.0,)), "one for each of the 2 components"),
         (lambda: Within(position(), low=2.0, high=1.0), r"low < high; component 0 has low=2 and high=1"),
         (lambda: KeepOut(position(), float("nan"), 1.0), "KeepOut.low is a finite number"),
-        (lambda: KeepOut(position(), 0.0, 1.0, margin=-1.0), "KeepOut.margin is a finite number >= 0"),
-        (lambda: KeepOut(position(), 0.0, 1.0, margin=float("inf")), "KeepOut.margin is a finite number >= 0"),
+        (lambda: KeepOut(position(), 0.0, 1.0, margin=-1.0), "the margin of KeepOut.position. is a finite number >= 0"),
+        (
+            lambda: KeepOut(position(), 0.0, 1.0, margin=float("inf")),
+            "the margin of KeepOut.position. is a finite number >= 0",
+        ),
         (lambda: LatentDistance(torch.zeros(2)), "LatentDistance needs a limit"),
     ],
 )
@@ -164,7 +167,7 @@ def test_bad_options_are_refused(make, message):
 
 
 def test_latents_of_another_size_are_refused():
-    with pytest.raises(SpecError, match=r"target of shape \[3\]; the latents have 2"):
+    with pytest.raises(SpecError, match=r"latent of shape \[3\]; the latents have 2"):
         LatentDistance(torch.zeros(3), low=1.0)(imagined((0.0, 0.0), (1.0, 1.0)))
 
 

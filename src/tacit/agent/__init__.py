@@ -3,12 +3,14 @@
 from tacit.agent._actor import BlockActor
 from tacit.agent._agent import Agent
 from tacit.agent._baselines import PolicyActor, RandomActor
+from tacit.agent._calibration import MarginRecord
 from tacit.agent._config import AgentConfig
 from tacit.agent._fallback import NamedFallback
 from tacit.agent._policy import PolicyDecider
 from tacit.agent._proposal import Proposal
 from tacit.agent._search import FlatSearch
 from tacit.agent._state import AgentState
+from tacit.agent._verdicts import slack_evidence
 
 __all__ = [
     "Agent",
@@ -16,9 +18,11 @@ __all__ = [
     "AgentState",
     "BlockActor",
     "FlatSearch",
+    "MarginRecord",
     "NamedFallback",
     "PolicyActor",
     "PolicyDecider",
     "Proposal",
     "RandomActor",
+    "slack_evidence",
 ]

@@ -157,7 +157,14 @@ class BlockActor:
                     state = replace(state, reasons=(problem,) * state.batch)
                 state = self._perception.predict(state, state.queue[:, : self.frameskip])
         now = self._next(state, observation)
-        return now.actions.copy(), verdict_of(state, now, plan), self._executed(state, now.actions)
+        verdict = verdict_of(state, now, plan, self.replan_every)
+        if plan is not None:
+            verdict = replace(verdict, evidence={**verdict.evidence, **self._evidence(state)})
+        return now.actions.copy(), verdict, self._executed(state, now.actions)
+
+    def _evidence(self, state: AgentState) -> dict[str, npt.NDArray[np.float32]]:  # noqa: ARG002 - a subclass reads it
+        """Return further evidence ``[B]`` of a decision, by name."""
+        return {}
 
     def _next(self, state: AgentState, observation: Observation) -> FallbackActions:
         """Return the actions ``[B, A]`` of this step, and the name of the fallback of each."""

@@ -7,21 +7,28 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import nn
 
 from tacit._files import resolve
 from tacit._registry import suggest
 from tacit.agent._actor import BlockActor
+from tacit.agent._calibration import MarginRecord
 from tacit.agent._config import AgentConfig
 from tacit.agent._fallback import NamedFallback
 from tacit.agent._proposal import Proposal
 from tacit.agent._saving import digest_of, read, write
 from tacit.agent._search import FlatSearch
+from tacit.agent._state import AgentState
 from tacit.errors import CheckpointError, ConfigError
 from tacit.types import Cost, FallbackPolicy, Planner, WorldModel
 
 __all__ = ["Agent"]
+
+GOAL_OUTSIDE = "goal outside of the calibrated range"
+"""The name of the evidence that is 1 in a world with such a goal."""
 
 
 class Agent(BlockActor):
@@ -37,11 +44,12 @@ class Agent(BlockActor):
         cost: Energy of imagined latents.
         horizon: Blocks to plan ahead.
         proposal: A policy that suggests candidates for the first round of each search.
+        calibration: The record of the calibration of its margins; see :func:`tacit.margins.calibrate`.
         options: Further fields of :class:`AgentConfig`, such as ``replan_every`` and ``constraints``.
 
     Raises:
-        ConfigError: if an option is unknown or out of range, or the fallback or a constraint does not fit the action
-            space.
+        ConfigError: if an option is unknown or out of range, the fallback or a constraint does not fit the action
+            space, or the calibration is that of another agent.
     """
 
     def __init__(
@@ -52,6 +60,7 @@ class Agent(BlockActor):
         *,
         horizon: int,
         proposal: Proposal | None = None,
+        calibration: MarginRecord | None = None,
         **options: Any,
     ) -> None:
         known = [option.name for option in fields(AgentConfig)]
@@ -72,14 +81,24 @@ class Agent(BlockActor):
             fallback=config.fallback,
             constraints=config.action_constraints,
         )
-        self.config, self.proposal = config, proposal
+        self.config, self.proposal, self.calibration = config, proposal, calibration
+        if calibration is not None and calibration.digest != self.digest():
+            raise ConfigError(
+                "the calibration of the margins is stale: it belongs to an agent with another model, cost, planner or "
+                "other settings. Calibrate again: tc.margins.calibrate(agent, env)."
+            )
 
     @staticmethod
-    def of(model: WorldModel, config: AgentConfig, proposal: Proposal | None = None) -> Agent:
+    def of(
+        model: WorldModel,
+        config: AgentConfig,
+        proposal: Proposal | None = None,
+        calibration: MarginRecord | None = None,
+    ) -> Agent:
         """Return an agent with the given settings, such as those of another one with replaced fields."""
         options = {option.name: getattr(config, option.name) for option in fields(config)}
         planner, cost = options.pop("planner"), options.pop("cost")
-        return Agent(model, planner, cost, proposal=proposal, **options)
+        return Agent(model, planner, cost, proposal=proposal, calibration=calibration, **options)
 
     def __str__(self) -> str:
         config = self.config
@@ -95,6 +114,7 @@ class Agent(BlockActor):
             f"  fallback     {config.fallback or 'what does nothing by the kinds of the actions'}",
         ]
         rows += [f"  constraint   {constraint}" for constraint in config.constraints]
+        rows += [f"  calibration  {self.calibration}"] if self.calibration else []
         return "\n".join(rows)
 
     def save(self, path: str | Path) -> None:
@@ -109,7 +129,7 @@ class Agent(BlockActor):
                 name of its own.
             CheckpointError: if something else is at ``path``.
         """
-        write(resolve(path), self.model, self.config, self.proposal)
+        write(resolve(path), self.model, self.config, self.proposal, self.calibration)
 
     def digest(self) -> str:
         """Return the SHA-256 of all that decides how the agent acts, as hexadecimal digits.
@@ -121,6 +141,12 @@ class Agent(BlockActor):
             ConfigError: if a planner, cost or constraint outside the registries has no name of its own.
         """
         return digest_of(self.model, self.config, self.proposal)
+
+    def _evidence(self, state: AgentState) -> dict[str, npt.NDArray[np.float32]]:
+        """Return whether each goal is outside of the range of those that the margins were calibrated with."""
+        if self.calibration is None or state.goal is None:
+            return {}
+        return {GOAL_OUTSIDE: self.calibration.outside(self.config.margin_constraints, state.goal)}
 
     @classmethod
     def load(
@@ -150,9 +176,9 @@ class Agent(BlockActor):
         place = resolve(path)
         if (place / "run.json").is_file() and (place / "agent").is_dir():
             place = place / "agent"
-        model, config, proposal = read(place, device, own or {}, modules)
+        model, config, proposal, calibration = read(place, device, own or {}, modules)
         try:
-            agent = cls.of(model, config, proposal)
+            agent = cls.of(model, config, proposal, calibration)
         except ConfigError as error:
             raise CheckpointError(f"the agent in {path} cannot be built here: {error}") from error
         return agent if fallback is None else cls.of(model, replace(config, fallback=fallback), proposal)

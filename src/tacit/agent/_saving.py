@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from tacit import checkpoint, constraints, costs, planners
 from tacit._config import from_json, to_json
 from tacit._part import Part as Named
+from tacit.agent._calibration import MarginRecord
 from tacit.agent._config import AgentConfig
 from tacit.agent._fallback import NamedFallback
 from tacit.agent._parts import built, described, label_of
@@ -30,6 +31,7 @@ __all__ = ["digest_of", "read", "write"]
 
 PART = "agent"
 PROPOSAL = "proposal"
+CALIBRATION = "calibration"
 
 
 @dataclass(frozen=True)
@@ -53,8 +55,14 @@ RENAMED = {"execute": "replan_every", "hold": "repeat_action", "deadline": "arri
 """The names of version 0.1 and the current ones."""
 
 
-def write(path: Path, model: object, config: AgentConfig, proposal: object = None) -> None:
-    """Write model, config and proposal, atomically.
+def write(
+    path: Path,
+    model: object,
+    config: AgentConfig,
+    proposal: object = None,
+    calibration: MarginRecord | None = None,
+) -> None:
+    """Write model, config, proposal and the record of its calibration, atomically.
 
     Raises:
         ConfigError: if the model is none of :mod:`tacit.models` that imagines, the proposal no
@@ -74,6 +82,8 @@ def write(path: Path, model: object, config: AgentConfig, proposal: object = Non
     parts = {PART: _settings(config)}
     if proposal is not None:
         parts[PROPOSAL] = checkpoint.Part(to_json(proposal.config), proposal.state_dict())
+    if calibration is not None:
+        parts[CALIBRATION] = checkpoint.Part(to_json(calibration), {})
     checkpoint.save(path, model, parts)
 
 
@@ -135,7 +145,7 @@ def read(
     device: str | torch.device,
     own: Mapping[str, object],
     modules: Mapping[str, nn.Module] | None = None,
-) -> tuple[Dynamics, AgentConfig, GoalPolicy | None]:
+) -> tuple[Dynamics, AgentConfig, GoalPolicy | None, MarginRecord | None]:
     """Read what :func:`write` wrote.
 
     Args:
@@ -180,9 +190,10 @@ def read(
             written.fallback,
             restrictions,
         )
+        calibration = from_json(MarginRecord, parts[CALIBRATION].config, CALIBRATION) if CALIBRATION in parts else None
     except (ConfigError, SpecError, TypeError, ValueError) as error:
         raise CheckpointError(f"the agent in {path} cannot be built here: {error}") from error
-    return model, config, _policy(parts.get(PROPOSAL), path, device)
+    return model, config, _policy(parts.get(PROPOSAL), path, device), calibration
 
 
 def _under(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -4,25 +4,41 @@ from __future__ import annotations
 
 from typing import Literal
 
+import numpy as np
+import numpy.typing as npt
+
 from tacit.agent._fallback import FallbackActions
 from tacit.agent._state import AgentState
 from tacit.types import Plan, Verdict
 
-__all__ = ["verdict_of"]
+__all__ = ["slack_evidence", "verdict_of"]
 
 
-def verdict_of(state: AgentState, now: FallbackActions, plan: Plan | None) -> Verdict:
+def slack_evidence(constraint: str) -> str:
+    """Return the name of the predicted slack of a constraint in the evidence of a verdict."""
+    return f"slack of {constraint}"
+
+
+def verdict_of(state: AgentState, now: FallbackActions, plan: Plan | None, blocks: int) -> Verdict:
     """Return the verdict on the actions of a step.
 
     Args:
         state: The state with the last decision.
         now: The actions and the name of the fallback in each world.
         plan: The plan that was made in this step, if any.
+        blocks: The number of its blocks that are executed.
     """
     named = list(zip(state.reasons, now.names, strict=True))
     reasons = tuple(_explained(reason, name, now.note) for reason, name in named)
     decision = tuple(_decision(reason, name) for reason, name in named)
-    return Verdict(decision, state.surprise.copy(), reasons, now.names, plan=plan)
+    evidence = {} if plan is None else _slacks(state, plan, blocks)
+    return Verdict(decision, state.surprise.copy(), reasons, now.names, evidence=evidence, plan=plan)
+
+
+def _slacks(state: AgentState, plan: Plan, blocks: int) -> dict[str, npt.NDArray[np.float32]]:
+    """Return the lowest predicted slack ``[B]`` of the blocks to execute, by constraint; NaN where they are not."""
+    lowest = {name: slack[:, :blocks].amin(dim=1).float().cpu().numpy() for name, slack in plan.slacks.items()}
+    return {slack_evidence(name): np.where(state.failed, np.float32(np.nan), slack) for name, slack in lowest.items()}
 
 
 def _explained(reason: str, name: str, note: str) -> str:

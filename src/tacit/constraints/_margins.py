@@ -4,29 +4,43 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from dataclasses import replace
+from typing import Self
 
 from tacit._arrays import array_namespace
 from tacit.errors import ConfigError
-from tacit.types import Numbers, Rollout
+from tacit.types import Numbers, Readout, Rollout
 
-__all__ = ["MarginConstraint", "check_margin"]
+__all__ = ["MarginConstraint", "ReadoutConstraint", "check_margin"]
 
 ROUNDING = 1e-5
 """Largest rounding error of a slack, as a share of the value."""
 
 
 class MarginConstraint(ABC):
-    """Condition on a quantity of imagined latents; see :class:`tacit.types.MarginConstraint`."""
+    """Condition on a quantity of imagined latents; see :class:`tacit.types.MarginConstraint`.
+
+    A subclass is a frozen dataclass with the field ``margin``.
+    """
 
     margin: float
 
+    @property
+    @abstractmethod
+    def target(self) -> str:
+        """Return the name of the quantity."""
+
     @abstractmethod
     def values(self, latents: Numbers, /) -> Numbers:
-        """Return the constrained values ``[..., P]`` of latents ``[..., D]``."""
+        """Return the quantity ``[..., P]`` of latents ``[..., D]``."""
 
     @abstractmethod
     def slack(self, values: Numbers, /) -> Numbers:
         """Return the slack ``[...]`` of values ``[..., P]``, in their unit; 0 or more keeps the condition."""
+
+    def with_margin(self, margin: float, /) -> Self:
+        """Return the constraint with another margin."""
+        return replace(self, margin=margin)  # type: ignore[type-var]
 
     def lowest(self, first: Numbers, last: Numbers, /) -> Numbers:
         """Return the lowest slack ``[...]`` on the lines between values ``[..., P]``.
@@ -58,6 +72,41 @@ class MarginConstraint(ABC):
         return xp.concat([start, last[:, :, :-1]], axis=2), last
 
 
+class ReadoutConstraint(MarginConstraint):
+    """Condition on a quantity that a readout gives; a subclass has the field ``readout``.
+
+    Raises:
+        ConfigError: if the margin is negative, not finite, or above 0 and below the held-out error of the readout.
+    """
+
+    readout: Readout
+
+    def __post_init__(self) -> None:
+        check_margin(self.margin, str(self))
+        error = max(self.readout.error)
+        if 0 < self.margin < error:
+            raise ConfigError(
+                f"{self} has the margin {self.margin:g}, and its readout a held-out error of {error:.3g}. Give a "
+                "margin of at least this error, or fit a better readout."
+            )
+
+    @property
+    def target(self) -> str:
+        """Return the name of the quantity."""
+        return self.readout.target
+
+    def values(self, latents: Numbers, /) -> Numbers:
+        """Return the quantity ``[..., P]`` of latents ``[..., D]``."""
+        return self.readout(latents)
+
+    def with_margin(self, margin: float, /) -> Self:
+        """Return the constraint with another margin, at least the held-out error of its readout."""
+        return super().with_margin(max(margin, *self.readout.error) if margin else 0.0)
+
+    def __str__(self) -> str:
+        return f"{type(self).__name__}({self.target})"
+
+
 def check_margin(margin: float, name: str) -> None:
     """Refuse a margin that is negative or not finite.
 
@@ -65,4 +114,4 @@ def check_margin(margin: float, name: str) -> None:
         ConfigError: if it is.
     """
     if not 0 <= margin < math.inf:
-        raise ConfigError(f"{name}.margin is a finite number >= 0 in the unit of the quantity; got {margin!r}.")
+        raise ConfigError(f"the margin of {name} is a finite number >= 0 in the unit of the quantity; got {margin!r}.")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from tacit._arrays import array_namespace
-from tacit.constraints._margins import MarginConstraint, check_margin
+from tacit.constraints._margins import ReadoutConstraint
 from tacit.constraints._ranges import Limit, check_range, excess, limits
 from tacit.types import Numbers, Readout
 
@@ -14,7 +14,7 @@ __all__ = ["KeepOut"]
 
 
 @dataclass(frozen=True, eq=False)
-class KeepOut(MarginConstraint):
+class KeepOut(ReadoutConstraint):
     """A box that a quantity stays out of, such as a region that a robot must not enter.
 
     ::
@@ -31,7 +31,8 @@ class KeepOut(MarginConstraint):
         margin: The slack that a plan keeps, in the unit of the quantity; see :class:`tacit.types.MarginConstraint`.
 
     Raises:
-        ConfigError: if there is no limit, or one for each component is missing, or the box is empty.
+        ConfigError: if there is no limit, or one for each component is missing, the box is empty, or the margin is
+            below the held-out error of the readout.
     """
 
     readout: Readout
@@ -40,20 +41,13 @@ class KeepOut(MarginConstraint):
     margin: float = 0.0
 
     def __post_init__(self) -> None:
-        check_margin(self.margin, "KeepOut")
+        super().__post_init__()
         check_range(*self._range, "KeepOut")
-
-    def __str__(self) -> str:
-        return f"KeepOut({self.readout.target})"
 
     @property
     def _range(self) -> tuple[tuple[float | None, ...], tuple[float | None, ...]]:
         size = self.readout.size
         return limits(self.low, size, "KeepOut.low"), limits(self.high, size, "KeepOut.high")
-
-    def values(self, latents: Numbers, /) -> Numbers:
-        """Return the quantity ``[..., P]`` of latents ``[..., D]``."""
-        return self.readout(latents)
 
     def slack(self, values: Numbers, /) -> Numbers:
         """Return the distance ``[...]`` of values ``[..., P]`` to the box, negative inside."""

@@ -20,7 +20,7 @@ class LatentDistance(MarginConstraint):
     The distance is the root mean square of the difference over the components.
 
     Args:
-        target: The latent ``[D]``.
+        latent: The latent ``[D]``.
         low: The smallest distance; None: no limit.
         high: The largest distance.
         margin: The slack that a plan keeps, a distance; see :class:`tacit.types.MarginConstraint`.
@@ -29,7 +29,7 @@ class LatentDistance(MarginConstraint):
         ConfigError: if there is no limit, or none is between them.
     """
 
-    target: Numbers
+    latent: Numbers
     low: float | None = None
     high: float | None = None
     margin: float = 0.0
@@ -41,18 +41,23 @@ class LatentDistance(MarginConstraint):
     def __str__(self) -> str:
         return "LatentDistance"
 
+    @property
+    def target(self) -> str:
+        """Return the name of the quantity, which no environment knows."""
+        return "latent"
+
     def values(self, latents: Numbers, /) -> Numbers:
         """Return the differences ``[..., D]`` of latents to the target.
 
         Raises:
             SpecError: if the latents have another size.
         """
-        if tuple(self.target.shape) != (latents.shape[-1],):
+        if tuple(self.latent.shape) != (latents.shape[-1],):
             raise SpecError(
-                f"LatentDistance has a target of shape {list(self.target.shape)}; the latents have {latents.shape[-1]} "
+                f"LatentDistance has a latent of shape {list(self.latent.shape)}; the latents have {latents.shape[-1]} "
                 "components."
             )
-        return latents - like(self.target, latents)
+        return latents - like(self.latent, latents)
 
     def slack(self, values: Numbers, /) -> Numbers:
         """Return the distance ``[...]`` of differences ``[..., D]`` to the nearest limit, negative outside."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tacit._arrays import array_namespace
-from tacit.constraints._margins import MarginConstraint, check_margin
+from tacit.constraints._margins import ReadoutConstraint
 from tacit.constraints._ranges import Limit, check_range, excess, limits
 from tacit.types import Numbers, Readout
 
@@ -13,7 +13,7 @@ __all__ = ["Within"]
 
 
 @dataclass(frozen=True, eq=False)
-class Within(MarginConstraint):
+class Within(ReadoutConstraint):
     """A range that a quantity stays in, such as a glucose above 70.
 
     ::
@@ -27,7 +27,8 @@ class Within(MarginConstraint):
         margin: The slack that a plan keeps, in the unit of the quantity; see :class:`tacit.types.MarginConstraint`.
 
     Raises:
-        ConfigError: if there is no limit, or one for each component is missing, or nothing is between them.
+        ConfigError: if there is no limit, or one for each component is missing, nothing is between them, or
+            the margin is below the held-out error of the readout.
     """
 
     readout: Readout
@@ -36,20 +37,13 @@ class Within(MarginConstraint):
     margin: float = 0.0
 
     def __post_init__(self) -> None:
-        check_margin(self.margin, "Within")
+        super().__post_init__()
         check_range(*self._range, "Within")
-
-    def __str__(self) -> str:
-        return f"Within({self.readout.target})"
 
     @property
     def _range(self) -> tuple[tuple[float | None, ...], tuple[float | None, ...]]:
         size = self.readout.size
         return limits(self.low, size, "Within.low"), limits(self.high, size, "Within.high")
-
-    def values(self, latents: Numbers, /) -> Numbers:
-        """Return the quantity ``[..., P]`` of latents ``[..., D]``."""
-        return self.readout(latents)
 
     def slack(self, values: Numbers, /) -> Numbers:
         """Return the distance ``[...]`` of values ``[..., P]`` to the nearest limit, negative outside of the range."""

@@ -15,12 +15,16 @@ from tacit.errors import ConfigError, SpecError
 from tacit.evaluation._interaction import observed
 from tacit.types import ActionSpace, Actor, Array, Environment, Observation, Verdict
 
-__all__ = ["AnyActor", "Goal", "as_actor", "goal_of"]
+__all__ = ["AnyActor", "Goal", "Privileged", "as_actor", "goal_of"]
 
 AnyActor: TypeAlias = Actor | Acting | Each | Steps
 """An actor, an actor with its goal, or a function of the observation of one world."""
 Goal: TypeAlias = Observation | Callable[[Observation], Observation]
 """The observation of a goal for one world, or a function of first observations ``[B, ...]`` to goals ``[B, ...]``."""
+
+
+class Privileged:
+    """Marker of actors that receive the true state. Such an actor is an oracle, never a competitor."""
 
 
 @dataclass(frozen=True)

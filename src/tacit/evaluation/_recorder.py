@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,12 +20,12 @@ class Recorder:
 
     Args:
         record: Modalities to keep, each with the number of first worlds.
-        track: The label to keep.
+        track: The labels to keep, of those that the environment has.
     """
 
-    def __init__(self, record: Mapping[str, int], track: str) -> None:
+    def __init__(self, record: Mapping[str, int], track: Sequence[str]) -> None:
         self._record = {name: count for name, count in record.items() if count > 0}
-        self._track = track
+        self._track = tuple(track)
         self._env: GoalEnvironment | None = None
         self._goal: State = {}
         self.actions: list[npt.NDArray[np.float32]] = []
@@ -36,8 +36,9 @@ class Recorder:
         self.live: list[npt.NDArray[np.bool_]] = []
         self.terminated: list[npt.NDArray[np.bool_]] = []
         self.distances: list[npt.NDArray[np.float64]] = []
-        self.tracked: list[npt.NDArray[np.float64]] = []
-        self.tracked_goal: npt.NDArray[np.float64] | None = None
+        self.labels: dict[str, list[npt.NDArray[np.float64]]] = {}
+        self.goal_labels: dict[str, npt.NDArray[np.float64]] = {}
+        self.evidence: dict[str, dict[int, npt.NDArray[np.float32]]] = {}
         self.goal_observations: dict[str, npt.NDArray[Any]] = {}
         self.observations: dict[str, list[npt.NDArray[Any]]] = {name: [] for name in self._record}
         self.states: list[State] = []
@@ -47,7 +48,7 @@ class Recorder:
     def pursue(self, env: GoalEnvironment, goal: State, observation: Observation) -> None:
         """Record the goals, at which the environment is now, and later the distances to them."""
         self._env, self._goal = env, goal
-        self.tracked_goal = self._label(env)
+        self.goal_labels = self._labels(env)
         self.goal_observations = self._images(env, observation)
 
     def state(self) -> State:
@@ -62,8 +63,8 @@ class Recorder:
 
     def observe(self, env: Environment, observation: Observation, live: npt.NDArray[np.bool_]) -> None:
         """Record what follows a step, or the start; a world that is not ``live`` keeps its distance."""
-        if (label := self._label(env)) is not None:
-            self.tracked.append(label)
+        for name, values in self._labels(env).items():
+            self.labels.setdefault(name, []).append(values)
         for name, values in self._images(env, observation).items():
             self.observations[name].append(values)
         if self._env is None:
@@ -74,9 +75,9 @@ class Recorder:
             most = max(self._record.values())
             self.states.append({name: np.array(values[:most]) for name, values in self._env.state().items()})
 
-    def _label(self, env: Environment) -> npt.NDArray[np.float64] | None:
+    def _labels(self, env: Environment) -> dict[str, npt.NDArray[np.float64]]:
         labels = env.labels()
-        return np.array(labels[self._track], np.float64) if self._track in labels else None
+        return {name: np.array(labels[name], np.float64) for name in self._track if name in labels}
 
     def _images(self, env: Environment, observation: Observation) -> dict[str, npt.NDArray[Any]]:
         known = env.spec.modalities
@@ -105,10 +106,22 @@ class Recorder:
         if transition.success is not None:
             self.success.append(live & transition.success)
         self.terminated.append(live & transition.terminated)
+        for name, values in verdict.evidence.items():
+            found = np.where(live, np.asarray(values, np.float32), np.nan)
+            self.evidence.setdefault(name, {})[len(self.live)] = found
         self.planned.append(verdict.plan is not None)
         if self._record and verdict.plan is not None:
             self.plans.append((len(self.live), verdict.plan))
         self.live.append(live)
+
+    def evidence_arrays(self) -> dict[str, npt.NDArray[np.float32]]:
+        """Return the evidence of the verdicts ``[B, T]`` by name; NaN at steps without it."""
+        steps, worlds = len(self.live), len(self.live[0])
+        found = {name: np.full((worlds, steps), np.nan, np.float32) for name in self.evidence}
+        for name, rows in self.evidence.items():
+            for step, values in rows.items():
+                found[name][:, step] = values
+        return found
 
 
 def padded(array: npt.NDArray[Any], length: int, fill: Any = None) -> npt.NDArray[Any]:

@@ -43,6 +43,7 @@ class ClosedLoop:
         privileged: The actor received states: an oracle, not a score.
         plans: For the recorded tasks each plan of an agent, as its step and the tracked label along it under the true
             dynamics, ``[k, L, P]``; where the label is part of the state and the environment has ``simulate``.
+        track: The tracked label.
     """
 
     success: Rate
@@ -55,6 +56,7 @@ class ClosedLoop:
     rules: TaskRules
     privileged: bool
     plans: tuple[tuple[int, Floats], ...] = field(default=(), repr=False)
+    track: str = "position"
 
     @property
     def distances(self) -> Floats:
@@ -65,12 +67,12 @@ class ClosedLoop:
     @property
     def paths(self) -> Floats | None:
         """Return the tracked label ``[n, budget + 1, P]``; None where the environment does not have it."""
-        return self.trace.tracked
+        return self.trace.labels.get(self.track)
 
     @property
     def goals(self) -> Floats | None:
         """Return the tracked label at the goals ``[n, P]``."""
-        return self.trace.tracked_goal
+        return self.trace.goal_labels.get(self.track)
 
     @property
     def frames(self) -> npt.NDArray[np.uint8] | None:
@@ -174,18 +176,16 @@ def closed_loop(
     if episodes < 1 or (batch is not None and batch < 1):
         raise ConfigError(f"closed_loop needs episodes >= 1 and batch >= 1; got {episodes} and {batch}.")
     require_goals(env, "closed_loop")
-    replaced = 0
-    if tasks is None:
-        tasks, replaced = held_out_tasks(env, episodes, seed)
-    else:
+    if tasks is not None:
         require_open(env, tasks)
+    tasks, replaced = held_out_tasks(env, episodes, seed) if tasks is None else (tasks, 0)
     size = min(batch or len(tasks), len(tasks))
     camera = next(iter(env.spec.cameras), None)
     record = {camera: min(record_frames, size)} if record_frames and camera else {}
-    parts = []
-    for first, some in _batches(tasks, size):
-        kept = {} if first else record
-        parts.append(trace(actor, env, some, seed + first, record=kept, track=track, progress=progress))
+    parts = [
+        trace(actor, env, some, seed + first, record={} if first else record, track=track, progress=progress)
+        for first, some in _batches(tasks, size)
+    ]
     found, rules = joined(parts), env.rules
     last, ever = found.within(rules.radius, "last"), found.within(rules.radius, "any")
     solved = last if rules.success_at == "last" else ever
@@ -200,6 +200,7 @@ def closed_loop(
         rules=rules,
         privileged=isinstance(actor, Privileged),
         plans=_plan_paths(env, found, track) if has_simulation(env) else (),
+        track=track,
     )
 
 

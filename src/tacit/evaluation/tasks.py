@@ -23,7 +23,7 @@ def held_out_tasks(env: GoalEnvironment, count: int, seed: int) -> tuple[Tasks, 
     Raises:
         ConfigError: if most of what the environment draws is already solved.
     """
-    return _unsolved(env, count, seed, env.tasks)
+    return unsolved_tasks(env, count, seed, env.tasks)
 
 
 def reached_tasks(env: GoalEnvironment, policy: Policy, count: int, steps: int, seed: int) -> Tasks:
@@ -47,13 +47,29 @@ def reached_tasks(env: GoalEnvironment, policy: Policy, count: int, steps: int, 
             lasting &= ~(transition.terminated | transition.truncated)
         return Tasks(rows_of(start, lasting), rows_of(copied(env.state()), lasting))
 
-    return _unsolved(env, count, seed, draw)[0]
+    return unsolved_tasks(env, count, seed, draw)[0]
 
 
-def _unsolved(env: GoalEnvironment, count: int, seed: int, draw: Callable[[int, int], Tasks]) -> tuple[Tasks, int]:
+def unsolved_tasks(
+    env: GoalEnvironment,
+    count: int,
+    seed: int,
+    draw: Callable[[int, int], Tasks],
+    lost: str = "episodes ended before their goal: ask for fewer steps.",
+) -> tuple[Tasks, int]:
     """Draw ``count`` tasks that are not solved at their start.
 
     The second value is the number of drawn tasks that had to be replaced.
+
+    Args:
+        env: The environment.
+        count: The number of tasks.
+        seed: Seed of the tasks.
+        draw: Draws at most a given number of tasks from a seed.
+        lost: The reason why it may draw fewer.
+
+    Raises:
+        ConfigError: if most of what is drawn is already solved or lost.
     """
     kept: list[Tasks] = []
     missing, replaced, ended = count, 0, 0
@@ -70,7 +86,7 @@ def _unsolved(env: GoalEnvironment, count: int, seed: int, draw: Callable[[int, 
         near = f"within {rules.radius} {rules.unit}"
         why += f" {replaced} were solved at their start ({near}): draw goals further away or make the radius smaller."
     if ended:
-        why += f" {ended} episodes ended before their goal: ask for fewer steps."
+        why += f" {ended} {lost}"
     raise ConfigError(f"{count} tasks were asked for and {count - missing} found.{why}")
 
 

@@ -19,7 +19,7 @@ from tacit._progress import track as show_progress
 from tacit._seeds import SCORES, derive_seed
 from tacit._states import copied
 from tacit.errors import ConfigError
-from tacit.evaluation._actors import AnyActor, as_actor, goal_of
+from tacit.evaluation._actors import AnyActor, Privileged, as_actor, goal_of
 from tacit.evaluation._interaction import checked_actions, observed
 from tacit.evaluation._recorder import Recorder, padded
 from tacit.types import Actor, Environment, Observation, Plan, State, Tasks
@@ -30,10 +30,6 @@ Floats = npt.NDArray[np.float64]
 
 STEPS = 1000
 """Largest number of steps of an episode without tasks, by default."""
-
-
-class Privileged:
-    """Marker of actors that receive the true state. Such an actor is an oracle, never a competitor."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,11 +47,12 @@ class Trace:
         terminated: ``[n]`` whether the environment ended the episode, other than by a time limit.
         distances: ``[n, T + 1]`` the distance to the goal before and after each step; the last one after the end. None
             without tasks.
-        tracked: ``[n, T + 1, P]`` the tracked label; None where the environment does not have it.
-        tracked_goal: ``[n, P]`` the tracked label at the goals; None without tasks.
+        labels: By name ``[n, T + 1, P]`` the tracked labels that the environment has.
+        goal_labels: By name ``[n, P]`` these labels at the goals; empty without tasks.
+        evidence: By name ``[n, T]`` the numbers behind the verdicts; NaN where a verdict has none, and after the end.
         observations: By name ``[k, T + 1, ...]`` the modalities of the first episodes that were asked for.
         goal_observations: By name ``[k, ...]`` the same modalities of their goals.
-        states: By name ``[k, T + 1, ...]`` the states of these episodes, where the environment has tasks.
+        states: By name ``[k, T + 1, ...]`` the states of these episodes, in an environment with tasks.
         plans: For the same calls of ``act``, the step of each plan and the plan.
         latencies: Duration of each call of ``act`` in seconds, for all worlds of a batch at once.
         planned: Whether each of these calls made a plan.
@@ -71,8 +68,9 @@ class Trace:
     lengths: npt.NDArray[np.int64] = field(repr=False)
     terminated: npt.NDArray[np.bool_] = field(repr=False)
     distances: Floats | None = field(repr=False)
-    tracked: Floats | None = field(repr=False)
-    tracked_goal: Floats | None = field(repr=False)
+    labels: Mapping[str, Floats] = field(repr=False)
+    goal_labels: Mapping[str, Floats] = field(repr=False)
+    evidence: Mapping[str, npt.NDArray[np.float32]] = field(repr=False)
     observations: Observation = field(repr=False)
     goal_observations: Observation = field(repr=False)
     states: State = field(repr=False)
@@ -128,7 +126,7 @@ def trace(
     *,
     steps: int | None = None,
     record: Mapping[str, int] | None = None,
-    track: str = "position",
+    track: str | Sequence[str] = "position",
     progress: bool | None = None,
 ) -> Trace:
     """Let an actor act in episodes of an environment, and record them.
@@ -149,7 +147,7 @@ def trace(
         seed: Seed of the episodes and of the actor.
         steps: The largest number of steps; by default 1000, with tasks the budget of their rules.
         record: Modalities whose observations are kept, each with the number of first episodes.
-        track: A label that is recorded after each step.
+        track: Labels that are recorded after each step.
         progress: Show a progress bar; None: on a terminal and in a notebook.
 
     Raises:
@@ -160,11 +158,11 @@ def trace(
     if count < 1 or (steps is not None and steps < 1):
         raise ConfigError(f"trace needs episodes >= 1 and steps >= 1; got {count} and {steps}.")
     found, goal = as_actor(actor, env.spec.action)
-    kept = dict(record or {})
+    kept, labels = dict(record or {}), (track,) if isinstance(track, str) else track
     if isinstance(episodes, Tasks):
         if goal is not None:
             raise ConfigError("the tasks have goals; give the actor without a goal of its own.")
-        return _trace_tasks(found, env, episodes, seed, steps, Recorder(kept, track), progress)
+        return _trace_tasks(found, env, episodes, seed, steps, Recorder(kept, labels), progress)
     if isinstance(found, Privileged):
         raise ConfigError(f"a {type(found).__name__} receives states; give tasks of an environment with goals.")
     batches = [range(first, min(first + env.num_envs, count)) for first in range(0, count, env.num_envs)]
@@ -174,7 +172,7 @@ def trace(
         seeds += seeds[-1:] * (env.num_envs - len(seeds))  # the last one fills the batch
         observation = env.reset(seeds)
         state = found.start(seed=seeds, batch=env.num_envs, goal=goal_of(env, goal, observation))
-        recorder = Recorder({name: most - batch[0] for name, most in kept.items()}, track)
+        recorder = Recorder({name: most - batch[0] for name, most in kept.items()}, labels)
         allowed = np.full(env.num_envs, steps or STEPS)
         seconds = _act(found, env, observation, state, allowed, recorder, False)
         parts.append(_trace_of(recorder, seconds, len(batch), seed))
@@ -192,6 +190,10 @@ def joined(parts: Sequence[Trace], steps: int | None = None) -> Trace:
     def named(mappings: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         return {name: whole([one[name] for one in mappings if name in one], steps + 1) for name in mappings[0]}
 
+    def evidence(name: str) -> Any:
+        found = [part.evidence.get(name, np.full(part.decisions.shape, np.nan, np.float32)) for part in parts]
+        return whole(found, steps, np.nan)
+
     return Trace(
         actions=whole([part.actions for part in parts], steps, 0),
         decisions=whole([part.decisions for part in parts], steps, ""),
@@ -201,8 +203,9 @@ def joined(parts: Sequence[Trace], steps: int | None = None) -> Trace:
         lengths=np.concatenate([part.lengths for part in parts]),
         terminated=np.concatenate([part.terminated for part in parts]),
         distances=whole([part.distances for part in parts], steps + 1),
-        tracked=whole([part.tracked for part in parts], steps + 1),
-        tracked_goal=None if first.tracked_goal is None else np.concatenate([part.tracked_goal for part in parts]),
+        labels=named([part.labels for part in parts]),
+        goal_labels={name: np.concatenate([part.goal_labels[name] for part in parts]) for name in first.goal_labels},
+        evidence={name: evidence(name) for name in sorted({one for part in parts for one in part.evidence})},
         observations=named([part.observations for part in parts]),
         goal_observations=first.goal_observations,
         states=named([part.states for part in parts]),
@@ -247,10 +250,9 @@ def _act(
     progress: bool | None,
 ) -> list[float]:
     """Act ``allowed [B]`` steps at most in each episode; return the duration of each call of ``act`` in seconds."""
-    count = len(next(iter(observation.values())))
+    count, steps = len(next(iter(observation.values()))), int(allowed.max())
     ended, seconds = np.zeros(count, np.bool_), []
     recorder.observe(env, observation, ~ended)
-    steps = int(allowed.max())
     for step in show_progress(range(steps), steps, f"steps of {count} tasks", show=progress):
         given = recorder.state() if isinstance(actor, Privileged) else observed(env, observation)
         began = perf_counter()
@@ -282,8 +284,9 @@ def _trace_of(recorder: Recorder, seconds: list[float], count: int, seed: int) -
         lengths=np.sum(recorder.live, axis=0)[:count],
         terminated=np.any(recorder.terminated, axis=0)[:count],
         distances=stacked(recorder.distances, steps + 1),
-        tracked=stacked(recorder.tracked, steps + 1),
-        tracked_goal=recorder.tracked_goal,
+        labels={name: np.stack(kept, axis=1)[:count] for name, kept in recorder.labels.items()},
+        goal_labels=recorder.goal_labels,
+        evidence={name: values[:count] for name, values in recorder.evidence_arrays().items()},
         observations={name: np.stack(kept, axis=1) for name, kept in recorder.observations.items()},
         goal_observations=recorder.goal_observations,
         states={name: np.stack([one[name] for one in recorder.states], axis=1) for name in recorder.states[0]}

@@ -79,11 +79,21 @@ class MarginConstraint(Constraint, Protocol):
     def margin(self) -> float:
         """Return the slack that a plan keeps."""
 
+    @property
+    def target(self) -> str:
+        """Return the name of the quantity, such as a label of an environment."""
+
+    def values(self, latents: Numbers, /) -> Numbers:
+        """Return the quantity ``[..., P]`` of latents ``[..., D]``."""
+
     def slack(self, values: Numbers, /) -> Numbers:
         """Return the slack ``[...]`` of values ``[..., P]``."""
 
     def slacks(self, rollout: Rollout, /) -> Numbers:
         """Return the slack ``[B, S, H]`` of each block."""
+
+    def with_margin(self, margin: float, /) -> MarginConstraint:
+        """Return the constraint with another margin, or with the smallest valid one above it."""
 
 
 @runtime_checkable
