@@ -22,6 +22,7 @@ REGISTRIES = (
     "planners",
     "probing.probes",
     "recipes",
+    "stress",
 )
 
 

@@ -44,6 +44,7 @@ __getattr__, __dir__, __all__ = lazy(
                 "runs",
                 "reports",
                 "statistics",
+                "stress",
                 "studies",
                 "testing",
                 "training",

@@ -33,6 +33,7 @@ from tacit import recipes as recipes
 from tacit import reports as reports
 from tacit import runs as runs
 from tacit import statistics as statistics
+from tacit import stress as stress
 from tacit import studies as studies
 from tacit import testing as testing
 from tacit.training import train as train

@@ -1,4 +1,4 @@
-"""Embeddings: latents on disk, for probes and for training."""
+"""Embeddings: latents on disk, for probes and for training, and latents of acting agents."""
 
 from tacit._registry import exports, lazy
 
@@ -6,7 +6,7 @@ __getattr__, __dir__, __all__ = lazy(
     __name__,
     {
         name: f"{__name__}.{module}"
-        for module in ("embedding", "embedding_sources", "model_digest", "stored_latents")
+        for module in ("acting_latents", "embedding", "embedding_sources", "model_digest", "stored_latents")
         for name in exports(f"{__name__}.{module}")
     },
 )

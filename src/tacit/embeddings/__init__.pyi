@@ -1,5 +1,6 @@
-"""Embeddings: latents on disk, for probes and for training."""
+"""Embeddings: latents on disk, for probes and for training, and latents of acting agents."""
 
+from tacit.embeddings.acting_latents import record_latents as record_latents
 from tacit.embeddings.embedding import Embedding as Embedding
 from tacit.embeddings.embedding import EmbeddingHeader as EmbeddingHeader
 from tacit.embeddings.embedding import Split as Split

@@ -34,5 +34,5 @@ def checked_actions(env: Environment, action: Any, batch: int) -> npt.NDArray[np
 
 
 def observed(env: Environment, observation: Mapping[str, Any]) -> Observation:
-    """Return copies of the modalities of the Spec. An actor receives nothing else."""
-    return {name: np.array(observation[name]) for name in env.spec.modalities}
+    """Return copies of the modalities of the Spec that are there. An actor receives nothing else."""
+    return {name: np.array(observation[name]) for name in env.spec.modalities if name in observation}

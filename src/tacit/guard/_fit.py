@@ -97,7 +97,7 @@ def calibrate(
     """Calibrate a guard from recorded episodes without faults.
 
     The rates hold for episodes like the recorded ones. An agent visits other states than a random policy: record it
-    with :func:`tacit.collect`, or its latents alone with :func:`tacit.evaluation.record_latents` for :func:`fit`.
+    with :func:`tacit.collect`, or its latents alone with :func:`tacit.embeddings.record_latents` for :func:`fit`.
 
     Args:
         model: The model of the agent.

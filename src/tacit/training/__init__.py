@@ -8,6 +8,7 @@
 
 from tacit.training import loggers
 from tacit.training.config import GoalPolicyTraining, TrainingConfig
+from tacit.training.ensemble import EnsembleTraining, train_ensemble
 from tacit.training.goal_policy import GoalPolicyReport, train_goal_policy
 from tacit.training.hooks import EarlyStopping, EvalHook, Hook, HookContext, ValidationLoss
 from tacit.training.log import read_log
@@ -22,6 +23,7 @@ __all__ = [
     "CollapseWarning",
     "DrawMasks",
     "EarlyStopping",
+    "EnsembleTraining",
     "EvalHook",
     "GoalPolicyReport",
     "GoalPolicyTraining",
@@ -35,5 +37,6 @@ __all__ = [
     "loggers",
     "read_log",
     "train",
+    "train_ensemble",
     "train_goal_policy",
 ]

@@ -1,0 +1,38 @@
+"""Sensor that repeats one observation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tacit.stress._perturbation import Perturbed, chosen
+from tacit.types import GoalEnvironment, Observation
+
+__all__ = ["FrozenSensor"]
+
+
+@dataclass(frozen=True)
+class FrozenSensor:
+    """A sensor that from one step on repeats its observation, while the world goes on.
+
+    Args:
+        first: The first and the last step after which it may freeze.
+    """
+
+    first: tuple[int, int] = (5, 15)
+
+    def __call__(self, env: GoalEnvironment, seed: int) -> GoalEnvironment:
+        """See :class:`tacit.stress.Perturbation`."""
+        return _Frozen(env, seed, self.first)
+
+
+class _Frozen(Perturbed):
+    """Environment of :class:`FrozenSensor`."""
+
+    _last: Observation
+
+    def changed(self, observation: Observation) -> Observation:
+        """Return the observation at the fault in worlds after it."""
+        if self.elapsed:
+            observation = chosen(self.onset < self.elapsed, self._last, observation)
+        self._last = observation
+        return observation
