@@ -14,7 +14,7 @@ reached 25 steps later. Those of Reacher are drawn like this in any case. Nothin
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,12 +23,15 @@ import numpy as np
 import torch
 
 import tacit as tc
-from perception import DENSE, JEPA, ratio, recipe_of
+from encoders import DENSE, JEPA
 from tacit import studies
 from tacit.probing.probes import Attentive, Linear
 from tacit.recipes import Acting, AgentRecipe, Part
 from tacit.statistics import Curve, crossed_bootstrap
-from tacit.studies import Report, Run, RunResult, Study, mean, points, rate, table
+from tacit.studies import Report, Run, RunResult, Study, mean, points, rate, relative_cost, table
+from tacit.studies.budgets import recipe_of
+from tacit.studies.charts import Panel
+from tacit.studies.charts import chart as chart_of
 from tacit.training import read_log
 
 STEPS, VIDEO_SEED, PROBED = 100, 1_000_000, 2000
@@ -154,27 +157,22 @@ def encoder(run: Run[Settings]) -> Path:
 
 def encoder_scores(run: Run[Settings]) -> dict[str, Any]:
     """Read the state from the tokens of single frames of held-out videos."""
-    chosen, place = run.settings, encoder(run)
-    found = videos(chosen)
-    fit_on, held_out = found.split(0.9, seed=0)
-    label, spec, r2 = WORLDS[chosen.env].label, tc.envs.make_goal(chosen.env).spec, {}
+    chosen, place, found = run.settings, encoder(run), videos(run.settings)
+    label, spec, parts = WORLDS[chosen.env].label, found.spec, found.split(0.9, seed=0)
 
-    def parts(model: Any) -> tuple[tc.probing.Features, tc.probing.Features]:
-        fit = tc.probing.features(model, fit_on, frames=PROBED, seed=0)
-        return fit, tc.probing.features(model, held_out, frames=PROBED // 2, seed=0)
+    def features(model: Any, tokens: bool) -> list[tc.probing.Features]:
+        counts = zip(parts, (PROBED, PROBED // 2), strict=True)
+        return [tc.probing.features(model, part, tokens=tokens, frames=count, seed=0) for part, count in counts]
 
+    r2: dict[str, Any] = {}
     for name in ("videos", "untrained"):
         perception: Any = tc.checkpoint.load_model(place / name, kind=tc.models.MaskedModel)
-        model = tc.models.ActionConditioned.for_spec(spec, perception=perception.config)
-        model.load_from(perception)
-        fit, test = (
-            replace(some, values=torch.as_tensor(some.values).reshape(len(some), -1, perception.config.width))
-            for some in parts(model)
-        )
+        fit, test = features(tc.models.FrameEncoder.of(perception, spec), tokens=True)
         r2[name] = {probe: one(fit, test, label).estimate for probe, one in PROBES.items()}
-    config = tc.models.ActionConditionedConfig(found.spec, perception.config)
-    r2["raw"] = {"flat": Linear()(*parts(tc.probing.RawInput(config, perception.statistics, (16, 16))), label).estimate}
-    minutes = chosen.videos * STEPS / found.spec.fps / 60
+    config = tc.models.FrameEncoder.of(perception, spec).config
+    fit, test = features(tc.probing.RawInput(config, perception.statistics, (16, 16)), tokens=False)
+    r2["raw"] = {"flat": Linear()(fit, test, label).estimate}
+    minutes = chosen.videos * STEPS / spec.fps / 60
     return {"seconds": read_log(place / "videos")[-1]["seconds"], "r2": r2, "video_minutes": minutes}
 
 
@@ -206,10 +204,8 @@ def energy_slope(model: Any, metric: str, part: tc.data.Episodes, label: str) ->
     energy = (gap.abs() if metric == "l1" else gap.square()).mean(dim=-1).numpy()
     distance = np.linalg.norm(place[one] - place[other], axis=-1)
     near = distance <= np.quantile(distance, 0.25)
-    pairs = {"near": near, "far": ~near}
-    return {
-        name: round(tc.statistics.rank_correlation(energy[some], distance[some]), 3) for name, some in pairs.items()
-    }
+    correlation = tc.statistics.rank_correlation
+    return {name: correlation(energy[some], distance[some]) for name, some in (("near", near), ("far", ~near))}
 
 
 def measure(run: Run[Settings]) -> dict[str, Any]:
@@ -218,8 +214,7 @@ def measure(run: Run[Settings]) -> dict[str, Any]:
         return encoder_scores(run)
     tasks = goals(chosen)
     if chosen.method == "random":
-        spec = tc.envs.make_goal(chosen.env).spec
-        actor = tc.agent.RandomActor(spec.action, repeat=5)
+        actor = tc.agent.RandomActor(tc.envs.make_goal(chosen.env).spec.action, repeat=5)
         return {kind: pursue(actor, chosen, part).success for kind, part in tasks.items()}
     recipe, episodes = agent_recipe(chosen), labelled(chosen, run.seed)
     if chosen.method != "end_to_end":
@@ -254,93 +249,96 @@ def measure(run: Run[Settings]) -> dict[str, Any]:
 KINDS = {"drawn": "goals drawn by the environment", "reached": "goals reached by random actions 25 steps later"}
 GAINS = (("frozen", "end_to_end"), ("frozen", "frozen_untrained"), ("tokens", "end_to_end"))
 LEVELS = (0.25, 0.5, 0.75)
-Runs = dict[tuple[str, float], dict[str, Mapping[str, Any]]]
 
 
-def by_minutes(results: Mapping[str, RunResult], env: str) -> Runs:
-    """Return the results of an environment by method and minutes, then by seed."""
-    found: Runs = {}
+@dataclass(frozen=True)
+class Cell:
+    """Runs of one method with the same minutes, by seed."""
+
+    method: str
+    minutes: float
+    runs: Mapping[str, RunResult]
+
+    def solved(self, kind: str) -> dict[str, np.ndarray]:
+        """Return ``[tasks]`` of 0 and 1 by seed."""
+        marks = {seed: run.values["tasks"][kind]["solved"] for seed, run in self.runs.items()}
+        return {seed: np.array([*some], float) for seed, some in marks.items()}
+
+    def over(self, kind: str) -> dict[str, float]:
+        """Return the mean over seeds and tasks with its interval."""
+        return vars(crossed_bootstrap(np.stack([*self.solved(kind).values()])))
+
+    def mean(self, part: str, name: str) -> float:
+        return float(np.mean([run.values[part][name] for run in self.runs.values()]))
+
+    def row(self, kinds: Sequence[str]) -> tuple[str, ...]:
+        cells = []
+        for kind in kinds:
+            tasks = [run.values["tasks"][kind] for run in self.runs.values()]
+            cells.append(f"**{rate(self.over(kind))}**")
+            cells += [", ".join(f"{100 * one[actor]['rate']:.1f}" for one in tasks) for actor in ("success", "policy")]
+        cells += [f"{self.mean('slope', where):.2f}" for where in ("near", "far")]
+        seconds = (f"{self.mean('seconds', part):.0f}" for part in ("training", "planning"))
+        return self.method, f"{self.minutes:g}", *cells, *seconds
+
+
+def cells_of(results: Mapping[str, RunResult], env: str) -> dict[tuple[str, float], Cell]:
+    """Return the runs of an environment by method and minutes."""
+    found = {}
     for case, runs in studies.by_case(results).items():
         world, method, *minutes = case.split("/")
         if world == env and minutes:
-            found[method, float(minutes[0])] = {seed: run.values for seed, run in runs.items()}
-    return found
+            found[method, float(minutes[0])] = Cell(method, float(minutes[0]), runs)
+    return dict(sorted(found.items()))
 
 
-def solved(runs: Mapping[str, Mapping[str, Any]], kind: str) -> dict[str, np.ndarray]:
-    """Return ``[tasks]`` of 0 and 1 by seed."""
-    return {seed: np.array([float(mark) for mark in run["tasks"][kind]["solved"]]) for seed, run in runs.items()}
+def gain(first: Cell, second: Cell, kind: str) -> str:
+    """Return the difference of two methods on the same tasks."""
+    one, other = first.solved(kind), second.solved(kind)
+    return points(vars(crossed_bootstrap(np.stack([one[seed] - other[seed] for seed in one if seed in other]))))
 
 
-def over(runs: Mapping[str, Mapping[str, Any]], kind: str) -> dict[str, float]:
-    """Return the mean over seeds and tasks with its interval."""
-    return vars(crossed_bootstrap(np.stack([*solved(runs, kind).values()])))
-
-
-def solved_row(key: tuple[str, float], runs: Mapping[str, Mapping[str, Any]], kinds: list[str]) -> tuple[str, ...]:
-    cells = []
-    for kind in kinds:
-        tasks = [run["tasks"][kind] for run in runs.values()]
-        cells.append(f"**{rate(over(runs, kind))}**")
-        cells += [", ".join(f"{100 * part[actor]['rate']:.1f}" for part in tasks) for actor in ("success", "policy")]
-    count = len(runs)
-    cells += [f"{sum(run['slope'][where] for run in runs.values()) / count:.2f}" for where in ("near", "far")]
-    cells += [f"{sum(run['seconds'][part] for run in runs.values()) / count:.0f}" for part in ("training", "planning")]
-    return key[0], f"{key[1]:g}", *cells
-
-
-def gain(runs: Runs, pair: tuple[str, str], minutes: float, kind: str) -> str:
-    """Return the difference of two methods on the same tasks and minutes."""
-    first, second = (solved(runs.get((method, minutes), {}), kind) for method in pair)
-    gaps = [first[seed] - second[seed] for seed in first if seed in second]
-    return points(vars(crossed_bootstrap(np.stack(gaps)))) if gaps else ""
-
-
-def ratios(runs: Runs, kind: str, minutes: list[float]) -> list[str]:
+def ratios(cells: Mapping[tuple[str, float], Cell], kind: str, minutes: Sequence[float]) -> list[str]:
     """Return how many times the minutes of `frozen` a training from pixels needs."""
-    if len(minutes) < 2:
-        return [""] * len(LEVELS)
-    curves: dict[str, Curve] = {}
+    curves = []
     for method in ("frozen", "end_to_end"):
-        found = [runs.get((method, some), {}) for some in minutes]
-        seeds = [seed for seed in found[0] if all(seed in one for one in found)]
-        rates = [[one[seed]["tasks"][kind]["success"]["rate"] for one in found] for seed in seeds]
-        curves[method] = Curve(minutes, rates)
-    return [ratio(curves["frozen"], curves["end_to_end"], level) for level in LEVELS]
+        solved = [cells[method, some].solved(kind) for some in minutes]
+        rates = [[one[seed].mean() for one in solved] for seed in solved[0] if all(seed in one for one in solved)]
+        curves.append(Curve(minutes, rates))
+    return [relative_cost(curves[0], curves[1], level) for level in LEVELS]
 
 
 def world_tables(env: str, results: Mapping[str, RunResult]) -> list[str]:
-    runs = by_minutes(results, env)
-    if not runs:
-        return []
-    random = results[f"{env}/random/0"].values
-    kinds, minutes = [*random], sorted({some for _, some in runs})
-    encoders = studies.by_case(results)[f"{env}/encoder"]
-    seconds = sum(run.values["seconds"] for run in encoders.values()) / len(encoders)
-    spent = f"{encoders['0'].values['video_minutes']:.0f} minutes of video, {seconds:.0f} s of encoder training"
+    cells, random = cells_of(results, env), results[f"{env}/random/0"].values
+    kinds, minutes = [*random], sorted({some for _, some in cells})
+    encoders = {seed: run.values for seed, run in studies.by_case(results)[f"{env}/encoder"].items()}
+    seconds = np.mean([run["seconds"] for run in encoders.values()])
+    spent = f"{encoders['0']['video_minutes']:.0f} minutes of video, {seconds:.0f} s of encoder training"
+    by_chance = "; ".join(f"{rate(random[kind])} ({KINDS[kind]})" for kind in kinds)
     headers = [name for kind in kinds for name in (f"{KINDS[kind]}: solved", "each seed, %", "policy alone, %")]
-    pairs = [
-        (KINDS[kind], f"`{pair[0]}` over `{pair[1]}`", *(gain(runs, pair, some, kind) for some in minutes))
+    gains = [
+        (KINDS[kind], f"`{a}` over `{b}`", *(gain(cells[a, some], cells[b, some], kind) for some in minutes))
         for kind in kinds
-        for pair in GAINS
+        for a, b in GAINS
     ]
     r2 = [
         (f"{name}, seed {seed}", *(mean(one[probe], 3) if probe in one else "" for probe in PROBES))
         for seed, run in encoders.items()
-        for name, one in run.values["r2"].items()
+        for name, one in run["r2"].items()
     ]
-    rows = [solved_row(key, runs[key], kinds) for key in sorted(runs)]
     return [
-        f"**{WORLDS[env].title}** ({spent}); random actions solve "
-        + "; ".join(f"{rate(random[kind])} ({KINDS[kind]})" for kind in kinds)
-        + ". Slope: rank correlation of the energy with the distance of two frames, in the nearest quarter of "
-        "the pairs and the others:",
-        table(("method", "minutes", *headers, "slope, near", "far", "training, s", "planning, s"), rows),
+        f"**{WORLDS[env].title}** ({spent}); random actions solve {by_chance}. Slope: rank correlation of the energy "
+        "with the distance of two frames, in the nearest quarter of the pairs and the others:",
+        table(
+            ("method", "minutes", *headers, "slope, near", "far", "training, s", "planning, s"),
+            [cell.row(kinds) for cell in cells.values()],
+        ),
         "Differences on the same tasks, points:",
-        table(("", "", *(f"{some:g} min" for some in minutes)), pairs),
+        table(("", "", *(f"{some:g} min" for some in minutes)), gains),
         "Minutes of `end_to_end` over minutes of `frozen` for as many tasks:",
         table(
-            ("", *(f"{100 * level:g} %" for level in LEVELS)), [(KINDS[k], *ratios(runs, k, minutes)) for k in kinds]
+            ("", *(f"{100 * level:g} %" for level in LEVELS)),
+            [(KINDS[kind], *ratios(cells, kind, minutes)) for kind in kinds],
         ),
         "State in single frames of held-out videos, R²:",
         table(("encoder", "linear, mean token", "linear, all tokens", "attentive"), r2),
@@ -354,19 +352,18 @@ def report(results: Mapping[str, RunResult]) -> Report:
 
 def chart(results: Mapping[str, RunResult]) -> bytes:
     """Return tasks solved over labelled minutes as SVG, a panel for each kind of task."""
-    from chart import Panel, scores
-
     panels = []
     for env, world in WORLDS.items():
-        runs = by_minutes(results, env)
+        cells = cells_of(results, env).values()
         for kind in results[f"{env}/random/0"].values:
             away = "in the other room" if env == "two_rooms" and kind == "drawn" else "25 steps away"
-            lines = {}
-            for method, label in METHODS.items():
-                minutes = sorted(some for name, some in runs if name == method)
-                lines[label] = minutes, [over(runs[method, some], kind) for some in minutes]
+            lines = {
+                label: ([one.minutes for one in some], [one.over(kind) for one in some])
+                for method, label in METHODS.items()
+                if (some := [one for one in cells if one.method == method])
+            }
             panels.append(Panel(f"{world.title}, goals {away}", lines))
-    return scores(panels, "minutes with actions", "held-out tasks solved, %", "{:g}".format, (0, 102))
+    return chart_of(panels, "minutes with actions", "held-out tasks solved, %", "{:g}".format, (0, 102))
 
 
 CASES = {f"{env}/{name}": Settings(env, name) for env in WORLDS for name in ("encoder", "random")}

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import numpy as np
 
 from tacit import studies
 from tacit.studies import Report, Run, RunResult, Study, at_most, table
+from tacit.studies.speed import in_turn
 
 BUSY = "import numpy as np; a = np.ones((400, 400))\nwhile True: a @ a"
 DECIDE = """
@@ -57,23 +59,22 @@ def busy(count: int) -> Iterator[None]:
             process.wait()
 
 
-def once(acts: int, out: Path) -> dict[str, float]:
-    """Return seconds of the demo and percentiles of the milliseconds of acts that plan."""
-    began = time.perf_counter()
-    subprocess.run(["tacit", "demo", "--pretrained", "--out", out], check=True, capture_output=True)
-    seconds = time.perf_counter() - began
-    done = subprocess.run([sys.executable, "-c", DECIDE, str(acts)], check=True, stdout=subprocess.PIPE, text=True)
+def once(acts: int, out: Path, processes: int) -> dict[str, float]:
+    """Return seconds of the demo and percentiles of the milliseconds of acts that plan, next to busy processes."""
+    with busy(processes):
+        began = time.perf_counter()
+        subprocess.run(["tacit", "demo", "--pretrained", "--out", out], check=True, capture_output=True)
+        seconds = time.perf_counter() - began
+        done = subprocess.run([sys.executable, "-c", DECIDE, str(acts)], check=True, stdout=subprocess.PIPE, text=True)
     times = np.sort([float(line) for line in done.stdout.split()])
     return {"demo_s": seconds, "p50_ms": float(np.median(times)), "p99_ms": float(np.quantile(times, 0.99))}
 
 
 def measure(run: Run[Settings]) -> dict[str, Any]:
-    chosen = run.settings
-    rounds: dict[str, list[dict[str, float]]] = {"quiet": [], "busy": []}
-    for number in range(chosen.rounds):
-        for name, count in (("quiet", 0), ("busy", chosen.processes)):
-            with busy(count):
-                rounds[name].append(once(chosen.acts, run.work / f"{name}{number}"))
+    chosen, counts = run.settings, {"quiet": 0, "busy": run.settings.processes}
+    rounds = in_turn(
+        {name: partial(once, chosen.acts, run.work / name, count) for name, count in counts.items()}, chosen.rounds
+    )
     medians = {
         name: {key: statistics.median(one[key] for one in some) for key in TITLES} for name, some in rounds.items()
     }

@@ -4,7 +4,7 @@ Every recipe trains on Two Rooms at 32 x 32 pixels with a small model. A run tha
 probe reads the position on held-out episodes. The waiting rule of `tacit.training.monitor` comes from these numbers.
 """
 
-import time
+import itertools
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,8 +16,6 @@ from tacit._config import to_json
 from tacit.probing.probes import Linear
 from tacit.studies import Report, Run, RunResult, Study, table
 from tacit.training import CollapseWarning, monitor, read_log
-
-KEPT = ("effective_rank", "min_std", "motion", "sigreg_floor_ratio", "loss", "warning")
 
 
 @dataclass(frozen=True)
@@ -99,14 +97,11 @@ PAIRS: dict[str, tuple[Any, ...]] = {
 
 ``vjepa2_ac`` has the encoder of ``ijepa``.
 """
-CASES = {
-    f"{name}/healthy": Settings(name.partition(",")[0], steps, small) for name, (steps, small, *_) in PAIRS.items()
-}
-CASES |= {
-    f"{name}/collapsing": Settings(name, steps, {**small, **broken[1]}, broken[0])
-    for name, (steps, small, *broken) in PAIRS.items()
-    if broken
-}
+CASES = {}
+for name, (steps, small, *broken) in PAIRS.items():
+    CASES[f"{name}/healthy"] = Settings(name.partition(",")[0], steps, small)
+    if broken:
+        CASES[f"{name}/collapsing"] = Settings(name, steps, {**small, **broken[1]}, broken[0])
 
 
 def measure(run: Run[Settings]) -> dict[str, Any]:
@@ -115,13 +110,10 @@ def measure(run: Run[Settings]) -> dict[str, Any]:
     if chosen.recipe == "vjepa2_ac":  # its encoder is that of another run
         own["encoder"] = str(run.work.parents[1] / "ijepa" / "healthy" / "run")
     method = tc.recipes.load(chosen.recipe)().with_options(own)
-    layout = "random" if chosen.recipe == "random_rooms" else "fixed"
-    recorded = tc.collect(
-        tc.envs.TwoRooms(20, layout, chosen.side), episodes=chosen.episodes, steps=chosen.length, seed=0
-    )
+    rooms = tc.envs.TwoRooms(20, "random" if chosen.recipe == "random_rooms" else "fixed", chosen.side)
+    recorded = tc.collect(rooms, episodes=chosen.episodes, steps=chosen.length, seed=0)
     fit_on, held_out = recorded.split(0.9, seed=0)
-    model = method.build_model(fit_on.spec, 0)
-    begin, warned = time.process_time(), None
+    model, warned = method.build_model(fit_on.spec, 0), None
     with warnings.catch_warnings():
         warnings.simplefilter("error", CollapseWarning)
         try:
@@ -130,43 +122,37 @@ def measure(run: Run[Settings]) -> dict[str, Any]:
             warned = int(str(warning).split("seen at step ")[1].split(":")[0])
     log = read_log(run.work / "run")
     fit, test = (tc.probing.features(model, part, frames=chosen.frames, seed=0) for part in (fit_on, held_out))
-    return {
-        "complaints": complaints(log),
-        "warned_at": warned,
-        "last": {key: value for key, value in log[-1].items() if key in KEPT},
-        "probe_r2": round(Linear()(fit, test, "position", seed=0).score, 3),
-        "cpu_seconds": round(time.process_time() - begin, 1),
-    }
+    score = round(Linear()(fit, test, "position", seed=0).score, 3)
+    return {"complaints": complaints(log), "warned_at": warned, "last": log[-1], "probe_r2": score}
 
 
 def complaints(log: Sequence[Mapping[str, float | str]]) -> list[dict[str, Any]]:
-    """Return each unbroken run of complaints: its first step, the next step without one, and its first words."""
+    """Return the first step of each unbroken run of complaints, and the next step without one."""
     found: list[dict[str, Any]] = []
-    complained = False
-    for row in log:
-        if "warning" in row and not complained:
+    for before, row in itertools.pairwise(({}, *log)):
+        if "warning" in row and "warning" not in before:
             found.append({"first": row["step"], "healthy_again": None, "words": row["warning"]})
-        elif "warning" not in row and complained:
+        elif "warning" in before and "warning" not in row:
             found[-1]["healthy_again"] = row["step"]
-        complained = "warning" in row
     return found
-
-
-UNKNOWN = ("not measured", "", "", "")
 
 
 def step(number: int | None) -> str:
     return "never" if number is None else f"step {number}"
 
 
-def healthy(run: RunResult, steps: int) -> tuple[str, ...]:
+def healthy(run: RunResult | None, steps: int) -> tuple[str, ...]:
+    if run is None:
+        return "not measured", "", "", ""
     lasted = [(one["healthy_again"] or steps) - one["first"] for one in run.values["complaints"]]
     last = "complaint" if "warning" in run.values["last"] else "healthy"
     longest = f"{max(lasted)} steps" if lasted else "none"
     return longest, step(run.values["warned_at"]), last, f"{run.values['probe_r2']:.2f}"
 
 
-def collapsing(run: RunResult) -> tuple[str, ...]:
+def collapsing(run: RunResult | None) -> tuple[str, ...]:
+    if run is None:
+        return "not measured", "", "", ""
     first = next((one["first"] for one in run.values["complaints"]), None)
     return run.settings["cause"], step(first), step(run.values["warned_at"]), f"{run.values['probe_r2']:.2f}"
 
@@ -174,8 +160,7 @@ def collapsing(run: RunResult) -> tuple[str, ...]:
 def report(results: Mapping[str, RunResult]) -> Report:
     rows = []
     for name, (steps, *_) in PAIRS.items():
-        one, other = (results.get(f"{name}/{kind}") for kind in ("healthy", "collapsing"))
-        left, right = healthy(one, steps) if one else UNKNOWN, collapsing(other) if other else UNKNOWN
+        left, right = healthy(results.get(f"{name}/healthy"), steps), collapsing(results.get(f"{name}/collapsing"))
         rows.append((f"`{name}`", str(steps), *left, *right))
     header = ("recipe", "steps", "longest complaint", "warned at", "last step", "R²")
     return Report([table((*header, "cause of collapse", "first complaint", "warned at", "R²"), rows)])

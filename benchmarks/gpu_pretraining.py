@@ -13,13 +13,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch.profiler import ProfilerActivity, profile
 
 import tacit as tc
 from tacit import studies
+from tacit.diagnostics import training_operations
 from tacit.studies import Report, Run, RunResult, Study, at_least, table
 from tacit.training.optimizer import adamw, optimizer_step
-from timing import operations_of_step
 
 
 @dataclass(frozen=True)
@@ -58,25 +57,19 @@ def measure(run: Run[Settings]) -> dict[str, Any]:
         with torch.autocast(device.type, torch.bfloat16):
             return objective(model.forecast(clip, objective.request()), index).total
 
-    useful = operations_of_step(loss)
+    useful = training_operations(loss)
     parameters = [one for one in model.parameters() if one.requires_grad]
     optimizer = adamw(parameters, 5e-4, 0.04)
-
-    def step(index: int) -> None:
-        optimizer_step(optimizer, parameters, loss(index), 5e-4, 0.04, None)
-        model.update_target(0.99925)
 
     seconds = []
     for index in range(chosen.warm_up + chosen.steps):
         begin = time.perf_counter()
-        step(index)
+        optimizer_step(optimizer, parameters, loss(index), 5e-4, 0.04, None)
+        model.update_target(0.99925)
         if cuda:
             torch.cuda.synchronize()
         seconds.append(time.perf_counter() - begin)
     measured = seconds[chosen.warm_up :]
-    with profile(activities=[ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if cuda else [])]) as kept:
-        step(0)
-    by = "self_cuda_time_total" if cuda else "self_cpu_time_total"
     reached = useful * len(measured) / sum(measured)
     return {
         "device": torch.cuda.get_device_name(device) if cuda else "cpu",
@@ -85,7 +78,6 @@ def measure(run: Run[Settings]) -> dict[str, Any]:
         "operations_a_second": reached,
         "share_of_peak": reached / chosen.peak,
         "peak_memory_bytes": torch.cuda.max_memory_allocated(device) if cuda else None,
-        "profile": kept.key_averages().table(sort_by=by, row_limit=15, max_name_column_width=60),
     }
 
 

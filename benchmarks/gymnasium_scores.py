@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tacit import studies
-from tacit.studies import Report, Run, RunResult, Study, Target, met, rate, table
+from tacit.studies import Report, Run, RunResult, Study, Target, columns, met, rate
 
 
 @dataclass(frozen=True)
@@ -75,18 +75,16 @@ def scored(score: Mapping[str, Any] | None) -> str:
 
 
 def report(results: Mapping[str, RunResult]) -> Report:
-    rows, targets = [], []
-    for case, name in ((case, name) for case, name in NAMES.items() if case in results):
-        run = results[case]
-        scores = run.values.get("scores", {})
-        agent, random = (scored(scores.get(actor)) for actor in ("agent", "random"))
-        spent = ", ".join(f"{part} {seconds:.0f}" for part, seconds in run.values["seconds"].items())
-        rows.append((name, agent, random, spent, "{cpu}, load {load:.1f}".format_map(run.made_by)))
-        if case == "mountain_car":
-            solved = scores["agent"]["success"]
-            verdict = met(solved["rate"] >= 0.9)
-            targets.append(Target("MountainCarContinuous, episodes solved", ">= 90 %", rate(solved), verdict))
-    return Report([table(("environment", "agent", "random actions", "seconds", "machine"), rows)], targets)
+    cells: dict[str, Any] = {
+        "environment": lambda row: NAMES[row["name"]],
+        "agent": lambda row: scored(row.get("scores", {}).get("agent")),
+        "random actions": lambda row: scored(row.get("scores", {}).get("random")),
+        "seconds": lambda row: ", ".join(f"{part} {seconds:.0f}" for part, seconds in row["seconds"].items()),
+        "machine": "{cpu}, load {load:.1f}",
+    }
+    solved = results["mountain_car"].values["scores"]["agent"]["success"]
+    target = Target("MountainCarContinuous, episodes solved", ">= 90 %", rate(solved), met(solved["rate"] >= 0.9))
+    return Report([columns(cells, {name: results[name] for name in NAMES if name in results})], [target])
 
 
 STUDY = Study(

@@ -92,26 +92,22 @@ def measure(run: Run[Settings]) -> dict[str, Any]:
 
 
 def report(results: Mapping[str, RunResult]) -> Report:
-    found = {name: run.values for name, run in results.items()}
-    files: Counter[str] = Counter()
     rows = []
     for kind, name in KINDS.items():
-        parts = {part: found[f"{part}/{kind}"] for part in ("crafted", "edits") if f"{part}/{kind}" in found}
-        counts = Counter({part: one["files"] for part, one in parts.items()})
-        files += counts
-        outcomes = sum((Counter(one["outcomes"]) for one in parts.values()), Counter[str]())
+        found = [results.get(f"{part}/{kind}") for part in ("crafted", "edits")]
+        values = [run.values for run in found if run]
+        outcomes = sum((Counter(one["outcomes"]) for one in values), Counter[str]())
         refused = sum(count for what, count in outcomes.items() if what.endswith(("Error", "Defect", "Extra")))
-        broken = sum(len(one["broken"]) for one in parts.values())
-        peak = f"{max((one['largest_peak_mb'] for one in parts.values()), default=0)} MB"
-        longest = f"{max((one['longest_seconds'] for one in parts.values()), default=0.0):.1f} s"
-        numbers = (counts["crafted"], counts["edits"], outcomes["value"], refused, broken)
-        rows.append((name, *map(str, numbers), peak, longest))
-    broken = sum(len(one["broken"]) for one in found.values())
+        files = [str(run.values["files"] if run else 0) for run in found]
+        numbers = outcomes["value"], refused, sum(len(one["broken"]) for one in values)
+        peak, longest = (max(one[name] for one in values) for name in ("largest_peak_mb", "longest_seconds"))
+        rows.append((name, *files, *map(str, numbers), f"{peak} MB", f"{longest:.1f} s"))
+    crafted, edits, broken = (sum(int(row[column]) for row in rows) for column in (1, 2, 5))
     header = ("kind of file", "crafted", "edits", "read", "refused", "broke a rule", "largest peak", "longest")
     target = Target(
-        f"{files['crafted']} crafted files and {files['edits']} random edits, opened",
+        f"{crafted} crafted files and {edits} random edits, opened",
         "a value or an error of Tacit; no crash, 10 s, 1 GB or code that is run",
-        f"{broken} of {files.total()} broke a rule",
+        f"{broken} of {crafted + edits} broke a rule",
         met(broken == 0),
     )
     return Report([table(header, rows)], [target])

@@ -2,9 +2,11 @@
 
 All methods have the same encoder (96 wide, 6 deep, patches of 4). On a log grid of operations the frozen encoder is
 read by a linear probe on 10,000 images and on 12 labels a class: all tokens end to end, their mean, and the class
-token where there is one. Baselines: the untrained encoders and raw pixels. Settings were chosen on training images.
+token where there is one. Baselines: the untrained encoders, raw pixels, and the encoder trained on labels. Settings
+were chosen on training images.
 """
 
+import itertools
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,14 +18,18 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import tacit as tc
-from perception import FASHION_MNIST, Reading, commands, pretrained, ratio, recipe_of, updates, verdicts
+from encoders import FASHION_MNIST
 from tacit import studies
+from tacit.diagnostics import training_operations
 from tacit.probing.features import targets_at
-from tacit.probing.probes import ClassResult, Linear
+from tacit.probing.probes import Linear
 from tacit.statistics import Curve, cost_ratio
-from tacit.studies import Budget, Report, Run, RunResult, Study, Target, rate, table
+from tacit.studies import Budget, Report, Run, RunResult, Study, Target, rate, relative_cost, table
+from tacit.studies.budgets import recipe_of, train_to_budget, updates
+from tacit.studies.charts import Panel
+from tacit.studies.charts import chart as chart_of
+from tacit.studies.probe_scores import ProbeScores, baseline_verdicts, commands
 from tacit.training.optimizer import adamw, lr_factor, optimizer_step
-from timing import operations_of_step
 
 POINTS = 5
 
@@ -60,10 +66,6 @@ METHODS = {
 BASELINES = {"untrained, with a class token": "lejepa", "untrained": "ijepa"}
 
 
-def encoder(method: str) -> tc.recipes.Recipe:
-    return recipe_of(METHODS[method].recipe, METHODS[method].options)
-
-
 def probed(model: Any, run: Run[Settings], train: Any, test: Any, tokens: bool = True) -> dict[str, Any]:
     """Read the class from all that the frozen encoder gives, from the mean of its tokens and from its class token."""
     chosen = run.settings
@@ -77,26 +79,25 @@ def probed(model: Any, run: Run[Settings], train: Any, test: Any, tokens: bool =
         fit, held_out = (
             tc.probing.features(model, some, tokens=every, frames=chosen.probed, seed=0) for some in (train, test)
         )
-        held_out = held_out.without(fit)  # an image or two are in both
-        reading = Linear(**options)(fit, held_out, "class")
-        assert isinstance(reading, ClassResult)
+        sources = {"model": (fit, held_out.without(fit))}  # an image or two are in both
+        reading: Any = Linear(**options)(*sources["model"], "class")
+        found[f"{name}linear"] = reading.accuracy
         one = Linear(**{**options, "l2": (0.01,)})
-        sources = {"model": (fit, held_out)}
         compared = tc.probing.compare(sources, "class", one, shots=(chosen.shots,), draws=chosen.draws)
-        few = compared.few_labels["model"][0]
-        found |= {f"{name}linear": reading.accuracy, f"{name}few_labels": few.accuracy}
+        found[f"{name}few_labels"] = compared.few_labels["model"][0].accuracy
     return found
 
 
 def measure(run: Run[Settings]) -> dict[str, Any]:
-    case = run.name.rpartition("/")[0]
+    case, chosen = run.name.rpartition("/")[0], run.settings
     train, test = (tc.data.open(run.data / "fashion_mnist" / part) for part in ("train", "test"))
     if case in METHODS:
-        values, _ = pretrained(run, "fashion_mnist/train", POINTS, lambda model: probed(model, run, train, test))
-        return dict(values)
+        recipe = chosen.recipe, chosen.options, "fashion_mnist/train"
+        return train_to_budget(run, *recipe, lambda model: probed(model, run, train, test), POINTS).values()
     if case in ("supervised", "from_few"):
         return {"supervised": supervised, "from_few": from_few}[case](run, train, test)
-    model = encoder(BASELINES.get(case, "ijepa")).build_model(train.spec, run.seed)
+    method = METHODS[BASELINES.get(case, "ijepa")]
+    model = recipe_of(method.recipe, method.options).build_model(train.spec, run.seed)
     model.eval().set_statistics(train.statistics())
     raw = tc.probing.RawInput(model.config, model.statistics, grid=(7, 7)) if case == "raw" else model  # all pixels
     return probed(raw, run, train, test, tokens=case != "raw")
@@ -105,19 +106,17 @@ def measure(run: Run[Settings]) -> dict[str, Any]:
 def supervised(run: Run[Settings], train: Any, test: Any) -> dict[str, Any]:
     """Train the same encoder on all labels from nothing; crops as I-JEPA has them."""
     some, _ = train.split(0.9, seed=0)  # as `tacit train` does
-    each = operations_of_step(Classifier(run.seed, some, np.arange(len(some))).loss)
-    classifier = Classifier(run.seed, some, np.arange(len(some)))
-    steps, at = updates(run.budget, each, POINTS)
-    seconds, points = {"training": 0.0, "probing": 0.0}, []
-    for index in range(steps):
+    each = training_operations(Classifier(run.seed, some).loss)
+    classifier, (steps, at) = Classifier(run.seed, some), updates(run.budget, each, POINTS)
+    seconds, points, begin = {"training": 0.0, "probing": 0.0}, [], time.process_time()
+    for first, last in itertools.pairwise((0, *at)):
+        classifier.learn(range(first, last), steps)
+        trained = time.process_time()
+        point = {"step": last, "operations": last * each, "own_head": classifier.score(test)}
+        points.append({**point, **probed(classifier.model, run, train, test)})
+        seconds["training"] += trained - begin
         begin = time.process_time()
-        classifier.learn(index, steps)
-        seconds["training"] += time.process_time() - begin
-        if index + 1 in at:
-            begin = time.process_time()
-            point = {"step": index + 1, "operations": (index + 1) * each, "own_head": classifier.score(test)}
-            points.append({**point, **probed(classifier.model, run, train, test)})
-            seconds["probing"] += time.process_time() - begin
+        seconds["probing"] += begin - trained
     return {"operations_a_step": each, "steps": steps, "seconds": seconds, "points": points}
 
 
@@ -128,9 +127,8 @@ def from_few(run: Run[Settings], train: Any, test: Any) -> dict[str, Any]:
     for number in range(chosen.draws):
         draw = np.random.default_rng([run.seed, number])
         some = [draw.permutation(np.flatnonzero(classes == one))[: chosen.shots] for one in np.unique(classes)]
-        classifier = Classifier(run.seed, train, np.concatenate(some), chosen.batch)
-        for index in range(chosen.steps):
-            classifier.learn(index, chosen.steps)
+        classifier = Classifier(run.seed, train.select(np.concatenate(some)), chosen.batch)
+        classifier.learn(range(chosen.steps), chosen.steps)
         rates.append(classifier.score(test).rate)
     seconds = {"training": time.process_time() - begin}
     accuracy = tc.statistics.bootstrap(rates)
@@ -140,16 +138,15 @@ def from_few(run: Run[Settings], train: Any, test: Any) -> dict[str, Any]:
 class Classifier:
     """Encoder of the study with a linear head on its mean token, trained together."""
 
-    def __init__(self, seed: int, train: Any, chosen: Any, batch: int = 128) -> None:
-        method = encoder("ijepa")
-        self.model = method.build_model(train.spec, seed)
+    def __init__(self, seed: int, train: Any, batch: int = 128) -> None:
+        method = recipe_of(METHODS["ijepa"].recipe, METHODS["ijepa"].options)
+        self.model: Any = method.build_model(train.spec, seed)
         self.model.target_encoder = None  # the trained encoder is the one that is read
         self.model.set_statistics(train.statistics())
         torch.manual_seed(seed)
         self.head = nn.Linear(96, 10)
-        some, self.batch = train.select(chosen), batch
-        self.clips, self.crop, self.seed = some.clips(1), method.transforms(self.model)[0], seed
-        self.classes = torch.from_numpy(_classes(some)).long()
+        self.clips, self.crop = train.clips(1), method.transforms(self.model)[0]
+        self.seed, self.batch, self.classes = seed, batch, torch.from_numpy(_classes(train)).long()
         self.parameters = [*self.model.encoder.parameters(), *self.head.parameters()]
         self.optimizer = adamw(self.parameters, 1e-3, 0.05)
 
@@ -161,9 +158,10 @@ class Classifier:
         clip = self.crop(self.clips.batch(self.seed, index, self.batch), seed=index, rank=0)
         return F.cross_entropy(self.logits(clip.observation["pixels"][:, 0]), self.classes[clip.episode])
 
-    def learn(self, index: int, steps: int) -> None:
-        now = 1e-3 * lr_factor(index, steps, warmup=0.05, end=0.0)
-        optimizer_step(self.optimizer, self.parameters, self.loss(index), now, 0.05, 1.0)
+    def learn(self, updates: range, steps: int) -> None:
+        for index in updates:
+            now = 1e-3 * lr_factor(index, steps, warmup=0.05, end=0.0)
+            optimizer_step(self.optimizer, self.parameters, self.loss(index), now, 0.05, 1.0)
 
     @torch.no_grad()
     def score(self, test: Any) -> tc.statistics.Rate:
@@ -191,6 +189,7 @@ LEGEND = {
     "mae_blocks": "masked autoencoder at I-JEPA's masks",
     "supervised": "supervised",
 }
+PAIRS = [(first, second) for first in ("ijepa", "lejepa") for second in ("mae", "mae_blocks")]
 
 
 def reading(point: Mapping[str, Any], kind: str) -> dict[str, float]:
@@ -212,8 +211,6 @@ def curves(results: Mapping[str, RunResult], kind: str) -> dict[str, Curve]:
 
 def chart(results: Mapping[str, RunResult]) -> bytes:
     """Return accuracy over operations as SVG, a panel for each reading."""
-    from chart import Panel, scores
-
     panels = []
     for kind in ("linear", "mean_linear", "mean_few_labels"):
         lines, found = {}, curves(results, kind)
@@ -222,21 +219,20 @@ def chart(results: Mapping[str, RunResult]) -> bytes:
             points = [{"mean": some.mean(), "low": some.min(), "high": some.max()} for some in every]
             lines[LEGEND[method]] = found[method].cost, points
         baseline = reading(results["raw/0"].values, kind)
-        level = baseline.get("rate", baseline.get("mean"))
-        panels.append(Panel(READINGS[kind][0].replace(" or class token", ""), lines, level))
-    return scores(panels, "floating-point operations", "test images right, %", "{:.1e}".format)
+        title = READINGS[kind][0].replace(" or class token", "")
+        panels.append(Panel(title, lines, baseline.get("rate", baseline.get("mean"))))
+    return chart_of(panels, "floating-point operations", "test images right, %", "{:.1e}".format)
 
 
 def report(results: Mapping[str, RunResult]) -> Report:
     rows = []
-    for case, runs in studies.by_case(results).items():
-        for seed, result in runs.items():
-            run = result.values
-            point = run["points"][-1] if "points" in run else run
-            cells = (rate(found) if (found := reading(point, kind)) else "" for kind in READINGS)
-            spent = f"{point['operations']:.2e}" if "operations" in point else ""
-            seconds = f"{run['seconds']['training']:.0f}" if "seconds" in run else ""
-            rows.append((f"{case}, seed {seed}", str(run.get("steps", "")), spent, *cells, seconds))
+    for name, result in sorted(results.items()):
+        run = result.values
+        point = run["points"][-1] if "points" in run else run
+        cells = (rate(found) if (found := reading(point, kind)) else "" for kind in READINGS)
+        spent = f"{point['operations']:.2e}" if "operations" in point else ""
+        seconds = f"{run['seconds']['training']:.0f}" if "seconds" in run else ""
+        rows.append((name.replace("/", ", seed "), str(run.get("steps", "")), spent, *cells, seconds))
     header = ("encoder", "updates", "operations", *(title for title, _ in READINGS.values()), "training, s")
     tables, ratios = [table(header, rows), "On the way, means over seeds:"], []
     for kind, (title, levels) in READINGS.items():
@@ -244,23 +240,18 @@ def report(results: Mapping[str, RunResult]) -> Report:
         shares = [f"1/{2**power}" if power else "whole" for power in reversed(range(POINTS))]
         means = [(method, *(f"{100 * value:.1f}" for value in curve.mean())) for method, curve in lines.items()]
         tables.append(table((f"{title}, %", *shares), means))
-        pairs = [
-            (f"{first} : {second}", *(ratio(lines[first], lines[second], level) for level in levels))
-            for first in ("ijepa", "lejepa")
-            for second in ("mae", "mae_blocks")
-            if first in lines and second in lines
-        ]
+        pairs = [(f"{a} : {b}", *(relative_cost(lines[a], lines[b], level) for level in levels)) for a, b in PAIRS]
         ratios.append(table((title, *(f"{100 * level:g} %" for level in levels)), pairs))
     tables.append(
         "Operations of the second method over those of the first at equal accuracy, bootstrap intervals over seeds; "
         "points on the way are of one cosine schedule:"
     )
-    beaten, rows_of_targets = verdicts(readings(results))
+    beaten, rows_of_targets = baseline_verdicts(readings(results))
     chart_of = "![Accuracy over operations](../docs/images_operations.svg)"
     return Report([*tables, *ratios, chart_of, beaten, commands(results)], [*targets(results), *rows_of_targets])
 
 
-def readings(results: Mapping[str, RunResult]) -> list[Reading]:
+def readings(results: Mapping[str, RunResult]) -> list[ProbeScores]:
     """Return the linear probes of all tokens of each method next to its baselines."""
     found = []
     for name, run in results.items():
@@ -270,7 +261,7 @@ def readings(results: Mapping[str, RunResult]) -> list[Reading]:
             untrained = "untrained, with a class token" if "cls_linear" in last else "untrained"
             points_of = last, results[f"{untrained}/{seed}"].values, results["raw/0"].values
             scores = ({**point["linear"], "mean": point["linear"]["rate"]} for point in points_of)
-            found.append(Reading(f"{method}, images", "class, all tokens", *scores))
+            found.append(ProbeScores(f"{method}, images", "class, all tokens", *scores))
     return found
 
 
@@ -278,11 +269,10 @@ def targets(results: Mapping[str, RunResult]) -> list[Target]:
     """Compare I-JEPA with the masked autoencoders at equal accuracy; V-JEPA claims 1.5 to 6 against pixels."""
     found, rows = curves(results, "linear"), []
     for rival in ("mae", "mae_blocks"):
-        if "ijepa" in found and rival in found:
-            at = cost_ratio(found["ijepa"], found[rival], 0.87)
-            verdict = "met" if at.low >= 1.5 else "the reverse" if at.high < 1 else "missed"
-            quantity = f"images, operations for 87 % by a linear probe: {LEGEND[rival]} over I-JEPA"
-            rows.append(Target(quantity, "1.5 to 6x, published for V-JEPA", str(at), verdict))
+        at = cost_ratio(found["ijepa"], found[rival], 0.87)
+        verdict = "met" if at.low >= 1.5 else "the reverse" if at.high < 1 else "missed"
+        quantity = f"images, operations for 87 % by a linear probe: {LEGEND[rival]} over I-JEPA"
+        rows.append(Target(quantity, "1.5 to 6x, published for V-JEPA", str(at), verdict))
     return rows
 
 

@@ -1,9 +1,9 @@
 """MC-JEPA on images that move by known amounts.
 
-Each image of Fashion-MNIST lies at random on a texture of its own and is shown twice, 48 x 48, moved by a vector of
-whole and half pixels, at most 6 long. In a scene everything moves; in `object` the image alone. Frames are composed
-at twice the size and averaged, so that half a pixel is exact. Held-out images are from `test`, with new textures and
-with vectors that were never trained on. `content` is VICReg alone: the same encoder, views, steps and batches.
+Each image of Fashion-MNIST lies at random on a texture of its own and is shown twice, moved by a vector of whole and
+half pixels (`tacit.testing.moving_images`). In a scene everything moves; in `object` the image alone. Held-out images
+are from `test`, with new textures and with vectors that were never trained on. `content` is VICReg alone: the same
+encoder, views, steps and batches.
 """
 
 import time
@@ -14,25 +14,22 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
-from torch.nn import functional as F
 
 import tacit as tc
-from perception import FASHION_MNIST
+from encoders import FASHION_MNIST
 from tacit import studies
-from tacit.models import MotionContent
-from tacit.probing.probes import ClassResult, Linear
+from tacit.diagnostics import end_point_error, phase_correlation
+from tacit.probing.probes import Linear
 from tacit.recipes import MCJEPA, Part
 from tacit.studies import Report, Run, RunResult, Study, Target, mean, met, points, rate, table
+from tacit.testing.moving_images import MovingImages, move_images, translations
 from tacit.training import MakeViews, TrainingConfig
 
-SIDE, LONGEST, CHUNK = 48, 6, 500
-MARGIN = 2 * LONGEST  # at twice the size
+SIDE = 48
 SPEC = tc.Spec({"pixels": tc.Modality("pixels", (1, SIDE, SIDE))})
 OWN = ("photometric", "pyramid_variance")
 """Terms that the recipe uses in another way than is published."""
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -65,110 +62,22 @@ CASES = {
 }
 
 
-@dataclass(frozen=True)
-class Pairs:
-    """Images seen twice.
-
-    Attributes:
-        frames: ``[N, 2, 1, SIDE, SIDE]`` bytes.
-        vector: ``[N, 2]`` displacement in pixels.
-        moving: ``[N, SIDE, SIDE]`` pixels of the second frame that belong to the moving part.
-        known: ``[N, SIDE, SIDE]`` pixels of the second frame that were visible in the first.
-        classes: ``[N]``.
-    """
-
-    frames: torch.Tensor
-    vector: torch.Tensor
-    moving: torch.Tensor
-    known: torch.Tensor
-    classes: npt.NDArray[np.int64]
-
-    @property
-    def flow(self) -> torch.Tensor:
-        """``[N, 2, SIDE, SIDE]`` from each pixel of the second frame to the first."""
-        return -self.vector[:, :, None, None] * self.moving[:, None]
-
-
-def vectors() -> tuple[torch.Tensor, torch.Tensor]:
-    """Return training and held-out translations ``[n, 2]`` in half pixels (x right, y down), the same in every run."""
-    steps = torch.arange(-2 * LONGEST, 2 * LONGEST + 1)
-    grid = torch.cartesian_prod(steps, steps)
-    grid = grid[grid.square().sum(1) <= (2 * LONGEST) ** 2]
-    order = torch.randperm(len(grid), generator=torch.Generator().manual_seed(0))
-    return grid[order[len(grid) // 4 :]], grid[order[: len(grid) // 4]]
-
-
-def textures(count: int, side: int, draw: torch.Generator) -> torch.Tensor:
-    """Return grey levels ``[count, 1, side, side]`` of noise at many scales, between 0 and 1."""
-    total = torch.zeros(count, 1, side, side)
-    for cells in (4, 8, 16, 32, 60):
-        noise = torch.randn(count, 1, cells, cells, generator=draw)
-        total += cells**-0.35 * F.interpolate(noise, (side, side), mode="bicubic", align_corners=False)
-    low, high = total.amin((2, 3), keepdim=True), total.amax((2, 3), keepdim=True)
-    return (total - low) / (high - low)
-
-
-def composed(images: torch.Tensor, objects: torch.Tensor, moves: torch.Tensor, seed: int) -> list[torch.Tensor]:
-    """Return frames, vectors in pixels, the moving part, and the pixels of known motion.
-
-    Args:
-        images: ``[N, 1, h, w]`` bytes; below a quarter of full brightness they are transparent.
-        objects: ``[N]`` True if the image moves alone.
-        moves: ``[n, 2]`` vectors in half pixels to draw from.
-        seed: Of texture, place and vector.
-    """
-    draw, count = torch.Generator().manual_seed(seed), len(images)
-    sprites = F.interpolate(images / 255.0, scale_factor=2, mode="bilinear", align_corners=False)
-    vector = moves[torch.randint(len(moves), (count,), generator=draw)]
-    room = 2 * SIDE - sprites.shape[-1] - 2 * MARGIN
-    start = MARGIN + torch.randint(0, room + 1, (count, 2), generator=draw)
-    canvas = 0.6 * textures(count, 2 * SIDE + 2 * MARGIN, draw)
-    frames, alphas = [], []
-    for shift in (torch.zeros_like(vector), vector):
-        ground, sprite = torch.empty(count, 1, 2 * SIDE, 2 * SIDE), torch.zeros(count, 1, 2 * SIDE, 2 * SIDE)
-        for one in range(count):
-            left, top = (MARGIN - shift[one] * int(not objects[one])).tolist()
-            ground[one] = canvas[one, :, top : top + 2 * SIDE, left : left + 2 * SIDE]
-            x, y = (start[one] + shift[one]).tolist()
-            sprite[one, :, y : y + sprites.shape[-2], x : x + sprites.shape[-1]] = sprites[one]
-        cover = (4 * sprite).clamp(max=1)
-        frames.append(F.avg_pool2d(cover * sprite + (1 - cover) * ground, 2))
-        alphas.append(F.avg_pool2d(cover, 2)[:, 0])
-    levels = torch.stack(frames, dim=1).mul(255).round().clamp(0, 255).to(torch.uint8)
-    return [levels, vector / 2.0, *masks(vector / 2.0, objects, *alphas)]
-
-
-def masks(
-    vector: torch.Tensor, objects: torch.Tensor, first: torch.Tensor, second: torch.Tensor
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return masks of the moving part and of known motion; a half-covered pixel is unknown."""
-    moving = torch.where(objects[:, None, None], second >= 0.5, True)
-    still = (second < 0.05) & (first < 0.05)  # texture that was not hidden before either
-    places = torch.arange(SIDE, dtype=torch.float32)
-    x, y = (places - vector[:, axis, None] for axis in (0, 1))
-    there = ((x >= 0) & (x <= SIDE - 1))[:, None, :] & ((y >= 0) & (y <= SIDE - 1))[:, :, None]
-    return moving, torch.where(objects[:, None, None], moving | still, there)
-
-
 @cache
-def pairs(place: Path, count: int, held_out: bool, objects: float, seed: int) -> Pairs:
-    """Return pairs of the first ``count`` images of a dataset; no vector is both trained on and held out."""
+def moved(place: Path, count: int, held_out: bool, objects: float, seed: int) -> tuple[MovingImages, np.ndarray]:
+    """Return pairs of the first ``count`` images of a dataset with their classes, a share of them objects."""
     found = list(tc.data.open(place)[:count])
     images = torch.from_numpy(np.stack([one.observation["pixels"][0] for one in found]))
     alone = torch.rand(len(found), generator=torch.Generator().manual_seed(seed + 1)) < objects
-    chunks = enumerate(zip(torch.split(images, CHUNK), torch.split(alone, CHUNK), strict=True))
-    parts = [composed(*chunk, vectors()[held_out], seed + CHUNK * number) for number, chunk in chunks]
-    classes = np.array([int(one.labels["class"].reshape(-1)[0]) for one in found])
-    frames, vector, moving, known = map(torch.cat, zip(*parts, strict=True))
-    return Pairs(frames, vector, moving, known, classes)
+    pairs = move_images(images, alone, translations()[held_out], side=SIDE, seed=seed)
+    return pairs, np.array([int(one.labels["class"].reshape(-1)[0]) for one in found])
 
 
-def episodes_of(made: Pairs, frames: int) -> tc.data.Episodes:
+def episodes_of(pairs: MovingImages, classes: np.ndarray, frames: int) -> tc.data.Episodes:
     """Return the pairs, or their first frames alone, as episodes."""
     nothing = np.empty((frames - 1, 0), np.float32)
     found = [
         tc.Episode({"pixels": clip[:frames].numpy()}, nothing, labels={"class": np.full(frames, number)})
-        for clip, number in zip(made.frames, made.classes, strict=True)
+        for clip, number in zip(pairs.frames, classes, strict=True)
     ]
     return tc.data.from_episodes(found, SPEC)
 
@@ -197,67 +106,58 @@ def views(method: MCJEPA) -> MakeViews:
     return MakeViews(tc.augmentation.MultiCrop((2,), ((SIDE, SIDE),), (method.crop,), changes))
 
 
-@torch.no_grad()
-def end_point_errors(model: MotionContent, made: Pairs) -> torch.Tensor:
-    """Return ``[N, SIDE, SIDE]`` pixels between the predicted and the true flow."""
-    predicted = [model.flow({"pixels": part}) for part in torch.split(made.frames, 256)]
-    return (torch.cat(predicted) - made.flow).square().sum(1).sqrt()
-
-
-def by_image(errors: torch.Tensor, where: torch.Tensor) -> Floats:
-    """Return the mean error of each image over the pixels of a mask."""
-    count = where.sum((1, 2))
-    sums = torch.where(where, errors, 0.0).sum((1, 2))
-    return (sums / count)[count > 0].numpy().astype(np.float64)
-
-
-def scored(errors: torch.Tensor, made: Pairs, kind: str) -> dict[str, Any]:
-    """Return mean end-point errors with their intervals."""
-    parts = {"all": made.known}
+def scored(flow: torch.Tensor, pairs: MovingImages, kind: str) -> dict[str, Any]:
+    """Return mean end-point errors over images with their intervals."""
+    errors, found = end_point_error(flow, pairs.flow), {}
+    parts = {"all": pairs.known}
     if kind == "object":
-        parts |= {"moving": made.known & made.moving, "still": made.known & ~made.moving}
-    return {name: tc.statistics.bootstrap(by_image(errors, where)) for name, where in parts.items()}
-
-
-def phase_correlation(made: Pairs) -> torch.Tensor:
-    """Return end-point errors of one whole-pixel vector per pair: the peak of the normalised cross spectrum."""
-    window = torch.hann_window(SIDE, periodic=False)
-    first, second = (torch.fft.fft2((made.frames[:, t, 0] / 255.0 - 0.5) * window * window[:, None]) for t in (0, 1))
-    cross = second * first.conj()
-    peak = torch.fft.ifft2(cross / (cross.abs() + 1e-9)).real.flatten(1).argmax(1)
-    y, x = ((part + SIDE // 2) % SIDE - SIDE // 2 for part in (peak // SIDE, peak % SIDE))
-    return (-torch.stack([x, y], dim=1)[:, :, None, None] - made.flow).square().sum(1).sqrt()
+        parts |= {"moving": pairs.known & pairs.moving, "still": pairs.known & ~pairs.moving}
+    for name, where in parts.items():
+        count, sums = where.sum((1, 2)), torch.where(where, errors, 0.0).sum((1, 2))
+        found[name] = tc.statistics.bootstrap((sums / count)[count > 0].numpy().astype(np.float64))
+    return found
 
 
 def content(model: Any, fit: tc.data.Episodes, test: tc.data.Episodes) -> dict[str, Any]:
     """Read the class from single frames by a linear probe."""
-    reading = Linear()(tc.probing.features(model, fit), tc.probing.features(model, test), "class")
-    assert isinstance(reading, ClassResult)
+    reading: Any = Linear()(tc.probing.features(model, fit), tc.probing.features(model, test), "class")
     right = np.packbits(reading.actual == reading.predicted).tobytes().hex()
     return {**vars(reading.accuracy), "right": right}
 
 
+def baselines(run: Run[Settings], model: Any, parts: Any, held: Mapping[str, MovingImages]) -> dict[str, Any]:
+    """Score the untrained encoder, raw pixels, no motion, and phase correlation where all of a frame moves."""
+    raw = tc.probing.RawInput(model.config, model.statistics, grid=(SIDE // 4, SIDE // 4))
+    encoders = {"untrained": tc.probing.untrained_model(model, run.seed), "raw": raw}
+    found = {name: content(one, *parts) for name, one in encoders.items()}
+    found["no motion"] = {name: scored(torch.zeros_like(one.flow), one, name) for name, one in held.items()}
+    frames = held["scene"].frames[:, :, 0] / 255.0 - 0.5
+    shift = phase_correlation(frames[:, 0], frames[:, 1])[:, :, None, None]
+    found["phase correlation"] = {"scene": scored(-shift, held["scene"], "scene")}
+    return found
+
+
 def measure(run: Run[Settings]) -> dict[str, Any]:
     chosen, place = run.settings, run.data / "fashion_mnist"
-    made = pairs(place / "train", chosen.train, False, 0.5, seed=0)
-    held = {name: pairs(place / "test", chosen.test, True, float(name == "object"), 7) for name in ("scene", "object")}
-    fit, test = episodes_of(made, 1), episodes_of(held["scene"], 1)
+    train = moved(place / "train", chosen.train, False, 0.5, 0)
+    tests = {name: moved(place / "test", chosen.test, True, float(name == "object"), 7) for name in ("scene", "object")}
+    held = {name: pairs for name, (pairs, _) in tests.items()}
+    parts = episodes_of(*train, 1), episodes_of(*tests["scene"], 1)
     method = recipe(chosen)
     model = method.build_model(SPEC, run.seed)
     if chosen.baseline:
-        raw = tc.probing.RawInput(model.config, model.statistics, grid=(SIDE // 4, SIDE // 4))
-        encoders = {"untrained": tc.probing.untrained_model(model, run.seed), "raw": raw}
-        found = {name: content(one, fit, test) for name, one in encoders.items()}
-        found["no motion"] = {name: scored(one.flow.square().sum(1).sqrt(), one, name) for name, one in held.items()}
-        found["phase correlation"] = {"scene": scored(phase_correlation(held["scene"]), held["scene"], "scene")}
-        return found
-    begin = time.process_time()
-    moved = episodes_of(made, 2)
-    method.train(model, moved, seed=run.seed, to=run.work / "run", transforms=(views(method),), log_every=50)
+        return baselines(run, model, parts, held)
+    begin, options = time.process_time(), {"transforms": (views(method),), "log_every": 50}
+    method.train(model, episodes_of(*train, 2), seed=run.seed, to=run.work / "run", **options)
     values: dict[str, Any] = {"train_cpu_seconds": round(time.process_time() - begin, 1)}
     if not run.name.startswith("content"):
-        values["epe"] = {name: scored(end_point_errors(model, one), one, name) for name, one in held.items()}
-    return {**values, "content": content(model, fit, test)}
+        with torch.no_grad():
+            flows = {
+                name: torch.cat([model.flow({"pixels": part}) for part in torch.split(one.frames, 256)])
+                for name, one in held.items()
+            }
+        values["epe"] = {name: scored(flow, held[name], name) for name, flow in flows.items()}
+    return {**values, "content": content(model, *parts)}
 
 
 def beyond_vicreg(every: Mapping[str, Mapping[str, RunResult]], variant: str) -> tuple[dict[str, float], int]:

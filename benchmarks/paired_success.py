@@ -6,15 +6,17 @@ This version loads the agent and pursues the same tasks: `uv run benchmarks/pair
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import tacit as tc
-from environments import call
 from tacit import studies
 from tacit.studies import Report, Run, RunResult, Study, Target, met, rate, table
-from versions import unpacked
+from tacit.studies.environments import Script, install_revision
+
+HERE = Path(__file__).parent
 
 
 @dataclass(frozen=True)
@@ -33,11 +35,9 @@ class Settings:
 def measure(run: Run[Settings]) -> dict[str, Any]:
     chosen = run.settings
     if not (run.work / "old.npy").exists():
-        python = unpacked(chosen.old, run.shared.absolute())
-        words = (
-            f"pursue {chosen.recipe} {chosen.env} {chosen.episodes} {chosen.repeat} {chosen.task_seed} {chosen.tasks}"
-        )
-        call(python, "paired_work.py", f"{words} {run.seed} {{work}}", run.work.absolute(), MUJOCO_GL="egl")
+        python = install_revision(HERE.parent, chosen.old, run.shared.absolute())
+        older = Script(HERE / "workloads.py", python, {"MUJOCO_GL": "egl"})
+        older.call("pursue", vars(chosen), run.seed, run.work.absolute())
     agent = tc.Agent.load(run.work / "agent")
     found = tc.evaluation.closed_loop(agent, tc.envs.make_goal(chosen.env), chosen.tasks, chosen.task_seed)
     old, new = np.load(run.work / "old.npy").astype(float), found.solved.astype(float)

@@ -7,20 +7,23 @@ minutes, most of it the other package's plans and training steps.
 import statistics
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from environments import call, environment
 from tacit import studies
-from tacit.studies import Report, Run, RunResult, Study, at_least, columns, table
+from tacit.studies import Report, Run, RunResult, Study, at_least, columns
+from tacit.studies.environments import Script, install
+from tacit.studies.speed import in_turn
 
+HERE = Path(__file__).parent
 PEER = ["stable-worldmodel[all]==0.1.1", "torch==2.13.0", "torchvision==0.28.0"]
-OURS = [f"{Path(__file__).parents[1]}[hdf5]", "torch==2.13.0"]
+OURS = [f"{HERE.parent}[hdf5]", "torch==2.13.0"]
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Work of a row: the words for the script of each package, the least ratio, and the processes of each."""
+    """Work of a row: a function of the script of each package with its arguments, the least ratio, and processes."""
 
     work: str
     ours: str
@@ -29,28 +32,32 @@ class Settings:
     repeats: int = 3
 
 
+def called(script: Script, words: str, work: Path) -> dict[str, Any]:
+    """Return the values of a function, whose words are its name, numbers, names and the folder ``{work}``."""
+    name, *arguments = (int(word) if word.isdigit() else word for word in words.format(work=work).split())
+    values: dict[str, Any] = script.call(str(name), *arguments)
+    return values
+
+
 def measure(run: Run[Settings]) -> dict[str, Any]:
     chosen, work = run.settings, run.shared.absolute()
-    ours, theirs = environment(work / "ours", OURS), environment(work / "theirs", PEER)
-    for file, words in (("rooms_hdf5.h5", "record {work}"), ("plan.safetensors", "weights {work}")):
+    ours = Script(HERE / "peers_tacit.py", install(work / "ours", OURS))
+    home = {"STABLEWM_HOME": str(work / "home")}
+    theirs = Script(HERE / "peers_stable_worldmodel.py", install(work / "theirs", PEER), home)
+    for file, function in (("rooms_hdf5.h5", "record"), ("plan.safetensors", "weights")):
         if not (work / file).exists():
-            call(theirs, "peers_stable_worldmodel.py", words, work)
-    mine: list[dict[str, Any]] = []
-    other: dict[str, list[dict[str, Any]]] = {words: [] for words in chosen.theirs}
-    for _ in range(chosen.repeats):
-        mine.append(call(ours, "peers_tacit.py", chosen.ours, work))
-        for words, found in other.items():
-            found.append(call(theirs, "peers_stable_worldmodel.py", words, work))
-    medians = {words: statistics.median(one["seconds"] for one in found) for words, found in other.items()}
-    fastest = min(medians, key=lambda words: medians[words])
-    seconds = statistics.median(one["seconds"] for one in mine)
+            theirs.call(function, work)
+    works = {words: partial(called, theirs, words, work) for words in chosen.theirs}
+    found = in_turn({"": partial(called, ours, chosen.ours, work), **works}, chosen.repeats)
+    medians = {words: statistics.median(one["seconds"] for one in some) for words, some in found.items()}
+    fastest = min(works, key=lambda words: medians[words])
     return {
-        "ratio": round(medians[fastest] / seconds, 2),
-        "ours_cpu_seconds": seconds,
+        "ratio": round(medians[fastest] / medians[""], 2),
+        "ours_cpu_seconds": medians[""],
         "theirs_cpu_seconds": medians[fastest],
         "theirs_fastest": fastest,
-        "ours": mine[-1],
-        "theirs": other[fastest][-1],
+        "ours": found[""][-1],
+        "theirs": found[fastest][-1],
         "packages": {"ours": OURS[1:], "theirs": PEER},
     }
 
@@ -66,20 +73,9 @@ def report(results: Mapping[str, RunResult]) -> Report:
     }
     limit = "{:g}x of stable-worldmodel"
     targets = [at_least(row["work"], row["ratio"], row["target"], "{:.1f}x", limit) for row in rows]
-    tables = [columns(cells, rows)]
-    plan = results["plan"].values["ours"] if "plan" in results else {}
-    if "difference_of_the_means" in plan:
-        gaps, same = plan["difference_of_the_means"], plan["rounds_with_the_same_mean"]
-        margin = plan["relative_margin_of_the_elite_in_the_next_round"]
-        largest = plan["largest_relative_energy_difference_of_all_rounds"]
-        equal = [
-            ("energies of the same candidates, largest relative difference", f"{largest:.1e}"),
-            ("rounds with the same mean, with the same noise", f"{same} of {len(gaps)}, to {max(gaps[:same]):.0e}"),
-        ]  # fmt: skip
-        if same < len(gaps):
-            equal.append(("then the elite ends in", f"a tie (to {margin:.0e} relative)" if margin else "an exact tie"))
-        tables.append(table(("the same search in both packages", ""), equal))
-    return Report(tables, targets)
+    largest = results["plan"].values["ours"]["largest_relative_energy_difference"]
+    equal = f"Energies of the same candidates in both packages, largest relative difference: {largest:.1e}."
+    return Report([columns(cells, rows), equal], targets)
 
 
 STUDY = Study(

@@ -6,13 +6,9 @@ the sizes of its published configuration: ViT-Tiny encoder, predictor of 6 layer
 
 import itertools
 import time
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-from environments import answer
-
-START = time.process_time()
 SIZE, WINDOW, BATCH, BLOCK = 64, 4, 32, 5
 SUFFIXES = {"hdf5": ".h5", "lance": ".lance", "folder": ""}
 
@@ -23,7 +19,7 @@ def first_frame() -> dict[str, Any]:
     world = swm.World("swm/TwoRoom-v1", num_envs=1, image_shape=(SIZE, SIZE))
     world.reset(seed=0)
     frame = world.infos["pixels"]
-    return {"seconds": time.process_time() - START, "shape": list(frame.shape)}
+    return {"seconds": time.process_time(), "shape": list(frame.shape)}
 
 
 def frames(num_envs: int, steps: int) -> dict[str, Any]:
@@ -41,11 +37,11 @@ def frames(num_envs: int, steps: int) -> dict[str, Any]:
     return {"seconds": (time.process_time() - begin) / (steps * num_envs)}
 
 
-def recording(folder: Path, form: str) -> Path:
-    return folder / f"rooms_{form}{SUFFIXES[form]}"
+def recording(folder: str, form: str) -> Path:
+    return Path(folder) / f"rooms_{form}{SUFFIXES[form]}"
 
 
-def record(folder: Path) -> dict[str, Any]:
+def record(folder: str) -> dict[str, Any]:
     """Collect episodes and write them in the formats that are compared."""
     import stable_worldmodel as swm
     from stable_worldmodel.policy import RandomPolicy
@@ -57,7 +53,7 @@ def record(folder: Path) -> dict[str, Any]:
     return {"formats": list(SUFFIXES)}
 
 
-def windows(folder: Path, form: str, batches: int) -> dict[str, Any]:
+def windows(folder: str, form: str, batches: int) -> dict[str, Any]:
     import stable_worldmodel as swm
     import torch
 
@@ -96,61 +92,47 @@ def lewm() -> Any:
     return model
 
 
-def plan(folder: Path, write: bool = False) -> dict[str, Any]:
-    import gymnasium as gym
-    import numpy as np
+def observed() -> tuple[Any, dict[str, Any], Any]:
+    """Return the model, an observation with its goal, and the generator that drew them."""
+    import torch
+
+    model, generator = lewm().eval(), torch.Generator().manual_seed(1)
+    pixels, goal = (torch.rand(1, 1, 3, SIZE, SIZE, generator=generator) for _ in range(2))
+    return model, {"pixels": pixels, "goal": goal, "action": torch.zeros(1, 1, 2 * BLOCK)}, generator
+
+
+def weights(folder: str) -> None:
+    """Write the weights of the model, and its energies of random candidates."""
     import torch
     from safetensors.torch import save_file
+
+    model, info, generator = observed()
+    candidates = torch.randn(1, 300, 5, 2 * BLOCK, generator=generator)
+    with torch.inference_mode():
+        latent, goal = (model.encode({"pixels": info[name]})["emb"] for name in ("pixels", "goal"))
+        expanded = {key: value.unsqueeze(1).expand(1, 300, *value.shape[1:]) for key, value in info.items()}
+        energies = model.get_cost(dict(expanded), candidates)
+    tensors = {"candidates": candidates, "energies": energies, "latent": latent, "goal_latent": goal}
+    for file, values in (("lewm", model.state_dict()), ("plan", tensors)):
+        save_file(
+            {name: one.clone().contiguous() for name, one in values.items()}, Path(folder) / f"{file}.safetensors"
+        )
+
+
+def plan(_: str) -> dict[str, Any]:
+    import gymnasium as gym
+    import numpy as np
     from stable_worldmodel.policy import PlanConfig
     from stable_worldmodel.solver import CEMSolver
 
-    model = lewm().eval()
-    generator = torch.Generator().manual_seed(1)
-    pixels = torch.rand(1, 1, 3, SIZE, SIZE, generator=generator)
-    goal = torch.rand(1, 1, 3, SIZE, SIZE, generator=generator)
-    info = {"pixels": pixels, "goal": goal, "action": torch.zeros(1, 1, 2 * BLOCK)}
-    if write:
-        candidates = torch.randn(1, 300, 5, 2 * BLOCK, generator=generator)
-        with torch.inference_mode():
-            latents = model.encode({"pixels": pixels})["emb"], model.encode({"pixels": goal})["emb"]
-            expanded = {key: value.unsqueeze(1).expand(1, 300, *value.shape[1:]) for key, value in info.items()}
-            energies = model.get_cost(dict(expanded), candidates)
-        weights = {name: value.contiguous() for name, value in model.state_dict().items()}
-        save_file(weights, folder / "lewm.safetensors")
-        tensors = {"pixels": pixels, "goal": goal, "candidates": candidates, "energies": energies}
-        tensors |= {"latent": latents[0], "goal_latent": latents[1]}
-        save_file({name: value.clone().contiguous() for name, value in tensors.items()}, folder / "plan.safetensors")
-        return {"written": sorted(tensors)}
-    seen = Rounds()
-    solver = CEMSolver(model=model, num_samples=300, n_steps=30, topk=30, seed=1234, callbacks=[seen])
+    model, info, _ = observed()
+    solver = CEMSolver(model=model, num_samples=300, n_steps=30, topk=30, seed=1234)
     space = gym.spaces.Box(-1, 1, (1, 2), dtype=np.float32)
     solver.configure(action_space=space, n_envs=1, config=PlanConfig(horizon=5, receding_horizon=5, action_block=BLOCK))
     begin = time.process_time()
     outcome = solver.solve(dict(info))
     seconds = time.process_time() - begin
-    rounds = {name: torch.stack(values) for name, values in seen.kept.items()}
-    save_file({"actions": outcome["actions"].contiguous(), **rounds}, folder / "theirs_plan.safetensors")
     return {"seconds": seconds, "energy": outcome["costs"]}
-
-
-class Rounds:
-    """Candidates, costs and mean of each round of the search; references, not copies."""
-
-    output_key = "rounds"
-
-    def __init__(self) -> None:
-        self.kept: dict[str, list[Any]] = {"candidates": [], "costs": [], "mean": []}
-        self.history: list[object] = []
-
-    def reset(self) -> None: ...
-
-    def start_batch(self) -> None: ...
-
-    def end_solve(self) -> None: ...
-
-    def __call__(self, **now: object) -> None:
-        for name, values in self.kept.items():
-            values.append(now[name])
 
 
 def train(steps: int) -> dict[str, Any]:
@@ -176,10 +158,3 @@ def train(steps: int) -> dict[str, Any]:
         optimizer.step()
         times.append(time.process_time() - begin)
     return {"seconds": sorted(times[1:])[len(times) // 2 - 1]}
-
-
-if __name__ == "__main__":
-    weights = partial(plan, write=True)
-    answer(
-        first_frame=first_frame, frames=frames, record=record, windows=windows, weights=weights, plan=plan, train=train
-    )

@@ -1,4 +1,4 @@
-"""Work of `perception_speed.py` in the environment of either library: `perception_work.py ACTION WORK ...`."""
+"""Work of `perception_speed.py` in the environment of either library: each function prepares one piece of work."""
 
 import copy
 from collections.abc import Callable
@@ -9,9 +9,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-
-from environments import answer
-from timing import cpu_seconds, operations, peak_rate, plain_layers
 
 VIDEOS, FRAMES, SIDE, PATCH, TUBELET = 4, 16, 64, 8, 2
 IMAGES, IMAGE_SIDE, IMAGE_PATCH = 16, 112, 8
@@ -45,12 +42,12 @@ def gathered(tokens: Tensor, index: Tensor) -> Tensor:
 Work = dict[str, tuple[Any, Callable[[], Tensor]]]
 
 
-def ours(work: Path) -> Work:
+def ours(work: str) -> Work:
     """Return model and loss of each piece of work, in Tacit."""
     import tacit as tc
 
-    model: Any = tc.published.convert(work / "vjepa2").train()
-    encoder: Any = tc.published.convert(work / "ijepa", part="encoder").train()
+    model: Any = tc.published.convert(Path(work) / "vjepa2").train()
+    encoder: Any = tc.published.convert(Path(work) / "ijepa", part="encoder").train()
     values, visible, hidden = videos()
     none = torch.zeros(VIDEOS)
     clip = tc.Clip({"pixels": values}, none, none, none, masks=(tc.types.Mask(visible, (hidden,)),))
@@ -73,12 +70,12 @@ def ours(work: Path) -> Work:
     }
 
 
-def theirs(work: Path) -> Work:
+def theirs(work: str) -> Work:
     """Return the same in transformers, which takes normalised images."""
     import transformers
 
-    model = transformers.VJEPA2Model.from_pretrained(work / "vjepa2").train()
-    encoder = transformers.IJepaModel.from_pretrained(work / "ijepa").train()
+    model = transformers.VJEPA2Model.from_pretrained(Path(work) / "vjepa2").train()
+    encoder = transformers.IJepaModel.from_pretrained(Path(work) / "ijepa").train()
     encoder.embeddings.position_embeddings.requires_grad_(False)  # as published: a fixed table
     assert model.config._attn_implementation == encoder.config._attn_implementation == "sdpa"
     target = copy.deepcopy(model).requires_grad_(False)
@@ -117,7 +114,7 @@ def theirs(work: Path) -> Work:
 SIDES = {"ours": ours, "theirs": theirs}
 
 
-def draw(work: Path) -> dict[str, Any]:
+def draw(work: str) -> None:
     """Write weights of both models by transformers, large enough to show differences."""
     import transformers
 
@@ -135,8 +132,7 @@ def draw(work: Path) -> dict[str, Any]:
     for name, model in (("vjepa2", transformers.VJEPA2Model(video)), ("ijepa", transformers.IJepaModel(image))):
         for parameter in model.parameters():
             parameter.data.add_(torch.randn_like(parameter), alpha=0.1)
-        model.save_pretrained(work / name)
-    return {}
+        model.save_pretrained(Path(work) / name)
 
 
 def once(model: nn.Module, loss: Callable[[], Tensor]) -> float:
@@ -147,96 +143,32 @@ def once(model: nn.Module, loss: Callable[[], Tensor]) -> float:
     return value.item()
 
 
-def timed(work: Path, which: str, repeats: int) -> dict[str, Any]:
-    """Return CPU seconds of each piece of work after a warm-up, its loss and the norm of its gradients."""
-    found: dict[str, Any] = {"torch": torch.__version__}
-    for name, (model, loss) in SIDES[which](work).items():
+def step_of(work: str, side: str, name: str) -> Callable[[], float]:
+    """Return a training step of a library."""
+    return partial(once, *SIDES[side](work)[name])
+
+
+def result(work: str, side: str, name: str) -> dict[str, Any]:
+    """Return the loss of a step, the norm of its gradients, and the calls of operators of attention."""
+    model, loss = SIDES[side](work)[name]
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profiler:
         value = once(model, loss)
-        norms = [parameter.grad.norm() for parameter in model.parameters() if parameter.grad is not None]
-        taken = cpu_seconds(partial(once, model, loss), repeats)
-        found[name] = {"seconds": taken, "loss": value, "gradient": torch.stack(norms).norm().item()}
-    return found
-
-
-def resident(kind: str) -> int:
-    """Return the bytes of ``VmRSS``, now, or of ``VmHWM``, the peak since the last reset."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(1024 * int(line.split()[1]) for line in lines if line.startswith(kind))
-
-
-def memory(work: Path, which: str, name: str) -> dict[str, Any]:
-    """Return the peak bytes of a step beyond those resident before."""
-    model, loss = SIDES[which](work)[name]
-    Path("/proc/self/clear_refs").write_text("5")  # forget the peak so far
-    before = resident("VmRSS")
-    for _ in range(2):
-        once(model, loss)
-    return {"peak": resident("VmHWM") - before}
-
-
-def saved(module: nn.Module, compute: Callable[[], Tensor]) -> int:
-    """Return the bytes that a forward pass keeps for backward, without parameters."""
-    own = {parameter.untyped_storage().data_ptr() for parameter in module.parameters()}
-    kept: dict[int, Tensor] = {}
-
-    def pack(tensor: Tensor) -> Tensor:
-        kept[tensor.untyped_storage().data_ptr()] = tensor
-        return tensor
-
-    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-        out = compute()
-    del out
-    return sum(tensor.untyped_storage().nbytes() for pointer, tensor in kept.items() if pointer not in own)
-
-
-PARTS = {
-    "products": ("mkldnn::_linear_pointwise", "aten::mm", "aten::addmm", "aten::bmm", "aten::mkldnn_convolution"),
-    "attention": ("scaled_dot_product",),
-    "GELU": ("aten::gelu",),
-    "LayerNorm": ("aten::native_layer_norm",),
-    "copies": ("aten::copy_", "aten::cat", "aten::fill_", "aten::gather", "aten::index"),
-    "sums and products by element": ("aten::add", "aten::mul", "aten::neg", "aten::sum", "aten::sub"),
-}
-
-
-def profile(work: Path, which: str) -> dict[str, Any]:
-    """Return the share of the time of each group of operators, and the operators of attention with their calls."""
-    found: dict[str, Any] = {}
-    for name, (model, loss) in SIDES[which](work).items():
-        once(model, loss)
-        with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profiler:
-            once(model, loss)
-        events = profiler.key_averages()
-        total = sum(event.self_cpu_time_total for event in events)
-        shares = dict.fromkeys((*PARTS, "other"), 0.0)
-        for event in events:
-            part = next((part for part, keys in PARTS.items() if any(key in event.key for key in keys)), "other")
-            shares[part] += event.self_cpu_time_total / total
-        attention = {
-            event.key: event.count
-            for event in events
-            if event.key.startswith("aten::_scaled_dot_product") and "backward" not in event.key
-        }
-        found[name] = {"shares": {part: round(value, 3) for part, value in shares.items()}, "attention": attention}
-    return found
-
-
-def limits(work: Path) -> dict[str, Any]:
-    """Return the operations of each piece of work, the best rate, the time without oneDNN layers, and saved bytes."""
-    pieces, counts, plain = ours(work), {}, {}
-    with plain_layers():
-        for name, (model, loss) in pieces.items():
-            counts[name] = operations(partial(once, model, loss))
-            plain[name] = cpu_seconds(partial(once, model, loss), 1)[0]
-    model = pieces["step"][0]
-    values, visible, _ = videos()
-    raw, known = values.transpose(1, 2), model.statistics_of("pixels")
-    kept = {
-        name: saved(model.encoder, partial(model.encoder, raw, *known, keep))
-        for name, keep in (("dense", None), ("visible", visible))
+    norms = [parameter.grad.norm() for parameter in model.parameters() if parameter.grad is not None]
+    attention = {
+        event.key: event.count
+        for event in profiler.key_averages()
+        if event.key.startswith("aten::_scaled_dot_product") and "backward" not in event.key
     }
-    return {"operations": counts, "rate": peak_rate(), "plain": plain, "saved": kept}
+    return {"loss": value, "gradient": torch.stack(norms).norm().item(), "attention": attention}
 
 
-if __name__ == "__main__":
-    answer(draw=draw, timed=timed, memory=memory, profile=profile, limits=limits)
+def limit(work: str, name: str) -> dict[str, float]:
+    """Return the operations of a step, the best rate of the machine, and the time with torch's own linear layers."""
+    from tacit.diagnostics import operations, peak_rate
+    from tacit.nn.linear import plain_layers
+    from tacit.studies.speed import cpu_seconds
+
+    step = step_of(work, "ours", name)
+    with plain_layers():
+        plain = cpu_seconds(step, 1)[0]
+    return {"operations": operations(step), "rate": peak_rate(), "plain": plain}

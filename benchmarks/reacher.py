@@ -2,7 +2,7 @@
 
 import statistics
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,8 +11,8 @@ import torch
 import tacit as tc
 from tacit import studies
 from tacit.costs import CostTerm
-from tacit.studies import Report, Run, RunResult, Study, Target, met, rate, table
-from timing import Laps
+from tacit.studies import Report, Run, RunResult, Study, Target, columns, met, rate, table
+from tacit.studies.speed import Stopwatch
 
 COSTS = {"pose_read_of_the_goal": "read poses as cost", "true_pose_of_the_goal": "read pose, true goal"}
 
@@ -35,39 +35,26 @@ class Settings:
 
 @dataclass(frozen=True, eq=False)
 class ReadPose(CostTerm):
-    """Distance between the poses that a linear probe reads from latents.
+    """Distance between poses read from latents, to the pose of the goal or a true one ``[B, 4]``."""
 
-    Args:
-        weight: ``[D, 4]``.
-        bias: ``[4]``.
-        target: ``[B, 4]`` the true pose of each goal; None for the pose read from the goal's latent.
-    """
-
-    weight: torch.Tensor
-    bias: torch.Tensor
+    readout: Any
     target: torch.Tensor | None = None
 
     def __call__(self, rollout: tc.types.Rollout, /) -> Any:
         """Return energies ``[B, S]``."""
-        start, latents, goal = (
-            None if part is None else part @ self.weight + self.bias
-            for part in (rollout.start, rollout.latents, rollout.goal)
-        )
-        read = tc.types.Rollout(start, latents, rollout.blocks, goal)
+        read = replace(rollout, latents=self.readout(rollout.latents), goal=self.readout(rollout.goal))
         return tc.costs.Goal(target=self.target, reduce="sum")(read)
 
 
 def other_costs(agent: tc.Agent, env: Any, fit_on: tc.data.Episodes, chosen: Settings) -> dict[str, Any]:
     """Score the same predictor and planner with the distance between read poses as cost."""
     model: Any = agent.model
-    seen = tc.probing.features(model, fit_on, frames=8192, seed=0)
-    table_of = torch.cat([torch.as_tensor(seen.values), torch.ones(len(seen.values), 1)], dim=1)
-    solution = torch.linalg.lstsq(table_of.double(), torch.from_numpy(seen.target("pose")).double()).solution.float()
+    readout = tc.probing.fit(model, fit_on, "pose")
     env.begin(tc.evaluation.held_out_tasks(env, chosen.tasks, chosen.task_seed)[0].goal)
     true = torch.from_numpy(np.asarray(env.labels()["pose"], np.float32))
     found = {}
     for name, target in zip(COSTS, (None, true), strict=True):
-        options = {**vars(agent.config), "cost": ReadPose(solution[:-1], solution[-1], target)}
+        options = {**vars(agent.config), "cost": ReadPose(readout, target)}
         other = tc.Agent(agent.model, **options, proposal=agent.proposal)
         found[name] = tc.evaluation.closed_loop(other, env, chosen.tasks, chosen.task_seed).success
     return found
@@ -81,7 +68,7 @@ def oracle(run: Run[Settings]) -> dict[str, Any]:
 
 
 def measure(run: Run[Settings]) -> dict[str, Any]:
-    chosen, laps = run.settings, Laps()
+    chosen, laps = run.settings, Stopwatch()
     if chosen.oracle:
         return oracle(run)
     wandering = tc.collection.Random(hold=chosen.hold)
@@ -126,19 +113,23 @@ def measure(run: Run[Settings]) -> dict[str, Any]:
 
 
 def report(results: Mapping[str, RunResult]) -> Report:
-    runs = {seed: result.values for seed, result in studies.by_case(results).get("agent", {}).items()}
-    rows = []
-    for seed, run in runs.items():
-        scores = [rate(run["planning"][key]) for key in ("success", "random", "policy")]
-        scores += [rate(run["other_costs"][key]) for key in COSTS]
-        probe = "{linear:.4f} / {mlp:.4f}".format_map(run["probe_r2_pose"])
-        images, nearest = str(run["trained_on"]["images"]), f"{run['nearest_radians']['p99']:.3f}"
-        training = "unknown: resumed" if run["resumed"] else f"{run['seconds']['train_cpu']:.0f}"
-        rows.append((seed, *scores, probe, images, nearest, training, f"{run['seconds']['plan_cpu']:.0f}"))
-    solved = [run.values["solved"] for run in results.values() if "solved" in run.values]  # in the recorded order
-    over = tc.statistics.crossed_bootstrap([[float(mark) for mark in marks] for marks in solved])
-    rates = [run["planning"]["success"]["rate"] for run in runs.values()]
-    within = statistics.median(run["nearest_radians"]["p99"] for run in runs.values())
+    runs = {name: run for name, run in sorted(results.items()) if name.startswith("agent")}
+    cells: dict[str, Any] = {
+        "seed": "{seed}",
+        "agent": "{planning[success]:rate}",
+        "random": "{planning[random]:rate}",
+        "policy alone": "{planning[policy]:rate}",
+        **{title: f"{{other_costs[{name}]:rate}}" for name, title in COSTS.items()},
+        "pose probe R² linear / MLP": "{probe_r2_pose[linear]:.4f} / {probe_r2_pose[mlp]:.4f}",
+        "images trained on": "{trained_on[images]}",
+        "nearest, p99, rad": "{nearest_radians[p99]:.3f}",
+        "training, CPU s": lambda row: "unknown: resumed" if row["resumed"] else f"{row['seconds']['train_cpu']:.0f}",
+        "planning, CPU s": "{seconds[plan_cpu]:.0f}",
+    }
+    marks = [run.values["solved"] for name, run in results.items() if name in runs]  # in the recorded order
+    over = tc.statistics.crossed_bootstrap([[float(mark) for mark in some] for some in marks])
+    rates = [run.values["planning"]["success"]["rate"] for run in runs.values()]
+    within = statistics.median(run.values["nearest_radians"]["p99"] for run in runs.values())
     summary = [
         ("mean over seeds and tasks", rate(vars(over))),
         ("99 % of the tasks came within, median over seeds; solved is 0.05 rad", f"{within:.3f} rad"),
@@ -146,15 +137,13 @@ def report(results: Mapping[str, RunResult]) -> Report:
     if "oracle/0" in results:
         found = results["oracle/0"].values["success"]
         summary.append((f"oracle: true dynamics and distance, {found['n']} tasks", rate(found)))
-    actors = ("agent", "random", "policy alone", *COSTS.values(), "pose probe R² linear / MLP")
-    header = ("seed", *actors, "images trained on", "nearest, p99, rad", "training, CPU s", "planning, CPU s")
     target = Target(
         "Reacher from pixels, tasks solved",
         "86 %, published for LeWorldModel",
         f"median {100 * statistics.median(rates):.1f} %, worst {100 * min(rates):.1f} %",
         met(min(rates) >= 0.86),
     )
-    return Report([table(header, rows), table(("", "measured"), summary)], [target])
+    return Report([columns(cells, runs), table(("", "measured"), summary)], [target])
 
 
 STUDY = Study(

@@ -9,13 +9,15 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import tacit as tc
-from perception import DENSE, ENCODERS, JEPA, Reading, commands, verdicts
+from encoders import DENSE, JEPA
 from tacit import studies
 from tacit.probing import Features, RawInput
 from tacit.probing.encoder import windows
 from tacit.probing.probes import Dense, Linear
 from tacit.studies import Report, Run, RunResult, Study
+from tacit.studies.probe_scores import ProbeScores, baseline_verdicts, commands
 
+ENCODERS = ("trained", "untrained", "raw")
 Target = Callable[[Features], Any]
 Parts = tuple[Features, Features]
 TARGETS: dict[str, dict[str, Target]] = {
@@ -105,11 +107,11 @@ def measure(run: Run[Settings]) -> dict[str, Any]:
 
 def report(results: Mapping[str, RunResult]) -> Report:
     readings = [
-        Reading(name.rpartition("/")[0], target, *(run.values["scores"][kind][target] for kind in ENCODERS))
+        ProbeScores(name.rpartition("/")[0], target, *(run.values["scores"][kind][target] for kind in ENCODERS))
         for name, run in sorted(results.items())
         for target in run.values["scores"]["raw"]
     ]
-    beaten, targets = verdicts(readings)
+    beaten, targets = baseline_verdicts(readings)
     return Report([beaten, commands(results)], targets)
 
 

@@ -4,22 +4,21 @@ The older revision is unpacked into the folder of `--work`, with an environment 
 dependencies: `uv run benchmarks/versions.py --set old=REVISION`.
 """
 
-import io
-import subprocess
-import sys
-import tarfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from environments import call, environment
 from tacit import studies
 from tacit.studies import Report, Run, RunResult, Study, Target, met, table
+from tacit.studies.environments import Script, install_revision
+from tacit.studies.speed import in_turn, ratio_of_medians
 
-ROOT = Path(__file__).parents[1]
+HERE = Path(__file__).parent
+CALLS = {"planning": 5, "training": 3, "windows": 200, "frames": 2000}
 
 
 @dataclass(frozen=True)
@@ -31,28 +30,14 @@ class Settings:
     rounds: int = 5
 
 
-def unpacked(revision: str, to: Path) -> Path:
-    """Return the Python of an environment with an older revision."""
-    place = to / revision.replace("^", "_before").replace("~", "_")
-    if not place.exists():
-        archive = subprocess.run(["git", "archive", revision], cwd=ROOT, check=True, stdout=subprocess.PIPE).stdout
-        with tarfile.open(fileobj=io.BytesIO(archive)) as file:
-            file.extractall(place, filter="data")
-    return environment(place / ".venv", [str(place)])
-
-
 def measure(run: Run[Settings]) -> dict[str, Any]:
-    chosen, work = run.settings, run.shared.absolute()
-    pythons = {"old": unpacked(chosen.old, work), "new": Path(sys.executable)}
-    seconds: dict[str, list[float]] = {"old": [], "new": []}
-    for _ in range(chosen.processes):
-        for version, found in seconds.items():
-            words = f"timed {run.name} {chosen.rounds}"
-            found.append(call(pythons[version], "version_work.py", words, work)["seconds"])
-    ratios = np.array(seconds["new"]) / np.array(seconds["old"])
-    draws = np.random.default_rng(0).integers(0, len(ratios), (4000, len(ratios)))
-    low, high = np.quantile(np.median(ratios[draws], axis=1), [0.025, 0.975])
-    return {"seconds": seconds, "ratio": {"mean": np.median(ratios), "low": low, "high": high}}
+    chosen, work = run.settings, HERE / "workloads.py"
+    old = install_revision(HERE.parent, chosen.old, run.shared.absolute())
+    scripts = {"old": Script(work, old), "new": Script(work)}
+    options = {"calls": CALLS[run.name], "rounds": chosen.rounds}
+    timed = {name: partial(script.cpu_seconds, run.name, **options) for name, script in scripts.items()}
+    seconds = {name: np.median(found, axis=1) for name, found in in_turn(timed, chosen.processes).items()}
+    return {"seconds": seconds, "ratio": ratio_of_medians(seconds["new"], seconds["old"])}
 
 
 def report(results: Mapping[str, RunResult]) -> Report:

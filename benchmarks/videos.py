@@ -13,10 +13,12 @@ from typing import Any
 import numpy as np
 
 import tacit as tc
-from perception import DENSE, JEPA, Reading, commands, pretrained, recipe_of, verdicts
+from encoders import DENSE, JEPA
 from tacit import studies
 from tacit.evaluation.surprise import Surprise, detection, surprise
 from tacit.studies import Budget, Report, Run, RunResult, Study, mean, rate, table
+from tacit.studies.budgets import recipe_of, train_to_budget
+from tacit.studies.probe_scores import ProbeScores, baseline_verdicts, commands
 
 FRAMES, SEEN, POINTS = 8, 6, 3
 
@@ -112,10 +114,9 @@ def measure(run: Run[Settings]) -> dict[str, Any]:
     data["surprise"] = data["surprise"][: 3 * chosen.triples]
     if not chosen.recipe:
         return baseline(run, data)
-    values, model = pretrained(
-        run, "moving_mnist/train", POINTS, lambda model: read(features(model, data, chosen.probed), "linear")
-    )
-    return {**values, **measured(model, run, data)}
+    recipe = chosen.recipe, chosen.options, "moving_mnist/train"
+    trained = train_to_budget(run, *recipe, lambda model: read(features(model, data, chosen.probed), "linear"), POINTS)
+    return {**trained.values(), **measured(trained.model, run, data)}
 
 
 def measured(model: Any, run: Run[Settings], data: Data) -> dict[str, Any]:
@@ -185,7 +186,7 @@ def report(results: Mapping[str, RunResult]) -> Report:
         for name, run in runs
         for event, measures in run["surprise"].items()
     ]
-    beaten, targets = verdicts(_readings(every))
+    beaten, targets = baseline_verdicts(_readings(every))
     read = (*[*SUMMARY][:4], "mean position, R²", "mean velocity, R²")
     at = ("largest window", "window that ends at the event", "one frame later")
     tables = [
@@ -201,7 +202,7 @@ def report(results: Mapping[str, RunResult]) -> Report:
     return Report(tables, targets)
 
 
-def _readings(every: Mapping[str, Mapping[str, RunResult]]) -> list[Reading]:
+def _readings(every: Mapping[str, Mapping[str, RunResult]]) -> list[ProbeScores]:
     raw = every["raw"]["0"].values["probes"]["linear"]
     found = []
     for case in METHODS:
@@ -210,7 +211,7 @@ def _readings(every: Mapping[str, Mapping[str, RunResult]]) -> list[Reading]:
             for probe, read in (("linear", "mean token"), ("flat", "all tokens")):
                 for target, trained in run.values["probes"][probe].items():
                     scores = trained, untrained[probe][target], raw[target]
-                    found.append(Reading(f"{case}, videos", f"{target}, {read}", *scores))
+                    found.append(ProbeScores(f"{case}, videos", f"{target}, {read}", *scores))
     return found
 
 

@@ -164,3 +164,29 @@ def test_targets_with_a_limit_include_it():
     assert studies.at_least("ratio", 5.0, 4, "{:.1f}x", "{:g}x of another") == studies.Target(
         "ratio", "4x of another", "5.0x", "met"
     )
+
+
+def test_columns_fill_templates_from_runs():
+    share, number = {"rate": 0.5, "low": 0.25, "high": 0.75}, {"mean": 0.1234, "low": 0.1, "high": 0.2}
+    runs = {
+        "a/0": studies.RunResult({"steps": 3}, {"found": {"x": share}, "error": number}, {"cpu": "one"}),
+        "a/1": studies.RunResult({"steps": 4}, {"error": {**number, "mean": 0.5}}, {"cpu": "two"}),
+    }
+    cells = {
+        "": "{case}, {seed}",
+        "x": "{found[x]:rate}",
+        "error": "{error:mean3}; {error:points}",
+        "of": "{steps:.1f}",
+    }
+    assert studies.columns(cells, runs).splitlines()[2:] == [
+        "| a, 0 | 50.0 % [25.0, 75.0] | 0.123 [0.100, 0.200]; +12.3 [+10.0, +20.0] | 3.0 |",
+        "| a, 1 |  | 0.500 [0.100, 0.200]; +50.0 [+10.0, +20.0] | 4.0 |",
+    ]
+    with pytest.raises(tc.errors.ConfigError, match=r"no row has the values of '\{fund\[x\]\}'"):
+        studies.columns({"x": "{fund[x]}"}, runs)
+
+
+def test_costs_are_compared_above_the_first_points():
+    first, second = (tc.statistics.Curve([1.0, 2.0, 4.0], [[0.1, 0.5, 0.9]]) for _ in range(2))
+    assert studies.relative_cost(first, second, 0.5) == "1x [1x, 1x]"
+    assert studies.relative_cost(first, second, 0.1) == "before the first point"

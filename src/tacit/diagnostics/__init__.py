@@ -1,5 +1,12 @@
-"""Diagnostics of latents: spread, effective rank, motion and straightness, which show a collapse."""
+"""Diagnostics of latents, which show a collapse, of optical flow, and of the operations of a computation."""
 
-from tacit.diagnostics.latents import LatentStatistics, effective_rank, latent_statistics, straightness
+from tacit._registry import exports, lazy
 
-__all__ = ["LatentStatistics", "effective_rank", "latent_statistics", "straightness"]
+__getattr__, __dir__, __all__ = lazy(
+    __name__,
+    {
+        name: f"{__name__}.{module}"
+        for module in ("flow", "latents", "operations")
+        for name in exports(f"{__name__}.{module}")
+    },
+)

@@ -19,6 +19,7 @@ from tacit.studies.tables import mean as mean
 from tacit.studies.tables import met as met
 from tacit.studies.tables import points as points
 from tacit.studies.tables import rate as rate
+from tacit.studies.tables import relative_cost as relative_cost
 from tacit.studies.tables import section as section
 from tacit.studies.tables import table as table
 from tacit.studies.tables import targets as targets

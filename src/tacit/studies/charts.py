@@ -1,4 +1,6 @@
-"""Scores over what they cost, as images."""
+"""Charts of scores over their cost."""
+
+from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,41 +9,41 @@ import numpy as np
 
 from tacit.reports._plot import COLORS, GREY, canvas, svg
 
-Points = Sequence[Mapping[str, float]]
+__all__ = ["Panel", "chart"]
 
 
 @dataclass(frozen=True)
 class Panel:
-    """What is scored under one title.
+    """Scores under one title.
 
     Attributes:
-        title: What the scores are of.
-        lines: Costs, and for each the score with ``mean``, ``low`` and ``high``, by what stands in the legend.
-        level: A baseline that costs nothing; None for none.
+        title: The title.
+        lines: Costs and their scores by the name in the legend. A score has ``mean``, ``low`` and ``high``.
+        level: The score of a baseline without a cost; None for none.
     """
 
     title: str
-    lines: Mapping[str, tuple[Sequence[float], Points]]
+    lines: Mapping[str, tuple[Sequence[float], Sequence[Mapping[str, float]]]]
     level: float | None = None
 
 
-def scores(
+def chart(
     panels: Sequence[Panel],
     cost: str,
     score: str,
     tick: Callable[[float], str],
     ends: tuple[float, float] | None = None,
 ) -> bytes:
-    """Panels side by side as SVG: scores in percent over costs on a logarithmic axis, and bands from low to high.
+    """Return panels next to each other as SVG: scores in percent over costs on a logarithmic axis, with intervals.
 
     The costs of the first line are marked on the axis.
 
     Args:
-        panels: At least one; the lines of the first are those of the others.
-        cost: What the axis of costs says.
-        score: What the other axis says.
-        tick: How a cost is written.
-        ends: Of the axis of scores, in percent; where not given, what each panel needs.
+        panels: At least one; all have the lines of the first.
+        cost: The label of the axis of costs.
+        score: The label of the axis of scores.
+        tick: Writes a cost.
+        ends: Ends of the axis of scores in percent; None: those of the scores of each panel.
     """
     with canvas(max(3.3 * len(panels), 6.6), 3.2, 1, len(panels)) as (figure, axes):
         for axis, panel in zip(axes, panels, strict=True):
