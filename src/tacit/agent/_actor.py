@@ -10,16 +10,18 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
 
 from tacit._threads import computing
-from tacit.agent._fallback import Fallback, FallbackActions, NamedFallback, numbers
+from tacit.agent._execution import Execution
+from tacit.agent._fallback import Fallback, NamedFallback
 from tacit.agent._limits import ActionLimits
 from tacit.agent._perception import Perception
-from tacit.agent._plans import checked_plan, continued, failures
+from tacit.agent._plans import checked_plan, failures, merged, only, unqueued
+from tacit.agent._safeguard import Ages, Safeguard
 from tacit.agent._state import AgentState
 from tacit.agent._verdicts import verdict_of
 from tacit.errors import PlanningError, SpecError
+from tacit.guard import Guard
 from tacit.nn._tuning import tune_cpu
 from tacit.planners import WorldNoise, seeds_of
 from tacit.types import (
@@ -46,12 +48,16 @@ class BlockActor:
     executed, nothing but a wrong batch of the state raises in :meth:`act`: every other error is a failed decision, and
     the verdict holds the reason. Making an actor calls :func:`tacit.tune_cpu`.
 
+    With a guard, a world whose situation is unusual slows down: it plans anew at every block, and the allowed change of
+    its actions per step is smaller. Or it stops: the fallback acts until :meth:`resume`.
+
     Args:
         model: The source of latents and predictions.
         decider: The source of plans.
         replan_every: Blocks of a plan to execute before the next decision.
         fallback: See :class:`tacit.agent.AgentConfig`.
         constraints: Restrictions of actions; see :class:`tacit.agent.AgentConfig`.
+        guard: The detector of unusual situations; None: there is none.
 
     Raises:
         ConfigError: if the fallback or a constraint does not fit the action space.
@@ -65,13 +71,15 @@ class BlockActor:
         replan_every: int = 1,
         fallback: NamedFallback | FallbackPolicy | None = None,
         constraints: Sequence[ActionConstraint] = (),
+        guard: Guard | None = None,
     ) -> None:
         tune_cpu()
         self.model, self.decider, self.replan_every = model, decider, replan_every
-        self.constraints = tuple(constraints)
-        self._perception = Perception(model)
+        self.constraints, self.guard = tuple(constraints), guard
+        self._perception, self._safeguard = Perception(model), Safeguard(model, guard)
         self._limits = ActionLimits(self.space, self.constraints)
         self._fallback = Fallback(fallback, model.spec, self._limits.space)
+        self._execution = Execution(self._limits, self._fallback, replan_every * self.frameskip, model.device)
 
     @property
     def fallback(self) -> NamedFallback | FallbackPolicy | None:
@@ -99,7 +107,8 @@ class BlockActor:
     def replaced(self, model: WorldModel, decider: Decider) -> Self:
         """Return this actor with another source of observed latents and another source of plans."""
         other = copy(self)
-        other.model, other.decider, other._perception = model, decider, Perception(model)
+        other.model, other.decider = model, decider
+        other._perception, other._safeguard = Perception(model), Safeguard(model, self.guard)
         return other
 
     def start(
@@ -131,72 +140,72 @@ class BlockActor:
         self.require_fallback()
         state = AgentState.begin(seeds, self.space.size)
         if last_action is not None:
-            state = replace(state, last_action=self._given(last_action, batch))
-        return self._perception.start(state, goal)
+            state = replace(state, last_action=self._execution.given(last_action, batch))
+        return self._perception.start(self._safeguard.start(state), goal)
 
-    def act(self, state: AgentState, observation: Observation) -> tuple[npt.NDArray[np.float32], Verdict, AgentState]:
+    def act(
+        self, state: AgentState, observation: Observation, age: Ages | None = None
+    ) -> tuple[npt.NDArray[np.float32], Verdict, AgentState]:
         """Return raw actions ``[B, A]`` for observations ``[B, ...]``, the verdict on them, and the next state.
 
         The model reads the observation only at the boundary of two blocks, every ``frameskip`` steps; between
         them the actions come from the queue and the verdict stays. A fallback reads it whenever it acts.
 
+        Args:
+            state: The state of the last act, or of :meth:`start`.
+            observation: The observation of each world.
+            age: Seconds since the observation was made, of all worlds or ``[B]``, for the guard. None: unknown.
+
         Raises:
-            SpecError: before the first action, if the observation does not fit.
+            SpecError: before the first action, if the observation does not fit; or if the ages do not.
             PlanningError: before the first action, if planning fails and no fallback is possible.
         """
-        boundary, decide = state.steps[0] % self.frameskip == 0, state.queue.shape[1] == 0
-        plan = None
+        boundary, plan, assessment = state.steps[0] % self.frameskip == 0, None, None
         if state.position is None or self._fallback.reads:
-            state = replace(state, position=self._position(state, observation))
+            shown = self._shown(observation) if self._fallback.reads else observation
+            state = replace(state, position=self._execution.positions(state, shown))
         if boundary:
             with computing(self._perception.threads), torch.no_grad():
                 state, problem = self._perception.update(state, observation)
-                if decide:
-                    state, plan = self._decide(state, problem)
-                elif problem:
-                    state = replace(state, reasons=(problem,) * state.batch)
+                state, assessment = self._safeguard.update(state, observation, age)
+                state, plan = self._decide(state, problem)
                 state = self._perception.predict(state, state.queue[:, : self.frameskip])
-        now = self._next(state, observation)
-        verdict = verdict_of(state, now, plan, self.replan_every)
+        stopped, scale = self._safeguard.stopped(state), self._safeguard.scale(state)
+        now = self._execution.next(state, stopped, scale, lambda: self._shown(observation))
+        verdict = verdict_of(state, now, plan, self.replan_every, assessment)
         if plan is not None:
             verdict = replace(verdict, evidence={**verdict.evidence, **self._evidence(state)})
-        return now.actions.copy(), verdict, self._executed(state, now.actions)
+        return now.actions.copy(), verdict, self._execution.executed(state, now.actions)
+
+    def resume(self, state: AgentState, worlds: npt.NDArray[np.bool_] | None = None) -> AgentState:
+        """Return the state in which worlds that the guard stopped act again, from the next block boundary on.
+
+        Args:
+            state: The state of the last act.
+            worlds: ``[B]`` the worlds; None: all of them.
+        """
+        return self._safeguard.resume(state, worlds, -state.steps[0] % self.frameskip)
 
     def _evidence(self, state: AgentState) -> dict[str, npt.NDArray[np.float32]]:  # noqa: ARG002 - a subclass reads it
         """Return further evidence ``[B]`` of a decision, by name."""
         return {}
 
-    def _next(self, state: AgentState, observation: Observation) -> FallbackActions:
-        """Return the actions ``[B, A]`` of this step, and the name of the fallback of each."""
-        action, falling, note = state.queue[:, 0].copy(), state.falls[:, 0], ""
-        names = tuple("last_plan" if failed else "" for failed in state.failed.tolist())
-        if falling.any():
-            position = self._known_position(state)
-            chosen = self._fallback.choose(falling, self._shown(observation), position, state.last_action)
-            action = np.where(falling[:, None], chosen.actions, action)
-            names = tuple(new if falls else old for falls, new, old in zip(falling, chosen.names, names, strict=True))
-            note = chosen.note
-        if falling.any() or self._limits.sequential:
-            rows = self._limits.project(torch.from_numpy(action)[:, None], self._previous(state))
-            action = rows[:, 0].numpy()
-        return FallbackActions(action, names, note)
-
-    def _executed(self, state: AgentState, action: npt.NDArray[np.float32]) -> AgentState:
-        """Return the state after a step."""
-        row = action[:, None]
-        return replace(
-            state,
-            steps=tuple(step + 1 for step in state.steps),
-            deviated=state.deviated | (action != state.queue[:, 0]).any(axis=1),
-            executed=row if state.executed is None else np.concatenate([state.executed, row], axis=1),
-            last_action=action,
-            queue=state.queue[:, 1:],
-            falls=state.falls[:, 1:],
-        )
-
     def _decide(self, state: AgentState, problem: str) -> tuple[AgentState, Plan | None]:
-        """Return the state with a queue of one or more blocks, and the plan; None if the decision failed."""
-        plan, reason = None, problem
+        """Return the state with a queue of one or more blocks, and the plan; None if there is no new one.
+
+        Cautious worlds get a new plan while the others continue with their queue.
+        """
+        if state.queue.shape[1] == 0:
+            return self._planned(state, problem)
+        cautious = self._safeguard.cautious(state)
+        if not cautious.any():
+            return (replace(state, reasons=(problem,) * state.batch) if problem else state), None
+        fresh, plan = self._planned(unqueued(state), problem)
+        return merged(state, fresh, cautious), None if plan is None else only(plan, cautious)
+
+    def _planned(self, state: AgentState, problem: str) -> tuple[AgentState, Plan | None]:
+        """Return the state with a new queue, and the plan; None if the decision failed."""
+        plan, reason, scale = None, problem, self._safeguard.scale(state)
         shape = (state.batch, self.frameskip, self.space.size)
         if not problem:
             try:
@@ -208,11 +217,12 @@ class BlockActor:
                     raise
                 reason = f"planning failed: {type(error).__name__}: {error}"
         if plan is None:
-            return self._carry_out(state, None, np.ones(state.batch, np.bool_), (reason,) * state.batch)[0], None
+            all_failed, reasons = np.ones(state.batch, np.bool_), (reason,) * state.batch
+            return self._execution.queued(state, None, all_failed, reasons, scale)[0], None
         failed, reasons = failures(plan)
         forbidden = failed & plan.infeasible.cpu().numpy()
         state = replace(state, left=np.where(forbidden, 0, state.left))
-        state, actions = self._carry_out(state, plan.actions, failed, reasons)
+        state, actions = self._execution.queued(state, plan.actions, failed, reasons, scale)
         energy = plan.energy.masked_fill(torch.from_numpy(failed).to(plan.energy.device), torch.nan)
         return state, replace(plan, actions=actions, energy=energy)
 
@@ -226,80 +236,10 @@ class BlockActor:
             WorldNoise(state.seeds, state.steps),
             self._limits.space,
             goal=state.goal,
-            project=self._limits.after(self._previous(state)),
+            project=self._limits.after(self._execution.previous(state), self._safeguard.scale(state)),
             previous=state.warm_start,
         )
-
-    def _carry_out(
-        self, state: AgentState, planned: Tensor | None, failed: npt.NDArray[np.bool_], reasons: tuple[str, ...]
-    ) -> tuple[AgentState, Tensor]:
-        """Return the state with actions to execute, and these; they are a substitute in the worlds that failed."""
-        taken = self.replan_every * self.frameskip
-        if planned is not None:
-            length = planned.shape[1]
-        else:
-            length = taken if state.warm_start is None else state.warm_start.shape[1]
-        taken = min(taken, length)
-        falls = failed[:, None] & (np.arange(length) >= state.left[:, None])
-        if planned is not None and not failed.any():
-            actions = planned
-        else:
-            actions = self._substitute(state, falls)
-            if planned is not None:
-                chosen = torch.from_numpy(failed)[:, None, None].to(planned.device)
-                actions = torch.where(chosen, actions.to(planned.device), planned)
-        actions = self._limits.project(actions, self._previous(state))
-        # The step that the shift frees repeats the last one.
-        rest = torch.cat([actions[:, taken:], actions[:, -1:].expand(-1, taken, -1)], dim=1)
-        state = replace(
-            state,
-            queue=actions[:, :taken].cpu().numpy(),
-            falls=falls[:, :taken],
-            failed=failed,
-            left=np.where(failed, np.maximum(state.left - taken, 0), length - taken),
-            reasons=reasons,
-            warm_start=rest,
-        )
-        return state, actions
-
-    def _substitute(self, state: AgentState, falls: npt.NDArray[np.bool_]) -> Tensor:
-        """Return the rest of the last plan ``[B, N, A]``, with an estimate of the fallback where it ``falls``."""
-        length = falls.shape[1]
-        rows = torch.from_numpy(self._fallback.estimate(self._known_position(state), state.last_action))
-        actions = self.space.project(rows).to(self.model.device)[:, None].expand(-1, length, -1)
-        if state.warm_start is None:
-            return actions
-        return continued(state.warm_start[:, :length].to(actions.device), actions, falls)
 
     def _shown(self, observation: Observation) -> Observation:
         """Return the observation of the world, for an actor with another input."""
         return observation
-
-    def _position(self, state: AgentState, observation: Observation) -> npt.NDArray[np.float32]:
-        """Return the current position of each component ``[B, A]``; NaN where there is none."""
-        shown = self._shown(observation) if self._fallback.reads else observation
-        return self._fallback.positions(shown, state.position, state.batch, state.last_action is not None)
-
-    def _known_position(self, state: AgentState) -> npt.NDArray[np.float32]:
-        if state.position is None:
-            raise SpecError("the state has seen no observation yet.")
-        return state.position
-
-    def _previous(self, state: AgentState) -> Tensor:
-        """Return the action before the next one ``[B, A]``, NaN where it is unknown.
-
-        Before the first action it is the current position, in the components that command one.
-        """
-        if state.last_action is not None:
-            return torch.from_numpy(state.last_action)
-        return torch.from_numpy(np.clip(self._known_position(state), *self.space.bounds))
-
-    def _given(self, action: npt.NDArray[np.float32], batch: int) -> npt.NDArray[np.float32]:
-        """Return the action that is being executed ``[B, A]``; refuse an invalid one."""
-        rows = numbers(action, (batch, self.space.size))
-        if rows is None or not self.space.contains(rows).all():
-            raise SpecError(
-                f"last_action holds one action of {self.space} for each of the {batch} worlds, "
-                f"{[batch, self.space.size]}; got {action!r}."
-            )
-        return self.space.project(torch.from_numpy(rows)).numpy()

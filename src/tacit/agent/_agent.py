@@ -80,6 +80,7 @@ class Agent(BlockActor):
             replan_every=config.replan_every,
             fallback=config.fallback,
             constraints=config.action_constraints,
+            guard=config.guard,
         )
         self.config, self.proposal, self.calibration = config, proposal, calibration
         if calibration is not None and calibration.digest != self.digest():
@@ -114,6 +115,7 @@ class Agent(BlockActor):
             f"  fallback     {config.fallback or 'what does nothing by the kinds of the actions'}",
         ]
         rows += [f"  constraint   {constraint}" for constraint in config.constraints]
+        rows += ["  guard        " + str(config.guard).replace("\n", "\n               ")] if config.guard else []
         rows += [f"  calibration  {self.calibration}"] if self.calibration else []
         return "\n".join(rows)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from tacit._limits import HORIZON, limited
 from tacit.agent._fallback import NamedFallback
 from tacit.errors import ConfigError
+from tacit.guard import Guard
 from tacit.types import ActionConstraint, Constraint, Cost, FallbackPolicy, MarginConstraint, Planner
 
 __all__ = ["AgentConfig"]
@@ -36,6 +37,7 @@ class AgentConfig:
             every candidate of a search and every action satisfies them. Also constraints on rollouts
             (:class:`tacit.types.Constraint`): a plan that breaks one is never executed, whatever its cost. Where no
             candidate satisfies them, the fallback acts.
+        guard: The detector of unusual situations, in which a world slows down or stops; None: there is none.
 
     Raises:
         ConfigError: unless ``1 <= replan_every <= horizon``, or if a limit is not above 0.
@@ -50,6 +52,7 @@ class AgentConfig:
     deadline_ms: float | None = None
     fallback: NamedFallback | FallbackPolicy | None = None
     constraints: tuple[ActionConstraint | Constraint, ...] = ()
+    guard: Guard | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "constraints", tuple(self.constraints))

@@ -10,10 +10,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from tacit.agent._state import AgentState
 from tacit.errors import SpecError
 from tacit.types import Plan
 
-__all__ = ["checked_plan", "continued", "failures"]
+__all__ = ["checked_plan", "continued", "failures", "merged", "only", "unqueued"]
 
 BROKEN = "planning failed: the plan is not finite."
 
@@ -63,3 +64,40 @@ def continued(rest: Tensor, fallback: Tensor, falls: npt.NDArray[np.bool_]) -> T
     known = rest.shape[1]
     continues = torch.from_numpy(~falls[:, :known]).to(rest.device)[:, :, None]
     return torch.cat([torch.where(continues, rest, fallback[:, :known]), fallback[:, known:]], dim=1)
+
+
+def unqueued(state: AgentState) -> AgentState:
+    """Return a state whose last plan begins at the current step, without a queue."""
+    queue = torch.from_numpy(state.queue)
+    rest = state.warm_start
+    joined = queue if rest is None else torch.cat([queue.to(rest), rest], dim=1)[:, : rest.shape[1]]
+    return replace(state, left=state.left + (~state.falls).sum(axis=1), warm_start=joined)
+
+
+def merged(state: AgentState, fresh: AgentState, worlds: npt.NDArray[np.bool_]) -> AgentState:
+    """Return a state with the plan of another one in some worlds ``[B]``, and with the queue length of the first."""
+    length = state.queue.shape[1]
+    later = torch.from_numpy(fresh.queue[:, length:])
+    ahead = fresh.warm_start
+    if ahead is not None:
+        ahead = torch.cat([later.to(ahead), ahead], dim=1)[:, : ahead.shape[1]]
+        chosen = torch.from_numpy(worlds)[:, None, None].to(ahead.device)
+        ahead = ahead if state.warm_start is None else torch.where(chosen, ahead, state.warm_start)
+    rows = worlds[:, None]
+    reasons = zip(worlds, fresh.reasons, state.reasons, strict=True)
+    return replace(
+        state,
+        queue=np.where(rows[:, :, None], fresh.queue[:, :length], state.queue),
+        falls=np.where(rows, fresh.falls[:, :length], state.falls),
+        failed=np.where(worlds, fresh.failed, state.failed),
+        left=np.where(worlds, fresh.left + later.shape[1], state.left),
+        reasons=tuple(new if one else old for one, new, old in reasons),
+        warm_start=ahead,
+    )
+
+
+def only(plan: Plan, worlds: npt.NDArray[np.bool_]) -> Plan:
+    """Return a plan that says nothing about worlds other than these ``[B]``: their energies and slacks are NaN."""
+    others = torch.from_numpy(~worlds).to(plan.energy.device)
+    slacks = {name: slack.masked_fill(others[:, None], torch.nan) for name, slack in plan.slacks.items()}
+    return replace(plan, energy=plan.energy.masked_fill(others, torch.nan), slacks=slacks)

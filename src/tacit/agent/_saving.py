@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -23,6 +24,7 @@ from tacit.agent._fallback import NamedFallback
 from tacit.agent._parts import built, described, label_of
 from tacit.costs._base import CostSum, CostTerm, WeightedCost
 from tacit.errors import CheckpointError, ConfigError, SpecError
+from tacit.guard import Guard
 from tacit.models import Dynamics
 from tacit.models.goal_policy import GoalPolicy, GoalPolicyConfig
 from tacit.nn.digest import digest
@@ -32,6 +34,7 @@ __all__ = ["digest_of", "read", "write"]
 PART = "agent"
 PROPOSAL = "proposal"
 CALIBRATION = "calibration"
+GUARD = "guard"
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,8 @@ def write(
     if not (proposal is None or isinstance(proposal, GoalPolicy)):
         raise ConfigError(f"an agent is saved with a GoalPolicy as its proposal; got {type(proposal).__name__}.")
     parts = {PART: _settings(config)}
+    if config.guard is not None:
+        parts[GUARD] = _guard_part(config.guard)
     if proposal is not None:
         parts[PROPOSAL] = checkpoint.Part(to_json(proposal.config), proposal.state_dict())
     if calibration is not None:
@@ -97,13 +102,23 @@ def digest_of(model: object, config: AgentConfig, proposal: object = None) -> st
     """
     settings = _settings(config)
     tensors = {f"{PART}.{name}": value for name, value in settings.tensors.items()}
-    named = []
+    named: list[Any] = []
+    if config.guard is not None:
+        guard = _guard_part(config.guard)
+        named.append(guard.config)
+        tensors |= {f"{GUARD}.{name}": value for name, value in guard.tensors.items()}
     for place, owner in (("model", model), (PROPOSAL, proposal), ("fallback", config.fallback)):
         own = to_json(owner.config) if isinstance(owner, (Dynamics, GoalPolicy)) else None
         named.append([place, owner if owner is None or isinstance(owner, str) else label_of(owner), own])
         if isinstance(owner, nn.Module):
             tensors |= {f"{place}.{name}": value for name, value in owner.state_dict().items()}
     return digest([settings.config, *named], tensors)
+
+
+def _guard_part(guard: Guard) -> checkpoint.Part:
+    """Return a guard as JSON values and tensors."""
+    settings, arrays = guard.pack()
+    return checkpoint.Part(settings, {name: torch.from_numpy(np.array(value)) for name, value in arrays.items()})
 
 
 def _settings(config: AgentConfig) -> checkpoint.Part:
@@ -189,11 +204,16 @@ def read(
             written.deadline_ms,
             written.fallback,
             restrictions,
+            None if GUARD not in parts else _guard(parts[GUARD]),
         )
         calibration = from_json(MarginRecord, parts[CALIBRATION].config, CALIBRATION) if CALIBRATION in parts else None
     except (ConfigError, SpecError, TypeError, ValueError) as error:
         raise CheckpointError(f"the agent in {path} cannot be built here: {error}") from error
     return model, config, _policy(parts.get(PROPOSAL), path, device), calibration
+
+
+def _guard(part: checkpoint.Part) -> Guard:
+    return Guard.unpack(part.config, {name: tensor.numpy() for name, tensor in part.tensors.items()})
 
 
 def _under(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from tacit.errors import ConfigError, SpecError
+from tacit.guard import GuardMemory, Trail
 from tacit.types import Array, Context, Observation
 
 __all__ = ["AgentState", "numbered"]
@@ -51,6 +52,9 @@ class AgentState:
         block: ``[B, A']`` the block that is being executed, as it was decided.
         predicted: ``[B, D]`` the latent that the model predicts for the end of it.
         warm_start: ``[B, N, A]`` raw actions of the last plan, shifted to the next decision.
+        alerts: ``[B]`` the reason of the guard at the last boundary; empty where the world acts.
+        guard: The memory of the guard; None without one.
+        trail: Latents and blocks that the guard reads; None before the first observation.
     """
 
     seeds: tuple[int, ...]
@@ -71,6 +75,9 @@ class AgentState:
     block: Tensor | None = field(default=None, repr=False)
     predicted: Tensor | None = field(default=None, repr=False)
     warm_start: Tensor | None = field(default=None, repr=False)
+    alerts: tuple[str, ...] = ()
+    guard: GuardMemory | None = field(default=None, repr=False)
+    trail: Trail | None = field(default=None, repr=False)
 
     @classmethod
     def begin(cls, seeds: Sequence[int], action_size: int) -> AgentState:
@@ -86,6 +93,7 @@ class AgentState:
             surprise=np.full(batch, np.nan, np.float32),
             deviated=np.zeros(batch, np.bool_),
             reasons=("",) * batch,
+            alerts=("",) * batch,
         )
 
     @property
@@ -150,7 +158,8 @@ class AgentState:
         Raises:
             SpecError: if one is missing or unknown, or their numbers of worlds differ.
         """
-        known = {one.name for one in fields(cls)} - {"context", "partial_goal"} | {*CONTEXT}
+        nested = {name for names in NESTED_ARRAYS.values() for name in names}
+        known = {one.name for one in fields(cls)} - {"partial_goal", *NESTED} | nested
         required = set(ALWAYS)
         names = {name for name in arrays if not name.startswith(PARTIAL)}
         if names - known or required - names:
@@ -168,11 +177,14 @@ class AgentState:
 
 
 Leaf: TypeAlias = Tensor | Array
-TUPLES = {"seeds": np.uint64, "steps": np.int64, "reasons": np.str_}
+TUPLES = {"seeds": np.uint64, "steps": np.int64, "reasons": np.str_, "alerts": np.str_}
 """The fields that are tuples, and the type of their arrays."""
-ALWAYS = ("seeds", "steps", "queue", "falls", "failed", "left", "surprise", "deviated", "reasons")
-CONTEXT = ("context.latents", "context.blocks")
-TENSORS = (*CONTEXT, "goal", "block", "predicted", "warm_start")
+ALWAYS = ("seeds", "steps", "queue", "falls", "failed", "left", "surprise", "deviated", "reasons", "alerts")
+NESTED: dict[str, type] = {"context": Context, "guard": GuardMemory, "trail": Trail}
+"""The fields that are values of several arrays."""
+NESTED_ARRAYS = {name: [f"{name}.{one.name}" for one in fields(kind)] for name, kind in NESTED.items()}
+NESTED_ARRAYS["context"].remove("context.carry")
+TENSORS = (*NESTED_ARRAYS["context"], "goal", "block", "predicted", "warm_start", "trail.latents", "trail.blocks")
 PARTIAL = "partial_goal."
 
 
@@ -184,11 +196,12 @@ def _leaves(state: AgentState) -> dict[str, Leaf]:
     """
     found: dict[str, Any] = dict(vars(state))
     found |= {name: np.array(found[name], kind) for name, kind in TUPLES.items()}
-    context, partial = found.pop("context"), found.pop("partial_goal")
-    if context is not None:
-        if context.carry is not None:
-            raise ConfigError("a state whose context carries a further state of the model has no arrays for it.")
-        found |= {"context.latents": context.latents, "context.blocks": context.blocks}
+    partial = found.pop("partial_goal")
+    for name in NESTED:
+        if (value := found.pop(name)) is not None:
+            found |= {f"{name}.{key}": part for key, part in vars(value).items()}
+    if found.pop("context.carry", None) is not None:
+        raise ConfigError("a state whose context carries a further state of the model has no arrays for it.")
     if partial is not None:
         found |= {f"{PARTIAL}{name}": np.asarray(value) for name, value in partial.items()}
     return {name: value for name, value in found.items() if value is not None}
@@ -199,8 +212,9 @@ def _built(leaves: Mapping[str, Leaf]) -> AgentState:
     values: dict[str, Any] = {name: value for name, value in leaves.items() if "." not in name}
     for name in TUPLES:
         values[name] = tuple(values[name].tolist())
-    if "context.latents" in leaves:
-        values["context"] = Context(*(leaves.get(name) for name in CONTEXT))
+    for name, kind in NESTED.items():
+        if any(place in leaves for place in NESTED_ARRAYS[name]):
+            values[name] = kind(*(leaves.get(place) for place in NESTED_ARRAYS[name]))
     partial: Any = {name.removeprefix(PARTIAL): v for name, v in leaves.items() if name.startswith(PARTIAL)}
     return AgentState(**values, partial_goal=partial or None)
 

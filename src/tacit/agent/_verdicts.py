@@ -9,9 +9,14 @@ import numpy.typing as npt
 
 from tacit.agent._fallback import FallbackActions
 from tacit.agent._state import AgentState
+from tacit.guard import Assessment
 from tacit.types import Plan, Verdict
 
 __all__ = ["slack_evidence", "verdict_of"]
+
+DECISIONS: tuple[Literal["act", "slow", "stop"], ...] = ("act", "slow", "stop")
+SCORE = "guard score"
+"""The evidence with the largest standardised score of the guard."""
 
 
 def slack_evidence(constraint: str) -> str:
@@ -19,7 +24,9 @@ def slack_evidence(constraint: str) -> str:
     return f"slack of {constraint}"
 
 
-def verdict_of(state: AgentState, now: FallbackActions, plan: Plan | None, blocks: int) -> Verdict:
+def verdict_of(
+    state: AgentState, now: FallbackActions, plan: Plan | None, blocks: int, assessment: Assessment | None = None
+) -> Verdict:
     """Return the verdict on the actions of a step.
 
     Args:
@@ -27,12 +34,19 @@ def verdict_of(state: AgentState, now: FallbackActions, plan: Plan | None, block
         now: The actions and the name of the fallback in each world.
         plan: The plan that was made in this step, if any.
         blocks: The number of its blocks that are executed.
+        assessment: The assessment of the guard in this step, if any.
     """
-    named = list(zip(state.reasons, now.names, strict=True))
-    reasons = tuple(_explained(reason, name, now.note) for reason, name in named)
-    decision = tuple(_decision(reason, name) for reason, name in named)
+    levels = [0] * state.batch if state.guard is None else state.guard.level.tolist()
+    rows = list(zip(levels, state.alerts, state.reasons, now.names, strict=True))
+    reasons = tuple(_explained(alert or reason, name, now.note) for _, alert, reason, name in rows)
+    decision = tuple(
+        max(DECISIONS[level], _decision(reason, name), key=DECISIONS.index) for level, _, reason, name in rows
+    )
     evidence = {} if plan is None else _slacks(state, plan, blocks)
-    return Verdict(decision, state.surprise.copy(), reasons, now.names, evidence=evidence, plan=plan)
+    threshold = None
+    if assessment is not None:
+        threshold, evidence = assessment.threshold, {**assessment.evidence, SCORE: assessment.score, **evidence}
+    return Verdict(decision, state.surprise.copy(), reasons, now.names, threshold, evidence, plan)
 
 
 def _slacks(state: AgentState, plan: Plan, blocks: int) -> dict[str, npt.NDArray[np.float32]]:

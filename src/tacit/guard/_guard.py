@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -144,6 +145,27 @@ class Guard:
         term = int(np.nanargmax(standard[world]))
         limit = (self.calibration.slow if alarm == SLOW else self.calibration.stop).value
         return f"{self.calibration.terms[term]} {standard[world, term]:.3g} above {limit:.3g}"
+
+    def pack(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
+        """Return the guard as JSON values and arrays by name.
+
+        Raises:
+            ConfigError: if a score is not registered or not a dataclass.
+        """
+        from tacit.guard._saving import pack
+
+        return pack(self)
+
+    @classmethod
+    def unpack(cls, config: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> Guard:
+        """Return the guard of :meth:`pack`.
+
+        Raises:
+            CheckpointError: if something is missing or does not fit, or names a score that is not installed.
+        """
+        from tacit.guard._saving import unpack
+
+        return unpack(config, arrays)
 
     def save(self, path: str | Path) -> None:
         """Write the guard to a directory, atomically.

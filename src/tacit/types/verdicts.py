@@ -33,7 +33,7 @@ class Verdict:
         reasons: ``[B]`` the reason in words where the decision is not ``act``; empty elsewhere.
         fallback: ``[B]`` the source of an action without a decision: ``last_plan``, ``noop``, ``last_action`` or
             ``policy``; empty where the action was decided.
-        threshold: ``[B]`` the surprise above which an actor does not act; None from an actor without such a limit.
+        threshold: ``[B]`` the score of the guard above which a world stops, at a boundary; None without a guard.
         evidence: Further numbers ``[B]`` behind the decision, by name.
         plan: The plan that was made in this act; None in an act that made none.
     """
