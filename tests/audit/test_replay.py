@@ -14,6 +14,7 @@ from tacit.agent import AgentState, PolicyActor, RandomActor
 from tacit.audit._chain import sealed
 from tacit.audit._values import decoded, encoded
 from tacit.errors import AuditError, CheckpointError, ConfigError
+from tacit.nn.readout import LinearReadout
 from tacit.testing.worlds import PointModel
 from tacit.types import Box, Modality, Spec
 
@@ -388,3 +389,13 @@ def test_values_keep_every_bit(value):
 def test_values_without_a_meaning_are_refused():
     with pytest.raises(ConfigError, match="got a object"):
         encoded(object())
+
+
+def test_constraints_with_margins_are_replayed(tmp_path):
+    position = LinearReadout("position", np.eye(2, dtype=np.float32), np.zeros(2, np.float32), (0.01, 0.01), (1.0, 1.0))
+    around = tc.constraints.KeepOut(position, (0.3, 0.3), (0.6, 0.6), margin=0.05)
+    model = PointModel(frameskip=2)
+    agent = agent_of(model, tc.planners.CEM(samples=16, iterations=2, elites=4), constraints=[around])
+    _, verdicts = audited(tmp_path, agent, model, steps=8)
+    assert any("slack" in name for one in verdicts for name in one.evidence)
+    replayed(tmp_path, agent, 8)
