@@ -1,9 +1,12 @@
 """The chain of records: every change of the files is found and named."""
 
+import json
+
 import numpy as np
 import pytest
 
 import tacit as tc
+from tacit.audit._chain import sealed
 from tacit.errors import DataError
 
 
@@ -61,6 +64,26 @@ def test_a_removed_repeated_or_moved_record_is_found(recorded):
                 else:
                     assert ".jsonl" in broken(folder)
             (folder / name).write_bytes(b"".join(lines))
+
+
+def test_a_record_with_a_new_hash_is_found_by_the_next_one(recorded):
+    folder, _ = recorded
+    for name, lines in content(folder).items():
+        for index in range(len(lines) - 1):
+            values = json.loads(lines[index])
+            number, previous, kind, _ = (values.pop(key) for key in ("record", "previous", "kind", "sha256"))
+            values["time"] = 7.0
+            content_of, _ = sealed(number, previous, kind, json.dumps(values)[1:-1])
+            (folder / name).write_bytes(b"".join([*lines[:index], content_of, *lines[index + 1 :]]))
+            assert f"{name}, line {index + 2}, record {number + 1}: the chain is broken" in broken(folder)
+        (folder / name).write_bytes(b"".join(lines))
+
+
+def test_a_record_with_another_number_is_found(tmp_path):
+    first, found = sealed(0, "0" * 64, "segment", '"segment":0,"torn":"","oldest":0')
+    second, _ = sealed(2, found, "act", '"x":1')
+    (tmp_path / "000000.jsonl").write_bytes(first + second)
+    assert "000000.jsonl, line 2, record 1: the chain is broken" in broken(tmp_path)
 
 
 def test_a_cut_file_is_found_and_named(recorded):

@@ -30,7 +30,7 @@ def digest(content: bytes) -> str:
 
 @dataclass(frozen=True)
 class Line:
-    """One line of a segment.
+    """Line of a segment, with its place.
 
     Attributes:
         file: The segment.

@@ -21,7 +21,7 @@ SEGMENT = "segment"
 
 @dataclass(frozen=True)
 class Record:
-    """One record of a log.
+    """Record of a log, with its place.
 
     Attributes:
         number: Its number in the log, from 0.
