@@ -399,3 +399,30 @@ def test_constraints_with_margins_are_replayed(tmp_path):
     _, verdicts = audited(tmp_path, agent, model, steps=8)
     assert any("slack" in name for one in verdicts for name in one.evidence)
     replayed(tmp_path, agent, 8)
+
+
+def test_acts_under_a_guard_are_replayed(tmp_path):
+    draw = np.random.default_rng(0)
+    scores = (tc.guard.PredictionEnergy(1), tc.guard.Age(0.5, 2.0))
+    values = np.abs(draw.normal(0.0, 0.003, (400, 12, 1)))
+    fitted = tc.guard.fit(
+        scores, tc.guard.ScoreSeries(("prediction energy",), values), false_alarm_rate=0.01, slow_rate=0.1
+    )
+    guard = tc.guard.Guard(scores, fitted.calibration, tc.guard.Caution())
+    model = PointModel(frameskip=2)
+    agent = agent_of(model, guard=guard, fallback="noop", replan_every=2)
+    position = np.full((2, 2), 0.75, np.float32)
+    decisions = []
+    with tc.audit.Log(tmp_path) as log:
+        actor = tc.audit.Audited(agent, log)
+        state = actor.start(seed=1, batch=2, goal={"position": np.full((2, 2), 9.0, np.float32)})
+        for step in range(20):
+            position = position + np.float32([[0.0], [3.0 if step in (4, 13) else 0.0]])
+            shown = {"position": np.full_like(position, np.nan) if step == 16 else position}
+            if step == 10:
+                state = actor.resume(state)
+            action, verdict, state = actor.act(state, shown, age={2: None, 12: np.float32([0.7, 0.1])}.get(step, 0.25))
+            position = position + action
+            decisions.append(verdict.decision)
+    assert {one for decision in decisions for one in decision} == {"act", "slow", "stop"}
+    replayed(tmp_path, agent, 20)

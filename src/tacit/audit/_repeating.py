@@ -111,7 +111,7 @@ class Repeating:
         if state.partial_goal is not None and goal is not None and LATENT in observation:
             state = replace(state, partial_goal={LATENT: goal})
         with computing(self._threads):
-            action, verdict, after = self._actor.act(state, observation)
+            action, verdict, after = self._actor.act(state, observation, values.get("age"))
         return encoded(outcome(self._actor, state, action, verdict, after)), after
 
     def _observation(self, batch: int, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tacit.agent import Agent, AgentState, BlockActor
+from tacit.agent._safeguard import Ages
 from tacit.audit._facts import facts_of, saved_agent
 from tacit.audit._outcome import WINDOW, at_boundary, latent_of, outcome
 from tacit.audit._values import KINDS, members
@@ -83,14 +84,16 @@ class Audited:
         self._note(state, self.log.write("start", compose))
         return state
 
-    def act(self, state: AgentState, observation: Observation) -> tuple[npt.NDArray[np.float32], Verdict, AgentState]:
+    def act(
+        self, state: AgentState, observation: Observation, age: Ages | None = None
+    ) -> tuple[npt.NDArray[np.float32], Verdict, AgentState]:
         """Return actions, the verdict and the next state; see :meth:`tacit.agent.BlockActor.act`.
 
         Raises:
             AuditError: if the record cannot be written.
             ConfigError: if the context of the state carries a further state of the model, which no record holds.
         """
-        action, verdict, after = self.actor.act(state, observation)
+        action, verdict, after = self.actor.act(state, observation, age)
         if after.context is not None and after.context.carry is not None:
             raise ConfigError("an actor whose context carries a further state of its model cannot be audited.")
 
@@ -100,6 +103,7 @@ class Audited:
                     "time": time.time(),
                     "steps": state.steps,
                     "state": self._reference(state),
+                    **({} if age is None else {"age": age}),
                     **self._shown(observation, verdict, state, after),
                     **outcome(self.actor, state, action, verdict, after),
                 }
@@ -111,6 +115,13 @@ class Audited:
             flag = np.ones(state.batch, np.float32)
             verdict = replace(verdict, evidence={**verdict.evidence, UNAUDITED: flag})
         return action, verdict, after
+
+    def resume(self, state: AgentState, worlds: npt.NDArray[np.bool_] | None = None) -> AgentState:
+        """Return the state in which stopped worlds act again; see :meth:`tacit.agent.BlockActor.resume`.
+
+        The record of the next act holds this state.
+        """
+        return self.actor.resume(state, worlds)
 
     def _note(self, state: AgentState, number: int | None) -> None:
         if number is not None:
