@@ -1,7 +1,6 @@
-"""Collapse warnings of training, on healthy trainings and on ones with a known cause of collapse.
+"""Collapse warnings on healthy trainings and on ones with a known cause of collapse, with small models on Two Rooms.
 
-Every recipe trains on Two Rooms at 32 x 32 pixels with a small model. A run that has warned is stopped, and a linear
-probe reads the position on held-out episodes. The waiting rule of `tacit.training.monitor` comes from these numbers.
+A run that has warned is stopped. The waiting rule of `tacit.training.monitor` comes from these numbers.
 """
 
 import itertools

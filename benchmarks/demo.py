@@ -64,9 +64,8 @@ def report(results: Mapping[str, RunResult]) -> Report:
         ("effective rank", f"{found['effective_rank']:.1f}"),
         ("wall seconds", ", ".join(f"{name} {value:.0f}" for name, value in found["seconds"].items())),
     ]
-    targets = [
-        at_most(name, found["wall_seconds"][key], most, "{:.0f} s", "<= {:g} s") for key, (name, most) in LIMITS.items()
-    ]
+    seconds = found["wall_seconds"]
+    targets = [at_most(name, seconds[key], most, "{:.0f} s", "<= {:g} s") for key, (name, most) in LIMITS.items()]
     return Report([table(("", f"of {found['planning']['success']['n']} held-out tasks"), rows)], targets)
 
 

@@ -1,8 +1,6 @@
 """Crafted and randomly damaged files of every kind, opened in a worker process with limits on memory and time.
 
-The crafted files are those of `tests/hostile`; each edit damages a small valid file, by its number alone. Reading has
-to give a value or an error of Tacit, without 10 seconds of computing, a crash, or more than 1 GB of memory beyond the
-size of the data. Linux only.
+The crafted files are those of `tests/hostile`; each edit damages a small valid file, by its number alone. Linux only.
 """
 
 import os

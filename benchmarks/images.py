@@ -1,9 +1,7 @@
 """Representations against pixels on Fashion-MNIST at equal floating-point operations.
 
-All methods have the same encoder (96 wide, 6 deep, patches of 4). On a log grid of operations the frozen encoder is
-read by a linear probe on 10,000 images and on 12 labels a class: all tokens end to end, their mean, and the class
-token where there is one. Baselines: the untrained encoders, raw pixels, and the encoder trained on labels. Settings
-were chosen on training images.
+On a log grid of operations the frozen encoder is read from all tokens, from their mean and from the class token, by a
+linear probe on 10,000 images and on 12 labels a class. Settings were chosen on training images.
 """
 
 import itertools
@@ -13,9 +11,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor, nn
-from torch.nn import functional as F
 
 import tacit as tc
 from encoders import FASHION_MNIST
@@ -29,7 +24,6 @@ from tacit.studies.budgets import recipe_of, train_to_budget, updates
 from tacit.studies.charts import Panel
 from tacit.studies.charts import chart as chart_of
 from tacit.studies.probe_scores import ProbeScores, baseline_verdicts, commands
-from tacit.training.optimizer import adamw, lr_factor, optimizer_step
 
 POINTS = 5
 
@@ -103,17 +97,24 @@ def measure(run: Run[Settings]) -> dict[str, Any]:
     return probed(raw, run, train, test, tokens=case != "raw")
 
 
+def classifier(run: Run[Settings], train: Any, batch: int = 128) -> tc.probing.Classifier:
+    """Return a new encoder of the study with a head; crops as I-JEPA has them."""
+    method = recipe_of(METHODS["ijepa"].recipe, METHODS["ijepa"].options)
+    model = method.build_model(train.spec, run.seed)
+    return tc.probing.Classifier(model, train, seed=run.seed, transforms=method.transforms(model)[:1], batch=batch)
+
+
 def supervised(run: Run[Settings], train: Any, test: Any) -> dict[str, Any]:
-    """Train the same encoder on all labels from nothing; crops as I-JEPA has them."""
+    """Train the same encoder on all labels from nothing."""
     some, _ = train.split(0.9, seed=0)  # as `tacit train` does
-    each = training_operations(Classifier(run.seed, some).loss)
-    classifier, (steps, at) = Classifier(run.seed, some), updates(run.budget, each, POINTS)
+    each, learner = training_operations(classifier(run, some).loss), classifier(run, some)
+    steps, at = updates(run.budget, each, POINTS)
     seconds, points, begin = {"training": 0.0, "probing": 0.0}, [], time.process_time()
     for first, last in itertools.pairwise((0, *at)):
-        classifier.learn(range(first, last), steps)
+        learner.learn(range(first, last), steps)
         trained = time.process_time()
-        point = {"step": last, "operations": last * each, "own_head": classifier.score(test)}
-        points.append({**point, **probed(classifier.model, run, train, test)})
+        point = {"step": last, "operations": last * each, "own_head": learner.score(test)}
+        points.append({**point, **probed(learner.model, run, train, test)})
         seconds["training"] += trained - begin
         begin = time.process_time()
         seconds["probing"] += begin - trained
@@ -122,57 +123,22 @@ def supervised(run: Run[Settings], train: Any, test: Any) -> dict[str, Any]:
 
 def from_few(run: Run[Settings], train: Any, test: Any) -> dict[str, Any]:
     """Train the same encoder from nothing on 12 labels a class, in several draws."""
-    chosen, classes = run.settings, _classes(train)
-    begin, rates = time.process_time(), []
+    chosen, begin, rates = run.settings, time.process_time(), []
+    found, _ = targets_at(train, np.arange(len(train)), np.zeros(len(train), int))
+    classes = found["class"].reshape(-1)
     for number in range(chosen.draws):
         draw = np.random.default_rng([run.seed, number])
         some = [draw.permutation(np.flatnonzero(classes == one))[: chosen.shots] for one in np.unique(classes)]
-        classifier = Classifier(run.seed, train.select(np.concatenate(some)), chosen.batch)
-        classifier.learn(range(chosen.steps), chosen.steps)
-        rates.append(classifier.score(test).rate)
+        learner = classifier(run, train.select(np.concatenate(some)), chosen.batch)
+        learner.learn(range(chosen.steps), chosen.steps)
+        rates.append(learner.score(test).rate)
     seconds = {"training": time.process_time() - begin}
-    accuracy = tc.statistics.bootstrap(rates)
-    return {"steps": chosen.steps, "seconds": seconds, "mean_few_labels": accuracy, "draws": rates}
-
-
-class Classifier:
-    """Encoder of the study with a linear head on its mean token, trained together."""
-
-    def __init__(self, seed: int, train: Any, batch: int = 128) -> None:
-        method = recipe_of(METHODS["ijepa"].recipe, METHODS["ijepa"].options)
-        self.model: Any = method.build_model(train.spec, seed)
-        self.model.target_encoder = None  # the trained encoder is the one that is read
-        self.model.set_statistics(train.statistics())
-        torch.manual_seed(seed)
-        self.head = nn.Linear(96, 10)
-        self.clips, self.crop = train.clips(1), method.transforms(self.model)[0]
-        self.seed, self.batch, self.classes = seed, batch, torch.from_numpy(_classes(train)).long()
-        self.parameters = [*self.model.encoder.parameters(), *self.head.parameters()]
-        self.optimizer = adamw(self.parameters, 1e-3, 0.05)
-
-    def logits(self, images: Tensor) -> Tensor:
-        out: Tensor = self.head(self.model.encoder(images, *self.model.statistics_of("pixels")).mean(1))
-        return out
-
-    def loss(self, index: int) -> Tensor:
-        clip = self.crop(self.clips.batch(self.seed, index, self.batch), seed=index, rank=0)
-        return F.cross_entropy(self.logits(clip.observation["pixels"][:, 0]), self.classes[clip.episode])
-
-    def learn(self, updates: range, steps: int) -> None:
-        for index in updates:
-            now = 1e-3 * lr_factor(index, steps, warmup=0.05, end=0.0)
-            optimizer_step(self.optimizer, self.parameters, self.loss(index), now, 0.05, 1.0)
-
-    @torch.no_grad()
-    def score(self, test: Any) -> tc.statistics.Rate:
-        images = test.clips(1).cut(np.arange(len(test)), np.zeros(len(test), int)).observation["pixels"][:, 0]
-        predicted = torch.cat([self.logits(part).argmax(1) for part in images.split(500)])
-        return tc.statistics.wilson(int((predicted.numpy() == _classes(test)).sum()), len(test))
-
-
-def _classes(episodes: Any) -> Any:
-    found, _ = targets_at(episodes, np.arange(len(episodes)), np.zeros(len(episodes), int))
-    return found["class"].reshape(-1)
+    return {
+        "steps": chosen.steps,
+        "seconds": seconds,
+        "mean_few_labels": tc.statistics.bootstrap(rates),
+        "draws": rates,
+    }
 
 
 READINGS = {

@@ -1,8 +1,4 @@
-"""Success of this version next to an older revision, on the same agents and the same held-out tasks.
-
-The older revision records the data, trains the agent, saves it and pursues the tasks, in an environment of its own.
-This version loads the agent and pursues the same tasks: `uv run benchmarks/paired_success.py --set old=REVISION`.
-"""
+"""Success of this version next to an older revision, which trains the agents: `--set old=REVISION`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,7 +1,6 @@
-"""stable-worldmodel rows of `peers.py`, run in the environment of that package.
+"""Work of `peers.py` in the environment of stable-worldmodel, by the calls of its README and training script.
 
-Each row works through the calls of the package's README and training script. The LeWM of planning and training has
-the sizes of its published configuration: ViT-Tiny encoder, predictor of 6 layers, 16 heads of 64, MLP 2048, history 3.
+The LeWM of planning and training has the sizes of its published configuration.
 """
 
 import itertools

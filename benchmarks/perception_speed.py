@@ -1,16 +1,9 @@
 """Training steps of V-JEPA 2 and I-JEPA next to those of transformers, on the same weights and inputs in float32.
 
-transformers runs in an environment of its own with the same torch release, in turn with Tacit in new processes on one
-thread. A step is target encoder without gradients, context encoder, predictor, L1 loss and backward.
-
-- step: each library's own call at 90 % hidden. That of transformers encodes every token and masks afterwards, so that
-  its latents have seen what they predict: more work, and another loss.
-- visible: the same function: hidden tokens dropped by hand between transformers' own layers.
-- dense: the same function: every token encoded, masked afterwards, as in transformers' own call.
-- ijepa: forward and backward of the encoder of I-JEPA, on whole images.
-
-Where the function is the same, losses and norms of all gradients must agree to 1e-4; attention must run on the same
-operator. The limit is the multiplications at the best rate of a large packed product in the same run.
+A step is target encoder without gradients, context encoder, predictor, L1 loss and backward. transformers' own call
+(`step`) encodes every token and masks afterwards, so that its latents have seen what they predict; `visible` drops the
+hidden tokens between its layers, and `dense` encodes every token in both. Losses and norms of gradients of the same
+function must agree to 1e-4, and attention must run on the same operator.
 """
 
 from collections.abc import Mapping

@@ -1,12 +1,7 @@
 """Planning with LeWorldModel's predictor on one CPU thread, next to plain layers, onnxruntime and the machine's limit.
 
-One evaluation of 300 candidates of 5 action blocks from one observed latent, random weights, float32:
-
-- plain: `torch.nn.functional.linear`, the whole window of three steps again for each forecast;
-- public: `WorldModel.rollout` as a planner calls it;
-- onnxruntime: plain, exported step by step.
-
-The limit is the operations of the public path at the best rate of a large matrix product in the same run.
+`plain` and `onnxruntime` compute the whole window of three steps again for each forecast; `public` is
+`WorldModel.rollout` as a planner calls it. The limit is its operations at the best rate of a large matrix product.
 """
 
 import io

@@ -71,7 +71,7 @@ def measure(run: Run[Settings]) -> dict[str, Any]:
     chosen, laps = run.settings, Stopwatch()
     if chosen.oracle:
         return oracle(run)
-    wandering = tc.collection.Random(hold=chosen.hold)
+    wandering = tc.collection.Random(chosen.hold)
     recorded = tc.collect("reacher", wandering, episodes=chosen.episodes, steps=100, seed=run.seed)
     fit_on, held_out = recorded.split(0.9, seed=0)
     laps.end("collect")

@@ -1,8 +1,4 @@
-"""Speed of this version next to an older revision, on the same work, in turn in new processes on one thread.
-
-The older revision is unpacked into the folder of `--work`, with an environment of its own and the same releases of its
-dependencies: `uv run benchmarks/versions.py --set old=REVISION`.
-"""
+"""Speed of this version next to an older revision, in turn in new processes on one thread: `--set old=REVISION`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,9 +1,8 @@
 """Latents against pixels on videos of two digits, at equal floating-point operations.
 
-Probes read windows of held-out videos of held-out digits: the digits, their positions in the last frame, their
-velocities; `middle` and `drift` are means over the two digits. Surprise is the mean absolute error of the prediction
-of the last two frames of a window from the six before. Each of 400 held-out videos is shown as it is, with a digit
-that vanishes, and with one that jumps. Settings were chosen on training videos.
+`middle` and `drift` are means over the two digits. Surprise is the mean absolute error of the prediction of the last
+two frames of a window from the six before; each video is shown as it is, with a digit that vanishes, and with one that
+jumps. Settings were chosen on training videos.
 """
 
 from collections.abc import Mapping
@@ -16,7 +15,7 @@ import tacit as tc
 from encoders import DENSE, JEPA
 from tacit import studies
 from tacit.evaluation.surprise import Surprise, detection, surprise
-from tacit.studies import Budget, Report, Run, RunResult, Study, mean, rate, table
+from tacit.studies import Budget, Report, Run, RunResult, Study, columns, table
 from tacit.studies.budgets import recipe_of, train_to_budget
 from tacit.studies.probe_scores import ProbeScores, baseline_verdicts, commands
 
@@ -148,12 +147,18 @@ NAMES = {
     "videomae_causal": "`videomae_causal`, beginning to end of a video",
 }
 SUMMARY = {
-    "smaller digit": ("probes", "linear", "smaller"),
-    "larger digit": ("probes", "linear", "larger"),
-    "positions, R²": ("probes", "flat", "position"),
-    "velocities, R²": ("probes", "flat", "velocity"),
-    "a digit vanishes: surprises more": ("surprise", "vanish", "0 after", "paired"),
-    "a digit jumps: surprises more": ("surprise", "teleport", "0 after", "paired"),
+    "smaller digit": ("probes", "linear", "smaller", "mean"),
+    "larger digit": ("probes", "linear", "larger", "mean"),
+    "positions, R²": ("probes", "flat", "position", "mean"),
+    "velocities, R²": ("probes", "flat", "velocity", "mean"),
+    "a digit vanishes: surprises more": ("surprise", "vanish", "0 after", "paired", "rate"),
+    "a digit jumps: surprises more": ("surprise", "teleport", "0 after", "paired", "rate"),
+}
+TITLES = (*[*SUMMARY][:4], "mean position, R²", "mean velocity, R²")
+WINDOWS = {
+    "largest": "largest window",
+    "0 after": "window that ends at the event",
+    "1 after": "one frame later",
 }
 
 
@@ -164,7 +169,7 @@ def over_seeds(runs: list[RunResult], *where: str) -> str:
         one: Any = run.values
         for key in where:  # raw pixels are all tokens
             one = one.get(key, one.get("linear")) if key == "flat" else one[key]
-        values.append(one["rate" if "paired" in where else "mean"])
+        values.append(one)
     return f"{np.mean(values):.3f}" + (f" ({min(values):.3f} to {max(values):.3f})" if len(values) > 1 else "")
 
 
@@ -174,45 +179,42 @@ def report(results: Mapping[str, RunResult]) -> Report:
     for case in (one for one in NAMES if one in every):
         scores_of = (over_seeds([*every[case].values()], *where) for where in SUMMARY.values())
         over.append((f"{NAMES[case]}, {len(every[case])} seed(s)", *scores_of))
-    runs = [(f"{case}, seed {seed}", run.values) for case, some in every.items() for seed, run in some.items()]
-    probes = [
-        (f"{name}; {probe}", *(mean(scores[target]) if target in scores else "" for target in READ["linear"]))
-        for name, run in runs
-        for probe, scores in run["probes"].items()
-    ]
-    kinds = ("largest", "0 after", "1 after")
+    runs = [(name.replace("/", ", seed "), run.values) for name, run in sorted(results.items())]
+    probes = [{"name": f"{name}; {probe}", **scores} for name, run in runs for probe, scores in run["probes"].items()]
     surprised = [
-        (name, event, *(f"{rate(measures[kind]['paired'])}; {mean(measures[kind]['auroc'])}" for kind in kinds))
-        for name, run in runs
-        for event, measures in run["surprise"].items()
+        {"name": name, "event": event, **measures} for name, run in runs for event, measures in run["surprise"].items()
     ]
-    beaten, targets = baseline_verdicts(_readings(every))
-    read = (*[*SUMMARY][:4], "mean position, R²", "mean velocity, R²")
-    at = ("largest window", "window that ends at the event", "one frame later")
+    by_target = {title: f"{{{target}:mean}}" for title, target in zip(TITLES, READ["linear"], strict=True)}
+    by_window = {title: f"{{{kind}[paired]:rate}}; {{{kind}[auroc]:mean}}" for kind, title in WINDOWS.items()}
+    beaten, targets = baseline_verdicts(readings(every))
     tables = [
         "Means over seeds (lowest to highest); digits by the mean token, positions and velocities by all tokens:",
         table(("encoder", *SUMMARY), over),
         "Probes of each run: mean token (`linear`), all tokens (`flat`), attentive; bootstrap intervals over videos:",
-        table(("encoder; probe", *read), probes),
+        columns({"encoder; probe": "{name}", **by_target}, probes),
         "Surprise: share of pairs in which the impossible video surprises more; AUROC:",
-        table(("model", "event", *at), surprised),
+        columns({"model": "{name}", "event": "{event}", **by_window}, surprised),
         beaten,
         commands(results),
     ]
     return Report(tables, targets)
 
 
-def _readings(every: Mapping[str, Mapping[str, RunResult]]) -> list[ProbeScores]:
+def readings(every: Mapping[str, Mapping[str, RunResult]]) -> list[ProbeScores]:
     raw = every["raw"]["0"].values["probes"]["linear"]
-    found = []
-    for case in METHODS:
-        for seed, run in every.get(case, {}).items():
-            untrained = every["untrained"][seed].values["probes"]
-            for probe, read in (("linear", "mean token"), ("flat", "all tokens")):
-                for target, trained in run.values["probes"][probe].items():
-                    scores = trained, untrained[probe][target], raw[target]
-                    found.append(ProbeScores(f"{case}, videos", f"{target}, {read}", *scores))
-    return found
+    return [
+        ProbeScores(
+            f"{case}, videos",
+            f"{target}, {ways}",
+            trained,
+            every["untrained"][seed].values["probes"][probe][target],
+            raw[target],
+        )
+        for case in METHODS
+        for seed, run in every.get(case, {}).items()
+        for probe, ways in (("linear", "mean token"), ("flat", "all tokens"))
+        for target, trained in run.values["probes"][probe].items()
+    ]
 
 
 STUDY = Study(

@@ -89,7 +89,7 @@ def lewm_step(steps: int) -> float:
 def pursue(options: dict[str, Any], seed: int, to: str) -> None:
     """Record data, train an agent and save it, and save whether it solved each task."""
     place = Path(to)
-    wandering = tc.collection.Random(hold=options["repeat"])
+    wandering = tc.collection.Random(options["repeat"])
     recorded = tc.collect(options["env"], wandering, episodes=options["episodes"], steps=100, seed=seed)
     train, _ = recorded.split(0.9, seed=0)
     agent = tc.recipes.load(options["recipe"])().learn(train, seed=seed, to=place / "run")

@@ -27,6 +27,7 @@ CORE = {
     "_scales",
     "_states",
     "_threads",
+    "_version_0_1",
     "_workers",
 }
 PARTS = {

@@ -117,7 +117,7 @@ class RunRecord:
             other: The run on disk.
             done: The number of its updates.
         """
-        from tacit.models._version_0_1 import partial
+        from tacit._version_0_1 import partial
         from tacit.training.config import FREE_OPTIONS
 
         known, asked = ({**run.options, "loggers": None} for run in (other, self))

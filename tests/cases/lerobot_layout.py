@@ -49,16 +49,16 @@ def write_lerobot(
     lengths = [len(next(iter(episode.values()))) for episode in episodes]
     write_rows(root, features, episodes, lengths, fps, times)
     rows, begin = [], 0
-    filmed = [name for name, feature in features.items() if feature["dtype"] == "video"]
+    with_video = [name for name, feature in features.items() if feature["dtype"] == "video"]
     for number, length in enumerate(lengths):
         row = {"episode_index": number, "tasks": ["a task"], "length": length, "dataset_from_index": begin}
         row |= {"dataset_to_index": begin + length, "data/chunk_index": 0, "data/file_index": 0}
-        for name in filmed:
+        for name in with_video:
             row |= {f"videos/{name}/chunk_index": 0, f"videos/{name}/file_index": 0}
             row |= {f"videos/{name}/from_timestamp": begin / fps, f"videos/{name}/to_timestamp": (begin + length) / fps}
         rows.append(row)
         begin += length
-    for name in filmed:
+    for name in with_video:
         frames = [frame for episode in episodes for frame in episode[name]]
         encode(root / f"videos/{name}/chunk-000/file-000.mp4", frames, fps, **(videos or {}).get(name, {}))
     pq.write_table(pa.Table.from_pylist(rows), root / "meta/episodes/chunk-000/file-000.parquet")

@@ -16,6 +16,7 @@ import pytest
 
 import tacit as tc
 from tacit.collection import Expert, Random
+from tacit.data.reading import collection_note
 from tacit.envs import GymnasiumEnvironment, PointMass, TwoRooms
 from tacit.errors import ConfigError, DataError, SpecError, TacitError
 from tacit.types import Array, Box, Discrete, Environment, Episode, Observation
@@ -165,13 +166,21 @@ def test_a_killed_collection_goes_on_and_ends_the_same(tmp_path: Path) -> None:
     assert len(longer) == 42 and equal(longer[39], in_memory[39])
 
 
-@pytest.mark.parametrize("change", [{"seed": 1}, {"steps": 6}, {"policy": "expert"}, {"policy": Random(hold=2.0)}])
+@pytest.mark.parametrize("change", [{"seed": 1}, {"steps": 6}, {"policy": "expert"}, {"policy": Random(repeat=2.0)}])
 def test_another_collection_is_not_mixed_in(tmp_path: Path, change: dict[str, Any]) -> None:
     tc.collect(TwoRooms, episodes=2, steps=5, to=tmp_path / "data")
     with pytest.raises(ConfigError, match=r"holds 2 episodes of .*Choose another place"):
         tc.collect(TwoRooms, **{"episodes": 3, "steps": 5, "to": tmp_path / "data", **change})
     with pytest.raises(ConfigError, match="holds 2 episodes"):
         tc.collect(functools.partial(TwoRooms, factors={"speed": 1.0}), episodes=3, steps=5, to=tmp_path / "data")
+
+
+def test_a_collection_of_version_0_1_goes_on(tmp_path: Path) -> None:
+    tc.collect(TwoRooms, Random(2.0), episodes=2, steps=5, to=tmp_path / "data")
+    note = collection_note(tmp_path / "data")
+    assert "Random(repeat=2.0)" in note.read_text()
+    note.write_text(note.read_text().replace("repeat=", "hold="))
+    assert len(tc.collect(TwoRooms, Random(2.0), episodes=3, steps=5, to=tmp_path / "data")) == 3
 
 
 def pull(strength: float) -> Any:
@@ -245,7 +254,7 @@ def test_a_damaged_note_is_named(tmp_path: Path, content: bytes) -> None:
 
 def test_random_actions_are_held_and_fill_the_space() -> None:
     space = Box((-1.0, 0.0), (1.0, 4.0))
-    plan = Random(hold=8).plan(space, np.random.default_rng(0), 40_000)
+    plan = Random(repeat=8).plan(space, np.random.default_rng(0), 40_000)
     changes = (np.diff(plan, axis=0) != 0).any(axis=1)
     assert 7.5 < 1 / changes.mean() < 8.5
     assert (np.diff(plan, axis=0)[changes] != 0).all(), "all components change together"
@@ -253,10 +262,10 @@ def test_random_actions_are_held_and_fill_the_space() -> None:
     np.testing.assert_allclose(plan.std(axis=0), [2 / 12**0.5, 4 / 12**0.5], rtol=0.05)
     gaps = np.diff(np.flatnonzero(changes))
     assert abs((gaps == 1).mean() - 1 / 8) < 0.02, "holding times are geometric"
-    fresh = Random(hold=1).plan(Discrete(3), np.random.default_rng(0), 3000)
+    fresh = Random(repeat=1).plan(Discrete(3), np.random.default_rng(0), 3000)
     assert (fresh.sum(axis=1) == 1).all() and (np.abs(fresh.mean(axis=0) - 1 / 3) < 0.05).all()
     with pytest.raises(ConfigError, match="at least 1 step"):
-        Random(hold=0.5)
+        Random(repeat=0.5)
 
 
 def test_the_expert_reaches_its_goals() -> None:

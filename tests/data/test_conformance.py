@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from data.test_videos import film
+from data.test_videos import write_video
 from tacit.data import formats, readers
 from tacit.data.formats import Hdf5
 from tacit.data.readers import Images
@@ -18,7 +18,7 @@ from tacit.testing.data import check_format, check_reader
 from tacit.types import Episode, Spec
 
 
-def pictures(folder: Path) -> Path:
+def images(folder: Path) -> Path:
     for number in range(2):
         pixels = np.random.default_rng(number).integers(0, 256, (8, 8, 3), dtype=np.uint8)
         Image.fromarray(pixels).save(folder / f"{number}.png")
@@ -27,7 +27,7 @@ def pictures(folder: Path) -> Path:
 
 def videos(folder: Path) -> Path:
     for number in range(2):
-        film(folder / f"{number}.mp4")
+        write_video(folder / f"{number}.mp4")
     return folder
 
 
@@ -38,7 +38,7 @@ def signals(folder: Path) -> Path:
     return folder
 
 
-EXAMPLES: dict[str, Callable[[Path], Path]] = {"images": pictures, "videos": videos, "signals": signals}
+EXAMPLES: dict[str, Callable[[Path], Path]] = {"images": images, "videos": videos, "signals": signals}
 
 
 @pytest.mark.parametrize("name", formats.names())
@@ -132,4 +132,4 @@ class BrokenImages(Images):
 def test_the_suite_notices_a_broken_reader(fault: str, promise: str, tmp_path: Path) -> None:
     (tmp_path / "files").mkdir()
     with pytest.raises(AssertionError, match=promise):
-        check_reader(BrokenImages(fault=fault), pictures(tmp_path / "files"), tmp_path)
+        check_reader(BrokenImages(fault=fault), images(tmp_path / "files"), tmp_path)

@@ -20,7 +20,7 @@ from tacit.data.formats._video import encode_video
 from tacit.errors import DataError
 from tacit.types import Modality
 
-FILMED = replace(SPEC, modalities={**SPEC.modalities, "front": Modality("pixels", (3, 130, 140))})
+WITH_VIDEO = replace(SPEC, modalities={**SPEC.modalities, "front": Modality("pixels", (3, 130, 140))})
 DATA, FRONT, META = "data/chunk-000/file-000.parquet", "videos/observation.images.front/chunk-000/file-000.mp4", "meta"
 EPISODES = "meta/episodes/chunk-000/file-000.parquet"
 
@@ -29,7 +29,7 @@ EPISODES = "meta/episodes/chunk-000/file-000.parquet"
 def sound(tmp_path_factory) -> Path:
     """Three good episodes, one camera in parquet and one as video."""
     path = tmp_path_factory.mktemp("sound") / "data"
-    with tc.data.Writer(path, FILMED) as writer:
+    with tc.data.Writer(path, WITH_VIDEO) as writer:
         for seed in (1, 2, 4):
             episode = recording(seed)
             front = np.full((9, 3, 130, 140), 10, np.uint8)
@@ -348,7 +348,7 @@ def test_statistics_of_another_program_may_be_few_but_not_wrong(path):
 
 
 def test_statistics_of_a_dataset_that_grew_are_sound(path):
-    with tc.data.Writer(path, FILMED) as writer:
+    with tc.data.Writer(path, WITH_VIDEO) as writer:
         front = np.full((9, 3, 130, 140), 10, np.uint8)
         episode = recording(5)
         writer.add(replace(episode, observation={**episode.observation, "front": front}))

@@ -1,4 +1,4 @@
-"""A folder of films as a dataset: clocks, sizes, classes, and what is no film."""
+"""A folder of videos as a dataset: clocks, sizes, classes, and what is no video."""
 
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -11,15 +11,15 @@ import pytest
 
 import tacit as tc
 from data.recordings import assert_same
-from tacit.data.readers import videos
 from tacit.data.readers._matroska import lacking_bytes
+from tacit.data.readers._video_frames import Timed
 from tacit.errors import ConfigError, DataError
 
 STEP = 8  # grey levels from one frame to the next
 CODECS = {"mp4": "libx264", "mkv": "libx264", "avi": "mpeg4", "webm": "libvpx-vp9", "mov": "libx264"}
 
 
-def film(
+def write_video(
     path: Path,
     frames: int = 20,
     fps: int = 25,
@@ -43,9 +43,9 @@ def film(
         if turned:
             stream.set_display_rotation(turned)
         for number in range(frames):
-            picture = np.full((*size, 3), 10 + STEP * number, np.uint8)
-            picture[:, : size[1] // 2] -= STEP
-            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+            image = np.full((*size, 3), 10 + STEP * number, np.uint8)
+            image[:, : size[1] // 2] -= STEP
+            frame = av.VideoFrame.from_ndarray(image, format="rgb24")
             if milliseconds:
                 frame.pts, frame.time_base = milliseconds[number], Fraction(1, 1000)
             container.mux(stream.encode(frame))
@@ -60,8 +60,8 @@ def numbers(episode: tc.Episode) -> list[int]:
 
 
 @pytest.mark.parametrize("kind", CODECS)
-def test_a_film_is_read_frame_by_frame(tmp_path, kind):
-    film(tmp_path / f"a.{kind}", fps=30)  # whose milliseconds mkv and webm round
+def test_a_video_is_read_frame_by_frame(tmp_path, kind):
+    write_video(tmp_path / f"a.{kind}", fps=30)  # whose milliseconds mkv and webm round
     episodes = tc.data.open(tmp_path)
     assert episodes.spec == tc.Spec({"pixels": tc.Modality("pixels", (3, 48, 64))}, fps=30.0)
     assert numbers(episodes[0]) == list(range(20))
@@ -69,24 +69,24 @@ def test_a_film_is_read_frame_by_frame(tmp_path, kind):
     assert tc.data.check(tmp_path) == []
 
 
-def test_a_film_in_which_frames_are_stored_out_of_order_is_read_in_order(tmp_path):
-    film(tmp_path / "a.avi", codec="libx264")
+def test_a_video_in_which_frames_are_stored_out_of_order_is_read_in_order(tmp_path):
+    write_video(tmp_path / "a.avi", codec="libx264")
     assert numbers(tc.data.open(tmp_path)[0]) == list(range(20))
 
 
 @pytest.mark.parametrize(("fps", "right"), [(5, [0, 5, 10, 15]), (10, [0, 2, 5, 7, 10, 12, 15, 17]), (25, range(20))])
 def test_another_rate_takes_the_latest_frame_at_each_time_or_before(tmp_path, fps, right):
-    film(tmp_path / "a.mp4")
+    write_video(tmp_path / "a.mp4")
     assert numbers(tc.data.open(tmp_path, fps=fps)[0]) == list(right)
 
 
 def test_a_higher_rate_repeats_frames(tmp_path):
-    film(tmp_path / "a.mkv", frames=4)
+    write_video(tmp_path / "a.mkv", frames=4)
     assert numbers(tc.data.open(tmp_path, fps=50)[0]) == [0, 0, 1, 1, 2, 2, 3]
 
 
 def test_a_varying_rate_is_put_on_an_even_clock(tmp_path):
-    film(tmp_path / "a.mkv", frames=7, milliseconds=[0, 40, 80, 400, 440, 900, 1000])
+    write_video(tmp_path / "a.mkv", frames=7, milliseconds=[0, 40, 80, 400, 440, 900, 1000])
     assert numbers(tc.data.open(tmp_path, fps=10)[0]) == [0, 2, 2, 2, 3, 4, 4, 4, 4, 5, 6]
     assert tc.data.open(tmp_path).spec.fps == pytest.approx(6.0)  # six intervals in a second
 
@@ -94,19 +94,19 @@ def test_a_varying_rate_is_put_on_an_even_clock(tmp_path):
 def test_the_clock_is_that_of_a_plain_search():
     rng = np.random.default_rng(0)
     times = 5.0 + np.cumsum(rng.uniform(0.01, 0.2, 50))
-    film = videos.Timed(times, 10.0, 1e-3)
+    video = Timed(times, 10.0, 1e-3)
     for fps in (3.0, 10.0, 29.97, 120.0):
         slack = min(1e-3, 0.1 / max(fps, 10.0))
         plain = []
         while len(plain) / fps <= times[-1] - times[0] + slack:
             plain.append(max(i for i in range(50) if times[i] - times[0] <= len(plain) / fps + slack))
-        assert film.chosen(fps).tolist() == plain
+        assert video.chosen(fps).tolist() == plain
 
 
-def test_films_in_subfolders_have_classes_and_one_size(tmp_path):
-    film(tmp_path / "run/a.mp4", frames=6)
-    film(tmp_path / "run/b.avi", frames=5, size=(32, 80))
-    film(tmp_path / "walk/c.mkv", frames=7)
+def test_videos_in_subfolders_have_classes_and_one_size(tmp_path):
+    write_video(tmp_path / "run/a.mp4", frames=6)
+    write_video(tmp_path / "run/b.avi", frames=5, size=(32, 80))
+    write_video(tmp_path / "walk/c.mkv", frames=7)
     with pytest.raises(DataError, match=r"b.avi, episode 1, .*64 x 48, like the first video; got 80 x 32.*size=64"):
         list(tc.data.open(tmp_path))
     episodes = tc.data.open(tmp_path, size=(20, 30), channels=1)
@@ -120,17 +120,17 @@ def test_films_in_subfolders_have_classes_and_one_size(tmp_path):
     assert clip.action.shape == (4, 2, 0)
 
 
-def test_a_converted_film_is_the_same_dataset(tmp_path):
-    film(tmp_path / "films/a.mp4")
-    tc.data.convert(tmp_path / "films", tmp_path / "data", "lerobot", size=16, fps=5)
-    (read,), (stored,) = tc.data.open(tmp_path / "films", size=16, fps=5), tc.data.open(tmp_path / "data")
+def test_a_converted_video_is_the_same_dataset(tmp_path):
+    write_video(tmp_path / "videos/a.mp4")
+    tc.data.convert(tmp_path / "videos", tmp_path / "data", "lerobot", size=16, fps=5)
+    (read,), (stored,) = tc.data.open(tmp_path / "videos", size=16, fps=5), tc.data.open(tmp_path / "data")
     assert_same(read, stored)
     assert tc.data.open(tmp_path / "data").spec.fps == 5
 
 
 @pytest.mark.parametrize("turned", [90, 180, -90])
-def test_films_are_turned_as_their_camera_says(tmp_path, turned):
-    film(tmp_path / "a.mp4", frames=3, turned=turned)
+def test_videos_are_turned_as_their_camera_says(tmp_path, turned):
+    write_video(tmp_path / "a.mp4", frames=3, turned=turned)
     frame = tc.data.open(tmp_path)[0].observation["pixels"][2, 0].astype(int)
     assert frame.shape == ((64, 48) if abs(turned) == 90 else (48, 64))
     dark = {90: frame[-10:], 180: frame[:, -10:], -90: frame[:10]}[turned]
@@ -138,9 +138,9 @@ def test_films_are_turned_as_their_camera_says(tmp_path, turned):
     assert light.mean() - dark.mean() > STEP / 2
 
 
-def test_films_of_several_rates_need_one(tmp_path):
-    film(tmp_path / "a.mp4")
-    film(tmp_path / "b.mp4", fps=30)
+def test_videos_of_several_rates_need_one(tmp_path):
+    write_video(tmp_path / "a.mp4")
+    write_video(tmp_path / "b.mp4", fps=30)
     with pytest.raises(DataError, match=r"b.mp4, episode 1, field 'fps': expected 25 .* like a.mp4; got 30.*fps=25"):
         tc.data.open(tmp_path)
     assert tc.data.open(tmp_path, fps=5).lengths.tolist() == [4, 4]
@@ -157,7 +157,7 @@ def silent(path: Path) -> None:
 
 
 def blank(path: Path) -> None:
-    """A film without a frame."""
+    """A video without a frame."""
     with av.open(str(path), "w", format="matroska") as container:
         stream = container.add_stream("mpeg4", rate=25)
         stream.height, stream.width, stream.pix_fmt = 48, 64, "yuv420p"
@@ -165,13 +165,13 @@ def blank(path: Path) -> None:
 
 
 def cut(path: Path, part: float) -> None:
-    film(path, frames=30)
+    write_video(path, frames=30)
     path.write_bytes(path.read_bytes()[: int(path.stat().st_size * part)])
 
 
 def with_sound(path: Path, seconds: float) -> Path:
-    """A film of 20 frames with sound of that length."""
-    with av.open(str(film(path.with_stem("silent")))) as source, av.open(str(path), "w") as target:
+    """A video of 20 frames with sound of that length."""
+    with av.open(str(write_video(path.with_stem("silent")))) as source, av.open(str(path), "w") as target:
         stream = target.add_stream_from_template(source.streams.video[0])
         sound = target.add_stream("libopus", rate=48000)
         for packet in source.demux(video=0):
@@ -188,7 +188,7 @@ def with_sound(path: Path, seconds: float) -> Path:
 
 
 def copied(source: Path, target: Path, keep: Callable[[int, av.Packet], bool], **options: str) -> Path:
-    """The packets of a film in another file, but for some; they may be changed on the way."""
+    """The packets of a video in another file, but for some; they may be changed on the way."""
     with av.open(str(source)) as old, av.open(str(target), "w", options=options) as new:
         stream = new.add_stream_from_template(old.streams.video[0])
         for number, packet in enumerate(packet for packet in old.demux(video=0) if packet.size):
@@ -207,17 +207,17 @@ def held_at_the_end(number: int, packet: av.Packet) -> bool:
 
 UNEVEN = [*range(0, 160, 40), *range(900, 1200, 20), 3000]
 MATROSKA = {
-    "even": film,
-    "uneven": lambda path: film(path, milliseconds=UNEVEN),
+    "even": write_video,
+    "uneven": lambda path: write_video(path, milliseconds=UNEVEN),
     "longer sound": lambda path: with_sound(path, 3.0),
-    "a last frame that is held": lambda path: copied(film(path.with_stem("b")), path, held_at_the_end),
-    "never finished": lambda path: copied(film(path.with_stem("b")), path, lambda *_: True, live="1"),
+    "a last frame that is held": lambda path: copied(write_video(path.with_stem("b")), path, held_at_the_end),
+    "never finished": lambda path: copied(write_video(path.with_stem("b")), path, lambda *_: True, live="1"),
 }
 
 
 @pytest.mark.parametrize("kind", ["mkv", "webm"])
 @pytest.mark.parametrize("name", MATROSKA)
-def test_matroska_films_are_whole_or_refused(tmp_path, name, kind):
+def test_matroska_videos_are_whole_or_refused(tmp_path, name, kind):
     path = MATROSKA[name](tmp_path / f"a.{kind}")
     early = name == "a last frame that is held" and kind == "webm"  # mkv says how long
     message = r"1 of 1 videos in .* end before their files say, by up to 2.96 s: .*\(.*a.\w+\)"
@@ -225,7 +225,7 @@ def test_matroska_films_are_whole_or_refused(tmp_path, name, kind):
         episodes = tc.data.open(path, fps=25)
     assert numbers(episodes[0])[-1] == 19
     whole = path.read_bytes()
-    if name == "never finished":  # nothing says how long such a film is: what is there of it is read
+    if name == "never finished":  # nothing says how long such a video is: what is there of it is read
         path.write_bytes(whole[: -(len(whole) // 8)])
         assert 0 < numbers(tc.data.open(path, fps=25)[0])[-1] < 19
         return
@@ -243,7 +243,7 @@ def test_a_matroska_header_of_nonsense_says_nothing(tmp_path):
 
 
 def test_a_damaged_frame_is_refused_where_the_decoder_sees_it(tmp_path):
-    film(tmp_path / "a.avi", codec="mjpeg")
+    write_video(tmp_path / "a.avi", codec="mjpeg")
     assert numbers(tc.data.open(tmp_path)[0]) == list(range(20))
     with av.open(str(tmp_path / "a.avi")) as container:
         place = [packet.pos for packet in container.demux(video=0) if packet.size][5]
@@ -257,7 +257,7 @@ def test_a_damaged_frame_is_refused_where_the_decoder_sees_it(tmp_path):
 
 def test_frames_that_cannot_be_decoded_are_replaced_and_counted_once(tmp_path):
     for name in "ab":  # without frame 0, nothing can be made of 1 and 2
-        film(tmp_path / "whole.mkv", frames=30, gop=3)
+        write_video(tmp_path / "whole.mkv", frames=30, gop=3)
         copied(tmp_path / "whole.mkv", tmp_path / f"{name}.mkv", lambda number, _: number > 0)
     episodes = tc.data.open(tmp_path)
     with pytest.warns(
@@ -269,8 +269,8 @@ def test_frames_that_cannot_be_decoded_are_replaced_and_counted_once(tmp_path):
 
 
 def moved_up_front(path: Path, without: int) -> None:
-    """A film whose index comes first, without its last bytes."""
-    film(path, frames=25)
+    """A video whose index comes first, without its last bytes."""
+    write_video(path, frames=25)
     with av.open(str(path)) as source, av.open(f"{path}.mp4", "w", options={"movflags": "faststart"}) as target:
         stream = target.add_stream_from_template(source.streams.video[0])
         for packet in source.demux(video=0):
@@ -282,7 +282,7 @@ def moved_up_front(path: Path, without: int) -> None:
 
 
 BROKEN = {
-    "text": lambda path: path.write_text("no film"),
+    "text": lambda path: path.write_text("no video"),
     "an empty file": lambda path: path.write_bytes(b""),
     "only sound": silent,
     "cut short": lambda path: cut(path, 0.5),
@@ -292,8 +292,8 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_what_is_no_film_is_named(tmp_path, name):
-    film(tmp_path / "a.mp4", frames=3)
+def test_what_is_no_video_is_named(tmp_path, name):
+    write_video(tmp_path / "a.mp4", frames=3)
     BROKEN[name](tmp_path / "b.mp4")
     with pytest.raises(DataError, match=r"b.mp4, episode 1, field 'pixels': expected"):
         list(tc.data.open(tmp_path, fps=25))
@@ -302,11 +302,11 @@ def test_what_is_no_film_is_named(tmp_path, name):
         assert len(list(tc.data.open(tmp_path, fps=25, on_error="skip"))) == 1
 
 
-def test_check_names_every_film_that_is_wrong(tmp_path):
+def test_check_names_every_video_that_is_wrong(tmp_path):
     for name in ("a", "c"):
-        film(tmp_path / f"{name}.mp4", frames=3)
+        write_video(tmp_path / f"{name}.mp4", frames=3)
     for name in ("b", "d"):
-        (tmp_path / f"{name}.mp4").write_text("no film")
+        (tmp_path / f"{name}.mp4").write_text("no video")
     found = tc.data.check(tmp_path)
     assert [(Path(one.file).name, one.episode) for one in found] == [("b.mp4", 1), ("d.mp4", 3)]
     assert "on_error=skip" in found[0].problem
@@ -315,14 +315,14 @@ def test_check_names_every_film_that_is_wrong(tmp_path):
 @pytest.mark.parametrize(
     ("without", "message"), [(1, "in the middle of one"), (20, "25 frames; the file ends after 24")]
 )
-def test_a_film_that_lacks_its_last_bytes_is_seen(tmp_path, without, message):
+def test_a_video_that_lacks_its_last_bytes_is_seen(tmp_path, without, message):
     moved_up_front(tmp_path / "a.mp4", without)
     with pytest.raises(DataError, match=rf"{message}, so it is cut short"):
         tc.data.open(tmp_path)
 
 
 def test_options_are_checked(tmp_path):
-    film(tmp_path / "a.mp4", frames=2)
+    write_video(tmp_path / "a.mp4", frames=2)
     for options, message in [
         ({"fsp": 5}, "Videos has no option 'fsp'. Did you mean 'fps'"),
         ({"fps": 0}, "fps is a positive number"),

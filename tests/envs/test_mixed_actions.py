@@ -123,7 +123,7 @@ def test_random_actions_are_uniform_in_each_part():
     actor = RandomActor(space)
     action, _, _ = actor.act(actor.start(seed=0, batch=4000), {})
     np.testing.assert_allclose(action.mean(axis=0), [0.25] * 4 + [4.0], atol=0.06)
-    plan = tc.collection.Random(hold=1).plan(space, np.random.default_rng(0), 3000)
+    plan = tc.collection.Random(repeat=1).plan(space, np.random.default_rng(0), 3000)
     np.testing.assert_allclose(plan.mean(axis=0), [0.25] * 4 + [4.0], atol=0.08)
 
 

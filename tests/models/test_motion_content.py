@@ -57,8 +57,8 @@ def test_views_are_embedded_in_their_order() -> None:
     motion = model.forecast(batch)
     assert motion.flow.shape[1] == 0
     assert (motion.features, motion.flows) == ((), ())
-    for view, pictures in ((1, batch.views[0][:, 1]), (2, batch.views[1][:, 0])):
-        alone = model.expander(model.encode({"pixels": pictures}))
+    for view, images in ((1, batch.views[0][:, 1]), (2, batch.views[1][:, 0])):
+        alone = model.expander(model.encode({"pixels": images}))
         torch.testing.assert_close(motion.latents[:, view], alone, rtol=1e-4, atol=1e-5)
 
 
@@ -76,7 +76,7 @@ def test_directions_look_at_each_other() -> None:
         torch.testing.assert_close(one[:, 0], first, rtol=1e-4, atol=1e-4)
 
 
-def test_it_encodes_pictures_and_the_last_of_a_window() -> None:
+def test_it_encodes_images_and_the_last_of_a_window() -> None:
     model = made()
     pair = clip().observation["pixels"]
     tokens = model.encode({"pixels": pair}, tokens=True)
@@ -108,8 +108,8 @@ def moving(count: int, seed: int, side: int = 24) -> tuple[torch.Tensor, torch.T
 def test_it_learns_to_see_motion_without_being_told(tmp_path: Path) -> None:
     spec = Spec({"pixels": Modality("pixels", (1, 24, 24))})
     frames, _ = moving(256, seed=0)
-    films = tc.data.from_episodes(
-        [tc.Episode({"pixels": film.numpy()}, np.empty((1, 0), np.float32)) for film in frames], spec
+    videos = tc.data.from_episodes(
+        [tc.Episode({"pixels": video.numpy()}, np.empty((1, 0), np.float32)) for video in frames], spec
     )
     torch.manual_seed(0)
     sizes = {"widths": (12, 16, 16), "depths": (1, 1, 1), "kernel": 3, "head_width": 24, "expander": (16,)}
@@ -125,7 +125,7 @@ def test_it_learns_to_see_motion_without_being_told(tmp_path: Path) -> None:
 
     before = error()
     report = tc.train(
-        model, objective, films.clips(2), steps=110, seed=0, to=tmp_path, transforms=(views,), batch_size=16, lr=4e-3
+        model, objective, videos.clips(2), steps=110, seed=0, to=tmp_path, transforms=(views,), batch_size=16, lr=4e-3
     )
     assert before > 2.0
     assert error() < 0.5 * before
@@ -190,7 +190,7 @@ def test_every_term_of_the_recipe_can_be_left_out() -> None:
 
 def test_the_recipe_trains_every_part(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
-    films = tc.data.from_episodes(
+    videos = tc.data.from_episodes(
         [
             tc.Episode({"pixels": rng.integers(0, 256, (4, 3, 32, 32), dtype=np.uint8)}, np.empty((3, 0), np.float32))
             for _ in range(3)
@@ -199,9 +199,9 @@ def test_the_recipe_trains_every_part(tmp_path: Path) -> None:
     )
     recipe = MCJEPA(model=SMALL, steps=3).with_options({"training.batch_size": 4, "training.warmup": 0.0})
     recipe = recipe.with_options({"objective": [*to_json(recipe.objective[:-1]), {"name": "vicreg", "weight": 0.1}]})
-    model = recipe.build_model(films.spec, seed=0)
+    model = recipe.build_model(videos.spec, seed=0)
     before = {name: value.clone() for name, value in model.named_parameters()}
-    report = recipe.train(model, films, seed=0, to=tmp_path)
+    report = recipe.train(model, videos, seed=0, to=tmp_path)
     assert np.isfinite(report.log[-1]["loss"])
     still = [name for name, value in model.named_parameters() if value.equal(before[name])]
     assert not still

@@ -1,8 +1,8 @@
 """Models that version 0.1 wrote: their options in the current form."""
 
 from tacit._config import from_json, to_json
+from tacit._version_0_1 import current, partial
 from tacit.models import MaskedModelConfig, WorldModelConfig
-from tacit.models._version_0_1 import current, partial
 from tacit.models.encoders import MLP, Conv, Identity, Pretrained, ViT
 from tacit.models.predictors import GRU, Transformer
 from tacit.types import Box, Modality, Spec

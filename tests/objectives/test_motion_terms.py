@@ -30,7 +30,7 @@ SIDE, LEVELS, MOST = 12, (3, 6), 2  # pixels, cells of each level, cells of the 
 
 
 def constant(vector: tuple[float, float], size: int, dtype: torch.dtype) -> torch.Tensor:
-    """Of both directions, ``[1, 2, 2, size, size]``: the second picture came from ``vector`` away."""
+    """Of both directions, ``[1, 2, 2, size, size]``: the second image came from ``vector`` away."""
     there = torch.tensor(vector, dtype=dtype)
     return torch.stack([there, -there])[None, :, :, None, None].expand(1, 2, 2, size, size).clone()
 
@@ -44,17 +44,15 @@ def moved(size: int, shift: tuple[int, int], channels: int, draw: torch.Generato
 
 
 def world(cells: tuple[int, int], seed: int = 0, dtype: torch.dtype = torch.float32) -> FlowForecast:
-    """Pictures and latents that move by whole cells of the coarsest level, and their true flows."""
+    """Images and latents that move by whole cells of the coarsest level, and their true flows."""
     draw = torch.Generator().manual_seed(seed)
     scale = [size // LEVELS[0] for size in (*LEVELS, SIDE)]
-    pictures = moved(SIDE, (scale[-1] * cells[0], scale[-1] * cells[1]), 2, draw, dtype)
+    images = moved(SIDE, (scale[-1] * cells[0], scale[-1] * cells[1]), 2, draw, dtype)
     features = tuple(
         moved(size, (factor * cells[0], factor * cells[1]), 4, draw, dtype)
         for size, factor in zip(LEVELS, scale, strict=False)
     )
-    return told(
-        FlowForecast(torch.randn(6, 2, 5, generator=draw, dtype=dtype), 2, pictures, features, (), pictures), cells
-    )
+    return told(FlowForecast(torch.randn(6, 2, 5, generator=draw, dtype=dtype), 2, images, features, (), images), cells)
 
 
 def told(motion: FlowForecast, cells: tuple[float, float]) -> FlowForecast:
@@ -100,10 +98,10 @@ def test_matching_terms_are_zero_for_the_true_flow_and_only_for_it(
 
 
 def test_terms_grow_away_from_the_true_flow() -> None:
-    """On a ramp of grey levels, where a picture is the less like itself the further it is moved."""
+    """On a ramp of grey levels, where an image is the less like itself the further it is moved."""
     ramp = torch.linspace(0, 1, 3 * SIDE)[None].expand(1, 2, 1, SIDE, -1)
-    pictures = torch.stack([ramp[:, 0, :, :, SIDE : 2 * SIDE], ramp[:, 1, :, :, SIDE - 2 : 2 * SIDE - 2]], dim=1)
-    bare = FlowForecast(torch.zeros(1, 2, 1), 2, pictures, (pictures,), (), pictures)
+    images = torch.stack([ramp[:, 0, :, :, SIDE : 2 * SIDE], ramp[:, 1, :, :, SIDE - 2 : 2 * SIDE - 2]], dim=1)
+    bare = FlowForecast(torch.zeros(1, 2, 1), 2, images, (images,), (), images)
     for term in (Photometric(ssim=0.0), FlowRegression()):
         found = []
         for x in (-2.0, -1.5, -1.0, 0.0, 1.0, 2.0):
@@ -156,12 +154,12 @@ def test_smoothness_of_constant_and_of_straight_flows(vector: tuple[float, float
 def test_smoothness_is_the_naive_sum(order: int) -> None:
     motion = world((1, 0))
     motion = replace(motion, flow=torch.randn(1, 2, 2, SIDE, SIDE, generator=torch.Generator().manual_seed(1)))
-    pictures, flow = motion.images[0].numpy(), motion.flow[0].numpy() / SIDE
+    images, flow = motion.images[0].numpy(), motion.flow[0].numpy() / SIDE
     axes = []
     for dy, dx in ((0, 1), (1, 0)):
         found = []
         for direction in (0, 1):
-            lies_on, f = pictures[1 - direction], flow[direction]
+            lies_on, f = images[1 - direction], flow[direction]
             for y, x in np.ndindex(SIDE - order * dy, SIDE - order * dx):
                 if order == 1:
                     change, at = f[:, y + dy, x + dx] - f[:, y, x], (y, x)
@@ -215,12 +213,12 @@ def test_photometric_parts_are_means_over_what_is_seen() -> None:
 
 @pytest.mark.parametrize("occlusion", [True, False])
 def test_what_cannot_be_seen_does_not_count(occlusion: bool) -> None:
-    motion = world((1, 0))  # the last four columns of the second picture are not in the first
-    pictures = motion.images.clone()
-    pictures[:, 1, :, :, -4:] = 0.0
-    assert value(Photometric(occlusion=occlusion), replace(motion, images=pictures)) == pytest.approx(0.0, abs=1e-6)
-    pictures[:, 1, :, :, -5] = 0.0
-    assert value(Photometric(occlusion=occlusion), replace(motion, images=pictures)) > 0.01
+    motion = world((1, 0))  # the last four columns of the second image are not in the first
+    images = motion.images.clone()
+    images[:, 1, :, :, -4:] = 0.0
+    assert value(Photometric(occlusion=occlusion), replace(motion, images=images)) == pytest.approx(0.0, abs=1e-6)
+    images[:, 1, :, :, -5] = 0.0
+    assert value(Photometric(occlusion=occlusion), replace(motion, images=images)) > 0.01
 
 
 def test_what_is_hidden_does_not_count() -> None:
@@ -236,23 +234,23 @@ def test_what_is_hidden_does_not_count() -> None:
 
 
 def test_all_levels_are_compared_at_their_own_size() -> None:
-    """The pictures are flat in all cells of 4 px: at the coarsest level the flow is right, at full size it is wrong."""
+    """The images are flat in all cells of 4 px: at the coarsest level the flow is right, at full size it is wrong."""
     cells = torch.rand(1, 2, 1, 3, 3)
     cells[:, 1, :, :, :2] = cells[:, 0, :, :, 1:]
-    pictures = cells.repeat_interleave(4, 3).repeat_interleave(4, 4)
+    images = cells.repeat_interleave(4, 3).repeat_interleave(4, 4)
     right, wrong = constant((1.0, 0.0), 3, torch.float32), constant((0.0, 0.0), SIDE, torch.float32)
-    motion = FlowForecast(torch.zeros(1, 2, 1), 2, pictures, (), (right,), wrong)
+    motion = FlowForecast(torch.zeros(1, 2, 1), 2, images, (), (right,), wrong)
     final = value(Photometric(), motion)
     assert final > 0.05
     assert value(Photometric(levels="all"), motion) == pytest.approx(final / 2, rel=1e-4)
 
 
 def test_a_level_smaller_than_a_window_is_compared_without_it() -> None:
-    pictures = torch.rand(1, 2, 1, 4, 4)
+    images = torch.rand(1, 2, 1, 4, 4)
     motion = FlowForecast(
-        torch.zeros(1, 2, 1), 2, pictures, (), (torch.zeros(1, 2, 2, 2, 2),), torch.zeros(1, 2, 2, 4, 4)
+        torch.zeros(1, 2, 1), 2, images, (), (torch.zeros(1, 2, 2, 2, 2),), torch.zeros(1, 2, 2, 4, 4)
     )
-    coarse = F.avg_pool2d(pictures[0], 2)
+    coarse = F.avg_pool2d(images[0], 2)
     expected = (coarse[0] - coarse[1]).abs().mean() + (coarse[0] - coarse[1]).square().mean()
     assert 2 * value(Photometric(levels="all"), motion) - value(Photometric(), motion) == pytest.approx(
         expected.item(), rel=1e-5

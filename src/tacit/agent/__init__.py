@@ -5,7 +5,7 @@ from tacit.agent._agent import Agent
 from tacit.agent._baselines import PolicyActor, RandomActor
 from tacit.agent._calibration import MarginRecord
 from tacit.agent._config import AgentConfig
-from tacit.agent._fallback import NamedFallback
+from tacit.agent._fallback import NamedFallback, possible_fallback
 from tacit.agent._policy import PolicyDecider
 from tacit.agent._proposal import Proposal
 from tacit.agent._search import FlatSearch
@@ -24,5 +24,6 @@ __all__ = [
     "PolicyDecider",
     "Proposal",
     "RandomActor",
+    "possible_fallback",
     "slack_evidence",
 ]

@@ -13,7 +13,7 @@ from tacit.agent._state import numbered
 from tacit.errors import ConfigError, PlanningError, SpecError
 from tacit.types import ActionSpace, Box, FallbackPolicy, Observation, Spec
 
-__all__ = ["Fallback", "FallbackActions", "NamedFallback", "numbers", "possible"]
+__all__ = ["Fallback", "FallbackActions", "NamedFallback", "numbers", "possible_fallback"]
 
 Floats: TypeAlias = npt.NDArray[np.float32]
 Bools: TypeAlias = npt.NDArray[np.bool_]
@@ -157,7 +157,9 @@ class Fallback:
         return np.where(self._space.contains(found)[:, None], found, np.float32(np.nan)), ""
 
 
-def possible(choice: NamedFallback | FallbackPolicy | None, spec: Spec) -> NamedFallback | FallbackPolicy | None:
+def possible_fallback(
+    choice: NamedFallback | FallbackPolicy | None, spec: Spec
+) -> NamedFallback | FallbackPolicy | None:
     """Return the fallback, or ``last_action`` where the Spec does not define the action that does nothing."""
     if choice in (None, "noop") and _noop(spec, spec.action, assumed=choice == "noop")[1]:
         return "last_action"

@@ -25,6 +25,7 @@ from torch import Tensor, nn
 from tacit import models
 from tacit._config import from_json, to_json
 from tacit._files import resolve
+from tacit._version_0_1 import current
 from tacit.checkpoint._directory import (
     Manifest,
     Part,
@@ -41,7 +42,6 @@ from tacit.checkpoint._shell import shell
 from tacit.checkpoint._similarity import differences, learned_tensors
 from tacit.errors import CheckpointError, ConfigError, SpecError
 from tacit.models import Model, PerceptionModel, WorldModel
-from tacit.models._version_0_1 import current
 
 __all__ = [
     "Checkpoint",

@@ -52,12 +52,11 @@ def agent_of(run: Path, device: str, fallback: NamedFallback | None = None) -> A
         ConfigError: if the fallback is not possible.
     """
     from tacit import checkpoint, recipes
-    from tacit.agent import Agent
-    from tacit.agent._fallback import possible
+    from tacit.agent import Agent, possible_fallback
 
     if (run / "agent").exists() or (not (run / "run.json").exists() and checkpoint.exists(run)):
         agent = Agent.load(run, device, fallback=fallback)
-        chosen = possible(agent.fallback, agent.model.spec)
+        chosen = possible_fallback(agent.fallback, agent.model.spec)
         if chosen == agent.fallback:
             return agent
         print(
@@ -105,9 +104,9 @@ def device(name: str) -> str:
     Raises:
         ConfigError: if torch has no such device.
     """
-    from tacit.nn._tuning import tune_cpu
+    import tacit
 
-    tune_cpu()
+    tacit.tune_cpu()
     import torch
 
     if name == "auto":

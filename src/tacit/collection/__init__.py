@@ -65,14 +65,7 @@ def collect(
         SpecError: if a policy gives actions that do not fit.
         TacitError: if a worker process dies, or a policy function or an adapted environment fails.
     """
-    if episodes < 1 or steps < 1 or workers < 1:
-        raise ConfigError(
-            f"collect needs episodes, steps and workers of at least 1; got {episodes}, {steps} and {workers}."
-        )
-    if workers > 1 and not (isinstance(env, str) or callable(env)):
-        raise ConfigError(
-            "with several workers, give the environment by name or as a function, for each to make its own."
-        )
+    _check(env, episodes, steps, workers)
     recipe = Recipe(env, policy_called(policy), steps, seed, num_envs)
     place = None if to is None else resolve(to)
     world = recipe.open()
@@ -93,3 +86,15 @@ def collect(
         if world is not env:
             world.close()
     return data.open(place)
+
+
+def _check(env: str | Environment | Callable[..., Environment], episodes: int, steps: int, workers: int) -> None:
+    """Refuse numbers below 1, and several workers of one environment."""
+    if episodes < 1 or steps < 1 or workers < 1:
+        raise ConfigError(
+            f"collect needs episodes, steps and workers of at least 1; got {episodes}, {steps} and {workers}."
+        )
+    if workers > 1 and not (isinstance(env, str) or callable(env)):
+        raise ConfigError(
+            "with several workers, give the environment by name or as a function, for each to make its own."
+        )

@@ -203,7 +203,7 @@ class _Recorder:
 
 
 def _noted(file: Path) -> dict[str, Any]:
-    """Return the note of a collection, empty where there is none."""
+    """Return the note of a collection, with the names of after version 0.1; empty where there is none."""
     if not file.exists():
         return {}
     try:
@@ -215,7 +215,7 @@ def _noted(file: Path) -> dict[str, Any]:
             f"{file}, which says what was collected there, cannot be read: {error}. Restore it, or collect to another "
             "place; the episodes themselves can still be opened."
         ) from error
-    return found
+    return {**found, "policy": str(found["policy"]).replace("(hold=", "(repeat=")} if "policy" in found else found
 
 
 def _named(value: object) -> str:

@@ -58,17 +58,17 @@ KINDS = (
 
 @dataclass(frozen=True)
 class Random:
-    """Policy that holds each random action for a random time, which crosses a world instead of jittering.
+    """Policy that repeats each random action for a random time, which crosses a world instead of jittering.
 
     Args:
-        hold: Mean number of steps that an action is held (geometric), 1 for a new one at each step.
+        repeat: Mean number of steps of an action (geometric), 1 for a new one at each step.
     """
 
-    hold: float = 8.0
+    repeat: float = 8.0
 
     def __post_init__(self) -> None:
-        if not self.hold >= 1:
-            raise ConfigError(f"an action is held for a mean of at least 1 step; got {self.hold}.")
+        if not self.repeat >= 1:
+            raise ConfigError(f"an action is repeated for a mean of at least 1 step; got {self.repeat}.")
 
     def __call__(self, env: Environment, seeds: Sequence[int], steps: int) -> tuple[Observation, Act]:
         """Start episodes; see :data:`Policy`."""
@@ -77,7 +77,7 @@ class Random:
 
     def plan(self, space: ActionSpace, rng: np.random.Generator, steps: int) -> npt.NDArray[np.float32]:
         """Draw actions ``[steps, A]``, uniform in the space."""
-        fresh = rng.random(steps) < 1 / self.hold
+        fresh = rng.random(steps) < 1 / self.repeat
         source = np.maximum.accumulate(np.where(fresh, np.arange(steps), 0))
         return np.concatenate([_drawn(part, rng, steps) for _, part in space.parts], axis=1)[source]
 

@@ -14,9 +14,7 @@ from where the same call continues.
 
 from __future__ import annotations
 
-import hashlib
 import json
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,14 +23,13 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
-from torch import Tensor
+from safetensors import SafetensorError
 
 from tacit._config import from_json, to_json
 from tacit._files import add_checksum, check_file, parse_json, read_bytes, resolve, sync, verified, write_atomically
 from tacit.checkpoint import provenance
 from tacit.data import Episodes
+from tacit.embeddings._files import PLAN, StoredFile, described, read, save, shard_name, staged, unfinished
 from tacit.embeddings.model_digest import model_digest
 from tacit.errors import ConfigError, DataError
 from tacit.probing.encoder import Encoder, covered_share, encode_windows, token_grid_of, window_ends, windows
@@ -42,7 +39,7 @@ from tacit.probing.lazy_rows import Shards
 __all__ = ["Embedding", "EmbeddingHeader", "Split", "embed", "open_embedding"]
 
 FORMAT = 1
-HEADER, PLAN, ROWS = "embedding.json", "plan.json", "rows.safetensors"
+HEADER, ROWS = "embedding.json", "rows.safetensors"
 SHARD, SHARD_ROWS = 2**28, 2**13
 """Bytes and rows of a shard at the most, about: what an interruption loses is less than one."""
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
@@ -54,12 +51,6 @@ class Split:
 
     fraction: float
     seed: int
-
-
-@dataclass(frozen=True)
-class _File:
-    bytes: int
-    sha256: str
 
 
 @dataclass(frozen=True)
@@ -94,7 +85,7 @@ class EmbeddingHeader:
     length: int
     grid: tuple[int, ...] | None
     split: Split | None
-    files: Mapping[str, _File]
+    files: Mapping[str, StoredFile]
     provenance: Mapping[str, Any]
     covered: tuple[float, float] = (1.0, 1.0)
 
@@ -125,7 +116,7 @@ class Embedding:
             DataError: if one is not what was written.
         """
         for name, file in self.header.files.items():
-            if _described(self.path / name) != file:
+            if described(self.path / name) != file:
                 raise DataError(f"{self.path / name} is damaged: its digest is not the one recorded. Embed again.")
 
 
@@ -180,27 +171,21 @@ def embed(
         "covered": to_json(covered_share(model, episodes.spec, grid)),
         "split": to_json(split),
     }
-    staging = _staged(to, plan)
+    staging = staged(to, plan)
     size = max(1, min(SHARD // (shape.numel() * DTYPES[dtype].itemsize), SHARD_ROWS))
     shards = np.split(index, range(size, len(index), size))
     for number, rows in enumerate(shards):
-        file = staging / _name(number)
+        file = staging / shard_name(number)
         if not file.exists():
             label = f"batches of file {number + 1} of {len(shards)}"
             latents = encode_windows(model, clips, rows, tokens, progress=progress, label=label)
             values = torch.cat([part.to(DTYPES[dtype]) for part in latents])
             if not torch.isfinite(values).all():
                 raise DataError(f"latents as large as these do not fit {dtype}; store them as float32 or bfloat16.")
-            _save(file, {"values": values})
-    episode, step = window_ends(clips, index)
-    found, classes = targets_at(episodes, episode, step)
-    hashes = np.frombuffer(bytes.fromhex("".join(episodes.digests())), np.uint8).reshape(len(episodes), -1)
-    table = {"episode": episode, "step": step, "hashes": hashes, **{f"target.{n}": v for n, v in found.items()}}
-    if any(episodes.groups) or classes:
-        groups = episodes.groups if any(episodes.groups) else ()
-        table["about"] = np.frombuffer(json.dumps({"groups": groups, "classes": classes}).encode(), np.uint8)
-    _save(staging / ROWS, {name: torch.from_numpy(np.array(value)) for name, value in table.items()})
-    files = {name: _described(staging / name) for name in (*map(_name, range(len(shards))), ROWS)}
+            save(file, {"values": values})
+    table = _table(episodes, *window_ends(clips, index))
+    save(staging / ROWS, {name: torch.from_numpy(np.array(value)) for name, value in table.items()})
+    files = {name: described(staging / name) for name in (*map(shard_name, range(len(shards))), ROWS)}
     header = {**plan, "files": to_json(files), "provenance": provenance()}
     write_atomically(staging / HEADER, add_checksum(header))
     sync(staging)
@@ -208,6 +193,20 @@ def embed(
     (to / PLAN).unlink()  # only now: without it nothing of what is unfinished is trusted
     sync(to.parent)
     return open_embedding(to)
+
+
+def _table(
+    episodes: Episodes, episode: npt.NDArray[np.int64], step: npt.NDArray[np.int64]
+) -> dict[str, npt.NDArray[Any]]:
+    """Return the columns of the rows: their episode, step and targets, and the hash of each episode."""
+    found, classes = targets_at(episodes, episode, step)
+    hashes = np.frombuffer(bytes.fromhex("".join(episodes.digests())), np.uint8).reshape(len(episodes), -1)
+    targets = {f"target.{name}": np.asarray(value) for name, value in found.items()}
+    table: dict[str, npt.NDArray[Any]] = {"episode": episode, "step": step, "hashes": hashes, **targets}
+    if any(episodes.groups) or classes:
+        groups = episodes.groups if any(episodes.groups) else ()
+        table["about"] = np.frombuffer(json.dumps({"groups": groups, "classes": classes}).encode(), np.uint8)
+    return table
 
 
 def open_embedding(path: str | Path) -> Embedding:
@@ -218,19 +217,19 @@ def open_embedding(path: str | Path) -> Embedding:
     """
     path = resolve(path)
     if not (path / HEADER).is_file():
-        hint = f" {_unfinished(path)} was never finished; embed again to go on." if _unfinished(path).exists() else ""
+        hint = f" {unfinished(path)} was never finished; embed again to go on." if unfinished(path).exists() else ""
         raise DataError(f"{path} is no embedding: it has no {HEADER}.{hint}")
     try:
         value = verified(read_bytes(path / HEADER))
         if value.get("format") != FORMAT:
             raise DataError(f"{path} has format {value.get('format')!r}; this version of Tacit reads format {FORMAT}.")
         header = from_json(EmbeddingHeader, value, str(path / HEADER))
-        names = [_name(number) for number in range(len(header.files) - 1)]
+        names = [shard_name(number) for number in range(len(header.files) - 1)]
         for name in (*names, ROWS):
             if check_file(path / name) != header.files[name].bytes:
                 raise DataError(f"{path / name} is damaged: its size differs from the header. Embed again.")
-        parts = [_read(path / name)["values"] for name in names]
-        table = {name: value.numpy() for name, value in _read(path / ROWS).items()}
+        parts = [read(path / name)["values"] for name in names]
+        table = {name: value.numpy() for name, value in read(path / ROWS).items()}
         _check_table(table, header.rows)
         about = parse_json(table["about"].tobytes()) if "about" in table else {"groups": (), "classes": {}}
         groups = tuple(map(str, about["groups"]))
@@ -267,52 +266,3 @@ def _check_table(table: Mapping[str, npt.NDArray[Any]], rows: int) -> None:
     for name, value in table.items():
         if name.startswith("target.") and value.shape[:1] != (rows,):
             raise ValueError(f"expected {rows} rows of {name}; got shape {list(value.shape)}")
-
-
-def _unfinished(path: Path) -> Path:
-    return path.parent / f".{path.name}.unfinished"
-
-
-def _name(number: int) -> str:
-    return f"values-{number:05d}.safetensors"
-
-
-def _staged(to: Path, plan: Mapping[str, Any]) -> Path:
-    """Return the folder of unfinished files, empty or with shards of the same plan."""
-    staging = _unfinished(to)
-    try:
-        found = verified(read_bytes(staging / PLAN))
-        if not isinstance(found, dict):
-            raise ValueError("expected an object")
-    except (OSError, ValueError):
-        # Without a plan nothing in it can be trusted.
-        shutil.rmtree(staging, ignore_errors=True)
-        staging.mkdir(parents=True)
-        write_atomically(staging / PLAN, add_checksum(dict(plan)))
-        return staging
-    if found != plan:
-        other = [name for name in plan if found.get(name) != plan[name]]
-        raise DataError(
-            f"{staging} keeps an unfinished embedding of another {', '.join(other)}. Finish that one, delete the "
-            "folder, or choose another path."
-        )
-    return staging
-
-
-def _save(file: Path, tensors: Mapping[str, Tensor]) -> None:
-    """Write a file, whole or not at all."""
-    fresh = file.with_name(f".{file.name}")
-    save_file({name: value.contiguous() for name, value in tensors.items()}, fresh)
-    sync(fresh)
-    fresh.replace(file)
-
-
-def _described(file: Path) -> _File:
-    with file.open("rb") as stream:
-        return _File(file.stat().st_size, hashlib.file_digest(stream, "sha256").hexdigest())
-
-
-def _read(file: Path) -> dict[str, Tensor]:
-    """Return the tensors of a file, mapped into memory."""
-    with safe_open(file, framework="pt") as opened:
-        return {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118

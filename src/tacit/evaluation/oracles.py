@@ -15,8 +15,7 @@ import torch
 from torch import Tensor
 
 from tacit._check import require_expert, require_simulation
-from tacit.agent import Agent
-from tacit.agent._fallback import possible
+from tacit.agent import Agent, possible_fallback
 from tacit.costs import CostTerm, Goal
 from tacit.errors import ConfigError
 from tacit.evaluation.trace import Privileged
@@ -109,7 +108,7 @@ class TrueDynamicsActor(Agent, Privileged):
         goal = next((term.cost for term in terms if isinstance(term.cost, Goal)), None)
         options = {option.name: getattr(config, option.name) for option in fields(config)}
         del options["planner"], options["cost"]
-        options |= {"fallback": possible(config.fallback, env.spec), "constraints": config.action_constraints}
+        options |= {"fallback": possible_fallback(config.fallback, env.spec), "constraints": config.action_constraints}
         return cls(env, config.planner, frameskip=agent.frameskip, goal=goal, **options)
 
 

@@ -11,7 +11,16 @@ __getattr__, __dir__, __all__ = lazy(
         "FewLabels": f"{__name__}.few_labels",
         **{
             name: f"{__name__}.{module}"
-            for module in ("baselines", "comparison", "feature_sources", "features", "health", "probe", "readout")
+            for module in (
+                "baselines",
+                "classifier",
+                "comparison",
+                "feature_sources",
+                "features",
+                "health",
+                "probe",
+                "readout",
+            )
             for name in exports(f"{__name__}.{module}")
         },
     },

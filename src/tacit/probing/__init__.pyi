@@ -3,6 +3,7 @@
 from tacit.probing.baselines import RawInput as RawInput
 from tacit.probing.baselines import baselines as baselines
 from tacit.probing.baselines import untrained_model as untrained_model
+from tacit.probing.classifier import Classifier as Classifier
 from tacit.probing.comparison import Comparison as Comparison
 from tacit.probing.comparison import compare as compare
 from tacit.probing.comparison import constant_baseline as constant_baseline

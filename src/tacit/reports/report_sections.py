@@ -52,21 +52,6 @@ def planning_section(
     }
     titled = {names.get(key, key): run for key, run in runs.items()}
     agent = runs["success"]
-    rules = agent.rules
-    replaced = f" {agent.replaced} drawn tasks were solved at their start and replaced." if agent.replaced else ""
-    when = "after the last step" if rules.success_at == "last" else "at some step"
-    text = (
-        f"Each of {agent.success.n} held-out tasks has a start and a goal, which is given as an observation. "
-        f"A task is solved within {rules.radius} ({rules.unit}) of the goal {when} of {agent.allowed}; the rules were "
-        f"fixed before anything was tuned.{replaced}\n\n"
-        "The actor receives observations and nothing else."
-    )
-    if "oracle" in runs:
-        text += (
-            " The oracle is the same planner with the true dynamics, its cost the true distance: the gap between it "
-            "and the agent is the price of the model. Where that distance misleads, as next to a wall, a latent "
-            "space can lead further than the oracle."
-        )
     rows = tuple(
         (
             name,
@@ -95,7 +80,27 @@ def planning_section(
         found.append(figures.paths(agent, extent))
     if agent.frames is not None:
         found.append(figures.animation(agent))
-    return Section("Planning", text, table, tuple(found))
+    return Section("Planning", _rules(agent, oracle="oracle" in runs), table, tuple(found))
+
+
+def _rules(agent: ClosedLoop, *, oracle: bool) -> str:
+    """Return the rules of the tasks, and the meaning of the oracle where there is one."""
+    rules = agent.rules
+    replaced = f" {agent.replaced} drawn tasks were solved at their start and replaced." if agent.replaced else ""
+    when = "after the last step" if rules.success_at == "last" else "at some step"
+    text = (
+        f"Each of {agent.success.n} held-out tasks has a start and a goal, which is given as an observation. "
+        f"A task is solved within {rules.radius} ({rules.unit}) of the goal {when} of {agent.allowed}; the rules were "
+        f"fixed before anything was tuned.{replaced}\n\n"
+        "The actor receives observations and nothing else."
+    )
+    if oracle:
+        text += (
+            " The oracle is the same planner with the true dynamics, its cost the true distance: the gap between it "
+            "and the agent is the price of the model. Where that distance misleads, as next to a wall, a latent "
+            "space can lead further than the oracle."
+        )
+    return text
 
 
 def episodes_section(scores: Mapping[str, EpisodeScores]) -> Section:

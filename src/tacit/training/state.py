@@ -14,9 +14,9 @@ from torch import Tensor
 
 from tacit import checkpoint
 from tacit._config import from_json
+from tacit._version_0_1 import current
 from tacit.errors import CheckpointError, ConfigError, TrainingError
 from tacit.models import Model
-from tacit.models._version_0_1 import current
 from tacit.objectives import Objective
 from tacit.training.config import TrainingConfig
 from tacit.training.optimizer import adamw
