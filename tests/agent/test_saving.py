@@ -1,5 +1,6 @@
 """A saved agent acts like the one that was saved, and a file names nothing but what is installed."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from tacit import checkpoint
 from tacit.agent import Agent, MarginRecord
 from tacit.checkpoint import Part, load_model
 from tacit.constraints import KeepOut, LatentDistance, Limits, MaxChange, Within
-from tacit.costs import Effort, Goal, Target
+from tacit.costs import Effort, Goal, Target, TemporalCritic, TemporalCriticConfig, TemporalDistance
 from tacit.errors import CheckpointError, ConfigError
 from tacit.models import GoalPolicy, WorldModel
 from tacit.models.goal_policy import GoalPolicyConfig
@@ -124,6 +125,49 @@ def test_a_policy_that_proposes_is_saved_too(model, tmp_path):
     np.testing.assert_array_equal(lived(agent), lived(Agent.load(tmp_path / "agent")))
     without = Agent(model, agent.config.planner, agent.config.cost, horizon=3)
     assert not np.array_equal(lived(agent), lived(without))
+
+
+def critic(**options):
+    torch.manual_seed(1)
+    made = TemporalCritic(TemporalCriticConfig(8, width=16, calibrated=4, **options)).eval()
+    made.distances[:2] = torch.tensor([1.0, 2.0])
+    made.squares[:2] = torch.tensor([0.5, 1.0])
+    return made
+
+
+@pytest.mark.parametrize("method", ["expectile", "pair", "quasimetric"])
+def test_a_critic_is_saved_with_its_cost_and_its_calibration(method, model, tmp_path):
+    cost = TemporalDistance(critic(method=method), reduce="last", near=2) + 0.1 * Goal()
+    agent = Agent(model, CEM(samples=30, elites=5, iterations=2), cost, horizon=3)
+    agent.save(tmp_path / "agent")
+    again = Agent.load(tmp_path / "agent")
+    assert repr(again.config.cost) == repr(cost) and again.digest() == agent.digest()
+    np.testing.assert_array_equal(lived(agent), lived(again))
+    found = again.config.cost.terms()[0].cost.critic
+    assert not found.training and found.distance_at(2) == 2.0
+    with pytest.raises(ConfigError, match="calibrated up to 2 blocks"):
+        found.distance_at(3)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda inner: inner.update(kind="policy"), "there is no kind 'policy'"),
+        (lambda inner: inner.update(path="x"), "it is incomplete"),
+        (lambda inner: inner["config"].update(width=32), "tensors of the critic"),
+        (lambda inner: inner["config"].update(method="value"), "method"),
+        (lambda inner: inner["config"].update(width=10**9), "tensors of the critic"),
+    ],
+)
+def test_an_edited_critic_is_refused(change, message, model, tmp_path):
+    agent = Agent(model, CEM(samples=30, elites=5, iterations=1), TemporalDistance(critic()), horizon=3)
+    agent.save(tmp_path / "agent")
+    content = json.loads((tmp_path / "agent" / "agent.json").read_text())
+    change(content["cost"][0]["options"]["critic"])
+    model_, parts = checkpoint.load_with_model(tmp_path / "agent", "cpu", WorldModel)
+    checkpoint.save(tmp_path / "edited", model_, {"agent": Part(content, parts.parts["agent"].tensors)})
+    with pytest.raises(CheckpointError, match=message):
+        Agent.load(tmp_path / "edited")
 
 
 @pytest.mark.parametrize("fallback", [None, "noop", "last_action"])

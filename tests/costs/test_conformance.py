@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 
+from costs.test_temporal_distance import calibrated
 from tacit import costs
-from tacit.costs import Effort, Goal, Target
+from tacit.costs import Effort, Goal, Target, TemporalDistance
 from tacit.nn.readout import LinearReadout
 from tacit.testing.costs import check_cost, check_rollout_constraint
 
@@ -13,6 +14,11 @@ READOUT = LinearReadout("angle", torch.randn(6, 2), torch.zeros(2), (0.1, 0.1), 
 BUILT = {
     "goal": [Goal(), Goal(reduce="sum", metric="l1"), Goal(reduce="min")],
     "effort": [Effort()],
+    "temporal_distance": [
+        TemporalDistance(calibrated("expectile"), near=3),
+        TemporalDistance(calibrated("pair"), reduce="last"),
+        TemporalDistance(calibrated("quasimetric"), reduce="min"),
+    ],
     "target": [Target(READOUT, (1.0, None))],
 }
 

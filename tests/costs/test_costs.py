@@ -130,6 +130,6 @@ def test_weights_are_finite_and_not_negative(weight):
 
 
 def test_registry():
-    assert costs.names() == ("effort", "goal", "target")
+    assert costs.names() == ("effort", "goal", "target", "temporal_distance")
     assert costs.load("goal") is Goal
     assert issubclass(Goal, costs.CostTerm)

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Mapping
 from types import FunctionType
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from tacit._config import to_json
 from tacit._part import Part as Named
+from tacit.agent._owned import read_owned, write_owned
 from tacit.errors import CheckpointError, ConfigError
-from tacit.nn.readout import LinearReadout
 
 __all__ = ["built", "described", "label_of"]
 
@@ -22,8 +20,6 @@ OWN = "own:"
 """The start of the name of an object that is not in a registry."""
 WEIGHTS = "weights:"
 """The start of the names of the tensors of such an object."""
-NUMBERS = ("error", "r2")
-"""The numbers of a readout."""
 
 
 def described(value: object, kind: Any, own: dict[str, object]) -> tuple[Named, dict[str, Tensor]]:
@@ -49,10 +45,9 @@ def described(value: object, kind: Any, own: dict[str, object]) -> tuple[Named, 
     options = {field.name: vars(value)[field.name] for field in dataclasses.fields(value)}
     tensors: dict[str, Tensor] = {}
     for key, option in list(options.items()):
-        if isinstance(option, LinearReadout):
-            inner = {field.name: vars(option)[field.name] for field in dataclasses.fields(option)}
-            tensors |= {f"{key}.{part}": torch.as_tensor(inner.pop(part)) for part in ("weight", "bias")}
-            options[key] = {**inner, "r2": [None if math.isnan(one) else one for one in option.r2]}
+        if (owned := write_owned(option)) is not None:
+            options[key], arrays = owned
+            tensors |= {f"{key}.{part}": array for part, array in arrays.items()}
         elif isinstance(option, Tensor):
             tensors[key] = options.pop(key)
     return Named(name, {key: to_json(option) for key, option in options.items()}), tensors
@@ -72,7 +67,7 @@ def built(named: Named, kind: Any, tensors: Mapping[str, Tensor], own: Mapping[s
         ConfigError: if it is not installed, or its options do not fit.
     """
     if not named.name.startswith(OWN):
-        plain, given = _with_readouts(named, tensors)
+        plain, given = _with_owned(named, tensors)
         return plain.build(kind.load, **given)
     label = named.name.removeprefix(OWN)
     if label not in own:
@@ -102,15 +97,14 @@ def label_of(value: object) -> str:
     return label
 
 
-def _with_readouts(part: Named, arrays: Mapping[str, Tensor]) -> tuple[Named, dict[str, Any]]:
-    """Return a part without its readouts, and these readouts with their tensors."""
+def _with_owned(part: Named, arrays: Mapping[str, Tensor]) -> tuple[Named, dict[str, Any]]:
+    """Return a part without the fitted values that it owns, and these values with their tensors."""
     given: dict[str, Any] = {key: value for key, value in arrays.items() if "." not in key}
     options = dict(part.options)
     for key in {key.partition(".")[0] for key in arrays if "." in key}:
-        inner = options.pop(key, None)
-        parts: dict[str, Any] = {name: arrays.get(f"{key}.{name}") for name in ("weight", "bias")}
-        if not isinstance(inner, Mapping) or None in parts.values() or set(inner) != {"target", *NUMBERS}:
-            raise ConfigError(f"the readout {key!r} of {part.name!r} is incomplete.")
-        numbers = {name: tuple(math.nan if one is None else float(one) for one in inner[name]) for name in NUMBERS}
-        given[key] = LinearReadout(str(inner["target"]), **parts, **numbers)
+        own = {name.removeprefix(f"{key}."): array for name, array in arrays.items() if name.startswith(f"{key}.")}
+        try:
+            given[key] = read_owned(options.pop(key, None), own)
+        except ConfigError as error:
+            raise ConfigError(f"{key!r} of {part.name!r} cannot be read: {error}") from error
     return dataclasses.replace(part, options=options), given

@@ -21,7 +21,7 @@ GEOMETRY = ("door_right", "door_down", "wall_thickness", "door_size", "agent_rad
 
 
 def room_extents(count: int, thickness: Floats) -> tuple[Floats, Floats]:
-    """Return where the floors of ``count`` equal rooms begin and end along one axis, ``[B, count]`` each.
+    """Return where the spans of ``count`` equal rooms begin and end along one axis, ``[B, count]`` each.
 
     Args:
         count: Rooms along the axis.
@@ -32,22 +32,22 @@ def room_extents(count: int, thickness: Floats) -> tuple[Floats, Floats]:
     return low, low + width
 
 
-def door_sizes(size: Floats, floors: tuple[Floats, Floats]) -> Floats:
+def door_sizes(size: Floats, spans: tuple[Floats, Floats]) -> Floats:
     """Return the widths ``[B]`` of doors: as asked for, or as wide as the room where that is narrower."""
-    low, high = floors
+    low, high = spans
     return np.minimum(size, (high - low)[:, 0])
 
 
-def place_doors(places: Floats, size: Floats, floors: tuple[Floats, Floats]) -> Floats:
+def place_doors(places: Floats, size: Floats, spans: tuple[Floats, Floats]) -> Floats:
     """Return the centres ``[B, n, m]`` of doors, 0 where there is none.
 
     Args:
         places: ``[B, n, m]`` above 0 and at most 1, the place along the wall; 0 where there is no door.
         size: ``[B]`` widths of the doors as asked for.
-        floors: Begin and end ``[B, n]`` of the rooms along the wall.
+        spans: Begin and end ``[B, n]`` of the rooms along the wall.
     """
-    low, high = (bound[:, :, None] for bound in floors)
-    half = door_sizes(size, floors)[:, None, None] / 2
+    low, high = (bound[:, :, None] for bound in spans)
+    half = door_sizes(size, spans)[:, None, None] / 2
     return np.where(places > 0, low + half + places * (high - low - 2 * half), 0.0)
 
 
@@ -98,14 +98,12 @@ class Grid:
         self.rows, self.columns = right.shape[1], down.shape[2]
         self.passage = thickness + 2 * radius
         counts = self.columns, self.rows
-        floors = [room_extents(count, thickness) for count in counts]
-        self.low = tuple(low + radius[:, None] for low, _ in floors)
-        self.high = tuple(high - radius[:, None] for _, high in floors)
+        spans = [room_extents(count, thickness) for count in counts]
+        self.low = tuple(low + radius[:, None] for low, _ in spans)
+        self.high = tuple(high - radius[:, None] for _, high in spans)
         doors = right, down.swapaxes(1, 2)
         self.gates = tuple(
-            _gates(
-                doors[axis], door_sizes(size, floors[1 - axis]) / 2 - radius, self.low[1 - axis], self.high[1 - axis]
-            )
+            _gates(doors[axis], door_sizes(size, spans[1 - axis]) / 2 - radius, self.low[1 - axis], self.high[1 - axis])
             for axis in (0, 1)
         )
         self._worlds = np.arange(len(radius))

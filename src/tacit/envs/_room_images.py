@@ -1,4 +1,4 @@
-"""Images of a grid of rooms, rendered natively at any size: each pixel by the area that floor and marks cover."""
+"""Images of a grid of rooms, rendered natively at any size: each pixel by the area that ground and marks cover."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ class _Frame:
 
 
 def _rooms_image(state: State, frame: _Frame, marked: bool) -> npt.NDArray[np.uint8]:
-    """Render walls and floors ``[B, 3, size, size]``.
+    """Render walls and spans ``[B, 3, size, size]``.
 
     Args:
         state: The states.
@@ -93,11 +93,11 @@ def _rooms_image(state: State, frame: _Frame, marked: bool) -> npt.NDArray[np.ui
     right, down = (np.asarray(state[name], np.float64) for name in ("door_right", "door_down"))
     thickness, size = (np.asarray(state[name], np.float64)[:, 0] for name in ("wall_thickness", "door_size"))
     count, rows, columns = len(right), right.shape[1], down.shape[2]
-    floors = room_extents(columns, thickness), room_extents(rows, thickness)
-    covers = [frame.cover(axis, *floors[axis]) for axis in (0, 1)]
-    floor = covers[1].sum(axis=1)[:, :, None] * covers[0].sum(axis=1)[:, None, :]
+    spans = room_extents(columns, thickness), room_extents(rows, thickness)
+    covers = [frame.cover(axis, *spans[axis]) for axis in (0, 1)]
+    ground = covers[1].sum(axis=1)[:, :, None] * covers[0].sum(axis=1)[:, None, :]
     for axis, doors in ((0, right), (1, down.swapaxes(1, 2))):
-        along, across = floors[axis], floors[1 - axis]
+        along, across = spans[axis], spans[1 - axis]
         half = door_sizes(size, across)[:, None] / 2
         places = doors.reshape(count, -1)
         wall = frame.cover(axis, along[1][:, :-1], along[0][:, 1:])
@@ -106,12 +106,12 @@ def _rooms_image(state: State, frame: _Frame, marked: bool) -> npt.NDArray[np.ui
         )
         gaps = frame.cover(1 - axis, places - half, places + half) * (places > 0)[:, :, None]
         vertical, horizontal = (gaps, walls) if axis == 0 else (walls, gaps)
-        floor = floor + np.matmul(vertical.swapaxes(1, 2), horizontal)
+        ground = ground + np.matmul(vertical.swapaxes(1, 2), horizontal)
     ink, paper = (np.asarray(state[name], np.float64) for name in ("wall_color", "background_color"))
-    image = ink[:, :, None, None] + floor[:, None] * (paper - ink)[:, :, None, None]
+    image = ink[:, :, None, None] + ground[:, None] * (paper - ink)[:, :, None, None]
     if marked:
-        middles = [(low + high) / 2 for low, high in floors]
-        reach = MARK * np.minimum(*((high - low)[:, :1] for low, high in floors))
+        middles = [(low + high) / 2 for low, high in spans]
+        reach = MARK * np.minimum(*((high - low)[:, :1] for low, high in spans))
         x, y = (frame.cover(axis, middles[axis] - reach, middles[axis] + reach) for axis in (0, 1))
         colors = np.asarray(_palette(rows, columns)) - paper[:, :, None, None]
         image = image + np.matmul(y.swapaxes(1, 2)[:, None], np.matmul(colors, x[:, None]))

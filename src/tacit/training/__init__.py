@@ -7,7 +7,8 @@
 """
 
 from tacit.training import loggers
-from tacit.training.config import GoalPolicyTraining, TrainingConfig
+from tacit.training.config import CriticTraining, GoalPolicyTraining, TrainingConfig
+from tacit.training.critic import CriticReport, train_critic
 from tacit.training.ensemble import EnsembleTraining, train_ensemble
 from tacit.training.goal_policy import GoalPolicyReport, train_goal_policy
 from tacit.training.hooks import EarlyStopping, EvalHook, Hook, HookContext, ValidationLoss
@@ -21,6 +22,8 @@ from tacit.training.transforms import Augment, DrawMasks, MakeViews
 __all__ = [
     "Augment",
     "CollapseWarning",
+    "CriticReport",
+    "CriticTraining",
     "DrawMasks",
     "EarlyStopping",
     "EnsembleTraining",
@@ -37,6 +40,7 @@ __all__ = [
     "loggers",
     "read_log",
     "train",
+    "train_critic",
     "train_ensemble",
     "train_goal_policy",
 ]

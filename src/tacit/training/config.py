@@ -12,7 +12,14 @@ from tacit._limits import BATCH, LENGTH
 from tacit.errors import ConfigError
 from tacit.training.optimizer import lr_factor
 
-__all__ = ["FREE_OPTIONS", "GoalPolicyTraining", "TrainingConfig", "configured", "without_removed_options"]
+__all__ = [
+    "FREE_OPTIONS",
+    "CriticTraining",
+    "GoalPolicyTraining",
+    "TrainingConfig",
+    "configured",
+    "without_removed_options",
+]
 
 FREE_OPTIONS = frozenset(
     {
@@ -31,7 +38,7 @@ FREE_OPTIONS = frozenset(
 AHEAD = 1024
 """The largest number of batches that are read ahead."""
 
-Options = TypeVar("Options", "TrainingConfig", "GoalPolicyTraining")
+Options = TypeVar("Options", "TrainingConfig", "GoalPolicyTraining", "CriticTraining")
 
 
 @dataclass(frozen=True)
@@ -185,6 +192,51 @@ class GoalPolicyTraining:
         _within("batch_size", self.batch_size, 1, BATCH)
         _within("lr", self.lr, 0, math.inf)
         _within("weight_decay", self.weight_decay, 0, math.inf)
+
+
+@dataclass(frozen=True)
+class CriticTraining:
+    """The options of :func:`train_critic`, which trains a temporal-distance critic.
+
+    Args:
+        batch_size: States in a batch.
+        goals: Goals that each state is compared with: one of its own episode, the others of other states.
+        lr: Largest learning rate of AdamW, with a warm-up of 2 % of the steps.
+        weight_decay: Decoupled decay of matrices.
+        cooldown: Last share of the steps over which the learning rate falls to 5 %.
+        gamma: Discount of a block (``expectile``), and the distribution of goals of the same episode: a geometric
+            number of blocks ahead with mean ``1 / (1 - gamma)``.
+        tau: Weight of distances that are too long (``expectile``); close to 1, the shortest ways count.
+        follow: Share by which target networks follow at each step (``expectile``).
+        same_episode: Weight of goals of the same episode (``expectile``).
+        reach: Distance up to which random pairs are pushed apart (``quasimetric``).
+        slack: Distance beyond 1 that a block may cost (``quasimetric``).
+        dual_lr: Step of the multiplier that holds blocks to a distance of 1 (``quasimetric``).
+
+    Raises:
+        ConfigError: if a value is out of range.
+    """
+
+    batch_size: int = 256
+    goals: int = 8
+    lr: float = 5e-4
+    weight_decay: float = 0.0
+    cooldown: float = 0.3
+    gamma: float = 0.98
+    tau: float = 0.95
+    follow: float = 0.03
+    same_episode: float = 0.625
+    reach: float = 100.0
+    slack: float = 0.25
+    dual_lr: float = 0.01
+
+    def __post_init__(self) -> None:
+        _within("batch_size", self.batch_size, 2, BATCH)
+        _within("goals", self.goals, 2, self.batch_size)
+        for name in ("lr", "weight_decay", "reach", "slack", "dual_lr"):
+            _within(name, vars(self)[name], 0, math.inf)
+        for name in ("cooldown", "gamma", "tau", "follow", "same_episode"):
+            _within(name, vars(self)[name], 0, 1)
 
 
 def configured(config: Options, options: Mapping[str, Any]) -> Options:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -16,6 +15,7 @@ from tacit.errors import ConfigError, TrainingError
 from tacit.models import Dynamics
 from tacit.models.goal_policy import GoalPolicy
 from tacit.nn._tuning import tune_cpu
+from tacit.training._latents import EncodedEpisodes, chunks
 from tacit.training.config import GoalPolicyTraining, configured
 from tacit.training.optimizer import adamw, lr_factor, optimizer_step
 
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from tacit.data import Clips
 
 __all__ = ["GoalPolicyReport", "train_goal_policy"]
-
-CHUNK = 256
 
 
 @dataclass(frozen=True)
@@ -99,29 +97,19 @@ def _fit(policy: GoalPolicy, pairs: _Pairs, steps: int, seed: int, config: GoalP
 
 
 class _Pairs:
-    """All latents of some episodes, encoded once, with the action block taken at each."""
+    """All latents of some episodes, with the action block taken at each."""
 
     def __init__(self, model: Dynamics, clips: Clips) -> None:
-        self.device, self._skip, seen = model.device, clips.frameskip, model.config.inputs
-        frames = clips.episodes.clips(1, clips.frameskip, seen)
-        moves = clips.episodes.clips(2, clips.frameskip, seen)
-        training = model.training
-        model.eval()
-        with torch.no_grad():
-            encoded = [
-                model.encode(frames.cut(*frames.windows(index)).observation)[:, 0].float()
-                for index in _chunks(len(frames))
-            ]
-        model.train(training)
-        self._latents = torch.cat(encoded)
-        blocks = [moves.cut(*moves.windows(index)).action[:, 0] for index in _chunks(len(moves))]
+        encoded = EncodedEpisodes(model, clips)
+        self.device, self._skip, self._latents = model.device, clips.frameskip, encoded.latents
+        moves = clips.episodes.clips(2, clips.frameskip, model.config.inputs)
+        blocks = [moves.cut(*moves.windows(index)).action[:, 0] for index in chunks(len(moves))]
         self._blocks = torch.cat(blocks).to(model.device)
-        of, _ = frames.windows(np.arange(len(frames)))
         episode, _ = moves.windows(np.arange(len(moves)))
         # Windows are numbered by episode and by step, so the moves of an episode begin at its first frame.
         within = np.arange(len(moves)) - np.searchsorted(episode, episode)
-        self._row = np.searchsorted(of, episode) + within
-        self._left = (np.searchsorted(of, episode, side="right") - 1 - self._row) // self._skip
+        self._row = np.searchsorted(encoded.episode, episode) + within
+        self._left = encoded.blocks_left[self._row]
 
     def batch(self, seed: int, step: int, size: int, ahead: int) -> tuple[Tensor, Tensor, Tensor]:
         """Draw latents, goals ``[size, D]`` and action blocks ``[size, A']``: a pure function of the arguments."""
@@ -130,7 +118,3 @@ class _Pairs:
         distance = rng.integers(1, np.minimum(self._left[move], ahead) + 1)
         row = self._row[move]
         return self._latents[row], self._latents[row + distance * self._skip], self._blocks[move]
-
-
-def _chunks(count: int) -> list[npt.NDArray[np.int64]]:
-    return np.array_split(np.arange(count), -(-count // CHUNK))

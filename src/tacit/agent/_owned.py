@@ -1,0 +1,92 @@
+"""Fitted values that a cost or a constraint owns, such as a readout or a critic, as JSON values and tensors.
+
+A file names only kinds that stand here, so that it cannot choose code to run.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from tacit import checkpoint
+from tacit._config import from_json, to_json
+from tacit.costs._temporal_critic import TemporalCritic, TemporalCriticConfig
+from tacit.errors import ConfigError
+from tacit.nn.readout import LinearReadout
+
+__all__ = ["read_owned", "write_owned"]
+
+KIND = "kind"
+"""The entry with the kind of a value; without it, as in earlier versions, a value is a linear readout."""
+NUMBERS = ("error", "r2")
+"""The numbers of a readout."""
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """A kind of value: its class, and how it is written and read."""
+
+    type: type
+    write: Callable[[Any], tuple[dict[str, Any], dict[str, Tensor]]]
+    read: Callable[[Mapping[str, Any], Mapping[str, Tensor]], Any]
+
+
+def write_owned(value: object) -> tuple[dict[str, Any], dict[str, Tensor]] | None:
+    """Return the JSON values and the tensors of a value; None if it is of no such kind."""
+    for name, kind in KINDS.items():
+        if isinstance(value, kind.type):
+            values, tensors = kind.write(value)
+            return ({} if name == READOUT else {KIND: name}) | values, tensors
+    return None
+
+
+def read_owned(values: object, tensors: Mapping[str, Tensor]) -> Any:
+    """Return the value of :func:`write_owned`.
+
+    Raises:
+        ConfigError: if it is incomplete, or of an unknown kind.
+        CheckpointError: if its tensors do not fit.
+    """
+    if not isinstance(values, Mapping):
+        raise ConfigError(f"the values must be a mapping; got {type(values).__name__}.")
+    name = values.get(KIND, READOUT)
+    if name not in KINDS:
+        raise ConfigError(f"there is no kind {name!r}; there are {', '.join(KINDS)}. Update Tacit to load this agent.")
+    return KINDS[name].read({key: value for key, value in values.items() if key != KIND}, tensors)
+
+
+def _write_readout(readout: LinearReadout) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    numbers = {name: [None if math.isnan(one) else one for one in vars(readout)[name]] for name in NUMBERS}
+    tensors = {name: torch.as_tensor(vars(readout)[name]) for name in ("weight", "bias")}
+    return {"target": readout.target, **numbers}, tensors
+
+
+def _read_readout(values: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> LinearReadout:
+    if set(values) != {"target", *NUMBERS} or set(tensors) != {"weight", "bias"}:
+        raise ConfigError("it is incomplete.")
+    numbers = {name: tuple(math.nan if one is None else float(one) for one in values[name]) for name in NUMBERS}
+    return LinearReadout(str(values["target"]), tensors["weight"], tensors["bias"], numbers["error"], numbers["r2"])
+
+
+def _write_critic(critic: TemporalCritic) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    return {"config": to_json(critic.config)}, critic.state_dict()
+
+
+def _read_critic(values: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> TemporalCritic:
+    if set(values) != {"config"}:
+        raise ConfigError("it is incomplete.")
+    config = from_json(TemporalCriticConfig, values["config"], where="critic")
+    device = next(iter(tensors.values())).device
+    return checkpoint.fill(lambda: TemporalCritic(config), tensors, "the critic of the agent").to(device).eval()
+
+
+READOUT = "linear_readout"
+KINDS = {
+    READOUT: _Kind(LinearReadout, _write_readout, _read_readout),
+    "temporal_critic": _Kind(TemporalCritic, _write_critic, _read_critic),
+}

@@ -1,0 +1,143 @@
+"""Training of a temporal-distance critic on the frozen latents of a world model."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from tacit._progress import track
+from tacit._threads import computing, suited_threads
+from tacit.costs._temporal_critic import TemporalCritic
+from tacit.errors import ConfigError, DataError, TrainingError
+from tacit.models import Dynamics
+from tacit.nn._tuning import tune_cpu
+from tacit.training._critic_losses import CriticLoss, Expectile, PairRegression, Quasimetric
+from tacit.training._latents import EncodedEpisodes
+from tacit.training.config import CriticTraining, configured
+from tacit.training.optimizer import adamw, lr_factor, optimizer_step
+
+if TYPE_CHECKING:
+    from tacit.data import Clips
+
+__all__ = ["CriticReport", "train_critic"]
+
+LOSSES: dict[str, Callable[[TemporalCritic, EncodedEpisodes, CriticTraining], CriticLoss]] = {
+    "expectile": Expectile,
+    "pair": PairRegression,
+    "quasimetric": Quasimetric,
+}
+PAIRS = 4096
+"""Pairs of states that calibrate a distance."""
+
+
+@dataclass(frozen=True)
+class CriticReport:
+    """The result of training a critic.
+
+    Attributes:
+        steps: The number of updates.
+        seconds: Time of the call, including encoding.
+        losses: The loss of each step.
+    """
+
+    steps: int
+    seconds: float
+    losses: tuple[float, ...]
+
+
+def train_critic(
+    model: Dynamics,
+    critic: TemporalCritic,
+    clips: Clips,
+    *,
+    steps: int,
+    seed: int,
+    progress: bool | None = None,
+    **options: Any,
+) -> CriticReport:
+    """Train a critic, in place, to tell how many blocks it takes from one latent to another.
+
+    It needs no rewards: any recorded episodes do that cover the world. The world model is frozen and every observation
+    is encoded once, before the first step. Batches are a function of ``(seed, step)``. Afterwards the critic is
+    calibrated: it knows its median distance of states 1, 2, ... blocks apart.
+
+    Args:
+        model: The world model that the critic will judge the rollouts of.
+        critic: The critic; its config says by which method it learns. It is left in evaluation mode.
+        clips: Their episodes and frameskip are used, their length is not.
+        steps: The number of updates.
+        seed: The seed of the run.
+        progress: Show a progress bar; None: on a terminal and in a notebook.
+        options: The fields of :class:`tacit.training.CriticTraining`.
+
+    Raises:
+        ConfigError: if an option is unknown or out of range, or model, critic and clips do not fit together.
+        DataError: if no episode is longer than a block.
+        TrainingError: if a loss or a gradient is not finite.
+    """
+    started = time.perf_counter()
+    tune_cpu()
+    config = configured(CriticTraining(), options)
+    if critic.config.latent != model.config.latent:
+        raise ConfigError(
+            f"the critic is for latents of {critic.config.latent} numbers; the model has {model.config.latent}."
+        )
+    if clips.frameskip != model.config.frameskip or steps < 1:
+        raise ConfigError(
+            f"training a critic needs clips with the model's frameskip={model.config.frameskip} and steps >= 1; "
+            f"got {clips.frameskip} and {steps}."
+        )
+    with computing(suited_threads(model, critic)):
+        data = EncodedEpisodes(model, clips)
+        if not data.blocks_left.any():
+            raise DataError(
+                f"no episode is longer than a block of {clips.frameskip} steps, so none shows what a block does. "
+                "Record longer episodes."
+            )
+        critic.to(model.device)
+        critic.mean.copy_(data.latents.mean(dim=0))
+        critic.scale.copy_(data.latents.std(dim=0).clamp(min=1e-6))
+        losses = _fit(critic, data, steps, seed, config, progress)
+        _calibrate(critic, data, seed)
+    return CriticReport(steps, time.perf_counter() - started, tuple(losses))
+
+
+def _fit(
+    critic: TemporalCritic, data: EncodedEpisodes, steps: int, seed: int, config: CriticTraining, progress: bool | None
+) -> list[float]:
+    """Train the critic and return the loss of each step."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        loss_of = LOSSES[critic.config.method](critic, data, config)
+    parameters, losses = list(loss_of.trained.parameters()), list[float]()
+    optimizer = adamw(parameters, config.lr, config.weight_decay)
+    loss_of.trained.train()
+    for step in track(range(steps), steps, "steps of the critic", show=progress):
+        loss = loss_of(np.random.default_rng([seed, step]))
+        lr = config.lr * lr_factor(step, steps, warmup=0.02, end=0.05, cooldown=config.cooldown, falls=False)
+        norm, stepped = optimizer_step(optimizer, parameters, loss, lr, config.weight_decay, clip_norm=None)
+        losses.append(loss.item())
+        if not stepped:
+            raise TrainingError(f"step {step}: the loss of the critic is {losses[-1]}, its gradient {norm.item()}.")
+        loss_of.stepped()
+    critic.eval()
+    return losses
+
+
+@torch.no_grad()
+def _calibrate(critic: TemporalCritic, data: EncodedEpisodes, seed: int) -> None:
+    """Set the median distances of states that are 1, 2, ... blocks apart."""
+    rng = np.random.default_rng([seed])
+    for blocks in range(1, critic.config.calibrated + 1):
+        starts = np.flatnonzero(data.blocks_left >= blocks)
+        if not len(starts):
+            return
+        rows = rng.choice(starts, PAIRS)
+        one, other = data.latents[rows], data.latents[rows + blocks * data.frameskip]
+        critic.distances[blocks - 1] = critic(one, other).median()
+        critic.squares[blocks - 1] = (other - one).square().mean(dim=-1).median()
