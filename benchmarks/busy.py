@@ -1,12 +1,10 @@
 """The demo of the pretrained model and the time of its decisions, next to two busy processes and alone, in turn."""
 
-import os
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,9 +14,8 @@ import numpy as np
 
 from tacit import studies
 from tacit.studies import Report, Run, RunResult, Study, at_most, table
-from tacit.studies.speed import in_turn
+from tacit.studies.speed import busy_processes, in_turn
 
-BUSY = "import numpy as np; a = np.ones((400, 400))\nwhile True: a @ a"
 DECIDE = """
 import sys, time
 import tacit as tc
@@ -45,23 +42,9 @@ class Settings:
     processes: int = 2
 
 
-@contextmanager
-def busy(count: int) -> Iterator[None]:
-    """Keep cores busy for a block."""
-    environ = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-    processes = [subprocess.Popen([sys.executable, "-c", BUSY], env=environ) for _ in range(count)]
-    try:
-        time.sleep(1.0 if count else 0.0)
-        yield
-    finally:
-        for process in processes:
-            process.kill()
-            process.wait()
-
-
 def once(acts: int, out: Path, processes: int) -> dict[str, float]:
     """Return seconds of the demo and percentiles of the milliseconds of acts that plan, next to busy processes."""
-    with busy(processes):
+    with busy_processes(processes):
         began = time.perf_counter()
         subprocess.run(["tacit", "demo", "--pretrained", "--out", out], check=True, capture_output=True)
         seconds = time.perf_counter() - began

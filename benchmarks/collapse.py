@@ -3,9 +3,8 @@
 A run that has warned is stopped. The waiting rule of `tacit.training.monitor` comes from these numbers.
 """
 
-import itertools
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,6 +14,7 @@ from tacit._config import to_json
 from tacit.probing.probes import Linear
 from tacit.studies import Report, Run, RunResult, Study, table
 from tacit.training import CollapseWarning, monitor, read_log
+from tacit.training.log import complaints
 
 
 @dataclass(frozen=True)
@@ -122,18 +122,12 @@ def measure(run: Run[Settings]) -> dict[str, Any]:
     log = read_log(run.work / "run")
     fit, test = (tc.probing.features(model, part, frames=chosen.frames, seed=0) for part in (fit_on, held_out))
     score = round(Linear()(fit, test, "position", seed=0).score, 3)
-    return {"complaints": complaints(log), "warned_at": warned, "last": log[-1], "probe_r2": score}
-
-
-def complaints(log: Sequence[Mapping[str, float | str]]) -> list[dict[str, Any]]:
-    """Return the first step of each unbroken run of complaints, and the next step without one."""
-    found: list[dict[str, Any]] = []
-    for before, row in itertools.pairwise(({}, *log)):
-        if "warning" in row and "warning" not in before:
-            found.append({"first": row["step"], "healthy_again": None, "words": row["warning"]})
-        elif "warning" in before and "warning" not in row:
-            found[-1]["healthy_again"] = row["step"]
-    return found
+    return {
+        "complaints": [vars(one) for one in complaints(log)],
+        "warned_at": warned,
+        "last": log[-1],
+        "probe_r2": score,
+    }
 
 
 def step(number: int | None) -> str:

@@ -36,7 +36,7 @@ class Settings:
 
 def measure(run: Run[Settings]) -> dict[str, Any]:
     chosen, work = run.settings, run.shared.absolute()
-    scripts = {"ours": Script(WORK), "theirs": Script(WORK, install(work / "theirs", THEIRS))}
+    scripts = {"ours": Script(WORK), "theirs": Script(WORK, install(work / "theirs", THEIRS, pinned=False))}
     names = {"ours": chosen.ours, "theirs": chosen.theirs}
     if not (work / "ijepa").exists():
         scripts["theirs"].call("draw", work)

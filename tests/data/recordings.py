@@ -2,17 +2,8 @@
 
 import numpy as np
 
-from tacit.types import Box, Episode, Modality, Spec
-
-SPEC = Spec(
-    {
-        "pixels": Modality("pixels", (3, 8, 10)),
-        "state": Modality("vector", (3,)),
-        "audio": Modality("series", (2,), rate=25.0),
-    },
-    Box((-1.0, 0.0), (1.0, 2.0)),
-    fps=10.0,
-)
+from tacit.testing.data import SPEC
+from tacit.types import Episode, Spec
 
 
 def recording(seed: int, length: int = 9, spec: Spec = SPEC) -> Episode:

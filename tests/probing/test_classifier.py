@@ -47,3 +47,8 @@ def test_the_same_seed_gives_the_same_training_in_parts():
 def test_episodes_of_several_images_are_refused():
     with pytest.raises(tc.errors.ConfigError, match="one image; got up to 3"):
         tc.probing.Classifier(model(), images(4, 0, length=3))
+
+
+def test_an_unknown_label_is_refused():
+    with pytest.raises(tc.errors.ConfigError, match=r"no label 'clas'\. Did you mean 'class'"):
+        tc.probing.Classifier(model(), images(4, 0), "clas")

@@ -1,5 +1,6 @@
 """Functions of scripts in processes of their own, and paired times."""
 
+import os
 import subprocess
 import sys
 import time
@@ -9,7 +10,7 @@ import pytest
 
 import tacit as tc
 from tacit.studies.environments import Script, install_revision
-from tacit.studies.speed import Stopwatch, cpu_seconds, in_turn, median, ratio_of_medians
+from tacit.studies.speed import Stopwatch, busy_processes, cpu_seconds, in_turn, median, ratio_of_medians
 
 SCRIPT = """
 import os, sys, time
@@ -89,6 +90,14 @@ def test_ratios_are_of_pairs_and_robust():
     with pytest.raises(tc.errors.ConfigError, match="in pairs; got 1 and 2"):
         ratio_of_medians([1.0], [1.0, 2.0])
     assert median([[1.0, 9.0], [2.0]]) == 2.0
+
+
+def test_busy_processes_compute_and_end():
+    before = os.times()
+    with busy_processes(1):
+        time.sleep(0.5)
+    after = os.times()
+    assert after.children_user - before.children_user > 0.1
 
 
 def test_cpu_seconds_are_of_one_call_after_a_warm_up():

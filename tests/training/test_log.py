@@ -7,7 +7,7 @@ import pytest
 
 from tacit.errors import DataError
 from tacit.training import read_log
-from tacit.training.log import Log
+from tacit.training.log import Complaint, Log, complaints
 from tacit.training.loggers import LoggedRun
 
 
@@ -58,3 +58,10 @@ def test_a_damaged_log_is_refused(tmp_path: Path, line: str) -> None:
     (tmp_path / "log.jsonl").write_text(f'{{"step": 0}}\n{line}\n')
     with pytest.raises(DataError, match="line 2"):
         read_log(tmp_path)
+
+
+def test_complaints_are_unbroken_runs_of_warnings() -> None:
+    words = [None, "flat", "flatter", None, "line"]
+    log = [{"step": 10 * step, **({} if word is None else {"warning": word})} for step, word in enumerate(words)]
+    assert complaints(log) == [Complaint(10, 30, "flat"), Complaint(40, None, "line")]
+    assert complaints(log[:1]) == []

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from tacit._registry import suggest
 from tacit.errors import ConfigError
 from tacit.models import MaskedModel
 from tacit.probing.features import CLASS, targets_at
@@ -29,6 +30,7 @@ class Classifier:
     Args:
         model: A new model; its encoder is trained, and its target encoder removed, so that probes read the trained one.
         episodes: Episodes of single images with the class of each.
+        target: The name of the label with the class.
         seed: Seed of the head and of the batches.
         transforms: Transforms of a batch, such as the crops of a recipe.
         batch: Images of an update.
@@ -36,13 +38,14 @@ class Classifier:
         weight_decay: Weight decay of AdamW.
 
     Raises:
-        ConfigError: if an episode has more than one image.
+        ConfigError: if an episode has more than one image, or no such label.
     """
 
     def __init__(
         self,
         model: MaskedModel,
         episodes: Episodes,
+        target: str = CLASS,
         *,
         seed: int = 0,
         transforms: tuple[Transform, ...] = (),
@@ -58,7 +61,8 @@ class Classifier:
         self._encoder: nn.Module = model.encoder
         model.target_encoder = None
         model.set_statistics(episodes.statistics())
-        self._classes = torch.from_numpy(_classes(episodes)).long()
+        self._target = target
+        self._classes = torch.from_numpy(_classes(episodes, target)).long()
         torch.manual_seed(seed)
         self.head = nn.Linear(model.config.width, int(self._classes.max()) + 1)
         self._clips = episodes.clips(1)
@@ -91,9 +95,12 @@ class Classifier:
         clips = held_out.clips(1).cut(np.arange(count), np.zeros(count, int))
         images = clips.observation[self._input][:, 0]
         predicted = torch.cat([self.logits(part).argmax(1) for part in torch.split(images, 500)])
-        return wilson(int((predicted.numpy() == _classes(held_out)).sum()), count)
+        return wilson(int((predicted.numpy() == _classes(held_out, self._target)).sum()), count)
 
 
-def _classes(episodes: Episodes) -> npt.NDArray[Any]:
+def _classes(episodes: Episodes, target: str) -> npt.NDArray[Any]:
     found, _ = targets_at(episodes, np.arange(len(episodes)), np.zeros(len(episodes), int))
-    return np.asarray(found[CLASS]).reshape(-1)
+    if target not in found:
+        known = f"They have: {', '.join(found)}." if found else "They have none."
+        raise ConfigError(f"the episodes have no label {target!r}.{suggest(target, found)} {known}")
+    return np.asarray(found[target]).reshape(-1)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import statistics
+import subprocess
+import sys
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TypeVar
 
 import numpy as np
@@ -14,10 +18,11 @@ from tacit.errors import ConfigError
 from tacit.statistics import Estimate
 from tacit.studies._call import cpu_seconds
 
-__all__ = ["Stopwatch", "cpu_seconds", "in_turn", "median", "ratio_of_medians"]
+__all__ = ["Stopwatch", "busy_processes", "cpu_seconds", "in_turn", "median", "ratio_of_medians"]
 
 Floats = npt.NDArray[np.float64]
 T = TypeVar("T")
+BUSY = "import numpy as np; a = np.ones((400, 400))\nwhile True: a @ a"
 
 
 def in_turn(works: Mapping[str, Callable[[], T]], rounds: int) -> dict[str, list[T]]:
@@ -27,6 +32,20 @@ def in_turn(works: Mapping[str, Callable[[], T]], rounds: int) -> dict[str, list
         for name, work in works.items():
             found[name].append(work())
     return found
+
+
+@contextmanager
+def busy_processes(count: int) -> Iterator[None]:
+    """Keep ``count`` cores busy inside a block, each with a process that multiplies matrices on one thread."""
+    environ = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+    processes = [subprocess.Popen([sys.executable, "-c", BUSY], env=environ) for _ in range(count)]
+    try:
+        time.sleep(1.0 if count else 0.0)  # until they compute
+        yield
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
 
 
 def median(seconds: Iterable[Sequence[float]]) -> float:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, TypeAlias
@@ -19,12 +21,27 @@ from tacit.training.loggers import LoggedRun, Logger
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-__all__ = ["Log", "Record", "read_log"]
+__all__ = ["Complaint", "Log", "Record", "complaints", "read_log"]
 
 LINE = 2**20
 """The largest number of bytes of a line."""
 
 Record: TypeAlias = Mapping[str, float | str]
+
+
+@dataclass(frozen=True)
+class Complaint:
+    """Unbroken run of warnings of the collapse monitor.
+
+    Attributes:
+        first: The first step with a warning.
+        healthy_again: The next step without one; None if there is none.
+        words: The first warning.
+    """
+
+    first: int
+    healthy_again: int | None
+    words: str
 
 
 def read_log(path: str | Path) -> list[dict[str, float | str]]:
@@ -149,3 +166,15 @@ class Log:
 
 def _step(record: Record) -> int:
     return int(record["step"])
+
+
+def complaints(log: Sequence[Record]) -> list[Complaint]:
+    """Return the unbroken runs of warnings of the collapse monitor in a log."""
+    found: list[Complaint] = []
+    start: Record = {}
+    for before, row in itertools.pairwise((start, *log)):
+        if "warning" in row and "warning" not in before:
+            found.append(Complaint(int(row["step"]), None, str(row["warning"])))
+        elif "warning" in before and "warning" not in row:
+            found[-1] = replace(found[-1], healthy_again=int(row["step"]))
+    return found

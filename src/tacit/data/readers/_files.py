@@ -237,6 +237,16 @@ class FileStorage(ABC):
     def read(self, index: int, modalities: Collection[str]) -> Episode:
         """Return episode ``index``."""
 
+    def episode_of(self, index: int, modalities: Collection[str], images: npt.NDArray[np.uint8]) -> Episode:
+        """Return the episode of images ``[T, C, H, W]``, with its class and without actions."""
+        return Episode(
+            observation=dict.fromkeys(modalities, images),
+            action=no_actions(len(images)),
+            labels=self.found.label(index, len(images)),
+            index=index,
+            task=self.found.task(index),
+        )
+
     def parts(self, file: Path) -> Sequence[Path]:
         """Return the files of which one of ``found`` consists."""
         return (file,)

@@ -19,7 +19,6 @@ from tacit.data.readers._files import (
     FileStorage,
     find,
     listed,
-    no_actions,
     option,
     readable,
     regular,
@@ -113,13 +112,7 @@ class _Folders(FileStorage):
                     f"{image.shape[1]}. Give one size for all, for example {option('size', 64)}.",
                 )
             place[:] = image
-        return Episode(
-            observation=dict.fromkeys(modalities, pixels),
-            action=no_actions(len(pixels)),
-            labels=self.found.label(index, len(pixels)),
-            index=index,
-            task=self.found.task(index),
-        )
+        return self.episode_of(index, modalities, pixels)
 
 
 def _natural(name: str) -> tuple[list[tuple[str, int]], str]:

@@ -11,11 +11,13 @@ from tacit.errors import ConfigError
 __all__ = ["check_frames", "grey"]
 
 
-def check_frames(size: int | tuple[int, int] | None, channels: int) -> None:
-    """Raise ConfigError unless ``size`` and ``channels`` are valid."""
+def check_frames(size: int | tuple[int, int] | None, channels: int, on_error: str) -> None:
+    """Raise ConfigError unless the options that readers of images share are valid."""
     if channels not in (1, 3):
         raise ConfigError(f"channels is 3 (colour) or 1 (grey); got {channels}.")
     check_size(size)
+    if on_error not in ("raise", "skip"):
+        raise ConfigError(f"on_error is 'raise' or 'skip'; got {on_error!r}.")
 
 
 def grey(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:

@@ -13,11 +13,10 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from PIL.TiffImagePlugin import TiffImageFile
 
 from tacit._resize import fitted, wanted_size
-from tacit.data.readers._files import ADVICE, FileSet, FileStorage, find, listed, no_actions, option, readable
+from tacit.data.readers._files import ADVICE, FileSet, FileStorage, find, listed, option, readable
 from tacit.data.readers._frames import check_frames, grey
 from tacit.data.storage import Storage
 from tacit.data.validation import Defect
-from tacit.errors import ConfigError
 from tacit.types import Episode, Modality, Spec
 
 __all__ = ["Images"]
@@ -59,9 +58,7 @@ class Images:
     """Options that enter hashes only where they are given, for compatibility with older datasets."""
 
     def __post_init__(self) -> None:
-        check_frames(self.size, self.channels)
-        if self.on_error not in ("raise", "skip"):
-            raise ConfigError(f"on_error is 'raise' or 'skip'; got {self.on_error!r}.")
+        check_frames(self.size, self.channels, self.on_error)
 
     def recognises(self, path: Path) -> bool:
         """Return whether there are images at or under ``path``."""
@@ -105,13 +102,7 @@ class _ImageStorage(FileStorage):
                 f"expected an image of {shape[2]} x {shape[1]}, like the first one; got {image.shape[2]} x "
                 f"{image.shape[1]}. Give one size for all, for example {option('size', 64)}.",
             )
-        return Episode(
-            observation=dict.fromkeys(modalities, image[None]),
-            action=no_actions(1),
-            labels=self.found.label(index, 1),
-            index=index,
-            task=self.found.task(index),
-        )
+        return self.episode_of(index, modalities, image[None])
 
 
 def decode(file: Path, size: tuple[int, int] | None, channels: int) -> npt.NDArray[np.uint8]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from tacit._limits import is_positive
 from tacit._resize import wanted_size
-from tacit.data.readers._files import ADVICE, NAMED, FileSet, FileStorage, find, listed, no_actions, option, readable
+from tacit.data.readers._files import ADVICE, NAMED, FileSet, FileStorage, find, listed, option, readable
 from tacit.data.readers._folders import frame_folders, open_folders
 from tacit.data.readers._frames import check_frames, grey
 from tacit.data.readers._video_frames import Timed, shown, timed
@@ -67,11 +67,9 @@ class Videos:
     """Options that enter hashes only where they are given, for compatibility with older datasets."""
 
     def __post_init__(self) -> None:
-        check_frames(self.size, self.channels)
+        check_frames(self.size, self.channels, self.on_error)
         if self.fps is not None and not is_positive(self.fps):
             raise ConfigError(f"fps is a positive number of observations a second; got {self.fps!r}.")
-        if self.on_error not in ("raise", "skip"):
-            raise ConfigError(f"on_error is 'raise' or 'skip'; got {self.on_error!r}.")
 
     def files(self, path: Path) -> list[Path]:
         """Return the videos at or under ``path``, or the folders of frames where there are none."""
@@ -173,10 +171,4 @@ class _VideoStorage(FileStorage):
                 "theirs cannot be decoded. Other videos may have such frames too.",
                 stacklevel=3,
             )
-        return Episode(
-            observation=dict.fromkeys(modalities, pixels),
-            action=no_actions(len(pixels)),
-            labels=self.found.label(index, len(pixels)),
-            index=index,
-            task=self.found.task(index),
-        )
+        return self.episode_of(index, modalities, pixels)
