@@ -61,6 +61,17 @@ def test_the_lowest_slack_of_a_line_is_that_of_its_points(name, numbers):
     assert found >= sampled - 4e-3, "at most half a step of the samples lower"
 
 
+@pytest.mark.parametrize("level", [-0.2, 0.0, 0.75])
+def test_below_a_level_the_lowest_slack_is_exact(level):
+    draw = torch.Generator().manual_seed(0)
+    first, last = torch.randn(2, 3, 50, 2, generator=draw) * 2
+    region = CONSTRAINTS["keep_out"]
+    exact, found = region.lowest(first, last), region.lowest(first, last, level)
+    near = exact < level
+    assert near.any() and (~near).any()
+    assert torch.equal(found[near], exact[near]) and (found[~near] >= level).all() and (found <= exact + 1e-6).all()
+
+
 def imagined(start, *path, batch=1):
     """One candidate through the given positions."""
     latents = torch.tensor(path, dtype=torch.float32)[None, None]

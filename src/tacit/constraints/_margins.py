@@ -42,10 +42,15 @@ class MarginConstraint(ABC):
         """Return the constraint with another margin."""
         return replace(self, margin=margin)  # type: ignore[type-var]
 
-    def lowest(self, first: Numbers, last: Numbers, /) -> Numbers:
+    def lowest(self, first: Numbers, last: Numbers, /, level: float = math.inf) -> Numbers:  # noqa: ARG002 - see below
         """Return the lowest slack ``[...]`` on the lines between values ``[..., P]``.
 
         It is at an end of the line where the allowed values are convex.
+
+        Args:
+            first: ``[..., P]`` the first values.
+            last: ``[..., P]`` the last values.
+            level: A slack of at least this level needs to be no more than that; a subclass may save time with it.
         """
         xp = array_namespace(first)
         return xp.minimum(self.slack(first), self.slack(last))
@@ -58,7 +63,7 @@ class MarginConstraint(ABC):
     def __call__(self, rollout: Rollout, /) -> Numbers:
         """Return violations ``[B, S, H]``; see :class:`tacit.types.Constraint`."""
         first, last = self._ends(rollout)
-        xp, slack = array_namespace(last), self.lowest(first, last)
+        xp, slack = array_namespace(last), self.lowest(first, last, self.margin)
         rounding = ROUNDING * xp.max(xp.abs(first[:, :, :1]), axis=-1)
         current = xp.clip(self.slack(first[:, :, :1]) - rounding, None, self.margin)
         opening = xp.maximum(current - slack[:, :, :1], self.margin - self.slack(last[:, :, :1]))

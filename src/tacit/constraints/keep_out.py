@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -53,20 +54,39 @@ class KeepOut(ReadoutConstraint):
         """Return the distance ``[...]`` of values ``[..., P]`` to the box, negative inside."""
         return array_namespace(values).max(excess(values, *self._range), axis=-1)
 
-    def lowest(self, first: Numbers, last: Numbers, /) -> Numbers:
+    def lowest(self, first: Numbers, last: Numbers, /, level: float = math.inf) -> Numbers:
         """Return the lowest slack ``[...]`` on the lines between values ``[..., P]``.
 
-        On a line the slack is the largest of linear functions. Its lowest value is at an end, or where two of them are
-        equal.
+        It is exact below the level; above it is at least the level and at most the slack.
         """
         xp = array_namespace(first)
-        start, slope = excess(first, *self._range), excess(last, *self._range)
-        slope = slope - start
-        lowest = xp.minimum(xp.max(start, axis=-1), xp.max(start + slope, axis=-1))
-        for one, two in combinations(range(start.shape[-1]), 2):
-            difference = slope[..., one] - slope[..., two]
-            parallel = difference == 0
-            share = (start[..., two] - start[..., one]) / xp.where(parallel, 1.0, difference)
-            share = xp.clip(xp.where(parallel, 0.0, share), 0.0, 1.0)
-            lowest = xp.minimum(lowest, xp.max(start + share[..., None] * slope, axis=-1))
-        return lowest
+        start, end = excess(first, *self._range), excess(last, *self._range)
+        if level == math.inf:
+            return _lowest_of_largest(start, end)
+        bound = xp.max(xp.minimum(start, end), axis=-1)
+        near = bound < level
+        if not xp.any(near):
+            return bound
+        found = bound + 0
+        found[near] = _lowest_of_largest(start[near], end[near])
+        return found
+
+
+def _lowest_of_largest(start: Numbers, end: Numbers) -> Numbers:
+    """Return the lowest value ``[...]`` on a line of the largest of ``J`` linear functions.
+
+    It is at an end, or where two of the functions are equal.
+
+    Args:
+        start: ``[..., J]`` the functions at the start of each line.
+        end: ``[..., J]`` the functions at its end.
+    """
+    xp, slope = array_namespace(start), end - start
+    lowest = xp.minimum(xp.max(start, axis=-1), xp.max(end, axis=-1))
+    for one, two in combinations(range(start.shape[-1]), 2):
+        difference = slope[..., one] - slope[..., two]
+        parallel = difference == 0
+        share = (start[..., two] - start[..., one]) / xp.where(parallel, 1.0, difference)
+        share = xp.clip(xp.where(parallel, 0.0, share), 0.0, 1.0)
+        lowest = xp.minimum(lowest, xp.max(start + share[..., None] * slope, axis=-1))
+    return lowest

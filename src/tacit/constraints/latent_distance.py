@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from tacit._arrays import array_namespace, like
@@ -63,7 +64,7 @@ class LatentDistance(MarginConstraint):
         """Return the distance ``[...]`` of differences ``[..., D]`` to the nearest limit, negative outside."""
         return self._slack(values, values)
 
-    def lowest(self, first: Numbers, last: Numbers, /) -> Numbers:
+    def lowest(self, first: Numbers, last: Numbers, /, level: float = math.inf) -> Numbers:  # noqa: ARG002 - exact
         """Return the lowest slack ``[...]`` on the lines between differences ``[..., D]``."""
         xp, slope = array_namespace(first), last - first
         square = xp.sum(slope**2, axis=-1)
