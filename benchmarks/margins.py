@@ -9,8 +9,9 @@ import numpy as np
 import tacit as tc
 from tacit import margins, studies
 from tacit.studies import Report, Run, RunResult, Study, Target, at_most, met, rate, table
+from tacit.types import Planner
 
-PLANNERS = {
+PLANNERS: dict[str, Planner] = {
     "cem": tc.planners.CEM(samples=64, iterations=4, elites=8),
     "icem": tc.planners.ICEM(samples=64, iterations=4, elites=8, std=0.7, beta=2.0),
     "mppi": tc.planners.MPPI(samples=64, iterations=4, temperature=0.05),
@@ -52,6 +53,7 @@ def measure(run: Run[Settings]) -> dict[str, Any]:
         seed=1,
     )
     record, limits = found.agent.calibration, config.margin_constraints
+    assert record is not None, "a calibration has a record"
     tasks = margins.allowed_tasks(env, limits, chosen.episodes, seed=2)
     free = tc.Agent.of(agent.model, replace(config, constraints=()))
     trace = tc.evaluation.trace(free, env, tasks, 2, progress=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from copy import copy
 from dataclasses import replace
+from time import perf_counter
 from typing import Self
 
 import numpy as np
@@ -58,6 +59,7 @@ class BlockActor:
         fallback: See :class:`tacit.agent.AgentConfig`.
         constraints: Restrictions of actions; see :class:`tacit.agent.AgentConfig`.
         guard: The detector of unusual situations; None: there is none.
+        deadline_ms: See :class:`tacit.agent.AgentConfig`.
 
     Raises:
         ConfigError: if the fallback or a constraint does not fit the action space.
@@ -72,10 +74,11 @@ class BlockActor:
         fallback: NamedFallback | FallbackPolicy | None = None,
         constraints: Sequence[ActionConstraint] = (),
         guard: Guard | None = None,
+        deadline_ms: float | None = None,
     ) -> None:
         tune_cpu()
         self.model, self.decider, self.replan_every = model, decider, replan_every
-        self.constraints, self.guard = tuple(constraints), guard
+        self.constraints, self.guard, self.deadline_ms = tuple(constraints), guard, deadline_ms
         self._perception, self._safeguard = Perception(model), Safeguard(model, guard)
         self._limits = ActionLimits(self.space, self.constraints)
         self._fallback = Fallback(fallback, model.spec, self._limits.space)
@@ -160,6 +163,7 @@ class BlockActor:
             SpecError: before the first action, if the observation does not fit; or if the ages do not.
             PlanningError: before the first action, if planning fails and no fallback is possible.
         """
+        due = None if self.deadline_ms is None else perf_counter() + self.deadline_ms / 1e3
         boundary, plan, assessment = state.steps[0] % self.frameskip == 0, None, None
         if state.position is None or self._fallback.reads:
             shown = self._shown(observation) if self._fallback.reads else observation
@@ -168,7 +172,7 @@ class BlockActor:
             with computing(self._perception.threads), torch.no_grad():
                 state, problem = self._perception.update(state, observation)
                 state, assessment = self._safeguard.update(state, observation, age)
-                state, plan = self._decide(state, problem)
+                state, plan = self._decide(state, problem, due)
                 state = self._perception.predict(state, state.queue[:, : self.frameskip])
         stopped, scale = self._safeguard.stopped(state), self._safeguard.scale(state)
         now = self._execution.next(state, stopped, scale, lambda: self._shown(observation))
@@ -190,26 +194,26 @@ class BlockActor:
         """Return further evidence ``[B]`` of a decision, by name."""
         return {}
 
-    def _decide(self, state: AgentState, problem: str) -> tuple[AgentState, Plan | None]:
+    def _decide(self, state: AgentState, problem: str, due: float | None) -> tuple[AgentState, Plan | None]:
         """Return the state with a queue of one or more blocks, and the plan; None if there is no new one.
 
         Cautious worlds get a new plan while the others continue with their queue.
         """
         if state.queue.shape[1] == 0:
-            return self._planned(state, problem)
+            return self._planned(state, problem, due)
         cautious = self._safeguard.cautious(state)
         if not cautious.any():
             return (replace(state, reasons=(problem,) * state.batch) if problem else state), None
-        fresh, plan = self._planned(unqueued(state), problem)
+        fresh, plan = self._planned(unqueued(state), problem, due)
         return merged(state, fresh, cautious), None if plan is None else only(plan, cautious)
 
-    def _planned(self, state: AgentState, problem: str) -> tuple[AgentState, Plan | None]:
+    def _planned(self, state: AgentState, problem: str, due: float | None) -> tuple[AgentState, Plan | None]:
         """Return the state with a new queue, and the plan; None if the decision failed."""
         plan, reason, scale = None, problem, self._safeguard.scale(state)
         shape = (state.batch, self.frameskip, self.space.size)
         if not problem:
             try:
-                plan = checked_plan(self.decider(self._situation(state)), shape, self.model.device)
+                plan = checked_plan(self.decider(self._situation(state, due)), shape, self.model.device)
             except PlanningError as error:
                 reason = f"planning failed: {error}"
             except Exception as error:
@@ -226,7 +230,7 @@ class BlockActor:
         energy = plan.energy.masked_fill(torch.from_numpy(failed).to(plan.energy.device), torch.nan)
         return state, replace(plan, actions=actions, energy=energy)
 
-    def _situation(self, state: AgentState) -> Situation:
+    def _situation(self, state: AgentState, due: float | None) -> Situation:
         """Return the inputs of a decision."""
         if state.context is None:
             raise SpecError("the state holds no observation yet.")
@@ -238,6 +242,7 @@ class BlockActor:
             goal=state.goal,
             project=self._limits.after(self._execution.previous(state), self._safeguard.scale(state)),
             previous=state.warm_start,
+            due=due,
         )
 
     def _shown(self, observation: Observation) -> Observation:

@@ -81,6 +81,7 @@ class Agent(BlockActor):
             fallback=config.fallback,
             constraints=config.action_constraints,
             guard=config.guard,
+            deadline_ms=config.deadline_ms,
         )
         self.config, self.proposal, self.calibration = config, proposal, calibration
         if calibration is not None and calibration.digest != self.digest():

@@ -27,8 +27,9 @@ class AgentConfig:
         arrive_by: Step after the start by which the agent must arrive. The agent plans only as many whole blocks ahead
             as end by this step, at least one. With a cost of the ``last`` step, it then neither delays its arrival nor
             leaves the goal again. None: no such step.
-        deadline_ms: Milliseconds after which a search ends with the best plan so far; the limit is checked after each
-            round, so one round is always completed. None: no limit.
+        deadline_ms: Milliseconds from the call of :meth:`tacit.Agent.act`, with the time to encode the observation,
+            after which the search ends with the best plan so far. The clock is read after each chunk of candidates; a
+            search ends when another chunk might take too long, and at least one is rated. None: no limit.
         fallback: Actions of a world without a plan. ``noop``: do nothing by the kind of each component, which is its
             current position for a ``position`` and zero otherwise; ``last_action``: repeat the last executed action; or
             a :class:`tacit.types.FallbackPolicy`; if it fails, one of the others replaces it. None: ``noop``, but

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from time import perf_counter
 
 import torch
 from torch import Tensor
 
 from tacit.agent._config import AgentConfig
+from tacit.agent._deadline import Deadline
 from tacit.agent._proposal import Proposal, propose
 from tacit.errors import SpecError
 from tacit.planners import as_energies
@@ -21,6 +20,8 @@ NO_SCORE = (
     "planning failed: no candidate has a finite score. Look for NaN in the observation, and for overflow in the model "
     "or the cost."
 )
+CHUNK = 32
+"""Candidates of a world that are rated between two looks at the clock."""
 PROPOSED = 16
 """The number of candidates that a proposal returns at each decision."""
 
@@ -56,7 +57,8 @@ class FlatSearch:
                 warm_start=self._warm_start(situation.previous, horizon * self._rows),
                 proposals=self._proposals(situation, horizon),
                 project=situation.project,
-                stop=_deadline(self.config.deadline_ms),
+                stop=None if situation.due is None else Deadline(situation.due),
+                chunk=None if situation.due is None else CHUNK,
             )
         )
         reasons = tuple(NO_SCORE if failed else "" for failed in found.failed.tolist())
@@ -131,11 +133,3 @@ class FlatSearch:
             return None
         raw = propose(self.proposal, situation, horizon, PROPOSED, self.model)
         return raw.mean(dim=3) if self.config.repeat_action else raw.flatten(2, 3)
-
-
-def _deadline(milliseconds: float | None) -> Callable[[], bool] | None:
-    """Return a function that returns whether this much time has passed since now."""
-    if milliseconds is None:
-        return None
-    end = perf_counter() + milliseconds / 1e3
-    return lambda: perf_counter() >= end

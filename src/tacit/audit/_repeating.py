@@ -44,12 +44,7 @@ class SameStop:
             return self.planner(problem)
         if self.evaluations is None:
             return self.planner(replace(problem, stop=lambda: False))
-        plan = self._stopped(problem, self.evaluations)
-        # A planner may rate the mean of its search after it was stopped.
-        return plan if plan.evaluations == self.evaluations else self._stopped(problem, self.evaluations - 1)
-
-    def _stopped(self, problem: Problem, evaluations: int) -> Plan:
-        rated = 0
+        evaluations, rated = self.evaluations, 0
 
         def score(actions: Any) -> Any:
             nonlocal rated

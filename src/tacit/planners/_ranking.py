@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cached_property
@@ -85,15 +85,20 @@ class Ranking:
         self._stopped = False
 
     def rate(self, candidates: Numbers) -> Rated:
-        """Rate candidates ``[B, S, H, A]``, which are overwritten.
+        """Rate candidates ``[B, S, H, A]``, which are overwritten; only the first ones if the search is stopped.
 
         Raises:
             SpecError: if the score does not fit :class:`tacit.types.Score`.
         """
         legal = self._legal(candidates)
         candidates[...] = legal  # a score that writes to its argument changes its own copy
+        count, parts, rated = candidates.shape[1], [], 0
         with _without_gradient(legal):
-            return self.take(legal, as_scored(self._problem.score(candidates), legal))
+            while rated < count and not (rated and self._ends()):
+                last = min(rated + (self._problem.chunk or count), count)
+                parts.append(as_scored(self._problem.score(candidates[:, rated:last]), legal[:, rated:last]))
+                rated = last
+            return self.take(legal[:, :rated], _joined(parts))
 
     def take(self, legal: Numbers, scored: Scored) -> Rated:
         """Rate legal candidates that were scored already; see :meth:`rate`."""
@@ -139,7 +144,13 @@ class Ranking:
         xp = array_namespace(self._mean)
         rejected = xp.sum(xp.astype(~self._finite, xp.int64), axis=1)
         self._trace.append(Iteration(self.best.energy[:, 0], self._mean, search.mean, search.spread, rejected))
-        self._stopped = self._problem.stop is not None and bool(self._problem.stop())
+        self._ends()
+
+    def _ends(self) -> bool:
+        """Return whether the search ends now; once it does, it has ended."""
+        if not self._stopped and self._problem.stop is not None:
+            self._stopped = bool(self._problem.stop())
+        return self._stopped
 
     @property
     def stopped(self) -> bool:
@@ -154,8 +165,11 @@ class Ranking:
         return self._best
 
     def plan(self, mode: Numbers | None = None) -> Plan:
-        """Return the best candidates; ``mode [B, H, A]``, if given, is rated as the last of them."""
-        if mode is not None:
+        """Return the best candidates; ``mode [B, H, A]``, if given, is rated as the last of them.
+
+        It is not in a search that was stopped, which has no time left.
+        """
+        if mode is not None and not self._stopped:
             self.rate(array_namespace(mode).asarray(mode[:, None], copy=True))
         best = self.best
         energy = best.energy[:, 0]
@@ -194,6 +208,19 @@ def with_hints(candidates: Numbers, search: Search, problem: Problem) -> Numbers
             f"proposals must be [B, P, H, A] = [{batch}, P, {horizon}, {size}]; got {list(proposals.shape)}."
         )
     return xp.concat([candidates, finite(proposals, "proposals", problem.device)], axis=1)
+
+
+def _joined(parts: Sequence[Scored]) -> Scored:
+    """Return the scores of successive chunks of candidates as one."""
+    if len(parts) == 1:
+        return parts[0]
+    concat = array_namespace(parts[0].energy).concat
+    violations = [part.violation for part in parts if part.violation is not None]
+    return Scored(
+        concat([part.energy for part in parts], axis=1),
+        concat(violations, axis=1) if violations else None,
+        {name: concat([part.terms[name] for part in parts], axis=1) for name in parts[0].terms},
+    )
 
 
 def _taken(values: Numbers, index: Numbers) -> Numbers:

@@ -146,6 +146,21 @@ def _check_stop(planner: Planner, problem: KnownProblem) -> None:
     expect(stopped.ended == "stopped" and whole.ended == "complete", "Plan.ended says why the search ended")
     expect(stopped.energy <= stopped.trace[0].best + 1e-5, "a search that is stopped returns the best plan so far")
     expect(torch.equal(stopped.trace[0].best, whole.trace[0].best), "stop must not change the rounds before it")
+    chunked = problem.solve(planner, chunk=3)
+    expect(torch.equal(chunked.actions, whole.actions), "the plan must not depend on the chunks that are rated")
+    rated: list[Tensor] = []
+
+    def watched(actions: Tensor) -> Tensor:
+        rated.append(problem.score(actions))
+        return rated[-1]
+
+    early = problem.solve(planner, score=watched, stop=lambda: True, chunk=3)
+    energies = torch.cat(rated, dim=1).detach()
+    expect(energies.shape[1] == early.evaluations, "a search that is stopped rates no further candidate")
+    expect(
+        torch.allclose(early.energy, energies.amin(dim=1), atol=1e-5),
+        "a search that is stopped inside of a round returns the best of what it rated",
+    )
 
 
 def _check_arrays(planner: Planner, problem: KnownProblem) -> None:

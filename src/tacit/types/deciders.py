@@ -27,6 +27,7 @@ class Situation:
         project: Maps sequences ``[B, ..., H, A]`` inside the space to the nearest allowed ones; None: all are allowed.
         previous: ``[B, N, A]`` raw actions of the last plan from this step on; the last one is repeated. None: there
             is no plan yet.
+        due: The time by which the actor has to act, on the clock of :func:`time.perf_counter`. None: no limit.
     """
 
     context: Context
@@ -36,6 +37,7 @@ class Situation:
     goal: Numbers | None = None
     project: Callable[[Numbers], Numbers] | None = None
     previous: Numbers | None = None
+    due: float | None = None
 
     @property
     def batch(self) -> int:

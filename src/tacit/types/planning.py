@@ -75,7 +75,9 @@ class Problem:
         project: Maps sequences ``[B, ..., H, A]`` inside the space to the nearest allowed ones, in a new array, and
             does not change allowed ones. A result may be outside the space. Every candidate and the plan are results
             of it. For a :class:`Box`. None: all are allowed.
-        stop: Called after each round; True ends the search with the best plan so far. None: all rounds run.
+        stop: Called after each chunk of candidates; True ends the search with the best plan so far. None: all rounds
+            run.
+        chunk: Candidates of a world to rate between two calls of ``stop``. None: those of a round.
     """
 
     score: Score
@@ -87,6 +89,7 @@ class Problem:
     proposals: Numbers | None = None
     project: Callable[[Numbers], Numbers] | None = None
     stop: Callable[[], bool] | None = None
+    chunk: int | None = None
 
     @property
     def batch(self) -> int:
