@@ -13,7 +13,7 @@ from audit.logged import act, agent_of
 from tacit.agent import AgentState, PolicyActor, RandomActor
 from tacit.audit._chain import sealed
 from tacit.audit._values import decoded, encoded
-from tacit.errors import AuditError, CheckpointError, ConfigError
+from tacit.errors import AuditError, CheckpointError, ConfigError, DataError
 from tacit.nn.readout import LinearReadout
 from tacit.testing.worlds import PointModel
 from tacit.types import Box, Modality, Spec
@@ -152,17 +152,19 @@ def test_an_observation_that_cannot_be_encoded_is_replayed(tmp_path):
         extra = {"extra": np.zeros((2, 2), np.float32)}
         if step == 2:
             return {"position": np.full((2, 2), np.inf, np.float32), **extra}
+        if step == 6:
+            return {"position": np.zeros((2, 3), np.float32), **extra}
         return {**observation, **({} if step == 4 else extra)}
 
     model = Vague()
     agent = agent_of(model)
-    _, verdicts = audited(
-        tmp_path, agent, model, steps=8, shown=shown
-    )  # the goal lacks a modality, so each observation completes it
+    # The goal lacks a modality, so each observation completes it.
+    _, verdicts = audited(tmp_path, agent, model, steps=10, shown=shown)
     reasons = [one.reason for one in verdicts]
     assert "ValueError: the position is not finite" in reasons[2]
     assert "KeyError" in reasons[4]
-    replayed(tmp_path, agent, 8)
+    assert "ValueError: operands" in reasons[6]
+    replayed(tmp_path, agent, 10)
 
 
 class Scripted(tc.planners.CEM):
@@ -249,6 +251,24 @@ def test_another_agent_differs_and_is_named(recorded):
     text = str(found)
     assert "agent:" in text
     assert f"{found.first[0].file.name}, line {found.first[0].line}, record" in text
+
+
+def test_an_agent_of_another_world_is_refused(recorded):
+    model = PointModel(frameskip=2, space=Box((-1.0,) * 3, (1.0,) * 3, "delta"))
+    with pytest.raises(ConfigError, match=r"line 3, record 2: the agent cannot repeat.*Give the agent that wrote"):
+        tc.audit.replay(recorded[0], agent_of(model))
+
+
+@pytest.mark.parametrize("member", ["state", "threads", "frames"])
+def test_a_record_without_a_member_is_named(tmp_path, member):
+    agent = agent_of()
+    audited(tmp_path, agent, agent.model)
+    rewritten(tmp_path, lambda values: values.pop(member, None))
+    if member == "state":
+        assert "line 2, record 1: a member is missing" in tc.audit.replay(tmp_path, agent).broken
+    else:
+        with pytest.raises(DataError, match="line 1, record 0: a member is missing"):
+            tc.audit.replay(tmp_path, agent, frames=member == "frames")
 
 
 def test_other_versions_are_named(recorded, tmp_path):

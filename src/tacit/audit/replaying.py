@@ -17,7 +17,7 @@ from tacit.audit._outcome import OUTCOME, WINDOW
 from tacit.audit._repeating import Repeating
 from tacit.audit._values import decoded, encoded
 from tacit.audit.records import Record, read
-from tacit.errors import CheckpointError, ConfigError, DataError
+from tacit.errors import CheckpointError, ConfigError, DataError, TacitError
 
 __all__ = ["Difference", "Replay", "replay"]
 
@@ -111,7 +111,7 @@ def replay(
     Raises:
         DataError: if there is no log.
         CheckpointError: if no agent was given, and none was saved.
-        ConfigError: for ``frames``, if the log holds none.
+        ConfigError: for ``frames``, if the log holds none; or if the agent cannot act from a recorded state.
     """
     return _Replaying(resolve(path), agent, frames, device).run()
 
@@ -153,6 +153,13 @@ class _Replaying:
         )
 
     def _take(self, record: Record) -> None:
+        try:
+            self._repeated(record)
+        except (KeyError, TypeError, AttributeError) as error:
+            where = f"{record.file}, line {record.line}, record {record.number}"
+            raise DataError(f"{where}: a member is missing or of another kind ({error!r}).") from error
+
+    def _repeated(self, record: Record) -> None:
         values = record.values
         self._counts["lost"] += int(values.get("lost", 0))
         if record.kind == "segment":
@@ -205,7 +212,13 @@ class _Replaying:
             state = self._states[reference]
         else:
             state = self._repeat.state(reference)
-        text, after = self._repeat.act(state, values)
+        try:
+            text, after = self._repeat.act(state, values)
+        except (RuntimeError, ValueError, TacitError) as error:
+            raise ConfigError(
+                f"{record.file}, line {record.line}, record {record.number}: the agent cannot repeat this act: {error} "
+                "Give the agent that wrote the log."
+            ) from error
         found = decoded(parse_json(text))
         self._compare(record, {name: values[name] for name in OUTCOME if name in values}, found)
         self._counts["acts"] += 1
