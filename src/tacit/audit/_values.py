@@ -7,6 +7,7 @@ import math
 from binascii import Error, a2b_base64, b2a_base64
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,13 @@ KINDS = "biuf"
 
 def members(values: Mapping[str, Any]) -> str:
     """Return the members of a JSON object, without its braces."""
-    return ",".join(f"{json.dumps(name)}:{encoded(value)}" for name, value in values.items())
+    return ",".join([f"{_text(name)}:{encoded(value)}" for name, value in values.items()])
+
+
+@lru_cache(4096)
+def _text(value: str) -> str:
+    """Return a text that is likely to come again as JSON."""
+    return json.dumps(value)
 
 
 def encoded(value: Any) -> str:
@@ -38,18 +45,20 @@ def encoded(value: Any) -> str:
     Raises:
         ConfigError: for anything else.
     """
-    if is_torch_array(value):
-        value = value.detach().cpu().numpy()
     if isinstance(value, np.ndarray):
         return _array(value)
+    if isinstance(value, str):
+        return _text(value)
     if isinstance(value, float) and not math.isfinite(value):
         return _array(np.asarray(value, np.float64))
-    if value is None or isinstance(value, (bool, int, float, str)):
+    if value is None or isinstance(value, (bool, int, float)):
         return json.dumps(value)
     if isinstance(value, Mapping):
         return f"{{{members(value)}}}"
     if isinstance(value, (tuple, list)):
-        return f"[{','.join(map(encoded, value))}]"
+        return f"[{','.join([encoded(item) for item in value])}]"
+    if is_torch_array(value):
+        return _array(value.detach().cpu().numpy())
     if isinstance(value, np.generic):
         return _array(np.asarray(value))
     if is_dataclass(value) and not isinstance(value, type):
@@ -64,11 +73,18 @@ def _array(array: npt.NDArray[Any]) -> str:
     shape = ",".join(map(str, array.shape))
     if array.dtype.kind == "U":
         return f'{{"dtype":"{TEXT}","shape":[{shape}],"data":{json.dumps(array.ravel().tolist())}}}'
-    if array.dtype.kind not in KINDS:
-        raise ConfigError(f"an audit log holds arrays of numbers and texts; got {array.dtype}.")
-    dtype = array.dtype.newbyteorder("<")
+    name, dtype = _little_endian(array.dtype)
     data = b2a_base64(np.ascontiguousarray(array, dtype).tobytes(), newline=False).decode()
-    return f'{{"dtype":"{dtype.str}","shape":[{shape}],"data":"{data}"}}'
+    return f'{{"dtype":"{name}","shape":[{shape}],"data":"{data}"}}'
+
+
+@lru_cache
+def _little_endian(dtype: np.dtype[Any]) -> tuple[str, np.dtype[Any]]:
+    """Return the name of a type of numbers and the type, of little-endian bytes."""
+    if dtype.kind not in KINDS:
+        raise ConfigError(f"an audit log holds arrays of numbers and texts; got {dtype}.")
+    found = dtype.newbyteorder("<")
+    return found.str, found
 
 
 def decoded(value: Any) -> Any:

@@ -142,7 +142,7 @@ class Audited:
         known = observation if isinstance(observation, Mapping) else {}
         whole = (
             self.log.frames
-            or (at_boundary(self.actor, state) and (latent is None or not bool(latent.isfinite().all())))
+            or (at_boundary(self.actor, state) and (latent is None or not np.isfinite(latent.cpu().numpy()).all()))
             or (callable(self.actor.fallback) and any(verdict.fallback))
             or not all(_finite(known.get(name)) for name in spec.modalities)
         )
