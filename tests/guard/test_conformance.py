@@ -23,7 +23,10 @@ BUILT = {
     "age": lambda parts: [Age(0.1, 0.2)],
     "ensemble": lambda parts: [ensemble()],
     "latent_norm": lambda parts: [LatentNorm.fit(RECORDED, parts)],
-    "nearest_neighbors": lambda parts: [NearestNeighbors(RECORDED), NearestNeighbors(RECORDED, 1)],
+    "nearest_neighbors": lambda parts: [
+        NearestNeighbors.fit(RECORDED, parts),
+        NearestNeighbors.fit(RECORDED, parts, 1),
+    ],
     "prediction_energy": lambda parts: [PredictionEnergy(), PredictionEnergy(4)],
 }
 

@@ -37,19 +37,35 @@ def test_the_norm_is_fitted_to_each_part():
     assert len(score.radius) == 2
 
 
-@pytest.mark.parametrize("chunk", [2**24, 7 * 300])
+@pytest.mark.parametrize("chunk", [2**24, 2 * 300])
 def test_the_search_for_neighbors_is_exact(chunk, monkeypatch):
     monkeypatch.setattr(module, "CHUNK", chunk)
-    recorded = np.random.default_rng(1).normal(100, 1, (300, 6)).astype(np.float32)
+    draw = np.random.default_rng(1)
+    recorded, metric = draw.normal(5, 1, (300, 6)).astype(np.float32), draw.normal(size=(6, 6)).astype(np.float32)
     queries = np.concatenate([recorded[:2] + 1e-3, recorded[5:7] + 3]).astype(np.float32)
-    found = NearestNeighbors(recorded, 4)(replace(sensed(), latents=queries))
-    gaps = np.linalg.norm(queries[:, None].astype(float) - recorded, axis=2)
-    np.testing.assert_allclose(found, np.sort(gaps, axis=1)[:, :4].mean(1), rtol=1e-4)
+    found = NearestNeighbors(recorded, metric, 4)(replace(sensed(), latents=queries))
+    for query, distance in zip(queries.astype(float), found, strict=True):
+        nearest = np.argsort(np.linalg.norm(recorded - query, axis=1))[:4]
+        assert distance == pytest.approx(np.linalg.norm((query - recorded[nearest].mean(axis=0)) @ metric), rel=1e-4)
+
+
+def test_an_offset_across_the_recorded_surface_is_more_unusual_than_one_along_it():
+    draw = np.random.default_rng(2)
+    recorded = np.zeros((2000, 6), np.float32)
+    recorded[:, 0], recorded[:, 1] = draw.uniform(-1, 1, 2000), draw.normal(0, 1e-3, 2000)
+    score = NearestNeighbors.fit(recorded, {})
+    latents = np.zeros((4, 6), np.float32)
+    latents[1, 0], latents[2, 1], latents[3, 5] = 0.01, 0.01, 0.01
+    usual, along, across, dead = score(replace(sensed(), latents=latents))
+    assert across > 5 * max(usual, along)
+    assert dead > across
+    offsets = module._offsets(recorded[1000:, :2], recorded[:1000, :2], 3)
+    np.testing.assert_allclose(np.cov((offsets @ module._whitening(offsets)).T), np.eye(2), atol=0.05)
 
 
 def test_recorded_latents_are_drawn_by_the_seed():
-    latents = np.arange(200, dtype=np.float32).reshape(100, 2)
-    some = [NearestNeighbors.fit(latents, most=10, seed=seed).recorded for seed in (0, 0, 1)]
+    latents = np.random.default_rng(3).normal(size=(100, 2)).astype(np.float32)
+    some = [NearestNeighbors.fit(latents, {}, most=10, seed=seed).recorded for seed in (0, 0, 1)]
     assert len(some[0]) == 10
     assert np.array_equal(some[0], some[1])
     assert not np.array_equal(some[0], some[2])
@@ -73,9 +89,11 @@ def test_scores_refuse_what_does_not_fit():
     with pytest.raises(ConfigError, match="forecast of 9 blocks"):
         PredictionEnergy(9)(sensed())
     with pytest.raises(ConfigError, match="neighbors"):
-        NearestNeighbors(np.zeros((3, 2)), 4)
+        NearestNeighbors(np.zeros((3, 2)), np.eye(2), 4)
+    with pytest.raises(ConfigError, match="need 6 latents"):
+        NearestNeighbors.fit(np.zeros((5, 2), np.float32), {})
     with pytest.raises(ConfigError, match="size 2"):
-        NearestNeighbors(np.zeros((9, 2)))(sensed())
+        NearestNeighbors(np.zeros((9, 2)), np.eye(2))(sensed())
     with pytest.raises(ConfigError, match="scales above 0"):
         LatentNorm.fit(np.ones((9, 2), np.float32), {})
     with pytest.raises(ConfigError, match="two members"):

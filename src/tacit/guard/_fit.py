@@ -10,7 +10,6 @@ from tacit.guard._calibration import Calibration, rank_of, threshold_of
 from tacit.guard._guard import Guard
 from tacit.guard._recording import Recording, ScoreSeries, record, score_series
 from tacit.guard._standardization import standardization_of
-from tacit.guard.latent_norm import LatentNorm
 from tacit.guard.nearest_neighbors import NearestNeighbors
 from tacit.guard.prediction_energy import PredictionEnergy
 from tacit.types import Episode, GuardScore, WorldModel
@@ -22,12 +21,16 @@ CONSTANTS = 0.25
 
 
 def default_scores(model: WorldModel, training: Recording) -> tuple[GuardScore, ...]:
-    """Return the default scores, with constants from a recording of training episodes."""
+    """Return prediction energies of one and four blocks and the distance to recorded latents.
+
+    Args:
+        model: The model of the agent.
+        training: A recording of training episodes, for the constants.
+    """
     return (
         PredictionEnergy(1),
         PredictionEnergy(4),
-        LatentNorm.fit(training.known, model.latent_parts),
-        NearestNeighbors.fit(training.known),
+        NearestNeighbors.fit(training.known, model.latent_parts),
     )
 
 

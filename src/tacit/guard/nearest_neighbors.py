@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,45 +15,74 @@ from tacit.types import Sensed
 
 __all__ = ["NearestNeighbors"]
 
+Floats = npt.NDArray[np.float32]
+
 CHUNK = 2**24
 """The largest number of distances that are in memory at a time."""
+SMALLEST = 1e-9
+"""The smallest variance of an offset in any direction, as a share of the mean variance."""
 
 
 @dataclass(frozen=True, eq=False)
 class NearestNeighbors:
-    """The mean distance of a latent to its nearest recorded latents, per latent part.
+    """The distance of a latent to the mean of its nearest recorded latents, per latent part.
 
-    The search is exact.
+    The distance is that of Mahalanobis, in the covariance of such offsets among the recorded latents. Latents lie near
+    a curved surface of few dimensions: along it the recorded ones are far apart, and across it a small offset is
+    unusual. The search is exact.
 
     Args:
         recorded: ``[n, D]`` latents of training episodes.
+        whitening: ``[D, D]`` maps offsets to the identity covariance.
         neighbors: The number of nearest latents.
 
     Raises:
-        ConfigError: unless the latents are finite and there are as many as neighbors.
+        ConfigError: unless the arrays are finite and fit, and there are as many latents as neighbors.
     """
 
     recorded: Numbers
-    neighbors: int = 5
+    whitening: Numbers
+    neighbors: int = 3
 
     def __post_init__(self) -> None:
-        recorded = np.array(self.recorded, np.float32)
-        if recorded.ndim != 2 or not 1 <= self.neighbors <= len(recorded) or not np.isfinite(recorded).all():
+        for name in ("recorded", "whitening"):
+            array = np.array(vars(self)[name], np.float32)
+            array.flags.writeable = False
+            object.__setattr__(self, name, array)
+        shape, size = self.recorded.shape, self.recorded.shape[-1]
+        fits = len(shape) == 2 and self.whitening.shape == (size, size) and 1 <= self.neighbors <= len(self.recorded)
+        if not fits or not (np.isfinite(self.recorded).all() and np.isfinite(self.whitening).all()):
             raise ConfigError(
-                "NearestNeighbors needs finite latents [n, D] and 1 <= neighbors <= n; got shape "
-                f"{list(recorded.shape)} and neighbors={self.neighbors}."
+                "NearestNeighbors needs finite arrays [n, D] and [D, D] and 1 <= neighbors <= n; got shapes "
+                f"{list(shape)} and {list(self.whitening.shape)} and neighbors={self.neighbors}."
             )
-        recorded.flags.writeable = False
-        object.__setattr__(self, "recorded", recorded)
 
     @classmethod
     def fit(
-        cls, latents: npt.NDArray[np.float32], neighbors: int = 5, most: int = 10_000, seed: int = 0
+        cls, latents: Floats, parts: Mapping[str, slice], neighbors: int = 3, most: int = 10_000, seed: int = 0
     ) -> NearestNeighbors:
-        """Return the score with at most ``most`` of the latents ``[n, D]`` of training episodes, drawn at random."""
-        if len(latents) > most:
-            latents = latents[np.random.default_rng(seed).permutation(len(latents))[:most]]
-        return cls(latents, neighbors)
+        """Return the score with at most ``most`` of the latents of training episodes, drawn at random.
+
+        Args:
+            latents: ``[n, D]`` finite latents, episode by episode.
+            parts: The latent parts of the model.
+            neighbors: The number of nearest latents.
+            most: The largest number of latents to keep.
+            seed: The seed of the draw.
+
+        Raises:
+            ConfigError: if there are fewer than two times as many latents as neighbors.
+        """
+        half = len(latents) // 2
+        if half < neighbors:
+            raise ConfigError(f"{neighbors} neighbors need {2 * neighbors} latents or more; got {len(latents)}.")
+        draw = np.random.default_rng(seed)
+        # Offsets between the halves: the neighbors of a latent in its own episode are closer than those of a new one.
+        known, queries = _some(latents[:half], most, draw), _some(latents[half:], most, draw)
+        whitening = np.zeros((latents.shape[1],) * 2)
+        for part in part_slices(parts):
+            whitening[part, part] = _whitening(_offsets(queries[:, part], known[:, part], neighbors))
+        return cls(_some(latents, most, draw), whitening, neighbors)
 
     @property
     def name(self) -> str:
@@ -76,21 +106,36 @@ class NearestNeighbors:
             )
         distances = np.full((sensed.batch, max(len(sensed.parts), 1)), np.nan)
         for index, part in enumerate(part_slices(sensed.parts)):
-            queries, known = sensed.latents[:, part], self.recorded[:, part]
-            rows = np.flatnonzero(np.isfinite(queries).all(axis=1))
-            size = max(CHUNK // len(known), 1)
-            for some in np.split(rows, range(size, len(rows), size)):
-                distances[some, index] = _mean_distance(queries[some], known, self.neighbors)
+            rows = np.flatnonzero(np.isfinite(sensed.latents[:, part]).all(axis=1))
+            offsets = _offsets(sensed.latents[rows, part], self.recorded[:, part], self.neighbors)
+            distances[rows, index] = np.linalg.norm(offsets @ self.whitening[part, part].astype(np.float64), axis=1)
         return distances if sensed.parts else distances[:, 0]
 
 
-def _mean_distance(
-    queries: npt.NDArray[np.float32], known: npt.NDArray[np.float32], neighbors: int
-) -> npt.NDArray[np.float64]:
-    """Return the mean distance of queries ``[n, D]`` to their nearest of ``known [m, D]``."""
-    # The square of the query is the same for all candidates, and does not change their order.
-    ranked = (known * known).sum(axis=1) - 2 * (queries @ known.T)
-    nearest = np.argpartition(ranked, neighbors - 1, axis=1)[:, :neighbors]
-    # A difference of squares loses the digits of short distances, so these are computed again.
-    gaps = known[nearest].astype(np.float64) - queries[:, None]
-    return np.asarray(np.linalg.norm(gaps, axis=2).mean(axis=1))
+def _offsets(queries: Floats, known: Floats, neighbors: int) -> npt.NDArray[np.float64]:
+    """Return queries ``[n, D]`` less the mean of the nearest of ``known [m, D]``."""
+    found, size, squares = [], max(CHUNK // len(known), 1), (known * known).sum(axis=1)
+    for some in np.split(queries, range(size, len(queries), size)):
+        # The square of a query is the same for all candidates, and does not change their order.
+        ranked = squares - 2 * (some @ known.T)
+        nearest = np.argpartition(ranked, neighbors - 1, axis=1)[:, :neighbors]
+        found.append(some - known[nearest].mean(axis=1, dtype=np.float64))
+    return np.concatenate(found)
+
+
+def _whitening(offsets: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return the matrix ``[D, D]`` that maps offsets ``[n, D]`` to the identity covariance.
+
+    The covariance is shrunk towards its diagonal, the more the fewer offsets there are.
+    """
+    count, size = offsets.shape
+    covariance = offsets.T @ offsets / count
+    share = min(1.0, size / count)
+    covariance = (1 - share) * covariance + share * np.diag(np.diag(covariance))
+    covariance += max(SMALLEST * float(np.trace(covariance)) / size, np.finfo(np.float32).tiny) * np.eye(size)
+    return np.asarray(np.linalg.cholesky(np.linalg.inv(covariance)))
+
+
+def _some(latents: Floats, most: int, draw: np.random.Generator) -> Floats:
+    """Return at most so many of the latents, drawn at random."""
+    return latents[np.sort(draw.permutation(len(latents))[:most])] if len(latents) > most else latents
