@@ -3,6 +3,7 @@
 import pytest
 
 import tacit as tc
+from tacit._config import to_json
 from tacit.errors import ConfigError
 
 SMALL = {"steps": 1, "policy_steps": 0, "training.batch_size": 2, "acting.fallback": "last_action"}
@@ -20,3 +21,28 @@ def test_a_run_is_prepared_trained_and_opened(tmp_path):
     assert opened.agent().config.horizon == prepared.recipe.acting.horizon
     with pytest.raises(ConfigError, match="Did you mean 'steps'"):
         tc.recipes.prepare_run(tmp_path / "data", options={"stepps": 1})
+
+
+@pytest.mark.filterwarnings("ignore::tacit.training.CollapseWarning")
+def test_a_critic_is_trained_where_the_cost_uses_one(tmp_path):
+    tc.collect("point_mass", episodes=6, steps=12, to=tmp_path / "data")
+    cost = [{"name": "temporal_distance", "options": {"near": 2}, "weight": 2.0}, {"name": "effort"}]
+    options = {**SMALL, "acting.cost": cost, "critic.steps": 3, "critic.method": "pair", "critic.training.goals": 4}
+    prepared = tc.recipes.prepare_run(tmp_path / "data", options=options, seed=3)
+    prepared.train(tmp_path / "run")
+    first, second = tc.runs.open(tmp_path / "run").agent().config.cost.terms()
+    assert (first.weight, first.cost.near, first.cost.critic.config.method) == (2.0, 2, "pair")
+    assert first.cost.critic.distance_at(2) > 0 and second.weight == 1.0
+    again = prepared.recipe.train_critic(prepared.model, prepared.fit_on, seed=3)
+    assert again.distance_at(2) == first.cost.critic.distance_at(2)
+    with pytest.raises(ConfigError, match="needs a critic"):
+        prepared.recipe.build_agent(prepared.model)
+    plain = tc.recipes.General()
+    assert plain.train_critic(prepared.model, prepared.fit_on, seed=3) is None and "critic" not in to_json(plain)
+
+
+def test_a_critic_that_cannot_be_trained_is_refused_before_the_world_model(tmp_path):
+    tc.collect("point_mass", episodes=6, steps=12, to=tmp_path / "data")
+    for option, message in (({"critic.steps": 0}, "at least 1 step"), ({"critic.training.tau": 2}, "tau is between")):
+        with pytest.raises(ConfigError, match=message):
+            tc.recipes.prepare_run(tmp_path / "data", options={**SMALL, **option})

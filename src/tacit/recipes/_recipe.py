@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import operator
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from functools import reduce
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -17,7 +15,8 @@ from tacit import checkpoint, constraints, costs, objectives, planners
 from tacit._config import OMIT_DEFAULT, from_json, to_json
 from tacit._part import Part
 from tacit._registry import suggest
-from tacit.agent import Agent, NamedFallback, Proposal
+from tacit.agent import Agent, Proposal
+from tacit.costs import TemporalCritic
 from tacit.data import Clips, Episodes
 from tacit.errors import ConfigError
 from tacit.models import Dynamics, Model, PerceptionConfig, PerceptionModel
@@ -26,25 +25,12 @@ from tacit.models.encoders import Pretrained
 from tacit.models.goal_policy import GoalPolicy, GoalPolicyConfig
 from tacit.models.world_model import WorldModel
 from tacit.objectives import Objective
+from tacit.recipes._acting import Acting, weighted
+from tacit.recipes._critic import COST, RecipeCritic
 from tacit.training import GoalPolicyTraining, TrainingConfig, TrainingReport, loggers, train, train_goal_policy
 from tacit.types import Problem, Spec, Transform
 
 __all__ = ["Acting", "AgentRecipe", "Part", "Recipe"]
-
-
-@dataclass(frozen=True)
-class Acting:
-    """Planning settings of an agent with the trained model. See :class:`tacit.Agent` for the options after the cost."""
-
-    planner: Part = field(default_factory=lambda: Part("cem"))
-    cost: tuple[Part, ...] = (Part("goal"),)
-    horizon: int = 10
-    replan_every: int = 1
-    arrive_by: int | None = None
-    deadline_ms: float | None = field(default=None, metadata=OMIT_DEFAULT)
-    repeat_action: bool = False
-    fallback: NamedFallback | None = field(default=None, metadata=OMIT_DEFAULT)
-    constraints: tuple[Part, ...] = field(default=(), metadata=OMIT_DEFAULT)
 
 
 @dataclass(frozen=True)
@@ -76,7 +62,7 @@ class Recipe:
         Raises:
             ConfigError: on an unknown option or a value of another type, naming it.
         """
-        values: dict[str, Any] = to_json(self)
+        values: dict[str, Any] = {one.name: to_json(vars(self)[one.name]) for one in fields(self)}
         for path, value in options.items():
             *parents, last = path.split(".")
             inner = values
@@ -101,7 +87,7 @@ class Recipe:
 
     def build_objective(self) -> Objective:
         """Return the weighted sum of the terms."""
-        total: Objective = _weighted(self.objective, objectives.load)
+        total: Objective = weighted(self.objective, objectives.load)
         return total
 
     def check(self, model: Any) -> None:
@@ -148,6 +134,7 @@ class AgentRecipe(Recipe):
             one.
         policy_steps: Updates of the goal-conditioned policy that proposes plans; 0: no policy.
         policy: Options of its training.
+        critic: The critic, which is trained where the cost of the agent is ``temporal_distance``.
         acting: How the agent plans with the result.
     """
 
@@ -155,6 +142,7 @@ class AgentRecipe(Recipe):
     latents: str = ""
     policy_steps: int = 2_000
     policy: GoalPolicyTraining = field(default_factory=GoalPolicyTraining)
+    critic: RecipeCritic = field(default=RecipeCritic(), metadata=OMIT_DEFAULT)
     acting: Acting = field(default_factory=Acting)
 
     def build_model(self, spec: Spec, seed: int) -> Any:
@@ -208,7 +196,7 @@ class AgentRecipe(Recipe):
                 "them. Leave it frozen, or add a term to objective that keeps them apart: on the command line "
                 f"--set 'objective={self._held()}'."
             )
-        agent = self.build_agent(model)
+        agent = self.build_agent(model, critic=self.critic.stand_in(model))
         try:
             agent.config.planner(Problem(_bowl, agent.space, 1, planners.WorldNoise((0,)), device="cpu"))
         except ConfigError as error:
@@ -241,7 +229,7 @@ class AgentRecipe(Recipe):
     def learn(self, episodes: Episodes, *, seed: int, to: str | Path, device: str = "cpu", **options: Any) -> Agent:
         """Run the whole method.
 
-        It trains a model on the episodes and its policy, and builds the agent that plans with both.
+        It trains a model on the episodes, its policy and its critic, and builds the agent that plans with them.
 
         Args:
             episodes: To train on; keep others to measure on.
@@ -252,7 +240,9 @@ class AgentRecipe(Recipe):
         """
         model = self.build_model(episodes.spec, seed).to(device)
         self.train(model, episodes, seed=seed, to=to, **options)
-        return self.build_agent(model, self.train_policy(model, episodes, seed=seed))
+        policy = self.train_policy(model, episodes, seed=seed)
+        critic = self.train_critic(model, episodes, seed=seed)
+        return self.build_agent(model, policy, critic)
 
     def train_policy(self, model: Dynamics, episodes: Episodes, *, seed: int) -> GoalPolicy | None:
         """Train a goal-conditioned policy on the frozen latents of the model. None if the recipe has no policy."""
@@ -266,13 +256,27 @@ class AgentRecipe(Recipe):
         train_goal_policy(model, policy, clips, steps=self.policy_steps, seed=seed, **to_json(self.policy))
         return policy
 
-    def build_agent(self, model: Dynamics, proposal: Proposal | None = None) -> Agent:
-        """Return the agent that plans with a model."""
+    def train_critic(self, model: Dynamics, episodes: Episodes, *, seed: int) -> TemporalCritic | None:
+        """Train a critic on the frozen latents of the model. None if no cost of the agent uses one."""
+        if not any(part.name == COST for part in self.acting.cost):
+            return None
+        return self.critic.train(model, self.clips(episodes, model), seed)
+
+    def build_agent(
+        self, model: Dynamics, proposal: Proposal | None = None, critic: TemporalCritic | None = None
+    ) -> Agent:
+        """Return the agent that plans with a model.
+
+        Raises:
+            ConfigError: if a part is unknown or does not fit, or the critic is missing that a cost needs.
+        """
         how = self.acting
+        if critic is None and any(part.name == COST for part in how.cost):
+            raise ConfigError(f"the cost {COST!r} needs a critic: build_agent(model, critic=recipe.train_critic(...)).")
         return Agent(
             model,
             how.planner.build(planners.load),
-            _weighted(how.cost, costs.load),
+            weighted(how.cost, costs.load, {COST: {"critic": critic}}),
             horizon=how.horizon,
             replan_every=how.replan_every,
             arrive_by=how.arrive_by,
@@ -287,10 +291,3 @@ class AgentRecipe(Recipe):
 def _bowl(actions: Tensor) -> Tensor:
     """Return an energy that every planner can minimise."""
     return actions.square().sum(dim=(2, 3))
-
-
-def _weighted(parts: tuple[Part, ...], load: Callable[[str], Any]) -> Any:
-    """Return the sum of the parts times their weights."""
-    if not parts:
-        raise ConfigError("a recipe needs at least one term in its objective and in its cost.")
-    return reduce(operator.add, (part.weight * part.build(load) for part in parts))

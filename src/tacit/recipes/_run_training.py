@@ -52,7 +52,8 @@ class RunTraining:
             self.recipe.train(self.model, self.fit_on, seed=seed, to=place, start=start)
         if isinstance(self.recipe, AgentRecipe) and isinstance(self.model, Dynamics):
             policy = self.recipe.train_policy(self.model, self.fit_on, seed=seed)
-            self.recipe.build_agent(self.model, policy).save(place / "agent")
+            critic = self.recipe.train_critic(self.model, self.fit_on, seed=seed)
+            self.recipe.build_agent(self.model, policy, critic).save(place / "agent")
         return Run(place, self.record)
 
 

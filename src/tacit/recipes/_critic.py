@@ -1,0 +1,61 @@
+"""Critic of a recipe, which the cost ``temporal_distance`` of its agent uses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import torch
+
+from tacit._config import to_json
+from tacit.costs import TemporalCritic, TemporalCriticConfig
+from tacit.data import Clips
+from tacit.errors import ConfigError
+from tacit.models import Dynamics
+from tacit.training import CriticTraining, train_critic
+
+__all__ = ["COST", "RecipeCritic"]
+
+COST = "temporal_distance"
+"""The cost that uses a critic."""
+
+
+@dataclass(frozen=True)
+class RecipeCritic:
+    """A critic of the latents of a model, trained after it; see :func:`tacit.training.train_critic`.
+
+    Args:
+        method: Method by which it learns; see :class:`tacit.costs.TemporalCriticConfig`.
+        steps: Updates.
+        training: Options of its training.
+
+    Raises:
+        ConfigError: if there are no updates.
+    """
+
+    method: Literal["expectile", "pair", "quasimetric"] = "expectile"
+    steps: int = 3_000
+    training: CriticTraining = field(default_factory=CriticTraining)
+
+    def __post_init__(self) -> None:
+        if self.steps < 1:
+            raise ConfigError(f"a critic is trained for at least 1 step; got {self.steps}.")
+
+    def build(self, model: Dynamics, seed: int) -> TemporalCritic:
+        """Return a new critic. Its weights are drawn from ``seed``."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            return TemporalCritic(TemporalCriticConfig(model.config.latent, self.method)).to(model.device)
+
+    def stand_in(self, model: Dynamics) -> TemporalCritic:
+        """Return an untrained critic that counts as calibrated, to check an agent with."""
+        critic = self.build(model, 0)
+        for values in (critic.distances, critic.squares):
+            values.fill_(1.0)
+        return critic.eval()
+
+    def train(self, model: Dynamics, clips: Clips, seed: int) -> TemporalCritic:
+        """Return a critic that is trained on the frozen latents of a model."""
+        critic = self.build(model, seed)
+        train_critic(model, critic, clips, steps=self.steps, seed=seed, **to_json(self.training))
+        return critic
