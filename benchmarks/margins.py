@@ -39,7 +39,7 @@ def measure(run: Run[Settings]) -> dict[str, Any]:
     chosen, env = run.settings, tc.envs.TwoRooms()
     agent = tc.recipes.pretrained("two_rooms")
     assert isinstance(agent.model, tc.models.WorldModel)
-    recorded = tc.collect(env, tc.collection.Random(hold=8), episodes=150, seed=77, to=run.shared / "random")
+    recorded = tc.collect(env, tc.collection.Random(repeat=8), episodes=150, seed=77, to=run.shared / "random")
     position = tc.probing.fit(agent.model, recorded, "position", progress=False)
     regions = tuple(tc.constraints.KeepOut(position, low, high) for low, high in REGIONS)
     config = replace(agent.config, planner=PLANNERS[chosen.planner], constraints=regions, fallback="noop")
