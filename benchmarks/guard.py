@@ -21,7 +21,7 @@ MIXTURE = {"sensor frozen": 90, "wall moved by 4": 90} | dict.fromkeys(
     ("teleport", "disc, hue + 60", "background -60", "wall 8 thick", "speed x 0.6"), 20
 )
 REFUSED = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3)
-CLEAN = 720
+CLEAN = 900
 """Episodes of the mixture: each perturbation's first ones, and those without a fault."""
 
 
@@ -129,7 +129,14 @@ def report(results: Mapping[str, RunResult]) -> Report:
     measured = f"{100 * guard['0.0']:.1f} % to {100 * guard['0.2']:.1f} %"
     targets.append(Target("failures, 20 % refused", "to <= 1/3", measured, met(guard["0.2"] <= guard["0.0"] / 3)))
     kinds = [
-        (name, interval(one["auroc"]), interval(one["surprise"]), rate(one["stopped"]), rate(one["solved"]))
+        (
+            name,
+            str(one["auroc"]["n"]),
+            interval(one["auroc"]),
+            interval(one["surprise"]),
+            rate(one["stopped"]),
+            rate(one["solved"]),
+        )
         for name, one in values["kinds"].items()
     ]
     curves = [
@@ -138,7 +145,9 @@ def report(results: Mapping[str, RunResult]) -> Report:
     return Report(
         [
             table(("asked", "false alarms", "episodes of the threshold", "rank"), rows),
-            table(("fault", "AUROC", "AUROC, one-step surprise", "stopped at 1 %", "solved unguarded"), kinds),
+            table(
+                ("fault", "episodes", "AUROC", "AUROC, one-step surprise", "stopped at 1 %", "solved unguarded"), kinds
+            ),
             table(("failures by refused share", *(f"{share:.0%}" for share in REFUSED)), curves),
         ],
         targets,

@@ -25,14 +25,17 @@ class _Listener:
 
     Attributes:
         latents: ``[B, D]`` at each boundary.
+        batches: The number of batches of episodes.
     """
 
     def __init__(self, actor: BlockActor) -> None:
         self.actor = actor
         self.latents: list[npt.NDArray[np.float32]] = []
+        self.batches = 0
 
     def start(self, *, seed: int | Sequence[int], batch: int = 1, goal: Observation | None = None) -> AgentState:
         """See :class:`tacit.types.Actor`."""
+        self.batches += 1
         return self.actor.start(seed=seed, batch=batch, goal=goal)
 
     def act(self, state: AgentState, observation: Observation) -> tuple[npt.NDArray[np.float32], Verdict, AgentState]:
@@ -54,24 +57,26 @@ def record_latents(
     Args:
         actor: The agent, without a guard.
         env: The environment.
-        episodes: See :func:`tacit.evaluation.trace`.
+        episodes: Tasks of an environment with goals, or a number of episodes, at most that of its worlds.
         seed: Seed of the episodes and of the agent.
         steps: See :func:`tacit.evaluation.trace`.
 
     Raises:
-        ConfigError: if an episode ended within its first block.
+        ConfigError: if an episode ended within its first block, or there are more episodes than worlds.
     """
     listener = _Listener(actor)
     found = trace(listener, env, episodes, seed, steps=steps, progress=False)
-    skip, (count, longest) = actor.frameskip, found.actions.shape[:2]
-    whole = longest // skip
-    if whole < 1 or len(listener.latents) * skip < longest:
-        raise ConfigError(f"latents are recorded over one block of {skip} steps or more, in one batch of worlds.")
+    skip, count = actor.frameskip, len(found)
+    if listener.batches > 1 or found.lengths.min() < skip:
+        raise ConfigError(
+            f"latents are recorded in one batch of worlds over one block of {skip} steps or more; got "
+            f"{listener.batches} batches, and {found.lengths.min()} steps in the shortest episode."
+        )
     latents = np.stack(listener.latents, axis=1)[:count]
-    boundaries = min(latents.shape[1], whole + 1)
+    boundaries = latents.shape[1]
     blocks = found.actions[:, : (boundaries - 1) * skip].reshape(count, boundaries - 1, -1).copy()
     # A boundary counts while its episode lasts: an action follows it.
     lasting = np.arange(boundaries) * skip < found.lengths[:, None]
-    latents = np.where(lasting[..., None], latents[:, :boundaries], np.float32(np.nan))
+    latents = np.where(lasting[..., None], latents, np.float32(np.nan))
     blocks[~lasting[:, 1:]] = np.nan
     return Recording(latents, blocks), found
