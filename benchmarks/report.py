@@ -11,7 +11,7 @@ from tacit.studies import met, rate, table
 HERE = Path(__file__).parent
 NAMES = (
     "demo two_rooms reacher ablation images videos mc_jepa recipes action_data collapse peers perception_speed "
-    "planning_speed versions paired_success gymnasium_scores collection_speed busy large_videos "
+    "planning_speed versions paired_success critic gymnasium_scores collection_speed busy large_videos "
     "hostile_files audit guard gpu_pretraining"
 )
 STUDIES: dict[str, studies.Study[Any]] = {name: import_module(name).STUDY for name in NAMES.split()}
