@@ -44,8 +44,12 @@ def onnx_predict(model: Any) -> Callable[[Tensor, Tensor], Tensor]:
     import onnxruntime
 
     class Predict(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.model = model
+
         def forward(self, latents: Tensor, actions: Tensor) -> Tensor:
-            out: Tensor = model.predict(latents, actions)
+            out: Tensor = self.model.predict(latents, actions)
             return out
 
     options, sessions = onnxruntime.SessionOptions(), {}
