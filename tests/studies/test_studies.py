@@ -120,6 +120,12 @@ def test_selected_cases_and_seeds():
         STUDY.override({"step": 3})
 
 
+def test_the_help_shows_names_with_a_percent_sign(capsys):
+    with pytest.raises(SystemExit, match="0"):
+        studies.main(replace(STUDY, cases={"at 5 %, long": STUDY.cases["two"]}, seeds_of={}), ["--help"])
+    assert "of at 5 %, long" in " ".join(capsys.readouterr().out.split())
+
+
 def test_the_command_line_lists_runs_and_reports(tmp_path, capsys):
     words = ["--results", str(tmp_path / "r.json"), "--work", str(tmp_path / "work")]
     studies.main(STUDY, [*words, "--only", "two"])

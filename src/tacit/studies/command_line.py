@@ -33,13 +33,14 @@ def main(study: Study[S], arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=f"{study.title}. {study.summary}")
     parser.add_argument("--list", action="store_true", help="list the missing runs and run nothing")
     parser.add_argument("--report", action="store_true", help="print the tables and run nothing")
-    parser.add_argument("--only", nargs="+", default=[], metavar="CASE", help=f"of {', '.join(study.cases)}")
+    parser.add_argument("--only", nargs="+", default=[], metavar="CASE", help=_escaped(f"of {', '.join(study.cases)}"))
     parser.add_argument("--seeds", nargs="+", type=int, metavar="SEED", help=f"of {list(study.seeds)}")
     parser.add_argument("--set", nargs="+", default=[], metavar="NAME=VALUE", help="change a setting of all cases")
     results = Path(sys.argv[0]).parent / "results" / f"{study.name}.json"
-    parser.add_argument("--results", type=Path, default=results, metavar="FILE", help=f"default: {results}")
+    parser.add_argument("--results", type=Path, default=results, metavar="FILE", help=_escaped(f"default: {results}"))
     parser.add_argument("--work", type=Path, default=Path("runs") / study.name, help="folder of checkpoints")
-    parser.add_argument("--data", type=Path, default=Path(), help=f"folder of {', '.join(study.data) or 'the data'}")
+    folder = _escaped(f"folder of {', '.join(study.data) or 'the data'}")
+    parser.add_argument("--data", type=Path, default=Path(), help=folder)
     options = parser.parse_args(arguments)
     try:
         study = study.override(dict(named_value(word) for word in options.set))
@@ -62,3 +63,8 @@ def main(study: Study[S], arguments: Sequence[str] | None = None) -> None:
 def _write(text: str) -> None:
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
+
+
+def _escaped(text: str) -> str:
+    """Return a text for the help of argparse, which formats it with ``%``."""
+    return text.replace("%", "%%")
