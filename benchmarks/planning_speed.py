@@ -57,7 +57,9 @@ def onnx_predict(model: Any) -> Callable[[Tensor, Tensor], Tensor]:
     for steps in range(1, model.history + 1):
         buffer = io.BytesIO()
         example = tuple(torch.zeros(SAMPLES, steps, size) for size in (model.config.latent, model.config.action_size))
-        torch.onnx.export(Predict(), example, cast("Any", buffer), input_names=["latents", "actions"], dynamo=False)
+        torch.onnx.export(
+            Predict().eval(), example, cast("Any", buffer), input_names=["latents", "actions"], dynamo=False
+        )
         sessions[steps] = onnxruntime.InferenceSession(buffer.getvalue(), options, ["CPUExecutionProvider"])
 
     def predict(latents: Tensor, actions: Tensor) -> Tensor:
