@@ -20,6 +20,7 @@ CORE = {
     "_limits",
     "_part",
     "_progress",
+    "_ranges",
     "_registry",
     "_resize",
     "_resources",

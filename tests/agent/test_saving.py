@@ -13,7 +13,7 @@ from tacit import checkpoint
 from tacit.agent import Agent, MarginRecord
 from tacit.checkpoint import Part, load_model
 from tacit.constraints import KeepOut, LatentDistance, Limits, MaxChange, Within
-from tacit.costs import Effort, Goal, Target, TemporalCritic, TemporalCriticConfig, TemporalDistance
+from tacit.costs import Effort, Goal, Region, Target, TemporalCritic, TemporalCriticConfig, TemporalDistance
 from tacit.errors import CheckpointError, ConfigError
 from tacit.models import GoalPolicy, WorldModel
 from tacit.models.goal_policy import GoalPolicyConfig
@@ -337,6 +337,8 @@ def test_a_cost_on_a_readout_is_saved_with_its_weights(tmp_path):
     model = WorldModel.for_spec(SPEC, latent=8)
     readout = LinearReadout("angle", torch.randn(8, 2), torch.randn(2), (0.1, 0.2), (0.9, float("nan")))
     cost = Goal() + 0.5 * Target(readout, (1.0, None), reduce="sum")
+    cost = cost + 2 * Region(readout, (0.0, None), 1.0) + Target(readout, (1.0, 2.0), within=0.5)
+    cost = cost + Goal(torch.randn(1, 3, 8), "min")
     Agent(model, CEM(samples=4, elites=2), cost, horizon=2, fallback="noop").save(tmp_path / "agent")
     again = Agent.load(tmp_path / "agent").config.cost
     read = again.terms()[1].cost.readout

@@ -6,20 +6,21 @@ import torch
 
 from costs.test_temporal_distance import calibrated
 from tacit import costs
-from tacit.costs import Effort, Goal, Target, TemporalDistance
+from tacit.costs import Effort, Goal, Region, Target, TemporalDistance
 from tacit.nn.readout import LinearReadout
 from tacit.testing.costs import check_cost, check_rollout_constraint
 
 READOUT = LinearReadout("angle", torch.randn(6, 2), torch.zeros(2), (0.1, 0.1), (0.9, 0.9))
 BUILT = {
-    "goal": [Goal(), Goal(reduce="sum", metric="l1"), Goal(reduce="min")],
+    "goal": [Goal(), Goal(reduce="sum", metric="l1"), Goal(reduce="min"), Goal(torch.randn(1, 2, 6), "sum")],
     "effort": [Effort()],
     "temporal_distance": [
         TemporalDistance(calibrated("expectile"), near=3),
         TemporalDistance(calibrated("pair"), reduce="last"),
         TemporalDistance(calibrated("quasimetric"), reduce="min"),
     ],
-    "target": [Target(READOUT, (1.0, None))],
+    "region": [Region(READOUT, (0.5, None), 2.0), Region(READOUT, high=-0.5, reduce="min")],
+    "target": [Target(READOUT, (1.0, None)), Target(READOUT, (1.0, 0.0), "sum", within=1.0)],
 }
 
 
@@ -28,6 +29,7 @@ def test_costs_conform(name):
     for cost in BUILT[name]:
         check_cost(cost)
         check_cost(0.5 * cost + Effort())
+    check_cost(sum((cost for costs in BUILT.values() for cost in costs[1:]), start=BUILT[name][0]), arrays=False)
 
 
 def wrong_shape(rollout):

@@ -51,6 +51,23 @@ def test_a_target_of_its_own_comes_before_the_goal_of_the_agent(shape, latents, 
     assert torch.allclose(energies, (latents[:, :, -1] - 1).square().mean(dim=-1))
 
 
+@pytest.mark.parametrize("reduce", ["last", "sum", "min"])
+@pytest.mark.parametrize("worlds", [1, B])
+def test_the_distance_to_several_goals_is_that_to_the_nearest(reduce, worlds, latents, actions):
+    goals = torch.randn(worlds, 3, D, generator=torch.Generator().manual_seed(3))
+    energies = Goal(goals, reduce)(imagined(latents, actions))
+    for b in range(B):
+        for s in range(S):
+            steps = [
+                min(float((latents[b, s, t] - goals[b % worlds, k]).square().mean()) for k in range(3))
+                for t in range(H)
+            ]
+            expected = {"last": steps[-1], "sum": sum(steps), "min": min(steps)}[reduce]
+            assert float(energies[b, s]) == pytest.approx(expected, rel=1e-5)
+    with pytest.raises(SpecError, match=r"got \[3, 2, 5\]"):
+        Goal(torch.zeros(3, 2, D))(imagined(latents, actions))
+
+
 def test_goal_is_differentiable_and_zero_at_the_goal(latents, actions, goal):
     latents = latents.requires_grad_()
     Goal(reduce="sum")(imagined(latents, actions, goal)).sum().backward()
@@ -85,7 +102,7 @@ def test_costs_of_arrays_are_those_of_tensors(latents, actions, goal):
 def test_goal_needs_a_goal_that_fits(latents, actions, goal):
     with pytest.raises(SpecError, match="no target"):
         Goal()(imagined(latents, actions))
-    with pytest.raises(SpecError, match=r"\[B, D\] = \[2, 5\]; got \[3, 5\]"):
+    with pytest.raises(SpecError, match=r"nearest of K; got \[3, 5\]"):
         Goal()(imagined(latents, actions, torch.zeros(3, D)))
     with pytest.raises(ConfigError, match="'mean'"):
         Goal(reduce="mean")
@@ -130,6 +147,6 @@ def test_weights_are_finite_and_not_negative(weight):
 
 
 def test_registry():
-    assert costs.names() == ("effort", "goal", "target", "temporal_distance")
+    assert costs.names() == ("effort", "goal", "region", "target", "temporal_distance")
     assert costs.load("goal") is Goal
     assert issubclass(Goal, costs.CostTerm)

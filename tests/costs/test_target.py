@@ -60,3 +60,25 @@ def test_latents_of_another_model_are_refused():
         READOUT(torch.zeros(2, 4))
     with pytest.raises(SpecError, match=r"weight \[D, P\]"):
         LinearReadout("pose", WEIGHT, torch.zeros(3), (0.1, 0.1), (0.9, 0.8))
+
+
+def test_the_energy_is_zero_within_the_tolerance():
+    values = torch.tensor([[30.0, 12.0], [31.5, 11.0], [30.0, 14.1], [33.0, 16.0]])
+    energies = Target(READOUT, (30.0, 12.0), within=2.0).energy(values)
+    torch.testing.assert_close(energies, torch.tensor([0.0, 0.0, (2.1**2 - 4) / 2, (25.0 - 4) / 2]))
+    one = Target(READOUT, (30.0, None), within=2.0).energy(values)
+    torch.testing.assert_close(one, torch.tensor([0.0, 0.0, 0.0, 9.0 - 4.0]))
+
+
+def test_the_slope_of_a_tolerance_is_finite():
+    latents = torch.zeros(1, 1, 1, 3, requires_grad=True)  # reads (1, 0), the value itself
+    Target(READOUT, (1.0, 0.0), within=0.5)(rollout(latents)).sum().backward()
+    assert latents.grad.isfinite().all()
+
+
+def test_a_tolerance_below_the_error_of_the_readout_is_refused():
+    with pytest.raises(ConfigError, match=r"held-out error of 0.141; within=0.12 .*at least this error"):
+        Target(READOUT, (1.0, 2.0), within=0.12)
+    Target(READOUT, (1.0, None), within=0.12)  # the error of the other component does not matter
+    with pytest.raises(ConfigError, match="finite number >= 0"):
+        Target(READOUT, (1.0, 2.0), within=-1.0)

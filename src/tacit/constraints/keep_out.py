@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from tacit._arrays import array_namespace
+from tacit._ranges import Limit, check_range, excess, limits
 from tacit.constraints._margins import ReadoutConstraint
-from tacit.constraints._ranges import Limit, check_range, excess, limits
 from tacit.types import Numbers, Readout
 
 __all__ = ["KeepOut"]

@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass
 
 from tacit._arrays import array_namespace, like
+from tacit._ranges import check_range
 from tacit.constraints._margins import MarginConstraint, check_margin
-from tacit.constraints._ranges import check_range
 from tacit.errors import SpecError
 from tacit.types import Numbers
 

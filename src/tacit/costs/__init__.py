@@ -2,4 +2,4 @@
 
 from tacit._registry import registry
 
-__getattr__, __dir__, __all__, load, names = registry(__name__, also=("_base", "_temporal_critic"))
+__getattr__, __dir__, __all__, load, names = registry(__name__, also=("_base", "_quantity", "_temporal_critic"))

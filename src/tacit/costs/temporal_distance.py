@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 from tacit._arrays import array_namespace
 from tacit.costs._base import CostTerm
+from tacit.costs._horizon import Reduce, check_reduce, considered, over_horizon
 from tacit.costs._temporal_critic import TemporalCritic
 from tacit.costs.goal import Goal
 from tacit.errors import ConfigError, SpecError
@@ -34,15 +34,13 @@ class TemporalDistance(CostTerm):
     """
 
     critic: TemporalCritic
-    reduce: Literal["last", "sum", "min"] = "sum"
+    reduce: Reduce = "sum"
     near: int = 0
 
     def __post_init__(self) -> None:
-        if self.reduce not in ("last", "sum", "min") or self.near < 0:
-            raise ConfigError(
-                f"TemporalDistance reduces by 'last', 'sum' or 'min', and near is at least 0; got {self.reduce!r} and "
-                f"{self.near}."
-            )
+        check_reduce(self.reduce, "TemporalDistance")
+        if self.near < 0:
+            raise ConfigError(f"near of TemporalDistance is at least 0; got {self.near}.")
         if self.near:
             self.critic.distance_at(self.near)
 
@@ -52,16 +50,16 @@ class TemporalDistance(CostTerm):
         Raises:
             SpecError: if there is no goal, or it does not fit the latents.
         """
-        goal, plain = rollout.goal, Goal(reduce=self.reduce)
+        goal = rollout.goal
         if goal is None:
             raise SpecError("TemporalDistance needs a goal: start(goal=...).")
         goals = goal[:, None, None]
-        energy = plain.over_horizon(self.critic(plain.considered(rollout.latents), goals))
+        energy = over_horizon(self.critic(considered(rollout.latents, self.reduce), goals), self.reduce)
         if not self.near:
             return energy
         xp = array_namespace(energy)
         arriving = self.critic(rollout.start, goal) <= self.critic.distance_at(self.near)
-        latent = plain(rollout) * (self.near / self.critic.square_at(self.near))
+        latent = Goal(reduce=self.reduce)(rollout) * (self.near / self.critic.square_at(self.near))
         return xp.where(arriving[:, None], latent, energy)
 
     def __repr__(self) -> str:

@@ -17,6 +17,7 @@ from torch import Tensor
 from tacit._check import require_expert, require_simulation
 from tacit.agent import Agent, possible_fallback
 from tacit.costs import CostTerm, Goal
+from tacit.costs._horizon import considered, over_horizon
 from tacit.errors import ConfigError
 from tacit.evaluation.trace import Privileged
 from tacit.types import (
@@ -162,12 +163,12 @@ class _Distance:
         goal = rollout.goal
         if goal is None:
             raise ConfigError("the oracle pursues goal states; give start(goal=...).")
-        considered = self.goal.considered(rollout.latents)
-        worlds, samples, steps, size = considered.shape
+        latents = considered(rollout.latents, self.goal.reduce)
+        worlds, samples, steps, size = latents.shape
         goals = goal.double().numpy().repeat(samples * steps, axis=0)
         distance = self.world.env.distance(
-            self.world.states(considered.reshape(-1, size).numpy()), self.world.states(goals)
+            self.world.states(latents.reshape(-1, size).numpy()), self.world.states(goals)
         )
         energy = torch.from_numpy(distance.reshape(worlds, samples, steps)).to(rollout.blocks.dtype)
-        found: Tensor = self.goal.over_horizon(energy.square() if self.goal.metric == "l2" else energy)
+        found: Tensor = over_horizon(energy.square() if self.goal.metric == "l2" else energy, self.goal.reduce)
         return found
