@@ -9,9 +9,10 @@ from torch import Tensor
 
 from tacit.models import MaskedModelConfig, encoders, predictors
 from tacit.models.encoders import Conv, EncoderConfig, Pretrained, ViT
-from tacit.models.predictors import MLP, PredictorConfig, Transformer
+from tacit.models.predictors import MLP, Parallel, PredictorConfig, Transformer
+from tacit.models.predictors.parallel import ParallelPredictor
 from tacit.nn import Encoder, Predictor
-from tacit.nn.kernels import Kernels
+from tacit.nn.kernels import PLAIN, Kernels
 from tacit.testing.encoders import check_encoder
 from tacit.testing.predictors import check_predictor
 from tacit.types import Modality, Spec
@@ -96,6 +97,10 @@ class _Predictor(Predictor):
         found = super().rollout(latents, past, actions, *rest)
         return found.flip(2) if self.broken == "order" else found
 
+    def unroll(self, latents: Tensor, actions: Tensor, steps: int) -> tuple[Tensor, ...]:
+        found = super().unroll(latents, actions, steps)
+        return tuple(one + k for k, one in enumerate(found)) if self.broken == "unroll" else found
+
 
 @pytest.mark.parametrize(
     ("broken", "promise"),
@@ -104,9 +109,41 @@ class _Predictor(Predictor):
         ("batch", "its batch"),
         ("action", "its latent and its action"),
         ("order", "feed forecasts back"),
+        ("unroll", "what rollout imagines"),
     ],
 )
 def test_the_suite_of_predictors_notices(broken: str, promise: str) -> None:
     check_predictor(BrokenPredictor())
     with pytest.raises(AssertionError, match=promise):
         check_predictor(BrokenPredictor(broken))
+
+
+class _Peeking(ParallelPredictor):
+    """Pass whose forecasts see the actions after them."""
+
+    def rollout(self, latents: Tensor, past: Tensor, actions: Tensor, kernels: Kernels = PLAIN) -> Tensor:
+        later = actions[:, :, 1:] + actions.mean(dim=2, keepdim=True)
+        return super().rollout(latents, past, torch.cat([actions[:, :, :1], later], dim=2), kernels)
+
+
+class _Forgetful(ParallelPredictor):
+    """Passes that all begin at the current latent."""
+
+    def rollout(self, latents: Tensor, past: Tensor, actions: Tensor, kernels: Kernels = PLAIN) -> Tensor:
+        parts = torch.split(actions, self.span, dim=2)
+        return torch.cat([super(_Forgetful, self).rollout(latents, past, part, kernels) for part in parts], dim=2)
+
+
+@dataclass(frozen=True)
+class BrokenParallel(Parallel):
+    network: type[ParallelPredictor] = ParallelPredictor
+
+    def build(self, latent: int, action: int) -> ParallelPredictor:
+        return self.network(self, latent, action)
+
+
+@pytest.mark.parametrize(("network", "promise"), [(_Peeking, "actions before it"), (_Forgetful, "feed forecasts back")])
+def test_the_suite_of_predictors_notices_in_a_pass(network: type[ParallelPredictor], promise: str) -> None:
+    check_predictor(BrokenParallel())
+    with pytest.raises(AssertionError, match=promise):
+        check_predictor(BrokenParallel(network=network))

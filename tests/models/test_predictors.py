@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from tacit.models.predictors import GRU, MLP, PredictorConfig, Transformer, transformer
+from tacit.models.predictors import GRU, MLP, Parallel, PredictorConfig, Transformer, transformer
 from tacit.nn._tuning import tune_cpu
 from tacit.nn.kernels import PLAIN, kernels_for
 from tacit.nn.predictors import Predictor
@@ -18,6 +18,7 @@ SMALL = Transformer(width=8, depth=2, heads=2, head_width=4, mlp_width=12)
 BUILD: dict[str, PredictorConfig] = {
     "mlp": MLP(16, 2),
     "gru": GRU(final_norm=True),
+    "parallel-1": Parallel(span=1, width=16, final_norm=True),
     "transformer-1": replace(SMALL, width=D),
     "transformer-3": replace(SMALL, history=3, inner_norm=True, out_width=10),
     "transformer-6": replace(SMALL, history=6, depth=3),

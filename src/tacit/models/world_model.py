@@ -197,7 +197,8 @@ class WorldModel(Dynamics):
             request: Its ``steps`` and ``starts``; ``every`` observation by default.
 
         Raises:
-            ConfigError: if the clip has latents and the encoder is trained, or is not a perception model's.
+            ConfigError: if the clip has latents and the encoder is trained, or is not a perception model's; or if a
+                training would leave steps of a pass of the predictor untrained.
             SpecError: if the clip does not fit the model or is too short.
         """
         tokens = None if clip.latents is None else self._given(clip.latents)
@@ -207,6 +208,11 @@ class WorldModel(Dynamics):
             raise SpecError(
                 f"a clip of {latents.shape[1]} observations allows 1 to {latents.shape[1] - 1} steps of prediction; "
                 f"got {steps}. Ask for longer clips or fewer steps."
+            )
+        if self.training and steps < self.predictor.span:
+            raise ConfigError(
+                f"the predictor predicts {self.predictor.span} steps in one pass, and the objective trains {steps} of "
+                f"them. Train a prediction of {self.predictor.span} steps, or build the predictor with span={steps}."
             )
         targets = latents
         if self.target_encoder is not None:

@@ -17,10 +17,12 @@ class Predictor(nn.Module):
 
     Attributes:
         history: Latents, the current one included, that a prediction depends on.
+        span: Steps that one pass predicts; a longer rollout continues from the last of them.
         rows: Candidates to imagine at a time on a CPU, so that their data stays in its cache.
     """
 
     history = 1
+    span = 1
     rows = 4096
 
     def forward(self, latents: Tensor, actions: Tensor) -> Tensor:

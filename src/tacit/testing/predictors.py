@@ -63,23 +63,40 @@ def _check_forward(predictor: Predictor, latents: Tensor, actions: Tensor) -> No
 
 
 def _check_rollout(predictor: Predictor, latents: Tensor, actions: Tensor) -> None:
-    context, past, ahead = latents[:, :2], actions[:, :1], actions[:, 1:5].unsqueeze(1).repeat(1, 3, 1, 1)
+    context, past = latents[:, :2], actions[:, :1]
+    horizon = predictor.span + 3
+    ahead = actions[:, torch.arange(1, horizon + 1) % STEPS].unsqueeze(1)
     ahead = ahead * torch.tensor([1.0, -1.0, 0.5])[:, None, None]
     rolled = predictor.rollout(context, past, ahead)
-    expect(rolled.shape == (4, 3, 4, LATENT), "rollout must return [B, S, H, D]")
+    expect(rolled.shape == (4, 3, horizon, LATENT), "rollout must return [B, S, H, D]")
     with torch.no_grad():
         for index in range(3):
             known, blocks = context, torch.cat([past, ahead[:, index]], dim=1)
-            for step in range(4):
-                start = max(known.shape[1] - predictor.history, 0)
-                following = predictor(known[:, start:], blocks[:, start : known.shape[1]])[:, -1:]
-                expect(_close(rolled[:, index, step], following[:, 0]), "a rollout must feed forecasts back")
-                known = torch.cat([known, following], dim=1)
-        for steps, forecast in enumerate(predictor.unroll(latents, actions, 3), start=1):
-            expect(forecast.shape == (4, STEPS + 1 - steps, LATENT), "unroll must return [N, T + 1 - k, D]")
+            for step in range(horizon):
+                found, began = rolled[:, index, step], 2 + step - step % predictor.span
+                start = max(began - predictor.history, 0)
+                seen, before = known[:, start:began], blocks[:, start : began - 1]
+                if step % predictor.span == 0:
+                    following = predictor(seen, blocks[:, start:began])[:, -1]
+                    expect(_close(found, following), "a rollout must feed forecasts back")
+                else:
+                    following = predictor.rollout(seen, before, blocks[:, None, began - 1 : step + 2])[:, 0, -1]
+                    expect(_close(found, following), "a forecast must depend on the actions before it alone")
+                known = torch.cat([known, following[:, None]], dim=1)
+        _check_unroll(predictor, latents, actions)
     moved = ahead.clone().requires_grad_(True)
     (gradient,) = torch.autograd.grad(predictor.rollout(context, past, moved).square().sum(), moved)
     expect(bool((gradient.abs().sum(-1) > 0).all()), "a gradient must reach every action of a rollout")
+
+
+def _check_unroll(predictor: Predictor, latents: Tensor, actions: Tensor) -> None:
+    forecasts = predictor.unroll(latents, actions, 3)
+    for steps, forecast in enumerate(forecasts, start=1):
+        expect(forecast.shape == (4, STEPS + 1 - steps, LATENT), "unroll must return [N, T + 1 - k, D]")
+    for start in range(STEPS - 2):
+        rolled = predictor.rollout(latents[:, : start + 1], actions[:, :start], actions[:, None, start : start + 3])
+        found = torch.stack([forecast[:, start] for forecast in forecasts], dim=1)
+        expect(_close(rolled[:, 0], found), "unroll must forecast from a latent what rollout imagines from it")
 
 
 def _built(config: PredictorConfig) -> Predictor:

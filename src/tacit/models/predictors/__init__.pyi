@@ -6,6 +6,7 @@ from tacit.models.predictors._predictor import PredictorConfig as PredictorConfi
 from tacit.models.predictors.custom import Custom as Custom
 from tacit.models.predictors.gru import GRU as GRU
 from tacit.models.predictors.mlp import MLP as MLP
+from tacit.models.predictors.parallel import Parallel as Parallel
 from tacit.models.predictors.transformer import Transformer as Transformer
 
 __all__: list[str]
