@@ -5,12 +5,10 @@ A file names only kinds that stand here, so that it cannot choose code to run.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from tacit import checkpoint
@@ -23,8 +21,6 @@ __all__ = ["read_owned", "write_owned"]
 
 KIND = "kind"
 """The entry with the kind of a value; without it, as in earlier versions, a value is a linear readout."""
-NUMBERS = ("error", "r2")
-"""The numbers of a readout."""
 
 
 @dataclass(frozen=True)
@@ -60,19 +56,6 @@ def read_owned(values: object, tensors: Mapping[str, Tensor]) -> Any:
     return KINDS[name].read({key: value for key, value in values.items() if key != KIND}, tensors)
 
 
-def _write_readout(readout: LinearReadout) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    numbers = {name: [None if math.isnan(one) else one for one in vars(readout)[name]] for name in NUMBERS}
-    tensors = {name: torch.as_tensor(vars(readout)[name]) for name in ("weight", "bias")}
-    return {"target": readout.target, **numbers}, tensors
-
-
-def _read_readout(values: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> LinearReadout:
-    if set(values) != {"target", *NUMBERS} or set(tensors) != {"weight", "bias"}:
-        raise ConfigError("it is incomplete.")
-    numbers = {name: tuple(math.nan if one is None else float(one) for one in values[name]) for name in NUMBERS}
-    return LinearReadout(str(values["target"]), tensors["weight"], tensors["bias"], numbers["error"], numbers["r2"])
-
-
 def _write_critic(critic: TemporalCritic) -> tuple[dict[str, Any], dict[str, Tensor]]:
     return {"config": to_json(critic.config)}, critic.state_dict()
 
@@ -87,6 +70,6 @@ def _read_critic(values: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Te
 
 READOUT = "linear_readout"
 KINDS = {
-    READOUT: _Kind(LinearReadout, _write_readout, _read_readout),
+    READOUT: _Kind(LinearReadout, LinearReadout.pack, LinearReadout.unpack),
     "temporal_critic": _Kind(TemporalCritic, _write_critic, _read_critic),
 }

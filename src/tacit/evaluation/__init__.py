@@ -14,6 +14,7 @@ __getattr__, __dir__, __all__ = lazy(
             "imagination",
             "open_loop",
             "oracles",
+            "reached",
             "surprise",
             "tasks",
             "trace",

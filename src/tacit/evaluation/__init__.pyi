@@ -9,13 +9,13 @@ from tacit.evaluation.decision import decide as decide
 from tacit.evaluation.episode_scores import EpisodeScores as EpisodeScores
 from tacit.evaluation.episode_scores import Near as Near
 from tacit.evaluation.episode_scores import score_episodes as score_episodes
-from tacit.evaluation.imagination import Imagination as Imagination
 from tacit.evaluation.imagination import imagine as imagine
 from tacit.evaluation.open_loop import OpenLoop as OpenLoop
 from tacit.evaluation.open_loop import energy_rank_correlation as energy_rank_correlation
 from tacit.evaluation.open_loop import open_loop as open_loop
 from tacit.evaluation.oracles import ExpertActor as ExpertActor
 from tacit.evaluation.oracles import TrueDynamicsActor as TrueDynamicsActor
+from tacit.evaluation.reached import Reached as Reached
 from tacit.evaluation.surprise import Detection as Detection
 from tacit.evaluation.surprise import Surprise as Surprise
 from tacit.evaluation.surprise import detection as detection

@@ -13,6 +13,7 @@ from tacit._html import html_table
 from tacit.collection import Acting
 from tacit.errors import ConfigError, SpecError
 from tacit.evaluation._actors import AnyActor, Goal, as_actor
+from tacit.evaluation.reached import Reached
 from tacit.evaluation.trace import Trace, trace
 from tacit.statistics.intervals import Estimate, Rate, bootstrap, wilson
 from tacit.types import Array, Environment, Observation, Spec, Transition
@@ -20,8 +21,9 @@ from tacit.types import Array, Environment, Observation, Spec, Transition
 __all__ = ["EpisodeScores", "Near", "score_episodes"]
 
 Floats = npt.NDArray[np.float64]
-Success: TypeAlias = Literal["info", "terminated"] | Callable[[Observation], npt.NDArray[np.bool_]]
-"""Criterion of success: the report of the environment, its own end of an episode, or a function of observations."""
+Success: TypeAlias = Literal["info", "terminated"] | Reached | Callable[[Observation], npt.NDArray[np.bool_]]
+"""Criterion of success: the report of the environment, its own end of an episode, a goal in its labels, or a function
+of observations."""
 
 
 @dataclass(frozen=True)
@@ -200,7 +202,8 @@ class _Judged:
 
     def _judge(self, now: Transition) -> npt.NDArray[np.bool_]:
         if callable(self._success):
-            solved = np.asarray(self._success(now.observation))
+            given = self._env.labels() if isinstance(self._success, Reached) else now.observation
+            solved = np.asarray(self._success(given))
             if solved.shape != (self.num_envs,):
                 raise SpecError(
                     f"success must return one truth value for each of {self.num_envs} worlds; got shape "

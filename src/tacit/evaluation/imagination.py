@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tacit.data import Episodes
     from tacit.models import Dynamics
 
-__all__ = ["Imagination", "imagine"]
+__all__ = ["imagine"]
 
 Frames = npt.NDArray[np.uint8]
 

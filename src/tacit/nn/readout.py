@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tacit._arrays import array_namespace, like
-from tacit.errors import SpecError
+from tacit._arrays import array_namespace, as_numbers, like
+from tacit.errors import ConfigError, SpecError
 from tacit.types import Numbers
 
 __all__ = ["LinearReadout"]
+
+NUMBERS = ("error", "r2")
+"""The fields with a number for each component."""
+ARRAYS = ("weight", "bias")
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +66,27 @@ class LinearReadout:
     def to(self, device: Any) -> LinearReadout:
         """Return the readout with its weights on a torch device."""
         return LinearReadout(self.target, self.weight.to(device), self.bias.to(device), self.error, self.r2)
+
+    def pack(self) -> tuple[dict[str, Any], dict[str, Numbers]]:
+        """Return the readout as JSON values and torch tensors."""
+        numbers = {name: [None if math.isnan(one) else one for one in vars(self)[name]] for name in NUMBERS}
+        return {"target": self.target, **numbers}, {name: as_numbers(vars(self)[name], "cpu") for name in ARRAYS}
+
+    @classmethod
+    def unpack(cls, values: Mapping[str, Any], tensors: Mapping[str, Numbers]) -> LinearReadout:
+        """Return the readout of :meth:`pack`.
+
+        Raises:
+            ConfigError: if something is missing or of another type.
+            SpecError: if the shapes do not fit.
+        """
+        if set(values) != {"target", *NUMBERS} or set(tensors) != set(ARRAYS):
+            raise ConfigError("it is incomplete.")
+        try:
+            error, r2 = (tuple(math.nan if one is None else float(one) for one in values[name]) for name in NUMBERS)
+        except (TypeError, ValueError) as cause:
+            raise ConfigError(f"error and r2 of a readout are lists of numbers; {cause}.") from cause
+        return cls(str(values["target"]), tensors["weight"], tensors["bias"], error, r2)
 
     def __str__(self) -> str:
         parts = [f"{error:.3g} (R2 {r2:.3f})" for error, r2 in zip(self.error, self.r2, strict=True)]

@@ -20,6 +20,7 @@ __getattr__, __dir__, __all__ = lazy(
                 "health",
                 "probe",
                 "readout",
+                "readout_files",
             )
             for name in exports(f"{__name__}.{module}")
         },

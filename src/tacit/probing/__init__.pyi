@@ -20,5 +20,8 @@ from tacit.probing.probe import ProbeReport as ProbeReport
 from tacit.probing.probe import probe as probe
 from tacit.probing import probes as probes
 from tacit.probing.readout import fit as fit
+from tacit.probing.readout import fit_features as fit_features
+from tacit.probing.readout_files import load_readout as load_readout
+from tacit.probing.readout_files import save_readout as save_readout
 
 __all__: list[str]

@@ -19,7 +19,7 @@ from tacit.probing.probes.linear import RIDGE, ridge
 if TYPE_CHECKING:
     from tacit.data import Episodes
 
-__all__ = ["fit"]
+__all__ = ["fit", "fit_features"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -64,6 +64,22 @@ def fit(
                 f"{len(shared)} held-out episodes are also fitted on, or pieces of a recording that is (the first is "
                 f"number {shared[0]}). Split with episodes.split(0.9, seed=0)."
             )
+    return fit_features(fitted, test, target, seed=seed)
+
+
+def fit_features(fitted: Features, test: Features, target: str, *, seed: int = 0) -> LinearReadout:
+    """Fit a linear readout on features, and measure its error on others; see :func:`fit`.
+
+    Args:
+        fitted: The features to fit on.
+        test: Held-out features.
+        target: The name of a target.
+        seed: Seed of the split that chooses the penalty.
+
+    Raises:
+        ConfigError: if there is no such target, or it is a class.
+        DataError: if there are too few episodes for validation, or the target does not vary.
+    """
     if is_class(fitted.target(target)):
         raise ConfigError(f"{target!r} has whole numbers, which are classes; a readout needs a quantity (floats).")
     weight, bias = _solve(fitted, target, seed)
