@@ -32,7 +32,7 @@ class Settings:
     rate: float
     episodes: int = 1000
     confidence: float = 0.999
-    grid: tuple[float, ...] = (1.5, 1.0, 0.7)
+    grid: tuple[float, ...] = (1.0, 0.6, 0.4, 0.25, 0.15, 0.1, 0.06)
 
 
 def measure(run: Run[Settings]) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from tacit.errors import ConfigError
 __all__ = [
     "add_checksum",
     "aside",
+    "cache_folder",
     "check_file",
     "is_file",
     "locked",
@@ -54,6 +55,12 @@ def resolve(path: str | os.PathLike[str]) -> Path:
         return Path(path).expanduser()
     except RuntimeError as error:
         raise ConfigError(f"the home directory in {os.fspath(path)!r} is unknown. Give the whole path.") from error
+
+
+def cache_folder() -> Path:
+    """Return the folder of caches: ``$TACIT_CACHE``, else ``tacit`` in ``$XDG_CACHE_HOME`` or ``~/.cache``."""
+    chosen, caches = os.environ.get("TACIT_CACHE"), os.environ.get("XDG_CACHE_HOME")
+    return resolve(chosen) if chosen else resolve(caches or "~/.cache") / "tacit"
 
 
 def is_file(path: Path) -> bool:

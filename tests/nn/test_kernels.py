@@ -7,6 +7,7 @@ from torch.optim.optimizer import _global_optimizer_post_hooks as hooks
 
 from tacit.models import WorldModel
 from tacit.nn import kernels, linear
+from tacit.nn._choice import KernelChoice, kernel_choice
 from tacit.nn._tuning import tune_cpu
 from tacit.nn.kernels import PLAIN, Packed, kernels_for
 from tacit.nn.linear import Linear
@@ -46,6 +47,58 @@ def test_packed_linear(activation: str) -> None:
     layer, x = Linear(6, 9), torch.randn(5, 6)
     with torch.no_grad():
         torch.testing.assert_close(Packed(layer).linear(layer, x, activation), PLAIN.linear(layer, x, activation))
+
+
+@pytest.fixture
+def chosen(monkeypatch: pytest.MonkeyPatch):
+    """Return a function that sets the kernels that count as fastest."""
+
+    def choose(packed: bool, low: bool) -> None:
+        monkeypatch.setattr(kernels, "kernel_choice", lambda: KernelChoice(packed, low))
+
+    return choose
+
+
+@pytest.mark.parametrize("activation", sorted(ACTIVATIONS))
+def test_products_of_low_precision_are_near_and_only_where_they_are_asked_for(chosen, activation: str) -> None:
+    torch.manual_seed(0)
+    block, x = trained_norms(MLP(64, (128,), 16, norm="batch", activation=activation)), torch.randn(50, 64)
+    chosen(packed=True, low=True)
+    with torch.no_grad():
+        exact, plain = kernels_for(block).mlp(block, x), block(x)
+        with kernels.low_precision():
+            low = kernels_for(block).mlp(block, x)
+        again = kernels_for(block).mlp(block, x)
+    assert torch.equal(exact, again) and not torch.equal(low, exact) and low.dtype == torch.float32
+    assert (low - plain).square().mean() < 1e-4 * plain.var() < 1.0
+    chosen(packed=True, low=False)
+    with torch.no_grad(), kernels.low_precision():
+        assert torch.equal(kernels_for(block).mlp(block, x), exact)
+
+
+def test_where_packed_weights_are_slow_the_plain_product_is_taken(chosen) -> None:
+    block = MLP(4, (8,), 4).eval()
+    chosen(packed=False, low=True)
+    with torch.no_grad():
+        assert kernels_for(block) is PLAIN
+        with kernels.low_precision():
+            assert isinstance(kernels_for(block), Packed)
+
+
+def test_the_choice_of_kernels_is_measured_once_and_kept(monkeypatch, tmp_path) -> None:
+    monkeypatch.setenv("TACIT_CACHE", str(tmp_path / "cache"))
+    measure = kernel_choice.__wrapped__
+    first = measure()
+    monkeypatch.setattr("tacit.nn._choice._measured", lambda: KernelChoice(not first.packed, False))
+    assert measure() == first, "read from the file"
+    (tmp_path / "cache/kernels.json").write_text("no JSON")
+    assert measure().packed != first.packed, "a damaged file is measured again"
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX2")
+    monkeypatch.setattr("tacit.nn._choice._measured", lambda: first)
+    assert measure() == first, "other instructions have an entry of their own"
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("TACIT_CACHE", str(tmp_path / "file"))
+    assert measure().packed, "without a folder the instructions of the CPU decide"
 
 
 def test_the_packed_copy_is_kept_until_a_weight_changes() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from tacit._limits import HORIZON, limited
 from tacit.agent._fallback import NamedFallback
@@ -30,6 +31,8 @@ class AgentConfig:
         deadline_ms: Milliseconds from the call of :meth:`tacit.Agent.act`, with the time to encode the observation,
             after which the search ends with the best plan so far. The clock is read after each chunk of candidates; a
             search ends when another chunk might take too long, and at least one is rated. None: no limit.
+        precision: ``float32``; or ``low``: on a CPU that is clearly faster in bfloat16, a search scores its candidates
+            in that, and the best of them again in float32. The plans then depend on the CPU.
         fallback: Actions of a world without a plan. ``noop``: do nothing by the kind of each component, which is its
             current position for a ``position`` and zero otherwise; ``last_action``: repeat the last executed action; or
             a :class:`tacit.types.FallbackPolicy`; if it fails, one of the others replaces it. None: ``noop``, but
@@ -41,7 +44,7 @@ class AgentConfig:
         guard: The detector of unusual situations, in which a world slows down or stops; None: there is none.
 
     Raises:
-        ConfigError: unless ``1 <= replan_every <= horizon``, or if a limit is not above 0.
+        ConfigError: unless ``1 <= replan_every <= horizon``, if a limit is not above 0, or for another precision.
     """
 
     planner: Planner
@@ -51,6 +54,7 @@ class AgentConfig:
     repeat_action: bool = False
     arrive_by: int | None = None
     deadline_ms: float | None = None
+    precision: Literal["float32", "low"] = "float32"
     fallback: NamedFallback | FallbackPolicy | None = None
     constraints: tuple[ActionConstraint | Constraint, ...] = ()
     guard: Guard | None = None
@@ -58,6 +62,8 @@ class AgentConfig:
     def __post_init__(self) -> None:
         object.__setattr__(self, "constraints", tuple(self.constraints))
         limited("Agent", HORIZON, horizon=self.horizon)
+        if self.precision not in ("float32", "low"):
+            raise ConfigError(f"precision is 'float32' or 'low'; got {self.precision!r}.")
         if not 1 <= self.replan_every <= self.horizon:
             raise ConfigError(
                 f"Agent needs 1 <= replan_every <= horizon; got replan_every={self.replan_every}, "

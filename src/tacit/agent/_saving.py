@@ -9,7 +9,7 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -50,6 +50,7 @@ class _Written:
     deadline_ms: float | None = None
     fallback: NamedFallback | None = None
     constraints: tuple[Named, ...] = ()
+    precision: Literal["float32", "low"] = "float32"
 
 
 CONSTRAINT = "constraint"
@@ -151,6 +152,7 @@ def _settings(config: AgentConfig) -> checkpoint.Part:
         config.deadline_ms,
         config.fallback if isinstance(config.fallback, str) else None,
         tuple(restrictions),
+        config.precision,
     )
     return checkpoint.Part(to_json(written), tensors)
 
@@ -202,6 +204,7 @@ def read(
             written.repeat_action,
             written.arrive_by,
             written.deadline_ms,
+            written.precision,
             written.fallback,
             restrictions,
             None if GUARD not in parts else _guard(parts[GUARD]),

@@ -11,6 +11,7 @@ from tacit.agent._config import AgentConfig
 from tacit.agent._deadline import Deadline
 from tacit.agent._proposal import Proposal, propose
 from tacit.errors import SpecError
+from tacit.nn.kernels import low_precision
 from tacit.planners import as_energies
 from tacit.types import Plan, Problem, Rollout, Scored, Situation, WorldModel
 
@@ -44,12 +45,18 @@ class FlatSearch:
         """See :class:`tacit.types.Decider`."""
         horizon = self._ahead(situation.steps)
 
-        def score(actions: Tensor) -> Scored | Tensor:
+        def exact(actions: Tensor) -> Scored | Tensor:
             return self._scored(self._rollout(situation, actions), actions)
 
+        def approximate(actions: Tensor) -> Scored | Tensor:
+            with low_precision():
+                rollout = self._rollout(situation, actions)
+            return self._scored(rollout, actions)
+
+        low = self.config.precision == "low"
         found = self.config.planner(
             Problem(
-                score,
+                approximate if low else exact,
                 situation.space,
                 horizon * self._rows,
                 situation.noise,
@@ -59,6 +66,7 @@ class FlatSearch:
                 project=situation.project,
                 stop=None if situation.due is None else Deadline(situation.due),
                 chunk=None if situation.due is None else CHUNK,
+                exact=exact if low else None,
             )
         )
         reasons = tuple(NO_SCORE if failed else "" for failed in found.failed.tolist())

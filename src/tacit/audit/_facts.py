@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from dataclasses import asdict
 from typing import Any
 
 import torch
@@ -11,6 +12,7 @@ from torch import nn
 from tacit._resources import processor
 from tacit.agent import Agent, BlockActor
 from tacit.checkpoint import provenance
+from tacit.nn._choice import kernel_choice
 from tacit.nn.digest import digest
 
 __all__ = ["actor_digest", "facts_of", "saved_agent"]
@@ -27,6 +29,7 @@ def facts_of(actor: BlockActor) -> dict[str, Any]:
             "cpu": processor(),
             "capability": torch.backends.cpu.get_cpu_capability(),
             "device": str(actor.model.device),
+            "kernels": asdict(kernel_choice()),
         },
         "threads": torch.get_num_threads(),
     }

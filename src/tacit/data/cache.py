@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from tacit._files import locked, resolve, sync, write_atomically
+from tacit._files import cache_folder, locked, resolve, sync, write_atomically
 from tacit._resources import amount, available_memory
 from tacit.data._blocks import Blocks, Index, Writer, raw_file
 from tacit.data.episodes import Episodes
@@ -75,12 +75,7 @@ def home(path: Path, cache: Path | None) -> Path:
     """
     place = path.resolve()
     name = f"{place.name[:64]}-{hashlib.sha256(str(place).encode()).hexdigest()[:12]}"
-    return (_root() if cache is None else resolve(cache)) / name
-
-
-def _root() -> Path:
-    chosen, caches = os.environ.get("TACIT_CACHE"), os.environ.get("XDG_CACHE_HOME")
-    return resolve(chosen) if chosen else resolve(caches or "~/.cache") / "tacit"
+    return (cache_folder() if cache is None else resolve(cache)) / name
 
 
 def filled(

@@ -23,7 +23,7 @@ __all__ = ["MarginCalibration", "MarginTest", "calibrate", "try_margins", "with_
 
 Floats = npt.NDArray[np.float64]
 
-GRID = (2.0, 1.5, 1.25, 1.0, 0.75, 0.5)
+GRID = (1.5, 1.0, 0.7, 0.5, 0.35, 0.25, 0.18, 0.12)
 """Margins to test, in units of the largest nonconformity of the pilot up to the rate."""
 
 

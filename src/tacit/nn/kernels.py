@@ -1,4 +1,4 @@
-"""Kernels of linear layers: PyTorch's own, or weights packed for this CPU.
+"""Kernels of linear layers: PyTorch's own, or weights packed for this CPU, in float32 or bfloat16.
 
 Rollouts call their layers through one of these, so that the fast and the plain path are the same code. Packed weights
 are a copy: :func:`kernels_for` rebuilds it when a parameter has changed.
@@ -6,6 +6,9 @@ are a copy: :func:`kernels_for` rebuilds it when a parameter has changed.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, Protocol
 from weakref import WeakKeyDictionary
 
@@ -14,6 +17,7 @@ from torch import Tensor, nn
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from tacit.nn import linear
+from tacit.nn._choice import kernel_choice
 from tacit.nn.mlp import ACTIVATIONS, MLP, Activation
 
 __all__ = ["PLAIN", "Kernels", "Packed", "kernels_for"]
@@ -44,30 +48,32 @@ PLAIN: Kernels = _Plain()
 
 
 class Packed:
-    """Inference kernels on the CPU in float32: oneDNN's blocked weights, activations fused, BatchNorm folded.
+    """Inference kernels on the CPU: oneDNN's blocked weights, activations fused, BatchNorm folded.
 
     Args:
         modules: Modules with the linear layers to compute, with BatchNorm in evaluation mode.
+        dtype: The type of the products; inputs and outputs are float32.
     """
 
-    def __init__(self, *modules: nn.Module) -> None:
+    def __init__(self, *modules: nn.Module, dtype: torch.dtype = torch.float32) -> None:
+        self._dtype = dtype
         self._packed: dict[int, tuple[Tensor, Tensor | None]] = {}
         for block in (block for module in modules for block in module.modules()):
             if isinstance(block, MLP):
                 for index, layer in enumerate(block.linears):
                     norm = block.norms[index] if index < len(block.norms) else None
                     weight, bias = _folded(layer, norm if isinstance(norm, nn.BatchNorm1d) else None)
-                    self._packed[id(layer)] = _pack(weight), bias
+                    self._packed[id(layer)] = _pack(weight, bias, dtype)
             elif isinstance(block, nn.Linear) and id(block) not in self._packed:
                 weight, bias = _folded(block, None)
-                self._packed[id(block)] = _pack(weight), bias
+                self._packed[id(block)] = _pack(weight, bias, dtype)
 
     def linear(self, layer: nn.Linear, x: Tensor, activation: Activation = "none") -> Tensor:
         """Compute ``activation(layer(x))``, with the normalisation of :class:`MLP` folded in."""
         weight, bias = self._packed[id(layer)]
         name, algorithm = _FUSED[activation]
-        out: Tensor = torch.ops.mkldnn._linear_pointwise(x, weight, bias, name, [], algorithm)
-        return out
+        out: Tensor = torch.ops.mkldnn._linear_pointwise(x.to(self._dtype), weight, bias, name, [], algorithm)
+        return out.float()
 
     def mlp(self, block: MLP, x: Tensor) -> Tensor:
         """Compute ``block(x)``."""
@@ -109,7 +115,18 @@ class _OptimizerSteps:
 
 
 _steps = _OptimizerSteps()
-_packed: WeakKeyDictionary[nn.Module, tuple[tuple[int, ...], Packed]] = WeakKeyDictionary()
+_packed: WeakKeyDictionary[nn.Module, dict[torch.dtype, tuple[tuple[int, ...], Packed]]] = WeakKeyDictionary()
+_low_precision: ContextVar[bool] = ContextVar("low_precision", default=False)
+
+
+@contextmanager
+def low_precision() -> Iterator[None]:
+    """Let :func:`kernels_for` use bfloat16 inside a block, where this CPU multiplies it faster than float32."""
+    token = _low_precision.set(True)
+    try:
+        yield
+    finally:
+        _low_precision.reset(token)
 
 
 def allow_packing() -> None:
@@ -118,7 +135,7 @@ def allow_packing() -> None:
 
 
 def kernels_for(*modules: nn.Module) -> Kernels:
-    """Return the fastest kernels for the modules now, :data:`PLAIN` where packing does not apply.
+    """Return the fastest kernels for the modules now, :data:`PLAIN` where packing does not apply or is not faster.
 
     Packing applies after :func:`tacit.tune_cpu`, without gradients, on the CPU, in float32, in evaluation mode, outside
     autocast. The packed copy is kept until a parameter or buffer is written to, or an optimizer makes a step.
@@ -133,20 +150,23 @@ def kernels_for(*modules: nn.Module) -> Kernels:
         or not linear.available()
     ):
         return PLAIN
+    choice = kernel_choice()
+    dtype = torch.bfloat16 if choice.low_precision and _low_precision.get() else torch.float32
+    if dtype == torch.float32 and not choice.packed:
+        return PLAIN
     if any(t.is_inference() for t in tensors):
-        return Packed(*modules)
+        return Packed(*modules, dtype=dtype)
     stamp = (_steps.count, *(part for t in tensors for part in (t.data_ptr(), t._version)))
-    known = _packed.get(modules[0])
-    if known is None or known[0] != stamp:
+    copies = _packed.setdefault(modules[0], {})
+    if dtype not in copies or copies[dtype][0] != stamp:
         with torch.no_grad():
-            known = stamp, Packed(*modules)
-        _packed[modules[0]] = known
-    return known[1]
+            copies[dtype] = stamp, Packed(*modules, dtype=dtype)
+    return copies[dtype][1]
 
 
-def _pack(weight: Tensor) -> Tensor:
-    packed: Tensor = torch.ops.mkldnn._reorder_linear_weight(weight.contiguous())
-    return packed
+def _pack(weight: Tensor, bias: Tensor | None, dtype: torch.dtype) -> tuple[Tensor, Tensor | None]:
+    packed: Tensor = torch.ops.mkldnn._reorder_linear_weight(weight.to(dtype).contiguous())
+    return packed, None if bias is None else bias.to(dtype)
 
 
 def _folded(layer: nn.Linear, norm: nn.BatchNorm1d | None) -> tuple[Tensor, Tensor | None]:

@@ -16,9 +16,12 @@ from tacit.errors import SpecError
 from tacit.planners._distributions import Search
 from tacit.planners._scored import as_scored
 from tacit.planners._search import finite
-from tacit.types import Iteration, Numbers, Plan, Problem, Scored
+from tacit.types import Iteration, Numbers, Plan, Problem, Score, Scored
 
 __all__ = ["Ranking", "Rated"]
+
+AGAIN = 16
+"""The best candidates of the last round that are rated again where the score is approximate."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,7 @@ class Ranking:
         self._trace: list[Iteration] = []
         self._evaluations = 0
         self._best: Rated | None = None
+        self._last: Rated | None = None
         self._stopped = False
 
     def rate(self, candidates: Numbers) -> Rated:
@@ -114,6 +118,7 @@ class Ranking:
             violation = xp.where(self._finite, xp.where(violation > 0, violation, 0.0), xp.inf)
         rated = Rated(legal, xp.where(self._finite, energy, xp.inf), violation)
         self._keep(rated)
+        self._last = rated
         return rated
 
     def _keep(self, rated: Rated) -> None:
@@ -171,7 +176,7 @@ class Ranking:
         """
         if mode is not None and not self._stopped:
             self.rate(array_namespace(mode).asarray(mode[:, None], copy=True))
-        best = self.best
+        best = self.best if self._problem.exact is None else self._exactly(self._problem.exact)
         energy = best.energy[:, 0]
         return Plan(
             best.candidates[:, 0],
@@ -181,6 +186,22 @@ class Ranking:
             violation=None if best.violation is None else best.violation[:, 0],
             ended="stopped" if self._stopped else "complete",
         )
+
+    def _exactly(self, exact: Score) -> Rated:
+        """Return the best by an exact score of the best candidate so far and the best of the last round.
+
+        In a search that was stopped only the former is rated again.
+        """
+        candidates = self.best.candidates
+        if self._last is not None and not self._stopped:
+            elites, _ = self._last.elites(AGAIN)
+            candidates = array_namespace(candidates).concat([candidates, elites], axis=1)
+        with _without_gradient(candidates):
+            scored = as_scored(exact(array_namespace(candidates).asarray(candidates, copy=True)), candidates)
+        self._best, count = None, self._evaluations
+        self.take(candidates, scored)
+        self._evaluations = count
+        return self.best
 
 
 def with_hints(candidates: Numbers, search: Search, problem: Problem) -> Numbers:

@@ -81,6 +81,7 @@ def check_planner(planner: Planner, tolerance: float = 0.15) -> None:
         _check_best(planner, problem)
         _check_place(planner, problem)
         _check_stop(planner, problem)
+        _check_exact(planner, problem)
         _check_arrays(planner, problem)
         if isinstance(problem.space, Box):
             check_project(planner, problem)
@@ -161,6 +162,22 @@ def _check_stop(planner: Planner, problem: KnownProblem) -> None:
         torch.allclose(early.energy, energies.amin(dim=1), atol=1e-5),
         "a search that is stopped inside of a round returns the best of what it rated",
     )
+
+
+def _check_exact(planner: Planner, problem: KnownProblem) -> None:
+    """Check that an approximate score is replaced by the exact one at the end."""
+
+    def rough(actions: Tensor) -> Tensor:
+        energy = problem.score(actions)
+        return energy + 0.01 * torch.sin(1e4 * energy)
+
+    found = problem.solve(planner, score=rough, exact=problem.score)
+    again = problem.score(found.actions[:, None])[:, 0]
+    expect(torch.allclose(again, found.energy, atol=1e-5), "Plan.energy must be the exact energy of the plan")
+    plain = problem.solve(planner, score=rough)
+    unsure = problem.score(plain.actions[:, None])[:, 0]
+    expect(unsure >= found.energy - 1e-5, "of the best candidates the one that is best by the exact score wins")
+    expect(found.evaluations == plain.evaluations, "Plan.evaluations counts those of the search")
 
 
 def _check_arrays(planner: Planner, problem: KnownProblem) -> None:

@@ -78,6 +78,8 @@ class Problem:
         stop: Called after each chunk of candidates; True ends the search with the best plan so far. None: all rounds
             run.
         chunk: Candidates of a world to rate between two calls of ``stop``. None: those of a round.
+        exact: Rates the best candidates again at the end, where ``score`` is an approximation of it. The plan is the
+            best of them by this score. None: ``score`` is exact.
     """
 
     score: Score
@@ -90,6 +92,7 @@ class Problem:
     project: Callable[[Numbers], Numbers] | None = None
     stop: Callable[[], bool] | None = None
     chunk: int | None = None
+    exact: Score | None = None
 
     @property
     def batch(self) -> int:
