@@ -23,13 +23,12 @@ FILES = {
 }
 FUNCTIONS = {
     "published/conversion.convert": 83,
-    "cli/eval.eval_": 72,
+    "cli/eval.eval_": 64,
     "embeddings/embedding.embed": 73,
     "training/train.train": 78,
 }
 MANY_PARAMETERS = {
     "cli/embed.embed": 10,
-    "cli/eval.eval_": 12,
     "cli/probe.probe": 11,
     "cli/train.train": 9,
     "collection/__init__.collect": 10,

@@ -378,11 +378,11 @@ def test_whole_episodes_of_a_gymnasium_environment_are_scored(
     report = json.loads((to / "eval" / "report.json").read_text())
     assert report["episode_scores"]["agent"]["return"]["mean"] == report["episode_scores"]["agent"]["mean_length"]
     assert report["episode_scores"]["agent"]["success"] is None
-    near = ("--goal", "state=[0,0,0,0]", "--success", "goal", "--radius", "100")
+    near = ("--goal", "state=[0,0,0,0]", "--success", "goal", "--within", "100")
     assert run(*words, *near) == 0
     assert "solved 100.0 %" in capsys.readouterr().out
     for bad, message in (
-        (("--success", "goal"), "needs --goal and --radius"),
+        (("--success", "goal"), "needs --goal and --within"),
         (("--success", "nothing"), "module:function"),
         (("--success", "no_such_module:f"), "ModuleNotFoundError"),
         (("--goal", "state=up"), "MODALITY=NUMBERS"),

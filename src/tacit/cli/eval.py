@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
+from tacit.cli._criteria import EpisodeOptions
+
 if TYPE_CHECKING:
     from tacit.agent import Agent
     from tacit.types import Environment, GoalEnvironment
@@ -25,11 +27,7 @@ def eval_(
     env: str,
     episodes: int = 200,
     seed: int = 1,
-    goal: tyro.conf.UseAppendAction[tuple[str, ...]] = (),
-    success: str = "",
-    radius: float | None = None,
-    success_at: Literal["last", "any"] = "last",
-    steps: int = 1000,
+    whole_episodes: tyro.conf.OmitArgPrefixes[EpisodeOptions] = EpisodeOptions(),  # noqa: B008 - it is frozen
     device: str = "auto",
     fallback: Literal["last_action", "noop"] | None = None,
     to: Path | None = None,
@@ -40,6 +38,8 @@ def eval_(
 
     For example: tacit eval runs/cart --env gymnasium:CartPole-v1 --goal 'state=[0,0,0,0]'
 
+    For example: tacit eval runs/two_rooms --env two_rooms --goal 'position=[30,12]' --within 2
+
     The baselines are random actions and, where the environment has goals, the policy alone and the same planner
     with the true dynamics, if the environment computes them. Whole episodes are scored by their return and by success,
     where it is known.
@@ -49,13 +49,8 @@ def eval_(
         env: The environment, for example two_rooms, two_rooms:layout=random or gymnasium:CartPole-v1.
         episodes: The number of tasks or episodes.
         seed: Seed of the tasks or episodes.
-        goal: A goal for whole episodes, MODALITY=VALUE; repeat it for several modalities. The others are taken
-            from the current observation. An environment that shows desired_goal needs none.
-        success: The success criterion of whole episodes: info (is_success of the environment), terminated, goal
-            (within --radius of --goal), or module:function of observations. By default, info if there is some.
-        radius: The largest distance to the goal, in units of the modality.
-        success_at: The step at which success counts: the last one or any.
-        steps: The largest number of steps of an episode.
+        whole_episodes: With a goal or a criterion, and in an environment without goals, whole episodes are scored. An
+            environment that shows desired_goal needs no goal.
         device: cpu, cuda, cuda:1, mps or auto.
         fallback: The action of the agent where planning fails, in place of the saved choice: repeat its last action, or
             do nothing, which is zero in a simulator whose actions have no declared kind.
@@ -63,7 +58,6 @@ def eval_(
     """
     import tacit as tc
     from tacit._check import has_goals
-    from tacit.cli._criteria import goal_of, success_of
     from tacit.cli._run import agent_of, other_world
     from tacit.cli._run import device as chosen
     from tacit.runs import RunRecord
@@ -73,19 +67,19 @@ def eval_(
     world = tc.envs.make(env)
     if warning := other_world(run, env):
         print(warning, file=sys.stderr)
-    if has_goals(world) and not (goal or success or radius):
+    if has_goals(world) and not whole_episodes.given:
         sections, found = _goals(agent, world, episodes, seed)
     else:
         world.close()
         world = tc.envs.make(env, min(WORLDS, episodes))
-        aim = goal_of(goal)
-        scored = {"goal": aim, "success": success_of(success, aim, radius), "success_at": success_at, "steps": steps}
-        sections, found = _episodes(agent, world, episodes, seed, scored)
+        aim = whole_episodes.aim(agent, run)
+        scored = whole_episodes.scored(aim, world)
+        sections, found = _episodes(aim.agent(agent), world, episodes, seed, scored)
     world.close()
     written = tc.reports.new_record(
         "eval",
         seeds={**({} if record is None else {"train": record.seed}), "tasks": seed},
-        config={"run": record, "env": env, "episodes": episodes, "goal": goal, "success": success},
+        config={"run": record, "env": env, "episodes": episodes, **whole_episodes.record},
         dataset_hash=None if record is None else record.dataset_hash,
         **found,
     )

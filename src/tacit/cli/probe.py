@@ -38,7 +38,8 @@ def probe(
     Or, with four blocks: tacit probe runs/videos --target class --tokens --probe attentive --set blocks=4
 
     For a run, the report includes collapse measures of its latents. Without a named probe, quantities are probed by a
-    linear layer and an MLP, and imagined latents are compared with recorded ones.
+    linear layer and an MLP, imagined latents are compared with recorded ones, and the linear readouts are saved in the
+    report, for goals of tacit plan and tacit eval.
 
     Args:
         source: The directory of a run, or of an embedding.
@@ -112,6 +113,7 @@ def _probe_run(
 ) -> Path:
     """Probe the model of a run on its own held-out episodes."""
     import tacit as tc
+    from tacit.cli._readouts import place_of
     from tacit.errors import ConfigError, DataError
 
     run = tc.runs.open(path)
@@ -127,6 +129,9 @@ def _probe_run(
             mlp = tc.probing.probes.MLP(lrs=(3e-3,))(fit, test, one.target, seed=seed, device=device)
             reports.append(tc.probing.ProbeReport(one, mlp, health))
             print(f"{one.target:<12} linear R2 {reports[-1].r2:.4f}  MLP R2 {reports[-1].mlp_r2:.4f}")
+            if not tokens:  # an agent plans in latents without tokens
+                readout = tc.probing.fit_features(fit, test, one.target, seed=seed)
+                tc.probing.save_readout(readout, place_of(to or path / "probe", one.target), model)
     straight = "" if math.isnan(health.straightness) else f", straightness {health.straightness:.2f}"
     rank = f"effective rank {health.effective_rank:.1f} of {health.latent_size}"
     print(f"{rank}, minimum standard deviation {health.min_std:.3g}{straight}")

@@ -52,12 +52,16 @@ class Target(QuantityCost):
             )
         if not 0 <= self.within < math.inf:
             raise ConfigError(f"within of Target is a finite number >= 0; got {self.within!r}.")
-        error = math.hypot(*(self.readout.error[index] for index, _ in self._known))
-        if 0 < self.within < error:
+        if 0 < self.within < self.error:
             raise ConfigError(
-                f"the readout of {self.readout.target!r} has a held-out error of {error:.3g}; within={self.within:g} "
-                "is less. Give within of at least this error, or fit a better readout."
+                f"the readout of {self.readout.target!r} has a held-out error of {self.error:.3g}; "
+                f"within={self.within:g} is less. Give within of at least this error, or fit a better readout."
             )
+
+    @property
+    def error(self) -> float:
+        """Return the root mean square held-out error of the readout, Euclidean over the components that matter."""
+        return math.hypot(*(self.readout.error[index] for index, _ in self._known))
 
     @property
     def _known(self) -> list[tuple[int, float]]:

@@ -8,10 +8,11 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from tacit._registry import suggest
 from tacit.errors import ConfigError, DataError
 from tacit.nn.readout import LinearReadout
 from tacit.probing.encoder import Encoder
-from tacit.probing.features import Features, features
+from tacit.probing.features import Features, features, target_names
 from tacit.probing.lazy_rows import pooled
 from tacit.probing.probes._probe import as_target, is_class, validation_split
 from tacit.probing.probes.linear import RIDGE, ridge
@@ -53,6 +54,9 @@ def fit(
         ConfigError: if there is no such target, or it is a class.
         DataError: if there are too few episodes for validation, ``held_out`` shares some, or the target does not vary.
     """
+    if target not in (known := target_names(episodes)):
+        there = f"There are: {', '.join(known)}." if known else "There are none."
+        raise ConfigError(f"the episodes have no target {target!r}.{suggest(target, known)} {there}")
     found = features(model, episodes, frames=frames, seed=seed, progress=progress)
     if held_out is None:
         rows = validation_split(found.units, seed)
