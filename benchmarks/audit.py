@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +53,7 @@ class Settings:
 def replayed(chosen: Settings, folder: Path) -> dict[str, Any]:
     """Record acts in held-out tasks, and replay them in another process."""
     agent, env = tc.recipes.pretrained("two_rooms"), tc.envs.TwoRooms(num_envs=chosen.worlds)
-    agent = tc.Agent.of(agent.model, replace(agent.config, deadline_ms=chosen.deadline_ms), agent.proposal)
+    agent = agent.replace(deadline_ms=chosen.deadline_ms)
     with tc.audit.Log(folder, frames=chosen.frames, segment_mb=4) as log:
         actor = tc.audit.Audited(agent, log)
         for task in range(chosen.acts // env.rules.budget):

@@ -98,6 +98,13 @@ STUDY = Study(
         "plan": Settings(
             "CEM, 300 samples x 30 iterations x 5 blocks, same LeWM weights", "plan {work}", ("plan {work}",), 2.5
         ),
+        "plan_low": Settings(
+            "the same, candidates scored in bfloat16 (theirs: float32 or autocast)",
+            "plan {work} low",
+            ("plan {work}", "plan {work} autocast"),
+            2.5,
+            repeats=20,
+        ),
         "train": Settings("LeWM training step, 32 windows of 4 frames of 64 px", "train 5", ("train 5",), 1.3),
         "first_frame": Settings("cold import to the first 64 px frame", "first_frame", ("first_frame",), 3),
     },

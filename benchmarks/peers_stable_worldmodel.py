@@ -118,9 +118,10 @@ def weights(folder: str) -> None:
         )
 
 
-def plan(_: str) -> dict[str, Any]:
+def plan(_: str, precision: str = "float32") -> dict[str, Any]:
     import gymnasium as gym
     import numpy as np
+    import torch
     from stable_worldmodel.policy import PlanConfig
     from stable_worldmodel.solver import CEMSolver
 
@@ -129,7 +130,8 @@ def plan(_: str) -> dict[str, Any]:
     space = gym.spaces.Box(-1, 1, (1, 2), dtype=np.float32)
     solver.configure(action_space=space, n_envs=1, config=PlanConfig(horizon=5, receding_horizon=5, action_block=BLOCK))
     begin = time.process_time()
-    outcome = solver.solve(dict(info))
+    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=precision == "autocast"):
+        outcome = solver.solve(dict(info))
     seconds = time.process_time() - begin
     return {"seconds": seconds, "energy": outcome["costs"]}
 

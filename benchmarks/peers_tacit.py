@@ -2,7 +2,7 @@
 
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 SIZE, BLOCK = 64, 5
 
@@ -55,7 +55,7 @@ def lewm(work: str) -> Any:
     return tc.published.convert(Path(work) / "lewm.safetensors", spec=spec, predictor_heads=16, statistics=raw)
 
 
-def plan(work: str) -> dict[str, Any]:
+def plan(work: str, precision: Literal["float32", "low"] = "float32") -> dict[str, Any]:
     """Time one decision of an agent, and compare the energies of the same candidates in both packages."""
     import numpy as np
     import torch
@@ -66,18 +66,23 @@ def plan(work: str) -> dict[str, Any]:
     model, shared = lewm(work), load_file(Path(work) / "plan.safetensors")
     planner = tc.planners.CEM(samples=300, iterations=30, elites=30, std=0.01, min_std=0.0, result="mean")
     cost = tc.costs.Goal()
-    agent = tc.Agent(model, planner, cost, horizon=5, replan_every=5)
+    agent = tc.Agent(model, planner, cost, horizon=5, replan_every=5, precision=precision)
     rng = np.random.default_rng(0)
     seen, goal = ({"pixels": rng.integers(0, 256, (1, 3, SIZE, SIZE), dtype=np.uint8)} for _ in range(2))
     begin = time.process_time()
-    agent.act(agent.start(seed=0, goal=goal), seen)
+    _, verdict, _ = agent.act(agent.start(seed=0, goal=goal), seen)
     seconds = time.process_time() - begin
     latent, blocks = shared["latent"], shared["candidates"]
     with torch.no_grad():
         imagined, target = model.rollout(tc.types.Context(latent), blocks), shared["goal_latent"][:, 0]
         own = 192 * cost(tc.types.Rollout(latent[:, -1], imagined, blocks, target))
     difference = ((own - shared["energies"]).abs() / shared["energies"].abs()).max().item()
-    return {"seconds": seconds, "largest_relative_energy_difference": difference}
+    assert verdict.plan is not None, "the first act plans"
+    return {
+        "seconds": seconds,
+        "largest_relative_energy_difference": difference,
+        "energy": float(verdict.plan.energy[0]),
+    }
 
 
 def train(steps: int) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The agent plans, carries out, looks and plans again; its state is a value."""
 
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -378,6 +379,15 @@ def test_acting_twice_from_one_state_does_the_same_twice():
     assert left.keys() == right.keys()
     for name, value in left.items():
         np.testing.assert_array_equal(value, right[name], err_msg=name)
+
+
+def test_replaced_settings_leave_the_others_alone():
+    agent = Agent(PointModel(), CEM(samples=50), Goal(reduce="sum"), horizon=2, repeat_action=True)
+    other = agent.replace(deadline_ms=20.0, horizon=3)
+    assert other.config == replace(agent.config, deadline_ms=20.0, horizon=3) and other.model is agent.model
+    assert agent.replace().config == agent.config
+    with pytest.raises(ConfigError, match=r"Agent has no option 'horizons'. Did you mean 'horizon'"):
+        agent.replace(horizons=3)
 
 
 def test_a_deadline_ends_a_search_with_the_best_plan_so_far():

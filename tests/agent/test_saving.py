@@ -49,6 +49,10 @@ def test_the_digest_is_that_of_all_that_decides(model, tmp_path):
     first = agent()
     first.save(tmp_path / "agent")
     assert Agent.load(tmp_path / "agent").digest() == first.digest() == agent().digest()
+    position = LinearReadout("position", torch.randn(8, 1), torch.randn(1), (0.0,), (1.0,))
+    whole = agent(constraints=[KeepOut(position, 1, (2,), margin=1), MaxChange(1)], fallback="last_action")
+    whole.save(tmp_path / "whole")
+    assert Agent.load(tmp_path / "whole").digest() == whole.digest(), "a setting of 1 is read as 1.0"
     other = WorldModel.for_spec(SPEC, frameskip=2, latent=8, seed=1)
     others = [
         agent(horizon=4),

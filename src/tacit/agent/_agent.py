@@ -99,8 +99,21 @@ class Agent(BlockActor):
     ) -> Agent:
         """Return an agent with the given settings, such as those of another one with replaced fields."""
         options = {option.name: getattr(config, option.name) for option in fields(config)}
-        planner, cost = options.pop("planner"), options.pop("cost")
-        return Agent(model, planner, cost, proposal=proposal, calibration=calibration, **options)
+        return Agent(model, proposal=proposal, calibration=calibration, **options)
+
+    def replace(self, **options: Any) -> Agent:
+        """Return the agent with other settings, such as ``agent.replace(constraints=[region], deadline_ms=20)``.
+
+        The record of the calibration of its margins is left out, since it is that of this agent.
+
+        Args:
+            options: Fields of :class:`AgentConfig`, and ``proposal``.
+
+        Raises:
+            ConfigError: if an option is unknown or out of range, or the fallback or a constraint does not fit.
+        """
+        given = {option.name: getattr(self.config, option.name) for option in fields(self.config)}
+        return Agent(self.model, **{**given, "proposal": self.proposal, **options})
 
     def __str__(self) -> str:
         config = self.config

@@ -113,7 +113,16 @@ def digest_of(model: object, config: AgentConfig, proposal: object = None) -> st
         named.append([place, owner if owner is None or isinstance(owner, str) else label_of(owner), own])
         if isinstance(owner, nn.Module):
             tensors |= {f"{place}.{name}": value for name, value in owner.state_dict().items()}
-    return digest([settings.config, *named], tensors)
+    return digest(_canonical([settings.config, *named]), tensors)
+
+
+def _canonical(value: Any) -> Any:
+    """Return JSON values with floats in place of whole numbers, since a file may hold 1.0 for a setting of 1."""
+    if isinstance(value, Mapping):
+        return {key: _canonical(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_canonical(one) for one in value]
+    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 def _guard_part(guard: Guard) -> checkpoint.Part:

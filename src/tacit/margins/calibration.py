@@ -212,7 +212,7 @@ def with_margins(agent: Agent, margins: Mapping[str, float]) -> Agent:
         raise ConfigError(f"give a margin of each of {sorted(limits)}; got {sorted(margins)}.")
     changed = {id(limit): limit.with_margin(margins[name]) for name, limit in limits.items()}
     constraints = tuple(changed.get(id(one), one) for one in agent.config.constraints)
-    return Agent.of(agent.model, replace(agent.config, constraints=constraints), agent.proposal)
+    return agent.replace(constraints=constraints)
 
 
 def _rank(episodes: int, rate: float, guarantee: str, confidence: float, grid: Sequence[float]) -> int:
