@@ -60,7 +60,7 @@ __getattr__, __dir__, __all__ = lazy(
         "Plan": "tacit.types",
         "Spec": "tacit.types",
         "collect": "tacit.collection",
-        "train": "tacit.training",
+        "train": "tacit.training.train",
         "tune_cpu": "tacit.nn._tuning",
     },
 )

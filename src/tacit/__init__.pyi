@@ -36,8 +36,8 @@ from tacit import statistics as statistics
 from tacit import stress as stress
 from tacit import studies as studies
 from tacit import testing as testing
-from tacit.training import train as train
 from tacit import training as training
+from tacit.training.train import train as train
 from tacit.types import Box as Box
 from tacit.types import Clip as Clip
 from tacit.types import Discrete as Discrete

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 import tacit as tc
 from tacit._config import from_json, to_json
@@ -319,3 +320,23 @@ def test_a_recipe_is_chosen_from_the_data(
         recipe.check(model)  # its planner searches these actions
         assert (model.frameskip, model.history) == (frameskip, history)
         assert len(recipe.clips(episodes, model))
+
+
+@pytest.mark.filterwarnings("ignore::tacit.training.CollapseWarning")
+def test_a_recipe_distils_the_plans_and_keeps_recorded_actions(episodes: tc.data.Episodes, tmp_path: Path) -> None:
+    options = {**LIGHT, "training.batch_size": 2, "policy_steps": 2, "acting.proposals": 5}
+    distilled = {"proposal.policy": "distilled", "proposal.searches": 10, "proposal.recorded": 0.25}
+    recipe = tc.recipes.TwoRooms().with_options({**options, **distilled, "acting.horizon": 2})
+    agent = recipe.learn(episodes, seed=0, to=tmp_path / "run", steps=1)
+    assert isinstance(agent.proposal, tc.agent.MixedProposals) and agent.config.proposals == 5
+    assert agent.proposal.counts(8) == (6, 2)
+    plain = recipe.train_policy(agent.model, episodes, seed=0)
+    policy, recorded = agent.proposal.sources
+    assert not torch.equal(policy.net.layers[0].weight, plain.net.layers[0].weight)
+    assert recorded.blocks.shape[1] == 2
+    with pytest.raises(tc.errors.ConfigError, match="policy_steps above 0"):
+        recipe.with_options({"policy_steps": 0}).check(agent.model)
+    alone = recipe.with_options({"policy_steps": 0, "proposal.policy": "actions"})
+    assert isinstance(alone.train_agent(agent.model, episodes, seed=0).proposal, tc.agent.RecordedProposals)
+    with pytest.raises(tc.errors.ConfigError, match="recorded between 0 and 1"):
+        recipe.with_options({"proposal.recorded": 1.5})

@@ -8,6 +8,7 @@ from tacit.agent._config import AgentConfig
 from tacit.agent._fallback import NamedFallback, possible_fallback
 from tacit.agent._policy import PolicyDecider
 from tacit.agent._proposal import Proposal
+from tacit.agent._proposals import MixedProposals, RecordedProposals
 from tacit.agent._search import FlatSearch
 from tacit.agent._state import AgentState
 from tacit.agent._verdicts import slack_evidence
@@ -19,11 +20,13 @@ __all__ = [
     "BlockActor",
     "FlatSearch",
     "MarginRecord",
+    "MixedProposals",
     "NamedFallback",
     "PolicyActor",
     "PolicyDecider",
     "Proposal",
     "RandomActor",
+    "RecordedProposals",
     "possible_fallback",
     "slack_evidence",
 ]

@@ -140,9 +140,9 @@ class Agent(BlockActor):
         torch module; :meth:`load` is given the object again.
 
         Raises:
-            ConfigError: if the model is none of :mod:`tacit.models` that imagines, the proposal no
-                :class:`tacit.models.GoalPolicy`, the fallback a policy, or one of them outside the registries has no
-                name of its own.
+            ConfigError: if the model is none of :mod:`tacit.models` that imagines, the proposal is none of a
+                :class:`tacit.models.GoalPolicy` and the classes of :mod:`tacit.agent`, the fallback a policy, or one of
+                them outside the registries has no name of its own.
             CheckpointError: if something else is at ``path``.
         """
         write(resolve(path), self.model, self.config, self.proposal, self.calibration)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,17 +16,18 @@ import torch
 from torch import Tensor, nn
 
 from tacit import checkpoint, constraints, costs, planners
-from tacit._config import from_json, to_json
+from tacit._config import OMIT_DEFAULT, from_json, to_json
 from tacit._part import Part as Named
 from tacit.agent._calibration import MarginRecord
 from tacit.agent._config import AgentConfig
 from tacit.agent._fallback import NamedFallback
 from tacit.agent._parts import built, described, label_of
+from tacit.agent._proposal import Proposal
+from tacit.agent._saved_proposals import read_proposal, write_proposal
 from tacit.costs._base import CostSum, CostTerm, WeightedCost
 from tacit.errors import CheckpointError, ConfigError, SpecError
 from tacit.guard import Guard
 from tacit.models import Dynamics
-from tacit.models.goal_policy import GoalPolicy, GoalPolicyConfig
 from tacit.nn.digest import digest
 
 __all__ = ["digest_of", "read", "write"]
@@ -51,6 +52,7 @@ class _Written:
     fallback: NamedFallback | None = None
     constraints: tuple[Named, ...] = ()
     precision: Literal["float32", "low"] = "float32"
+    proposals: int = field(default=16, metadata=OMIT_DEFAULT)
 
 
 CONSTRAINT = "constraint"
@@ -69,9 +71,9 @@ def write(
     """Write model, config, proposal and the record of its calibration, atomically.
 
     Raises:
-        ConfigError: if the model is none of :mod:`tacit.models` that imagines, the proposal no
-            :class:`tacit.models.GoalPolicy`, the fallback a policy, or a planner, cost or constraint outside the
-            registries has no name of its own.
+        ConfigError: if the model is none of :mod:`tacit.models` that imagines, the proposal is of a class that cannot
+            be saved, the fallback a policy, or a planner, cost or constraint outside the registries has no name of its
+            own.
         CheckpointError: if something else is at ``path``.
     """
     if not isinstance(model, Dynamics):
@@ -81,13 +83,17 @@ def write(
             "an agent is saved with fallback='noop', 'last_action' or None; a function cannot be saved. Save it "
             "without, and give the function again: Agent.load(path, fallback=...)."
         )
-    if not (proposal is None or isinstance(proposal, GoalPolicy)):
-        raise ConfigError(f"an agent is saved with a GoalPolicy as its proposal; got {type(proposal).__name__}.")
+    written = None if proposal is None else write_proposal(proposal)
+    if proposal is not None and written is None:
+        raise ConfigError(
+            "an agent is saved with a GoalPolicy, RecordedProposals or MixedProposals of these as its proposal; got "
+            f"{type(proposal).__name__}."
+        )
     parts = {PART: _settings(config)}
     if config.guard is not None:
         parts[GUARD] = _guard_part(config.guard)
-    if proposal is not None:
-        parts[PROPOSAL] = checkpoint.Part(to_json(proposal.config), proposal.state_dict())
+    if written is not None:
+        parts[PROPOSAL] = written
     if calibration is not None:
         parts[CALIBRATION] = checkpoint.Part(to_json(calibration), {})
     checkpoint.save(path, model, parts)
@@ -109,10 +115,13 @@ def digest_of(model: object, config: AgentConfig, proposal: object = None) -> st
         named.append(guard.config)
         tensors |= {f"{GUARD}.{name}": value for name, value in guard.tensors.items()}
     for place, owner in (("model", model), (PROPOSAL, proposal), ("fallback", config.fallback)):
-        own = to_json(owner.config) if isinstance(owner, (Dynamics, GoalPolicy)) else None
-        named.append([place, owner if owner is None or isinstance(owner, str) else label_of(owner), own])
-        if isinstance(owner, nn.Module):
-            tensors |= {f"{place}.{name}": value for name, value in owner.state_dict().items()}
+        part = write_proposal(owner) or checkpoint.Part(
+            to_json(owner.config) if isinstance(owner, Dynamics) else {},
+            owner.state_dict() if isinstance(owner, nn.Module) else {},
+        )
+        label = owner if owner is None or isinstance(owner, str) else label_of(owner)
+        named.append([place, label, part.config or None])
+        tensors |= {f"{place}.{name}": value for name, value in part.tensors.items()}
     return digest(_canonical([settings.config, *named]), tensors)
 
 
@@ -162,6 +171,7 @@ def _settings(config: AgentConfig) -> checkpoint.Part:
         config.fallback if isinstance(config.fallback, str) else None,
         tuple(restrictions),
         config.precision,
+        config.proposals,
     )
     return checkpoint.Part(to_json(written), tensors)
 
@@ -171,7 +181,7 @@ def read(
     device: str | torch.device,
     own: Mapping[str, object],
     modules: Mapping[str, nn.Module] | None = None,
-) -> tuple[Dynamics, AgentConfig, GoalPolicy | None, MarginRecord | None]:
+) -> tuple[Dynamics, AgentConfig, Proposal | None, MarginRecord | None]:
     """Read what :func:`write` wrote.
 
     Args:
@@ -217,11 +227,13 @@ def read(
             written.fallback,
             restrictions,
             None if GUARD not in parts else _guard(parts[GUARD]),
+            written.proposals,
         )
         calibration = from_json(MarginRecord, parts[CALIBRATION].config, CALIBRATION) if CALIBRATION in parts else None
     except (ConfigError, SpecError, TypeError, ValueError) as error:
         raise CheckpointError(f"the agent in {path} cannot be built here: {error}") from error
-    return model, config, _policy(parts.get(PROPOSAL), path, device), calibration
+    proposal = read_proposal(parts[PROPOSAL], path, device) if PROPOSAL in parts else None
+    return model, config, proposal, calibration
 
 
 def _guard(part: checkpoint.Part) -> Guard:
@@ -246,13 +258,3 @@ def _current(cost: Named, model: Dynamics) -> Named:
     if cost.options["first"] and not part:
         raise ConfigError(f"the model has no part of its first {first.stop} components.")
     return dataclasses.replace(cost, options={**options, "on": part})
-
-
-def _policy(part: checkpoint.Part | None, path: Path, device: str | torch.device) -> GoalPolicy | None:
-    if part is None:
-        return None
-    try:
-        config = from_json(GoalPolicyConfig, part.config, where=PROPOSAL)
-    except (ConfigError, SpecError) as error:
-        raise CheckpointError(f"the policy in {path} cannot be built here: {error}") from error
-    return checkpoint.fill(lambda: GoalPolicy(config), part.tensors, f"the policy in {path}").to(device).eval()

@@ -23,8 +23,6 @@ NO_SCORE = (
 )
 CHUNK = 32
 """Candidates of a world that are rated between two looks at the clock."""
-PROPOSED = 16
-"""The number of candidates that a proposal returns at each decision."""
 
 
 @dataclass(frozen=True)
@@ -139,5 +137,5 @@ class FlatSearch:
         """Return proposals ``[B, P, rows, A]``; a repeated action is the mean of its block."""
         if self.proposal is None:
             return None
-        raw = propose(self.proposal, situation, horizon, PROPOSED, self.model)
+        raw = propose(self.proposal, situation, horizon, self.config.proposals, self.model)
         return raw.mean(dim=3) if self.config.repeat_action else raw.flatten(2, 3)

@@ -29,6 +29,7 @@ class Acting:
     repeat_action: bool = False
     fallback: NamedFallback | None = field(default=None, metadata=OMIT_DEFAULT)
     constraints: tuple[Part, ...] = field(default=(), metadata=OMIT_DEFAULT)
+    proposals: int = field(default=16, metadata=OMIT_DEFAULT)
 
 
 def weighted(

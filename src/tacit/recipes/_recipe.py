@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
-import torch
 from torch import Tensor
 
 from tacit import checkpoint, constraints, costs, objectives, planners
@@ -22,11 +21,12 @@ from tacit.errors import ConfigError
 from tacit.models import Dynamics, Model, PerceptionConfig, PerceptionModel
 from tacit.models._pretrained import PretrainedEncoder
 from tacit.models.encoders import Pretrained
-from tacit.models.goal_policy import GoalPolicy, GoalPolicyConfig
+from tacit.models.goal_policy import GoalPolicy
 from tacit.models.world_model import WorldModel
 from tacit.objectives import Objective
 from tacit.recipes._acting import Acting, weighted
 from tacit.recipes._critic import COST, RecipeCritic
+from tacit.recipes._proposal import RecipeProposal, new_policy
 from tacit.training import GoalPolicyTraining, TrainingConfig, TrainingReport, loggers, train, train_goal_policy
 from tacit.types import Problem, Spec, Transform
 
@@ -134,6 +134,7 @@ class AgentRecipe(Recipe):
             one.
         policy_steps: Updates of the goal-conditioned policy that proposes plans; 0: no policy.
         policy: Options of its training.
+        proposal: The other proposals of plans, and the distillation of the policy from plans.
         critic: The critic, which is trained where the cost of the agent is ``temporal_distance``.
         acting: How the agent plans with the result.
     """
@@ -142,6 +143,7 @@ class AgentRecipe(Recipe):
     latents: str = ""
     policy_steps: int = 2_000
     policy: GoalPolicyTraining = field(default_factory=GoalPolicyTraining)
+    proposal: RecipeProposal = field(default=RecipeProposal(), metadata=OMIT_DEFAULT)
     critic: RecipeCritic = field(default=RecipeCritic(), metadata=OMIT_DEFAULT)
     acting: Acting = field(default_factory=Acting)
 
@@ -183,6 +185,8 @@ class AgentRecipe(Recipe):
                 if a pretrained encoder is to learn with nothing that keeps it from collapsing.
         """
         super().check(model)
+        if self.proposal.policy == "distilled" and self.policy_steps == 0:
+            raise ConfigError("proposal.policy='distilled' trains a policy: choose policy_steps above 0.")
         learns = any(
             parameter.requires_grad
             for module in model.modules()
@@ -229,7 +233,7 @@ class AgentRecipe(Recipe):
     def learn(self, episodes: Episodes, *, seed: int, to: str | Path, device: str = "cpu", **options: Any) -> Agent:
         """Run the whole method.
 
-        It trains a model on the episodes, its policy and its critic, and builds the agent that plans with them.
+        It trains a model on the episodes, its proposals and its critic, and builds the agent that plans with them.
 
         Args:
             episodes: To train on; keep others to measure on.
@@ -240,19 +244,21 @@ class AgentRecipe(Recipe):
         """
         model = self.build_model(episodes.spec, seed).to(device)
         self.train(model, episodes, seed=seed, to=to, **options)
-        policy = self.train_policy(model, episodes, seed=seed)
+        return self.train_agent(model, episodes, seed=seed)
+
+    def train_agent(self, model: Dynamics, episodes: Episodes, *, seed: int) -> Agent:
+        """Train the critic and the proposals of the agent on the frozen latents of the model, and build it."""
         critic = self.train_critic(model, episodes, seed=seed)
-        return self.build_agent(model, policy, critic)
+        policy = self.train_policy(model, episodes, seed=seed)
+        agent, clips, options = self.build_agent(model, policy, critic), self.clips(episodes, model), self.policy
+        proposal = self.proposal.train(model, agent, policy, clips, self.policy_steps, seed=seed, training=options)
+        return self.build_agent(model, proposal, critic)
 
     def train_policy(self, model: Dynamics, episodes: Episodes, *, seed: int) -> GoalPolicy | None:
         """Train a goal-conditioned policy on the frozen latents of the model. None if the recipe has no policy."""
         if self.policy_steps == 0:
             return None
-        config = GoalPolicyConfig(model.config.latent, model.config.spec.action, model.config.frameskip)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            policy = GoalPolicy(config)
-        clips = self.clips(episodes, model)
+        policy, clips = new_policy(model, seed), self.clips(episodes, model)
         train_goal_policy(model, policy, clips, steps=self.policy_steps, seed=seed, **to_json(self.policy))
         return policy
 
@@ -285,6 +291,7 @@ class AgentRecipe(Recipe):
             proposal=proposal,
             fallback=how.fallback,
             constraints=tuple(constraint.build(constraints.load) for constraint in how.constraints),
+            proposals=how.proposals,
         )
 
 

@@ -51,9 +51,7 @@ class RunTraining:
         with self.record.begun(place):
             self.recipe.train(self.model, self.fit_on, seed=seed, to=place, start=start)
         if isinstance(self.recipe, AgentRecipe) and isinstance(self.model, Dynamics):
-            policy = self.recipe.train_policy(self.model, self.fit_on, seed=seed)
-            critic = self.recipe.train_critic(self.model, self.fit_on, seed=seed)
-            self.recipe.build_agent(self.model, policy, critic).save(place / "agent")
+            self.recipe.train_agent(self.model, self.fit_on, seed=seed).save(place / "agent")
         return Run(place, self.record)
 
 

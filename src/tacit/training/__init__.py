@@ -8,13 +8,15 @@
 
 from tacit.training import loggers
 from tacit.training.config import CriticTraining, GoalPolicyTraining, TrainingConfig
-from tacit.training.critic import CriticReport, train_critic
+from tacit.training.critic import train_critic
+from tacit.training.distillation import DistillationTraining, distill_policy
 from tacit.training.ensemble import EnsembleTraining, train_ensemble
-from tacit.training.goal_policy import GoalPolicyReport, train_goal_policy
+from tacit.training.goal_policy import train_goal_policy
 from tacit.training.hooks import EarlyStopping, EvalHook, Hook, HookContext, ValidationLoss
 from tacit.training.log import read_log
 from tacit.training.monitor import CollapseWarning
-from tacit.training.report import TrainingReport
+from tacit.training.recorded_proposals import record_proposals
+from tacit.training.report import FitReport, TrainingReport
 from tacit.training.state import ResumeWarning
 from tacit.training.train import train
 from tacit.training.transforms import Augment, DrawMasks, MakeViews
@@ -22,13 +24,13 @@ from tacit.training.transforms import Augment, DrawMasks, MakeViews
 __all__ = [
     "Augment",
     "CollapseWarning",
-    "CriticReport",
     "CriticTraining",
+    "DistillationTraining",
     "DrawMasks",
     "EarlyStopping",
     "EnsembleTraining",
     "EvalHook",
-    "GoalPolicyReport",
+    "FitReport",
     "GoalPolicyTraining",
     "Hook",
     "HookContext",
@@ -37,8 +39,10 @@ __all__ = [
     "TrainingConfig",
     "TrainingReport",
     "ValidationLoss",
+    "distill_policy",
     "loggers",
     "read_log",
+    "record_proposals",
     "train",
     "train_critic",
     "train_ensemble",

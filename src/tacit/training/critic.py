@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,11 +19,12 @@ from tacit.training._critic_losses import CriticLoss, Expectile, PairRegression,
 from tacit.training._latents import EncodedEpisodes
 from tacit.training.config import CriticTraining, configured
 from tacit.training.optimizer import adamw, lr_factor, optimizer_step
+from tacit.training.report import FitReport
 
 if TYPE_CHECKING:
     from tacit.data import Clips
 
-__all__ = ["CriticReport", "train_critic"]
+__all__ = ["train_critic"]
 
 LOSSES: dict[str, Callable[[TemporalCritic, EncodedEpisodes, CriticTraining], CriticLoss]] = {
     "expectile": Expectile,
@@ -33,21 +33,6 @@ LOSSES: dict[str, Callable[[TemporalCritic, EncodedEpisodes, CriticTraining], Cr
 }
 PAIRS = 4096
 """Pairs of states that calibrate a distance."""
-
-
-@dataclass(frozen=True)
-class CriticReport:
-    """The result of training a critic.
-
-    Attributes:
-        steps: The number of updates.
-        seconds: Time of the call, including encoding.
-        losses: The loss of each step.
-    """
-
-    steps: int
-    seconds: float
-    losses: tuple[float, ...]
 
 
 def train_critic(
@@ -59,7 +44,7 @@ def train_critic(
     seed: int,
     progress: bool | None = None,
     **options: Any,
-) -> CriticReport:
+) -> FitReport:
     """Train a critic, in place, to tell how many blocks it takes from one latent to another.
 
     It needs no rewards: any recorded episodes do that cover the world. The world model is frozen and every observation
@@ -104,7 +89,7 @@ def train_critic(
         critic.scale.copy_(data.latents.std(dim=0).clamp(min=1e-6))
         losses = _fit(critic, data, steps, seed, config, progress)
         _calibrate(critic, data, seed)
-    return CriticReport(steps, time.perf_counter() - started, tuple(losses))
+    return FitReport(steps, time.perf_counter() - started, tuple(losses))
 
 
 def _fit(

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from tacit._threads import computing, suited_threads
@@ -15,34 +14,20 @@ from tacit.errors import ConfigError, TrainingError
 from tacit.models import Dynamics
 from tacit.models.goal_policy import GoalPolicy
 from tacit.nn._tuning import tune_cpu
-from tacit.training._latents import EncodedEpisodes, chunks
+from tacit.training._latents import RecordedBlocks
 from tacit.training.config import GoalPolicyTraining, configured
 from tacit.training.optimizer import adamw, lr_factor, optimizer_step
+from tacit.training.report import FitReport
 
 if TYPE_CHECKING:
     from tacit.data import Clips
 
-__all__ = ["GoalPolicyReport", "train_goal_policy"]
-
-
-@dataclass(frozen=True)
-class GoalPolicyReport:
-    """The result of training a goal-conditioned policy.
-
-    Attributes:
-        steps: The number of updates.
-        seconds: Time of the call, including encoding.
-        losses: The loss of each step.
-    """
-
-    steps: int
-    seconds: float
-    losses: tuple[float, ...]
+__all__ = ["check_fit", "fit_policy", "train_goal_policy"]
 
 
 def train_goal_policy(
     model: Dynamics, policy: GoalPolicy, clips: Clips, *, steps: int, seed: int, **options: Any
-) -> GoalPolicyReport:
+) -> FitReport:
     """Train a policy, in place, to predict the action taken between a latent and a later one.
 
     Goal-conditioned inverse dynamics (GC-IDM, arXiv 2605.08732): from latents ``z_t`` and ``z_{t+k}`` of one episode
@@ -65,6 +50,24 @@ def train_goal_policy(
     started = time.perf_counter()
     tune_cpu()
     config = configured(GoalPolicyTraining(), options)
+    check_fit(model, policy, clips, steps)
+    policy.to(model.device)
+    with computing(suited_threads(model, policy)):
+        pairs = _Pairs(model, clips)
+
+        def batch(step: int) -> tuple[Tensor, Tensor, Tensor]:
+            return pairs.batch(seed, step, config.batch_size, config.ahead)
+
+        losses = fit_policy(policy, batch, steps, config)
+    return FitReport(steps, time.perf_counter() - started, tuple(losses))
+
+
+def check_fit(model: Dynamics, policy: GoalPolicy, clips: Clips, steps: int) -> None:
+    """Refuse a policy, a model and clips that do not fit together.
+
+    Raises:
+        ConfigError: if they do not, or there is no step.
+    """
     if policy.config.latent != model.config.latent or policy.config.action_size != model.config.action_size:
         raise ConfigError(
             f"the policy is for latents of {policy.config.latent} and action blocks of {policy.config.action_size} "
@@ -75,18 +78,27 @@ def train_goal_policy(
             f"training a policy needs clips with the model's frameskip={model.config.frameskip} and steps >= 1; "
             f"got {clips.frameskip} and {steps}."
         )
-    with computing(suited_threads(model, policy)):
-        losses = _fit(policy, _Pairs(model, clips), steps, seed, config)
-    return GoalPolicyReport(steps, time.perf_counter() - started, tuple(losses))
 
 
-def _fit(policy: GoalPolicy, pairs: _Pairs, steps: int, seed: int, config: GoalPolicyTraining) -> list[float]:
-    """Train the policy and return the loss of each step."""
+def fit_policy(
+    policy: GoalPolicy, batch: Callable[[int], tuple[Tensor, Tensor, Tensor]], steps: int, config: GoalPolicyTraining
+) -> list[float]:
+    """Train a policy in place and return the loss of each step.
+
+    Args:
+        policy: The policy; it is left in evaluation mode.
+        batch: Returns the latents, goals and action blocks of a step.
+        steps: The number of updates.
+        config: Learning rate and weight decay.
+
+    Raises:
+        TrainingError: if a loss or a gradient is not finite.
+    """
     optimizer = adamw(policy.parameters(), config.lr, config.weight_decay)
-    policy.to(pairs.device).train()
+    policy.train()
     parameters, losses = list(policy.parameters()), list[float]()
     for step in range(steps):
-        loss = policy.loss(*pairs.batch(seed, step, config.batch_size, config.ahead))
+        loss = policy.loss(*batch(step))
         lr = config.lr * lr_factor(step, steps, warmup=0.05, end=0.01)
         norm, stepped = optimizer_step(optimizer, parameters, loss, lr, config.weight_decay, clip_norm=1.0)
         losses.append(loss.item())
@@ -96,25 +108,13 @@ def _fit(policy: GoalPolicy, pairs: _Pairs, steps: int, seed: int, config: GoalP
     return losses
 
 
-class _Pairs:
-    """All latents of some episodes, with the action block taken at each."""
-
-    def __init__(self, model: Dynamics, clips: Clips) -> None:
-        encoded = EncodedEpisodes(model, clips)
-        self.device, self._skip, self._latents = model.device, clips.frameskip, encoded.latents
-        moves = clips.episodes.clips(2, clips.frameskip, model.config.inputs)
-        blocks = [moves.cut(*moves.windows(index)).action[:, 0] for index in chunks(len(moves))]
-        self._blocks = torch.cat(blocks).to(model.device)
-        episode, _ = moves.windows(np.arange(len(moves)))
-        # Windows are numbered by episode and by step, so the moves of an episode begin at its first frame.
-        within = np.arange(len(moves)) - np.searchsorted(episode, episode)
-        self._row = np.searchsorted(encoded.episode, episode) + within
-        self._left = encoded.blocks_left[self._row]
+class _Pairs(RecordedBlocks):
+    """Recorded latents with the action block taken at each and a later latent as the goal."""
 
     def batch(self, seed: int, step: int, size: int, ahead: int) -> tuple[Tensor, Tensor, Tensor]:
         """Draw latents, goals ``[size, D]`` and action blocks ``[size, A']``: a pure function of the arguments."""
         rng = np.random.default_rng([seed, step])
-        move = rng.integers(0, len(self._row), size)
-        distance = rng.integers(1, np.minimum(self._left[move], ahead) + 1)
-        row = self._row[move]
-        return self._latents[row], self._latents[row + distance * self._skip], self._blocks[move]
+        move = rng.integers(0, len(self.row), size)
+        row = self.row[move]
+        distance = rng.integers(1, np.minimum(self.blocks_left[row], ahead) + 1)
+        return self.latents[row], self.latents[row + distance * self.frameskip], self.blocks[move]

@@ -8,7 +8,7 @@ from pathlib import Path
 from tacit._html import html_table
 from tacit.training.log import Record
 
-__all__ = ["TrainingReport"]
+__all__ = ["FitReport", "TrainingReport"]
 
 
 @dataclass(frozen=True)
@@ -54,3 +54,18 @@ class TrainingReport:
 
 def _number(row: Record, name: str) -> str:
     return f"{row[name]:.4g}" if isinstance(row.get(name), float) else str(row.get(name, "-"))
+
+
+@dataclass(frozen=True)
+class FitReport:
+    """The result of training a policy or a critic on frozen latents.
+
+    Attributes:
+        steps: The number of updates.
+        seconds: Time of the call, including encoding.
+        losses: The loss of each step.
+    """
+
+    steps: int
+    seconds: float
+    losses: tuple[float, ...]
