@@ -9,11 +9,21 @@ import pytest
 import torch
 
 import tacit as tc
+from costs.test_expected_return import returns
 from tacit import checkpoint
 from tacit.agent import Agent, MarginRecord
 from tacit.checkpoint import Part, load_model
 from tacit.constraints import KeepOut, LatentDistance, Limits, MaxChange, Within
-from tacit.costs import Effort, Goal, Region, Target, TemporalCritic, TemporalCriticConfig, TemporalDistance
+from tacit.costs import (
+    Effort,
+    ExpectedReturn,
+    Goal,
+    Region,
+    Target,
+    TemporalCritic,
+    TemporalCriticConfig,
+    TemporalDistance,
+)
 from tacit.errors import CheckpointError, ConfigError
 from tacit.models import GoalPolicy, WorldModel
 from tacit.models.goal_policy import GoalPolicyConfig
@@ -151,6 +161,16 @@ def test_a_critic_is_saved_with_its_cost_and_its_calibration(method, model, tmp_
     assert not found.training and found.distance_at(2) == 2.0
     with pytest.raises(ConfigError, match="calibrated up to 2 blocks"):
         found.distance_at(3)
+
+
+def test_a_critic_of_returns_is_saved_with_its_cost(model, tmp_path):
+    cost = ExpectedReturn(returns(8, model.config.action_size, discount=0.9))
+    agent = Agent(model, CEM(samples=30, elites=5, iterations=2), cost, horizon=3)
+    agent.save(tmp_path / "agent")
+    again = Agent.load(tmp_path / "agent")
+    assert repr(again.config.cost) == repr(cost) and again.digest() == agent.digest()
+    np.testing.assert_array_equal(lived(agent), lived(again))
+    assert not again.config.cost.terms()[0].cost.critic.training
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import torch
 
+from costs.test_expected_return import returns
 from costs.test_temporal_distance import calibrated
 from tacit import costs
-from tacit.costs import Effort, Goal, Region, Target, TemporalDistance
+from tacit.costs import Effort, ExpectedReturn, Goal, Region, Target, TemporalDistance
 from tacit.nn.readout import LinearReadout
 from tacit.testing.costs import check_cost, check_rollout_constraint
 
@@ -14,6 +15,7 @@ READOUT = LinearReadout("angle", torch.randn(6, 2), torch.zeros(2), (0.1, 0.1), 
 BUILT = {
     "goal": [Goal(), Goal(reduce="sum", metric="l1"), Goal(reduce="min"), Goal(torch.randn(1, 2, 6), "sum")],
     "effort": [Effort()],
+    "expected_return": [ExpectedReturn(returns()), ExpectedReturn(returns(discount=0.0))],
     "temporal_distance": [
         TemporalDistance(calibrated("expectile"), near=3),
         TemporalDistance(calibrated("pair"), reduce="last"),

@@ -7,18 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from torch import Tensor
 
 from tacit import checkpoint
 from tacit._config import from_json, to_json
+from tacit.costs._return_critic import ReturnCritic, ReturnCriticConfig
 from tacit.costs._temporal_critic import TemporalCritic, TemporalCriticConfig
 from tacit.errors import ConfigError
 from tacit.nn.readout import LinearReadout
 
 __all__ = ["read_owned", "write_owned"]
 
+Critic = TypeVar("Critic", TemporalCritic, ReturnCritic)
 KIND = "kind"
 """The entry with the kind of a value; without it, as in earlier versions, a value is a linear readout."""
 
@@ -56,20 +58,34 @@ def read_owned(values: object, tensors: Mapping[str, Tensor]) -> Any:
     return KINDS[name].read({key: value for key, value in values.items() if key != KIND}, tensors)
 
 
-def _write_critic(critic: TemporalCritic) -> tuple[dict[str, Any], dict[str, Tensor]]:
+def _write_critic(critic: TemporalCritic | ReturnCritic) -> tuple[dict[str, Any], dict[str, Tensor]]:
     return {"config": to_json(critic.config)}, critic.state_dict()
 
 
 def _read_critic(values: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> TemporalCritic:
+    config = from_json(TemporalCriticConfig, _config_of(values), where="critic")
+    return _filled(lambda: TemporalCritic(config), tensors)
+
+
+def _read_return_critic(values: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> ReturnCritic:
+    config = from_json(ReturnCriticConfig, _config_of(values), where="critic")
+    return _filled(lambda: ReturnCritic(config), tensors)
+
+
+def _config_of(values: Mapping[str, Any]) -> Any:
     if set(values) != {"config"}:
         raise ConfigError("it is incomplete.")
-    config = from_json(TemporalCriticConfig, values["config"], where="critic")
+    return values["config"]
+
+
+def _filled(build: Callable[[], Critic], tensors: Mapping[str, Tensor]) -> Critic:
     device = next(iter(tensors.values())).device
-    return checkpoint.fill(lambda: TemporalCritic(config), tensors, "the critic of the agent").to(device).eval()
+    return checkpoint.fill(build, tensors, "the critic of the agent").to(device).eval()
 
 
 READOUT = "linear_readout"
 KINDS = {
     READOUT: _Kind(LinearReadout, LinearReadout.pack, LinearReadout.unpack),
     "temporal_critic": _Kind(TemporalCritic, _write_critic, _read_critic),
+    "return_critic": _Kind(ReturnCritic, _write_critic, _read_return_critic),
 }

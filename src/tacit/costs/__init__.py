@@ -2,4 +2,6 @@
 
 from tacit._registry import registry
 
-__getattr__, __dir__, __all__, load, names = registry(__name__, also=("_base", "_quantity", "_temporal_critic"))
+__getattr__, __dir__, __all__, load, names = registry(
+    __name__, also=("_base", "_quantity", "_return_critic", "_temporal_critic")
+)

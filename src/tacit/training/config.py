@@ -38,7 +38,7 @@ FREE_OPTIONS = frozenset(
 AHEAD = 1024
 """The largest number of batches that are read ahead."""
 
-Options = TypeVar("Options", "TrainingConfig", "GoalPolicyTraining", "CriticTraining")
+Options = TypeVar("Options", "TrainingConfig", "GoalPolicyTraining", "CriticTraining", "ReturnTraining")
 
 
 @dataclass(frozen=True)
@@ -236,6 +236,41 @@ class CriticTraining:
         for name in ("lr", "weight_decay", "reach", "slack", "dual_lr"):
             _within(name, vars(self)[name], 0, math.inf)
         for name in ("cooldown", "gamma", "tau", "follow", "same_episode"):
+            _within(name, vars(self)[name], 0, 1)
+
+
+@dataclass(frozen=True)
+class ReturnTraining:
+    """The options of :func:`train_return_critic`, which trains a critic of returns.
+
+    Args:
+        batch_size: Blocks in a batch, and states.
+        lr: Largest learning rate of AdamW, with a warm-up of 2 % of the steps.
+        weight_decay: Decoupled decay of matrices.
+        cooldown: Last share of the steps over which the learning rate falls to 5 %.
+        bootstrap: Recorded blocks before the value of a later latent continues a return.
+        tau: Weight of values that are too low; too high ones weigh ``1 - tau``. 0.5 gives the value of the recorded
+            behaviour; close to 1, the best that episodes show from each state.
+        follow: Share by which target networks follow at each step.
+
+    Raises:
+        ConfigError: if a value is out of range.
+    """
+
+    batch_size: int = 256
+    lr: float = 1e-3
+    weight_decay: float = 0.0
+    cooldown: float = 0.3
+    bootstrap: int = 5
+    tau: float = 0.7
+    follow: float = 0.02
+
+    def __post_init__(self) -> None:
+        _within("batch_size", self.batch_size, 1, BATCH)
+        _within("bootstrap", self.bootstrap, 1, BATCH)
+        for name in ("lr", "weight_decay"):
+            _within(name, vars(self)[name], 0, math.inf)
+        for name in ("cooldown", "tau", "follow"):
             _within(name, vars(self)[name], 0, 1)
 
 

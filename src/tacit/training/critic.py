@@ -9,16 +9,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from tacit._progress import track
 from tacit._threads import computing, suited_threads
 from tacit.costs._temporal_critic import TemporalCritic
-from tacit.errors import ConfigError, DataError, TrainingError
+from tacit.errors import ConfigError, DataError
 from tacit.models import Dynamics
 from tacit.nn._tuning import tune_cpu
+from tacit.training._critic_fit import fit_critic
 from tacit.training._critic_losses import CriticLoss, Expectile, PairRegression, Quasimetric
 from tacit.training._latents import EncodedEpisodes
 from tacit.training.config import CriticTraining, configured
-from tacit.training.optimizer import adamw, lr_factor, optimizer_step
 from tacit.training.report import FitReport
 
 if TYPE_CHECKING:
@@ -87,31 +86,12 @@ def train_critic(
         critic.to(model.device)
         critic.mean.copy_(data.latents.mean(dim=0))
         critic.scale.copy_(data.latents.std(dim=0).clamp(min=1e-6))
-        losses = _fit(critic, data, steps, seed, config, progress)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            loss_of = LOSSES[critic.config.method](critic, data, config)
+        losses = fit_critic(loss_of, steps, seed, config, progress)
         _calibrate(critic, data, seed)
     return FitReport(steps, time.perf_counter() - started, tuple(losses))
-
-
-def _fit(
-    critic: TemporalCritic, data: EncodedEpisodes, steps: int, seed: int, config: CriticTraining, progress: bool | None
-) -> list[float]:
-    """Train the critic and return the loss of each step."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        loss_of = LOSSES[critic.config.method](critic, data, config)
-    parameters, losses = list(loss_of.trained.parameters()), list[float]()
-    optimizer = adamw(parameters, config.lr, config.weight_decay)
-    loss_of.trained.train()
-    for step in track(range(steps), steps, "steps of the critic", show=progress):
-        loss = loss_of(np.random.default_rng([seed, step]))
-        lr = config.lr * lr_factor(step, steps, warmup=0.02, end=0.05, cooldown=config.cooldown, falls=False)
-        norm, stepped = optimizer_step(optimizer, parameters, loss, lr, config.weight_decay, clip_norm=None)
-        losses.append(loss.item())
-        if not stepped:
-            raise TrainingError(f"step {step}: the loss of the critic is {losses[-1]}, its gradient {norm.item()}.")
-        loss_of.stepped()
-    critic.eval()
-    return losses
 
 
 @torch.no_grad()
