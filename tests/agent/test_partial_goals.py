@@ -8,8 +8,9 @@ from agent.worlds import Config, Known
 from tacit.agent import Agent
 from tacit.costs import Goal
 from tacit.errors import SpecError
+from tacit.models import WorldModel
 from tacit.planners import CEM
-from tacit.types import Box, Modality, Spec
+from tacit.types import Box, Modality, Rollout, Spec
 
 
 class Pair(Known):
@@ -72,3 +73,35 @@ def test_a_goal_that_is_not_finite_is_refused_at_the_start(names):
 def test_errors_of_a_goal_name_it():
     with pytest.raises(SpecError, match="the goal does not fit"):
         agent(Pair()).start(seed=0, goal={"elsewhere": np.zeros((1, 2), np.float32)})
+
+
+ACTION = Box((-1.0, -1.0), (1.0, 1.0), "delta")
+IMAGES, STATE = Modality("pixels", (3, 16, 16)), Modality("vector", (4,))
+
+
+@pytest.mark.parametrize("modalities", [{"pixels": IMAGES, "state": STATE}, {"state": STATE}])
+def test_a_state_vector_is_goal_enough(modalities):
+    model = WorldModel.for_spec(Spec(modalities, ACTION), latent=8, seed=0).eval()
+    rng = np.random.default_rng(0)
+    seen = {"state": rng.normal(size=(2, 4)).astype(np.float32)}
+    if "pixels" in modalities:
+        seen["pixels"] = rng.integers(0, 256, (2, 3, 16, 16)).astype(np.uint8)
+    goal = {"state": np.ones((2, 4), np.float32)}
+    state = agent(model).start(seed=0, batch=2, goal=goal)
+    assert (state.goal is None) == ("pixels" in modalities)
+    _, verdict, state = agent(model).act(state, seen)
+    assert verdict.ok
+    with torch.no_grad():
+        torch.testing.assert_close(state.goal, model.encode({**seen, **goal}))
+
+
+def test_the_nearest_of_several_goal_images_is_pursued():
+    model = WorldModel.for_spec(Spec({"pixels": IMAGES}, ACTION), latent=8, seed=0).train()
+    images = np.random.default_rng(0).integers(0, 256, (3, 3, 16, 16)).astype(np.uint8)
+    cost = Goal.any_of(model, {"pixels": images}, "min")
+    assert not model.training and tuple(cost.target.shape) == (1, 3, 8) and not cost.target.requires_grad
+    with torch.no_grad():
+        reached = model.encode({"pixels": images[[2, 0]]})[:, None, None]
+        assert cost(Rollout(reached[:, 0, 0], reached, torch.zeros(2, 1, 1, 2))).abs().max() < 1e-10
+    far = reached + 1.0
+    assert cost(Rollout(far[:, 0, 0], far, torch.zeros(2, 1, 1, 2))).min() > 0

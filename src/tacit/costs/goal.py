@@ -59,7 +59,12 @@ class Goal(CostTerm):
             goals: Observations ``[K, ...]`` of the goals by modality.
             reduce: ``last``, ``sum`` or ``min`` over the horizon.
         """
-        return cls(model.encode(goals).detach()[None], reduce)
+        from torch import nn, no_grad
+
+        if isinstance(model, nn.Module):
+            model.eval()
+        with no_grad():
+            return cls(model.encode(goals)[None], reduce)
 
     def __call__(self, rollout: Rollout, /) -> Numbers:
         """Return energies ``[B, S]``; see :class:`tacit.types.Cost`.
