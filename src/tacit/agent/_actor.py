@@ -49,7 +49,7 @@ class BlockActor:
     executed, nothing but a wrong batch of the state raises in :meth:`act`: every other error is a failed decision, and
     the verdict holds the reason. Making an actor calls :func:`tacit.tune_cpu`.
 
-    With a guard, a world whose situation is unusual slows down: it plans anew at every block, and the allowed change of
+    With a guard, a world whose situation is unusual slows down: it replans at every block, and the allowed change of
     its actions per step is smaller. Or it stops: the fallback acts until :meth:`resume`.
 
     Args:

@@ -70,7 +70,7 @@ class Safeguard:
         return np.zeros(state.batch, np.bool_) if state.guard is None else np.asarray(state.guard.level == STOP)
 
     def cautious(self, state: AgentState) -> Bools:
-        """Return ``[B]`` worlds that slowed down or stopped; they plan anew at every block."""
+        """Return ``[B]`` worlds that slowed down or stopped; they replan at every block."""
         return np.zeros(state.batch, np.bool_) if state.guard is None else np.asarray(state.guard.level >= SLOW)
 
     def scale(self, state: AgentState) -> Tensor | None:
