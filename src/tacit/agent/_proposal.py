@@ -34,7 +34,10 @@ def propose(policy: Proposal, situation: Situation, horizon: int, count: int, mo
     """
     context, goal = situation.context, situation.goal
     if goal is None:
-        raise SpecError("a policy needs a goal: start(goal=...).")
+        raise SpecError(
+            "a policy needs a goal: start(goal=...). Where the cost holds the goal, leave the policy out: "
+            "agent.replace(proposal=None)."
+        )
     # Replace NaN by numbers, since a policy may refuse NaN and then fails for all worlds.
     latents, goal = (part.nan_to_num(0.0, 0.0, 0.0) for part in (context.latents, goal))
     past = context.blocks

@@ -194,7 +194,6 @@ class Aim:
         It plans for half of each tolerance, but not less than the error of the readout: a plan to the edge of the goal
         often ends outside.
         """
-        from tacit.agent import Agent
         from tacit.costs import CostSum, Target, WeightedCost
 
         if self.cost is None:
@@ -205,7 +204,7 @@ class Aim:
             if isinstance(goal, Target):
                 goal = replace(goal, within=max(goal.within / 2, goal.error))
             terms.append(WeightedCost(term.weight, goal))
-        return Agent.of(agent.model, replace(agent.config, cost=CostSum(tuple(terms))))
+        return agent.replace(cost=CostSum(tuple(terms)), proposal=None)
 
     def success(self) -> Success | None:
         """Return the criterion of the goal; None where it has no tolerance."""
