@@ -103,7 +103,7 @@ STUDY = Study(
             "plan {work} low",
             ("plan {work}", "plan {work} autocast"),
             2.5,
-            repeats=20,
+            repeats=3,
         ),
         "train": Settings("LeWM training step, 32 windows of 4 frames of 64 px", "train 5", ("train 5",), 1.3),
         "first_frame": Settings("cold import to the first 64 px frame", "first_frame", ("first_frame",), 3),
