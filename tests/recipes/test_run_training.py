@@ -4,7 +4,7 @@ import pytest
 
 import tacit as tc
 from tacit._config import to_json
-from tacit.errors import ConfigError
+from tacit.errors import ConfigError, DataError
 
 SMALL = {"steps": 1, "policy_steps": 0, "training.batch_size": 2, "acting.fallback": "last_action"}
 
@@ -33,12 +33,30 @@ def test_a_critic_is_trained_where_the_cost_uses_one(tmp_path):
     first, second = tc.runs.open(tmp_path / "run").agent().config.cost.terms()
     assert (first.weight, first.cost.near, first.cost.critic.config.method) == (2.0, 2, "pair")
     assert first.cost.critic.distance_at(2) > 0 and second.weight == 1.0
-    again = prepared.recipe.train_critic(prepared.model, prepared.fit_on, seed=3)
+    again = prepared.recipe.train_critics(prepared.model, prepared.fit_on, seed=3)["temporal_distance"]
     assert again.distance_at(2) == first.cost.critic.distance_at(2)
     with pytest.raises(ConfigError, match="needs a critic"):
         prepared.recipe.build_agent(prepared.model)
     plain = tc.recipes.General()
-    assert plain.train_critic(prepared.model, prepared.fit_on, seed=3) is None and "critic" not in to_json(plain)
+    assert not plain.train_critics(prepared.model, prepared.fit_on, seed=3) and "critic" not in to_json(plain)
+
+
+@pytest.mark.filterwarnings("ignore::tacit.training.CollapseWarning")
+def test_an_agent_plans_by_reward_where_its_cost_says_so(tmp_path):
+    """A recipe needs no goal then, and so trains no policy."""
+    tc.collect("gymnasium:Pendulum-v1", episodes=6, steps=12, to=tmp_path / "data")
+    cost = [{"name": "expected_return"}, {"name": "effort", "weight": 0.1}]
+    options = {**SMALL, "acting.cost": cost, "returns.steps": 3, "returns.discount": 0.5, "policy_steps": 3}
+    prepared = tc.recipes.prepare_run(tmp_path / "data", options=options, seed=3)
+    prepared.train(tmp_path / "run")
+    agent = tc.runs.open(tmp_path / "run").agent()
+    critic = agent.config.cost.terms()[0].cost.critic
+    assert critic.config.discount == 0.5 and critic.rewards[0] < 0 and agent.proposal is None
+    assert len(tc.collect("gymnasium:Pendulum-v1", agent, episodes=1, steps=3)[0].reward) == 4
+    tc.collect("point_mass", episodes=6, steps=12, to=tmp_path / "without")
+    prepared = tc.recipes.prepare_run(tmp_path / "without", options=options, seed=3)
+    with pytest.raises(DataError, match=r"no label 'next\.reward'"):
+        prepared.train(tmp_path / "refused")
 
 
 def test_a_critic_that_cannot_be_trained_is_refused_before_the_world_model(tmp_path):

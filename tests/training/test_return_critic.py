@@ -10,7 +10,7 @@ from tacit.costs import ReturnCritic, ReturnCriticConfig
 from tacit.data import Episodes
 from tacit.errors import ConfigError, DataError
 from tacit.models import WorldModel
-from tacit.training import train_return_critic
+from tacit.training import train_critic
 from tacit.types import REWARD, Box, Episode, Modality, Spec
 from training.test_critic import identity
 
@@ -38,7 +38,7 @@ def trained(
     torch.manual_seed(0)
     critic = ReturnCritic(ReturnCriticConfig(6, frameskip, DISCOUNT, width=32))
     chosen = {"tau": 0.5, "batch_size": 64, "lr": 3e-3, "follow": 0.05, **options}
-    report = train_return_critic(model, critic, episodes.clips(2, frameskip), steps=steps, seed=0, **chosen)
+    report = train_critic(model, critic, episodes.clips(2, frameskip), steps=steps, seed=0, **chosen)
     assert len(report.losses) == report.steps == steps
     return model, critic
 
@@ -106,13 +106,13 @@ def test_what_does_not_fit_is_refused() -> None:
     critic = ReturnCritic(ReturnCriticConfig(6, 1))
     plain = tc.data.from_episodes([Episode(dict(one.observation), one.action) for one in episodes], SPEC)
     with pytest.raises(DataError, match=r"no label 'next\.reward'"):
-        train_return_critic(model, critic, plain.clips(2), steps=1, seed=0)
-    with pytest.raises(ConfigError, match="blocks of 6 and 2 numbers"):
-        train_return_critic(model, ReturnCritic(ReturnCriticConfig(6, 2)), episodes.clips(2), steps=1, seed=0)
+        train_critic(model, critic, plain.clips(2), steps=1, seed=0)
+    with pytest.raises(ConfigError, match="for blocks of 2 numbers; the model has 1"):
+        train_critic(model, ReturnCritic(ReturnCriticConfig(6, 2)), episodes.clips(2), steps=1, seed=0)
     with pytest.raises(ConfigError, match="steps >= 1; got 1 and 0"):
-        train_return_critic(model, critic, episodes.clips(2), steps=0, seed=0)
+        train_critic(model, critic, episodes.clips(2), steps=0, seed=0)
     with pytest.raises(ConfigError, match="tau is between 0 and 1; got 2"):
-        train_return_critic(model, critic, episodes.clips(2), steps=1, seed=0, tau=2.0)
+        train_critic(model, critic, episodes.clips(2), steps=1, seed=0, tau=2.0)
     model, critic = identity(SPEC, 9), ReturnCritic(ReturnCriticConfig(6, 9))
     with pytest.raises(DataError, match="longer than a block of 9 steps"):
-        train_return_critic(model, critic, episodes.clips(1, 9), steps=1, seed=0)
+        train_critic(model, critic, episodes.clips(1, 9), steps=1, seed=0)

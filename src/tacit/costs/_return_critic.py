@@ -51,7 +51,7 @@ class ReturnCriticConfig:
 class ReturnCritic(nn.Module):
     """Learned return of a rollout: predicted rewards of its blocks, and the value of its last latent.
 
-    :func:`tacit.training.train_return_critic` trains it. The reward of a block is the sum of its raw rewards. The value
+    :func:`tacit.training.train_critic` trains it. The reward of a block is the sum of its raw rewards. The value
     is the lower of two networks, so that what only one of them has seen counts less.
 
     Args:

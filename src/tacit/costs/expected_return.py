@@ -18,7 +18,7 @@ class ExpectedReturn(CostTerm):
     It needs no goal. As the score of TD-MPC2's planner (arXiv 2310.16828), with a value that needs no policy.
 
     Args:
-        critic: A trained critic (:func:`tacit.training.train_return_critic`); it is saved with the agent.
+        critic: A trained critic (:func:`tacit.training.train_critic`); it is saved with the agent.
     """
 
     critic: ReturnCritic

@@ -8,12 +8,16 @@ from dataclasses import dataclass, field
 from functools import reduce
 from typing import Any
 
+from torch import Tensor
+
 from tacit._config import OMIT_DEFAULT
 from tacit._part import Part
-from tacit.agent import NamedFallback
+from tacit.agent import Agent, NamedFallback
 from tacit.errors import ConfigError
+from tacit.planners import WorldNoise
+from tacit.types import Problem
 
-__all__ = ["Acting", "weighted"]
+__all__ = ["Acting", "check_planner", "weighted"]
 
 
 @dataclass(frozen=True)
@@ -40,3 +44,23 @@ def weighted(
         raise ConfigError("a recipe needs at least one term in its objective and in its cost.")
     values = given or {}
     return reduce(operator.add, (part.weight * part.build(load, **values.get(part.name, {})) for part in parts))
+
+
+def check_planner(agent: Agent) -> None:
+    """Search the actions of an agent once.
+
+    Raises:
+        ConfigError: if its planner cannot search them, such as discrete actions.
+    """
+    try:
+        agent.config.planner(Problem(_bowl, agent.space, 1, WorldNoise((0,)), device="cpu"))
+    except ConfigError as error:
+        raise ConfigError(
+            f"the agent of this recipe could not act: {error} Name a planner that can, on the command line with "
+            """--set 'acting.planner={"name": "cem"}'."""
+        ) from error
+
+
+def _bowl(actions: Tensor) -> Tensor:
+    """Return an energy that every planner can minimise."""
+    return actions.square().sum(dim=(2, 3))

@@ -8,14 +8,11 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
-from torch import Tensor
-
 from tacit import checkpoint, constraints, costs, objectives, planners
 from tacit._config import OMIT_DEFAULT, from_json, to_json
 from tacit._part import Part
 from tacit._registry import suggest
 from tacit.agent import Agent, Proposal
-from tacit.costs import TemporalCritic
 from tacit.data import Clips, Episodes
 from tacit.errors import ConfigError
 from tacit.models import Dynamics, Model, PerceptionConfig, PerceptionModel
@@ -24,11 +21,12 @@ from tacit.models.encoders import Pretrained
 from tacit.models.goal_policy import GoalPolicy
 from tacit.models.world_model import WorldModel
 from tacit.objectives import Objective
-from tacit.recipes._acting import Acting, weighted
-from tacit.recipes._critic import COST, RecipeCritic
+from tacit.recipes._acting import Acting, check_planner, weighted
+from tacit.recipes._critic import DISTANCE, RETURN, Critics, RecipeCritic, RecipeReturns
 from tacit.recipes._proposal import RecipeProposal, new_policy
 from tacit.training import GoalPolicyTraining, TrainingConfig, TrainingReport, loggers, train, train_goal_policy
-from tacit.types import Problem, Spec, Transform
+from tacit.training._rewards import require_rewards
+from tacit.types import Spec, Transform
 
 __all__ = ["Acting", "AgentRecipe", "Part", "Recipe"]
 
@@ -136,6 +134,7 @@ class AgentRecipe(Recipe):
         policy: Options of its training.
         proposal: The other proposals of plans, and the distillation of the policy from plans.
         critic: The critic, which is trained where the cost of the agent is ``temporal_distance``.
+        returns: The critic, which is trained where it is ``expected_return``.
         acting: How the agent plans with the result.
     """
 
@@ -145,6 +144,7 @@ class AgentRecipe(Recipe):
     policy: GoalPolicyTraining = field(default_factory=GoalPolicyTraining)
     proposal: RecipeProposal = field(default=RecipeProposal(), metadata=OMIT_DEFAULT)
     critic: RecipeCritic = field(default=RecipeCritic(), metadata=OMIT_DEFAULT)
+    returns: RecipeReturns = field(default=RecipeReturns(), metadata=OMIT_DEFAULT)
     acting: Acting = field(default_factory=Acting)
 
     def build_model(self, spec: Spec, seed: int) -> Any:
@@ -200,14 +200,8 @@ class AgentRecipe(Recipe):
                 "them. Leave it frozen, or add a term to objective that keeps them apart: on the command line "
                 f"--set 'objective={self._held()}'."
             )
-        agent = self.build_agent(model, critic=self.critic.stand_in(model))
-        try:
-            agent.config.planner(Problem(_bowl, agent.space, 1, planners.WorldNoise((0,)), device="cpu"))
-        except ConfigError as error:
-            raise ConfigError(
-                f"the agent of this recipe could not act: {error} Name a planner that can, on the command line with "
-                """--set 'acting.planner={"name": "cem"}'."""
-            ) from error
+        agent = self.build_agent(model, critics={name: one.stand_in(model) for name, one in self._critics().items()})
+        check_planner(agent)
 
     def _held(self) -> str:
         """Return the terms of this recipe and one that keeps latents apart. They are written as on the command line."""
@@ -220,9 +214,12 @@ class AgentRecipe(Recipe):
 
         Raises:
             ConfigError: if the agent could not act, or latents are named for an encoder that learns.
-            DataError: if the latents are of other episodes or by another encoder.
+            DataError: if the latents are of other episodes or by another encoder, or the agent plans by reward and the
+                episodes have none.
         """
         self.check(model)
+        if RETURN in self._critics():
+            require_rewards(episodes)
         if self.latents:
             from tacit.embeddings import Embedded
 
@@ -248,41 +245,47 @@ class AgentRecipe(Recipe):
 
     def train_agent(self, model: Dynamics, episodes: Episodes, *, seed: int) -> Agent:
         """Train the critic and the proposals of the agent on the frozen latents of the model, and build it."""
-        critic = self.train_critic(model, episodes, seed=seed)
+        critics = self.train_critics(model, episodes, seed=seed)
         policy = self.train_policy(model, episodes, seed=seed)
-        agent, clips, options = self.build_agent(model, policy, critic), self.clips(episodes, model), self.policy
+        agent, clips, options = self.build_agent(model, policy, critics), self.clips(episodes, model), self.policy
         proposal = self.proposal.train(model, agent, policy, clips, self.policy_steps, seed=seed, training=options)
-        return self.build_agent(model, proposal, critic)
+        return self.build_agent(model, proposal, critics)
 
     def train_policy(self, model: Dynamics, episodes: Episodes, *, seed: int) -> GoalPolicy | None:
-        """Train a goal-conditioned policy on the frozen latents of the model. None if the recipe has no policy."""
-        if self.policy_steps == 0:
+        """Train a goal-conditioned policy on the frozen latents of the model.
+
+        None if the recipe has no policy, or its agent plans by reward and has no goal.
+        """
+        aims = {part.name for part in self.acting.cost}
+        if self.policy_steps == 0 or (RETURN in aims and aims.isdisjoint({"goal", DISTANCE})):
             return None
         policy, clips = new_policy(model, seed), self.clips(episodes, model)
         train_goal_policy(model, policy, clips, steps=self.policy_steps, seed=seed, **to_json(self.policy))
         return policy
 
-    def train_critic(self, model: Dynamics, episodes: Episodes, *, seed: int) -> TemporalCritic | None:
-        """Train a critic on the frozen latents of the model. None if no cost of the agent uses one."""
-        if not any(part.name == COST for part in self.acting.cost):
-            return None
-        return self.critic.train(model, self.clips(episodes, model), seed)
+    def train_critics(self, model: Dynamics, episodes: Episodes, *, seed: int) -> Critics:
+        """Train the critics of the costs of the agent on the frozen latents of the model."""
+        clips = self.clips(episodes, model)
+        return {name: one.train(model, clips, seed) for name, one in self._critics().items()}
 
-    def build_agent(
-        self, model: Dynamics, proposal: Proposal | None = None, critic: TemporalCritic | None = None
-    ) -> Agent:
+    def _critics(self) -> dict[str, RecipeCritic | RecipeReturns]:
+        """Return how the critics of the agent are trained, by the cost that uses them."""
+        known: dict[str, RecipeCritic | RecipeReturns] = {DISTANCE: self.critic, RETURN: self.returns}
+        return {part.name: known[part.name] for part in self.acting.cost if part.name in known}
+
+    def build_agent(self, model: Dynamics, proposal: Proposal | None = None, critics: Critics | None = None) -> Agent:
         """Return the agent that plans with a model.
 
         Raises:
             ConfigError: if a part is unknown or does not fit, or the critic is missing that a cost needs.
         """
-        how = self.acting
-        if critic is None and any(part.name == COST for part in how.cost):
-            raise ConfigError(f"the cost {COST!r} needs a critic: build_agent(model, critic=recipe.train_critic(...)).")
+        how, given = self.acting, critics or {}
+        for name in self._critics().keys() - given.keys():
+            raise ConfigError(f"the cost {name!r} needs a critic: build_agent(model, critics=train_critics(...)).")
         return Agent(
             model,
             how.planner.build(planners.load),
-            weighted(how.cost, costs.load, {COST: {"critic": critic}}),
+            weighted(how.cost, costs.load, {name: {"critic": critic} for name, critic in given.items()}),
             horizon=how.horizon,
             replan_every=how.replan_every,
             arrive_by=how.arrive_by,
@@ -293,8 +296,3 @@ class AgentRecipe(Recipe):
             constraints=tuple(constraint.build(constraints.load) for constraint in how.constraints),
             proposals=how.proposals,
         )
-
-
-def _bowl(actions: Tensor) -> Tensor:
-    """Return an energy that every planner can minimise."""
-    return actions.square().sum(dim=(2, 3))

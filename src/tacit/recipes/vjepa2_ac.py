@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tacit.agent import Agent, Proposal
-from tacit.costs import TemporalCritic
 from tacit.errors import ConfigError
 from tacit.models import Dynamics, PerceptionConfig
 from tacit.models.action_conditioned import ActionConditioned
+from tacit.recipes._critic import Critics
 from tacit.recipes._recipe import Acting, AgentRecipe, Part
 from tacit.training import TrainingConfig
 from tacit.types import Spec
@@ -86,16 +86,14 @@ class VJEPA2AC(AgentRecipe):
         """Return the options of the model, with the encoder of a perception model for its camera."""
         return {**self.model, "perception": perception}
 
-    def build_agent(
-        self, model: Dynamics, proposal: Proposal | None = None, critic: TemporalCritic | None = None
-    ) -> Agent:
+    def build_agent(self, model: Dynamics, proposal: Proposal | None = None, critics: Critics | None = None) -> Agent:
         """Build the agent that plans with a model. It plans towards the images of its goal, whatever the pose there."""
         if not isinstance(model, ActionConditioned) or not model.config.pose:
-            return super().build_agent(model, proposal, critic)
+            return super().build_agent(model, proposal, critics)
         camera = {"on": model.config.modality}
         cost = tuple(
             replace(part, options={**camera, **part.options}) if part.name == "goal" else part
             for part in self.acting.cost
         )
         recipe = replace(self, acting=replace(self.acting, cost=cost))
-        return AgentRecipe.build_agent(recipe, model, proposal, critic)
+        return AgentRecipe.build_agent(recipe, model, proposal, critics)

@@ -7,7 +7,7 @@
 """
 
 from tacit.training import loggers
-from tacit.training.config import CriticTraining, GoalPolicyTraining, ReturnTraining, TrainingConfig
+from tacit.training.config import CriticTraining, GoalPolicyTraining, TrainingConfig
 from tacit.training.critic import train_critic
 from tacit.training.distillation import DistillationTraining, distill_policy
 from tacit.training.ensemble import EnsembleTraining, train_ensemble
@@ -17,7 +17,6 @@ from tacit.training.log import read_log
 from tacit.training.monitor import CollapseWarning
 from tacit.training.recorded_proposals import record_proposals
 from tacit.training.report import FitReport, TrainingReport
-from tacit.training.return_critic import train_return_critic
 from tacit.training.state import ResumeWarning
 from tacit.training.train import train
 from tacit.training.transforms import Augment, DrawMasks, MakeViews
@@ -37,7 +36,6 @@ __all__ = [
     "HookContext",
     "MakeViews",
     "ResumeWarning",
-    "ReturnTraining",
     "TrainingConfig",
     "TrainingReport",
     "ValidationLoss",
@@ -49,5 +47,4 @@ __all__ = [
     "train_critic",
     "train_ensemble",
     "train_goal_policy",
-    "train_return_critic",
 ]

@@ -6,12 +6,25 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tacit.data import Clips
+from tacit.data import Clips, Episodes
 from tacit.data.episodes import lightest
 from tacit.errors import DataError
 from tacit.types import REWARD
 
-__all__ = ["BlockRewards"]
+__all__ = ["BlockRewards", "require_rewards"]
+
+
+def require_rewards(episodes: Episodes) -> None:
+    """Refuse episodes that a critic of returns cannot learn from.
+
+    Raises:
+        DataError: if they have no rewards.
+    """
+    if REWARD not in episodes.labels:
+        raise DataError(
+            f"a critic of returns learns from rewards, and the episodes have no label {REWARD!r}. Record them with "
+            "tc.collect from an environment that gives rewards, or write them as that label."
+        )
 
 
 class BlockRewards:
@@ -29,13 +42,8 @@ class BlockRewards:
     """
 
     def __init__(self, clips: Clips) -> None:
-        episodes = clips.episodes
-        if REWARD not in episodes.labels:
-            raise DataError(
-                f"a critic of returns learns from rewards, and the episodes have no label {REWARD!r}. Record them with "
-                "tc.collect from an environment that gives rewards, or write them as that label."
-            )
-        skip = clips.frameskip
+        episodes, skip = clips.episodes, clips.frameskip
+        require_rewards(episodes)
         rewards, ended = [], []
         for episode in episodes.stream((lightest(episodes.spec),)):
             steps, first = len(episode.action), np.arange(len(episode))

@@ -241,7 +241,7 @@ class CriticTraining:
 
 @dataclass(frozen=True)
 class ReturnTraining:
-    """The options of :func:`train_return_critic`, which trains a critic of returns.
+    """The options of :func:`train_critic` for a critic of returns.
 
     Args:
         batch_size: Blocks in a batch, and states.
