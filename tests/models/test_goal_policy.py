@@ -127,6 +127,7 @@ def test_configuration_survives_json() -> None:
 
 
 def test_a_mixed_space_has_numbers_and_choices():
+    torch.manual_seed(0)
     space = Mixed((Discrete(3), Box((-1.0, 0.0), (1.0, 2.0)), Discrete(2)))
     policy = GoalPolicy(GoalPolicyConfig(4, space, frameskip=2, width=32))
     latents, goals = torch.rand(400, 4), torch.rand(400, 4)
