@@ -140,6 +140,23 @@ def test_a_missing_or_broken_modality_stops_and_is_named(missing):
     assert verdicts[7].decision[1] == "stop"
 
 
+def test_an_agent_whose_guard_fails_stops_and_says_why():
+    class Broken(PredictionEnergy):
+        def __call__(self, sensed):
+            if sensed.steps[0] >= 2:
+                raise RuntimeError("no memory left")
+            return super().__call__(sensed)
+
+    whole = guard_of()
+    agent = agent_of(Guard((Broken(1),), whole.calibration, whole.caution))
+    actions, verdicts, state = live(agent, 8)
+    assert [verdict.decision[0] for verdict in verdicts] == ["act"] * 4 + ["stop"] * 4
+    assert "the guard failed: RuntimeError: no memory left" in verdicts[4].reasons[2] and not actions[4:].any()
+    position = {"position": np.zeros((BATCH, 2), np.float32)}
+    _, verdict, _ = agent.act(state, position, age=np.zeros(2))
+    assert verdict.decision == ("stop",) * BATCH and "age is a number" in verdict.reasons[0]
+
+
 def test_an_old_observation_and_a_clock_that_jumps_stop():
     agent = agent_of(guard_of(Age(slow=0.2, stop=1.0)))
     state = agent.start(seed=1, batch=BATCH, goal={"position": GOAL})

@@ -14,7 +14,7 @@ from tacit.costs import Goal
 from tacit.errors import ConfigError, SpecError
 from tacit.nn.readout import LinearReadout
 from tacit.planners import CEM, ICEM, MPPI, Gradient, RandomShooting
-from tacit.testing.costs import check_rollout_constraint
+from tacit.testing.costs import check_margin_constraint
 from tacit.testing.worlds import PointModel
 from tacit.types import MarginConstraint, Rollout
 
@@ -44,7 +44,21 @@ CONSTRAINTS = {
 @pytest.mark.parametrize("name", CONSTRAINTS)
 def test_they_pass_the_suite_of_their_kind(name):
     assert isinstance(CONSTRAINTS[name], MarginConstraint)
-    check_rollout_constraint(CONSTRAINTS[name], latent=2)
+    check_margin_constraint(CONSTRAINTS[name], latent=2)
+
+
+@pytest.mark.parametrize(
+    ("broken", "promise"),
+    [
+        ({"slacks": lambda self, rollout: self.slack(self.values(rollout.latents))}, "nor above that of its start"),
+        ({"__call__": lambda self, rollout: -self.slacks(rollout)}, "what is missing to the margin"),
+        ({"with_margin": lambda self, margin: self}, "at least the given one"),
+    ],
+)
+def test_the_suite_finds_a_broken_promise(broken, promise):
+    kind = type("Broken", (KeepOut,), broken)
+    with pytest.raises(AssertionError, match=promise):
+        check_margin_constraint(kind(position(), (-1.0, 0.5), (1.0, 1.5), margin=0.25), latent=2)
 
 
 @pytest.mark.parametrize("name", CONSTRAINTS)

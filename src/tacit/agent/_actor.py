@@ -160,7 +160,7 @@ class BlockActor:
             age: Seconds since the observation was made, of all worlds or ``[B]``, for the guard. None: unknown.
 
         Raises:
-            SpecError: before the first action, if the observation does not fit; or if the ages do not.
+            SpecError: before the first action, if the observation or the ages do not fit.
             PlanningError: before the first action, if planning fails and no fallback is possible.
         """
         due = None if self.deadline_ms is None else perf_counter() + self.deadline_ms / 1e3

@@ -17,8 +17,6 @@ from tacit.types import Observation, WorldModel
 
 __all__ = ["Ages", "Safeguard"]
 
-SLOW, STOP = 1, 2
-"""The levels at which an agent slows down and stops."""
 Ages = float | npt.NDArray[np.floating]
 """Seconds since an observation was made, of all worlds or ``[B]``."""
 Bools = npt.NDArray[np.bool_]
@@ -42,7 +40,7 @@ class Safeguard:
     def update(
         self, state: AgentState, observation: Observation, age: Ages | None
     ) -> tuple[AgentState, Assessment | None]:
-        """Return the state with the assessment of the current latents.
+        """Return the state with the assessment of the current latents; all worlds stop where the guard fails.
 
         Args:
             state: The state with the current latents in its context, and the executed block.
@@ -50,9 +48,20 @@ class Safeguard:
             age: See :meth:`tacit.agent.BlockActor.act`.
 
         Raises:
-            SpecError: if the ages are not one or ``[B]``.
+            Exception: before the first action, if the ages are not one or ``[B]``, or the guard fails.
         """
-        ages = _ages(age, state.batch)
+        try:
+            return self._updated(state, observation, _ages(age, state.batch))
+        except Exception as error:
+            if state.last_action is None or state.guard is None:
+                raise
+            reason = f"the guard failed: {type(error).__name__}: {error}"
+            alerts = (reason,) * state.batch
+            return replace(state, guard=state.guard.all_stopped(), trail=None, alerts=alerts), None
+
+    def _updated(
+        self, state: AgentState, observation: Observation, ages: npt.NDArray[np.float32] | None
+    ) -> tuple[AgentState, Assessment | None]:
         if self.guard is None or state.context is None or state.guard is None:
             return state, None
         latents, reach, history = state.context.latents[:, -1], self.guard.reach, self.model.history
@@ -67,15 +76,15 @@ class Safeguard:
 
     def stopped(self, state: AgentState) -> Bools:
         """Return ``[B]`` worlds that the guard stopped."""
-        return np.zeros(state.batch, np.bool_) if state.guard is None else np.asarray(state.guard.level == STOP)
+        return np.zeros(state.batch, np.bool_) if state.guard is None else state.guard.stopped
 
     def cautious(self, state: AgentState) -> Bools:
         """Return ``[B]`` worlds that slowed down or stopped; they replan at every block."""
-        return np.zeros(state.batch, np.bool_) if state.guard is None else np.asarray(state.guard.level >= SLOW)
+        return np.zeros(state.batch, np.bool_) if state.guard is None else state.guard.stopped | state.guard.slow
 
     def scale(self, state: AgentState) -> Tensor | None:
         """Return ``[B]`` the share of the allowed change of an action per step; None: all of it in all worlds."""
-        if self.guard is None or state.guard is None or not (slow := state.guard.level == SLOW).any():
+        if self.guard is None or state.guard is None or not (slow := state.guard.slow).any():
             return None
         return torch.from_numpy(np.where(slow, self.guard.caution.max_change, 1.0).astype(np.float32))
 
@@ -90,7 +99,7 @@ class Safeguard:
         if self.guard is None or state.guard is None:
             return state
         memory = self.guard.resume(state.guard, worlds)
-        resumed = (state.guard.level == STOP) & (memory.level != STOP)
+        resumed = state.guard.stopped & ~memory.stopped
         falls = state.falls.copy()
         falls[:, :rest] |= resumed[:, None]
         alerts = tuple("" if one else alert for one, alert in zip(resumed, state.alerts, strict=True))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import numpy as np
 import numpy.typing as npt
 
@@ -11,10 +9,10 @@ from tacit.agent._fallback import FallbackActions
 from tacit.agent._state import AgentState
 from tacit.guard import Assessment
 from tacit.types import Plan, Verdict
+from tacit.types.verdicts import DECISIONS, Decision
 
 __all__ = ["slack_evidence", "verdict_of"]
 
-DECISIONS: tuple[Literal["act", "slow", "stop"], ...] = ("act", "slow", "stop")
 SCORE = "guard score"
 """The evidence with the largest standardised score of the guard."""
 
@@ -62,7 +60,7 @@ def _explained(reason: str, name: str, note: str) -> str:
     return f"{reason.rstrip('.')}. Instead: {name}{f' ({note})' if note else ''}."
 
 
-def _decision(reason: str, name: str) -> Literal["act", "slow", "stop"]:
+def _decision(reason: str, name: str) -> Decision:
     """Return the decision of a verdict, given the reason of a failure and the acting fallback."""
     if not reason:
         return "act"

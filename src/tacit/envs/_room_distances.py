@@ -103,7 +103,10 @@ def door_points(grid: Grid, positions: Floats) -> Floats:
 
 
 def _doors(grid: Grid) -> tuple[Floats, npt.NDArray[np.bool_]]:
-    """Return the doors ``[B, R, C, 4, 4]`` of each room on its side of the wall, as boxes, and which there are."""
+    """Return the doors of each room as boxes ``[B, R, C, 4, 4]``, and flags of those that exist.
+
+    A box lies on the side of the wall on which the room is.
+    """
     (low_x, low_y), (high_x, high_y) = grid.low, grid.high
     (from_y, to_y), (from_x, to_x) = grid.gates[0], (gate.swapaxes(1, 2) for gate in grid.gates[1])
     shape = (len(low_x), grid.rows, grid.columns)

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from tacit.errors import SpecError
+from tacit.types.verdicts import DECISIONS, Decision
 
 __all__ = ["Assessment", "GuardMemory"]
 
-ACT, SLOW, STOP = 0, 1, 2
+ACT, SLOW, STOP = range(len(DECISIONS))
 """The levels of a decision."""
-DECISIONS: tuple[Literal["act", "slow", "stop"], ...] = ("act", "slow", "stop")
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +36,20 @@ class GuardMemory:
     def begin(cls, batch: int, scores: int) -> GuardMemory:
         """Return the memory of ``batch`` new episodes, with a number ``C`` of calibrated scores."""
         return cls(np.zeros(batch, np.int64), np.zeros(batch, np.int64), np.zeros((batch, scores)))
+
+    @property
+    def stopped(self) -> npt.NDArray[np.bool_]:
+        """Return ``[B]`` flags of the worlds that stopped."""
+        return np.asarray(self.level == STOP)
+
+    @property
+    def slow(self) -> npt.NDArray[np.bool_]:
+        """Return ``[B]`` flags of the worlds that slowed down."""
+        return np.asarray(self.level == SLOW)
+
+    def all_stopped(self) -> GuardMemory:
+        """Return the memory in which every world stopped."""
+        return replace(self, level=np.full_like(self.level, STOP))
 
     def resumed(self, worlds: npt.NDArray[np.bool_] | None = None) -> GuardMemory:
         """Return the memory in which worlds act again; all of them, or those of the mask ``[B]``."""
@@ -73,6 +87,6 @@ class Assessment:
     reasons: tuple[str, ...]
 
     @property
-    def decisions(self) -> tuple[Literal["act", "slow", "stop"], ...]:
+    def decisions(self) -> tuple[Decision, ...]:
         """Return the decision of each world in words."""
         return tuple(DECISIONS[level] for level in self.level.tolist())

@@ -10,13 +10,14 @@ import numpy.typing as npt
 from tacit._arrays import Numbers, as_numbers
 from tacit.errors import ConfigError
 from tacit.guard._measure import part_slices
+from tacit.guard._score import CalibratedScore
 from tacit.types import Sensed
 
 __all__ = ["Ensemble"]
 
 
 @dataclass(frozen=True, eq=False)
-class Ensemble:
+class Ensemble(CalibratedScore):
     """The variance between predictors of the current latent from the one before, per latent part.
 
     Each of the ``M`` members is a network with one hidden layer that predicts the change of a latent from the latent
@@ -55,15 +56,6 @@ class Ensemble:
     def name(self) -> str:
         """Return the name of the score."""
         return "ensemble disagreement"
-
-    @property
-    def steps(self) -> int:
-        """Return 0: the members make their own forecasts."""
-        return 0
-
-    @property
-    def limits(self) -> None:
-        """Return None: the thresholds are calibrated."""
 
     def __call__(self, sensed: Sensed, /) -> npt.NDArray[np.float64]:
         """Return scores; see :class:`tacit.types.GuardScore`."""

@@ -10,13 +10,14 @@ import numpy.typing as npt
 
 from tacit.errors import ConfigError
 from tacit.guard._measure import part_slices
+from tacit.guard._score import CalibratedScore
 from tacit.types import Sensed
 
 __all__ = ["LatentNorm"]
 
 
 @dataclass(frozen=True)
-class LatentNorm:
+class LatentNorm(CalibratedScore):
     """The distance of a latent's norm from its usual value, in standard deviations, per latent part.
 
     A model that is regularised towards a Gaussian has latents near a sphere; a norm below the usual one is as unusual
@@ -56,15 +57,6 @@ class LatentNorm:
     def name(self) -> str:
         """Return the name of the score."""
         return "latent norm"
-
-    @property
-    def steps(self) -> int:
-        """Return 0: the score reads no forecast."""
-        return 0
-
-    @property
-    def limits(self) -> None:
-        """Return None: the thresholds are calibrated."""
 
     def __call__(self, sensed: Sensed, /) -> npt.NDArray[np.float64]:
         """Return scores; see :class:`tacit.types.GuardScore`."""

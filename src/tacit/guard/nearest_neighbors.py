@@ -11,6 +11,7 @@ import numpy.typing as npt
 from tacit._arrays import Numbers
 from tacit.errors import ConfigError
 from tacit.guard._measure import part_slices
+from tacit.guard._score import CalibratedScore
 from tacit.types import Sensed
 
 __all__ = ["NearestNeighbors"]
@@ -24,7 +25,7 @@ SMALLEST = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
-class NearestNeighbors:
+class NearestNeighbors(CalibratedScore):
     """The distance of a latent to the mean of its nearest recorded latents, per latent part.
 
     The distance is that of Mahalanobis, in the covariance of such offsets among the recorded latents. Latents lie near
@@ -88,15 +89,6 @@ class NearestNeighbors:
     def name(self) -> str:
         """Return the name of the score."""
         return "distance to recorded latents"
-
-    @property
-    def steps(self) -> int:
-        """Return 0: the score reads no forecast."""
-        return 0
-
-    @property
-    def limits(self) -> None:
-        """Return None: the thresholds are calibrated."""
 
     def __call__(self, sensed: Sensed, /) -> npt.NDArray[np.float64]:
         """Return scores; see :class:`tacit.types.GuardScore`."""

@@ -7,13 +7,13 @@ import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cache
+from pathlib import Path
 from time import perf_counter
-from typing import Any
 
 import torch
 
 from tacit._config import from_json
-from tacit._files import cache_folder, read_json, write_atomically
+from tacit._files import cache_folder, locked, read_json, write_atomically
 from tacit._resources import processor
 from tacit.errors import TacitError
 
@@ -31,7 +31,7 @@ class KernelChoice:
     """The kernels that are fastest on a machine.
 
     Attributes:
-        packed: Products of float32 with packed weights are at least as fast as PyTorch's own.
+        packed: PyTorch's own products of float32 are not clearly faster than those with packed weights.
         low_precision: Products of bfloat16 are clearly faster than those of float32.
     """
 
@@ -55,20 +55,25 @@ def kernel_choice() -> KernelChoice:
             os.environ.get("ONEDNN_MAX_CPU_ISA", ""),
         ]
     )
-    known: dict[str, Any] = {}
+    if known := _kept(file).get(key):
+        return known
     try:
-        content = read_json(file)
-        known = content if isinstance(content, dict) else {}
-        return from_json(KernelChoice, known[key], FILE)
-    except (KeyError, OSError, ValueError, TacitError):
-        pass  # not measured yet, or not readable
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        found = _measured()
-        write_atomically(file, json.dumps({**known, key: asdict(found)}, indent=1))
+        with locked(file.with_suffix(".lock")):
+            kept = _kept(file)
+            if key not in kept:
+                kept[key] = _measured()
+                write_atomically(file, json.dumps({name: asdict(one) for name, one in kept.items()}, indent=1))
+            return kept[key]
     except OSError:
         return KernelChoice(packed=True, low_precision=_has_bfloat16())
-    return found
+
+
+def _kept(file: Path) -> dict[str, KernelChoice]:
+    """Return the choices in a file by machine; none if it cannot be read."""
+    try:
+        return {name: from_json(KernelChoice, one, FILE) for name, one in read_json(file).items()}
+    except (AttributeError, OSError, TypeError, ValueError, TacitError):
+        return {}
 
 
 def _has_bfloat16() -> bool:

@@ -12,7 +12,7 @@ __all__ = ["FrozenSensor"]
 
 @dataclass(frozen=True)
 class FrozenSensor:
-    """A sensor that from one step on repeats its observation, while the world goes on.
+    """A sensor that from one step on repeats its observation, while the world moves.
 
     Args:
         first: The first and the last step after which it may freeze.

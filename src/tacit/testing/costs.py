@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from tacit.testing._promises import expect
-from tacit.types import Constraint, Cost, Rollout
+from tacit.types import Constraint, Cost, MarginConstraint, Rollout
 
-__all__ = ["check_cost", "check_rollout_constraint", "rollout"]
+__all__ = ["check_cost", "check_margin_constraint", "check_rollout_constraint", "rollout"]
 
 WORLDS, SAMPLES, HORIZON = 3, 5, 4
 
@@ -55,6 +55,27 @@ def check_rollout_constraint(constraint: Constraint, latent: int = 6, block: int
     whole = rollout(latent, block)
     short = replace(whole, latents=whole.latents[:, :, :2], blocks=whole.blocks[:, :, :2])
     expect(_same(constraint(short), constraint(whole)[:, :, :2]), "a violation must not depend on later blocks")
+
+
+def check_margin_constraint(constraint: MarginConstraint, latent: int = 6, block: int = 4) -> None:
+    """Check that a constraint keeps the promises of :class:`tacit.types.MarginConstraint`; see :func:`check_cost`."""
+    check_rollout_constraint(constraint, latent, block)
+    whole = rollout(latent, block)
+    with torch.no_grad():
+        slacks, wider = constraint.slacks(whole), constraint.with_margin(constraint.margin + 1)
+        ends = constraint.slack(constraint.values(whole.latents))
+        expect(tuple(slacks.shape) == (WORLDS, SAMPLES, HORIZON), "slacks must be [B, S, H]")
+        expect(slacks <= ends + 1e-5, "the slack of a block must not be above that of its end")
+        expect(slacks[:, :, 1:] <= ends[:, :, :-1] + 1e-5, "nor above that of its start")
+        short = slacks[:, :, 1:] < constraint.margin
+        missing = (constraint.margin - slacks)[:, :, 1:]
+        expect(
+            _same(constraint(whole)[:, :, 1:][short], missing[short]), "a violation is what is missing to the margin"
+        )
+        expect(constraint(whole)[:, :, 1:][~short] <= 1e-5, "a block with the margin has no violation")
+        expect(wider.margin >= constraint.margin + 1, "with_margin must return a margin of at least the given one")
+        expect(constraint(whole) <= wider(whole) + 1e-5, "a wider margin must not lower a violation")
+        expect(_same(wider.slacks(whole), slacks), "the slack must not depend on the margin")
 
 
 def _check(function: Cost | Constraint, whole: Rollout, shape: tuple[int, ...], result: str, arrays: bool) -> None:

@@ -26,7 +26,7 @@ class ReturnLoss:
     """Regression of the rewards of blocks, and expectile regression of values, which needs no policy.
 
     A value follows recorded rewards and the value of a later latent (as in IQL, arXiv 2110.06169). Where the world
-    ended an episode, it is 0; where the recording was cut short, it goes on.
+    ended an episode, it is 0; where the recording was cut short, the value of the last latent follows.
 
     Args:
         model: The world model that encodes the episodes.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,10 @@ from tacit.types.planning import Plan
 from tacit.types.spec import Observation
 
 __all__ = ["FallbackPolicy", "Verdict"]
+
+Decision: TypeAlias = Literal["act", "slow", "stop"]
+DECISIONS: tuple[Decision, ...] = ("act", "slow", "stop")
+"""The decisions of a verdict, from the least cautious to the most; a guard holds their numbers."""
 
 
 class FallbackPolicy(Protocol):
@@ -38,7 +42,7 @@ class Verdict:
         plan: The plan that was made in this act; None in an act that made none.
     """
 
-    decision: tuple[Literal["act", "slow", "stop"], ...]
+    decision: tuple[Decision, ...]
     surprise: npt.NDArray[np.float32]
     reasons: tuple[str, ...] = ()
     fallback: tuple[str, ...] = ()
@@ -49,8 +53,7 @@ class Verdict:
     @classmethod
     def acting(cls, batch: int) -> Verdict:
         """Return the verdict of an actor that predicts nothing and always acts, in ``batch`` worlds."""
-        act: Literal["act", "slow", "stop"] = "act"
-        return cls((act,) * batch, np.full(batch, np.nan, np.float32), ("",) * batch)
+        return cls(DECISIONS[:1] * batch, np.full(batch, np.nan, np.float32), ("",) * batch)
 
     @property
     def ok(self) -> bool:
