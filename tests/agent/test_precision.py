@@ -24,6 +24,9 @@ def first_plan(agent, env, tasks):
     return agent.act(state, env.begin(tasks.start))[1].plan
 
 
+@pytest.mark.skipif(
+    not torch.ops.mkldnn._is_mkldnn_bf16_supported(), reason="oneDNN has no products of bfloat16 for this CPU"
+)
 def test_the_energy_of_a_plan_of_low_precision_is_that_of_float32_and_near_the_one_of_an_exact_search(low):
     env = tc.envs.TwoRooms()
     tasks = env.tasks(20, seed=5)

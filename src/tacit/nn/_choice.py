@@ -52,6 +52,7 @@ def kernel_choice() -> KernelChoice:
             processor(),
             f"torch {torch.__version__}",
             torch.backends.cpu.get_cpu_capability(),
+            "bfloat16" if _has_bfloat16() else "no bfloat16",
             os.environ.get("ONEDNN_MAX_CPU_ISA", ""),
         ]
     )
