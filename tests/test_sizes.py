@@ -41,7 +41,7 @@ MANY_PARAMETERS = {
 }
 NAMESPACES = {
     "nn": 45,
-    "types": 53,
+    "types": 56,
 }
 
 

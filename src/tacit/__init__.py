@@ -34,6 +34,7 @@ __getattr__, __dir__, __all__ = lazy(
                 "guard",
                 "margins",
                 "masking",
+                "memory",
                 "models",
                 "nn",
                 "objectives",

@@ -22,6 +22,7 @@ from tacit import evaluation as evaluation
 from tacit import guard as guard
 from tacit import margins as margins
 from tacit import masking as masking
+from tacit import memory as memory
 from tacit import models as models
 from tacit import nn as nn
 from tacit.nn._tuning import tune_cpu as tune_cpu

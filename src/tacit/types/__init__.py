@@ -19,6 +19,7 @@ from tacit.types.recordings import REWARD, SUCCESS, Clip, Episode, Mask, Masking
 from tacit.types.rollouts import Constraint, Context, Cost, MarginConstraint, Readout, Rollout, WorldModel
 from tacit.types.spaces import ActionKind, ActionSpace, Box, Discrete, Mixed
 from tacit.types.spec import Array, Modality, Observation, Spec, State
+from tacit.types.stores import Entries, Neighbors, Store
 from tacit.types.verdicts import FallbackPolicy, Verdict
 from tacit.types.worlds import (
     Actor,
@@ -46,6 +47,7 @@ __all__ = [
     "Cost",
     "Decider",
     "Discrete",
+    "Entries",
     "Environment",
     "Episode",
     "ExpertEnvironment",
@@ -62,6 +64,7 @@ __all__ = [
     "Masking",
     "Mixed",
     "Modality",
+    "Neighbors",
     "Noise",
     "Numbers",
     "Observation",
@@ -78,6 +81,7 @@ __all__ = [
     "Spec",
     "State",
     "Statistics",
+    "Store",
     "TaskRules",
     "Tasks",
     "Transform",
