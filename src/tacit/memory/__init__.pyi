@@ -1,4 +1,13 @@
-"""Memory: stores of what an agent has experienced."""
+"""Memory: what an agent has experienced, on disk, and searched by latents.
 
+::
+
+    store = tc.memory.DiskStore.create("memory", latent_size=192, blocks=4, block_size=10)
+    store.append(tc.memory.entries(latents, blocks, outcomes=returns))
+    found = store.nearest(latents, 5)"""
+
+from tacit.memory.entries import entries as entries
+from tacit.memory.entries import windows as windows
+from tacit.memory.store import DiskStore as DiskStore
 
 __all__: list[str]

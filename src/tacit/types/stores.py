@@ -23,7 +23,7 @@ class Entries:
         times: ``[N]`` seconds since 1970.
         episodes: ``[N]`` the number of the episode in its source.
         steps: ``[N]`` the raw step of the latent in its episode.
-        sources: ``[N]`` the index of the source in :attr:`Store.sources`.
+        sources: ``[N]`` the index of the source in :attr:`Store.sources`; -1: none.
     """
 
     latents: npt.NDArray[np.float32]
