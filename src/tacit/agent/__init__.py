@@ -6,6 +6,7 @@ from tacit.agent._baselines import PolicyActor, RandomActor
 from tacit.agent._calibration import MarginRecord
 from tacit.agent._config import AgentConfig
 from tacit.agent._fallback import NamedFallback, possible_fallback
+from tacit.agent._latent_actor import LatentActor, LatentPolicy
 from tacit.agent._policy import PolicyDecider
 from tacit.agent._proposal import Proposal
 from tacit.agent._proposals import MixedProposals, RecordedProposals
@@ -19,6 +20,8 @@ __all__ = [
     "AgentState",
     "BlockActor",
     "FlatSearch",
+    "LatentActor",
+    "LatentPolicy",
     "MarginRecord",
     "MixedProposals",
     "NamedFallback",

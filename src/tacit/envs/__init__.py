@@ -38,7 +38,8 @@ def make(name: str, num_envs: int = 1) -> Environment:
     except TypeError as error:
         raise ConfigError(
             f"environment {name!r}: {error}. After the colon comes what an adapter adapts, as in "
-            "gymnasium:Pendulum-v1, and options as NAME=VALUE."
+            "gymnasium:Pendulum-v1, and options as NAME=VALUE; what needs objects is made in Python: tc.envs."
+            f"{factory.__name__}(...)."
         ) from error
     environment: Environment = factory(*bound.args, **bound.kwargs)
     return environment

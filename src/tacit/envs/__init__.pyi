@@ -12,6 +12,7 @@ from tacit.envs._to_gymnasium import to_gymnasium as to_gymnasium
 from tacit.envs._wrapper import Wrapper as Wrapper
 from tacit.envs.dm_control import DMControlEnvironment as DMControlEnvironment
 from tacit.envs.gymnasium import GymnasiumEnvironment as GymnasiumEnvironment
+from tacit.envs.imagined import Imagined as Imagined
 from tacit.envs.point_mass import PointMass as PointMass
 from tacit.envs.reacher import Reacher as Reacher
 from tacit.envs.rooms import Rooms as Rooms

@@ -20,8 +20,8 @@ def to_gymnasium(env: Environment) -> gymnasium.Env[dict[str, Any], Any]:
     """Return an environment of one world as a :class:`gymnasium.Env`.
 
     An observation is a dict with one entry for each modality; pixels have their channels last, ``[H, W, C]``. A
-    discrete action is a number. The reward is 0 where the environment gives none, and ``is_success`` is in the info
-    where the environment gives it. ``render`` returns the first camera.
+    discrete action is a number. The reward is 0 where the environment gives none, and ``is_success`` and the
+    ``reason`` of a truncation are in the info where the environment gives them. ``render`` returns the first camera.
 
     Args:
         env: The environment; step it only through the result from now on.
@@ -61,7 +61,9 @@ class _AsGymnasium(gymnasium.Env[dict[str, Any], Any]):
         """Step the environment once."""
         now = self._env.step(_row(self._env.spec.action, action)[None])
         reward = 0.0 if now.reward is None else float(now.reward[0])
-        info = {} if now.success is None else {"is_success": bool(now.success[0])}
+        info: dict[str, Any] = {} if now.success is None else {"is_success": bool(now.success[0])}
+        if now.reasons and now.reasons[0]:
+            info["reason"] = now.reasons[0]
         return self._shown(now.observation), reward, bool(now.terminated[0]), bool(now.truncated[0]), info
 
     def render(self) -> Any:

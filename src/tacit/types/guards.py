@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
 from tacit.types.rollouts import Context
+from tacit.types.verdicts import Decision
 
-__all__ = ["GuardScore", "Sensed"]
+__all__ = ["Assessed", "Guard", "GuardScore", "Sensed"]
 
 
 @dataclass(frozen=True)
@@ -66,3 +67,29 @@ class GuardScore(Protocol):
 
         The score of a world does not depend on the other worlds.
         """
+
+
+class Assessed(Protocol):
+    """The decision of a guard at one boundary, per world."""
+
+    @property
+    def decisions(self) -> tuple[Decision, ...]:
+        """Return the decision of each world."""
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Return ``[B]`` the reason in words where a world does not act; empty elsewhere."""
+
+
+class Guard(Protocol):
+    """A detector of unusual situations. Holds fitted constants; its memory is a value that you pass."""
+
+    @property
+    def reach(self) -> tuple[int, ...]:
+        """Return the numbers of blocks of the forecasts that it reads."""
+
+    def start(self, batch: int) -> Any:
+        """Return the memory of ``batch`` new episodes."""
+
+    def assess(self, sensed: Sensed, memory: Any) -> tuple[Assessed, Any]:
+        """Return the decision at one block boundary, and the next memory."""

@@ -12,7 +12,7 @@ from tacit.types.spec import Spec
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["Constraint", "Context", "Cost", "MarginConstraint", "Readout", "Rollout", "WorldModel"]
+__all__ = ["Constraint", "Context", "Cost", "MarginConstraint", "Readout", "RewardHead", "Rollout", "WorldModel"]
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,14 @@ class Cost(Protocol):
 
     def __call__(self, rollout: Rollout, /) -> Numbers:
         """Return energies ``[B, S]``, low is good."""
+
+
+@runtime_checkable
+class RewardHead(Protocol):
+    """A learned reward of blocks, such as :class:`tacit.costs.ReturnCritic`."""
+
+    def reward(self, latents: Tensor, blocks: Tensor) -> Tensor:
+        """Return the rewards ``[...]`` of raw action ``blocks [..., A']`` carried out at ``latents [..., D]``."""
 
 
 class Constraint(Protocol):

@@ -35,6 +35,7 @@ class Transition:
         action: ``[B, A]``, the executed actions, where the environment rounds them.
         reward: ``[B]`` the reward of the step, where the environment gives one; 0 for a world that had ended before.
         success: ``[B]`` the task is solved now, where the environment reports it.
+        reasons: ``[B]`` the reason in words of a world that is truncated, where the environment gives it; else empty.
     """
 
     observation: Observation
@@ -43,6 +44,7 @@ class Transition:
     action: npt.NDArray[np.float32] | None = None
     reward: npt.NDArray[np.float64] | None = None
     success: npt.NDArray[np.bool_] | None = None
+    reasons: tuple[str, ...] = ()
 
 
 class Environment(Protocol):
