@@ -34,12 +34,14 @@ COST = tc.costs.Goal()
 @torch.no_grad()
 def encoded(model: Any, observation: Any) -> torch.Tensor:
     """Return latents ``[B, D]``."""
-    return model.encode(observation)
+    latents: torch.Tensor = model.encode(observation)
+    return latents
 
 
 def reward(latent: torch.Tensor, goal: torch.Tensor) -> torch.Tensor:
     """Return the rewards ``[B]`` of blocks that end in latents ``[B, D]``, as imagination gives them."""
-    return -COST(Rollout(latent, latent[:, None, None], latent[:, None, None, :0], goal))[:, 0]
+    rewards: torch.Tensor = -COST(Rollout(latent, latent[:, None, None], latent[:, None, None, :0], goal))[:, 0]
+    return rewards
 
 
 class RealLatents(gymnasium.Env[dict[str, Any], Any]):
@@ -71,7 +73,8 @@ class RealLatents(gymnasium.Env[dict[str, Any], Any]):
 
 def frozen() -> Any:
     """Return the world model of the pretrained agent."""
-    return tc.recipes.pretrained("two_rooms").model.eval()
+    model: Any = tc.recipes.pretrained("two_rooms").model
+    return model.eval()
 
 
 def imagined(model: Any, chosen: dict[str, Any], seed: int, worlds: int, guarded: bool) -> tc.envs.Imagined:
@@ -133,6 +136,7 @@ def returns(chosen: dict[str, Any], seed: int, paths: list[str], noises: list[fl
         policy, seen, total = policy_of(path, noise, seed), env.reset(HELD_OUT + seed), 0.0
         for _ in range(chosen["horizon"]):
             now = env.step(policy(seen))
+            assert now.reward is not None, "an imagined block has a reward"
             seen, total = now.observation, total + float(now.reward.mean())
         latent, rewards, distances = encoded(model, real.begin(tasks.start)), 0.0, 0.0
         policy = policy_of(path, noise, seed)

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from tacit._arrays import as_numbers
 from tacit._limits import HORIZON, is_whole, limited
+from tacit._threads import computing, suited_threads
 from tacit.envs._batch import check_actions, check_options, per_world
 from tacit.envs._blocks import block_space
 from tacit.envs._imagined_starts import Goals, RecordedLatents, check_goals
@@ -94,8 +95,9 @@ class Imagined:
         if not is_whole(self.horizon) or self.horizon < 1:
             raise ConfigError(f"Imagined needs horizon as a whole number of at least 1; got {self.horizon!r}.")
         limited("Imagined", HORIZON, horizon=self.horizon)
-        _evaluate(self.model)
-        self._recorded = RecordedLatents.of(self.model, episodes)
+        self._threads = _prepared(self.model)
+        with computing(self._threads):
+            self._recorded = RecordedLatents.of(self.model, episodes)
         space, skip = self.model.spec.action, self.model.frameskip
         size = int(self._recorded.latents.shape[1])
         shown = (LATENT,) if self.goals == "none" else (LATENT, GOAL)
@@ -129,7 +131,7 @@ class Imagined:
             rows = np.tile(rows, (1, self.model.frameskip))
         block = torch.from_numpy(rows).to(self._latents.device)
         before = Context(self._latents, self._blocks)
-        with torch.no_grad():
+        with computing(self._threads), torch.no_grad():
             found = self.model.rollout(before, block[:, None])[:, 0].float()
             rewards = self._reward_of(found, block)
         broken = ~(torch.isfinite(found).all(dim=1).cpu().numpy() & np.isfinite(rewards)) & ~self._truncated
@@ -203,9 +205,11 @@ class Imagined:
         self._end(stopped & (self._steps > 0), *found.reasons)
 
 
-def _evaluate(model: WorldModel) -> None:
-    """Put a model that is a torch module in evaluation mode."""
+def _prepared(model: WorldModel) -> int | None:
+    """Put a model that is a torch module in evaluation mode, and return the CPU threads that suit it."""
     from torch import nn
 
-    if isinstance(model, nn.Module):
-        model.eval()
+    if not isinstance(model, nn.Module):
+        return None
+    model.eval()
+    return suited_threads(model)
