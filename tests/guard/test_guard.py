@@ -12,6 +12,7 @@ from tacit.guard import (
     Age,
     Caution,
     Guard,
+    NearestNeighbors,
     PredictionEnergy,
     Recording,
     ScoreSeries,
@@ -23,6 +24,7 @@ from tacit.guard import (
     record,
     score_series,
 )
+from tacit.memory import DiskStore, entries
 from tacit.testing.guard import sensed
 from tacit.testing.worlds import PointModel
 from tacit.types import Episode
@@ -234,6 +236,21 @@ def test_a_saved_guard_decides_the_same(tmp_path):
         assert one.reasons == two.reasons
         np.testing.assert_array_equal(one.score, two.score)
     assert loaded.caution == GUARD.caution
+
+
+def test_a_guard_with_a_memory_is_saved_with_its_latents(tmp_path):
+    known = CLEAN.known[:500]
+    with DiskStore.create(tmp_path / "memory", latent_size=2, blocks=1, block_size=1) as store:
+        store.append(entries(known, np.zeros((500, 1, 1))))
+        scores = (NearestNeighbors.fit(store, {}),)
+        guard = fit(scores, score_series(scores, MODEL, CLEAN), false_alarm_rate=0.05)
+    guard.save(tmp_path / "guard")
+    loaded = Guard.load(tmp_path / "guard")
+    np.testing.assert_array_equal(loaded.scores[0].recorded, known)
+    new = walks(20, drift=0.1, seed=9)
+    for one, two in zip(live(guard, new)[0], live(loaded, new)[0], strict=True):
+        assert one.reasons == two.reasons
+        np.testing.assert_allclose(one.score, two.score, rtol=1e-5)
 
 
 @pytest.mark.parametrize(

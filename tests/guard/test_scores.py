@@ -8,6 +8,7 @@ import pytest
 from tacit.errors import ConfigError
 from tacit.guard import Ensemble, LatentNorm, NearestNeighbors, PredictionEnergy
 from tacit.guard import nearest_neighbors as module
+from tacit.memory import DiskStore, entries
 from tacit.testing.guard import sensed
 
 PARTS = {"pixels": slice(0, 4), "pose": slice(4, 6)}
@@ -69,6 +70,25 @@ def test_recorded_latents_are_drawn_by_the_seed():
     assert len(some[0]) == 10
     assert np.array_equal(some[0], some[1])
     assert not np.array_equal(some[0], some[2])
+
+
+@pytest.mark.parametrize("parts", [{}, PARTS])
+def test_a_memory_gives_the_distances_of_its_latents(parts, tmp_path):
+    draw = np.random.default_rng(5)
+    latents = draw.normal(2, 1, (300, 6)).astype(np.float32)
+    given = replace(sensed(parts=parts), latents=np.concatenate([latents[:2] + 0.5, np.full((2, 6), np.nan)]))
+    with DiskStore.create(tmp_path / "memory", latent_size=6, blocks=1, block_size=1, segment_entries=64) as store:
+        store.append(entries(latents, np.zeros((300, 1, 1))))
+        score = NearestNeighbors.fit(store, parts)
+        wanted = NearestNeighbors(latents, score.whitening)(given)
+        np.testing.assert_allclose(score(given), wanted, rtol=1e-6)
+        assert np.isfinite(wanted[:2]).all() and np.isnan(wanted[2:]).all()
+        np.testing.assert_array_equal(score.whitening, NearestNeighbors.fit(latents, parts).whitening)
+        store.append(entries(given.latents[:2], np.zeros((2, 1, 1))))
+        np.testing.assert_allclose(score(given), wanted, rtol=1e-6)  # that of its snapshot
+        assert np.isnan(score(replace(given, latents=given.latents * np.nan))).all()
+        with pytest.raises(ConfigError, match="neighbors=999"):
+            NearestNeighbors(store, score.whitening, 999)
 
 
 def test_disagreement_is_the_variance_between_members():

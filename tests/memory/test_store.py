@@ -57,6 +57,20 @@ def test_entries_come_back_as_they_were_appended(store):
     assert isinstance(again.newest, tc.types.Store)
 
 
+@pytest.mark.parametrize("sizes", [(1, 1, 1), (8, 1, 1), (7, 3, 5), (192, 4, 10)])
+def test_records_of_any_size_are_whole(tmp_path, sizes):
+    size, blocks, block = sizes
+    draw = np.random.default_rng(0)
+    given = tc.memory.entries(draw.standard_normal((90, size)), draw.standard_normal((90, blocks, block)))
+    with made(tmp_path / "memory", latent_size=size, blocks=blocks, block_size=block) as store:
+        store.append(given)
+    again = tc.memory.DiskStore.open(tmp_path / "memory", write=True)
+    assert equal(again.entries(), given)
+    again.consolidate(again.size * 3 // 4)
+    again.check()
+    again.close()
+
+
 def test_readers_see_what_is_appended_and_each_snapshot_stays(store):
     store.append(drawn(50))
     reader = tc.memory.DiskStore.open(store.path)

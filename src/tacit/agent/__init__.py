@@ -7,11 +7,13 @@ from tacit.agent._calibration import MarginRecord
 from tacit.agent._config import AgentConfig
 from tacit.agent._fallback import NamedFallback, possible_fallback
 from tacit.agent._latent_actor import LatentActor, LatentPolicy
+from tacit.agent._memory import Recalled, model_digest
 from tacit.agent._policy import PolicyDecider
 from tacit.agent._proposal import Proposal
 from tacit.agent._proposals import MixedProposals, RecordedProposals
 from tacit.agent._search import FlatSearch
 from tacit.agent._state import AgentState
+from tacit.agent._stored_proposals import StoredProposals
 from tacit.agent._verdicts import slack_evidence
 
 __all__ = [
@@ -29,7 +31,10 @@ __all__ = [
     "PolicyDecider",
     "Proposal",
     "RandomActor",
+    "Recalled",
     "RecordedProposals",
+    "StoredProposals",
+    "model_digest",
     "possible_fallback",
     "slack_evidence",
 ]

@@ -16,6 +16,7 @@ from tacit._threads import computing
 from tacit.agent._execution import Execution
 from tacit.agent._fallback import Fallback, NamedFallback
 from tacit.agent._limits import ActionLimits
+from tacit.agent._memory import AgentMemory, Recalled
 from tacit.agent._perception import Perception
 from tacit.agent._plans import checked_plan, failures, merged, only, unqueued
 from tacit.agent._safeguard import Ages, Safeguard
@@ -33,6 +34,7 @@ from tacit.types import (
     Observation,
     Plan,
     Situation,
+    Store,
     Verdict,
     WorldModel,
 )
@@ -60,9 +62,11 @@ class BlockActor:
         constraints: Restrictions of actions; see :class:`tacit.agent.AgentConfig`.
         guard: The detector of unusual situations; None: there is none.
         deadline_ms: See :class:`tacit.agent.AgentConfig`.
+        memory: What the actor has experienced; None: there is none.
 
     Raises:
-        ConfigError: if the fallback or a constraint does not fit the action space.
+        ConfigError: if the fallback, a constraint or the memory does not fit the action space.
+        CheckpointError: if the memory holds latents of another model.
     """
 
     def __init__(
@@ -75,11 +79,13 @@ class BlockActor:
         constraints: Sequence[ActionConstraint] = (),
         guard: Guard | None = None,
         deadline_ms: float | None = None,
+        memory: Store | None = None,
     ) -> None:
         tune_cpu()
         self.model, self.decider, self.replan_every = model, decider, replan_every
         self.constraints, self.guard, self.deadline_ms = tuple(constraints), guard, deadline_ms
         self._perception, self._safeguard = Perception(model), Safeguard(model, guard)
+        self._memory = AgentMemory(model, self.space.size, memory)
         self._limits = ActionLimits(self.space, self.constraints)
         self._fallback = Fallback(fallback, model.spec, self._limits.space)
         self._execution = Execution(self._limits, self._fallback, replan_every * self.frameskip, model.device)
@@ -144,7 +150,7 @@ class BlockActor:
         state = AgentState.begin(seeds, self.space.size)
         if last_action is not None:
             state = replace(state, last_action=self._execution.given(last_action, batch))
-        return self._perception.start(self._safeguard.start(state), goal)
+        return self._perception.start(self._memory.start(self._safeguard.start(state)), goal)
 
     def act(
         self, state: AgentState, observation: Observation, age: Ages | None = None
@@ -171,6 +177,7 @@ class BlockActor:
         if boundary:
             with computing(self._perception.threads), torch.no_grad():
                 state, problem = self._perception.update(state, observation)
+                state = self._memory.update(state)
                 state, assessment = self._safeguard.update(state, observation, age)
                 state, plan = self._decide(state, problem, due)
                 state = self._perception.predict(state, state.queue[:, : self.frameskip])
@@ -189,6 +196,44 @@ class BlockActor:
             worlds: ``[B]`` the worlds; None: all of them.
         """
         return self._safeguard.resume(state, worlds, -state.steps[0] % self.frameskip)
+
+    def remember(
+        self,
+        state: AgentState,
+        *,
+        outcome: npt.ArrayLike = np.nan,
+        episode: npt.ArrayLike | None = None,
+        source: str | None = None,
+    ) -> AgentState:
+        """Append to the memory what happened since the last entry, and return the state that names its new snapshot.
+
+        An entry holds the latent and the blocks executed from there on, as many as the memory keeps, up to the last
+        block boundary. A world without so many new blocks gets none, so call it after any act, at most once per block.
+
+        Args:
+            state: The state of the last act.
+            outcome: The value of what followed, one or ``[B]``, high is good; NaN: unknown.
+            episode: The number of each episode in its source, one or ``[B]``; None: the seed of the world.
+            source: The name of the source of the episodes.
+
+        Raises:
+            ConfigError: if there is no memory, or it cannot be appended to.
+            DataError: if the memory cannot be written.
+        """
+        return self._memory.remember(state, outcome, episode, source)
+
+    def recall(self, state: AgentState, count: int = 5, *, exact: bool = True) -> tuple[Recalled, ...]:
+        """Return for each world the entries of its memory nearest to its latent, with their episodes and steps.
+
+        Args:
+            state: The state after an act.
+            count: The number of entries.
+            exact: See :meth:`tacit.types.Store.nearest`.
+
+        Raises:
+            ConfigError: if there is no memory, or no act yet.
+        """
+        return self._memory.recall(state, count, exact)
 
     def _evidence(self, state: AgentState) -> dict[str, npt.NDArray[np.float32]]:  # noqa: ARG002 - a subclass reads it
         """Return further evidence ``[B]`` of a decision, by name."""
@@ -242,6 +287,7 @@ class BlockActor:
             goal=state.goal,
             project=self._limits.after(self._execution.previous(state), self._safeguard.scale(state)),
             previous=state.warm_start,
+            memory=self._memory.views(state),
             due=due,
         )
 

@@ -18,12 +18,14 @@ from tacit.agent._actor import BlockActor
 from tacit.agent._calibration import MarginRecord
 from tacit.agent._config import AgentConfig
 from tacit.agent._fallback import NamedFallback
+from tacit.agent._memory import latent_size, model_digest
 from tacit.agent._proposal import Proposal
 from tacit.agent._saving import digest_of, read, write
 from tacit.agent._search import FlatSearch
 from tacit.agent._state import AgentState
 from tacit.errors import CheckpointError, ConfigError
-from tacit.types import Cost, FallbackPolicy, Planner, WorldModel
+from tacit.memory import DiskStore
+from tacit.types import Cost, FallbackPolicy, Planner, Store, WorldModel
 
 __all__ = ["Agent"]
 
@@ -82,6 +84,7 @@ class Agent(BlockActor):
             constraints=config.action_constraints,
             guard=config.guard,
             deadline_ms=config.deadline_ms,
+            memory=config.memory,
         )
         self.config, self.proposal, self.calibration = config, proposal, calibration
         if calibration is not None and calibration.digest != self.digest():
@@ -115,6 +118,26 @@ class Agent(BlockActor):
         given = {option.name: getattr(self.config, option.name) for option in fields(self.config)}
         return Agent(self.model, **{**given, "proposal": self.proposal, **options})
 
+    def new_memory(self, path: str | Path, blocks: int | None = None, segment_entries: int = 16_384) -> DiskStore:
+        """Make an empty memory for latents of this agent's model, and return its writer.
+
+        Args:
+            path: A folder that does not exist or is empty.
+            blocks: The number of blocks of an entry; None: the horizon.
+            segment_entries: See :meth:`tacit.memory.DiskStore.create`.
+
+        Raises:
+            ConfigError: if a size is out of range, or something is in the folder.
+        """
+        return DiskStore.create(
+            path,
+            latent_size=latent_size(self.model),
+            blocks=self.config.horizon if blocks is None else blocks,
+            block_size=self.frameskip * self.space.size,
+            model=model_digest(self.model),
+            segment_entries=segment_entries,
+        )
+
     def __str__(self) -> str:
         config = self.config
         count = sum(p.numel() for p in self.model.parameters()) if isinstance(self.model, nn.Module) else 0
@@ -130,11 +153,12 @@ class Agent(BlockActor):
         ]
         rows += [f"  constraint   {constraint}" for constraint in config.constraints]
         rows += ["  guard        " + str(config.guard).replace("\n", "\n               ")] if config.guard else []
+        rows += [f"  memory       {len(config.memory):,} entries"] if config.memory is not None else []
         rows += [f"  calibration  {self.calibration}"] if self.calibration else []
         return "\n".join(rows)
 
     def save(self, path: str | Path) -> None:
-        """Write the agent, atomically: its model's checkpoint, its settings and its policy.
+        """Write the agent, atomically: its model's checkpoint, its settings and its policy. A memory is not in it.
 
         Of a planner, a cost or a constraint that is in no registry the file holds the name, and the weights if it is a
         torch module; :meth:`load` is given the object again.
@@ -173,6 +197,7 @@ class Agent(BlockActor):
         fallback: NamedFallback | FallbackPolicy | None = None,
         modules: Mapping[str, nn.Module] | None = None,
         own: Mapping[str, object] | None = None,
+        memory: Store | None = None,
     ) -> Agent:
         """Read an agent that :meth:`save` wrote.
 
@@ -183,11 +208,12 @@ class Agent(BlockActor):
             modules: Modules of your own in its model; see :func:`tacit.checkpoint.load_model`.
             own: Planners, costs and constraints that are in no registry, by the names of their classes or functions;
                 the saved weights of a torch module are loaded into it.
+            memory: The memory of the agent; None: there is none.
 
         Raises:
             CheckpointError: if it is missing, incomplete or damaged, or names a component that is neither installed
-                nor given.
-            ConfigError: if ``fallback`` does not fit it.
+                nor given, or the memory is of another model.
+            ConfigError: if ``fallback`` or the memory does not fit it.
         """
         place = resolve(path)
         if (place / "run.json").is_file() and (place / "agent").is_dir():
@@ -197,4 +223,6 @@ class Agent(BlockActor):
             agent = cls.of(model, config, proposal, calibration)
         except ConfigError as error:
             raise CheckpointError(f"the agent in {path} cannot be built here: {error}") from error
-        return agent if fallback is None else cls.of(model, replace(config, fallback=fallback), proposal)
+        if memory is not None:
+            agent = cls.of(model, replace(config, memory=memory), proposal, calibration)
+        return agent if fallback is None else agent.replace(fallback=fallback)

@@ -9,7 +9,7 @@ from tacit._limits import HORIZON, SAMPLES, limited
 from tacit.agent._fallback import NamedFallback
 from tacit.errors import ConfigError
 from tacit.guard import Guard
-from tacit.types import ActionConstraint, Constraint, Cost, FallbackPolicy, MarginConstraint, Planner
+from tacit.types import ActionConstraint, Constraint, Cost, FallbackPolicy, MarginConstraint, Planner, Store
 
 __all__ = ["AgentConfig"]
 
@@ -42,6 +42,8 @@ class AgentConfig:
             (:class:`tacit.types.Constraint`): a plan that breaks one is never executed, whatever its cost. Where no
             candidate satisfies them, the fallback acts.
         guard: The detector of unusual situations, in which a world slows down or stops; None: there is none.
+        memory: What the agent has experienced; its proposals read it, and :meth:`tacit.Agent.remember` appends to it.
+            None: there is none.
         proposals: Candidates that the proposal suggests for the first round of each search, in addition to those of the
             planner; 10 to 20 % of these are usual.
 
@@ -61,6 +63,7 @@ class AgentConfig:
     constraints: tuple[ActionConstraint | Constraint, ...] = ()
     guard: Guard | None = None
     proposals: int = 16
+    memory: Store | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "constraints", tuple(self.constraints))

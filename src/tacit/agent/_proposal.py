@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
 
 from torch import Tensor
 
 from tacit.errors import SpecError
-from tacit.types import Context, Noise, Situation, WorldModel
+from tacit.types import Context, Noise, Situation, Store, WorldModel
 
-__all__ = ["Proposal", "propose"]
+__all__ = ["Proposal", "Recalling", "propose"]
 
 STREAM = 1
 """The stream of noise of policies that make proposals."""
@@ -22,6 +23,14 @@ class Proposal(Protocol):
         self, context: Context, goal: Tensor, horizon: int, count: int, noise: Noise, model: WorldModel
     ) -> Tensor:
         """Return ``count`` plans of raw action blocks ``[B, count, horizon, A']`` towards goals ``[B, D]``."""
+
+
+@runtime_checkable
+class Recalling(Protocol):
+    """A policy that reads the memory of the agent."""
+
+    def recalling(self, memories: Sequence[Store] | None, /) -> Proposal:
+        """Return the policy with the memory of each world; None: there is none."""
 
 
 def propose(policy: Proposal, situation: Situation, horizon: int, count: int, model: WorldModel) -> Tensor:
@@ -44,5 +53,7 @@ def propose(policy: Proposal, situation: Situation, horizon: int, count: int, mo
     if past is None:
         past = latents.new_zeros(len(latents), 0, model.frameskip * situation.space.size)
     noise = situation.noise.spawn(STREAM)
+    if isinstance(policy, Recalling):
+        policy = policy.recalling(situation.memory)
     blocks = policy.propose(Context(latents, past, context.carry), goal, horizon, count, noise, model)
     return blocks.reshape(*blocks.shape[:3], model.frameskip, situation.space.size)

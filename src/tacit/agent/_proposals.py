@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
@@ -10,9 +11,9 @@ import torch
 from torch import Tensor
 
 from tacit._limits import SAMPLES, limited
-from tacit.agent._proposal import Proposal
+from tacit.agent._proposal import Proposal, Recalling
 from tacit.errors import ConfigError, SpecError
-from tacit.types import Context, Noise, WorldModel
+from tacit.types import Context, Noise, Store, WorldModel
 
 __all__ = ["MixedProposals", "RecordedProposals"]
 
@@ -87,6 +88,11 @@ class MixedProposals:
                 f"mixed proposals need one share above 0 for each source; got {len(self.sources)} sources and shares "
                 f"{self.shares}."
             )
+
+    def recalling(self, memories: Sequence[Store] | None) -> MixedProposals:
+        """Return the proposals with the memory of each world."""
+        sources = (one.recalling(memories) if isinstance(one, Recalling) else one for one in self.sources)
+        return MixedProposals(tuple(sources), self.shares)
 
     def counts(self, count: int) -> tuple[int, ...]:
         """Return the number of plans of each source, in proportion to the shares, rounded up for the first ones."""

@@ -6,6 +6,7 @@ A file names only kinds that stand here, so that it cannot choose code to run.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from tacit import checkpoint
 from tacit._config import from_json, to_json
 from tacit.agent._proposal import Proposal
 from tacit.agent._proposals import MixedProposals, RecordedProposals
+from tacit.agent._stored_proposals import StoredProposals
 from tacit.errors import CheckpointError, ConfigError, SpecError
 from tacit.models.goal_policy import GoalPolicy, GoalPolicyConfig
 
@@ -22,7 +24,15 @@ __all__ = ["read_proposal", "write_proposal"]
 
 KIND = "kind"
 """The entry with the kind of a proposal; without it, as in earlier versions, a proposal is a policy."""
-RECORDED, MIXED = "recorded", "mixed"
+RECORDED, STORED, MIXED = "recorded", "stored", "mixed"
+
+
+@dataclass(frozen=True)
+class _Stored:
+    """The settings of stored proposals."""
+
+    pool: int
+    exact: bool
 
 
 def write_proposal(proposal: object) -> checkpoint.Part | None:
@@ -31,6 +41,8 @@ def write_proposal(proposal: object) -> checkpoint.Part | None:
         return checkpoint.Part(to_json(proposal.config), proposal.state_dict())
     if isinstance(proposal, RecordedProposals):
         return checkpoint.Part({KIND: RECORDED}, {"latents": proposal.latents, "blocks": proposal.blocks})
+    if isinstance(proposal, StoredProposals):
+        return checkpoint.Part({KIND: STORED, "pool": proposal.pool, "exact": proposal.exact}, {})
     if not isinstance(proposal, MixedProposals):
         return None
     sources = [None if isinstance(one, MixedProposals) else write_proposal(one) for one in proposal.sources]
@@ -76,6 +88,9 @@ def _single(part: checkpoint.Part, path: Path, device: str | torch.device) -> Pr
     if not isinstance(values, Mapping) or KIND not in values:
         config = from_json(GoalPolicyConfig, values, where="proposal")
         return checkpoint.fill(lambda: GoalPolicy(config), part.tensors, f"the policy in {path}").to(device).eval()
+    if values[KIND] == STORED:
+        settings = from_json(_Stored, {key: value for key, value in values.items() if key != KIND}, where="proposal")
+        return StoredProposals(settings.pool, settings.exact)
     if values != {KIND: RECORDED}:
         raise ConfigError(f"there is no kind of proposal {values[KIND]!r}. Update Tacit to load this agent.")
     if set(part.tensors) != {"latents", "blocks"}:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from tacit.agent._past import Past
 from tacit.errors import ConfigError, SpecError
 from tacit.guard import GuardMemory, Trail
 from tacit.types import Array, Context, Observation
@@ -55,6 +56,7 @@ class AgentState:
         alerts: ``[B]`` the reason of the guard at the last boundary; empty where the world acts.
         guard: The memory of the guard; None without one.
         trail: Latents and blocks that the guard reads; None before the first observation.
+        memory: The snapshot of the memory and the last blocks; None without a memory.
     """
 
     seeds: tuple[int, ...]
@@ -78,6 +80,7 @@ class AgentState:
     alerts: tuple[str, ...] = ()
     guard: GuardMemory | None = field(default=None, repr=False)
     trail: Trail | None = field(default=None, repr=False)
+    memory: Past | None = field(default=None, repr=False)
 
     @classmethod
     def begin(cls, seeds: Sequence[int], action_size: int) -> AgentState:
@@ -105,7 +108,7 @@ class AgentState:
     def phase(self) -> Hashable:
         """Return the shapes of all fields of one world; worlds of equal phase can be stacked."""
         leaves = sorted(_leaves(self).items())
-        return tuple((name, tuple(value.shape[1:]), str(value.dtype)) for name, value in leaves if name not in TUPLES)
+        return tuple((name, tuple(value.shape[1:]), str(value.dtype)) for name, value in leaves if name not in TEXTS)
 
     @classmethod
     def stack(cls, states: Sequence[AgentState]) -> AgentState:
@@ -179,8 +182,10 @@ class AgentState:
 Leaf: TypeAlias = Tensor | Array
 TUPLES = {"seeds": np.uint64, "steps": np.int64, "reasons": np.str_, "alerts": np.str_}
 """The fields that are tuples, and the type of their arrays."""
+TEXTS = {*TUPLES, "memory.snapshots"}
+"""The fields whose types differ with the lengths of texts, in worlds that can be stacked."""
 ALWAYS = ("seeds", "steps", "queue", "falls", "failed", "left", "surprise", "deviated", "reasons", "alerts")
-NESTED: dict[str, type] = {"context": Context, "guard": GuardMemory, "trail": Trail}
+NESTED: dict[str, type] = {"context": Context, "guard": GuardMemory, "trail": Trail, "memory": Past}
 """The fields that are values of several arrays."""
 NESTED_ARRAYS = {name: [f"{name}.{one.name}" for one in fields(kind)] for name, kind in NESTED.items()}
 NESTED_ARRAYS["context"].remove("context.carry")
@@ -228,7 +233,7 @@ def _joined(parts: Sequence[Leaf]) -> Leaf:
 def _difference(first: AgentState, other: AgentState) -> str:
     """Return the first field whose shape differs between two states."""
     one, two = (
-        {name: (tuple(v.shape[1:]), v.dtype) for name, v in _leaves(state).items() if name not in TUPLES}
+        {name: (tuple(v.shape[1:]), v.dtype) for name, v in _leaves(state).items() if name not in TEXTS}
         for state in (first, other)
     )
     return next(name for name in sorted({*one, *two}) if one.get(name) != two.get(name))

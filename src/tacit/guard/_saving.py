@@ -24,6 +24,7 @@ from tacit.errors import CheckpointError, ConfigError, SpecError
 from tacit.guard._calibration import Calibration, Threshold
 from tacit.guard._guard import Caution, Guard
 from tacit.guard._standardization import Standardization
+from tacit.types import Store
 
 __all__ = ["load_guard", "pack", "save_guard", "unpack"]
 
@@ -61,6 +62,8 @@ def pack(guard: Guard) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
                 "of the group 'tacit.guard'."
             )
         options = {one.name: vars(score)[one.name] for one in dataclasses.fields(score)}
+        # A saved guard holds the latents of a memory, so that it stays the same when the memory forgets.
+        options |= {key: one.entries().latents for key, one in options.items() if isinstance(one, Store)}
         for key in [key for key, option in options.items() if isinstance(option, np.ndarray)]:
             arrays[f"{index}.{key}"] = np.ascontiguousarray(options.pop(key))
         scores.append(Part(name, to_json(options)))

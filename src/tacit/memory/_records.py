@@ -6,8 +6,8 @@ import json
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -96,19 +96,11 @@ class Header:
                 f"size {self.block_size} and {self.model!r}."
             )
 
-    @property
+    @cached_property
     def dtype(self) -> np.dtype[np.void]:
-        """Return the type of a record, a multiple of 8 bytes."""
-        names, formats = list(SCALARS), list[Any](SCALARS.values())
-        sizes = [np.dtype(one).itemsize for one in formats]
-        offsets = [sum(sizes[:index]) for index in range(len(sizes))]
-        end = sum(sizes)
-        latents = ("<f4", (self.latent_size,))
-        blocks = ("<f4", (self.blocks, self.block_size))
-        offsets += [end, end + 4 * self.latent_size]
-        size = offsets[-1] + 4 * self.blocks * self.block_size
-        options = {"names": [*names, "latent", "block"], "formats": [*formats, latents, blocks], "offsets": offsets}
-        return np.dtype({**options, "itemsize": -(-size // 8) * 8})  # type: ignore[call-overload, no-any-return]
+        """Return the type of a record, without bytes between its fields."""
+        shapes = {"latent": (self.latent_size,), "block": (self.blocks, self.block_size)}
+        return np.dtype([*SCALARS.items(), *((name, "<f4", shape) for name, shape in shapes.items())])
 
     def to_bytes(self) -> bytes:
         """Return the header of a segment."""

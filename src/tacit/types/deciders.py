@@ -10,6 +10,7 @@ from tacit._arrays import Numbers
 from tacit.types.planning import Noise, Plan
 from tacit.types.rollouts import Context
 from tacit.types.spaces import ActionSpace
+from tacit.types.stores import Store
 
 __all__ = ["Decider", "Situation"]
 
@@ -27,6 +28,7 @@ class Situation:
         project: Maps sequences ``[B, ..., H, A]`` inside the space to the nearest allowed ones; None: all are allowed.
         previous: ``[B, N, A]`` raw actions of the last plan from this step on; the last one is repeated. None: there
             is no plan yet.
+        memory: The memory of each world at its snapshot; None: there is none.
         due: The time by which the actor has to act, on the clock of :func:`time.perf_counter`. None: no limit.
     """
 
@@ -37,6 +39,7 @@ class Situation:
     goal: Numbers | None = None
     project: Callable[[Numbers], Numbers] | None = None
     previous: Numbers | None = None
+    memory: tuple[Store, ...] | None = None
     due: float | None = None
 
     @property
