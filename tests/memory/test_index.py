@@ -136,6 +136,22 @@ def test_forgetting_drops_indexes(store):
     assert recall(store, drawn(50, seed=1).latents) >= 0.95
 
 
+def test_an_index_of_entries_that_were_forgotten_meanwhile_is_dropped(store, monkeypatch):
+    build = tc.memory._writer.build
+
+    def slow(*args):
+        record = build(*args)
+        store.consolidate(store.size // 2)
+        return record
+
+    monkeypatch.setattr("tacit.memory._writer.build", slow)
+    store.index()
+    assert files(store) == []
+    assert recall(store, drawn(20, seed=1).latents) == 1
+    store.close()
+    tc.memory.DiskStore.open(store.path).check()
+
+
 def test_the_index_of_queries_with_a_large_offset(tmp_path, monkeypatch):
     monkeypatch.setattr("tacit.memory._view.INDEX_FROM", 100)
     draw = np.random.default_rng(0)

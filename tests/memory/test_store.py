@@ -347,6 +347,30 @@ def test_threads_share_flushes_and_lose_nothing(store, monkeypatch):
     assert sorted(map(tuple, store.entries().latents)) == sorted(map(tuple, wanted))
 
 
+def test_a_reader_follows_a_writer_that_appends_and_forgets(store):
+    reader, seen, stop = tc.memory.DiskStore.open(store.path), [], threading.Event()
+
+    def follow():
+        while not stop.is_set():
+            reader.refresh()
+            view = reader.newest
+            numbers, blocks = view.numbers(), view.entries().blocks[:, 0, 0]
+            seen.append(len(numbers) == len(blocks) and (blocks == numbers).all())
+
+    thread = threading.Thread(target=follow)
+    thread.start()
+    for step in range(60):
+        some = drawn(37, seed=step)
+        some.blocks[:, 0, 0] = 37 * step + np.arange(37)
+        store.append(some)
+        if step % 7 == 6:
+            store.consolidate(max(store.size // 2, 64 * 104 + HEADER))
+    stop.set()
+    thread.join()
+    assert len(seen) > 5
+    assert all(seen)
+
+
 def test_append_returns_after_the_flush(store, monkeypatch):
     events = []
     fsync, put = os.fsync, Tail.put
