@@ -253,6 +253,7 @@ def test_damage_of_whole_segments_is_found(store):
         (lambda values: values["segments"][0].update(file="../x"), "do not fit together"),
         (lambda values: values["segments"].reverse(), "do not fit together"),
         (lambda values: values.update(tail_first=3), "do not fit together"),
+        (lambda values: values.update(segment_entries=2**60), "do not fit together"),
         (lambda values: values.update(more=3), "more"),
     ],
 )
@@ -268,6 +269,30 @@ def test_a_manifest_that_does_not_fit_is_refused(store, change, message):
     manifest.write_text(manifest.read_text().replace('"epoch": 0', '"epoch": 1'))
     with pytest.raises(DataError, match=r"damaged|format"):
         tc.memory.DiskStore.open(store.path)
+
+
+@pytest.mark.parametrize("change", ["append", "consolidate"])
+def test_a_change_that_is_interrupted_before_the_manifest_leaves_the_store_as_it_was(store, change, monkeypatch):
+    store.append(drawn(190))
+    there = {file.name for file in store.path.iterdir()}
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("tacit.memory._writer.write_manifest", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        store.append(drawn(9)) if change == "append" else store.consolidate(store.size // 2)
+    assert {file.name for file in store.path.iterdir()} > there
+    store._held.close()  # as if the process was killed
+    (store.path / "notes.txt").write_text("kept")
+    monkeypatch.undo()
+    again = tc.memory.DiskStore.open(store.path, write=True)
+    assert {file.name for file in again.path.iterdir()} == {*there, "notes.txt"}
+    assert again.numbers().tolist() == list(range(192 if change == "append" else 190))
+    assert equal(part_of(again.entries(), slice(0, 190)), drawn(190))
+    again.append(drawn(9))
+    again.check()
+    again.close()
 
 
 def test_a_full_disk_leaves_the_store_as_it_was(store, monkeypatch):
@@ -287,6 +312,20 @@ def test_a_full_disk_leaves_the_store_as_it_was(store, monkeypatch):
     store.append(drawn(20, seed=2))
     store.check()
     assert equal(part_of(store.entries(), slice(10, 30)), drawn(20, seed=2))
+
+
+def test_a_full_disk_at_the_end_of_a_segment_is_no_end(store, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("tacit.memory._writer.write_manifest", full)
+    with pytest.raises(DataError, match="Free the disk"):
+        store.append(drawn(70))
+    assert store.numbers().tolist() == list(range(64))
+    monkeypatch.undo()
+    store.append(drawn(70))
+    assert store.numbers().tolist() == list(range(134))
+    store.check()
 
 
 def test_a_disk_that_fails_ends_the_writing(store, monkeypatch):

@@ -13,9 +13,20 @@ from tacit._files import add_checksum, read_bytes, sync_entry, verified, write_a
 from tacit.errors import ConfigError, DataError
 from tacit.memory._records import VERSION, Header
 
-__all__ = ["IndexRecord", "Manifest", "SegmentRecord", "Snapshot", "read_manifest", "segment_name", "write_manifest"]
+__all__ = [
+    "LARGEST_SEGMENT",
+    "IndexRecord",
+    "Manifest",
+    "SegmentRecord",
+    "Snapshot",
+    "read_manifest",
+    "segment_name",
+    "write_manifest",
+]
 
 NAME = "manifest.json"
+LARGEST_SEGMENT = 2**20
+"""The largest number of entries of a segment."""
 FILE = re.compile(r"\d{12}\.\d+\.(segment|usearch)")
 SNAPSHOT = re.compile(r"([0-9a-f]{16})-(\d{1,18})-(\d{1,18})-(\d{1,18})")
 
@@ -114,6 +125,7 @@ class Manifest:
         names = self.files
         ends = [(one.first, one.last) for one in self.segments] + [(self.tail_first, self.tail_first)]
         whole = all(0 < one.count <= min(one.last - one.first, self.segment_entries) for one in self.segments)
+        whole = whole and 1 <= self.segment_entries <= LARGEST_SEGMENT
         ordered = all(left[1] <= right[0] for left, right in pairwise(ends)) and ends[0][0] >= 0
         if not (all(map(FILE.fullmatch, names)) and len({*names}) == len(names) and whole and ordered):
             raise ConfigError("the segments of the manifest do not fit together.")

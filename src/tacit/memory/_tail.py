@@ -40,7 +40,7 @@ class Tail:
     def __init__(self, path: Path, header: Header, first: int) -> None:
         self.path, self.header, self.first = path, header, first
         self.count = valid_prefix(mapped(path, header, header.check(path)), first)
-        self._broken = ""
+        self._broken, self._closed = "", False
         self._flushing = Lock()
         self._since = monotonic()
         self._file = os.open(path, os.O_WRONLY | os.O_APPEND)
@@ -111,12 +111,15 @@ class Tail:
 
     def close(self) -> None:
         """Flush all entries, and close the file."""
+        if self._closed:
+            return
+        self._closed = True
         try:
             if not self._broken:
                 self.flush()
         finally:
-            os.close(self._file)
             self._broken = self._broken or "it was closed"
+            os.close(self._file)
 
     @property
     def _size(self) -> int:

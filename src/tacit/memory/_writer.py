@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tacit._check import require
+from tacit.errors import DataError
 from tacit.memory._content import Content, remove_others
 from tacit.memory._forgetting import kept, merges
 from tacit.memory._index import build
@@ -129,14 +130,22 @@ class Writer:
         self.content.update(manifest)
 
     def _seal(self) -> None:
-        """End the tail, and begin the next one."""
-        self.close()
+        """End the tail, and begin the next one.
+
+        Raises:
+            DataError: if the disk is full or fails; the tail is then not ended.
+        """
+        self.flushed()
         manifest, old = self.content.manifest, self.tail
         last = old.first + old.count
         name = segment_name(last, manifest.epoch)
-        Tail.make(self.path / name, manifest.header)
         record = SegmentRecord(old.path.name, old.first, last, old.count)
-        self._write(replace(manifest, tail=name, tail_first=last, segments=(*manifest.segments, record)))
+        try:
+            Tail.make(self.path / name, manifest.header)
+            self._write(replace(manifest, tail=name, tail_first=last, segments=(*manifest.segments, record)))
+        except OSError as error:
+            raise DataError(f"the store cannot be written: {self.path / name}: {error}. Free the disk.") from error
+        old.close()
         self.tail = self._opened(self.content.manifest)
 
     def _merged(self, start: int, end: int, keep: int) -> SegmentRecord:

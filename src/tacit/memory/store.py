@@ -17,7 +17,7 @@ from tacit._files import locked, resolve
 from tacit.errors import CheckpointError, ConfigError
 from tacit.memory._content import Content
 from tacit.memory._index import new_graph
-from tacit.memory._manifest import Manifest, Snapshot, read_manifest, segment_name, write_manifest
+from tacit.memory._manifest import LARGEST_SEGMENT, Manifest, Snapshot, read_manifest, segment_name, write_manifest
 from tacit.memory._records import Header
 from tacit.memory._tail import Tail
 from tacit.memory._view import View
@@ -25,9 +25,6 @@ from tacit.memory._writer import Writer
 from tacit.types import Entries, Neighbors, Store
 
 __all__ = ["DiskStore"]
-
-LARGEST_SEGMENT = 2**22
-"""The largest number of entries of a segment."""
 
 
 class DiskStore:
