@@ -7,6 +7,7 @@ from tacit.agent._calibration import MarginRecord
 from tacit.agent._config import AgentConfig
 from tacit.agent._fallback import NamedFallback, possible_fallback
 from tacit.agent._latent_actor import LatentActor, LatentPolicy
+from tacit.agent._macro_search import MacroPlan, MacroSearch
 from tacit.agent._memory import Recalled, model_digest
 from tacit.agent._policy import PolicyDecider
 from tacit.agent._proposal import Proposal
@@ -14,6 +15,7 @@ from tacit.agent._proposals import MixedProposals, RecordedProposals
 from tacit.agent._search import FlatSearch
 from tacit.agent._state import AgentState
 from tacit.agent._stored_proposals import StoredProposals
+from tacit.agent._sub_goal_search import SubGoalSearch
 from tacit.agent._verdicts import slack_evidence
 
 __all__ = [
@@ -24,6 +26,8 @@ __all__ = [
     "FlatSearch",
     "LatentActor",
     "LatentPolicy",
+    "MacroPlan",
+    "MacroSearch",
     "MarginRecord",
     "MixedProposals",
     "NamedFallback",
@@ -34,6 +38,7 @@ __all__ = [
     "Recalled",
     "RecordedProposals",
     "StoredProposals",
+    "SubGoalSearch",
     "model_digest",
     "possible_fallback",
     "slack_evidence",

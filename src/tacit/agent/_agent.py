@@ -23,6 +23,7 @@ from tacit.agent._proposal import Proposal
 from tacit.agent._saving import digest_of, read, write
 from tacit.agent._search import FlatSearch
 from tacit.agent._state import AgentState
+from tacit.agent._sub_goal_search import SubGoalSearch
 from tacit.errors import CheckpointError, ConfigError
 from tacit.memory import DiskStore
 from tacit.types import Cost, FallbackPolicy, Planner, Store, WorldModel
@@ -76,9 +77,12 @@ class Agent(BlockActor):
                     "constraints are those of tacit.constraints, or have limited and after, or are functions of a "
                     f"rollout; got {constraint!r}."
                 )
+        search = FlatSearch(model, config, proposal)
+        if config.sub_goals is not None:
+            config.sub_goals.require_model(model)
         super().__init__(
             model,
-            FlatSearch(model, config, proposal),
+            search if config.sub_goals is None else SubGoalSearch(search, config.sub_goals),
             replan_every=config.replan_every,
             fallback=config.fallback,
             constraints=config.action_constraints,
@@ -151,6 +155,7 @@ class Agent(BlockActor):
             f"  cost         {config.cost}",
             f"  fallback     {config.fallback or 'what does nothing by the kinds of the actions'}",
         ]
+        rows += [f"  sub-goals    {config.sub_goals}"] if config.sub_goals else []
         rows += [f"  constraint   {constraint}" for constraint in config.constraints]
         rows += ["  guard        " + str(config.guard).replace("\n", "\n               ")] if config.guard else []
         rows += [f"  memory       {len(config.memory):,} entries"] if config.memory is not None else []

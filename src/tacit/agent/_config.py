@@ -7,6 +7,7 @@ from typing import Literal
 
 from tacit._limits import HORIZON, SAMPLES, limited
 from tacit.agent._fallback import NamedFallback
+from tacit.agent._macro_search import MacroSearch
 from tacit.errors import ConfigError
 from tacit.guard import Guard
 from tacit.types import ActionConstraint, Constraint, Cost, FallbackPolicy, MarginConstraint, Planner, Store
@@ -46,6 +47,7 @@ class AgentConfig:
             None: there is none.
         proposals: Candidates that the proposal suggests for the first round of each search, in addition to those of the
             planner; 10 to 20 % of these are usual.
+        sub_goals: The source of sub-goals for goals that are far away; None: the planner always looks at the goal.
 
     Raises:
         ConfigError: unless ``1 <= replan_every <= horizon``, if a limit is not above 0, or for another precision.
@@ -64,6 +66,7 @@ class AgentConfig:
     guard: Guard | None = None
     proposals: int = 16
     memory: Store | None = None
+    sub_goals: MacroSearch | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "constraints", tuple(self.constraints))

@@ -23,6 +23,7 @@ from tacit.agent._config import AgentConfig
 from tacit.agent._fallback import NamedFallback
 from tacit.agent._parts import built, described, label_of
 from tacit.agent._proposal import Proposal
+from tacit.agent._saved_macros import read_macros, write_macros
 from tacit.agent._saved_proposals import read_proposal, write_proposal
 from tacit.costs._base import CostSum, CostTerm, WeightedCost
 from tacit.errors import CheckpointError, ConfigError, SpecError
@@ -36,6 +37,7 @@ PART = "agent"
 PROPOSAL = "proposal"
 CALIBRATION = "calibration"
 GUARD = "guard"
+SUB_GOALS = "sub_goals"
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,8 @@ def write(
     parts = {PART: _settings(config)}
     if config.guard is not None:
         parts[GUARD] = _guard_part(config.guard)
+    if config.sub_goals is not None:
+        parts[SUB_GOALS] = write_macros(config.sub_goals)
     if written is not None:
         parts[PROPOSAL] = written
     if calibration is not None:
@@ -114,6 +118,10 @@ def digest_of(model: object, config: AgentConfig, proposal: object = None) -> st
         guard = _guard_part(config.guard)
         named.append(guard.config)
         tensors |= {f"{GUARD}.{name}": value for name, value in guard.tensors.items()}
+    if config.sub_goals is not None:
+        macros = write_macros(config.sub_goals)
+        named.append(macros.config)
+        tensors |= {f"{SUB_GOALS}.{name}": value for name, value in macros.tensors.items()}
     for place, owner in (("model", model), (PROPOSAL, proposal), ("fallback", config.fallback)):
         part = write_proposal(owner) or checkpoint.Part(
             to_json(owner.config) if isinstance(owner, Dynamics) else {},
@@ -228,6 +236,7 @@ def read(
             restrictions,
             None if GUARD not in parts else _guard(parts[GUARD]),
             written.proposals,
+            sub_goals=None if SUB_GOALS not in parts else read_macros(parts[SUB_GOALS], device, own),
         )
         calibration = from_json(MarginRecord, parts[CALIBRATION].config, CALIBRATION) if CALIBRATION in parts else None
     except (ConfigError, SpecError, TypeError, ValueError) as error:

@@ -38,7 +38,7 @@ FREE_OPTIONS = frozenset(
 AHEAD = 1024
 """The largest number of batches that are read ahead."""
 
-Options = TypeVar("Options", "TrainingConfig", "GoalPolicyTraining", "CriticTraining", "ReturnTraining")
+Options = TypeVar("Options", bound=object)
 
 
 @dataclass(frozen=True)
