@@ -7,7 +7,7 @@ import torch
 import tacit as tc
 from tacit.agent import MacroSearch
 from tacit.errors import ConfigError, DataError, SpecError
-from tacit.models import MacroModel, MacroModelConfig
+from tacit.models.macro_model import MacroModel, MacroModelConfig
 from tacit.planners import WorldNoise
 from tacit.training.macros import train_macros
 from tacit.types import Box, Episode, Modality, Spec

@@ -12,7 +12,7 @@ from tacit._config import from_json, to_json
 from tacit._part import Part as Named
 from tacit.agent._macro_search import MacroSearch
 from tacit.agent._parts import built, described
-from tacit.models import MacroModel, MacroModelConfig
+from tacit.models.macro_model import MacroModel, MacroModelConfig
 
 __all__ = ["read_macros", "write_macros"]
 

@@ -18,7 +18,6 @@ from tacit.models.goal_policy import GoalPolicyConfig as GoalPolicyConfig
 from tacit.models.joint_embedding import JointEmbedding as JointEmbedding
 from tacit.models.joint_embedding import JointEmbeddingConfig as JointEmbeddingConfig
 from tacit.models.macro_model import MacroModel as MacroModel
-from tacit.models.macro_model import MacroModelConfig as MacroModelConfig
 from tacit.models.masked import MaskedModel as MaskedModel
 from tacit.models.masked import MaskedModelConfig as MaskedModelConfig
 from tacit.models.motion_content import MotionContent as MotionContent

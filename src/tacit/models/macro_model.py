@@ -11,7 +11,7 @@ from tacit.errors import ConfigError, SpecError
 from tacit.models._check import check_sizes
 from tacit.nn.mlp import MLP
 
-__all__ = ["MacroModel", "MacroModelConfig"]
+__all__ = ["MacroModel"]
 
 
 @dataclass(frozen=True)

@@ -57,6 +57,7 @@ OPTIONAL: dict[str, type | tuple[type, ...]] = {
     "open_loop": Mapping,
     "episode_scores": Mapping,
     "energy_rank_correlation": Mapping,
+    "hierarchy": Mapping,
     "seconds": Mapping,
 }
 INTERVALS = {"rate", "mean"}
@@ -79,7 +80,7 @@ def new_record(
         config: The resolved settings: dataclasses, mappings and plain values.
         dataset_hash: ``episodes.hash()`` of the data, if there is any.
         sections: ``planning``, ``probe``, ``effective_rank``, ``health``, ``open_loop``,
-            ``episode_scores``, ``energy_rank_correlation`` and ``seconds``.
+            ``episode_scores``, ``energy_rank_correlation``, ``hierarchy`` and ``seconds``.
 
     Raises:
         DataError: if the result breaks the schema.
