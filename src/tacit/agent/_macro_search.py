@@ -75,7 +75,7 @@ class MacroSearch:
     samples: int = 256
     iterations: int = 4
     elites: int = 16
-    std: float = 0.2
+    std: float = 0.1
 
     def __post_init__(self) -> None:
         limited("MacroSearch", HORIZON, horizon=self.horizon)
