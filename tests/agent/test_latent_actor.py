@@ -74,3 +74,13 @@ def test_a_closed_loop_takes_it():
 
     found = tc.evaluation.closed_loop(LatentActor(agent.model, act), env, episodes=3)
     assert found.success.n == 3 and found.not_ok == 0
+
+
+def test_a_world_whose_latent_is_not_finite_falls_back_alone():
+    world, seen = PointModel(), []
+    actor = LatentActor(world, lambda given: seen.append(given) or np.full((2, 2), 0.5))
+    state = actor.start(seed=0, batch=2)
+    action, verdict, _ = actor.act(state, {"position": np.array([[np.nan, 0.0], [1.0, 1.0]], np.float32)})
+    np.testing.assert_array_equal(action, [[0.0, 0.0], [0.5, 0.5]])
+    assert verdict.decision[1] == "act" and "not finite" in verdict.reasons[0]
+    assert np.isfinite(seen[0]["latent"]).all()

@@ -7,7 +7,7 @@ import torch
 import tacit as tc
 from tacit.agent import MacroSearch
 from tacit.errors import ConfigError
-from tacit.evaluation.hierarchy import diagnose
+from tacit.evaluation.hierarchy import OracleSubGoals, diagnose
 from tacit.models.macro_model import MacroModel, MacroModelConfig
 from tacit.reports import hierarchy_sections, new_record, plain, write_report
 from tacit.types import Context
@@ -106,3 +106,14 @@ def test_the_report_has_all_of_it(tmp_path):
     page = write_report(tmp_path, record, hierarchy_sections(found), title="Diagnosis").read_text()
     for title in ("Sub-goals", "Reachability", "Macro-actions", "Where a long plan fails"):
         assert f"<h2>{title}</h2>" in page
+
+
+def test_an_oracle_sub_goal_is_the_state_of_the_expert_some_blocks_ahead():
+    env, agent = tc.envs.PointMass(), agent_of()
+    tasks = env.tasks(3, seed=2)
+    oracle = OracleSubGoals(agent, env, stride=3)
+    _, _, (state, _) = oracle.act(oracle.start(seed=0, batch=3, goal=tasks.goal), tasks.start)
+    env.begin(tasks.start)
+    for _ in range(3 * SKIP):
+        env.step(env.expert(env.state(), tasks.goal))
+    np.testing.assert_allclose(state.goal.numpy(), env.observe(env.state())["state"], atol=1e-6)
