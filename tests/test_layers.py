@@ -58,6 +58,7 @@ ASSEMBLIES = [
     "evaluation",
     "margins",
     "embeddings",
+    "exploration",
     "recipes",
     "reports",
     "stress",

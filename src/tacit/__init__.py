@@ -31,6 +31,7 @@ __getattr__, __dir__, __all__ = lazy(
                 "envs",
                 "errors",
                 "evaluation",
+                "exploration",
                 "guard",
                 "margins",
                 "masking",

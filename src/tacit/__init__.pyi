@@ -19,6 +19,7 @@ from tacit import embeddings as embeddings
 from tacit import envs as envs
 from tacit import errors as errors
 from tacit import evaluation as evaluation
+from tacit import exploration as exploration
 from tacit import guard as guard
 from tacit import margins as margins
 from tacit import masking as masking

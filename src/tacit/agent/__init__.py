@@ -16,6 +16,7 @@ from tacit.agent._search import FlatSearch
 from tacit.agent._state import AgentState
 from tacit.agent._stored_proposals import StoredProposals
 from tacit.agent._sub_goal_search import SubGoalSearch
+from tacit.agent._sub_goals import SubGoals
 from tacit.agent._verdicts import slack_evidence
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "RecordedProposals",
     "StoredProposals",
     "SubGoalSearch",
+    "SubGoals",
     "model_digest",
     "possible_fallback",
     "slack_evidence",

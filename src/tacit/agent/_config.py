@@ -8,6 +8,7 @@ from typing import Literal
 from tacit._limits import HORIZON, SAMPLES, limited
 from tacit.agent._fallback import NamedFallback
 from tacit.agent._macro_search import MacroSearch
+from tacit.agent._sub_goals import SubGoals
 from tacit.errors import ConfigError
 from tacit.guard import Guard
 from tacit.types import ActionConstraint, Constraint, Cost, FallbackPolicy, MarginConstraint, Planner, Store
@@ -45,6 +46,7 @@ class AgentConfig:
         guard: The detector of unusual situations, in which a world slows down or stops; None: there is none.
         memory: What the agent has experienced; its proposals read it, and :meth:`tacit.Agent.remember` appends to it.
             None: there is none.
+        sub_goals: Sub-goals for goals that are far away; None: the planner always looks at the goal itself.
         proposals: Candidates that the proposal suggests for the first round of each search, in addition to those of the
             planner; 10 to 20 % of these are usual.
         sub_goals: The source of sub-goals for goals that are far away; None: the planner always looks at the goal.
@@ -66,7 +68,7 @@ class AgentConfig:
     guard: Guard | None = None
     proposals: int = 16
     memory: Store | None = None
-    sub_goals: MacroSearch | None = None
+    sub_goals: MacroSearch | SubGoals | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "constraints", tuple(self.constraints))

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from tacit._limits import HORIZON, ITERATIONS, SAMPLES, limited
+from tacit.agent._sub_goal_search import Targets
 from tacit.errors import ConfigError, SpecError
 from tacit.models import MacroModel
 from tacit.types import Cost, Noise, Rollout, Situation, WorldModel
@@ -105,8 +106,8 @@ class MacroSearch:
                 "them on this model: tacit.training.macros.train_macros."
             )
 
-    def targets(self, situation: Situation) -> Tensor:
-        """Return the latents ``[B, D]`` to plan toward: those after the first macro-action of a plan to the goals.
+    def targets(self, situation: Situation) -> Targets:
+        """Return the latents to plan toward: those after the first macro-action of a plan to the goals.
 
         In a world that is within the usual reach of a macro-action from its goal, and in one without a plan, it is the
         goal itself.
@@ -119,7 +120,7 @@ class MacroSearch:
             raise SpecError("planning with macro-actions needs a goal: start(goal=...).")
         plan = self(start, goal, situation.noise.spawn(STREAM))
         near = (goal - start).abs().mean(dim=1) <= self.macros.reach.to(start)
-        return torch.where((near | ~plan.energy.isfinite())[:, None], goal, plan.latents[:, 0])
+        return Targets(torch.where((near | ~plan.energy.isfinite())[:, None], goal, plan.latents[:, 0]))
 
     @torch.no_grad()
     def __call__(self, start: Tensor, goal: Tensor, noise: Noise) -> MacroPlan:

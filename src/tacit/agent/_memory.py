@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, is_dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import nn
 
-from tacit._config import to_json
 from tacit.agent._past import Past
 from tacit.agent._state import AgentState
 from tacit.errors import CheckpointError, ConfigError, SpecError
 from tacit.memory import entries
+from tacit.models import Dynamics
 from tacit.nn.digest import digest
+from tacit.nn.digest import model_digest as module_digest
 from tacit.types import Entries, Neighbors, Store, WorldModel
 
 __all__ = ["AgentMemory", "Recalled", "grouped", "latent_size", "model_digest"]
@@ -61,9 +61,8 @@ class Recalled:
 
 
 def model_digest(model: WorldModel) -> str:
-    """Return the SHA-256 of a model, which a store of its latents names: of its class, settings and weights."""
-    config = to_json(model.config) if isinstance(model, nn.Module) and is_dataclass(model.config) else None
-    return digest([type(model).__qualname__, config], model.state_dict() if isinstance(model, nn.Module) else {})
+    """Return the SHA-256 of a model, which names its latents: of its class, settings and weights."""
+    return module_digest(model) if isinstance(model, Dynamics) else digest([type(model).__name__, None], {})
 
 
 def latent_size(model: WorldModel) -> int:

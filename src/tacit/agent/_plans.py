@@ -97,7 +97,8 @@ def merged(state: AgentState, fresh: AgentState, worlds: npt.NDArray[np.bool_]) 
 
 
 def only(plan: Plan, worlds: npt.NDArray[np.bool_]) -> Plan:
-    """Return a plan that says nothing about worlds other than these ``[B]``: their energies and slacks are NaN."""
+    """Return a plan that says nothing about worlds other than these ``[B]``: their numbers are NaN."""
     others = torch.from_numpy(~worlds).to(plan.energy.device)
     slacks = {name: slack.masked_fill(others[:, None], torch.nan) for name, slack in plan.slacks.items()}
-    return replace(plan, energy=plan.energy.masked_fill(others, torch.nan), slacks=slacks)
+    evidence = {name: value.masked_fill(others.to(value.device), torch.nan) for name, value in plan.evidence.items()}
+    return replace(plan, energy=plan.energy.masked_fill(others, torch.nan), slacks=slacks, evidence=evidence)

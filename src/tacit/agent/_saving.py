@@ -23,8 +23,8 @@ from tacit.agent._config import AgentConfig
 from tacit.agent._fallback import NamedFallback
 from tacit.agent._parts import built, described, label_of
 from tacit.agent._proposal import Proposal
-from tacit.agent._saved_macros import read_macros, write_macros
 from tacit.agent._saved_proposals import read_proposal, write_proposal
+from tacit.agent._saved_sub_goals import read_sub_goals, write_sub_goals
 from tacit.costs._base import CostSum, CostTerm, WeightedCost
 from tacit.errors import CheckpointError, ConfigError, SpecError
 from tacit.guard import Guard
@@ -95,7 +95,7 @@ def write(
     if config.guard is not None:
         parts[GUARD] = _guard_part(config.guard)
     if config.sub_goals is not None:
-        parts[SUB_GOALS] = write_macros(config.sub_goals)
+        parts[SUB_GOALS] = write_sub_goals(config.sub_goals)
     if written is not None:
         parts[PROPOSAL] = written
     if calibration is not None:
@@ -119,9 +119,9 @@ def digest_of(model: object, config: AgentConfig, proposal: object = None) -> st
         named.append(guard.config)
         tensors |= {f"{GUARD}.{name}": value for name, value in guard.tensors.items()}
     if config.sub_goals is not None:
-        macros = write_macros(config.sub_goals)
-        named.append(macros.config)
-        tensors |= {f"{SUB_GOALS}.{name}": value for name, value in macros.tensors.items()}
+        sub_goals = write_sub_goals(config.sub_goals)
+        named.append(sub_goals.config)
+        tensors |= {f"{SUB_GOALS}.{name}": value for name, value in sub_goals.tensors.items()}
     for place, owner in (("model", model), (PROPOSAL, proposal), ("fallback", config.fallback)):
         part = write_proposal(owner) or checkpoint.Part(
             to_json(owner.config) if isinstance(owner, Dynamics) else {},
@@ -236,7 +236,7 @@ def read(
             restrictions,
             None if GUARD not in parts else _guard(parts[GUARD]),
             written.proposals,
-            sub_goals=None if SUB_GOALS not in parts else read_macros(parts[SUB_GOALS], device, own),
+            sub_goals=read_sub_goals(parts[SUB_GOALS], device, own) if SUB_GOALS in parts else None,
         )
         calibration = from_json(MarginRecord, parts[CALIBRATION].config, CALIBRATION) if CALIBRATION in parts else None
     except (ConfigError, SpecError, TypeError, ValueError) as error:

@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from torch import Tensor
 
 from tacit.types import Decider, Plan, Situation
 
-__all__ = ["SubGoalSearch", "SubGoalSource"]
+__all__ = ["SubGoalSearch", "SubGoalSource", "Targets"]
+
+
+@dataclass(frozen=True, eq=False)
+class Targets:
+    """The next sub-goals of a batch of worlds.
+
+    Attributes:
+        latents: ``[B, D]`` the latents to plan toward in place of the goals; near a goal, the goal itself.
+        evidence: Numbers ``[B]`` behind them by name.
+    """
+
+    latents: Tensor
+    evidence: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 class SubGoalSource(Protocol):
-    """A source of sub-goals on the way to far goals, such as :class:`tacit.agent.MacroSearch`."""
+    """A source of sub-goals on the way to far goals, such as :class:`tacit.agent.SubGoals`."""
 
-    def targets(self, situation: Situation) -> Tensor:
-        """Return the latents ``[B, D]`` to plan toward in place of the goals; near a goal, the goal itself."""
+    def targets(self, situation: Situation) -> Targets:
+        """Return the next sub-goals."""
 
 
 @dataclass(frozen=True)
@@ -33,4 +47,6 @@ class SubGoalSearch:
 
     def __call__(self, situation: Situation, /) -> Plan:
         """See :class:`tacit.types.Decider`."""
-        return self.search(replace(situation, goal=self.sub_goals.targets(situation)))
+        targets = self.sub_goals.targets(situation)
+        plan = self.search(replace(situation, goal=targets.latents))
+        return replace(plan, evidence={**plan.evidence, **targets.evidence})

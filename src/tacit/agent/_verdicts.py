@@ -40,11 +40,16 @@ def verdict_of(
     decision = tuple(
         max(DECISIONS[level], _decision(reason, name), key=DECISIONS.index) for level, _, reason, name in rows
     )
-    evidence = {} if plan is None else _slacks(state, plan, blocks)
+    evidence = {} if plan is None else {**_evidence(plan), **_slacks(state, plan, blocks)}
     threshold = None
     if assessment is not None:
         threshold, evidence = assessment.threshold, {**assessment.evidence, SCORE: assessment.score, **evidence}
     return Verdict(decision, state.surprise.copy(), reasons, now.names, threshold, evidence, plan)
+
+
+def _evidence(plan: Plan) -> dict[str, npt.NDArray[np.float32]]:
+    """Return the numbers behind a plan as arrays."""
+    return {name: np.asarray(value.cpu().numpy(), np.float32) for name, value in plan.evidence.items()}
 
 
 def _slacks(state: AgentState, plan: Plan, blocks: int) -> dict[str, npt.NDArray[np.float32]]:

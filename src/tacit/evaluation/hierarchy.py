@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from tacit._check import require_expert, require_simulation
-from tacit.agent import Agent, AgentState, MacroSearch
+from tacit.agent import Agent, AgentState, MacroSearch, SubGoals
 from tacit.errors import ConfigError
 from tacit.evaluation.closed_loop import closed_loop
 from tacit.evaluation.tasks import held_out_tasks
@@ -191,7 +191,7 @@ def diagnose(
     episodes.
 
     Args:
-        agent: The agent, with macro-actions or without.
+        agent: The agent, with sub-goals from macro-actions or from a graph, or without.
         env: An environment with goals, an expert and ``simulate``.
         episodes: The number of tasks.
         seed: Seed of the tasks and of the agent.
@@ -201,7 +201,8 @@ def diagnose(
     Raises:
         ConfigError: if the environment lacks a method, or a number is below 1.
     """
-    macros = agent.config.sub_goals
+    source = agent.config.sub_goals
+    macros = source if isinstance(source, MacroSearch) else None
     blocks = stride if stride is not None else STRIDE if macros is None else macros.macros.config.stride
     if blocks < 1 or episodes < 1:
         raise ConfigError(f"diagnose needs episodes >= 1 and stride >= 1; got {episodes} and {blocks}.")
@@ -214,12 +215,14 @@ def diagnose(
     starts, goals = (encoded(agent, env, states) for states in (tasks.start, tasks.goal))
     ahead = encoded(agent, env, world.ahead(tasks.start, tasks.goal, blocks * agent.frameskip))
     chosen = None if macros is None else macros(starts, goals, WorldNoise.of(seed, episodes))
+    aims = source.route(starts, goals).targets if isinstance(source, SubGoals) else None
+    aims = aims if chosen is None else chosen.latents[:, 0]
     return HierarchyDiagnosis(
         blocks,
         solved(agent),
-        None if macros is None else solved(flat),
+        None if source is None else solved(flat),
         solved(OracleSubGoals(agent, env, blocks)),
-        None if chosen is None else _reached(flat, world, tasks, chosen.latents[:, 0], blocks, seed),
+        None if aims is None else _reached(flat, world, tasks, aims, blocks, seed),
         _reached(flat, world, tasks, ahead, blocks, seed),
         None if macros is None or chosen is None else _manifold(macros, chosen.macros),
         _plan_errors(flat, world, tasks, goals, seed),

@@ -1,4 +1,4 @@
-"""Memory: what an agent has experienced, on disk, and searched by latents.
+"""Memory: what an agent has experienced, on disk and searched by latents, and graphs of the states where it has been.
 
 ::
 
@@ -11,5 +11,9 @@ from tacit._registry import exports, lazy
 
 __getattr__, __dir__, __all__ = lazy(
     __name__,
-    {name: f"{__name__}.{module}" for module in ("entries", "store") for name in exports(f"{__name__}.{module}")},
+    {
+        name: f"{__name__}.{module}"
+        for module in ("entries", "graph", "routes", "store")
+        for name in exports(f"{__name__}.{module}")
+    },
 )

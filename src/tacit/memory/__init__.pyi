@@ -1,4 +1,4 @@
-"""Memory: what an agent has experienced, on disk, and searched by latents.
+"""Memory: what an agent has experienced, on disk and searched by latents, and graphs of the states where it has been.
 
 ::
 
@@ -8,6 +8,10 @@
 
 from tacit.memory.entries import entries as entries
 from tacit.memory.entries import windows as windows
+from tacit.memory.graph import Graph as Graph
+from tacit.memory.graph import Recorded as Recorded
+from tacit.memory.routes import Route as Route
+from tacit.memory.routes import Router as Router
 from tacit.memory.store import DiskStore as DiskStore
 
 __all__: list[str]

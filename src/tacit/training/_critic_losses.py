@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tacit.costs._temporal_critic import TemporalCritic
-from tacit.training._latents import EncodedEpisodes
 from tacit.training.config import CriticTraining
+from tacit.training.encoded import EncodedEpisodes
 
 __all__ = ["CriticLoss", "Expectile", "PairRegression", "Quasimetric"]
 

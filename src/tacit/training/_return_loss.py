@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from tacit.costs._return_critic import ReturnCritic
 from tacit.data import Clips
 from tacit.models import Dynamics
-from tacit.training._latents import RecordedBlocks
 from tacit.training._rewards import BlockRewards
 from tacit.training.config import ReturnTraining
+from tacit.training.encoded import RecordedBlocks
 
 __all__ = ["ReturnLoss"]
 

@@ -17,9 +17,9 @@ from tacit.models import Dynamics
 from tacit.nn._tuning import tune_cpu
 from tacit.training._critic_fit import fit_critic
 from tacit.training._critic_losses import CriticLoss, Expectile, PairRegression, Quasimetric
-from tacit.training._latents import EncodedEpisodes
 from tacit.training._return_loss import ReturnLoss
 from tacit.training.config import CriticTraining, ReturnTraining, configured
+from tacit.training.encoded import EncodedEpisodes
 from tacit.training.report import FitReport
 
 if TYPE_CHECKING:

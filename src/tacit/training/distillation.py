@@ -23,8 +23,8 @@ from tacit.models import Dynamics
 from tacit.models.goal_policy import GoalPolicy
 from tacit.nn._tuning import tune_cpu
 from tacit.planners import WorldNoise, world_seeds
-from tacit.training._latents import RecordedBlocks
 from tacit.training.config import GoalPolicyTraining
+from tacit.training.encoded import RecordedBlocks
 from tacit.training.goal_policy import check_fit, fit_policy
 from tacit.training.report import FitReport
 from tacit.types import Context, Situation

@@ -14,8 +14,8 @@ from tacit.errors import ConfigError, TrainingError
 from tacit.models import Dynamics
 from tacit.models.goal_policy import GoalPolicy
 from tacit.nn._tuning import tune_cpu
-from tacit.training._latents import RecordedBlocks
 from tacit.training.config import GoalPolicyTraining, configured
+from tacit.training.encoded import RecordedBlocks
 from tacit.training.optimizer import adamw, lr_factor, optimizer_step
 from tacit.training.report import FitReport
 

@@ -17,7 +17,7 @@ from tacit.errors import ConfigError, DataError
 from tacit.models import Dynamics, MacroModel
 from tacit.nn._tuning import tune_cpu
 from tacit.training._critic_fit import fit_critic
-from tacit.training._latents import RecordedBlocks
+from tacit.training.encoded import RecordedBlocks
 from tacit.training.config import configured
 from tacit.training.report import FitReport
 
@@ -144,7 +144,8 @@ class _MacroLoss:
         encoded = macros.encode(blocks.reshape(len(blocks), self._config.ahead, stride, -1))
         predicted = macros.rollout(latents[:, 0], encoded)
         error = ((predicted - latents[:, stride::stride]) / macros.latents[1]).abs().mean()
-        return error + self._config.size * encoded.square().mean()
+        loss: Tensor = error + self._config.size * encoded.square().mean()
+        return loss
 
     def stepped(self) -> None:
         """Do nothing after a step."""

@@ -10,7 +10,7 @@ from tacit.data import Clips
 from tacit.errors import ConfigError
 from tacit.models import Dynamics
 from tacit.nn._tuning import tune_cpu
-from tacit.training._latents import RecordedBlocks
+from tacit.training.encoded import RecordedBlocks
 
 __all__ = ["record_proposals"]
 

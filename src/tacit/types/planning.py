@@ -134,6 +134,7 @@ class Plan:
         reasons: ``[B]`` the reason in words where a world failed, from a decider.
         slacks: ``[B, H]`` the predicted slack of each block of the actions by the name of the constraint, from a
             decider; see :class:`tacit.types.MarginConstraint`.
+        evidence: Further numbers ``[B]`` behind the decision by name, from a decider.
     """
 
     actions: Numbers
@@ -144,6 +145,7 @@ class Plan:
     ended: Literal["complete", "stopped"] = "complete"
     reasons: tuple[str, ...] = ()
     slacks: Mapping[str, Numbers] = field(default_factory=dict)
+    evidence: Mapping[str, Numbers] = field(default_factory=dict)
 
     @property
     def failed(self) -> Numbers:
