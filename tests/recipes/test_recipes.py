@@ -17,7 +17,13 @@ NAMES = tc.recipes.names()
 ACTING = [name for name in NAMES if issubclass(tc.recipes.load(name), tc.recipes.AgentRecipe)]
 SEEING = [name for name in NAMES if name not in ACTING]
 SHOOTING = {"name": "random_shooting", "options": {"samples": 16}}
-LIGHT = {"acting.planner": SHOOTING, "acting.horizon": 2, "acting.replan_every": 1, "policy_steps": 2}
+LIGHT = {
+    "acting.planner": SHOOTING,
+    "acting.horizon": 2,
+    "acting.replan_every": 1,
+    "policy_steps": 2,
+    "critic.steps": 2,
+}
 
 
 @pytest.fixture(scope="module")

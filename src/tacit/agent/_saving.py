@@ -245,6 +245,10 @@ def read(
     return model, config, proposal, calibration
 
 
+def _sub_goals(part: checkpoint.Part) -> SubGoals:
+    return SubGoals.unpack(part.config, part.tensors)
+
+
 def _guard(part: checkpoint.Part) -> Guard:
     return Guard.unpack(part.config, {name: tensor.numpy() for name, tensor in part.tensors.items()})
 

@@ -1,0 +1,48 @@
+"""Grids of rooms: far goals, reached by way of sub-goals."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tacit.agent import Agent
+from tacit.data import Episodes
+from tacit.exploration import map_episodes
+from tacit.models import Dynamics
+from tacit.recipes._critic import RecipeCritic
+from tacit.recipes._recipe import Acting, AgentRecipe, Part
+from tacit.recipes.two_rooms import TwoRooms
+from tacit.training import TrainingConfig
+
+__all__ = ["Rooms"]
+
+
+@dataclass(frozen=True)
+class Rooms(AgentRecipe):
+    """The world model of ``two_rooms``, a learned temporal distance, and a graph of the recorded states.
+
+    A search looks five blocks of four steps ahead, toward a state on the shortest recorded way to the goal.
+    """
+
+    model: Mapping[str, Any] = field(default_factory=lambda: {"latent": 32, "frameskip": 4})
+    objective: tuple[Part, ...] = TwoRooms.objective
+    clip: int = TwoRooms.clip
+    steps: int = 3_000
+    training: TrainingConfig = field(default_factory=lambda: TrainingConfig(lr=2e-3, weight_decay=1e-4, threads=1))
+    policy_steps: int = 0
+    critic: RecipeCritic = field(default_factory=lambda: RecipeCritic(steps=4_000))
+    acting: Acting = field(
+        default_factory=lambda: Acting(
+            planner=Part("icem", {"samples": 64, "iterations": 3, "elites": 8, "std": 0.7, "beta": 2.0}),
+            cost=(Part("goal", {"reduce": "sum"}),),
+            horizon=5,
+            repeat_action=True,
+        )
+    )
+
+    def train_agent(self, model: Dynamics, episodes: Episodes, *, seed: int) -> Agent:
+        """Train the critic and map the episodes, and build the agent; see :meth:`AgentRecipe.train_agent`."""
+        critic = self.critic.train(model, self.clips(episodes, model), seed)
+        sub_goals = map_episodes(model, critic, episodes, horizon=self.acting.horizon)
+        return super().train_agent(model, episodes, seed=seed).replace(sub_goals=sub_goals)
