@@ -64,7 +64,7 @@ def measure(run: Run[Settings]) -> dict[str, Any]:
     laps.end("train")
     env = tc.envs.Rooms(chosen.tasks, rows=chosen.rows, columns=chosen.rows, goal_steps=chosen.far)
     tasks, _ = tc.evaluation.held_out_tasks(env, chosen.tasks, HELD_OUT)
-    steps = env.distance(tasks.start, tasks.goal) / tasks.start["speed"][:, 0]
+    steps = env.distance(tasks.start, tasks.goal) / np.asarray(tasks.start["speed"], np.float64)[:, 0]
     sub_goals = agent.config.sub_goals
     assert sub_goals is not None
     assert isinstance(agent.model, tc.models.WorldModel)
@@ -78,8 +78,9 @@ def measure(run: Run[Settings]) -> dict[str, Any]:
         "reachable": sub_goals.route(start, goal).reachable.tolist(),
     }
     laps.end("encode")
-    random = tc.agent.RandomActor(env.spec.action, repeat=agent.frameskip)
-    for name, actor in {**agents(agent), "random": random}.items():
+    actors: dict[str, tc.types.Actor] = {**agents(agent)}
+    actors["random"] = tc.agent.RandomActor(env.spec.action, repeat=agent.frameskip)
+    for name, actor in actors.items():
         found = tc.evaluation.closed_loop(actor, env, chosen.tasks, HELD_OUT, progress=False)
         values[name] = {"success": found.success, "solved": found.solved.tolist()}
         laps.end(name)
@@ -89,7 +90,7 @@ def measure(run: Run[Settings]) -> dict[str, Any]:
 def apart(one: Mapping[str, Any], other: str, together: bool) -> str:
     """Return the success of an agent on goals that some or no recorded episode joins with the start."""
     chosen = np.array(one[other]["solved"])[np.array(one["together"]) == together]
-    return rate(tc.statistics.wilson(int(chosen.sum()), len(chosen))) if len(chosen) else "none"
+    return str(tc.statistics.wilson(int(chosen.sum()), len(chosen))) if len(chosen) else "none"
 
 
 def report(results: Mapping[str, RunResult]) -> Report:
@@ -102,7 +103,8 @@ def report(results: Mapping[str, RunResult]) -> Report:
             solved.append((case, seed, *(rate(one[name]["success"]) for name in names)))
             seconds = [f"{one['seconds'][f'{name}_cpu']:.0f}" for name in ("train", *names[1:])]
             costs.append((case, seed, one["graph"], *seconds, apart(one, names[5], True), apart(one, names[5], False)))
-            leads.append(tc.statistics.paired(*(np.array(one[name]["solved"], np.bool_) for name in (names[5], FLAT))))
+            best, flat = (np.array(one[name]["solved"], np.bool_) for name in (names[5], FLAT))
+            leads.append(tc.statistics.paired(best, flat))
         rates = [run.values[names[5]]["success"]["rate"] for run in runs.values()]
         asked = 93 if case == "4x4" else 75
         targets.append(

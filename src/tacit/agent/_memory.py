@@ -16,8 +16,8 @@ from tacit.agent._state import AgentState
 from tacit.errors import CheckpointError, ConfigError, SpecError
 from tacit.memory import entries
 from tacit.models import Dynamics
+from tacit.nn._model_digest import model_digest as module_digest
 from tacit.nn.digest import digest
-from tacit.nn.digest import model_digest as module_digest
 from tacit.types import Entries, Neighbors, Store, WorldModel
 
 __all__ = ["AgentMemory", "Recalled", "grouped", "latent_size", "model_digest"]

@@ -208,10 +208,7 @@ def read(
         raise CheckpointError(f"{path} holds a model but no agent; make one with tc.Agent(model, ...).save(path).")
     part = parts[PART]
     try:
-        current: Any = part.config
-        if isinstance(current, Mapping):
-            current = {RENAMED.get(name, name): value for name, value in current.items()}
-        written = from_json(_Written, current, where=PART)
+        written = _written(part.config)
         planner = built(written.planner, planners, {}, own)
         tensors = {key: value.to(device) for key, value in part.tensors.items()}
         terms = [
@@ -243,6 +240,13 @@ def read(
         raise CheckpointError(f"the agent in {path} cannot be built here: {error}") from error
     proposal = read_proposal(parts[PROPOSAL], path, device) if PROPOSAL in parts else None
     return model, config, proposal, calibration
+
+
+def _written(values: Any) -> _Written:
+    """Return the settings of an agent, whose names may be those of version 0.1."""
+    if isinstance(values, Mapping):
+        values = {RENAMED.get(name, name): value for name, value in values.items()}
+    return from_json(_Written, values, where=PART)
 
 
 def _sub_goals(part: checkpoint.Part) -> SubGoals:

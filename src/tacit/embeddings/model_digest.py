@@ -1,5 +1,5 @@
 """Digest of a model, which identifies the encoder of an embedding."""
 
-from tacit.nn.digest import model_digest
+from tacit.nn._model_digest import model_digest
 
 __all__ = ["model_digest"]

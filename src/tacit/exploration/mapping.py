@@ -12,8 +12,8 @@ from tacit.data import Episodes
 from tacit.errors import ConfigError, DataError
 from tacit.memory import Graph, Recorded
 from tacit.models import Dynamics
+from tacit.nn._model_digest import model_digest
 from tacit.nn._tuning import tune_cpu
-from tacit.nn.digest import model_digest
 from tacit.training.encoded import RecordedBlocks
 
 __all__ = ["encode_recorded", "map_episodes", "reach"]

@@ -8,9 +8,7 @@ from tacit.nn.collectives import all_mean as all_mean
 from tacit.nn.collectives import all_true as all_true
 from tacit.nn.collectives import broadcast as broadcast
 from tacit.nn.collectives import world_size as world_size
-from tacit.nn.digest import Digestible as Digestible
 from tacit.nn.digest import digest as digest
-from tacit.nn.digest import model_digest as model_digest
 from tacit.nn.encoders import Encoder as Encoder
 from tacit.nn.encoders import ImageEncoder as ImageEncoder
 from tacit.nn.encoders import Normalizer as Normalizer
