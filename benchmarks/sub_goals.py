@@ -39,7 +39,7 @@ class Settings:
 def agents(agent: tc.Agent) -> dict[str, tc.Agent]:
     """Return the agents to compare, all with 64 candidates in 3 rounds but one."""
     sub_goals = agent.config.sub_goals
-    assert sub_goals is not None
+    assert isinstance(sub_goals, tc.agent.SubGoals)
     flat = agent.replace(sub_goals=None)
     planner = replace(agent.config.planner, samples=32, iterations=2, elites=8)  # type: ignore[type-var]
     return {
@@ -66,13 +66,12 @@ def measure(run: Run[Settings]) -> dict[str, Any]:
     tasks, _ = tc.evaluation.held_out_tasks(env, chosen.tasks, HELD_OUT)
     steps = env.distance(tasks.start, tasks.goal) / np.asarray(tasks.start["speed"], np.float64)[:, 0]
     sub_goals = agent.config.sub_goals
-    assert sub_goals is not None
+    assert isinstance(sub_goals, tc.agent.SubGoals)
     assert isinstance(agent.model, tc.models.WorldModel)
     with torch.no_grad():
         start, goal = (agent.model.encode(env.observe(states)) for states in (tasks.start, tasks.goal))
     values: dict[str, Any] = {
         "data_hash": recorded.hash(),
-        "graph": str(sub_goals),
         "steps": [float(steps.min()), float(steps.mean()), float(steps.max())],
         "together": sub_goals.router.shared(start, goal).tolist(),
         "reachable": sub_goals.route(start, goal).reachable.tolist(),
@@ -102,7 +101,7 @@ def report(results: Mapping[str, RunResult]) -> Report:
             one = result.values
             solved.append((case, seed, *(rate(one[name]["success"]) for name in names)))
             seconds = [f"{one['seconds'][f'{name}_cpu']:.0f}" for name in ("train", *names[1:])]
-            costs.append((case, seed, one["graph"], *seconds, apart(one, names[5], True), apart(one, names[5], False)))
+            costs.append((case, seed, *seconds, apart(one, names[5], True), apart(one, names[5], False)))
             best, flat = (np.array(one[name]["solved"], np.bool_) for name in (names[5], FLAT))
             leads.append(tc.statistics.paired(best, flat))
         rates = [run.values[names[5]]["success"]["rate"] for run in runs.values()]
@@ -129,7 +128,7 @@ def report(results: Mapping[str, RunResult]) -> Report:
             )
         )
     head = ("case", "seed", *names)
-    used_head = ("case", "seed", "graph", "training, CPU s", *(f"{name}, CPU s" for name in names[1:]))
+    used_head = ("case", "seed", "training, CPU s", *(f"{name}, CPU s" for name in names[1:]))
     apart_head = ("solved where an episode joins start and goal", "where none does")
     return Report([table(head, solved), table((*used_head, *apart_head), costs)], targets)
 

@@ -249,10 +249,6 @@ def _written(values: Any) -> _Written:
     return from_json(_Written, values, where=PART)
 
 
-def _sub_goals(part: checkpoint.Part) -> SubGoals:
-    return SubGoals.unpack(part.config, part.tensors)
-
-
 def _guard(part: checkpoint.Part) -> Guard:
     return Guard.unpack(part.config, {name: tensor.numpy() for name, tensor in part.tensors.items()})
 

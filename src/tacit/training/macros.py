@@ -17,8 +17,8 @@ from tacit.errors import ConfigError, DataError
 from tacit.models import Dynamics, MacroModel
 from tacit.nn._tuning import tune_cpu
 from tacit.training._critic_fit import fit_critic
-from tacit.training.encoded import RecordedBlocks
 from tacit.training.config import configured
+from tacit.training.encoded import RecordedBlocks
 from tacit.training.report import FitReport
 
 if TYPE_CHECKING:
