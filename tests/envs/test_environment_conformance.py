@@ -23,6 +23,7 @@ VARIANTS: dict[str, Callable[[], Environment]] = {
     "rooms, everything": lambda: Rooms(
         3, rows=2, columns=5, layout="random", cues=True, distractors=2, variation=("speed", "wall_thickness"), size=40
     ),
+    "rooms, a cue of the goal": lambda: Rooms(3, rows=2, columns=2, goal_cue=(2, 3)),
     "rooms, egocentric": lambda: Rooms(3, rows=4, view="egocentric", distractors=1, goal_steps=(20, 60)),
     "point_mass, pixels": lambda: PointMass(2, size=32),
     "gymnasium, discrete": lambda: GymnasiumEnvironment("CartPole-v1", 3),

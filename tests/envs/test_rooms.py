@@ -247,3 +247,41 @@ def test_cues_tell_rooms_apart_that_look_alike() -> None:
 def test_options_that_do_not_fit_are_refused(options: dict[str, object], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         Rooms(**options)  # type: ignore[arg-type]
+
+
+def test_a_cue_names_the_goal_for_some_steps_and_then_no_longer() -> None:
+    env = Rooms(40, rows=2, columns=2, goal_cue=(2, 3))
+    tasks, plain = env.tasks(40, 0), Rooms(40, rows=2, columns=2)
+    places = np.array([(16.5, 16.5), (47.5, 16.5), (16.5, 47.5), (47.5, 47.5)])
+    cue = tasks.start["cue"][:, 0].astype(int)
+    assert set(cue) == {0, 1, 2, 3}
+    assert np.array_equal(tasks.goal["position"], places[cue])
+    frames, actions = [env.begin(tasks.start)["pixels"]], np.zeros((40, 2), np.float32)
+    frames += [env.step(actions).observation["pixels"] for _ in range(6)]
+    hidden = plain.observe({name: part for name, part in tasks.start.items() if name != "cue"})["pixels"]
+    for step, frame in enumerate(frames):
+        assert np.array_equal(frame[:, :, 2:-2, 2:-2], hidden[:, :, 2:-2, 2:-2])
+        if not 2 <= step < 5:
+            assert np.array_equal(frame, hidden)
+            continue
+        colors = frame[:, :, 0, 0]
+        assert all((frame[:, :, :2] == colors[:, :, None, None]).all(axis=(1, 2, 3)))
+        assert len(np.unique(colors, axis=0)) == 4
+        assert all(len(np.unique(colors[cue == one], axis=0)) == 1 for one in range(4))
+    assert np.array_equal(env.observe(tasks.goal)["pixels"][:, :, 0, 0], hidden[:, :, 0, 0])
+    assert np.array_equal(env.labels()["cue"], np.eye(4)[cue])
+    simulated = env.simulate(tasks.start, np.zeros((40, 6, 2), np.float32))
+    assert np.array_equal(simulated["cue"][:, -1], env.state()["cue"])
+    rooms = np.stack(plain_cells(tasks.start["position"]), axis=1)
+    assert np.mean((rooms * [1, 2]).sum(axis=1) == cue) < 0.6, "the start does not tell the goal"
+
+
+def plain_cells(position: Floats) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    """Column and row of positions in a grid of 2 x 2 rooms."""
+    return position[:, 0] > 32, position[:, 1] > 32
+
+
+@pytest.mark.parametrize("cue", [(1,), (-1, 3), (0, 0), 4, (1.0, 2)])
+def test_cues_of_no_time_are_refused(cue: object) -> None:
+    with pytest.raises(ConfigError, match="goal_cue is the step"):
+        Rooms(goal_cue=cue)  # type: ignore[arg-type]

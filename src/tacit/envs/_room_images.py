@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tacit.envs._discs import Discs
+from tacit.envs._room_cues import paint_cues
 from tacit.envs._room_grid import WORLD, Floats, door_sizes, room_extents
 from tacit.types import State
 
@@ -29,10 +30,13 @@ class Scene:
         size: Height and width of an image.
         egocentric: Show the square around the disc instead of the world.
         cues: Draw a mark in the middle of every room.
+        goal_cue: The step at which the cue of a goal appears and the number of steps that it stays.
     """
 
-    def __init__(self, state: State, size: int, egocentric: bool, cues: bool) -> None:
-        self._size, self._egocentric, self._cues = size, egocentric, cues
+    def __init__(
+        self, state: State, size: int, egocentric: bool, cues: bool, goal_cue: tuple[int, int] | None = None
+    ) -> None:
+        self._size, self._egocentric, self._cues, self._goal_cue = size, egocentric, cues, goal_cue
         self._still = None if egocentric else self._rooms(state)
         paper = self._still if self._still is not None else np.zeros((len(state["position"]), 3, size, size), np.uint8)
         radius = np.asarray(state["agent_radius"], np.float64) * (size / (VIEW if egocentric else WORLD))
@@ -46,6 +50,8 @@ class Scene:
         for index in range(state["distractors"].shape[1] if "distractors" in state else 0):
             self._others.draw(frames, frame.pixels(np.asarray(state["distractors"][:, index, :2], np.float64)))
         self._agent.draw(frames, frame.pixels(np.asarray(state["position"], np.float64)))
+        if self._goal_cue:
+            paint_cues(frames, state, self._goal_cue)
         return frames
 
     def _rooms(self, state: State) -> npt.NDArray[np.uint8]:

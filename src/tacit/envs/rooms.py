@@ -20,6 +20,8 @@ Protocol, fixed before any method was tuned on it:
   ``goal_steps``, their distance in steps is in the given range. The goal is given as an image.
 - A task is solved if the disc is within 2 units of the goal at some step. Its budget is 2 steps for each step of the
   distance, and 25 more.
+- With ``goal_cue``, the goal is the middle of one of the four rooms in the corners, drawn independently of the start.
+  Nothing but a cue shows which: the edge of the image, 2 units wide, has its color for some steps, and then no longer.
 """
 
 from __future__ import annotations
@@ -33,6 +35,7 @@ import numpy.typing as npt
 
 from tacit._states import joined_tasks, rows_of
 from tacit.envs._batch import check_actions, check_options
+from tacit.envs._room_cues import checked_cue, cue_labels, cued_goals, draw_cues, hidden
 from tacit.envs._room_distances import Distances, door_points
 from tacit.envs._room_factors import FACTORS, require_fit
 from tacit.envs._room_grid import BORDER, GEOMETRY, WORLD, Floats, Grid, draw_doors, place_doors, room_extents
@@ -56,8 +59,9 @@ class Rooms(StateWorlds):
     """A batch of grids of rooms.
 
     A state holds ``position [B, 2]``, the centres of the doors in the walls to the right of each room,
-    ``door_right [B, R, C - 1]``, and below it, ``door_down [B, R - 1, C]`` (0 where there is none), every factor, and
-    with distractors ``distractors [B, n, 4]``: position and velocity.
+    ``door_right [B, R, C - 1]``, and below it, ``door_down [B, R - 1, C]`` (0 where there is none), every factor, with
+    distractors ``distractors [B, n, 4]``: position and velocity, and with a cue ``cue [B, 2]``: the number of the goal,
+    and the steps since the start.
 
     Args:
         num_envs: Worlds in the batch.
@@ -68,6 +72,7 @@ class Rooms(StateWorlds):
         cues: Draw a mark of its own colour in the middle of each room.
         distractors: Discs that cross the world in straight lines, through walls; nothing influences them, and they
             do not count in the distance to a goal.
+        goal_cue: The step at which a cue of the goal appears and the number of steps that it stays; None: no cue.
         goal_steps: The smallest and the largest distance of a goal in steps; None: a goal is in another room.
         size: Height and width of the images, at least 16.
         variation: Factors to draw in every episode: wall_thickness, door_size, agent_radius, speed and the colours.
@@ -85,6 +90,7 @@ class Rooms(StateWorlds):
     view: Literal["top", "egocentric"] = "top"
     cues: bool = False
     distractors: int = 0
+    goal_cue: tuple[int, int] | None = None
     goal_steps: tuple[float, float] | None = None
     size: int = 64
     variation: Sequence[str] = ()
@@ -101,12 +107,13 @@ class Rooms(StateWorlds):
                 "Rooms needs layout='fixed' or 'random', view='top' or 'egocentric' and size >= 16; got "
                 f"{self.layout!r}, {self.view!r} and {self.size}."
             )
-        self._range = _checked_range(self.goal_steps)
+        self._range, self._cue = _checked_range(self.goal_steps), checked_cue(self.goal_cue)
         self._varied, self._values = FACTORS.chosen(self.variation, self.factors)
         require_fit(max(self.rows, self.columns), self._varied, self._values)
         slowest, _ = FACTORS.bounds("speed", self._varied, self._values)
         longest = self.rows * self.columns * WORLD / min(self.rows, self.columns) / slowest
-        self.rules = TaskRules(2.0, int(_budget(longest)), "any", "world units along the shortest way, 64 across")
+        budget = int(_budget(longest)) + sum(self._cue or ())
+        self.rules = TaskRules(2.0, budget, "any", "world units along the shortest way, 64 across")
         self.spec = Spec(
             {"pixels": Modality("pixels", (3, self.size, self.size))},
             Box((-1.0, -1.0), (1.0, 1.0), kind="delta"),
@@ -128,9 +135,10 @@ class Rooms(StateWorlds):
         return Transition({"pixels": self._scene.frames(self._state)}, terminated=never, truncated=never)
 
     def labels(self) -> Mapping[str, Array]:
-        """Return ``position [B, 2]`` and ``cell [B, 2]``, the column and the row of the room."""
+        """Return ``position [B, 2]``, ``cell [B, 2]``, the column and the row of the room, and ``cue [B, 4]``."""
         column, row = self._grid.cells(self._state["position"])
         return {
+            **({"cue": cue_labels(self._state["cue"])} if self._cue else {}),
             "position": self._state["position"].astype(np.float32),
             "cell": np.stack([column, row], axis=1).astype(np.float32),
         }
@@ -150,7 +158,7 @@ class Rooms(StateWorlds):
             steps.append(now)
         return {
             name: np.stack([step[name] for step in steps], axis=1)
-            if name in ("position", "distractors")
+            if name in ("position", "distractors", "cue")
             else np.broadcast_to(values[:, None], (len(values), len(steps), *values.shape[1:]))
             for name, values in now.items()
         }
@@ -169,7 +177,7 @@ class Rooms(StateWorlds):
             furthest = max(furthest, float(steps.max()))
             low, high = self._range or (0.0, np.inf)
             kept = np.flatnonzero((steps >= low) & (steps <= high))[: count - found]
-            parts.append(Tasks(rows_of(start, kept), rows_of(goal, kept), _budget(steps[kept])))
+            parts.append(Tasks(rows_of(start, kept), rows_of(goal, kept), _budget(steps[kept]) + sum(self._cue or ())))
             found += len(kept)
             if found == count:
                 return joined_tasks(parts)
@@ -209,19 +217,23 @@ class Rooms(StateWorlds):
     def _draw(
         self, rng: np.random.Generator, count: int, layout: Mapping[str, Floats] | None = None
     ) -> dict[str, Floats]:
-        """Draw states; with a ``layout``, goals in other rooms of its states, or in any room with ``goal_steps``."""
+        """Draw states; with a ``layout``, goals: cued, in other rooms of its states, or with ``goal_steps`` in any."""
         if layout is None:
             drawn = [self._draw_layout(rng) for _ in range(count)]
             state = {name: np.concatenate([one[name] for one in drawn]) for name in drawn[0]}
         else:
             state = dict(layout)
         grid, rooms = Grid(state), self.rows * self.columns
+        if layout is not None and self._cue:
+            return {**state, "position": cued_goals(grid, state["cue"]), "cue": hidden(state["cue"], self._cue)}
         if layout is None or self._range:
             room = rng.integers(0, rooms, count)
         else:
             column, row = grid.cells(layout["position"])
             room = (row * grid.columns + column + rng.integers(1, rooms, count)) % rooms
         state["position"] = grid.sample(rng, room)
+        if self._cue:
+            state["cue"] = draw_cues(rng, count)
         if self.distractors:
             shape = (count, self.distractors)
             angle, speed = rng.uniform(0, 2 * np.pi, shape), rng.uniform(*DRIFT, shape)
@@ -247,13 +259,15 @@ class Rooms(StateWorlds):
         self.num_envs = len(state["position"])
 
     def _scene_of(self, state: State) -> Scene:
-        return Scene(state, self.size, self.view == "egocentric", self.cues)
+        return Scene(state, self.size, self.view == "egocentric", self.cues, self._cue)
 
 
 def _moved(state: State, grid: Grid, action: npt.NDArray[np.float32]) -> dict[str, Floats]:
     """Return the states after one step."""
     moved = {name: np.asarray(values, np.float64) for name, values in state.items()}
     moved["position"] = grid.move(moved["position"], moved["speed"] * np.clip(action, -1.0, 1.0))
+    if "cue" in moved:
+        moved["cue"] = moved["cue"] + np.array([0.0, 1.0])
     if "distractors" in moved:
         place, velocity = np.split(moved["distractors"], 2, axis=-1)
         place = place + velocity
