@@ -41,7 +41,7 @@ MANY_PARAMETERS = {
 }
 NAMESPACES = {
     "nn": 45,
-    "types": 56,
+    "types": 58,
 }
 
 

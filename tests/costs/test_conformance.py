@@ -7,7 +7,7 @@ import torch
 from costs.test_expected_return import returns
 from costs.test_temporal_distance import calibrated
 from tacit import costs
-from tacit.costs import Effort, ExpectedReturn, Goal, Region, Target, TemporalDistance
+from tacit.costs import Effort, ExpectedReturn, Goal, RecalledGoal, Region, Target, TemporalDistance
 from tacit.nn.readout import LinearReadout
 from tacit.testing.costs import check_cost, check_rollout_constraint
 
@@ -20,6 +20,10 @@ BUILT = {
         TemporalDistance(calibrated("expectile"), near=3),
         TemporalDistance(calibrated("pair"), reduce="last"),
         TemporalDistance(calibrated("quasimetric"), reduce="min"),
+    ],
+    "recalled_goal": [
+        RecalledGoal(READOUT, torch.randn(2, 6)),
+        RecalledGoal(READOUT, torch.randn(2, 6), calibrated("expectile"), "last", near=3),
     ],
     "region": [Region(READOUT, (0.5, None), 2.0), Region(READOUT, high=-0.5, reduce="min")],
     "target": [Target(READOUT, (1.0, None)), Target(READOUT, (1.0, 0.0), "sum", within=1.0)],

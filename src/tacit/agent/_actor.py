@@ -117,7 +117,8 @@ class BlockActor:
         """Return this actor with another source of observed latents and another source of plans."""
         other = copy(self)
         other.model, other.decider = model, decider
-        other._perception, other._safeguard = Perception(model), Safeguard(model, self.guard)
+        other._perception = Perception(model, self._perception.carrier)
+        other._safeguard = Safeguard(model, self.guard)
         return other
 
     def start(

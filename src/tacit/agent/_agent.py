@@ -19,6 +19,7 @@ from tacit.agent._calibration import MarginRecord
 from tacit.agent._config import AgentConfig
 from tacit.agent._fallback import NamedFallback
 from tacit.agent._memory import latent_size, model_digest
+from tacit.agent._perception import Perception
 from tacit.agent._proposal import Proposal
 from tacit.agent._saving import digest_of, read, write
 from tacit.agent._search import FlatSearch
@@ -90,6 +91,7 @@ class Agent(BlockActor):
             deadline_ms=config.deadline_ms,
             memory=config.memory,
         )
+        self._perception = Perception(model, config.carrier)
         self.config, self.proposal, self.calibration = config, proposal, calibration
         if calibration is not None and calibration.digest != self.digest():
             raise ConfigError(
@@ -157,6 +159,8 @@ class Agent(BlockActor):
         ]
         rows += [f"  sub-goals    {config.sub_goals}"] if config.sub_goals else []
         rows += [f"  constraint   {constraint}" for constraint in config.constraints]
+        if config.carrier is not None:
+            rows += [f"  carrier      {type(config.carrier).__name__}, {config.carrier.size} numbers"]
         rows += ["  guard        " + str(config.guard).replace("\n", "\n               ")] if config.guard else []
         rows += [f"  memory       {len(config.memory):,} entries"] if config.memory is not None else []
         rows += [f"  calibration  {self.calibration}"] if self.calibration else []

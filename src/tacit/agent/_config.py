@@ -11,7 +11,7 @@ from tacit.agent._macro_search import MacroSearch
 from tacit.agent._sub_goals import SubGoals
 from tacit.errors import ConfigError
 from tacit.guard import Guard
-from tacit.types import ActionConstraint, Constraint, Cost, FallbackPolicy, MarginConstraint, Planner, Store
+from tacit.types import ActionConstraint, Carrier, Constraint, Cost, FallbackPolicy, MarginConstraint, Planner, Store
 
 __all__ = ["AgentConfig"]
 
@@ -47,9 +47,10 @@ class AgentConfig:
         memory: What the agent has experienced; its proposals read it, and :meth:`tacit.Agent.remember` appends to it.
             None: there is none.
         sub_goals: Sub-goals for goals that are far away; None: the planner always looks at the goal itself.
+        carrier: A memory that is written at every block boundary and that costs and policies read, such as those of
+            :mod:`tacit.memory.carriers`; None: there is none.
         proposals: Candidates that the proposal suggests for the first round of each search, in addition to those of the
             planner; 10 to 20 % of these are usual.
-        sub_goals: The source of sub-goals for goals that are far away; None: the planner always looks at the goal.
 
     Raises:
         ConfigError: unless ``1 <= replan_every <= horizon``, if a limit is not above 0, or for another precision.
@@ -69,6 +70,7 @@ class AgentConfig:
     proposals: int = 16
     memory: Store | None = None
     sub_goals: MacroSearch | SubGoals | None = None
+    carrier: Carrier | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "constraints", tuple(self.constraints))

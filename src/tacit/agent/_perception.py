@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from tacit._threads import computing, suited_threads
 from tacit.agent._state import AgentState
 from tacit.errors import SpecError
-from tacit.types import Context, Observation, WorldModel
+from tacit.types import Carrier, Carry, Context, Observation, WorldModel
 
 __all__ = ["Perception"]
 
@@ -22,10 +22,11 @@ class Perception:
 
     Args:
         model: The source of latents and predictions.
+        carrier: The memory that is written with every latent; None: there is none.
     """
 
-    def __init__(self, model: WorldModel) -> None:
-        self.model = model
+    def __init__(self, model: WorldModel, carrier: Carrier | None = None) -> None:
+        self.model, self.carrier = model, carrier
         self.threads = suited_threads(model) if isinstance(model, nn.Module) else None
         """The number of threads to compute with; None: as many as the process uses."""
 
@@ -35,8 +36,9 @@ class Perception:
         Raises:
             SpecError: if the goal does not fit the model.
         """
-        if isinstance(self.model, nn.Module):
-            self.model.eval()
+        for module in (self.model, self.carrier):
+            if isinstance(module, nn.Module):
+                module.eval()
         if goal is None:
             return state
         if self._lacks_modalities(goal):
@@ -63,13 +65,15 @@ class Perception:
                 return self._at_boundary(state), problem
             latent = torch.full_like(before.latents[:, -1], torch.nan)
         if before is None or state.block is None:
-            return replace(self._at_boundary(state), context=Context(latent[:, None])), problem
+            carry = self._carried(before, latent, None)
+            return replace(self._at_boundary(state), context=Context(latent[:, None], carry=carry)), problem
         if state.deviated.any() and state.executed is not None:
             state = self.predict(state, state.executed)
         surprise = np.full(state.batch, np.nan, np.float32)
         if state.predicted is not None:
             surprise = (latent - state.predicted).square().mean(dim=-1).float().cpu().numpy()
         context = _extended(before, latent, state.block, self.model.history)  # type: ignore[arg-type]
+        context = replace(context, carry=self._carried(before, latent, state.block))
         return replace(self._at_boundary(state), context=context, surprise=surprise), problem
 
     def predict(self, state: AgentState, rows: npt.NDArray[np.float32]) -> AgentState:
@@ -83,6 +87,13 @@ class Perception:
                 if state.last_action is None:
                     raise
         return replace(state, block=block, predicted=predicted)
+
+    def _carried(self, before: Context | None, latent: Tensor, block: Tensor | None) -> Carry | None:
+        """Return the state of the carrier after a latent and the block that led to it; None without a carrier."""
+        if self.carrier is None:
+            return None
+        carry = None if before is None else before.carry
+        return self.carrier.step(self.carrier.start(len(latent)) if carry is None else carry, latent, block)
 
     def _at_boundary(self, state: AgentState) -> AgentState:
         """Return the state without the executed actions of the last block."""

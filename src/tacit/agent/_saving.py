@@ -23,6 +23,7 @@ from tacit.agent._config import AgentConfig
 from tacit.agent._fallback import NamedFallback
 from tacit.agent._parts import built, described, label_of
 from tacit.agent._proposal import Proposal
+from tacit.agent._saved_carrier import read_carrier, write_carrier
 from tacit.agent._saved_proposals import read_proposal, write_proposal
 from tacit.agent._saved_sub_goals import read_sub_goals, write_sub_goals
 from tacit.costs._base import CostSum, CostTerm, WeightedCost
@@ -38,6 +39,7 @@ PROPOSAL = "proposal"
 CALIBRATION = "calibration"
 GUARD = "guard"
 SUB_GOALS = "sub_goals"
+CARRIER = "carrier"
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,8 @@ def write(
         parts[GUARD] = _guard_part(config.guard)
     if config.sub_goals is not None:
         parts[SUB_GOALS] = write_sub_goals(config.sub_goals)
+    if config.carrier is not None:
+        parts[CARRIER] = write_carrier(config.carrier)
     if written is not None:
         parts[PROPOSAL] = written
     if calibration is not None:
@@ -122,6 +126,10 @@ def digest_of(model: object, config: AgentConfig, proposal: object = None) -> st
         sub_goals = write_sub_goals(config.sub_goals)
         named.append(sub_goals.config)
         tensors |= {f"{SUB_GOALS}.{name}": value for name, value in sub_goals.tensors.items()}
+    if config.carrier is not None:
+        carrier = write_carrier(config.carrier)
+        named.append(carrier.config)
+        tensors |= {f"{CARRIER}.{name}": value for name, value in carrier.tensors.items()}
     for place, owner in (("model", model), (PROPOSAL, proposal), ("fallback", config.fallback)):
         part = write_proposal(owner) or checkpoint.Part(
             to_json(owner.config) if isinstance(owner, Dynamics) else {},
@@ -234,6 +242,7 @@ def read(
             None if GUARD not in parts else _guard(parts[GUARD]),
             written.proposals,
             sub_goals=read_sub_goals(parts[SUB_GOALS], device, own) if SUB_GOALS in parts else None,
+            carrier=read_carrier(parts[CARRIER], device) if CARRIER in parts else None,
         )
         calibration = from_json(MarginRecord, parts[CALIBRATION].config, CALIBRATION) if CALIBRATION in parts else None
     except (ConfigError, SpecError, TypeError, ValueError) as error:

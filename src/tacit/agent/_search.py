@@ -41,14 +41,14 @@ class FlatSearch:
 
     def __call__(self, situation: Situation, /) -> Plan:
         """See :class:`tacit.types.Decider`."""
-        horizon = self._ahead(situation.steps)
+        horizon, carried = self._ahead(situation.steps), self._carried(situation)
 
         def exact(actions: Tensor) -> Scored | Tensor:
-            return self._scored(self._rollout(situation, actions), actions)
+            return self._scored(self._rollout(situation, actions, carried), actions)
 
         def approximate(actions: Tensor) -> Scored | Tensor:
             with low_precision():
-                rollout = self._rollout(situation, actions)
+                rollout = self._rollout(situation, actions, carried)
             return self._scored(rollout, actions)
 
         low = self.config.precision == "low"
@@ -68,7 +68,7 @@ class FlatSearch:
             )
         )
         reasons = tuple(NO_SCORE if failed else "" for failed in found.failed.tolist())
-        slacks = self._slacks(situation, found.actions)
+        slacks = self._slacks(situation, found.actions, carried)
         actions = found.actions.repeat_interleave(self._repeats, dim=1)
         return replace(found, actions=actions, reasons=reasons, slacks=slacks)
 
@@ -99,19 +99,28 @@ class FlatSearch:
             )
         return found.pop()
 
-    def _rollout(self, situation: Situation, actions: Tensor) -> Rollout:
-        """Return the rollout of rows of a search ``[B, S, rows, A]``."""
-        context, blocks = situation.context, self._blocks(actions)
-        imagined = self.model.rollout(context, blocks)
-        return Rollout(context.latents[:, -1], imagined, blocks, situation.goal, self.model.latent_parts)
+    def _carried(self, situation: Situation) -> Tensor | None:
+        """Return what the carrier holds ``[B, M]``; None without a carrier."""
+        carrier, carry = self.config.carrier, situation.context.carry
+        if carrier is None or carry is None:
+            return None
+        with torch.no_grad():
+            carried: Tensor = carrier.read(carry)
+        return carried
 
-    def _slacks(self, situation: Situation, actions: Tensor) -> dict[str, Tensor]:
+    def _rollout(self, situation: Situation, actions: Tensor, carried: Tensor | None) -> Rollout:
+        """Return the rollout of rows of a search ``[B, S, rows, A]``."""
+        context, blocks, parts = situation.context, self._blocks(actions), self.model.latent_parts
+        imagined = self.model.rollout(context, blocks)
+        return Rollout(context.latents[:, -1], imagined, blocks, situation.goal, parts, carried=carried)
+
+    def _slacks(self, situation: Situation, actions: Tensor, carried: Tensor | None) -> dict[str, Tensor]:
         """Return the predicted slack ``[B, H]`` of each block of a plan ``[B, rows, A]``, by constraint."""
         limits = self.config.margin_constraints
         if not limits:
             return {}
         with torch.no_grad():
-            rollout = self._rollout(situation, actions[:, None])
+            rollout = self._rollout(situation, actions[:, None], carried)
             return {name: constraint.slacks(rollout)[:, 0] for name, constraint in limits.items()}
 
     def _scored(self, rollout: Rollout, actions: Tensor) -> Scored | Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -43,8 +43,8 @@ class AgentState:
         surprise: ``[B]`` mean squared error of the last prediction; NaN before the first.
         deviated: ``[B]`` worlds in which a returned action differs from that of the block.
         reasons: ``[B]`` the reason why the last decision failed; empty where it did not.
-        context: The latents ``[B, T, D]`` of the last block boundaries, at most the model's history, and the blocks
-            between them; None before the first observation.
+        context: The latents ``[B, T, D]`` of the last block boundaries, at most the model's history, the blocks
+            between them, and the state of the carrier; None before the first observation.
         goal: ``[B, D]`` latent of the goal, where there is one.
         partial_goal: A goal that lacks modalities, which each observation completes at a block boundary.
         last_action: ``[B, A]`` the last executed action; None before the first, unless it was given at the start.
@@ -118,7 +118,7 @@ class AgentState:
 
         Raises:
             SpecError: if there is no state, or their phases differ.
-            ConfigError: if the context of one carries a further state of the model.
+            ConfigError: if the context of one carries anything but arrays by name.
         """
         if not states:
             raise SpecError("stack needs at least one state.")
@@ -136,7 +136,7 @@ class AgentState:
         """Return a state for each world.
 
         Raises:
-            ConfigError: if the context carries a further state of the model.
+            ConfigError: if the context carries anything but arrays by name.
         """
         leaves = _leaves(self)
         return [_built({name: value[row : row + 1] for name, value in leaves.items()}) for row in range(self.batch)]
@@ -145,7 +145,7 @@ class AgentState:
         """Return the state as NumPy arrays ``[B, ...]`` by name, for an audit log or another process.
 
         Raises:
-            ConfigError: if the context carries a further state of the model.
+            ConfigError: if the context carries anything but arrays by name.
         """
         leaves = _leaves(self).items()
         return {name: np.array(value.cpu().numpy() if isinstance(value, Tensor) else value) for name, value in leaves}
@@ -164,7 +164,7 @@ class AgentState:
         nested = {name for names in NESTED_ARRAYS.values() for name in names}
         known = {one.name for one in fields(cls)} - {"partial_goal", *NESTED} | nested
         required = set(ALWAYS)
-        names = {name for name in arrays if not name.startswith(PARTIAL)}
+        names = {name for name in arrays if not name.startswith((PARTIAL, CARRY))}
         if names - known or required - names:
             raise SpecError(
                 f"a state has the arrays {', '.join(sorted(required))} and at most {', '.join(sorted(known))}; got "
@@ -173,7 +173,9 @@ class AgentState:
         if len({len(value) for value in arrays.values()}) != 1:
             raise SpecError("the arrays of a state have one number of worlds; got several.")
         leaves: dict[str, Leaf] = {
-            name: torch.from_numpy(value.copy()).to(device) if name in TENSORS else value.copy()
+            name: torch.from_numpy(value.copy()).to(device)
+            if name in TENSORS or name.startswith(CARRY)
+            else value.copy()
             for name, value in arrays.items()
         }
         return _built(leaves)
@@ -190,14 +192,14 @@ NESTED: dict[str, type] = {"context": Context, "guard": GuardMemory, "trail": Tr
 NESTED_ARRAYS = {name: [f"{name}.{one.name}" for one in fields(kind)] for name, kind in NESTED.items()}
 NESTED_ARRAYS["context"].remove("context.carry")
 TENSORS = (*NESTED_ARRAYS["context"], "goal", "block", "predicted", "warm_start", "trail.latents", "trail.blocks")
-PARTIAL = "partial_goal."
+PARTIAL, CARRY = "partial_goal.", "context.carry."
 
 
 def _leaves(state: AgentState) -> dict[str, Leaf]:
     """Return the arrays and tensors ``[B, ...]`` of a state by name.
 
     Raises:
-        ConfigError: if the context carries a further state of the model.
+        ConfigError: if the context carries anything but arrays by name.
     """
     found: dict[str, Any] = dict(vars(state))
     found |= {name: np.array(found[name], kind) for name, kind in TUPLES.items()}
@@ -205,8 +207,11 @@ def _leaves(state: AgentState) -> dict[str, Leaf]:
     for name in NESTED:
         if (value := found.pop(name)) is not None:
             found |= {f"{name}.{key}": part for key, part in vars(value).items()}
-    if found.pop("context.carry", None) is not None:
-        raise ConfigError("a state whose context carries a further state of the model has no arrays for it.")
+    carry = found.pop("context.carry", None)
+    if carry is not None:
+        if not isinstance(carry, Mapping) or not all(isinstance(part, Tensor) for part in carry.values()):
+            raise ConfigError(f"a state carries the state of a carrier, tensors by name; got {type(carry).__name__}.")
+        found |= {f"{CARRY}{name}": part for name, part in carry.items()}
     if partial is not None:
         found |= {f"{PARTIAL}{name}": np.asarray(value) for name, value in partial.items()}
     return {name: value for name, value in found.items() if value is not None}
@@ -220,6 +225,9 @@ def _built(leaves: Mapping[str, Leaf]) -> AgentState:
     for name, kind in NESTED.items():
         if any(place in leaves for place in NESTED_ARRAYS[name]):
             values[name] = kind(*(leaves.get(place) for place in NESTED_ARRAYS[name]))
+    carry = {name.removeprefix(CARRY): value for name, value in leaves.items() if name.startswith(CARRY)}
+    if carry:
+        values["context"] = replace(values["context"], carry=carry)
     partial: Any = {name.removeprefix(PARTIAL): v for name, v in leaves.items() if name.startswith(PARTIAL)}
     return AgentState(**values, partial_goal=partial or None)
 

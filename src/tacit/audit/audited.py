@@ -91,11 +91,8 @@ class Audited:
 
         Raises:
             AuditError: if the record cannot be written.
-            ConfigError: if the context of the state carries a further state of the model, which no record holds.
         """
         action, verdict, after = self.actor.act(state, observation, age)
-        if after.context is not None and after.context.carry is not None:
-            raise ConfigError("an actor whose context carries a further state of its model cannot be audited.")
 
         def compose() -> str:
             return members(

@@ -13,6 +13,7 @@ from tacit.costs._temporal_critic import TemporalCriticConfig as TemporalCriticC
 from tacit.costs.effort import Effort as Effort
 from tacit.costs.expected_return import ExpectedReturn as ExpectedReturn
 from tacit.costs.goal import Goal as Goal
+from tacit.costs.recalled_goal import RecalledGoal as RecalledGoal
 from tacit.costs.region import Region as Region
 from tacit.costs.target import Target as Target
 from tacit.costs.temporal_distance import TemporalDistance as TemporalDistance

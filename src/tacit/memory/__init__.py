@@ -1,4 +1,4 @@
-"""Memory: what an agent has experienced, on disk and searched by latents, and graphs of the states where it has been.
+"""Memory: what an agent has experienced, on disk, in graphs of the states where it has been, or carried in its state.
 
 ::
 
@@ -12,8 +12,11 @@ from tacit._registry import exports, lazy
 __getattr__, __dir__, __all__ = lazy(
     __name__,
     {
-        name: f"{__name__}.{module}"
-        for module in ("entries", "graph", "routes", "store")
-        for name in exports(f"{__name__}.{module}")
+        "carriers": f"{__name__}.carriers",
+        **{
+            name: f"{__name__}.{module}"
+            for module in ("entries", "graph", "routes", "store")
+            for name in exports(f"{__name__}.{module}")
+        },
     },
 )

@@ -1,4 +1,4 @@
-"""Memory: what an agent has experienced, on disk and searched by latents, and graphs of the states where it has been.
+"""Memory: what an agent has experienced, on disk, in graphs of the states where it has been, or carried in its state.
 
 ::
 
@@ -6,6 +6,7 @@
     store.append(tc.memory.entries(latents, blocks, outcomes=returns))
     found = store.nearest(latents, 5)"""
 
+from tacit.memory import carriers as carriers
 from tacit.memory.entries import entries as entries
 from tacit.memory.entries import windows as windows
 from tacit.memory.graph import Graph as Graph

@@ -22,15 +22,15 @@ def rollout(latent: int = 6, block: int = 4, seed: int = 0) -> Rollout:
     """Return random rollouts of three worlds, five candidates and four blocks.
 
     Args:
-        latent: Size ``D`` of a latent.
+        latent: Size ``D`` of a latent, and of what is carried.
         block: Size ``A'`` of a block.
         seed: Seed of the numbers.
     """
     draw = torch.Generator().manual_seed(seed)
     latents = torch.randn(WORLDS, SAMPLES, HORIZON, latent, generator=draw)
     blocks = torch.rand(WORLDS, SAMPLES, HORIZON, block, generator=draw) * 2 - 1
-    start, goal = torch.randn(2, WORLDS, latent, generator=draw)
-    return Rollout(start, latents, blocks, goal)
+    start, goal, carried = torch.randn(3, WORLDS, latent, generator=draw)
+    return Rollout(start, latents, blocks, goal, carried=carried)
 
 
 def check_cost(cost: Cost, latent: int = 6, block: int = 4, *, arrays: bool = True) -> None:

@@ -1,4 +1,4 @@
-"""Loop that trains a critic, whatever its loss."""
+"""Loop that trains a module on frozen latents, such as a critic, whatever its loss."""
 
 from __future__ import annotations
 
@@ -25,8 +25,18 @@ class _Options(Protocol):
     def cooldown(self) -> float: ...
 
 
-def fit_critic(loss_of: CriticLoss, steps: int, seed: int, config: _Options, progress: bool | None) -> list[float]:
+def fit_critic(
+    loss_of: CriticLoss, steps: int, seed: int, config: _Options, progress: bool | None, what: str = "critic"
+) -> list[float]:
     """Train what a loss trains and return the loss of each step. Batches are a function of ``(seed, step)``.
+
+    Args:
+        loss_of: The loss.
+        steps: The number of updates.
+        seed: The seed of the batches.
+        config: Options of the optimizer.
+        progress: Show a progress bar.
+        what: The name of what is trained.
 
     Raises:
         TrainingError: if a loss or a gradient is not finite.
@@ -34,13 +44,13 @@ def fit_critic(loss_of: CriticLoss, steps: int, seed: int, config: _Options, pro
     parameters, losses = list(loss_of.trained.parameters()), list[float]()
     optimizer = adamw(parameters, config.lr, config.weight_decay)
     loss_of.trained.train()
-    for step in track(range(steps), steps, "steps of the critic", show=progress):
+    for step in track(range(steps), steps, f"steps of the {what}", show=progress):
         loss = loss_of(np.random.default_rng([seed, step]))
         lr = config.lr * lr_factor(step, steps, warmup=0.02, end=0.05, cooldown=config.cooldown, falls=False)
         norm, stepped = optimizer_step(optimizer, parameters, loss, lr, config.weight_decay, clip_norm=None)
         losses.append(loss.item())
         if not stepped:
-            raise TrainingError(f"step {step}: the loss of the critic is {losses[-1]}, its gradient {norm.item()}.")
+            raise TrainingError(f"step {step}: the loss of the {what} is {losses[-1]}, its gradient {norm.item()}.")
         loss_of.stepped()
     loss_of.trained.eval()
     return losses

@@ -5,6 +5,7 @@ a planner score any model without importing it. Axes: ``B`` batch, ``T`` time, `
 ``H`` horizon in action blocks, ``A`` action size, ``D`` latent size, ``C`` channels.
 """
 
+from tacit.types.carriers import Carrier, Carry
 from tacit.types.deciders import Decider, Situation
 from tacit.types.guards import GuardScore, Sensed
 from tacit.types.outcomes import (
@@ -41,6 +42,8 @@ __all__ = [
     "Actor",
     "Array",
     "Box",
+    "Carrier",
+    "Carry",
     "Clip",
     "Constraint",
     "Context",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from tacit._arrays import Numbers
+from tacit.types.carriers import Carry
 from tacit.types.spec import Spec
 
 if TYPE_CHECKING:
@@ -22,12 +23,12 @@ class Context:
     Attributes:
         latents: ``[B, T, D]`` latents at the last block boundaries, the last one current.
         blocks: ``[B, T - 1, A']`` the raw action blocks between them; None where there is one latent.
-        carry: Further state of the model or its memory.
+        carry: The state of the carrier, where the agent has one: all that it was written with, the current latent too.
     """
 
     latents: Numbers
     blocks: Numbers | None = None
-    carry: Any = None
+    carry: Carry | None = None
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,8 @@ class Rollout:
         goal: ``[B, D]`` the latent of the goal, where the agent was given one.
         parts: The components of a latent that belong to a modality, by its name, where a model separates them.
         std: ``[B, S, H]`` standard deviation of the prediction, from a model that estimates it.
+        carried: ``[B, M]`` what the carrier of the agent holds at the start, where it has one. Imagined steps do not
+            change it.
     """
 
     start: Numbers
@@ -49,6 +52,7 @@ class Rollout:
     goal: Numbers | None = None
     parts: Mapping[str, slice] = field(default_factory=dict)
     std: Numbers | None = None
+    carried: Numbers | None = None
 
 
 class Cost(Protocol):
