@@ -1,6 +1,6 @@
 """Sub-goals in grids of rooms: success and compute with a graph, next to searches without one."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -9,14 +9,16 @@ import torch
 
 import tacit as tc
 from tacit import studies
-from tacit.costs import TemporalDistance
+from tacit.costs import Goal, TemporalDistance
 from tacit.studies import Report, Run, RunResult, Study, Target, at_least, met, rate, table
 from tacit.studies.speed import Stopwatch
 
 HELD_OUT = 1_000_003
 FLAT = "distance"
 """The search without sub-goals that the graph is held against."""
-SMALL = "graph, a third of the rollouts"
+GRAPH = "graph, distance"
+SMALL = "graph, distance, a quarter of the rollouts"
+NAMES = ("random", "latents", FLAT, "graph, latents", GRAPH, SMALL, "graph, distance without switch, a quarter")
 
 
 @dataclass(frozen=True)
@@ -37,19 +39,14 @@ class Settings:
 
 
 def agents(agent: tc.Agent) -> dict[str, tc.Agent]:
-    """Return the agents to compare, all with 64 candidates in 3 rounds but one."""
+    """Return the agents to compare, with 64 candidates in 3 rounds, or 24 in 2."""
     sub_goals = agent.config.sub_goals
     assert isinstance(sub_goals, tc.agent.SubGoals)
-    flat = agent.replace(sub_goals=None)
-    planner = replace(agent.config.planner, samples=32, iterations=2, elites=8)  # type: ignore[type-var]
-    return {
-        "latents": flat,
-        FLAT: flat.replace(cost=TemporalDistance(sub_goals.critic)),
-        "distance, switch": flat.replace(cost=TemporalDistance(sub_goals.critic, near=2)),
-        "graph": agent.replace(sub_goals=replace(sub_goals, near=0.0)),
-        "graph, switch": agent,
-        SMALL: agent.replace(planner=planner),
-    }
+    flat, latents = agent.replace(sub_goals=None), Goal(reduce="sum")
+    small = agent.replace(planner=replace(agent.config.planner, samples=24, iterations=2))  # type: ignore[type-var]
+    no_switch = small.replace(sub_goals=replace(sub_goals, near=0.0), cost=TemporalDistance(sub_goals.critic))
+    found = (flat.replace(cost=latents), flat, agent.replace(cost=latents), agent, small, no_switch)
+    return dict(zip(NAMES[1:], found, strict=True))
 
 
 def measure(run: Run[Settings]) -> dict[str, Any]:
@@ -94,43 +91,44 @@ def apart(one: Mapping[str, Any], other: str, together: bool) -> str:
 
 def report(results: Mapping[str, RunResult]) -> Report:
     solved, costs, targets = [], [], []
-    names = ("random", "latents", FLAT, "distance, switch", "graph", "graph, switch", SMALL)
     for case, runs in studies.by_case(results).items():
-        leads = []
         for seed, result in runs.items():
             one = result.values
-            solved.append((case, seed, *(rate(one[name]["success"]) for name in names)))
-            seconds = [f"{one['seconds'][f'{name}_cpu']:.0f}" for name in ("train", *names[1:])]
-            costs.append((case, seed, *seconds, apart(one, names[5], True), apart(one, names[5], False)))
-            best, flat = (np.array(one[name]["solved"], np.bool_) for name in (names[5], FLAT))
-            leads.append(tc.statistics.paired(best, flat))
-        rates = [run.values[names[5]]["success"]["rate"] for run in runs.values()]
+            solved.append((case, seed, *(rate(one[name]["success"]) for name in NAMES)))
+            seconds = [f"{one['seconds'][f'{name}_cpu']:.0f}" for name in ("train", *NAMES[1:])]
+            costs.append((case, seed, *seconds, apart(one, GRAPH, True), apart(one, GRAPH, False)))
+        rates = [100 * run.values[GRAPH]["success"]["rate"] for run in runs.values()]
         asked = 93 if case == "4x4" else 75
-        targets.append(
-            at_least(f"rooms {case}, graph and switch: worst of {len(rates)} seeds, %", 100 * min(rates), asked)
-        )
-        if case != "4x4":
-            continue
-        worst = min(leads, key=lambda lead: lead.difference)
-        shown = f"worst seed {100 * worst.difference:+.1f}, p {max(lead.p for lead in leads):.1g}"
-        good = worst.difference >= 0.08 and all(lead.p < 0.01 for lead in leads)
-        targets.append(
-            Target("rooms 4x4, graph minus distance at equal rollouts, points", ">= 8, p < 0.01", shown, met(good))
-        )
-        small = [run.values[SMALL]["success"]["rate"] - run.values[FLAT]["success"]["rate"] for run in runs.values()]
-        used = [run.values["seconds"][f"{SMALL}_cpu"] / run.values["seconds"][f"{FLAT}_cpu"] for run in runs.values()]
-        targets.append(
-            Target(
-                "rooms 4x4, success of the distance at a third of its compute",
-                "no less, <= 1/3",
-                f"worst seed {100 * min(small):+.1f} points at {max(used):.2f} of its CPU time",
-                met(min(small) >= 0 and max(used) <= 1 / 3),
-            )
-        )
-    head = ("case", "seed", *names)
-    used_head = ("case", "seed", "training, CPU s", *(f"{name}, CPU s" for name in names[1:]))
+        targets.append(at_least(f"rooms {case}, {GRAPH}: worst of {len(rates)} seeds, %", min(rates), asked))
+        if case == "4x4":
+            targets += compared([run.values for run in runs.values()])
+    head = ("case", "seed", *NAMES)
+    used_head = ("case", "seed", "training, CPU s", *(f"{name}, CPU s" for name in NAMES[1:]))
     apart_head = ("solved where an episode joins start and goal", "where none does")
     return Report([table(head, solved), table((*used_head, *apart_head), costs)], targets)
+
+
+def compared(runs: Sequence[Mapping[str, Any]]) -> list[Target]:
+    """Return the targets that hold the graph against the distance alone."""
+    leads = [
+        tc.statistics.paired(*(np.array(one[name]["solved"], np.bool_) for name in (GRAPH, FLAT)))  # type: ignore[arg-type]
+        for one in runs
+    ]
+    worst = min(leads, key=lambda lead: lead.difference)
+    shown = f"worst seed {100 * worst.difference:+.1f}, p {max(lead.p for lead in leads):.1g}"
+    lead = worst.difference >= 0.08 and all(one.p < 0.01 for one in leads)
+    small = [one[SMALL]["success"]["rate"] - one[FLAT]["success"]["rate"] for one in runs]
+    used = [one["seconds"][f"{SMALL}_cpu"] / one["seconds"][f"{FLAT}_cpu"] for one in runs]
+    cheap = f"worst seed {100 * min(small):+.1f} points, at most {max(used):.2f} of its CPU time"
+    return [
+        Target("rooms 4x4, graph minus distance at equal rollouts, points", ">= 8, p < 0.01", shown, met(lead)),
+        Target(
+            "rooms 4x4, success of the distance at a third of its compute",
+            "no less, <= 1/3",
+            cheap,
+            met(min(small) >= 0 and max(used) <= 1 / 3),
+        ),
+    ]
 
 
 STUDY = Study(
@@ -138,10 +136,11 @@ STUDY = Study(
     title="Sub-goals in grids of rooms",
     summary=(
         "Fixed grids of rooms 64 units wide, 1 unit a step at most, budgets of 2 x true steps + 25, 200 held-out "
-        "tasks. Random actions train the world model, the temporal distance and the graph. All searches use iCEM with "
-        "64 candidates in 3 rounds, 5 blocks of 4 steps ahead, one with a third of that. `latents`, `distance`: no "
-        "sub-goals, and squared distance of latents or the temporal distance as the cost; `switch`: latents near the "
-        "goal."
+        "tasks. Random actions train the world model, the temporal distance and the graph. Searches use iCEM with 64 "
+        "candidates in 3 rounds, 5 blocks of 4 steps ahead; a quarter is 24 in 2. The cost is the squared distance of "
+        "latents or the temporal distance, of the goal or, with the graph, of a sub-goal; within 2 blocks it is that "
+        "of latents (the switch). A draft whose agent took latents to sub-goals solved 97.5, 100 and 88 % of these "
+        "tasks; the cost was then changed on the tasks of another seed."
     ),
     command="uv run benchmarks/sub_goals.py",
     cases={"4x4": Settings(4, (50, 100)), "6x6": Settings(6, (50, 200), 800)},

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tacit.agent import Agent
+from tacit.costs import CostTerm, TemporalDistance
 from tacit.data import Episodes
+from tacit.errors import ConfigError
 from tacit.exploration import map_episodes
 from tacit.models import Dynamics
 from tacit.recipes._critic import RecipeCritic
@@ -22,7 +24,7 @@ __all__ = ["Rooms"]
 class Rooms(AgentRecipe):
     """The world model of ``two_rooms``, a learned temporal distance, and a graph of the recorded states.
 
-    A search looks five blocks of four steps ahead, toward a state on the shortest recorded way to the goal.
+    A search looks five blocks of four steps ahead, by the distance to a state on the shortest recorded way to the goal.
     """
 
     model: Mapping[str, Any] = field(default_factory=lambda: {"latent": 32, "frameskip": 4})
@@ -35,14 +37,22 @@ class Rooms(AgentRecipe):
     acting: Acting = field(
         default_factory=lambda: Acting(
             planner=Part("icem", {"samples": 64, "iterations": 3, "elites": 8, "std": 0.7, "beta": 2.0}),
-            cost=(Part("goal", {"reduce": "sum"}),),
+            cost=(Part("temporal_distance", {"near": 2}),),
             horizon=5,
             repeat_action=True,
         )
     )
 
     def train_agent(self, model: Dynamics, episodes: Episodes, *, seed: int) -> Agent:
-        """Train the critic and map the episodes, and build the agent; see :meth:`AgentRecipe.train_agent`."""
-        critic = self.critic.train(model, self.clips(episodes, model), seed)
-        sub_goals = map_episodes(model, critic, episodes, horizon=self.acting.horizon)
-        return super().train_agent(model, episodes, seed=seed).replace(sub_goals=sub_goals)
+        """Train the critic, build the agent and map the episodes; see :meth:`AgentRecipe.train_agent`.
+
+        Raises:
+            ConfigError: if the temporal distance is not among the costs.
+        """
+        agent = super().train_agent(model, episodes, seed=seed)
+        terms = agent.config.cost.terms() if isinstance(agent.config.cost, CostTerm) else ()
+        for term in terms:
+            if isinstance(term.cost, TemporalDistance):
+                sub_goals = map_episodes(model, term.cost.critic, episodes, horizon=self.acting.horizon)
+                return agent.replace(sub_goals=sub_goals)
+        raise ConfigError("the recipe rooms maps its episodes by temporal_distance, which is among the costs.")
