@@ -16,6 +16,7 @@ SUMMARY = "World models that learn by watching and acting"
 """Beginning of the summary of our distributions, including older ones named ``tacit``."""
 EXTRAS: dict[str, tuple[tuple[str, ...], str]] = {
     "hdf5": (("h5py",), "HDF5 datasets"),
+    "memory": (("usearch",), "indexes of large memory stores"),
     "tensorboard": (("tensorboard",), "TensorBoard logs"),
     "wandb": (("wandb",), "Weights & Biases logs"),
     "mlflow": (("mlflow-skinny",), "MLflow logs"),

@@ -147,6 +147,7 @@ def test_weights_are_finite_and_not_negative(weight):
 
 
 def test_registry():
-    assert costs.names() == ("effort", "expected_return", "goal", "region", "target", "temporal_distance")
+    names = ("effort", "expected_return", "goal", "recalled_goal", "region", "target", "temporal_distance")
+    assert costs.names() == names
     assert costs.load("goal") is Goal
     assert issubclass(Goal, costs.CostTerm)
