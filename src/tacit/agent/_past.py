@@ -52,7 +52,7 @@ class Past:
 
         Args:
             latents: ``[B, D]``.
-            block: ``[B, A']`` the raw block that led to them; None: there is none, and the past begins anew.
+            block: ``[B, A']`` the raw block that led to them; None: there is none, and a new past begins.
             surprise: ``[B]`` the surprise at its end.
             steps: ``[B]`` the raw steps.
             length: The largest number of latents to keep.

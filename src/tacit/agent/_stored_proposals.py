@@ -25,7 +25,7 @@ class StoredProposals:
     outcome come last, the nearest first. An empty memory proposes zero actions.
 
     The memory is that of the snapshot that the state names, so that two acts from one state are equal. An approximate
-    index is made anew as the memory grows; without ``exact``, this holds only as long as it is not.
+    index is rebuilt as the memory grows; without ``exact``, this holds only as long as it is not.
 
     Attributes:
         pool: Nearest entries to choose from, for each proposal.

@@ -32,7 +32,7 @@ SETTINGS = {"ahead", "near", "graph", "critic"}
 class SubGoals:
     """Sub-goals for far goals: states on the shortest recorded way, each about one horizon ahead.
 
-    Where a goal is further than ``near``, an agent plans toward the next sub-goal, which it chooses anew in each
+    Where a goal is further than ``near``, an agent plans toward the next sub-goal, which it chooses again in each
     decision; near the goal it plans toward the goal itself. Where no way leads to a goal, it heads for the nearest
     state that can be reached, and the evidence of its verdict names the node.
 

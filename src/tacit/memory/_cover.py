@@ -68,7 +68,9 @@ def covered(distance: Distance, known: Tensor, latents: Tensor, radius: float) -
 def _nearest(distance: Distance, embeddings: Tensor, nodes: Tensor) -> tuple[Tensor, Tensor]:
     """Return the distance ``[n]`` to the nearest node, and its number; infinite without nodes."""
     if not len(nodes):
-        return embeddings.new_full((len(embeddings),), torch.inf), torch.zeros(len(embeddings), dtype=torch.long)
+        return embeddings.new_full((len(embeddings),), torch.inf), embeddings.new_zeros(
+            len(embeddings), dtype=torch.long
+        )
     size = max(CHUNK * 64 // len(nodes), 1)
     found = [distance.between(nodes[None], part[:, None]).min(dim=1) for part in torch.split(embeddings, size)]
     return torch.cat([one.values for one in found]), torch.cat([one.indices for one in found])

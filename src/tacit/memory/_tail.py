@@ -16,7 +16,7 @@ from tacit.memory._segment import mapped, valid_prefix
 __all__ = ["Tail"]
 
 GROUP = 64
-"""Entries after which those that nobody waits for are flushed to the disk."""
+"""Entries without a waiting caller after which they are flushed to the disk."""
 DELAY = 0.005
 """Seconds after which they are."""
 
@@ -104,7 +104,7 @@ class Tail:
             self.durable = reached
 
     def flush_group(self) -> None:
-        """Flush entries that nobody waits for, if there are many or they are old."""
+        """Flush entries without a waiting caller, if there are many or they are old."""
         waiting = self.count - self.durable
         if waiting >= GROUP or (waiting and monotonic() - self._since >= DELAY):
             self.flush()

@@ -188,7 +188,7 @@ class Graph:
             for name, (dims, real) in ARRAYS.items()
         ):
             raise ConfigError("an array of the graph has another shape or type. The file is damaged.")
-        numbers: dict[str, Any] = {name: arrays[name].numpy() for name in ARRAYS if name != "latents"}
+        numbers: dict[str, Any] = {name: arrays[name].cpu().numpy() for name in ARRAYS if name != "latents"}
         return Graph(latents=arrays["latents"], **values, **numbers)
 
     def _confirmed(

@@ -43,16 +43,19 @@ class Rooms(AgentRecipe):
         )
     )
 
-    def train_agent(self, model: Dynamics, episodes: Episodes, *, seed: int) -> Agent:
-        """Train the critic, build the agent and map the episodes; see :meth:`AgentRecipe.train_agent`.
+    def check(self, model: Any) -> None:
+        """Refuse options that do not fit; see :meth:`AgentRecipe.check`.
 
         Raises:
             ConfigError: if the temporal distance is not among the costs.
         """
+        super().check(model)
+        if "temporal_distance" not in {part.name for part in self.acting.cost}:
+            raise ConfigError("the recipe rooms maps its episodes by temporal_distance, which must be among its costs.")
+
+    def train_agent(self, model: Dynamics, episodes: Episodes, *, seed: int) -> Agent:
+        """Train the critic, build the agent and map the episodes; see :meth:`AgentRecipe.train_agent`."""
         agent = super().train_agent(model, episodes, seed=seed)
         terms = agent.config.cost.terms() if isinstance(agent.config.cost, CostTerm) else ()
-        for term in terms:
-            if isinstance(term.cost, TemporalDistance):
-                sub_goals = map_episodes(model, term.cost.critic, episodes, horizon=self.acting.horizon)
-                return agent.replace(sub_goals=sub_goals)
-        raise ConfigError("the recipe rooms maps its episodes by temporal_distance, which is among the costs.")
+        critic = next(term.cost.critic for term in terms if isinstance(term.cost, TemporalDistance))
+        return agent.replace(sub_goals=map_episodes(model, critic, episodes, horizon=self.acting.horizon))

@@ -39,8 +39,9 @@ class EMABankConfig:
 
 
 class EMABank(CarrierModule):
-    """Exponential averages ``m_t = (1 - a) m_(t-1) + a z_t`` with ``a = 1 - exp(-1 / time)``, from ``m = 0`` on.
+    """Bank of exponential averages of latents.
 
+    An average is ``m_t = (1 - a) m_(t-1) + a z_t`` with ``a = 1 - exp(-1 / time)``, from ``m = 0`` on.
     It has no weights, so that nothing is trained but what reads it. Its state is ``averages [B, K, D]``.
 
     Args:
