@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -25,7 +25,7 @@ LENGTH = "length of the way to the goal"
 UNREACHABLE = "nearest node to an unreachable goal"
 """The evidence with the node that a world heads for in place of its goal; NaN where there is a way."""
 GRAPH, CRITIC = "graph.", "critic."
-SETTINGS = {"ahead", "near", "graph", "critic"}
+SETTINGS = {"ahead", "near", "error", "graph", "critic"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +41,7 @@ class SubGoals:
         critic: The learned distance that the graph was built with.
         ahead: The distance of a sub-goal.
         near: The distance at which the goal itself takes over; None: ``ahead``.
+        error: The usual distance of latents that are imagined a horizon ahead from the true ones; 0: unknown.
 
     Raises:
         ConfigError: if the graph is empty or for latents of another size, or a distance is out of range.
@@ -50,6 +51,7 @@ class SubGoals:
     critic: TemporalCritic
     ahead: float
     near: float | None = None
+    error: float = 0.0
     router: Router = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -58,6 +60,8 @@ class SubGoals:
                 f"the graph holds latents of size {self.graph.latents.shape[1]} and the critic compares those of size "
                 f"{self.critic.config.latent}. They belong to different models."
             )
+        if not 0 <= self.error < np.inf:
+            raise ConfigError(f"the error of imagined latents is a distance of at least 0; got {self.error}.")
         near = self.ahead if self.near is None else self.near
         object.__setattr__(self, "router", Router(self.graph, self.critic, self.ahead, near))
 
@@ -94,13 +98,13 @@ class SubGoals:
 
     def extended(self, recorded: Recorded, model: WorldModel | None = None) -> SubGoals:
         """Return sub-goals with a graph that has further recorded states; see :meth:`tacit.memory.Graph.extended`."""
-        return SubGoals(self.graph.extended(self.critic, recorded, model), self.critic, self.ahead, self.near)
+        return replace(self, graph=self.graph.extended(self.critic, recorded, model))
 
     def pack(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
         """Return all as JSON values and tensors."""
         graph, arrays = self.graph.pack()
         critic, weights = write_owned(self.critic) or ({}, {})
-        values = {"ahead": self.ahead, "near": self.near, "graph": graph, "critic": critic}
+        values = {"ahead": self.ahead, "near": self.near, "error": self.error, "graph": graph, "critic": critic}
         return values, {GRAPH + name: value for name, value in arrays.items()} | {
             CRITIC + name: value for name, value in weights.items()
         }
@@ -113,6 +117,7 @@ class SubGoals:
             ConfigError: if they are incomplete, or their parts do not fit together.
             CheckpointError: if the weights of the critic do not fit.
         """
+        values = {"error": 0.0, **values}
         if set(values) != SETTINGS or not isinstance(values["graph"], Mapping):
             raise ConfigError(f"sub-goals hold {', '.join(sorted(SETTINGS))}; got {', '.join(map(str, values))}.")
         under = {
@@ -122,4 +127,5 @@ class SubGoals:
         critic = read_owned(values["critic"], under[CRITIC])
         if not isinstance(critic, TemporalCritic):
             raise ConfigError(f"the critic of sub-goals is a TemporalCritic; got {type(critic).__name__}.")
-        return SubGoals(Graph.unpack(values["graph"], under[GRAPH]), critic, values["ahead"], values["near"])
+        graph = Graph.unpack(values["graph"], under[GRAPH])
+        return SubGoals(graph, critic, values["ahead"], values["near"], values["error"])

@@ -21,7 +21,20 @@ from tacit.errors import TacitError
 
 __all__ = ["main"]
 
-ORDER = ("demo", "collect", "data", "train", "embed", "probe", "plan", "eval", "diagnose", "replay", "doctor")
+ORDER = (
+    "demo",
+    "collect",
+    "data",
+    "train",
+    "embed",
+    "probe",
+    "plan",
+    "eval",
+    "explore",
+    "diagnose",
+    "replay",
+    "doctor",
+)
 
 
 def verbs() -> list[str]:

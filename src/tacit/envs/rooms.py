@@ -10,8 +10,8 @@ Protocol, fixed before any method was tuned on it:
 - Actions are in ``[-1, 1]^2``; one step moves the disc by ``speed * action`` (1 unit at most an axis), first along x
   and then along y. A wall stops the component that runs into it, the other component slides.
 - Layout: a random spanning tree of the rooms has doors, and each other wall has one with probability 1/4; their
-  places along the walls are uniform. The fixed layout is the one drawn from seed 0; random layouts are drawn in
-  every episode.
+  places along the walls are uniform. The fixed layout is the one drawn from ``layout_seed``; random layouts are drawn
+  in every episode.
 - The distance of two states is the length of the shortest way of the disc's centre between them, the length of a
   straight way being the larger of its components. It is exact (no grid), and does not see through walls. Divided by the
   speed it is the true number of steps, up to one step for each corner of the way, which a move along x and then along y
@@ -68,6 +68,7 @@ class Rooms(StateWorlds):
         rows: Rooms ``R`` from top to bottom, 2 to 8.
         columns: Rooms ``C`` from left to right, 2 to 8.
         layout: ``fixed``, or ``random`` for new doors in every episode.
+        layout_seed: The seed of the fixed layout.
         view: ``top`` shows the world; ``egocentric`` shows the square 32 units wide around the disc.
         cues: Draw a mark of its own colour in the middle of each room.
         distractors: Discs that cross the world in straight lines, through walls; nothing influences them, and they
@@ -87,6 +88,7 @@ class Rooms(StateWorlds):
     rows: int = 3
     columns: int = 3
     layout: Literal["fixed", "random"] = "fixed"
+    layout_seed: int = 0
     view: Literal["top", "egocentric"] = "top"
     cues: bool = False
     distractors: int = 0
@@ -98,7 +100,7 @@ class Rooms(StateWorlds):
 
     def __post_init__(self) -> None:
         check_options("Rooms", self.num_envs, self.size)
-        for name, low, high in (("rows", 2, 8), ("columns", 2, 8), ("distractors", 0, 16)):
+        for name, low, high in (("rows", 2, 8), ("columns", 2, 8), ("distractors", 0, 16), ("layout_seed", 0, 2**32)):
             value = vars(self)[name]
             if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or not low <= value <= high:
                 raise ConfigError(f"Rooms needs {name} as a whole number from {low} to {high}; got {value!r}.")
@@ -246,8 +248,8 @@ class Rooms(StateWorlds):
         state = {name: np.array([value], np.float64) for name, value in self._values.items()}
         for name in self._varied:
             state[name] = rng.uniform(*FACTORS.ranges[name], size=state[name].shape)
-        rows, columns = self.rows, self.columns
-        right, down = draw_doors(rng if self.layout == "random" else np.random.default_rng(0), rows, columns, EXTRA)
+        rows, columns, seed = self.rows, self.columns, rng if self.layout == "random" else self.layout_seed
+        right, down = draw_doors(np.random.default_rng(seed), rows, columns, EXTRA)
         size, thickness = state["door_size"][:, 0], state["wall_thickness"][:, 0]
         state["door_right"] = place_doors(right[None], size, room_extents(rows, thickness))
         along = place_doors(down.T[None], size, room_extents(columns, thickness))

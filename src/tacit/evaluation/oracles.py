@@ -32,6 +32,8 @@ from tacit.types import (
 
 __all__ = ["ExpertActor", "TrueDynamicsActor"]
 
+OF_LATENTS = ("guard", "memory", "sub_goals", "carrier")
+"""The options of an agent that read latents of its model."""
 ROWS = 4096
 """Plans simulated together: few enough that numpy's temporaries stay in the cache."""
 
@@ -101,14 +103,16 @@ class TrueDynamicsActor(Agent, Privileged):
 
         It has its planner, horizon and clocks, and reduces distances over the horizon as its goal cost does.
 
-        Other terms of the agent's cost, such as effort, are left out. The constraints on actions are the agent's and
-        so is the fallback, or the last action where neither the agent nor the environment says what does nothing.
+        Other terms of the agent's cost, such as effort, are left out, and so are the parts that read latents of its
+        model: guard, memory, sub-goals and carrier. The constraints on actions are the agent's and so is the fallback,
+        or the last action where neither the agent nor the environment says what does nothing.
         """
         config = agent.config
         terms = config.cost.terms() if isinstance(config.cost, CostTerm) else ()
         goal = next((term.cost for term in terms if isinstance(term.cost, Goal)), None)
         options = {option.name: getattr(config, option.name) for option in fields(config)}
-        del options["planner"], options["cost"]
+        for name in ("planner", "cost", *OF_LATENTS):
+            del options[name]
         options |= {"fallback": possible_fallback(config.fallback, env.spec), "constraints": config.action_constraints}
         return cls(env, config.planner, frameskip=agent.frameskip, goal=goal, **options)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from tacit._threads import computing, suited_threads
@@ -15,8 +16,9 @@ from tacit.models import Dynamics
 from tacit.nn._model_digest import model_digest
 from tacit.nn._tuning import tune_cpu
 from tacit.training.encoded import RecordedBlocks
+from tacit.types import Context, WorldModel
 
-__all__ = ["encode_recorded", "map_episodes", "reach"]
+__all__ = ["encode_recorded", "imagined_error", "map_episodes", "reach"]
 
 STRAIGHT = 0.9
 """The share of recorded pairs of states whose distance is below the one that is covered when going straight."""
@@ -65,7 +67,8 @@ def map_episodes(
         radius = reach(critic, recorded, 1, 0.5) if radius is None else radius
         ahead = reach(critic, recorded, horizon) if ahead is None else ahead
         graph = Graph(radius, max(ahead, radius), max(horizon - 1, 1), model_digest(model))
-        return SubGoals(graph.extended(critic, recorded, model if confirm else None), critic, ahead)
+        error = imagined_error(model, critic, recorded, horizon)
+        return SubGoals(graph.extended(critic, recorded, model if confirm else None), critic, ahead, error=error)
 
 
 def encode_recorded(model: Dynamics, episodes: Episodes) -> Recorded:
@@ -88,11 +91,35 @@ def reach(critic: TemporalCritic, recorded: Recorded, blocks: int, share: float 
     Raises:
         DataError: if no episode is that long.
     """
+    first, later = _apart(recorded, blocks), blocks * recorded.stride
+    with torch.no_grad():
+        ends = (critic.embed(recorded.latents[rows]) for rows in (first, first + later))
+        return float(np.quantile(critic.between(*ends).cpu().numpy(), share))
+
+
+def imagined_error(model: WorldModel, critic: TemporalCritic, recorded: Recorded, blocks: int) -> float:
+    """Return the median distance of latents that are imagined some recorded blocks ahead from the recorded ones.
+
+    Raises:
+        DataError: if no episode is that long.
+    """
+    assert recorded.blocks is not None
+    first = _apart(recorded, blocks)
+    rows = torch.from_numpy(first[:, None] + recorded.stride * np.arange(blocks))
+    with torch.no_grad():
+        imagined = model.rollout(Context(recorded.latents[first][:, None]), recorded.blocks[rows][:, None])[:, 0, -1]
+        found = critic(imagined, recorded.latents[first + blocks * recorded.stride])
+    return float(found.median())
+
+
+def _apart(recorded: Recorded, blocks: int) -> npt.NDArray[np.int64]:
+    """Return frames after which an episode has some more blocks, at most ``PAIRS`` of them.
+
+    Raises:
+        DataError: if there are none.
+    """
     later = blocks * recorded.stride
     first = np.flatnonzero(recorded.episode[:-later] == recorded.episode[later:])
     if not len(first):
         raise DataError(f"no recorded episode has {blocks} whole blocks. Record longer episodes or lower the horizon.")
-    first = first[np.linspace(0, len(first) - 1, min(len(first), PAIRS)).astype(int)]
-    with torch.no_grad():
-        ends = (critic.embed(recorded.latents[rows]) for rows in (first, first + later))
-        return float(np.quantile(critic.between(*ends).cpu().numpy(), share))
+    return np.asarray(first[np.linspace(0, len(first) - 1, min(len(first), PAIRS)).astype(int)])

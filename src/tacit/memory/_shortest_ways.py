@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Ways", "shortest_ways"]
+__all__ = ["Ways", "shortest_from", "shortest_ways"]
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -52,3 +52,16 @@ def shortest_ways(edges: Ints, lengths: Floats, last: Floats) -> Ways:
                 length[source], following[source] = total, node
                 heapq.heappush(queue, (total, source))
     return Ways(np.array(length), np.array(following, np.int64))
+
+
+def shortest_from(edges: Ints, lengths: Floats, first: Floats) -> Ways:
+    """Compute the shortest ways from a start to every node; see :func:`shortest_ways`, of which it is the reverse.
+
+    Args:
+        edges: ``[M, 2]`` the nodes that an edge leads from and to.
+        lengths: ``[M]`` their lengths, not negative.
+        first: ``[N]`` the length of the first leg from the start to each node; infinite where there is none.
+    """
+    backwards = edges[:, ::-1]
+    order = np.argsort(backwards[:, 1], kind="stable")
+    return shortest_ways(backwards[order], lengths[order], first)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from tacit.errors import ConfigError, SpecError
 from tacit.memory._distance import Distance
-from tacit.memory._shortest_ways import Ways, shortest_ways
+from tacit.memory._shortest_ways import Ways, shortest_from, shortest_ways
 from tacit.memory.graph import Graph
 
 __all__ = ["Route", "Router"]
@@ -145,9 +145,7 @@ class Router:
 
     def _nearest(self, legs: npt.NDArray[np.float64], last: npt.NDArray[np.float64]) -> int:
         """Return the node nearest to the goal among those that can be reached from the nodes of the first legs."""
-        backwards = self.graph.edges[:, ::-1]
-        order = np.argsort(backwards[:, 1], kind="stable")
-        reached = shortest_ways(backwards[order], self.graph.lengths[order], legs)
+        reached = shortest_from(self.graph.edges, self.graph.lengths, legs)
         return int(np.where(np.isfinite(reached.length), last, np.inf).argmin())
 
     def _sub_goal(self, node: int, away: npt.NDArray[np.float64], ways: Ways, last: int) -> int:

@@ -24,6 +24,7 @@ from tacit.recipes.random_rooms import RandomRooms as RandomRooms
 from tacit.recipes.reacher import Reacher as Reacher
 from tacit.recipes.rooms import Rooms as Rooms
 from tacit.recipes.two_rooms import TwoRooms as TwoRooms
+from tacit.recipes.unknown_rooms import UnknownRooms as UnknownRooms
 from tacit.recipes.vjepa import VJEPA as VJEPA
 from tacit.recipes.vjepa2 import VJEPA2 as VJEPA2
 from tacit.recipes.vjepa2_ac import VJEPA2AC as VJEPA2AC

@@ -25,6 +25,9 @@ class Rooms(AgentRecipe):
     """The world model of ``two_rooms``, a learned temporal distance, and a graph of the recorded states.
 
     A search looks five blocks of four steps ahead, by the distance to a state on the shortest recorded way to the goal.
+
+    Args:
+        mapped: Recorded episodes in the graph; None: all of them.
     """
 
     model: Mapping[str, Any] = field(default_factory=lambda: {"latent": 32, "frameskip": 4})
@@ -33,6 +36,7 @@ class Rooms(AgentRecipe):
     steps: int = 3_000
     training: TrainingConfig = field(default_factory=lambda: TrainingConfig(lr=2e-3, weight_decay=1e-4, threads=1))
     policy_steps: int = 0
+    mapped: int | None = None
     critic: RecipeCritic = field(default_factory=lambda: RecipeCritic(steps=4_000))
     acting: Acting = field(
         default_factory=lambda: Acting(
@@ -47,9 +51,11 @@ class Rooms(AgentRecipe):
         """Refuse options that do not fit; see :meth:`AgentRecipe.check`.
 
         Raises:
-            ConfigError: if the temporal distance is not among the costs.
+            ConfigError: if the temporal distance is not among the costs, or no episode is to be mapped.
         """
         super().check(model)
+        if self.mapped is not None and self.mapped < 1:
+            raise ConfigError(f"the recipe rooms maps at least 1 episode; got mapped={self.mapped}.")
         if "temporal_distance" not in {part.name for part in self.acting.cost}:
             raise ConfigError("the recipe rooms maps its episodes by temporal_distance, which must be among its costs.")
 
@@ -58,4 +64,5 @@ class Rooms(AgentRecipe):
         agent = super().train_agent(model, episodes, seed=seed)
         terms = agent.config.cost.terms() if isinstance(agent.config.cost, CostTerm) else ()
         critic = next(term.cost.critic for term in terms if isinstance(term.cost, TemporalDistance))
-        return agent.replace(sub_goals=map_episodes(model, critic, episodes, horizon=self.acting.horizon))
+        known = episodes if self.mapped is None else episodes[: self.mapped]
+        return agent.replace(sub_goals=map_episodes(model, critic, known, horizon=self.acting.horizon))
