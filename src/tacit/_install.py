@@ -22,6 +22,7 @@ EXTRAS: dict[str, tuple[tuple[str, ...], str]] = {
     "mlflow": (("mlflow-skinny",), "MLflow logs"),
     "wfdb": (("wfdb",), "WFDB records of physiological signals"),
     "mujoco": (("mujoco", "dm-control"), "MuJoCo Reacher and dm_control"),
+    "physics": (("pymunk",), "rigid bodies of the table and book"),
 }
 """Packages and purpose of each extra, as in pyproject.toml."""
 SOURCES = Path(__file__).parents[1]

@@ -16,6 +16,7 @@ from tacit.envs.imagined import Imagined as Imagined
 from tacit.envs.point_mass import PointMass as PointMass
 from tacit.envs.reacher import Reacher as Reacher
 from tacit.envs.rooms import Rooms as Rooms
+from tacit.envs.table_and_book import TableAndBook as TableAndBook
 from tacit.envs.two_rooms import TwoRooms as TwoRooms
 
 __all__: list[str]
