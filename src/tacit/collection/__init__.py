@@ -18,13 +18,14 @@ from tacit import data
 from tacit._files import resolve
 from tacit._progress import track
 from tacit.collection._recording import Recipe, alike
+from tacit.collection.branches import Branches
 from tacit.collection.policies import Acting, Each, Expert, Policy, Random, Steps, policy_called
 from tacit.data import Episodes
 from tacit.data.storage import Format
 from tacit.errors import ConfigError
 from tacit.types import Environment
 
-__all__ = ["Acting", "Each", "Expert", "Policy", "Random", "Steps", "collect"]
+__all__ = ["Acting", "Branches", "Each", "Expert", "Policy", "Random", "Steps", "collect"]
 
 
 def collect(
