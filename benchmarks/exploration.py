@@ -37,7 +37,7 @@ class Settings:
 
     rows: int = 4
     episodes: int = 600
-    updates: int = 6_000
+    updates: int = 2_500
     worlds: int = 30
     tasks: int = 100
     tasks_in: int = 10

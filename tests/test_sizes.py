@@ -30,6 +30,7 @@ FUNCTIONS = {
 MANY_PARAMETERS = {
     "cli/embed.embed": 10,
     "cli/probe.probe": 11,
+    "cli/stress.stress": 10,
     "cli/train.train": 9,
     "collection/__init__.collect": 10,
     "evaluation/closed_loop.closed_loop": 9,
@@ -37,10 +38,13 @@ MANY_PARAMETERS = {
     "nn/block_causal.BlockCausalPredictor.__init__": 12,
     "nn/masked_predictor.MaskedPredictor.__init__": 11,
     "nn/vit.VisionTransformer.__init__": 10,
+    "stress/_stressing.stress_test": 11,
     "training/train.train": 11,
 }
 NAMESPACES = {
     "nn": 45,
+    "recipes": 26,
+    "stress": 37,
     "types": 58,
 }
 

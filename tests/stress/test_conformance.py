@@ -7,7 +7,21 @@ import pytest
 
 from tacit import stress
 from tacit.envs import TwoRooms
-from tacit.stress import ChangedFactor, DroppedFrames, FrozenSensor, MissingModality, Perturbed, Teleport
+from tacit.stress import (
+    ActionDelay,
+    ActionGain,
+    ActionNoise,
+    ChangedFactor,
+    DroppedFrames,
+    FrozenSensor,
+    Latency,
+    MissingModality,
+    Perturbed,
+    SensorBias,
+    StaleFrames,
+    Teleport,
+)
+from tacit.stress._suite import IMAGES
 from tacit.testing.stress import check_perturbation
 from tacit.testing.worlds import LineWorld
 
@@ -17,13 +31,22 @@ BUILT = {
     "frozen_sensor": [FrozenSensor()],
     "missing_modality": [MissingModality(first=(9, 9))],
     "teleport": [Teleport(first=(3, 9))],
+    "latency": [Latency()],
+    "stale_frames": [StaleFrames()],
+    "action_noise": [ActionNoise()],
+    "action_delay": [ActionDelay()],
+    "action_gain": [ActionGain()],
+    **{name: [stress.load(name)()] for one in IMAGES.values() for name in one},
 }
 
 
 @pytest.mark.parametrize("name", stress.names())
 def test_perturbations_conform(name):
-    for one in BUILT[name]:
+    if name == "sensor_bias":
+        check_perturbation(SensorBias(), LineWorld)
+    for one in BUILT.get(name, []):
         check_perturbation(one, TwoRooms)
+    assert name in {"sensor_bias", *BUILT}
 
 
 def test_a_missing_vector_conforms():

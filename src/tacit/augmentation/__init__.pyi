@@ -11,6 +11,10 @@ from tacit.augmentation.color_jitter import ColorJitter as ColorJitter
 from tacit.augmentation.flip import Flip as Flip
 from tacit.augmentation.grayscale import Grayscale as Grayscale
 from tacit.augmentation.multi_crop import MultiCrop as MultiCrop
+from tacit.augmentation.noise import Noise as Noise
+from tacit.augmentation.one_of import OneOf as OneOf
+from tacit.augmentation.overlay import Overlay as Overlay
+from tacit.augmentation.random_convolution import RandomConvolution as RandomConvolution
 from tacit.augmentation.random_resized_crop import RandomResizedCrop as RandomResizedCrop
 from tacit.augmentation.resize import Resize as Resize
 from tacit.augmentation.solarize import Solarize as Solarize

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -9,9 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import tyro
 
 from tacit.cli._criteria import EpisodeOptions
+from tacit.errors import ConfigError
 
 if TYPE_CHECKING:
     from tacit.agent import Agent
+    from tacit.evaluation import ClosedLoop
+    from tacit.runs import RunRecord
     from tacit.types import Environment, GoalEnvironment
 
 __all__ = ["eval_"]
@@ -24,7 +28,7 @@ def eval_(
     run: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")],
     /,
     *,
-    env: str,
+    env: str = "",
     episodes: int = 200,
     seed: int = 1,
     whole_episodes: tyro.conf.OmitArgPrefixes[EpisodeOptions] = EpisodeOptions(),  # noqa: B008 - it is frozen
@@ -40,12 +44,15 @@ def eval_(
 
     For example: tacit eval runs/two_rooms --env two_rooms --goal 'position=[30,12]' --within 2
 
-    The baselines are random actions and, where the environment has goals, the policy alone and the same planner
+    For example: tacit eval runs/two_rooms/eval/manifest.json
+
+    The last one repeats an evaluation, and refuses if the agent, the tasks or the images are others. The baselines are
+    random actions and, where the environment has goals, the policy alone and the same planner
     with the true dynamics, if the environment computes them. Whole episodes are scored by their return and by success,
     where it is known.
 
     Args:
-        run: The directory of a run, or of an agent.
+        run: The directory of a run or of an agent, or the manifest of an evaluation.
         env: The environment, for example two_rooms, two_rooms:layout=random or gymnasium:CartPole-v1.
         episodes: The number of tasks or episodes.
         seed: Seed of the tasks or episodes.
@@ -60,15 +67,18 @@ def eval_(
     from tacit._check import has_goals
     from tacit.cli._run import agent_of, other_world
     from tacit.cli._run import device as chosen
-    from tacit.runs import RunRecord
+    from tacit.studies.manifest import repeat
 
-    record = RunRecord.load(run) if (run / "run.json").exists() else None
-    agent = agent_of(run, chosen(device), fallback)
-    world = tc.envs.make(env)
+    if run.is_file():
+        print(repeat(run, chosen(device)))
+        return
+    agent, place = agent_of(run, chosen(device), fallback), to or run / "eval"
+    world = tc.envs.make(_named(env))
     if warning := other_world(run, env):
         print(warning, file=sys.stderr)
     if has_goals(world) and not whole_episodes.given:
-        sections, found = _goals(agent, world, episodes, seed)
+        sections, found, result = _goals(agent, world, episodes, seed)
+        _keep(agent, run, env, result, place)
     else:
         world.close()
         world = tc.envs.make(env, min(WORLDS, episodes))
@@ -76,17 +86,53 @@ def eval_(
         scored = whole_episodes.scored(aim, world)
         sections, found = _episodes(aim.agent(agent), world, episodes, seed, scored)
     world.close()
+    config = {"env": env, "episodes": episodes, **whole_episodes.record}
+    print(_written(run, config, seed, sections, found, place))
+
+
+def _named(env: str) -> str:
+    """Return the name of an environment that was given."""
+    if not env:
+        raise ConfigError("a run or an agent is evaluated in an environment: --env ENV. A manifest needs none.")
+    return env
+
+
+def _keep(agent: Agent, run: Path, env: str, result: ClosedLoop, place: Path) -> None:
+    """Write the manifest of an evaluation of an agent as it was saved."""
+    from tacit.studies.manifest import manifest_of, write_manifest
+
+    record = _record(run)
+    path = os.path.relpath(run.absolute(), place.absolute())
+    known = None if record is None else record.dataset_hash
+    write_manifest(manifest_of(agent, env, result, path=path, dataset=known), place / "manifest.json")
+
+
+def _record(run: Path) -> RunRecord | None:
+    from tacit.runs import RunRecord
+
+    return RunRecord.load(run) if (run / "run.json").exists() else None
+
+
+def _written(
+    run: Path, config: dict[str, Any], seed: int, sections: list[Any], found: dict[str, Any], place: Path
+) -> Path:
+    """Write the report, and return the path of its page."""
+    import tacit as tc
+
+    record = _record(run)
     written = tc.reports.new_record(
         "eval",
         seeds={**({} if record is None else {"train": record.seed}), "tasks": seed},
-        config={"run": record, "env": env, "episodes": episodes, **whole_episodes.record},
+        config={"run": record, **config},
         dataset_hash=None if record is None else record.dataset_hash,
         **found,
     )
-    print(tc.reports.write_report(to or run / "eval", written, sections, title=f"Scores of {run.name}"))
+    return tc.reports.write_report(place, written, sections, title=f"Scores of {run.name}")
 
 
-def _goals(agent: Any, world: GoalEnvironment, episodes: int, seed: int) -> tuple[list[Any], dict[str, Any]]:
+def _goals(
+    agent: Any, world: GoalEnvironment, episodes: int, seed: int
+) -> tuple[list[Any], dict[str, Any], ClosedLoop]:
     """Run the agent and its baselines on held-out goals."""
     import tacit as tc
     from tacit._check import has_simulation
@@ -98,7 +144,7 @@ def _goals(agent: Any, world: GoalEnvironment, episodes: int, seed: int) -> tupl
     found: dict[str, Any] = {"planning": tc.reports.planning_record(runs)}
     sections = [tc.reports.planning_section(runs)]
     if not has_simulation(world):  # a warning has reported it
-        return sections, found
+        return sections, found, runs["success"]
     ranking = tc.evaluation.energy_rank_correlation(
         agent.model,
         agent.config.cost,
@@ -108,7 +154,7 @@ def _goals(agent: Any, world: GoalEnvironment, episodes: int, seed: int) -> tupl
         seed=seed,
     )
     print(f"plan energy and true outcome: Spearman {ranking.mean:.2f} [{ranking.low:.2f}, {ranking.high:.2f}]")
-    return sections, {**found, "energy_rank_correlation": ranking}
+    return sections, {**found, "energy_rank_correlation": ranking}, runs["success"]
 
 
 def _episodes(

@@ -231,7 +231,8 @@ class WorldModel(Dynamics):
                 predictions = (self.predictor(latents[:, :-1], encoded), *predictions[1:])
         else:
             raise ConfigError(f"starts is 'every', 'first' or 'mixed'; got {starts!r}.")
-        return Forecast(latents, targets, actions, predictions)
+        changed = self._embed(self.encoder, {**clip.observation, **clip.changed}) if clip.changed else None
+        return Forecast(latents, targets, actions, predictions, changed, clip.changed_at)
 
     def _camera(self) -> tuple[FrameEncoderConfig, PretrainedEncoder]:
         """Return the one camera that the frozen pretrained encoder encodes, and that encoder."""

@@ -7,6 +7,7 @@ from tacit.objectives._objective import Losses as Losses
 from tacit.objectives._objective import Objective as Objective
 from tacit.objectives._objective import Spread as Spread
 from tacit.objectives._objective import Term as Term
+from tacit.objectives.clean_target import CleanTarget as CleanTarget
 from tacit.objectives.cycle import Cycle as Cycle
 from tacit.objectives.flow_regression import FlowRegression as FlowRegression
 from tacit.objectives.invariance import Invariance as Invariance

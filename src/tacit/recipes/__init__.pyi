@@ -22,6 +22,7 @@ from tacit.recipes.mc_jepa import MCJEPA as MCJEPA
 from tacit.recipes.pldm import PLDM as PLDM
 from tacit.recipes.random_rooms import RandomRooms as RandomRooms
 from tacit.recipes.reacher import Reacher as Reacher
+from tacit.recipes.robust_rooms import RobustRooms as RobustRooms
 from tacit.recipes.rooms import Rooms as Rooms
 from tacit.recipes.two_rooms import TwoRooms as TwoRooms
 from tacit.recipes.unknown_rooms import UnknownRooms as UnknownRooms

@@ -23,5 +23,5 @@ class UnknownRooms(Rooms):
     model: Mapping[str, Any] = field(default_factory=lambda: dict(RandomRooms().model))
     objective: tuple[Part, ...] = RandomRooms.objective
     clip: int = RandomRooms.clip
-    steps: int = 6_000
+    steps: int = 2_500
     mapped: int | None = 16

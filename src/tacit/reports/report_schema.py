@@ -58,6 +58,7 @@ OPTIONAL: dict[str, type | tuple[type, ...]] = {
     "episode_scores": Mapping,
     "energy_rank_correlation": Mapping,
     "hierarchy": Mapping,
+    "stress": Mapping,
     "seconds": Mapping,
 }
 INTERVALS = {"rate", "mean"}
@@ -80,7 +81,7 @@ def new_record(
         config: The resolved settings: dataclasses, mappings and plain values.
         dataset_hash: ``episodes.hash()`` of the data, if there is any.
         sections: ``planning``, ``probe``, ``effective_rank``, ``health``, ``open_loop``,
-            ``episode_scores``, ``energy_rank_correlation``, ``hierarchy`` and ``seconds``.
+            ``episode_scores``, ``energy_rank_correlation``, ``hierarchy``, ``stress`` and ``seconds``.
 
     Raises:
         DataError: if the result breaks the schema.

@@ -2,4 +2,6 @@
 
 from tacit._registry import registry
 
-__getattr__, __dir__, __all__, load, names = registry(__name__, also=("_perturbation",))
+__getattr__, __dir__, __all__, load, names = registry(
+    __name__, also=("_perturbation", "_results", "_suite", "_stressing")
+)

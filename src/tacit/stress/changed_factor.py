@@ -68,7 +68,7 @@ class ChangedFactor:
             raise ConfigError(f"a hue is changed of a colour [B, 3]; {self.factor!r} is {state[self.factor].shape}.")
         if not has_simulation(env):
             raise ConfigError("ChangedFactor needs an environment with simulate, to find the tasks that stay possible.")
-        return _Changed(env, self)
+        return ChangedWorld(env, self)
 
     def value(self, factor: Array) -> npt.NDArray[np.float64]:
         """Return the changed values ``[B, ...]`` of the factor."""
@@ -79,7 +79,7 @@ class ChangedFactor:
         return np.clip(values, 0.0, 255.0) if "color" in self.factor else values
 
 
-class _Changed(Wrapper):
+class ChangedWorld(Wrapper):
     """Environment of :class:`ChangedFactor`; :meth:`state` is the changed one."""
 
     env: SimulatedEnvironment
@@ -98,11 +98,15 @@ class _Changed(Wrapper):
         kept: list[Tasks] = []
         for attempt in range(DRAWS):
             drawn = self.env.tasks(count, derive_seed(seed, attempt) if attempt else seed)
-            drawn = replace(drawn, start=self._of(drawn.start), goal=self._of(drawn.goal))
-            kept.append(tasks_of(drawn, self._rests(drawn.start) & self._rests(drawn.goal)))
+            kept.append(tasks_of(*self.changed(drawn)))
             if sum(map(len, kept)) >= count:
                 return tasks_of(joined_tasks(kept), np.arange(sum(map(len, kept))) < count)
         raise ConfigError(f"{DRAWS} draws did not give {count} tasks that {self._options} allows.")
+
+    def changed(self, tasks: Tasks) -> tuple[Tasks, npt.NDArray[np.bool_]]:
+        """Return tasks of the original world with the changed factor, and ``[n]`` whether that allows them."""
+        tasks = replace(tasks, start=self._of(tasks.start), goal=self._of(tasks.goal))
+        return tasks, self._rests(tasks.start) & self._rests(tasks.goal)
 
     def _of(self, state: State) -> State:
         """Return a state with the changed factor."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from tacit.errors import ConfigError
+from tacit.stress._graded import Graded
 from tacit.stress._perturbation import Perturbed, chosen
 from tacit.types import GoalEnvironment, Observation
 
@@ -15,7 +17,7 @@ __all__ = ["DroppedFrames"]
 
 
 @dataclass(frozen=True)
-class DroppedFrames:
+class DroppedFrames(Graded):
     """Random observations that do not arrive: the last one is shown again, and its age grows.
 
     The environment has the property ``age [B]`` in seconds, for the ``age`` of an agent's ``act``.
@@ -27,6 +29,14 @@ class DroppedFrames:
     Raises:
         ConfigError: unless ``0 < share <= 1`` and ``length`` is at least 1.
     """
+
+    LEVELS: ClassVar = (
+        {"share": 0.02, "length": 3},
+        {"share": 0.05, "length": 4},
+        {"share": 0.1},
+        {"share": 0.2},
+        {"share": 0.3, "length": 6},
+    )
 
     share: float = 0.1
     length: int = 5

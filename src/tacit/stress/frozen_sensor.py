@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
+from tacit.stress._graded import Graded
 from tacit.stress._perturbation import Perturbed, chosen
 from tacit.types import GoalEnvironment, Observation
 
@@ -11,12 +13,20 @@ __all__ = ["FrozenSensor"]
 
 
 @dataclass(frozen=True)
-class FrozenSensor:
+class FrozenSensor(Graded):
     """A sensor that from one step on repeats its observation, while the world moves.
 
     Args:
         first: The first and the last step after which it may freeze.
     """
+
+    LEVELS: ClassVar = (
+        {"first": (40, 60)},
+        {"first": (25, 40)},
+        {"first": (15, 25)},
+        {"first": (8, 15)},
+        {"first": (2, 6)},
+    )
 
     first: tuple[int, int] = (5, 15)
 

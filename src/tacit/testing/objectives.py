@@ -71,7 +71,7 @@ def _examples() -> tuple[Tensor, dict[type, Outcome]]:
     full = flow.repeat_interleave(2, 3).repeat_interleave(2, 4)
     ahead = tuple(predicted[:, : 16 - steps] for steps in range(1, 16))
     return source, {
-        Forecast: Forecast(source, source, torch.zeros(6, 15, 2), ahead),
+        Forecast: Forecast(source, source, torch.zeros(6, 15, 2), ahead, predicted[:, :2], torch.tensor([0, 9])),
         MaskedForecast: MaskedForecast(
             source, (predicted,), (targets,), (predicted,), (targets,), (torch.ones(6, 16),)
         ),

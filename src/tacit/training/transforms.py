@@ -13,7 +13,7 @@ from tacit.data.clips import Clips
 from tacit.errors import ConfigError
 from tacit.types import Clip, Masking
 
-__all__ = ["Augment", "ChecksClips", "DrawMasks", "MakeViews"]
+__all__ = ["Augment", "ChangeFrames", "ChecksClips", "DrawMasks", "MakeViews"]
 
 
 @runtime_checkable
@@ -40,6 +40,39 @@ class Augment:
         """See :class:`tacit.types.Transform`."""
         changed = self.augmentation(_images(clip, self.modality), _generator(seed, rank))
         return replace(clip, observation={**clip.observation, self.modality: changed})
+
+
+@dataclass(frozen=True)
+class ChangeFrames:
+    """A transform that shows some frames of each window a second time, changed by an augmentation.
+
+    The frames themselves stay as they are: a model learns to see a changed frame as it sees the clean one, with
+    :class:`tacit.objectives.CleanTarget`.
+
+    Args:
+        augmentation: The augmentation, drawn for each window.
+        frames: Frames of a window, at places drawn for the batch.
+        modality: The camera.
+
+    Raises:
+        ConfigError: if there are no frames.
+    """
+
+    augmentation: Augmentation
+    frames: int = 4
+    modality: str = "pixels"
+
+    def __post_init__(self) -> None:
+        if self.frames < 1:
+            raise ConfigError(f"ChangeFrames needs frames >= 1; got {self.frames}.")
+
+    def __call__(self, clip: Clip, *, seed: int, rank: int) -> Clip:
+        """See :class:`tacit.types.Transform`."""
+        images, generator = _images(clip, self.modality), _generator(seed, rank)
+        at = torch.randperm(images.shape[1], generator=generator)[: self.frames].sort().values
+        others = {name: values[:, at] for name, values in clip.observation.items() if name != self.modality}
+        changed = self.augmentation(images[:, at.to(images.device)], generator).round().to(torch.uint8)
+        return replace(clip, changed={**others, self.modality: changed}, changed_at=at)
 
 
 @dataclass(frozen=True)

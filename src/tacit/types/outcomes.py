@@ -69,12 +69,16 @@ class Forecast:
         actions: ``[B, T - 1, A']`` action blocks in the model's normalised units.
         predictions: ``predictions[k - 1]`` is ``[B, N_k, D]``, predicted ``k`` steps ahead from
             observations ``0 .. N_k - 1``, so that entry ``i`` is to match ``targets[:, i + k]``.
+        changed: ``[B, F, D]`` from the context encoder, of the changed observations of the clip; None: there are none.
+        changed_at: ``[F]`` the places of these in the clip.
     """
 
     latents: Tensor
     targets: Tensor
     actions: Tensor
     predictions: tuple[Tensor, ...]
+    changed: Tensor | None = None
+    changed_at: Tensor | None = None
 
 
 @dataclass(frozen=True)

@@ -121,6 +121,8 @@ class Clip:
         masks: Visible tokens and tokens to predict for a masked model, which predicts once for each mask.
         views: Augmented images of the same windows, ``[B, V, C, H, W]`` for each size.
         latents: Precomputed latents of a frozen encoder for each observation, tokens ``[B, T, n, D]`` in any precision.
+        changed: Some of the observations as another sensor might show them, per modality ``[B, F, ...]``.
+        changed_at: ``[F]`` the places of these in the windows.
     """
 
     observation: Mapping[str, Tensor]
@@ -130,6 +132,8 @@ class Clip:
     masks: tuple[Mask, ...] = ()
     views: tuple[Tensor, ...] = ()
     latents: Tensor | None = None
+    changed: Mapping[str, Tensor] = field(default_factory=dict)
+    changed_at: Tensor | None = None
 
 
 class Masking(Protocol):
