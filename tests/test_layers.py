@@ -59,6 +59,7 @@ ASSEMBLIES = [
     "margins",
     "embeddings",
     "exploration",
+    "identification",
     "recipes",
     "reports",
     "stress",

@@ -33,6 +33,7 @@ __getattr__, __dir__, __all__ = lazy(
                 "evaluation",
                 "exploration",
                 "guard",
+                "identification",
                 "margins",
                 "masking",
                 "memory",

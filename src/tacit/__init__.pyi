@@ -21,6 +21,7 @@ from tacit import errors as errors
 from tacit import evaluation as evaluation
 from tacit import exploration as exploration
 from tacit import guard as guard
+from tacit import identification as identification
 from tacit import margins as margins
 from tacit import masking as masking
 from tacit import memory as memory

@@ -28,6 +28,7 @@ ORDER = (
     "train",
     "embed",
     "probe",
+    "identify",
     "plan",
     "eval",
     "explore",

@@ -9,7 +9,13 @@ __getattr__, __dir__, __all__ = lazy(
         "Figure": f"{__name__}.figures",
         **{
             name: f"{__name__}.{module}"
-            for module in ("hierarchy_sections", "report", "report_schema", "report_sections")
+            for module in (
+                "hierarchy_sections",
+                "identification_sections",
+                "report",
+                "report_schema",
+                "report_sections",
+            )
             for name in exports(f"{__name__}.{module}")
         },
     },
