@@ -128,8 +128,8 @@ def cases() -> dict[str, Settings]:
     found = {f"mixing/{name}/sigreg": Settings(name) for name in MIXINGS}
     white: dict[str, Any] = {"regulariser": "whitening", "weight": 0.5, "warmup": 0.0, "steps": 2500}
     found |= {f"mixing/{name}/whitening": Settings(name, **white) for name in MIXINGS}
-    found |= {f"law/{alpha:g}": Settings(SWEPT, alpha=alpha, steps=2000, hidden=64) for alpha in ALPHAS}
-    found |= {f"size/{size}": Settings("coupling", size, steps=1800) for size in SIZES}
+    found |= {f"law/{alpha:g}": Settings(SWEPT, alpha=alpha, steps=1200, hidden=64) for alpha in ALPHAS}
+    found |= {f"size/{size}": Settings("coupling", size, steps=1200) for size in SIZES}
     for rho in (0.3, 0.8):
         for weight in (0.001, 0.1):
             found[f"bound/{rho:g}/{weight:g}"] = Settings(

@@ -1,6 +1,7 @@
 """The verb tacit identify: a run next to a simulator or its own labels, and synthetic worlds."""
 
 import json
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ import torch
 
 import tacit as tc
 from tacit.cli import main
-from tacit.identification import WorldTraining
+from tacit.identification import WorldTraining, training
 from tacit.runs import RunRecord
 
 
@@ -60,7 +61,7 @@ def test_a_run_is_compared_with_its_own_labels(place: Path, tmp_path: Path, caps
 def test_an_encoder_is_trained_in_a_synthetic_world(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(WorldTraining.__init__, "__defaults__", ("sigreg", 0.005, 40, 64, 2, (16,), 3e-3, 8))
+    monkeypatch.setattr(training, "WorldTraining", partial(WorldTraining, steps=40, batch=64, hidden=(16,)))
     assert run("identify", "--synthetic", "banana:alpha=1", "--to", tmp_path) == 0
     assert "E|h - Qz|^2" in capsys.readouterr().out
     report = json.loads((tmp_path / "report.json").read_text())

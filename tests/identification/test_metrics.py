@@ -13,9 +13,9 @@ from tacit.identification import (
     fit_linear,
     linear_r2,
     orthogonality,
-    procrustes_error,
     score_world,
 )
+from tacit.identification.metrics import procrustes_error
 
 
 def pairs(size=2, rho=0.95, rows=4000, seed=0):

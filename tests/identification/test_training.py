@@ -5,7 +5,8 @@ import pytest
 import torch
 
 import tacit as tc
-from tacit.identification import SyntheticWorld, WorldTraining, encode_states, identify_world, train_encoder
+from tacit.identification import SyntheticWorld, WorldTraining, identify_world, train_encoder
+from tacit.identification.training import encode_states
 from tacit.types import ViewEmbeddings
 
 FAST = WorldTraining(steps=300, batch=64, hidden=(48, 48), slices=16, weight=0.01)
@@ -39,11 +40,13 @@ def test_the_objective_has_the_weights_of_the_paper():
     gap = float((latents - latents.mean(dim=1, keepdim=True)).square().mean())
     flat = latents.reshape(-1, 3)
     covariance = np.cov(flat.numpy(), rowvar=False, bias=True)
-    losses = WorldTraining("whitening").objective()(views)
+    losses = WorldTraining("whitening", warmup=0.0).objective()(views)
     assert float(losses.total) == pytest.approx(0.5 * np.square(covariance - np.eye(3)).mean() + 0.5 * gap, rel=1e-4)
-    losses = WorldTraining(slices=32).objective()(views, seed=7)
+    losses = WorldTraining(weight=1e-3, slices=32, warmup=0.5).objective()(views, seed=7)
     spread = float(tc.objectives.SIGReg(32, over="pooled").loss(views, 7))
     assert float(losses.total) == pytest.approx(1e-3 * spread + 0.999 * gap, rel=1e-4)
+    early = WorldTraining(weight=1e-3, slices=32, warmup=0.5).objective()(views, seed=7, done=0.25)
+    assert float(early.total) == pytest.approx(5e-4 * spread + 0.999 * gap, rel=1e-4)
 
 
 def test_whitening_is_a_regulariser_too():
@@ -64,6 +67,7 @@ def test_a_training_that_diverges_is_stopped():
     [
         ({"regulariser": "vicreg"}, "one of sigreg, whitening"),
         ({"weight": 1.0}, "between 0 and 1; got 1.0"),
+        ({"warmup": 1.5}, "from 0 to 1; got 1.5"),
         ({"views": 1}, "2 views"),
         ({"hidden": (0,)}, "hidden widths of at least 1"),
     ],

@@ -21,7 +21,7 @@ from tacit.types import REWARD, SUCCESS, Array
 if TYPE_CHECKING:
     from tacit.data import Episodes
 
-__all__ = ["Identification", "VariableScores", "identify", "state_variables"]
+__all__ = ["Identification", "VariableScores", "identify"]
 
 Doubles = npt.NDArray[np.float64]
 LINEAR = 0.95
@@ -118,12 +118,7 @@ def identify(
             "data. Split with episodes.split(0.5, seed=0)."
         )
     chosen = _chosen(fit_on, targets)
-    lengths = fit_on.lengths
-    episode = np.repeat(np.arange(len(lengths)), lengths)
-    step = np.concatenate([np.arange(length) for length in lengths])
-    names, every = state_variables(targets_at(fit_on, episode, step)[0], chosen)
-    law = state_law(names, every, episode, model.config.frameskip)
-    kept = [names.index(one.name) for one in law.variables]
+    law, kept = _recorded_law(fit_on, chosen, model.config.frameskip)
     fit, test = (features(model, part, frames=frames, seed=seed, progress=progress) for part in (fit_on, test_on))
     if len(fit) <= fit.values.shape[1] + 1:
         raise DataError(
@@ -131,9 +126,7 @@ def identify(
             f"{len(fit)}. Record more episodes, or raise frames."
         )
     scores = _scores([one.name for one in law.variables], kept, chosen, fit, test)
-    advice = advise(law)
-    if not advice:
-        advice = (_conclusion(scores.r2_states),)
+    advice = advise(law) or (_conclusion(scores.r2_states),)
     return Identification(
         scores.variables,
         scores.r2_states,
@@ -145,6 +138,16 @@ def identify(
         law,
         advice,
     )
+
+
+def _recorded_law(episodes: Episodes, chosen: Sequence[str], frameskip: int) -> tuple[StateLaw, list[int]]:
+    """Return the law of all recorded states, and the numbers of the variables that vary."""
+    lengths = episodes.lengths
+    episode = np.repeat(np.arange(len(lengths)), lengths)
+    step = np.concatenate([np.arange(length) for length in lengths])
+    names, every = state_variables(targets_at(episodes, episode, step)[0], chosen)
+    law = state_law(names, every, episode, frameskip)
+    return law, [names.index(one.name) for one in law.variables]
 
 
 def state_variables(targets: Mapping[str, Array], names: Sequence[str]) -> tuple[list[str], Doubles]:

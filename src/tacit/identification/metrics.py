@@ -15,13 +15,11 @@ from tacit.errors import ConfigError, DataError
 
 __all__ = [
     "Bound",
-    "LinearMap",
     "WorldScores",
     "bound",
     "fit_linear",
     "linear_r2",
     "orthogonality",
-    "procrustes_error",
     "score_world",
 ]
 

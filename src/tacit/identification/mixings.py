@@ -13,7 +13,7 @@ import numpy.typing as npt
 from tacit._registry import suggest
 from tacit.errors import ConfigError
 
-__all__ = ["MIXINGS", "Banana", "Coupling", "Mixing", "Sinusoid", "Spiral", "make_mixing"]
+__all__ = ["MIXINGS", "make_mixing"]
 
 Floats = npt.NDArray[np.floating]
 MIXINGS = ("spiral", "banana", "sinusoid", "coupling")
