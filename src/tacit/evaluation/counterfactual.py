@@ -176,7 +176,7 @@ class CauseAndEffect:
         error: Distance of the imagined outcome from the true one.
         copy_last: Distance of the last observed value, a baseline.
         shuffled_actions: Distance of the outcome that is imagined with the actions of another pair, a baseline.
-        right: Share of the pairs whose imagined effect is right; see :func:`cause_and_effect`.
+        right: Share of the pairs whose imagined outcomes and effect are right; see :func:`cause_and_effect`.
         effect: Mean size of the true effect, the distance between the two true outcomes.
     """
 
@@ -203,8 +203,8 @@ def cause_and_effect(
 ) -> CauseAndEffect:
     """Compare imagined outcomes of interventions with the true ones.
 
-    A pair is right if the imagined effect, the difference of the two imagined outcomes, is less than half of the true
-    effect away from it. Effects below ``smallest`` count as that large, so that none may be imagined where there is
+    A pair is right if both imagined outcomes, and their difference, are less than half of the true effect away from the
+    true ones. Effects below ``smallest`` count as that large, so that none may be imagined where there is
     none.
 
     Args:
@@ -245,7 +245,8 @@ def cause_and_effect(
         bootstrap(np.linalg.norm(guess - true, axis=-1).mean(axis=0), seed) for guess in (mine, last[None], shuffled)
     )
     effect = np.linalg.norm(true[1] - true[0], axis=-1)
-    wrong = np.linalg.norm((mine[1] - mine[0]) - (true[1] - true[0]), axis=-1)
+    parts = np.concatenate([mine - true, ((mine[1] - mine[0]) - (true[1] - true[0]))[None]])
+    wrong = np.linalg.norm(parts, axis=-1).max(axis=0)
     right = int((wrong < np.maximum(effect, smallest) / 2).sum())
     return CauseAndEffect(error, copy_last, other, wilson(right, count), float(effect.mean()))
 

@@ -32,14 +32,14 @@ CHANGES = OneOf(
 class RobustRooms(RandomRooms):
     """The recipe ``random_rooms``, whose encoder also learns to see changed frames as it sees clean ones.
 
-    A quarter of the frames of each window is encoded a second time, changed in one way. Its clean latents are the
-    target, so that the world model learns from clean frames alone.
+    Six frames of each window are encoded a second time, changed in one way. The clean latents are the target, so that
+    the world model itself learns from clean frames alone.
     """
 
-    objective: tuple[Part, ...] = (*RandomRooms.objective, Part("clean_target", {"warmup": 0.5}, 0.5))
+    objective: tuple[Part, ...] = (*RandomRooms.objective, Part("clean_target", {"warmup": 0.5}, 4.0))
     steps: int = 3_000
     training: TrainingConfig = field(default_factory=lambda: TrainingConfig(lr=1e-3, weight_decay=1e-4, threads=1))
 
     def transforms(self, model: Any) -> tuple[Transform, ...]:
         """Return the change of frames."""
-        return (*super().transforms(model), ChangeFrames(CHANGES))
+        return (*super().transforms(model), ChangeFrames(CHANGES, frames=6))
