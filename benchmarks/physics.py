@@ -21,7 +21,7 @@ from tacit.evaluation.expectation import violation_of_expectation
 from tacit.evaluation.physics_scenes import physics_triples
 from tacit.studies import Report, Run, RunResult, Study, Target, at_least, columns, mean, met, rate, table
 from tacit.studies.speed import Stopwatch
-from tacit.types import Clip, State
+from tacit.types import Clip, Observation, State
 
 SEEN = (("book", 0.85), ("book", 1.0), ("box", 1.0), ("box", 1.2), ("ball", 0.85), ("ball", 1.2))
 UNSEEN = (("book", 1.2), ("box", 0.85), ("ball", 1.0))
@@ -124,7 +124,8 @@ def on_ground(env: tc.envs.TableAndBook, start: State, sign: np.ndarray[Any, Any
     remove[:, 0, 2] = 1.0
     fallen = {name: np.array(values[:, -1]) for name, values in env.simulate(start, remove).items()}
     fallen["book"][:, 2:] = [0.0, 0.0, 0.0, 0.0]
-    fallen["book"][:, 0] = start["table"][:, 0] - sign * (start["table_width"][:, 0] / 2 + 9)
+    half = np.asarray(start["table_width"], np.float64)[:, 0] / 2
+    fallen["book"][:, 0] = np.asarray(start["table"], np.float64)[:, 0] - sign * (half + 9)
     fallen["removed"][:] = 0.0
     fallen["last"] = np.concatenate([fallen["book"][:, :3], fallen["table"][:, :1], fallen["removed"]], axis=1)
     return fallen
@@ -155,7 +156,7 @@ class Perceptron:
                 wanted = (values[rows] - self.middle) / self.scale
                 loss = torch.nn.functional.smooth_l1_loss(self.net((latents[rows] - self.mean) / self.std), wanted)
                 optimizer.zero_grad()
-                loss.backward()
+                loss.backward()  # type: ignore[no-untyped-call]
                 optimizer.step()
                 schedule.step()
         latents, values = encoded(model, held_out)
@@ -207,10 +208,18 @@ def expectations(model: tc.models.WorldModel, chosen: Settings, shapes: Sequence
     triples = physics_triples(world(chosen, shapes, 1.0), chosen.triples, HELD_OUT)
     step = chosen.frameskip
     blocks = triples.action.reshape(len(triples), -1, step * triples.action.shape[-1])
-    kept = {
-        kind: {"pixels": vars(triples)[kind]["pixels"][:, ::step]} for kind in ("normal", "appearance", "impossible")
-    }
-    coarse = replace(triples, **kept, action=blocks, event=-(-triples.event // step))
+
+    def kept(videos: Observation) -> Observation:
+        return {"pixels": videos["pixels"][:, ::step]}
+
+    coarse = replace(
+        triples,
+        normal=kept(triples.normal),
+        appearance=kept(triples.appearance),
+        impossible=kept(triples.impossible),
+        action=blocks,
+        event=-(-triples.event // step),
+    )
     found = violation_of_expectation(model, coarse, steps=chosen.ahead)
     jumps = np.array(triples.scene) == "continuity"
     surprise = {kind: np.nanmean(values[jumps], axis=1) for kind, values in found.surprise.items()}
