@@ -348,9 +348,10 @@ STUDY = Study(
         "combinations of shape and size in training, three others and a new shape in tests. Errors are mean distances "
         "of the object's position after 0.8 s, in units of a world 64 wide, read from frozen latents by a perceptron "
         "with two hidden layers. A pair is right if both imagined outcomes and their difference are less than half of "
-        "the true effect away from the true ones; effects below 6 units count as 6. A table is removed by a button that is "
-        "held for one block: in a first run, on the same pairs, it was held for half a block, as in 1 % of the training "
-        "blocks, and the trained model imagined hardly any fall. Triples are 50 of each scene, with shapes of size 1."
+        "the true effect away from the true ones; effects below 6 units count as 6. The button that removes a table is "
+        "held for one block: in a first run, on the same pairs, it was held for half a block, as in 1 % of the "
+        "training blocks, and the trained model imagined hardly any fall. Triples are 50 of each scene, with shapes of "
+        "size 1."
     ),
     command="OMP_NUM_THREADS=1 uv run benchmarks/physics.py",
     cases={"table_and_book": Settings()},
