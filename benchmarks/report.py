@@ -21,7 +21,8 @@ HEAD = """# Results
 
 Written by `uv run benchmarks/report.py` from `benchmarks/results/`, which holds seeds, settings, versions and
 revisions. Rates are of held-out tasks with 95 % Wilson intervals; other intervals are bootstrap intervals. Machines:
-2 cores of AMD EPYCs and Intel Xeons of more than one generation, shared with other work: compare seconds within one run only.
+2 cores of AMD EPYCs or Intel Xeons of more than one generation, shared with other work: compare seconds within one
+run only.
 """
 
 
