@@ -58,9 +58,9 @@ def measure(run: Run[Settings]) -> dict[str, Any]:
         tours.append(shortest_tour(world, seed))
         steps = int(BUDGET * tours[-1])
         mapped, episodes = explore(agent, world, steps=steps, seed=seed, progress=False)
-        entered.append(share(episodes[0]))
+        entered.append(share(episodes[0], chosen.rows))
         wandering = tc.collect(world, Random(8), episodes=1, steps=steps, seed=seed, progress=False)
-        by_chance.append(share(wandering[0]))
+        by_chance.append(share(wandering[0], chosen.rows))
         if number < chosen.tasks_in:
             mapped.save(run.work / f"map_{number}")
     laps.end("explore")
@@ -81,10 +81,9 @@ def measure(run: Run[Settings]) -> dict[str, Any]:
     }
 
 
-def share(episode: Any) -> float:
-    """Return the share of the 16 rooms that an episode entered."""
-    cells = np.unique(episode.labels["cell"], axis=0)
-    return len(cells) / 16
+def share(episode: Any, rows: int) -> float:
+    """Return the share of the rooms of a square grid that an episode entered."""
+    return len(np.unique(episode.labels["cell"], axis=0)) / rows**2
 
 
 def shortest_tour(world: Rooms, seed: int) -> float:
