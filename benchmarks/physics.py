@@ -126,7 +126,7 @@ def on_ground(env: tc.envs.TableAndBook, start: State, sign: np.ndarray[Any, Any
     fallen["book"][:, 2:] = [0.0, 0.0, 0.0, 0.0]
     half = np.asarray(start["table_width"], np.float64)[:, 0] / 2
     fallen["table"][:, 0] = 32.0 + 2.0 * sign
-    fallen["book"][:, 0] = fallen["table"][:, 0] - sign * (half + 10)
+    fallen["book"][:, 0] = np.asarray(fallen["table"][:, 0], np.float64) - sign * (half + 10)
     fallen["removed"][:] = 0.0
     fallen["last"] = np.concatenate([fallen["book"][:, :3], fallen["table"][:, :1], fallen["removed"]], axis=1)
     return fallen
