@@ -112,7 +112,7 @@ def test_eval_prints_the_rows_that_there_are(capsys: pytest.CaptureFixture[str])
     assert rows == ["success", "random", "oracle", "plan"]
     env: Any = Bare(PointMass(3))
     with pytest.warns(UserWarning, match="no oracle"):
-        _, found = _goals(agent(env), env, 3, 1)
+        _, found, _ = _goals(agent(env), env, 3, 1)
     assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ["success", "random"]
     assert set(found) == {"planning"}
 

@@ -115,7 +115,9 @@ def outcomes() -> tuple[torch.Tensor, dict[type, Outcome]]:
     flow, images = 0.1 * features, torch.rand(6, 2, 1, 8, 8, generator=draw)
     full = flow.repeat_interleave(2, 3).repeat_interleave(2, 4)
     return source, {
-        Forecast: Forecast(source, source, torch.zeros(6, 15, 2), (told[:, :15], told[:, :14])),
+        Forecast: Forecast(
+            source, source, torch.zeros(6, 15, 2), (told[:, :15], told[:, :14]), told[:, :2], torch.tensor([0, 9])
+        ),
         MaskedForecast: MaskedForecast(source, (told,), (targets,), (told,), (targets,), (torch.ones(6, 16),)),
         ViewEmbeddings: ViewEmbeddings(source, 2),
         FlowForecast: FlowForecast(source, 2, images, (features,), (flow,), full),
