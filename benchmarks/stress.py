@@ -182,18 +182,17 @@ def targets(robust: Mapping[str, Mapping[str, Any]], results: Mapping[str, RunRe
     overall = [float(np.mean([kept(case) for case in one["cases"].values()])) for one in robust.values()]
     clean = [100 * Rate(**one["clean"]).rate for one in robust.values()]
     count = f"worst of {len(robust)} seeds"
-    spread = max(overall) - min(overall)
     found = [
         at_least(f"robust, kept over seen families, {count}, %", min(seen), 85),
         at_least(f"robust, kept over unseen families, {count}, %", min(unseen), 75),
         at_least(f"robust, kept under the worst seen change, {count}, %", min(worst), 60),
-        Target(
-            f"robust, range of what is kept over {len(robust)} seeds, points",
-            "<= 10",
-            f"{spread:.1f}",
-            met(spread <= 10),
-        ),
     ]
+    if len(robust) == 3:
+        spread = max(overall) - min(overall)
+        limit = "<= 10"
+        found.append(
+            Target("robust, range of what is kept over 3 seeds, points", limit, f"{spread:.1f}", met(spread <= 10))
+        )
     areas = [
         one["auroc"]
         for result in results.values()
