@@ -14,7 +14,7 @@ __all__ = ["OneOf"]
 
 @dataclass(frozen=True)
 class OneOf(Augmentation):
-    """One augmentation for each item, drawn with equal chances.
+    """Choice of one augmentation for each item, with equal chances.
 
     Args:
         parts: The augmentations; they must keep the size of images.

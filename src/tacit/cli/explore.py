@@ -24,14 +24,14 @@ def explore(
 
     The agent heads for places that its world model imagines beyond the map. Nothing is trained.
 
-    For example: tacit explore rooms:rows=4,columns=4,layout_seed=7 --run runs/rooms --to maps/seven
+    For example: tacit explore rooms:rows=4,columns=4,layout_seed=7 --run runs/unknown --to maps/seven
 
     Then: tacit eval maps/seven --env rooms:rows=4,columns=4,layout_seed=7
 
     Args:
         env: One world, for example rooms:rows=4,columns=4,layout_seed=7.
         to: The folder of the agent with the map.
-        run: The directory of a run of the recipe rooms, or of its agent. Needed where there is no map yet.
+        run: The directory of a run of the recipe unknown_rooms, or of its agent. Needed where there is no map yet.
         steps: Steps to act for.
         seed: Seed of the start and of the agent.
         device: cpu, cuda, cuda:1, mps or auto.
@@ -46,11 +46,8 @@ def explore(
     if not resume and run is None:
         raise ConfigError(f"there is no map at {to} yet: name the run whose agent makes it, with --run RUN.")
     agent = agent_of(to if resume or run is None else run, chosen(device))
-    mapped, episodes = explored(agent, env, steps=steps, seed=seed, resume=resume)
+    mapped, _ = explored(agent, env, steps=steps, seed=seed, resume=resume)
     mapped.save(to)
     assert isinstance(mapped.config.sub_goals, SubGoals)
     print(mapped.config.sub_goals)
-    for name, values in episodes[0].labels.items():
-        if name == "cell":
-            print(f"{len({tuple(row) for row in values.tolist()})} rooms entered")
     print(f"The agent with the map is in {to}. Next: tacit eval {to} --env {env}")

@@ -16,6 +16,7 @@ from tacit.types import WorldModel
 __all__ = ["Explorer"]
 
 PATIENCE = 3
+"""Decisions without progress after which a place counts as out of reach."""
 FADED = 0.5
 """The share of its novelty below which a place is no goal any more: what is left of it was seen on the way."""
 
@@ -44,7 +45,7 @@ class _Pursuit:
 
 
 class Explorer:
-    """Maps one world, from the latents at its decisions. It changes with each of them, so it serves one episode.
+    """Maps one world, from the latents at its decisions. It changes with each of them.
 
     With a goal, it takes the way through its graph where there is one, and explores where there is none.
 

@@ -132,6 +132,6 @@ def sub_goals_of(agent: Agent) -> SubGoals:
     if not isinstance(found, SubGoals):
         raise ConfigError(
             "exploration takes the learned distance and the radii of the agent's sub-goals, and this agent has none. "
-            "Train one with the recipe rooms, or use agent.replace(sub_goals=tc.exploration.map_episodes(...))."
+            "Train one with the recipe unknown_rooms, or use agent.replace(sub_goals=tc.exploration.map_episodes(...))."
         )
     return found

@@ -16,7 +16,7 @@ Actions = npt.NDArray[np.float32]
 
 
 class Changed(Perturbed):
-    """An environment whose actuators do something else than they are told.
+    """An environment that executes other actions than the given ones.
 
     A subclass implements :meth:`executed`.
     """

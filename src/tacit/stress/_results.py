@@ -16,7 +16,7 @@ On: TypeAlias = Literal["observation", "goal", "both"]
 
 @dataclass(frozen=True)
 class StressCase:
-    """One change at one severity.
+    """A change at one severity.
 
     Attributes:
         change: Its name in :func:`suite`.
@@ -44,7 +44,7 @@ class StressResult:
         clean: Share of these tasks that are solved without it.
         paired: Difference of the two, paired by task: bootstrap interval and exact McNemar test.
         displacement: Mean squared change of the latents of the starts, in the mean squared difference of two of them;
-            NaN where no image is changed.
+            0 where no start is changed.
         refused: Share of the tasks in which the guard stopped the agent; None without a guard.
         acted: Share of the other tasks that are solved; None without a guard, or where all were refused.
         auroc: Chance that the largest score of the guard is larger in a changed episode than in a clean one.

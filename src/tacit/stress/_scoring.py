@@ -20,13 +20,15 @@ from tacit.types import Actor, GoalEnvironment, Observation, Tasks, Verdict, Wor
 
 __all__ = ["Scored", "displacement", "scored"]
 
+LEAST = float(np.finfo(np.float32).min)
+"""The score of an episode in which the guard has none."""
 STARTS = 64
 """Starts whose latents are compared."""
 
 
 @dataclass(frozen=True)
 class Scored:
-    """What an actor did on tasks.
+    """Outcomes of an actor on tasks.
 
     Attributes:
         allowed: ``[n]`` the tasks that the change allows; the other lists have an entry for each of these.
@@ -104,7 +106,7 @@ def scored(
         solved += found.solved.tolist()
         if SCORE in found.trace.evidence:
             refused += (found.trace.decisions == "stop").any(axis=1).tolist()
-            scores += np.nanmax(np.nan_to_num(found.trace.evidence[SCORE], nan=-np.inf), axis=1).tolist()
+            scores += np.nanmax(np.nan_to_num(found.trace.evidence[SCORE], nan=LEAST), axis=1).tolist()
     guarded = len(scores) == len(solved) > 0
     kept = (tuple(refused), tuple(scores)) if guarded else (None, None)
     return Scored(tuple(allowed), tuple(solved), *kept)
