@@ -8,13 +8,17 @@ import pytest
 from envs._gl import require_gl
 from tacit import envs
 from tacit._check import has_goals
-from tacit.envs import DMControlEnvironment, GymnasiumEnvironment, PointMass, Rooms, TwoRooms
+from tacit.envs import Distracted, DMControlEnvironment, GymnasiumEnvironment, PointMass, Rooms, TwoRooms
 from tacit.envs.two_rooms import RANGES
 from tacit.errors import ConfigError
 from tacit.testing.environments import check_environment
 from tacit.types import Array, Environment, Observation, State, Tasks, Transition
 
-ADAPTED = {"gymnasium": "gymnasium:Pendulum-v1", "dm_control": "dm_control:cartpole/swingup"}
+ADAPTED = {
+    "gymnasium": "gymnasium:Pendulum-v1",
+    "dm_control": "dm_control:cartpole/swingup",
+    "distracted": "distracted:two_rooms",
+}
 DRAWN_BY_MUJOCO = {"reacher", "dm_control"}
 NEEDS_OBJECTS = {"imagined"}
 """Names that a word alone cannot make; they have tests of their own."""
@@ -25,6 +29,9 @@ VARIANTS: dict[str, Callable[[], Environment]] = {
     ),
     "rooms, a cue of the goal": lambda: Rooms(3, rows=2, columns=2, goal_cue=(2, 3)),
     "rooms, egocentric": lambda: Rooms(3, rows=4, view="egocentric", distractors=1, goal_steps=(20, 60)),
+    "two_rooms, rain": lambda: Distracted("two_rooms:size=32", "rain", 3),
+    "two_rooms, a texture that walks": lambda: Distracted(TwoRooms(3, size=32), "texture"),
+    "point_mass, a texture that drifts": lambda: Distracted(PointMass(2, size=32), "drift"),
     "point_mass, pixels": lambda: PointMass(2, size=32),
     "gymnasium, discrete": lambda: GymnasiumEnvironment("CartPole-v1", 3),
     "gymnasium, sparse": lambda: GymnasiumEnvironment("MountainCarContinuous-v0", 2),
