@@ -140,7 +140,7 @@ class Texture:
         angle = self.waves[:, 0, None, None] * rows[:, None] + self.waves[:, 1, None, None] * columns
         colors = np.resize(self.colors, (len(self.waves), images.shape[1]))
         waves = np.einsum("bnhw,nc->bchw", np.cos(angle + values[:, :, None, None]), colors) / len(self.waves)
-        return images + self.share * (127.5 + 127.5 * waves - images)
+        return np.asarray(images + self.share * (127.5 + 127.5 * waves - images))
 
 
 class Drift(Texture):
