@@ -17,7 +17,6 @@ FUNCTION_LINES, PARAMETERS, FILE_LINES, NAMES = 60, 8, 300, 25
 FILES = {
     "data/cache.py": 305,
     "data/formats/_lerobot_write.py": 320,
-    "data/readers/signals.py": 338,
     "models/action_conditioned.py": 323,
     "reports/figures.py": 303,
 }

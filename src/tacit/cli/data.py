@@ -8,7 +8,7 @@ from typing import Annotated, Any, TypeAlias
 
 import tyro
 
-__all__ = ["info", "check", "convert"]  # noqa: RUF022 - the order of --help
+__all__ = ["info", "check", "convert", "suggest"]  # noqa: RUF022 - the order of --help
 
 Dataset: TypeAlias = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="DATASET")]
 Options: TypeAlias = tyro.conf.UseAppendAction[tuple[str, ...]]
@@ -74,6 +74,31 @@ def convert(
 
     tc.data.save(tc.data.open(source, **_options(set)), target, format)
     print(f"{target}: written. Next: tacit data check {target}")
+
+
+def suggest(path: Dataset, /, *, to: Path | None = None) -> None:
+    """Suggest roles for the columns of a log: time, actions, observations and more, each with the reason.
+
+    For example: tacit data suggest plant.csv --to plant.toml
+
+    Review the file, then give it to any verb that reads data: --set mapping=plant.toml, or --read for tacit train.
+
+    Args:
+        path: A CSV, TSV or Parquet file, or a folder of them.
+        to: The TOML file to write; it must not exist. By default the text is printed.
+    """
+    import tacit as tc
+    from tacit._files import write_atomically
+    from tacit.errors import DataError
+
+    text = tc.data.suggest_mapping(path)
+    if to is None:
+        print(text, end="")
+        return
+    if to.exists():
+        raise DataError(f"{to} exists. Choose another name, or remove it.")
+    write_atomically(to, text)
+    print(f"{to}: written. Review it. Next: tacit data info {path} --set mapping={to}")
 
 
 def _options(words: tuple[str, ...]) -> dict[str, Any]:

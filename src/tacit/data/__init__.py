@@ -26,5 +26,6 @@ __getattr__, __dir__, __all__ = lazy(
         "open": "tacit.data.reading",
         "readers": "tacit.data.readers",
         "save": "tacit.data.writing",
+        "suggest_mapping": "tacit.data.suggestion",
     },
 )

@@ -16,6 +16,7 @@ from tacit.data.inspection import info as info
 from tacit.data.memory import from_episodes as from_episodes
 from tacit.data import readers as readers
 from tacit.data.reading import open as open
+from tacit.data.suggestion import suggest_mapping as suggest_mapping
 from tacit.data.validation import Finding as Finding
 from tacit.data.writing import Writer as Writer
 from tacit.data.writing import convert as convert

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from tacit._registry import suggest
 from tacit.data import groups
 from tacit.data.statistics import fit
-from tacit.data.storage import PackedEpisodes, Storage, checked, combine
+from tacit.data.storage import PackedEpisodes, Storage, Timed, checked, combine
 from tacit.data.threads import prefetch_map
 from tacit.errors import ConfigError, SpecError
 from tacit.types import Episode, Spec, Statistics
@@ -116,22 +116,28 @@ class Episodes(Sequence[Episode]):
         """Return the episodes of the storage with these numbers."""
         return Episodes(self._storage, indices, self._cache)
 
-    def split(self, fraction: float, seed: int, by: str = "group") -> tuple[Episodes, Episodes]:
-        """Draw two disjoint parts at random; the first holds about ``fraction`` of the episodes.
+    def split(self, fraction: float, seed: int | None = None, by: str = "group") -> tuple[Episodes, Episodes]:
+        """Draw two disjoint parts at random, or cut at a time; the first holds about ``fraction`` of the episodes.
 
         Episodes of one group, such as the pieces of one file, are never separated. Where every episode is its own
         group, the first part holds exactly ``fraction`` of them, rounded.
 
         Args:
             fraction: Share of the episodes in the first part.
-            seed: Of the draw.
+            seed: Of the draw; a split by time has none.
             by: A further key that is not separated: ``task`` for episodes of one task, or the name of a label that is
                 constant in each episode, such as a subject. ``episode`` separates even the pieces of one recording:
-                they are alike, so scores on the second part are then too good.
+                they are alike, so scores on the second part are then too good. ``time`` holds out the later episodes,
+                by the times in a log or else in the order of the dataset, whatever their groups. An earlier episode
+                that ends after the first held-out one begins is in neither part, and a warning counts such ones.
 
         Raises:
-            ConfigError: if a part would be empty, or there is no such label.
+            ConfigError: if a part would be empty, there is no such label, or a seed is missing or not used.
         """
+        if by == "time":
+            return self._split_by_time(fraction, seed)
+        if seed is None:
+            raise ConfigError("split draws at random and needs a seed: split(0.9, seed=0). Only by='time' has none.")
         unit = np.arange(len(self)) if by == "episode" else groups.units(*self._keys(by))
         first = groups.draw(unit, fraction, seed, by)
         share = float(first.mean())
@@ -142,6 +148,20 @@ class Episodes(Sequence[Episode]):
                 stacklevel=2,
             )
         return self.select(np.flatnonzero(first)), self.select(np.flatnonzero(~first))
+
+    def _split_by_time(self, fraction: float, seed: int | None) -> tuple[Episodes, Episodes]:
+        """Return the earlier and the later episodes."""
+        if seed is not None:
+            raise ConfigError(f"split by='time' draws nothing; leave out seed={seed}.")
+        times = self._storage.times if isinstance(self._storage, Timed) else None
+        early, late = groups.chronological(len(self), fraction, None if times is None else times[self._indices])
+        if left := len(self) - len(early) - len(late):
+            warnings.warn(
+                f"left out {left} of {len(self)} episodes that begin before the first held-out episode and end after "
+                "it begins.",
+                stacklevel=3,
+            )
+        return self.select(early), self.select(late)
 
     def _keys(self, by: str) -> list[Sequence[object]]:
         """Return the keys of each episode that a split by ``by`` does not separate."""

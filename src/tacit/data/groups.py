@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from tacit.errors import ConfigError
 
-__all__ = ["draw", "units"]
+__all__ = ["chronological", "draw", "units"]
 
 
 def units(*keys: Sequence[Hashable]) -> npt.NDArray[np.int64]:
@@ -56,6 +56,34 @@ def draw(unit: npt.NDArray[np.int64], fraction: float, seed: int, by: str = "gro
     ends = np.cumsum(sizes[order])
     count = int(np.argmin(np.abs(ends[:-1] - target))) + 1
     return np.isin(unit, order[:count])
+
+
+def chronological(
+    count: int, fraction: float, times: npt.NDArray[np.float64] | None
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return the earlier and the later of ``count`` items; no earlier one ends after the first later one begins.
+
+    Args:
+        count: The number of items, in the order of their recording.
+        fraction: Share of the items before the cut.
+        times: ``[N, 2]`` the begin and end of each item; None where the order is all that is known.
+
+    Raises:
+        ConfigError: if a part would be empty.
+    """
+    if not 0.0 < fraction < 1.0 or count < 2:
+        raise ConfigError(f"split needs a fraction between 0 and 1 and two episodes; got {fraction} and {count}.")
+    order = np.arange(count) if times is None else np.lexsort((times[:, 1], times[:, 0]))
+    place = min(max(round(fraction * count), 1), count - 1)
+    early, late = order[:place], order[place:]
+    if times is not None:
+        early = early[times[early, 1] < times[late, 0].min()]
+    if not len(early):
+        raise ConfigError(
+            "split by='time' leaves out earlier episodes that end after the first later one begins, and none is left. "
+            "Cut long recordings into pieces (longest=...), or choose the parts yourself with select()."
+        )
+    return early, late
 
 
 def _numbered(key: Sequence[Hashable]) -> npt.NDArray[np.int64]:

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tacit._config import from_json
 from tacit._files import resolve
 from tacit._registry import suggest
 from tacit.data import formats, readers
 from tacit.data.episodes import Episodes
+from tacit.data.mapping import read_mapping
 from tacit.data.readers._files import option
 from tacit.data.storage import Reader
 from tacit.errors import ConfigError, DataError
-
-if TYPE_CHECKING:
-    import os
 
 __all__ = ["collection_note", "open", "reader_of", "staged_name", "unfinished", "waiting"]
 
@@ -40,6 +39,7 @@ def open(
         tc.data.open("data/aloha", size=64, skip="observation.images.depth")
         tc.data.open("holiday/photos", size=64)
         tc.data.open("ecg", reader="signals", columns=("ii",), gaps="split")
+        tc.data.open("plant", mapping="plant.toml")
 
     Args:
         path: A dataset, or a file or folder of images, videos or signals.
@@ -47,7 +47,9 @@ def open(
             options. By default it is chosen from the names of the files.
         cache: The folder of the decoded episodes of all datasets. None: ``$TACIT_CACHE``, or else
             ``tacit`` in ``$XDG_CACHE_HOME`` or ``~/.cache``.
-        options: Options of the reader, such as those of :class:`tacit.data.formats.LeRobotReader`.
+        options: Options of the reader, such as those of :class:`tacit.data.formats.LeRobotReader`. ``mapping``
+            is a TOML file with roles of columns; see :class:`tacit.data.mapping.ColumnMapping`. Options next to it
+            replace its own.
 
     Raises:
         DataError: if there is no dataset, or its index is missing, damaged or inconsistent.
@@ -63,6 +65,9 @@ def reader_of(
 ) -> tuple[str, Reader]:
     """Return the reader of ``path`` and its name in ``tacit.data.formats`` or ``tacit.data.readers``."""
     options = options or {}
+    if isinstance(mapping := options.get("mapping"), str | os.PathLike):
+        others = {name: value for name, value in options.items() if name != "mapping"}
+        options, reader = {**read_mapping(resolve(mapping)).reading(), **others}, reader or "signals"
     if not path.exists():
         raise _absent(path)
     if reader is not None and not isinstance(reader, str):

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Protocol, runtime_checkable
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +25,7 @@ __all__ = [
     "Reader",
     "Storage",
     "Streamed",
+    "Timed",
     "checked",
     "combine",
     "content_digest",
@@ -97,6 +98,15 @@ class Audited(Protocol):
 
     def audit(self) -> Iterable[Finding]:
         """Yield the defects outside the episodes."""
+
+
+@runtime_checkable
+class Timed(Protocol):
+    """Storage that knows when its episodes were recorded."""
+
+    @property
+    def times(self) -> npt.NDArray[np.float64] | None:
+        """Return ``[episodes, 2]`` the times of the first and last observation in seconds since 1970, if known."""
 
 
 class Reader(Protocol):
@@ -203,8 +213,24 @@ def digest(episode: Episode, salt: str = "") -> str:
 
 def combine(spec: Spec, parts: Collection[str]) -> str:
     """Return one hash of a spec and of the hashes of its episodes."""
-    plain = to_json(from_json(Spec, to_json(spec)))  # in the form of a file: 1 and 1.0 are the same bound
+    plain = _unnamed(to_json(from_json(Spec, to_json(spec))))  # in the form of a file: 1 and 1.0 are the same bound
     return hashlib.sha256(json.dumps([plain, list(parts)], sort_keys=True).encode()).hexdigest()
+
+
+def _unnamed(spec: dict[str, Any]) -> dict[str, Any]:
+    """Return the JSON of a spec without the names of components, which do not change the content."""
+    modalities = spec["modalities"].items()
+    parts = {name: {key: value for key, value in one.items() if key != "names"} for name, one in modalities}
+    return {**spec, "modalities": parts, "action": _unnamed_action(spec["action"])}
+
+
+def _unnamed_action(space: dict[str, Any]) -> dict[str, Any]:
+    """Return the JSON of an action space without the names of components."""
+    return {
+        key: [_unnamed_action(part) for part in value] if key == "spaces" else value
+        for key, value in space.items()
+        if key != "names"
+    }
 
 
 def content_digest(files: Sequence[Path]) -> str:

@@ -38,14 +38,18 @@ class Box:
         low: The lower bound of each component, finite.
         high: The upper bound of each component, finite and not below ``low``.
         kind: The :data:`ActionKind` of all components, or a tuple with one entry (or None) for each. None: unknown.
+        names: The names of the components, with their units, for reports and messages. They count neither for
+            equality nor in hashes. Empty: unknown.
 
     Raises:
-        SpecError: if the bounds differ in length, are not finite or are crossed, or a kind is unknown.
+        SpecError: if the bounds differ in length, are not finite or are crossed, a kind is unknown, or there are more
+            or fewer names than components.
     """
 
     low: tuple[float, ...]
     high: tuple[float, ...]
     kind: ActionKind | tuple[ActionKind | None, ...] | None = field(default=None, metadata=OMIT_DEFAULT)
+    names: tuple[str, ...] = field(default=(), compare=False, metadata=OMIT_DEFAULT)
 
     def __post_init__(self) -> None:
         longest = max(len(self.low), len(self.high))
@@ -62,6 +66,9 @@ class Box:
                     "Give the range that the actuator really accepts."
                 )
         object.__setattr__(self, "kind", _kinds(self.kind, self.size))
+        object.__setattr__(self, "names", tuple(self.names))
+        if self.names and len(self.names) != self.size:
+            raise SpecError(f"Box needs a name for each of {self.size} components, or none; got {self.names}.")
 
     @property
     def size(self) -> int:

@@ -38,15 +38,18 @@ class Modality:
         rate: Samples a second, for a series only; every other kind has one value per step.
         source: Height and width of the recorded frames, for pixels that were resized to ``shape`` when they were
             read. A model resizes frames of that size in the same way before it encodes them.
+        names: The names of the components of a vector or series, with their units, for reports and messages. They
+            count neither for equality nor in hashes. Empty: unknown.
 
     Raises:
-        SpecError: if the shape, the rate or the source does not fit the kind.
+        SpecError: if the shape, the rate, the source or the names do not fit the kind.
     """
 
     kind: Literal["pixels", "vector", "series"]
     shape: tuple[int, ...]
     rate: float | None = None
     source: tuple[int, int] | None = field(default=None, metadata=OMIT_DEFAULT)
+    names: tuple[str, ...] = field(default=(), compare=False, metadata=OMIT_DEFAULT)
 
     def __post_init__(self) -> None:
         axes = {"pixels": 3, "vector": 1, "series": 1}.get(self.kind)
@@ -68,6 +71,9 @@ class Modality:
             if self.kind != "pixels" or len(self.source) != 2 or min(self.source) < 1:
                 raise SpecError(f"source is (height, width) of recorded frames, for pixels only; got {self.source}.")
             object.__setattr__(self, "source", (int(self.source[0]), int(self.source[1])))
+        object.__setattr__(self, "names", tuple(self.names))
+        if self.names and (self.kind == "pixels" or len(self.names) != self.shape[0]):
+            raise SpecError(f"names has one for each component of a vector or series; got {self.names}.")
 
     @property
     def dtype(self) -> np.dtype[np.generic]:

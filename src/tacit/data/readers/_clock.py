@@ -22,7 +22,9 @@ OFF = 0.5  # largest deviation of a sample from a uniform clock, in periods
 ALIKE = 0.01  # largest relative difference of rates
 
 
-def stretches(file: Path, sheet: Sheet, rate: float | None, split: bool) -> tuple[list[tuple[int, int]], Clock]:
+def stretches(
+    file: Path, sheet: Sheet, rate: float | None, split: bool, backwards: bool = False
+) -> tuple[list[tuple[int, int]], Clock]:
     """Return first and end row of each unbroken stretch of a signal, and its clock.
 
     Args:
@@ -30,6 +32,7 @@ def stretches(file: Path, sheet: Sheet, rate: float | None, split: bool) -> tupl
         sheet: The content of the file.
         rate: The required rate, if it is known.
         split: Break the signal where a sample or a number is missing, instead of raising.
+        backwards: Break it also where the time runs backwards.
 
     Raises:
         DataError: naming the column and row of a gap, or of a sample that is off the clock.
@@ -40,7 +43,7 @@ def stretches(file: Path, sheet: Sheet, rate: float | None, split: bool) -> tupl
     good = _good(file, sheet, split)
     gap = np.zeros(length - 1, np.bool_)
     if sheet.seconds is not None:
-        gap = _gaps(file, sheet, sheet.seconds, split)
+        gap = _gaps(file, sheet, sheet.seconds, split, backwards)
     elif sheet.rate is None and rate is None:
         raise Defect(
             file,
@@ -117,13 +120,23 @@ def _good(file: Path, sheet: Sheet, split: bool) -> npt.NDArray[np.bool_]:
     return good
 
 
-def _gaps(file: Path, sheet: Sheet, seconds: npt.NDArray[np.float64], split: bool) -> npt.NDArray[np.bool_]:
+def _gaps(
+    file: Path, sheet: Sheet, seconds: npt.NDArray[np.float64], split: bool, backwards: bool
+) -> npt.NDArray[np.bool_]:
     """Return ``[N - 1]`` a mask of the rows after which a sample is missing."""
     steps = np.diff(seconds)
-    if not np.isfinite(seconds).all() or (steps <= 0).any():
-        row = int(np.argmax(~(steps > 0))) + 1
-        raise Defect(file, None, sheet.time, f"{sheet.where(row)} is not later than the row before. Sort the rows.")
-    gap = steps > GAP * np.median(steps) if len(steps) else np.zeros(0, np.bool_)
+    back = steps < 0
+    wrong = ~(steps > 0) & ~(back & backwards)
+    if not np.isfinite(seconds).all() or wrong.any():
+        row = int(np.argmax(wrong)) + 1
+        advice = "Sort the rows."
+        if back.any():
+            advice += (
+                f" If a clock was set back, name its time zone, {option('time_zone', 'Europe/Berlin')}, or split the "
+                "signal there: gaps='split'."
+            )
+        raise Defect(file, None, sheet.time, f"{sheet.where(row)} is not later than the row before. {advice}")
+    gap = (steps > GAP * np.median(steps[~back])) | back if (~back).any() else back
     if gap.any() and not split:
         row = int(np.argmax(gap))
         raise Defect(

@@ -139,6 +139,7 @@ def _inserted(file: Path, sheet: Sheet, wanted: Wanted, max_gap: float | None) -
         actions=actions,
         labels=labels,
         seconds=seconds,
+        updated=None if sheet.updated is None else sheet.updated[origin],
         rows=origin if sheet.rows is None else sheet.rows[origin],
         filled={**sheet.filled, **counts},
         longest=longest,

@@ -18,13 +18,14 @@ from tacit._files import parse_json
 from tacit._registry import suggest
 from tacit.data.readers._columns import Columns, row_name
 from tacit.data.readers._csv import Content, read_csv
-from tacit.data.readers._times import is_time_name, seconds
+from tacit.data.readers._times import origin, seconds, time_columns
+from tacit.data.readers._units import check_units
 from tacit.data.readers._wfdb import read_wfdb
 from tacit.data.tables import COLUMNS, read_parquet
 from tacit.data.validation import Defect
 from tacit.types import Array
 
-__all__ = ["SUFFIXES", "Sheet", "Wanted", "read_sheets"]
+__all__ = ["SUFFIXES", "Sheet", "Wanted", "contents", "read_sheets"]
 
 SUFFIXES = frozenset({".csv", ".tsv", ".parquet", ".hea"})
 INDEX = re.compile(r"__index_level_\d+__")
@@ -43,6 +44,9 @@ class Wanted:
         decimal: The decimal sign of CSV files; None finds it.
         encoding: The encoding of CSV files; None finds it.
         episode: The column whose values distinguish the recordings in a file; None: a file holds one.
+        exogenous: Columns that are inputs which nobody chooses; they follow the channels.
+        targets: Columns that are labels and always numbers.
+        zone: The time zone of times without an offset.
     """
 
     time: str | None = None
@@ -53,6 +57,9 @@ class Wanted:
     decimal: Literal[".", ","] | None = None
     encoding: str | None = None
     episode: str | None = None
+    exogenous: Sequence[str] = ()
+    targets: Sequence[str] = ()
+    zone: str | None = None
 
 
 @dataclass(frozen=True)
@@ -60,7 +67,7 @@ class Sheet:
     """Content of a file of signals, or of one of the recordings in it.
 
     Attributes:
-        names: The names of the channels.
+        names: The names of the channels, and then of the exogenous inputs.
         values: ``[N, C]``, NaN where nothing was recorded.
         labels: ``[N]`` each.
         actions: ``[N, A]``.
@@ -75,6 +82,9 @@ class Sheet:
         longest: The longest gap that was filled, in seconds.
         notes: Notes on guesses.
         recording: The name of this recording in the file, where it holds several.
+        origin: The time of the first row in seconds since 1970, where it is known.
+        units: The units below the names of the columns, by name.
+        updated: ``[N, K]`` the time in seconds of the last update of each slow column.
     """
 
     names: tuple[str, ...]
@@ -92,6 +102,9 @@ class Sheet:
     longest: float = 0.0
     notes: tuple[str, ...] = ()
     recording: str = ""
+    origin: float | None = None
+    units: Mapping[str, str] = field(default_factory=dict)
+    updated: npt.NDArray[np.float64] | None = None
 
     def where(self, row: int) -> str:
         """Return the name of a row for messages."""
@@ -107,7 +120,7 @@ def read_sheets(file: Path, wanted: Wanted) -> list[Sheet]:
     """
     if file.suffix.lower() == ".hea":
         return [_record(file, wanted)]
-    content = _content(file, wanted)
+    content = contents(file, wanted)
     table = content.table
     if table.num_columns > COLUMNS:
         raise Defect(file, None, "columns", f"expected at most {COLUMNS} columns; there are {table.num_columns}.")
@@ -117,22 +130,27 @@ def read_sheets(file: Path, wanted: Wanted) -> list[Sheet]:
     if not len(table):
         raise Defect(file, None, "rows", "expected samples; there are none.")
     clock = _time_column(file, table, wanted.time)
-    given = (*(wanted.columns or ()), *wanted.labels, *wanted.actions, *wanted.fill)
+    check_units(file, content.units, f"line {content.lines - 1}" if isinstance(content.lines, int) else "the line")
+    given = (*(wanted.columns or ()), *wanted.labels, *wanted.actions, *wanted.exogenous, *wanted.targets, *wanted.fill)
     ids = [] if wanted.episode is None else [wanted.episode]
     for name in (*([] if clock is None else [clock]), *ids, *given):
         _known(file, name, table.column_names)
-    aside = {clock, *ids, *wanted.labels, *wanted.actions, *_index(file, table)}
-    chosen = tuple(wanted.columns or (name for name in table.column_names if name not in aside))
-    _check_names(file, table, chosen, named=bool(wanted.columns))
+    aside = {clock, *ids, *wanted.labels, *wanted.actions, *wanted.exogenous, *wanted.targets, *_index(file, table)}
+    channels = tuple(wanted.columns or (name for name in table.column_names if name not in aside))
+    _check_names(file, table, channels, named=bool(wanted.columns))
+    chosen = (*channels, *wanted.exogenous)
     reading = Columns(file, content, wanted.fill)
-    times = None
+    times, first = None, 0.0
     if clock is not None:
-        times = seconds(file, clock, table[clock], content.units.get(clock, ""), reading.where)
+        times, first = seconds(file, clock, table[clock], content.units.get(clock, ""), reading.where, wanted.zone)
     actions = [reading.numbers(name) for name in wanted.actions]
     sheet = Sheet(
         names=chosen,
         values=np.stack([reading.numbers(name, guessed=wanted.columns is None) for name in chosen], axis=1),
-        labels={name: reading.label(name) for name in wanted.labels},
+        labels={
+            **{name: reading.label(name) for name in wanted.labels},
+            **{name: reading.numbers(name) for name in wanted.targets},
+        },
         actions=np.stack(actions, axis=1) if actions else np.zeros((len(table), 0)),
         commands=tuple(wanted.actions),
         time=clock or "",
@@ -140,6 +158,8 @@ def read_sheets(file: Path, wanted: Wanted) -> list[Sheet]:
         lines=content.lines,
         filled=reading.filled,
         notes=content.notes,
+        origin=origin(first),
+        units=content.units,
     )
     return [sheet] if wanted.episode is None else _recordings(file, wanted.episode, table[wanted.episode], sheet)
 
@@ -164,6 +184,9 @@ def _recordings(file: Path, name: str, ids: pa.ChunkedArray, sheet: Sheet) -> li
             labels={label: values[rows] for label, values in sheet.labels.items()},
             actions=sheet.actions[rows],
             seconds=None if sheet.seconds is None else sheet.seconds[rows] - sheet.seconds[rows[0]],
+            origin=None
+            if sheet.origin is None or sheet.seconds is None
+            else sheet.origin + float(sheet.seconds[rows[0]]),
             rows=rows,
             recording=str(value),
         )
@@ -187,7 +210,8 @@ def _check_names(file: Path, table: pa.Table, chosen: Sequence[str], *, named: b
         raise Defect(file, None, "columns", message)
 
 
-def _content(file: Path, wanted: Wanted) -> Content:
+def contents(file: Path, wanted: Wanted) -> Content:
+    """Return the columns of a CSV, TSV or Parquet file."""
     if file.suffix.lower() != ".parquet":
         return read_csv(file, wanted.decimal, wanted.encoding)
     try:
@@ -202,7 +226,13 @@ def _record(file: Path, wanted: Wanted) -> Sheet:
     except (ValueError, OSError) as error:
         raise Defect(file, None, "record", str(error)) from error
     ids = () if wanted.episode is None else (wanted.episode,)
-    for kind, names in (("labels", wanted.labels), ("actions", wanted.actions), ("names of recordings", ids)):
+    for kind, names in (
+        ("labels", wanted.labels),
+        ("actions", wanted.actions),
+        ("names of recordings", ids),
+        ("exogenous inputs", wanted.exogenous),
+        ("targets", wanted.targets),
+    ):
         if names:
             raise Defect(file, None, names[0], f"a WFDB record has no columns that can be {kind}.")
     if unknown := set(wanted.fill) - set(record.names):
@@ -258,8 +288,7 @@ def _index(file: Path, table: pa.Table) -> list[str]:
 def _time_column(file: Path, table: pa.Table, time: str | None) -> str | None:
     if time is not None:
         return time or None
-    found = [name for name in table.column_names if is_time_name(name)]
-    found = found or [field.name for field in table.schema if pa.types.is_temporal(field.type)]
+    found = time_columns(table)
     if len(found) > 1:
         raise Defect(
             file, None, found[1], f"several columns may be the time: {found}. Say which, as time={found[0]!r}."

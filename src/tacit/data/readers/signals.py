@@ -2,36 +2,32 @@
 
 from __future__ import annotations
 
-import warnings
-from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from tacit._limits import is_positive
-from tacit.data.readers._actions import Between, Bounds, actions_between, bound
+from tacit.data.readers import _units as units
+from tacit.data.readers._actions import Between, Bounds, bound
 from tacit.data.readers._clock import pooled, stretches
 from tacit.data.readers._even import spread
-from tacit.data.readers._files import NAMED, FileSet, FileStorage, find, listed, no_actions
+from tacit.data.readers._files import FileSet, find, listed
 from tacit.data.readers._gaps import bridged
+from tacit.data.readers._roles import held
+from tacit.data.readers._seen import Seen, warn_of_the_rest
 from tacit.data.readers._sheets import SUFFIXES, Sheet, Wanted, read_sheets
-from tacit.data.readers._text import check_encoding
-from tacit.data.readers._wfdb import segment_headers, wfdb_files
+from tacit.data.readers._signal_options import check_options
+from tacit.data.readers._signal_storage import Part, Recordings, Stretches, cut, spec_of
+from tacit.data.readers._wfdb import segment_headers
 from tacit.data.storage import Storage
 from tacit.data.validation import Defect, Labels
-from tacit.errors import ConfigError, DataError
-from tacit.types import Box, Episode, Modality, Spec
+from tacit.errors import DataError
+from tacit.types import Spec
 
 __all__ = ["Signals"]
-
-Part = tuple[int, int, int, int]
-"""Number of a file, number of a recording in it, first and end row of a stretch of the recording."""
-GAPS = ("refuse", "split", "previous", "interpolate")
 
 
 @dataclass(frozen=True)
@@ -77,6 +73,17 @@ class Signals:
         episode: The column that distinguishes the recordings in a file, such as ``run_id``; not part of the signal. The
             rows of each of its values, in order and at any position, are a recording with its own times,
             and the value is the ``group`` of its episodes, after a hash of the file where there are several files.
+        exogenous: Columns that are measured inputs which nobody chooses, such as the weather or the feed: the series
+            ``exogenous``, which a model reads like any observation and no plan changes.
+        targets: Columns that are labels for probes to predict, as numbers; no model reads them.
+        period: Seconds from one update to the next, for columns that are slower than the rows. Their empty cells
+            repeat the last number. Where the last update, a number that is new or follows an empty cell, is more than
+            ``stale_after`` periods ago, the column is stale: the series ``stale`` is 1, with a channel for each
+            channel, exogenous input and action in ``period``, and so is the label ``stale.NAME`` of a target or label.
+        stale_after: The number of update periods after which a column is stale.
+        time_zone: The time zone of times without an offset, such as ``Europe/Berlin``. None: their clock is never
+            set back or forward.
+        longest: The longest episode in seconds; longer stretches are cut into pieces of one group.
     """
 
     rate: float | None = None
@@ -95,38 +102,21 @@ class Signals:
     encoding: str | None = None
     classes: tuple[str, ...] | None = None
     episode: str | None = None
+    exogenous: tuple[str, ...] = ()
+    targets: tuple[str, ...] = ()
+    period: Mapping[str, float] = field(default_factory=dict)
+    stale_after: float = 3.0
+    time_zone: str | None = None
+    longest: float | None = None
 
     added: ClassVar = frozenset(
-        ("fill", "max_gap", "actions", "low", "high", "between", "decimal", "encoding", "classes", "episode")
+        {"fill", "max_gap", "actions", "low", "high", "between", "decimal", "encoding", "classes", "episode"}
+        | {"exogenous", "targets", "period", "stale_after", "time_zone", "longest"}
     )
     """Options that enter hashes only where they are given, for compatibility with older datasets."""
 
     def __post_init__(self) -> None:
-        for name, value in (("rate", self.rate), ("fps", self.fps), ("max_gap", self.max_gap)):
-            if value is not None and not is_positive(value):
-                per = "in seconds" if name == "max_gap" else "a second"
-                raise ConfigError(f"{name} is a positive number {per}; got {value!r}.")
-        for name, names in (("columns", self.columns), ("labels", self.labels), ("actions", self.actions)):
-            if isinstance(names, str):
-                raise ConfigError(f"{name} is a sequence of names such as ({names!r},); got {names!r}.")
-        if self.episode is not None and self.episode in (self.time, *(self.columns or ()), *self.actions):
-            raise ConfigError(f"column {self.episode!r} tells episodes apart; it cannot be a time, channel or action.")
-        if self.gaps not in GAPS:
-            raise ConfigError(f"gaps is {', '.join(map(repr, GAPS))}; got {self.gaps!r}.")
-        if self.max_gap is not None and self.gaps not in ("previous", "interpolate"):
-            raise ConfigError(f"max_gap needs gaps='previous' or 'interpolate'; got gaps={self.gaps!r}.")
-        if wrong := [name for name, value in self.fill.items() if not np.isfinite(np.float32(value))]:
-            raise ConfigError(f"fill needs finite numbers; got {self.fill[wrong[0]]} for {wrong[0]!r}.")
-        if self.between not in ("refuse", "mean", "last"):
-            raise ConfigError(f"between is 'refuse', 'mean' or 'last'; got {self.between!r}.")
-        if self.decimal not in (None, ".", ","):
-            raise ConfigError(f"decimal is '.' or ','; got {self.decimal!r}.")
-        if self.encoding is not None:
-            check_encoding(self.encoding)
-        if not self.actions and (self.low is not None or self.high is not None):
-            raise ConfigError("low and high are bounds of actions; name the columns of actions: actions=('a', 'b').")
-        bound("low", self.low, self.actions)
-        bound("high", self.high, self.actions)
+        check_options(self)
 
     def files(self, path: Path) -> list[Path]:
         """Return the signals at or under ``path``; segments of a WFDB record are part of it."""
@@ -142,49 +132,50 @@ class Signals:
     def open(self, path: Path) -> Storage:
         """Read all files to find their rate and gaps. Raises DataError naming file, column and row of a defect."""
         found = find(path, self.files(path), SUFFIXES, "signals", self.classes)
-        parts, names, clocks, sheets = [], [], [], _Seen(found, self.gaps)
+        parts, names, clocks, sheets = [], [], [], Seen(found, self.gaps)
         recordings: dict[tuple[int, int], str] = {}
+        origins: dict[tuple[int, int], float | None] = {}
         bounds = Bounds(path, self.actions, *(bound(n, getattr(self, n), self.actions) for n in ("low", "high")))
         first: Sheet | None = None
         for number, file in enumerate(found.files):
             for place, sheet in enumerate(self.read(file)):
                 first = first or sheet
                 _check_alike(file, sheet, found.files[0], first)
-                found_here, clock = stretches(file, sheet, self.rate, self.gaps != "refuse")
+                found_here, clock = stretches(
+                    file, sheet, self.rate, split=self.gaps != "refuse", backwards=self.gaps == "split"
+                )
                 parts += [(number, place, start, stop) for start, stop in found_here]
-                recordings[number, place] = sheet.recording
+                recordings[number, place], origins[number, place] = sheet.recording, sheet.origin
                 names.append((file, sheet.recording and f"{self.episode} {sheet.recording}"))
                 clocks.append(clock)
                 bounds.see(file, sheet)
-                sheets.see(sheet)
+                sheets.see(file, sheet)
         assert first is not None
-        spec = self._spec(len(first.names), self.rate or pooled(names, clocks), bounds.box())
-        kept = self._long_enough(found, sheets.rows, parts, spec)
+        spec = spec_of(self, first, self.rate or pooled(names, clocks), bounds.box())
+        kept = self._long_enough(found, sheets.rows, cut(parts, spec, self.longest), spec)
         sheets.warn()
-        return _Stretches(found, self, spec, kept, _schema(first), recordings)
+        return Stretches(found, self, spec, kept, _schema(first), Recordings(recordings, origins))
 
     def read(self, file: Path) -> list[Sheet]:
         """Return the recordings in one file, with their gaps filled."""
         wanted = Wanted(
-            self.time,
-            self.columns,
-            self.labels,
-            self.actions,
-            dict(self.fill),
-            self.decimal,
-            self.encoding,
-            self.episode,
+            time=self.time,
+            columns=self.columns,
+            labels=self.labels,
+            actions=self.actions,
+            fill=dict(self.fill),
+            decimal=self.decimal,
+            encoding=self.encoding,
+            episode=self.episode,
+            exogenous=self.exogenous,
+            targets=self.targets,
+            zone=self.time_zone,
         )
         sheets = [spread(file, sheet, self.rate) for sheet in read_sheets(file, wanted)]
+        sheets = [held(file, sheet, self.period, self.rate) for sheet in sheets]
         if self.gaps == "previous" or self.gaps == "interpolate":
             return [bridged(file, sheet, wanted, self.gaps, self.max_gap, self.rate) for sheet in sheets]
         return sheets
-
-    def _spec(self, channels: int, rate: float, action: Box) -> Spec:
-        fps = self.fps or rate
-        if fps > rate:
-            raise ConfigError(f"fps is at most the rate of the signal, {rate:g}; got {fps:g}.")
-        return Spec({"signal": Modality("series", (channels,), rate)}, action, fps=fps)
 
     def _long_enough(self, found: FileSet, rows: int, parts: Sequence[Part], spec: Spec) -> npt.NDArray[np.int64]:
         """Return ``[episodes, 4]`` the stretches that have enough observations; see :data:`Part`."""
@@ -193,117 +184,13 @@ class Signals:
         if not kept:
             long = "one observation" if least == 1 else "two observations and the action between them"
             raise DataError(f"no signal in {found.path} is as long as {long} at fps={spec.fps:g}.")
-        _warn_of_the_rest(found, rows, parts, kept, spec.fps)
+        warn_of_the_rest(found, rows, parts, kept, spec.fps)
         return np.array(kept, dtype=np.int64)
 
 
-class _Seen:
-    """Counter of filled and guessed values in the files."""
-
-    def __init__(self, found: FileSet, gaps: str) -> None:
-        self._path, self._gaps = found.path, gaps
-        self.rows = 0
-        self._filled: Counter[str] = Counter()
-        self._bridged: Counter[str] = Counter()
-        self._notes: dict[str, int] = {}
-        self._longest = 0.0
-
-    def see(self, sheet: Sheet) -> None:
-        self.rows += len(sheet.values)
-        self._filled.update(sheet.filled)
-        self._bridged.update(sheet.bridged)
-        self._longest = max(self._longest, sheet.longest)
-        for note in sheet.notes:
-            self._notes[note] = self._notes.get(note, 0) + 1
-
-    def warn(self) -> None:
-        summary = []
-        for counts, how in (
-            (self._bridged, f"gaps={self._gaps!r}, the longest gap {self._longest:g} s"),
-            (self._filled, "fill"),
-        ):
-            columns = ", ".join(f"{name} {count}" for name, count in counts.items() if count)
-            summary += [f"{columns} ({how})"] if columns else []
-        if summary:
-            warnings.warn(f"filled in missing numbers in {self._path}: {'; '.join(summary)}.", stacklevel=5)
-        for note, count in self._notes.items():
-            warnings.warn(f"{count} of the files in {self._path}: text {note}.", stacklevel=5)
-
-
-class _Stretches(FileStorage):
-    """Storage of unbroken stretches of signals; keeps the last file in memory.
-
-    Args:
-        found: The files.
-        options: The reader with its options.
-        spec: The spec of the episodes.
-        parts: ``[episodes, 4]``; see :data:`Part`.
-        labels: The labels from columns.
-        recordings: The name of each recording in its file, by the numbers of both.
-    """
-
-    def __init__(
-        self,
-        found: FileSet,
-        options: Signals,
-        spec: Spec,
-        parts: npt.NDArray[np.int64],
-        labels: Labels,
-        recordings: Mapping[tuple[int, int], str],
-    ) -> None:
-        self._reader, self._parts, self._recordings = options, parts, recordings
-        rate = spec.modalities["signal"].rate or 1.0
-        lengths = np.floor((parts[:, 3] - parts[:, 2] + 1e-9) * spec.fps / rate + 1e-12).astype(np.int64)
-        super().__init__(found, options, spec, lengths, parts[:, 0], labels)
-        self._last: tuple[int, list[Sheet]] | None = None
-
-    @cached_property
-    def groups(self) -> Sequence[str]:
-        """Return the group of each episode: its recording, where a file holds several."""
-        if self._reader.episode is None:
-            return super().groups
-        several = len(self.found.files) > 1  # different files may use the same name for a recording
-        return [
-            f"{self._sum(number)[:16]} {self._recordings[number, place]}"
-            if several
-            else self._recordings[number, place]
-            for number, place in self._parts[:, :2].tolist()
-        ]
-
-    def parts(self, file: Path) -> Sequence[Path]:
-        """Return the file, with the files of samples where it is the header of a record."""
-        return (file, *wfdb_files(file)) if file.suffix.lower() == ".hea" else (file,)
-
-    def read(self, index: int, modalities: Collection[str]) -> Episode:
-        """Return the stretch at ``index``."""
-        number, place, start, _ = (int(value) for value in self._parts[index])
-        file = self.found.files[number]
-        sheet, steps = self._sheets(number)[place], int(self.lengths[index])
-        samples = sheet.values[start : start + self.spec.samples("signal", steps)].astype(np.float32)
-        rate = self.spec.modalities["signal"].rate or 1.0
-        rows = start + np.floor(np.arange(steps) * rate / self.spec.fps + 1e-9).astype(np.int64)
-        action, final = no_actions(steps), None
-        if self._reader.actions:
-            action, final = actions_between(file, sheet, rows, self._reader.between)
-        return Episode(
-            observation=dict.fromkeys(modalities, samples),
-            action=action,
-            final_action=final,
-            labels={**self.found.label(number, steps), **{name: values[rows] for name, values in sheet.labels.items()}},
-            index=index,
-            task=self.found.task(number),
-            group=self.groups[index],
-        )
-
-    def _sheets(self, number: int) -> list[Sheet]:
-        """Return the recordings in a file."""
-        if self._last is None or self._last[0] != number:
-            self._last = number, self._reader.read(self.found.files[number])
-        return self._last[1]
-
-
 def _check_alike(file: Path, sheet: Sheet, other: Path, first: Sheet) -> None:
-    """Raise DataError unless a sheet has the columns of the first one."""
+    """Raise DataError unless a sheet has the columns of the first one, in the same units."""
+    units.check_alike(file, sheet.units, other, first.units)
     if sheet.names != first.names or _schema(sheet) != _schema(first):
         raise Defect(
             file,
@@ -317,22 +204,3 @@ def _check_alike(file: Path, sheet: Sheet, other: Path, first: Sheet) -> None:
 
 def _schema(sheet: Sheet) -> Labels:
     return {name: (str(values.dtype), values.shape[1:]) for name, values in sheet.labels.items()}
-
-
-def _warn_of_the_rest(found: FileSet, rows: int, parts: Sequence[Part], kept: Sequence[Part], fps: float) -> None:
-    """Warn of rows that are in no episode, and of files without episodes."""
-    whole, left = (sum(stop - start for _, _, start, stop in some) for some in (parts, kept))
-    if left == rows:
-        return
-    why = [f"{rows - whole} lack a finite number"] if whole < rows else []
-    if left < whole:
-        short = f"{len(parts) - len(kept)} of {len(parts)} stretches"
-        why.append(f"{whole - left} lie in stretches shorter than one observation at fps={fps:g} ({short})")
-    used = {number for number, _, _, _ in kept}
-    lost = [str(file) for number, file in enumerate(found.files) if number not in used]
-    named = ", ".join(lost[:NAMED]) + (", ..." if len(lost) > NAMED else "")
-    warnings.warn(
-        f"left out {rows - left} of {rows} rows in {found.path}: {'; '.join(why)}. The other rows make "
-        f"{len(kept)} episodes." + (f" Files that gave no episode: {len(lost)} ({named})." if lost else ""),
-        stacklevel=5,
-    )
