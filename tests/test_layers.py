@@ -65,6 +65,7 @@ ASSEMBLIES = [
     "stress",
     "studies",
     "domains",
+    "robot",
     "distribute",
     "serve",
     "studio",

@@ -46,6 +46,7 @@ __getattr__, __dir__, __all__ = lazy(
                 "recipes",
                 "runs",
                 "reports",
+                "robot",
                 "statistics",
                 "stress",
                 "studies",

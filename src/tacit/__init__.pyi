@@ -34,6 +34,7 @@ from tacit import probing as probing
 from tacit import published as published
 from tacit import recipes as recipes
 from tacit import reports as reports
+from tacit import robot as robot
 from tacit import runs as runs
 from tacit import statistics as statistics
 from tacit import stress as stress

@@ -5,7 +5,7 @@ from tacit.agent._agent import Agent
 from tacit.agent._baselines import PolicyActor, RandomActor
 from tacit.agent._calibration import MarginRecord
 from tacit.agent._config import AgentConfig
-from tacit.agent._fallback import NamedFallback, possible_fallback
+from tacit.agent._fallback import Fallback, NamedFallback, possible_fallback
 from tacit.agent._latent_actor import LatentActor, LatentPolicy
 from tacit.agent._macro_search import MacroPlan, MacroSearch
 from tacit.agent._memory import Recalled, model_digest
@@ -24,6 +24,7 @@ __all__ = [
     "AgentConfig",
     "AgentState",
     "BlockActor",
+    "Fallback",
     "FlatSearch",
     "LatentActor",
     "LatentPolicy",
