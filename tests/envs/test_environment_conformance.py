@@ -19,7 +19,7 @@ ADAPTED = {
     "dm_control": "dm_control:cartpole/swingup",
     "distracted": "distracted:two_rooms",
 }
-DRAWN_BY_MUJOCO = {"reacher", "dm_control"}
+DRAWN_BY_MUJOCO = {"arm", "reacher", "dm_control"}
 NEEDS_OBJECTS = {"imagined"}
 """Names that a word alone cannot make; they have tests of their own."""
 VARIANTS: dict[str, Callable[[], Environment]] = {

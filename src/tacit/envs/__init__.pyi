@@ -10,6 +10,7 @@ from typing import Any
 
 from tacit.envs._to_gymnasium import to_gymnasium as to_gymnasium
 from tacit.envs._wrapper import Wrapper as Wrapper
+from tacit.envs.arm import Arm as Arm
 from tacit.envs.distracted import Distracted as Distracted
 from tacit.envs.dm_control import DMControlEnvironment as DMControlEnvironment
 from tacit.envs.gymnasium import GymnasiumEnvironment as GymnasiumEnvironment
