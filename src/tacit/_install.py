@@ -21,6 +21,9 @@ EXTRAS: dict[str, tuple[tuple[str, ...], str]] = {
     "wandb": (("wandb",), "Weights & Biases logs"),
     "mlflow": (("mlflow-skinny",), "MLflow logs"),
     "wfdb": (("wfdb",), "WFDB records of physiological signals"),
+    "zarr": (("zarr",), "replay buffers in zarr"),
+    "edf": (("pyedflib",), "EDF and BDF files of physiological signals"),
+    "rosbags": (("rosbags",), "MCAP files and bags of ROS"),
     "mujoco": (("mujoco", "dm-control"), "MuJoCo Reacher and dm_control"),
     "physics": (("pymunk",), "rigid bodies of the table and book"),
 }

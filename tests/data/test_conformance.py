@@ -4,10 +4,12 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import gymnasium as gym
 import numpy as np
 import pytest
 from PIL import Image
 
+from data import robot_files
 from data.test_videos import write_video
 from tacit.data import formats, readers
 from tacit.data.formats import Hdf5
@@ -38,7 +40,41 @@ def signals(folder: Path) -> Path:
     return folder
 
 
-EXAMPLES: dict[str, Callable[[Path], Path]] = {"images": images, "videos": videos, "signals": signals}
+def robomimic(folder: Path) -> Path:
+    robot_files.robomimic(folder / "a.hdf5")
+    return folder / "a.hdf5"
+
+
+def aloha(folder: Path) -> Path:
+    robot_files.aloha(folder)
+    return folder
+
+
+def d4rl(folder: Path) -> Path:
+    robot_files.d4rl(folder / "a.hdf5")
+    return folder / "a.hdf5"
+
+
+def minari(folder: Path) -> Path:
+    spaces = gym.spaces.Box(-9, 9, (3,), np.float64), gym.spaces.Box(-2, 2, (2,), np.float32)
+    return robot_files.minari(folder, "arm-v0", spaces, [robot_files.steps(seed, 4) for seed in (0, 1)])
+
+
+def replay_buffer(folder: Path) -> Path:
+    robot_files.replay_buffer(folder / "a.zarr")
+    return folder / "a.zarr"
+
+
+EXAMPLES: dict[str, Callable[[Path], Path]] = {
+    "images": images,
+    "videos": videos,
+    "signals": signals,
+    "robomimic": robomimic,
+    "aloha": aloha,
+    "d4rl": d4rl,
+    "minari": minari,
+    "replay_buffer": replay_buffer,
+}
 
 
 @pytest.mark.parametrize("name", formats.names())
@@ -46,6 +82,7 @@ def test_a_format_conforms(name: str, tmp_path: Path) -> None:
     check_format(formats.load(name)(), tmp_path)
 
 
+@pytest.mark.filterwarnings("ignore:.*does not say how many steps a second")
 @pytest.mark.parametrize("name", readers.names())
 def test_a_reader_conforms(name: str, tmp_path: Path) -> None:
     (tmp_path / "files").mkdir()

@@ -15,11 +15,11 @@ from tacit.errors import ConfigError, DataError
 
 @pytest.mark.parametrize("mark", [".zgroup", "zarr.json"])
 def test_a_zarr_store_with_a_group_meta_is_no_lerobot_dataset(tmp_path: Path, mark: str) -> None:
-    for folder in ("", "meta", "data", "meta/episode_ends"):
-        (tmp_path / "replay.zarr" / folder).mkdir(parents=True, exist_ok=True)
-        (tmp_path / "replay.zarr" / folder / mark).write_text('{"zarr_format": 2}')
-    with pytest.raises(DataError, match=rf"replay.zarr is a zarr store \(it has {mark}\).*from_episodes"):
-        tc.data.open(tmp_path / "replay.zarr")
+    for folder in ("", "meta", "data", "meta/episodes"):
+        (tmp_path / "other.zarr" / folder).mkdir(parents=True, exist_ok=True)
+        (tmp_path / "other.zarr" / folder / mark).write_text('{"zarr_format": 2}')
+    with pytest.raises(DataError, match=r"other.zarr is a zarr store of another layout.*from_episodes"):
+        tc.data.open(tmp_path / "other.zarr")
 
 
 def test_a_folder_meta_alone_is_no_lerobot_dataset(tmp_path: Path) -> None:

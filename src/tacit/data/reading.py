@@ -15,13 +15,11 @@ from tacit.data import formats, readers
 from tacit.data.episodes import Episodes
 from tacit.data.mapping import read_mapping
 from tacit.data.readers._files import option
+from tacit.data.readers._zarr_store import is_store
 from tacit.data.storage import Reader
 from tacit.errors import ConfigError, DataError
 
 __all__ = ["collection_note", "open", "reader_of", "staged_name", "unfinished", "waiting"]
-
-ZARR = (".zgroup", ".zarray", ".zmetadata", "zarr.json")
-"""Files of which the root of a zarr store has one."""
 
 
 def open(
@@ -77,9 +75,7 @@ def reader_of(
             )
         return _name(reader), reader
     if reader is None:
-        _check_zarr(path)
-        reader = next((name for name in formats.names() if formats.load(name).reader().recognises(path)), None)
-        reader = reader or _recognised(path)
+        reader = _default(path)
     kind = formats.load(reader).reader if reader in formats.names() else readers.load(reader)
     chosen: Reader = from_json(kind, options)
     return reader, chosen
@@ -91,14 +87,30 @@ def _name(reader: Reader) -> str:
     return next(own, type(reader).__name__.lower())
 
 
-def _check_zarr(path: Path) -> None:
-    """Refuse a zarr store, whose groups may have the names of the folders of a dataset."""
-    mark = next((name for name in ZARR if (path / name).is_file()), None)
-    if mark is not None:
-        raise DataError(
-            f"{path} is a zarr store (it has {mark}), which Tacit does not read. Open it with the package zarr and "
-            "bring its arrays with tacit.data.from_episodes or tacit.data.Writer."
-        )
+def _default(path: Path) -> str:
+    """Return the name of the format or reader of ``path``.
+
+    A zarr store may have groups that are named like the folders of a dataset, and a file of a format may have the
+    layout of another program.
+    """
+    if path.is_dir() and is_store(path):
+        found = _layout_of(path)
+        if found is None:
+            raise DataError(
+                f"{path} is a zarr store of another layout: expected data/* and meta/episode_ends, as in "
+                "replay_buffer.zarr. Open it with the package zarr and bring its arrays with "
+                "tacit.data.from_episodes or tacit.data.Writer."
+            )
+        return found
+    form = next((name for name in formats.names() if formats.load(name).reader().recognises(path)), None)
+    if form is None:
+        return _recognised(path)
+    return (_layout_of(path) if path.is_file() else None) or form
+
+
+def _layout_of(path: Path) -> str | None:
+    """Return the reader of a file that has the container of a format and the layout of another program."""
+    return next((name for name in readers.names() if readers.load(name)().recognises(path)), None)
 
 
 def _recognised(path: Path) -> str:

@@ -8,10 +8,10 @@ from typing import Any, Literal
 
 from tacit._files import verified
 from tacit.data.tables import check_unpacked
-from tacit.errors import ConfigError
+from tacit.errors import ConfigError, MissingExtra
 from tacit.types import Spec
 
-__all__ = ["About", "Facts", "check_stored", "inside", "sealed"]
+__all__ = ["About", "Facts", "check_stored", "inside", "library", "sealed"]
 
 DEFLATED = 1100
 """Largest ratio of an array to its stored bytes: the compression of zeros by gzip."""
@@ -76,3 +76,12 @@ def inside(group: Any, path: str, kind: Literal["Group", "Dataset"]) -> Any:
 def check_stored(data: Any) -> None:
     """Refuse an array that is far larger than its stored bytes."""
     check_unpacked(data.nbytes, data.id.get_storage_size(), f"the numbers of {data.name}", DEFLATED)
+
+
+def library(purpose: str) -> Any:
+    """Return the package h5py; raise MissingExtra without it."""
+    try:
+        import h5py
+    except ImportError as error:
+        raise MissingExtra("h5py", "hdf5", purpose) from error
+    return h5py

@@ -10,7 +10,7 @@ import av
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["LAYOUTS", "check_bits", "decode_image", "encode_png"]
+__all__ = ["CODECS", "LAYOUTS", "check_bits", "decode_image", "encode_png"]
 
 LAYOUTS = {1: "gray", 3: "rgb24"}
 CODECS: dict[bytes, Literal["png", "mjpeg"]] = {b"\x89PNG": "png", b"\xff\xd8\xff": "mjpeg"}

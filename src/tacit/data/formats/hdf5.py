@@ -25,10 +25,10 @@ from tacit._files import add_checksum
 from tacit._resize import check_size, resized
 from tacit.data.cache import Source, filled
 from tacit.data.formats._choice import at_size, gathered, matched
-from tacit.data.formats._hdf5_content import About, Facts, check_stored, inside, sealed
+from tacit.data.formats._hdf5_content import About, Facts, check_stored, inside, library, sealed
 from tacit.data.storage import PackedEpisodes, Reader, Storage, combine, digest
 from tacit.data.validation import Defect, Labels
-from tacit.errors import ConfigError, DataError, MissingExtra
+from tacit.errors import ConfigError, DataError
 from tacit.types import Array, Episode, Spec
 
 if TYPE_CHECKING:
@@ -281,8 +281,4 @@ def _reading(path: Path, index: int | None, field: str) -> Iterator[None]:
 
 
 def _library() -> Any:
-    try:
-        import h5py
-    except ImportError as error:
-        raise MissingExtra("h5py", "hdf5", "The HDF5 format") from error
-    return h5py
+    return library("The HDF5 format")
