@@ -101,6 +101,7 @@ def recipe(chosen: Settings) -> General:
         model={"latent": 32, "frameskip": chosen.frameskip, "predictor": predictor},
         steps=chosen.updates,
         clip=5,
+        training=tc.training.TrainingConfig(batch_size=32, lr=2e-3, weight_decay=1e-4),
         policy=tc.training.GoalPolicyTraining(ahead=chosen.steps // chosen.frameskip),
         acting=tc.recipes.Acting(
             planner=planner,

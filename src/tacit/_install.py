@@ -20,11 +20,12 @@ EXTRAS: dict[str, tuple[tuple[str, ...], str]] = {
     "tensorboard": (("tensorboard",), "TensorBoard logs"),
     "wandb": (("wandb",), "Weights & Biases logs"),
     "mlflow": (("mlflow-skinny",), "MLflow logs"),
+    "hub": (("huggingface-hub",), "runs on the Hugging Face Hub"),
     "wfdb": (("wfdb",), "WFDB records of physiological signals"),
     "zarr": (("zarr",), "replay buffers in zarr"),
     "edf": (("pyedflib",), "EDF and BDF files of physiological signals"),
     "rosbags": (("rosbags",), "MCAP files and bags of ROS"),
-    "mujoco": (("mujoco", "dm-control"), "MuJoCo Reacher and dm_control"),
+    "mujoco": (("mujoco", "dm-control"), "MuJoCo Arm, Reacher and dm_control"),
     "physics": (("pymunk",), "rigid bodies of the table and book"),
 }
 """Packages and purpose of each extra, as in pyproject.toml."""

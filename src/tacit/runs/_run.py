@@ -1,15 +1,4 @@
-"""Runs on disk: recipe, data, model and agent of a training run.
-
-::
-
-    runs/two_rooms/run.json      recipe, data, split and seed
-    runs/two_rooms/checkpoint/   the model and the state of the training
-    runs/two_rooms/log.jsonl     the log of the training
-    runs/two_rooms/agent/        the model with its planner, cost and policy
-
-    run = tc.runs.open("runs/two_rooms")
-    print(tc.probing.fit(run.model(), run.train, "position", held_out=run.held_out))
-"""
+"""Recipe, data, model and agent of a training run on disk."""
 
 from __future__ import annotations
 
