@@ -1,4 +1,4 @@
-"""Columns of numbers, with their times where there are any, from CSV, Parquet and WFDB files."""
+"""Columns of numbers, with their times where there are any, from CSV, Parquet, WFDB and EDF files."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from tacit._files import parse_json
 from tacit._registry import suggest
 from tacit.data.readers._columns import Columns, row_name
 from tacit.data.readers._csv import Content, read_csv
+from tacit.data.readers._edf import read_edf
 from tacit.data.readers._times import origin, seconds, time_columns
 from tacit.data.readers._units import check_units
 from tacit.data.readers._wfdb import read_wfdb
@@ -27,7 +28,8 @@ from tacit.types import Array
 
 __all__ = ["SUFFIXES", "Sheet", "Wanted", "contents", "read_sheets"]
 
-SUFFIXES = frozenset({".csv", ".tsv", ".parquet", ".hea"})
+RECORDS = {".hea": read_wfdb, ".edf": read_edf, ".bdf": read_edf}
+SUFFIXES = frozenset({".csv", ".tsv", ".parquet", *RECORDS})
 INDEX = re.compile(r"__index_level_\d+__")
 
 
@@ -112,13 +114,13 @@ class Sheet:
 
 
 def read_sheets(file: Path, wanted: Wanted) -> list[Sheet]:
-    """Return the recordings in a CSV, TSV or Parquet file, or the one of a WFDB header.
+    """Return the recordings in a CSV, TSV or Parquet file, or the one of a WFDB header or EDF file.
 
     Raises:
         DataError: naming file, column and row of a value that cannot be read.
-        MissingExtra: if it is a WFDB record and the package is not installed.
+        MissingExtra: if it is a WFDB or EDF file and the package is not installed.
     """
-    if file.suffix.lower() == ".hea":
+    if file.suffix.lower() in RECORDS:
         return [_record(file, wanted)]
     content = contents(file, wanted)
     table = content.table
@@ -222,7 +224,7 @@ def contents(file: Path, wanted: Wanted) -> Content:
 
 def _record(file: Path, wanted: Wanted) -> Sheet:
     try:
-        record = read_wfdb(file)
+        record = RECORDS[file.suffix.lower()](file)
     except (ValueError, OSError) as error:
         raise Defect(file, None, "record", str(error)) from error
     ids = () if wanted.episode is None else (wanted.episode,)
@@ -234,7 +236,7 @@ def _record(file: Path, wanted: Wanted) -> Sheet:
         ("targets", wanted.targets),
     ):
         if names:
-            raise Defect(file, None, names[0], f"a WFDB record has no columns that can be {kind}.")
+            raise Defect(file, None, names[0], f"a WFDB or EDF file has no columns that can be {kind}.")
     if unknown := set(wanted.fill) - set(record.names):
         _known(file, unknown.pop(), record.names)
     for name in wanted.columns or ():

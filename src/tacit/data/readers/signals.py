@@ -32,15 +32,15 @@ __all__ = ["Signals"]
 
 @dataclass(frozen=True)
 class Signals:
-    """Reader of CSV, TSV, Parquet and WFDB (``.hea``) files as the series ``signal``, one episode each.
+    """Reader of CSV, TSV, Parquet, WFDB (``.hea``) and EDF files as the series ``signal``, one episode each.
 
-    A WFDB record stores its rate; reading it needs the extra ``wfdb``. Other files need a column of times (seconds or
-    dates) or ``rate``. Times may be rounded, so that rows share a time, but no sample may be half a period away
-    from a uniform clock. Times are in the unit in the name of their column, such as ``time [ms]``, or in a line of
-    units below the names; without one, times from 1e11, 1e14 or 1e17 on are milli-, micro- or nanoseconds since 1970.
-    Numbers are stored as float32; rows in messages count from 0, without the line of names. A file in a subfolder
-    has the label ``class``, the number of that subfolder among all, in the order of their names, and the name as its
-    ``task``.
+    A WFDB record and an EDF or BDF file store their rate; they need the extras ``wfdb`` and ``edf``. Other files need a
+    column of times (seconds or dates) or ``rate``. Times may be rounded, so that rows share a time, but no sample may
+    be half a period away from a uniform clock. Times are in the unit in the name of their column, such as ``time
+    [ms]``, or in a line of units below the names; without one, times from 1e11, 1e14 or 1e17 on are milli-, micro- or
+    nanoseconds since 1970. Numbers are stored as float32; rows in messages count from 0, without the line of names. A
+    file in a subfolder has the label ``class``, the number of that subfolder among all, in the order of their names,
+    and the name as its ``task``.
 
     Args:
         rate: Samples a second, for files without times; with times, they must match it within one per cent.
