@@ -11,6 +11,7 @@ import pyarrow as pa
 from tacit._files import read_json
 from tacit._limits import is_positive
 from tacit.data.formats import _lerobot_layout as layouts
+from tacit.data.formats import _lerobot_v2 as v2
 from tacit.data.formats._lerobot_layout import Layout
 from tacit.data.tables import open_parquet, read_parquet
 from tacit.data.validation import Defect
@@ -19,7 +20,6 @@ __all__ = ["load_info", "load_rows", "load_tasks"]
 
 FEATURES = 2000
 """Largest number of features of a dataset."""
-CONVERTER = "convert_dataset_v21_to_v30"
 
 
 def load_info(root: Path) -> dict[str, Any]:
@@ -34,8 +34,10 @@ def load_info(root: Path) -> dict[str, Any]:
         if not isinstance(info, dict) or "codebase_version" not in info:
             raise ValueError("expected the key 'codebase_version', which every dataset of lerobot has")
         version, features = str(info["codebase_version"]), info["features"]
-        if not version.startswith("v3."):
-            raise Defect(path, None, "codebase_version", f"expected v3.x; got {version}. {_upgrade(version)}")
+        if not version.startswith("v3.") and not v2.is_v2(info):
+            raise Defect(
+                path, None, "codebase_version", f"expected v2.0, v2.1 or v3.x; got {version}. {_upgrade(version)}"
+            )
         fps, *numbers = info["fps"], *(float(info[key]) for key in ("total_episodes", "total_frames"))
     except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:
         if isinstance(error, Defect):
@@ -47,40 +49,26 @@ def load_info(root: Path) -> dict[str, Any]:
         raise Defect(path, None, "total_episodes", "expected at least one episode and one frame; the dataset is empty.")
     if len(features) > FEATURES:
         raise Defect(path, None, "features", f"expected at most {FEATURES} features; got {len(features)}.")
-    for key, standard in {"data_path": layouts.DATA, "video_path": layouts.VIDEO}.items():
+    paths = (v2.SOURCE_DATA, v2.SOURCE_VIDEO) if v2.is_v2(info) else (layouts.DATA, layouts.VIDEO)
+    for key, standard in zip(("data_path", "video_path"), paths, strict=True):
         if info.get(key) not in (standard, None):
             raise Defect(path, None, key, f"expected {standard!r}; got {info[key]!r}.")
     return info
 
 
 def _upgrade(version: str) -> str:
-    """Return the advice to convert a dataset of an older version of the layout."""
-    way = (
-        f"Convert a copy of the dataset, in place, with lerobot 0.5 or later: python -m lerobot.scripts.{CONVERTER} "
-        "--repo-id=you/name --root=FOLDER --push-to-hub=false (with lerobot 0.4: python -m "
-        f"lerobot.datasets.v30.{CONVERTER})"
-    )
-    if version.startswith("v2.1"):
-        return f"{way}."
-    if version.startswith(("v1.", "v2.")):
-        return f"Bring it to v2.1 first, with lerobot 0.3. {way}."
+    """Return the advice for a dataset of another version of the layout."""
+    if version.startswith("v1."):
+        return "Bring it to v2.0 first, with lerobot 0.1."
     return "Install a newer Tacit."
 
 
 def load_rows(root: Path, info: Mapping[str, Any], layout: Layout) -> list[dict[str, Any]]:
     """Return the rows of ``meta/episodes`` in order, after checks of every index that locates files."""
-    paths = sorted(root.glob("meta/episodes/*/*.parquet"))
-    rows: list[dict[str, Any]] = []
-    for path in paths:
-        try:
-            with open_parquet(path) as file:
-                there, counted = len(rows) + file.metadata.num_rows, info["total_episodes"]
-                if there > counted:
-                    raise ValueError(f"meta/info.json counts {counted} episodes; there are {there} or more")
-                names = [name for name in file.schema_arrow.names if not name.startswith("stats/")]
-            rows += read_parquet(path, names).to_pylist()
-        except (OSError, ValueError, pa.ArrowException) as error:
-            raise Defect(path, None, "episodes", f"cannot be read ({error}); restore the file.") from error
+    if v2.is_v2(info):
+        rows = v2.read_rows(root, info, [layout.keys[name] for name in layout.videos])
+    else:
+        rows = _stored_rows(root, info)
     where, frames = root / "meta/episodes", 0
     needed = [
         "episode_index",
@@ -119,7 +107,27 @@ def load_rows(root: Path, info: Mapping[str, Any], layout: Layout) -> list[dict[
     return rows
 
 
-def load_tasks(root: Path) -> list[str]:
+def _stored_rows(root: Path, info: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the rows of the files in ``meta/episodes``."""
+    paths = sorted(root.glob("meta/episodes/*/*.parquet"))
+    rows: list[dict[str, Any]] = []
+    for path in paths:
+        try:
+            with open_parquet(path) as file:
+                there, counted = len(rows) + file.metadata.num_rows, info["total_episodes"]
+                if there > counted:
+                    raise ValueError(f"meta/info.json counts {counted} episodes; there are {there} or more")
+                names = [name for name in file.schema_arrow.names if not name.startswith("stats/")]
+            rows += read_parquet(path, names).to_pylist()
+        except (OSError, ValueError, pa.ArrowException) as error:
+            raise Defect(path, None, "episodes", f"cannot be read ({error}); restore the file.") from error
+    return rows
+
+
+def load_tasks(root: Path, info: Mapping[str, Any]) -> list[str]:
+    """Return the tasks by number."""
+    if v2.is_v2(info):
+        return v2.read_tasks(root)
     path = root / layouts.TASKS
     try:
         table = read_parquet(path).sort_by("task_index")

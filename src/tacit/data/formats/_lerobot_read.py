@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from tacit._resize import resized
 from tacit.data.cache import Source, filled
 from tacit.data.formats import _lerobot_layout as layouts
+from tacit.data.formats import _lerobot_v2 as v2
 from tacit.data.formats._choice import gathered
 from tacit.data.formats._images import decode_image
 from tacit.data.formats._lerobot_audit import statistics_findings
@@ -32,7 +33,7 @@ __all__ = ["LeRobotStorage"]
 
 
 class LeRobotStorage:
-    """Storage of a dataset of layout v3.0, written by Tacit or by lerobot."""
+    """Storage of a dataset of layout v3.0, v2.1 or v2.0, written by Tacit or by lerobot."""
 
     parallel = False
 
@@ -42,7 +43,7 @@ class LeRobotStorage:
         self._selection = select(root, self._info, options)
         self._layout: Layout = self._selection.layout
         self._rows = load_rows(root, self._info, self._layout)
-        self._tasks = load_tasks(root)
+        self._tasks = load_tasks(root, self._info)
         self.lengths = np.array([row["length"] for row in self._rows], dtype=np.int64)
         self.groups = [str(row.get("tacit/group") or "") for row in self._rows]
         self._offsets = self._place()
@@ -122,11 +123,13 @@ class LeRobotStorage:
 
     def _data(self, index: int) -> Path:
         row = self._rows[index]
-        return self.root / layouts.DATA.format(chunk_index=row["data/chunk_index"], file_index=row["data/file_index"])
+        path = v2.DATA if v2.is_v2(self._info) else layouts.DATA
+        return self.root / path.format(chunk_index=row["data/chunk_index"], file_index=row["data/file_index"])
 
     def _video(self, index: int, key: str) -> Path:
         chunk, file = (self._rows[index][f"videos/{key}/{part}_index"] for part in ("chunk", "file"))
-        return self.root / layouts.VIDEO.format(video_key=key, chunk_index=chunk, file_index=file)
+        path = v2.VIDEO if v2.is_v2(self._info) else layouts.VIDEO
+        return self.root / path.format(video_key=key, chunk_index=chunk, file_index=file)
 
     def _place(self) -> npt.NDArray[np.int64]:
         """Return the first row of each episode in its data file."""

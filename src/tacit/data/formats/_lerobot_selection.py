@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from tacit.data.formats import _lerobot_layout as layouts
+from tacit.data.formats import _lerobot_v2 as v2
 from tacit.data.formats._choice import at_size, matched
 from tacit.data.formats._features import assign, declared, label_name, modality_names
 from tacit.data.formats._lerobot_features import parse
@@ -69,7 +70,7 @@ def select(root: Path, info: Mapping[str, Any], options: Options) -> Selection:
     actions = {feature.key: int(np.prod(feature.shape)) for feature in roles.action}
     labels = {label_name(f.key): (f.dtype, () if f.shape == (1,) else f.shape) for f in roles.label}
     chosen = Layout(
-        Spec(modalities, _range(root, actions), float(info["fps"])),
+        Spec(modalities, _range(root, info, actions), float(info["fps"])),
         {name: key for key, name in names.items()},
         labels,
         {label_name(feature.key): feature.key for feature in roles.label},
@@ -111,16 +112,17 @@ def without_actions(layout: Layout) -> Layout:
     return replace(layout, spec=replace(layout.spec, action=Box((), ()), position=None, position_index=()))
 
 
-def _range(root: Path, actions: Mapping[str, int]) -> Box:
+def _range(root: Path, info: Mapping[str, Any], actions: Mapping[str, int]) -> Box:
     """Return the range of the recorded actions as a box."""
     if not actions:
         return Box((), ())
     path = root / layouts.STATS
+    statistics = v2.read_stats if v2.is_v2(info) else layouts.read_stats
     low: list[float] = []
     high: list[float] = []
     for key, width in actions.items():
         try:
-            stats = layouts.read_stats(root)[key]
+            stats = statistics(root)[key]
             for bounds, side in ((low, "min"), (high, "max")):
                 values = np.asarray(stats[side], np.float32).ravel().tolist()
                 if len(values) != width:

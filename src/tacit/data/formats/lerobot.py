@@ -1,4 +1,4 @@
-"""LeRobot v3.0 dataset layout: parquet for numbers, PNG in parquet or mp4 for pixels.
+"""LeRobot v3.0 dataset layout: parquet for numbers, PNG in parquet or mp4 for pixels; v2.1 and v2.0 are read.
 
 Datasets written here open in lerobot and the other way round; lerobot itself is not needed. A modality
 ``front`` of pixels is the feature ``observation.images.front``, a vector ``state`` is
@@ -33,7 +33,7 @@ MARKS = (layouts.INFO, layouts.TACIT, layouts.TASKS, layouts.STATS, "meta/tasks.
 
 @dataclass(frozen=True)
 class LeRobotReader(Options):
-    """Reader of a folder in LeRobot's layout v3.0, with its options.
+    """Reader of a folder in LeRobot's layout v3.0, v2.1 or v2.0, with its options.
 
     Each feature of a dataset is the action or a part of it, an observation, a label, or skipped. Conventional names
     decide the role: ``action`` or ``actions`` is the action, and else ``action.*`` or ``actions.*`` are
