@@ -60,6 +60,7 @@ ASSEMBLIES = [
     "embeddings",
     "exploration",
     "identification",
+    "offline",
     "recipes",
     "reports",
     "stress",

@@ -40,6 +40,7 @@ __getattr__, __dir__, __all__ = lazy(
                 "models",
                 "nn",
                 "objectives",
+                "offline",
                 "planners",
                 "probing",
                 "published",

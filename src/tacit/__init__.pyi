@@ -29,6 +29,7 @@ from tacit import models as models
 from tacit import nn as nn
 from tacit.nn._tuning import tune_cpu as tune_cpu
 from tacit import objectives as objectives
+from tacit import offline as offline
 from tacit import planners as planners
 from tacit import probing as probing
 from tacit import published as published

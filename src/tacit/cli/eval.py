@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import tyro
 
 from tacit.cli._criteria import EpisodeOptions
+from tacit.cli._offline import OfflineOptions, score_offline
 from tacit.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -34,15 +35,18 @@ def eval_(
     whole_episodes: tyro.conf.OmitArgPrefixes[EpisodeOptions] = EpisodeOptions(),  # noqa: B008 - it is frozen
     device: str = "auto",
     fallback: Literal["last_action", "noop"] | None = None,
+    offline: tyro.conf.OmitArgPrefixes[OfflineOptions] = OfflineOptions(),  # noqa: B008 - it is frozen
     to: Path | None = None,
 ) -> None:
-    """Score the agent of a run on held-out goals, or on whole episodes without goals.
+    """Score the agent of a run on held-out goals, on whole episodes without goals, or on held-out recordings.
 
     For example: tacit eval runs/two_rooms --env two_rooms --episodes 200
 
     For example: tacit eval runs/cart --env gymnasium:CartPole-v1 --goal 'state=[0,0,0,0]'
 
     For example: tacit eval runs/two_rooms --env two_rooms --goal 'position=[30,12]' --within 2
+
+    For example: tacit eval runs/arm --offline --horizon 10
 
     For example: tacit eval runs/two_rooms/eval/manifest.json
 
@@ -61,7 +65,9 @@ def eval_(
         device: cpu, cuda, cuda:1, mps or auto.
         fallback: The action of the agent where planning fails, in place of the saved choice: repeat its last action, or
             do nothing, which is zero in a simulator whose actions have no declared kind.
-        to: The folder of report.json and index.html; RUN/eval by default.
+        offline: With --offline no environment is needed: imagined futures are compared with the held-out recordings of
+            the run.
+        to: The folder of report.json and index.html; RUN/eval by default, or RUN/offline.
     """
     import tacit as tc
     from tacit._check import has_goals
@@ -71,6 +77,9 @@ def eval_(
 
     if run.is_file():
         print(repeat(run, chosen(device)))
+        return
+    if offline.offline:
+        print(score_offline(run, offline, seed, chosen(device), to or run / "offline"))
         return
     agent, place = agent_of(run, chosen(device), fallback), to or run / "eval"
     world = tc.envs.make(_named(env))

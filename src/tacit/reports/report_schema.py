@@ -60,6 +60,7 @@ OPTIONAL: dict[str, type | tuple[type, ...]] = {
     "hierarchy": Mapping,
     "stress": Mapping,
     "identification": Mapping,
+    "offline": Mapping,
     "seconds": Mapping,
 }
 INTERVALS = {"rate", "mean"}
@@ -82,8 +83,8 @@ def new_record(
         config: The resolved settings: dataclasses, mappings and plain values.
         dataset_hash: ``episodes.hash()`` of the data, if there is any.
         sections: ``planning``, ``probe``, ``effective_rank``, ``health``, ``open_loop``,
-            ``episode_scores``, ``energy_rank_correlation``, ``hierarchy``, ``stress``, ``identification`` and
-            ``seconds``.
+            ``episode_scores``, ``energy_rank_correlation``, ``hierarchy``, ``stress``, ``identification``,
+            ``offline`` and ``seconds``.
 
     Raises:
         DataError: if the result breaks the schema.
