@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from data import robot_files
+from data import robot_files, test_rosbag
 from data.test_videos import write_video
 from tacit.data import formats, readers
 from tacit.data.formats import Hdf5
@@ -65,6 +65,12 @@ def replay_buffer(folder: Path) -> Path:
     return folder / "a.zarr"
 
 
+def rosbag(folder: Path) -> Path:
+    for number in range(2):
+        test_rosbag.write(folder / f"run_{number}", test_rosbag.robot())
+    return folder
+
+
 EXAMPLES: dict[str, Callable[[Path], Path]] = {
     "images": images,
     "videos": videos,
@@ -74,6 +80,7 @@ EXAMPLES: dict[str, Callable[[Path], Path]] = {
     "d4rl": d4rl,
     "minari": minari,
     "replay_buffer": replay_buffer,
+    "rosbag": rosbag,
 }
 
 

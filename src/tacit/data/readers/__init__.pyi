@@ -8,6 +8,7 @@ from tacit.data.readers.images import Images as Images
 from tacit.data.readers.minari import Minari as Minari
 from tacit.data.readers.replay_buffer import ReplayBuffer as ReplayBuffer
 from tacit.data.readers.robomimic import Robomimic as Robomimic
+from tacit.data.readers.rosbag import Rosbag as Rosbag
 from tacit.data.readers.signals import Signals as Signals
 from tacit.data.readers.videos import Videos as Videos
 

@@ -71,6 +71,7 @@ class Content(ABC):
         space: The space of the actions, where the files say so.
         names: Names of modalities and labels that differ from those of the arrays.
         strip: Prefixes that names of modalities do without.
+        grouped: Whether the episodes of one file are pieces of one recording.
         later: Labels whose row ``t`` belongs to the observation ``t`` instead of to the action ``t``.
     """
 
@@ -83,6 +84,7 @@ class Content(ABC):
     names: Mapping[str, str] = MappingProxyType({})
     strip: tuple[str, ...] = ()
     later: Collection[str] = ()
+    grouped: bool = False
 
     @abstractmethod
     def arrays(self, entry: Entry) -> AbstractContextManager[Mapping[str, Rows]]:

@@ -62,8 +62,8 @@ class RecordingStorage(FileStorage):
 
     @property
     def groups(self) -> Sequence[str]:
-        """Return an empty group for each episode: each is a whole recording."""
-        return [""] * len(self._entries)
+        """Return the group of each episode; empty for a whole recording."""
+        return super().groups if self._content.grouped else [""] * len(self._entries)
 
     def parts(self, file: Path) -> Sequence[Path]:
         """Return the files of which one of the files of the recording consists."""
