@@ -56,3 +56,23 @@ def test_depths_that_are_not_marked_are_refused_when_they_are_decoded(tmp_path, 
     write(tmp_path / "set", kind)
     with pytest.raises(DataError, match=r"'depth': expected images of 8 bits; got grey of 1[26] bits"):
         tc.data.open(tmp_path / "set")[0]
+
+
+@pytest.mark.parametrize("told", [TOLD, {}])
+def test_depths_in_image_files_are_read_over_a_range(tmp_path, told):
+    write(tmp_path / "set", "PNG", **told)
+    episode = tc.data.open(tmp_path / "set", depth=(0.8, 1.054))[0]  # a grey level for each millimetre
+    assert episode.observation["depth"].shape == (STEPS, 1, 48, 64)
+    assert episode.observation["depth"][:, 0, 5, 6].tolist() == [1 + 5 * step for step in range(STEPS)]
+    assert tc.data.check(tmp_path / "set", depth=(0.8, 1.054)) == []
+    near = tc.data.open(tmp_path / "set", depth=(0.825, 1.079))[0].observation["depth"][:, 0, 5, 6]
+    assert near.tolist() == [max(1, 1 + 5 * step - 25) for step in range(STEPS)]
+
+
+def test_depths_of_videos_and_of_other_units_are_refused(tmp_path):
+    write(tmp_path / "video", None, **TOLD)
+    with pytest.raises(DataError, match=rf"'{DEPTH}': it is a video of depths.*skip='{DEPTH}'"):
+        tc.data.open(tmp_path / "video", depth=(0.3, 3))
+    write(tmp_path / "feet", "PNG", info={"is_depth_map": True, "depth_unit": "ft"})
+    with pytest.raises(DataError, match="expected depths in 'mm'; got 'ft'"):
+        tc.data.open(tmp_path / "feet", depth=(0.3, 3))

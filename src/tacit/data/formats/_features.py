@@ -183,6 +183,9 @@ def _check(place: Path, feature: Feature, observed: bool, depth: bool) -> None:
     leave = f"Leave the feature out: skip={feature.key!r}."
     if feature.camera and not observed:
         raise Defect(place, None, feature.key, f"images are no action and no label. {leave}")
+    if feature.depth and feature.dtype == "video" and depth:
+        problem = f"it is a video of depths, whose steps only its recorder knows; depth= reads image files. {leave}"
+        raise Defect(place, None, feature.key, problem)
     if feature.depth and not depth:
         raise Defect(
             place,

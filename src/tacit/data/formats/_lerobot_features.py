@@ -10,7 +10,7 @@ from tacit.data.formats import _lerobot_layout as layouts
 from tacit.data.formats._features import Feature, image_shape
 from tacit.data.validation import Defect
 
-__all__ = ["parse"]
+__all__ = ["check_unit", "parse"]
 
 
 def parse(root: Path, features: Mapping[str, Any]) -> dict[str, Feature]:
@@ -46,3 +46,12 @@ def _is_depth(feature: Mapping[str, Any]) -> bool:
     layout = str(facts.get("video.pix_fmt", ""))
     grey = layout.startswith("gray") and layout not in ("gray", "gray8")
     return grey or any(facts.get(name) is True for name in ("is_depth_map", "video.is_depth_map"))
+
+
+def check_unit(root: Path, feature: Feature, features: Mapping[str, Any]) -> None:
+    """Refuse a depth camera whose unit is not millimetres, by its description in ``meta/info.json``."""
+    about = features[feature.key].get("info")
+    unit = about.get("depth_unit") if isinstance(about, Mapping) else None
+    if feature.depth and unit not in (None, "mm"):
+        problem = f"expected depths in 'mm'; got {str(unit)[:50]!r}. Leave the feature out: skip={feature.key!r}."
+        raise Defect(root / layouts.INFO, None, feature.key, problem)

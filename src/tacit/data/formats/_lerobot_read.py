@@ -262,7 +262,7 @@ class LeRobotStorage:
                 images = column.field("bytes").to_pylist()
                 if None in images:
                     raise ValueError(f"the image of step {images.index(None)} is missing.")
-                decoded = (decode_image(data, shape) for data in images)
+                decoded = (decode_image(data, shape, self._options.depth) for data in images)
             for frame in decoded:
                 yield frame if shape[1:] == size else resized(frame, size)
         except (ValueError, pa.ArrowException) as error:

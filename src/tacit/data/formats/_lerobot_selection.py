@@ -13,7 +13,7 @@ from tacit.data.formats import _lerobot_layout as layouts
 from tacit.data.formats import _lerobot_v2 as v2
 from tacit.data.formats._choice import at_size, matched
 from tacit.data.formats._features import assign, declared, label_name, modality_names
-from tacit.data.formats._lerobot_features import parse
+from tacit.data.formats._lerobot_features import check_unit, parse
 from tacit.data.formats._lerobot_layout import Layout
 from tacit.data.formats._lerobot_options import Options
 from tacit.data.validation import Defect
@@ -62,6 +62,8 @@ def select(root: Path, info: Mapping[str, Any], options: Options) -> Selection:
         return _of_saved(layout, options)
     features = parse(root, info["features"])
     roles = assign(root / layouts.INFO, features, options)
+    for feature in roles.observation:
+        check_unit(root, feature, info["features"])
     names = modality_names(roles.observation, options.names("strip"))
     modalities = {}
     for key, name in names.items():

@@ -39,7 +39,7 @@ class LeRobotReader(Options):
     decide the role: ``action`` or ``actions`` is the action, and else ``action.*`` or ``actions.*`` are
     its parts; cameras and ``observation.*``, ``observations.*``, ``obs.*`` or else ``state`` are observations; other
     numbers are labels. One warning names the features whose role has no such name and the features that are not read.
-    A depth camera is refused unless it is skipped: images have 8 bits.
+    A depth camera is refused unless it is skipped, or read with ``depth``: images have 8 bits.
 
     Args:
         action: The feature that is the action, or several that are its parts in this order. An empty tuple: no
@@ -60,6 +60,9 @@ class LeRobotReader(Options):
         position: The modality that holds the current position of the ``position`` components; see
             :class:`tacit.types.Spec`.
         position_index: The indices of these components in it.
+        depth: Near and far in metres of depth cameras, such as ``(0.3, 3)``: near and what is nearer becomes the grey
+            level 1, far and what is farther 255, and 0 is no measurement. Image files of 16 bits and whole numbers
+            are in millimetres, arrays of floats in metres. None: depth cameras are refused.
         tolerance: The largest distance in seconds of a recorded time from the uniform clock of the steps. None: a
             tenth of a step.
     """

@@ -13,10 +13,10 @@ import numpy.typing as npt
 
 from tacit._resize import resized
 from tacit.data.formats._features import Feature, image_shape
-from tacit.data.formats._images import CODECS, decode_image
+from tacit.data.formats._images import CODECS, decode_image, resolved_depth
 from tacit.types import Array
 
-__all__ = ["Rows", "Stored", "feature", "frames", "is_coded", "resolved_depth"]
+__all__ = ["Rows", "Stored", "feature", "frames", "is_coded"]
 
 PIECE = 2**22
 """Bytes of images that are read at a time."""
@@ -181,16 +181,3 @@ def _bytes(images: Array, unit: float, step: int) -> npt.NDArray[np.uint8]:
         row = int(np.argmin(good))
         raise ValueError(f"expected colours from 0 to {unit:g}; row {step + row} has others, or no number.")
     return np.rint(values).astype(np.uint8)
-
-
-def resolved_depth(images: Array, depth: tuple[float, float]) -> npt.NDArray[np.uint8]:
-    """Return depths as grey levels: 1 is near and 255 far; 0, and what is not finite, is no measurement.
-
-    Args:
-        images: Depths of any shape: whole numbers in millimetres or floats in metres.
-        depth: Near and far in metres; what is nearer or farther becomes 1 or 255.
-    """
-    metres = images.astype(np.float64) * (1e-3 if images.dtype.kind in "iu" else 1.0)
-    measured = np.isfinite(metres) & (metres > 0)
-    levels = 1 + 254 * (np.where(measured, metres, depth[0]) - depth[0]) / (depth[1] - depth[0])
-    return np.where(measured, np.rint(levels.clip(1, 255)), 0).astype(np.uint8)
