@@ -70,6 +70,11 @@ def hdf5(folder: Path) -> None:
     dataset(folder / "data.h5")
 
 
+def clockless(folder: Path) -> None:
+    (path,) = [path for path in folder.iterdir() if path.stem == "data"]
+    dataset(path, fps=10)
+
+
 def models(folder: Path) -> None:
     places = [folder / name for name in ("world", "masked")]
     tried(
@@ -170,6 +175,11 @@ OPENERS: dict[str, Opener] = {
     "tsv": signals,
     "parquet": signals,
     "wfdb": signals,
+    "edf": signals,
+    "lerobot_v2": the_dataset,
+    "robomimic": clockless,
+    "minari": clockless,
+    "replay_buffer": clockless,
     "images": images,
     "videos": every_file,
     "checkpoints": models,

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import av
+import gymnasium as gym
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -15,6 +16,7 @@ from PIL import Image
 from safetensors.torch import save_file
 
 import tacit as tc
+from data import robot_files, test_edf, test_lerobot_v2
 from tacit import checkpoint
 from tacit.agent import Agent
 from tacit.costs import Effort, Goal
@@ -132,6 +134,33 @@ def wfdb(folder: Path) -> None:
     sums = samples.astype(int).sum(axis=0) % 2**16
     lines = [f"ecg.dat 16 200 16 0 {samples[0, n]} {sums[n]} 0 lead{n}" for n in range(2)]
     (folder / "ecg.hea").write_text("\n".join(["ecg 2 250 100", *lines, "# a comment", ""]))
+
+
+@specimen
+def robomimic(folder: Path) -> None:
+    robot_files.robomimic(folder / "data.h5")
+
+
+@specimen
+def minari(folder: Path) -> None:
+    spaces = gym.spaces.Box(-9, 9, (3,), np.float64), gym.spaces.Box(-2, 2, (2,), np.float32)
+    path = robot_files.minari(folder, "arm-v0", spaces, [robot_files.steps(seed, 4) for seed in (0, 1)])
+    path.rename(folder / "data")
+
+
+@specimen
+def replay_buffer(folder: Path) -> None:
+    robot_files.replay_buffer(folder / "data.zarr")
+
+
+@specimen
+def lerobot_v2(folder: Path) -> None:
+    test_lerobot_v2.write(folder / "data")
+
+
+@specimen
+def edf(folder: Path) -> None:
+    test_edf.write(folder / "ecg.edf")
 
 
 @specimen
