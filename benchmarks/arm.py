@@ -179,7 +179,7 @@ STUDY = Study(
     command="MUJOCO_GL=egl uv run benchmarks/arm.py",
     cases={
         "reach": Settings("reach", frameskip=2, horizon=4, steps=24),
-        "push": Settings("push", frameskip=3, horizon=5, steps=54),
+        "push": Settings("push", frameskip=3, horizon=5, steps=54, updates=1_200),
     },
     seeds=(0,),
     measure=measure,

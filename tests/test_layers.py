@@ -18,6 +18,7 @@ CORE = {
     "_html",
     "_install",
     "_limits",
+    "_notebook",
     "_part",
     "_progress",
     "_ranges",

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
+from tacit._notebook import NotebookBar, in_notebook
+
 __all__ = ["counted", "interactive", "say", "shown", "track"]
 
 T = TypeVar("T")
@@ -43,6 +45,12 @@ def track(items: Iterable[T], total: int, what: str, *, show: bool | None = None
     if not shown(show):
         yield from items
         return
+    if in_notebook():
+        with NotebookBar(what, total, done) as line:
+            for item in items:
+                yield item
+                line.advance()
+        return
     from rich.console import Console
     from rich.progress import Progress
 
@@ -60,6 +68,10 @@ def counted(what: str, *, show: bool | None = None) -> Iterator[Callable[[], Non
     """
     if not shown(show):
         yield lambda: None
+        return
+    if in_notebook():
+        with NotebookBar(what, None) as line:
+            yield line.advance
         return
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
-from tacit._config import from_json, to_json
+from tacit._config import OMIT_DEFAULT, from_json, to_json
 from tacit._limits import BATCH, LENGTH
 from tacit.errors import ConfigError
 from tacit.training.optimizer import lr_factor
@@ -62,6 +62,8 @@ class TrainingConfig:
         precision: ``bf16`` runs the model under autocast; weights, losses and the optimiser stay float32.
         ema: Share of the target encoder that stays at each step, rising linearly from the first number to the
             second; for a model with ``target="ema"``.
+        compile: Compute forecasts with ``torch.compile``, which takes minutes at the first step and on the CPU needs a
+            C++ compiler. Dropout then draws other random numbers.
         fit_statistics: Fit the model's input statistics on the training episodes before the first step; turn it
             off to continue the training of a model that has its own.
         log_every: Steps between lines of the log.
@@ -93,6 +95,7 @@ class TrainingConfig:
     clip_norm: float | None = 1.0
     precision: Literal["float32", "bf16"] = "float32"
     ema: tuple[float, float] = (0.996, 1.0)
+    compile: bool = field(default=False, metadata=OMIT_DEFAULT)
     fit_statistics: bool = True
     log_every: int = 50
     checkpoint_every: int = 500

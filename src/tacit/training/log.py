@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, TypeAlias
 
 from tacit._files import check_file, parse_json, resolve, write_atomically
+from tacit._notebook import NotebookBar, in_notebook
 from tacit._progress import shown
 from tacit.errors import DataError
 from tacit.training.loggers import LoggedRun, Logger
@@ -109,6 +110,7 @@ class Log:
         self._run, self._loggers = run, loggers if rank == 0 else ()
         self.rows: list[Record] = []
         self._bar: tuple[Progress, TaskID] | None = None
+        self._line: NotebookBar | None = None
         self._progress, self._stack = shown(progress) and rank == 0, ExitStack()
 
     def __enter__(self) -> Log:
@@ -125,7 +127,9 @@ class Log:
         except BaseException:
             self._stack.close()
             raise
-        if self._progress:
+        if self._progress and in_notebook():
+            self._line = self._stack.enter_context(NotebookBar("steps", self._run.steps, self._run.first))
+        elif self._progress:
             from rich.console import Console
             from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -143,6 +147,8 @@ class Log:
         """Move the progress bar past ``step``."""
         if self._bar is not None:
             self._bar[0].update(self._bar[1], completed=step + 1)
+        if self._line is not None:
+            self._line.update(step + 1)
 
     def sync(self) -> None:
         """Wait until every line is on the disk."""
@@ -162,6 +168,8 @@ class Log:
             logger.write(_step(record), {key: value for key, value in record.items() if key != "step"})
         if self._bar is not None:
             self._bar[0].update(self._bar[1], description=f"loss {record['loss']:.4g}")
+        if self._line is not None:
+            self._line.update(what=f"steps, loss {record['loss']:.4g}")
 
 
 def _step(record: Record) -> int:

@@ -43,7 +43,13 @@ class Loop:
         self.place = directory / "checkpoint"
         self.clips, self.config, self.steps, self.seed = spec.clips, spec.config, spec.steps, spec.seed
         self.losses = BatchLosses(
-            state.model, state.objective, spec.transforms, spec.seed, spec.steps, spec.config.precision
+            state.model,
+            state.objective,
+            spec.transforms,
+            spec.seed,
+            spec.steps,
+            spec.config.precision,
+            spec.config.compile,
         )
         expected = _expected_spread(state)
         advice = REGULARISE

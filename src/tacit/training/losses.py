@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -15,7 +16,7 @@ from tacit.models import Model
 from tacit.nn.collectives import all_mean, all_true
 from tacit.objectives import Losses, Objective
 from tacit.training.processes import rank
-from tacit.types import Clip, Transform
+from tacit.types import Clip, ForecastRequest, Transform
 from tacit.types.outcomes import Outcome
 
 __all__ = ["BatchLosses", "seed_generators"]
@@ -32,6 +33,7 @@ class BatchLosses:
         seed: The seed of the run.
         steps: The number of steps of the run.
         precision: ``float32`` or ``bf16``.
+        compile: Compute forecasts with ``torch.compile``.
     """
 
     model: Model
@@ -40,6 +42,13 @@ class BatchLosses:
     seed: int
     steps: int
     precision: str
+    compile: bool = False
+
+    @cached_property
+    def _forecast(self) -> Callable[[Clip, ForecastRequest], Outcome]:
+        # The function is compiled and not the model, so that checkpoints name the weights as before.
+        forecast: Callable[[Clip, ForecastRequest], Outcome] = self.model.forecast
+        return torch.compile(forecast) if self.compile else forecast
 
     def transformed(self, step: int, clip: Clip) -> Clip:
         """Return the transformed batch; a pure function of the clip, the seed and the step."""
@@ -57,7 +66,7 @@ class BatchLosses:
         """Return losses and outcome of a transformed clip, pure functions of weights, clip, seed and step."""
         seed_generators(self.model.device, derive_seed(self.seed, TrainingStream.MODEL, step, rank(), bits=63))
         with self.autocast():
-            outcome = self.model.forecast(clip, self.objective.request())
+            outcome = self._forecast(clip, self.objective.request())
         if self.precision == "bf16":
             outcome = _as_float32(outcome)
         directions = derive_seed(self.seed, TrainingStream.OBJECTIVE, step, bits=63)
