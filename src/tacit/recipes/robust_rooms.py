@@ -22,6 +22,7 @@ CHANGES = OneOf(
         Noise(),
         Blur(),
         RandomConvolution(),
+        Overlay(share=(0.2, 0.9)),
         Overlay(),
     )
 )
