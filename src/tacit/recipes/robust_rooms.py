@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tacit.augmentation import Blur, ColorJitter, Grayscale, Noise, OneOf, Overlay, RandomConvolution
-from tacit.recipes._recipe import Part
+from tacit.recipes._recipe import Acting, Part
 from tacit.recipes.random_rooms import RandomRooms
 from tacit.training import TrainingConfig
 from tacit.training.transforms import ChangeFrames
@@ -34,11 +34,13 @@ class RobustRooms(RandomRooms):
     """The recipe ``random_rooms``, whose encoder also learns to see changed frames as it sees clean ones.
 
     Six frames of each window are encoded a second time, changed in one way. The clean latents are the target, so that
-    the world model itself learns from clean frames alone.
+    the world model itself learns from clean frames alone. Plans arrive after four fifths of the task, which leaves time
+    where the world is slower than the model.
     """
 
     objective: tuple[Part, ...] = (*RandomRooms.objective, Part("clean_target", {"warmup": 0.5}, 4.0))
     steps: int = 3_000
+    acting: Acting = field(default_factory=lambda: replace(RandomRooms().acting, arrive_by=80))
     training: TrainingConfig = field(default_factory=lambda: TrainingConfig(lr=1e-3, weight_decay=1e-4, threads=1))
 
     def transforms(self, model: Any) -> tuple[Transform, ...]:
