@@ -219,17 +219,17 @@ STUDY = Study(
     name="stress",
     title="Stress tests in Two Rooms",
     summary=(
-        "The same held-out tasks, starts, goals and seeds with and without each change, at severity 3 of 5 on what the "
-        "agent sees; 100 tasks of robust, 200 of the others. A change of a factor counts the tasks that it allows. "
-        "two_rooms is the agent that comes with Tacit; lewm is LeWorldModel's objective at size tiny, with a CEM of 64 "
-        "candidates in 8 rounds; robust is the recipe robust_rooms, trained on random layouts with changes of detail, "
-        "color and texture, for about 1,700 CPU s (0 where a trained agent was found). The weight of its term and the "
-        "number of changed frames were chosen after a first training kept 17 % under saturation and 12 % under a video "
-        "background on 40 of these tasks. A second kind of overlay was added after a training without it kept 38 % under "
-        "a video background on 100 of these tasks, and plans arrive by step 80 instead of 100 since that kept more of 40 "
-        "other tasks under five changes of speed and delay. Kept is the share of the clean success. A guard, where one "
-        "is tested, is calibrated on 600 clean episodes of the agent at 5 % false alarms, for changes under which less "
-        "than three quarters are kept."
+        "The same held-out tasks, starts, goals and seeds with and without each change, at severity 3 of 5 on what "
+        "the agent sees; 100 tasks of robust, 200 of the others. A change of a factor counts the tasks that it "
+        "allows. two_rooms is the agent that comes with Tacit; lewm is LeWorldModel's objective at size tiny, with a "
+        "CEM of 64 candidates in 8 rounds; robust is the recipe robust_rooms, trained on random layouts with changes "
+        "of detail, color and texture, for about 1,700 CPU s (0 where a trained agent was found). The weight of its "
+        "term and the number of changed frames were chosen after a first training kept 17 % under saturation and 12 % "
+        "under a video background on 40 of these tasks. A second kind of overlay was added after a training without "
+        "it kept 38 % under a video background on 100 of these tasks, and plans arrive by step 80 instead of 100 "
+        "since that kept more of 40 other tasks under five changes of speed and delay. Kept is the share of the clean "
+        "success. A guard, where one is tested, is calibrated on 600 clean episodes of the agent at 5 % false alarms, "
+        "for changes under which less than three quarters are kept."
     ),
     command="uv run benchmarks/stress.py",
     cases={
