@@ -22,12 +22,12 @@ FILES = {
 }
 FUNCTIONS = {
     "published/conversion.convert": 83,
-    "cli/eval.eval_": 64,
     "embeddings/embedding.embed": 73,
     "training/train.train": 78,
 }
 MANY_PARAMETERS = {
     "cli/embed.embed": 10,
+    "cli/eval.eval_": 9,
     "cli/probe.probe": 11,
     "cli/stress.stress": 10,
     "cli/train.train": 9,
@@ -43,6 +43,7 @@ MANY_PARAMETERS = {
 NAMESPACES = {
     "nn": 45,
     "recipes": 26,
+    "reports": 27,
     "stress": 37,
     "types": 58,
 }

@@ -51,7 +51,7 @@ def score_offline(path: Path, options: OfflineOptions, seed: int, device: str, t
         print(one)
     plans = _plans(run, held_out, seed, device)
     points = _curve(run, fit_on, held_out, options.curve, found.horizon, seed, to)
-    sections = tc.reports.offline_sections(found, plans, moments)
+    sections = tc.reports.offline_sections(found, plans, moments, points)
     record = tc.reports.new_record(
         "offline",
         seeds={"train": run.record.seed, "split": run.record.split_seed, "windows": seed},
@@ -59,7 +59,6 @@ def score_offline(path: Path, options: OfflineOptions, seed: int, device: str, t
         dataset_hash=run.record.dataset_hash,
         offline=tc.reports.offline_record(found, plans, moments, points),
     )
-    sections += [tc.reports.curve_section(points)] if points else []
     title = f"Offline evaluation of {path.resolve().name}"
     return tc.reports.write_report(to, record, sections, title=title)
 

@@ -51,9 +51,8 @@ def eval_(
     For example: tacit eval runs/two_rooms/eval/manifest.json
 
     The last one repeats an evaluation, and refuses if the agent, the tasks or the images are others. The baselines are
-    random actions and, where the environment has goals, the policy alone and the same planner
-    with the true dynamics, if the environment computes them. Whole episodes are scored by their return and by success,
-    where it is known.
+    random actions and, where the environment has goals, the policy alone and the same planner with the true dynamics,
+    if there are any. Whole episodes are scored by their return and by success, where it is known.
 
     Args:
         run: The directory of a run or of an agent, or the manifest of an evaluation.
@@ -65,12 +64,9 @@ def eval_(
         device: cpu, cuda, cuda:1, mps or auto.
         fallback: The action of the agent where planning fails, in place of the saved choice: repeat its last action, or
             do nothing, which is zero in a simulator whose actions have no declared kind.
-        offline: With --offline no environment is needed: imagined futures are compared with the held-out recordings of
-            the run.
+        offline: Compare imagined futures with the held-out recordings of the run; no environment is needed.
         to: The folder of report.json and index.html; RUN/eval by default, or RUN/offline.
     """
-    import tacit as tc
-    from tacit._check import has_goals
     from tacit.cli._run import agent_of, other_world
     from tacit.cli._run import device as chosen
     from tacit.studies.manifest import repeat
@@ -81,10 +77,20 @@ def eval_(
     if offline.offline:
         print(score_offline(run, offline, seed, chosen(device), to or run / "offline"))
         return
-    agent, place = agent_of(run, chosen(device), fallback), to or run / "eval"
-    world = tc.envs.make(_named(env))
-    if warning := other_world(run, env):
+    agent = agent_of(run, chosen(device), fallback)
+    if warning := other_world(run, _named(env)):
         print(warning, file=sys.stderr)
+    print(_scored(agent, run, env, episodes, seed, whole_episodes, to or run / "eval"))
+
+
+def _scored(
+    agent: Agent, run: Path, env: str, episodes: int, seed: int, whole_episodes: EpisodeOptions, place: Path
+) -> Path:
+    """Score an agent in an environment, and return the path of the report."""
+    import tacit as tc
+    from tacit._check import has_goals
+
+    world = tc.envs.make(env)
     if has_goals(world) and not whole_episodes.given:
         sections, found, result = _goals(agent, world, episodes, seed)
         _keep(agent, run, env, result, place)
@@ -92,11 +98,10 @@ def eval_(
         world.close()
         world = tc.envs.make(env, min(WORLDS, episodes))
         aim = whole_episodes.aim(agent, run)
-        scored = whole_episodes.scored(aim, world)
-        sections, found = _episodes(aim.agent(agent), world, episodes, seed, scored)
+        sections, found = _episodes(aim.agent(agent), world, episodes, seed, whole_episodes.scored(aim, world))
     world.close()
     config = {"env": env, "episodes": episodes, **whole_episodes.record}
-    print(_written(run, config, seed, sections, found, place))
+    return _written(run, config, seed, sections, found, place)
 
 
 def _named(env: str) -> str:

@@ -12,7 +12,7 @@ from tacit.reports import figures
 from tacit.reports._plot import BLUE, COLORS, GREY, canvas, svg
 from tacit.reports.report import Section, Table
 
-__all__ = ["curve_section", "offline_record", "offline_sections"]
+__all__ = ["offline_record", "offline_sections"]
 
 PANELS = 6
 """Quantities in a figure, at the most."""
@@ -20,9 +20,12 @@ METHODS = ("model", "persistence", "linear", "shuffled actions")
 
 
 def offline_sections(
-    found: OfflineScores, plans: PlanAgreement | None, moments: Sequence[SurprisingMoment]
+    found: OfflineScores,
+    plans: PlanAgreement | None,
+    moments: Sequence[SurprisingMoment],
+    curve: Sequence[CurvePoint] = (),
 ) -> list[Section]:
-    """Return the sections on forecasts, actions, plans and surprising moments."""
+    """Return the sections on forecasts, actions, plans, surprising moments and the number of recordings."""
     header = ("error at the end", "model", "persistence", "linear", "shuffled actions", "model wins for")
     table = Table(f"{found.windows} windows of {found.recordings} held-out recordings.", header, tuple(found.rows()))
     text = (
@@ -36,18 +39,17 @@ def offline_sections(
         sections.append(Section("Recorded and planned actions", f"{plans}."))
     if moments:
         rows = tuple(
-            (f"{one.episode}, {one.step}", f"{one.energy:.1f}", ", ".join(f"{n} {100 * s:.0f} %" for n, s in top(one)))
+            (f"{one.episode}, {one.step}", f"{one.energy:.1f}", ", ".join(f"{n} {100 * s:.0f} %" for n, s in _top(one)))
             for one in moments
         )
         caption = "Share of the surprise that goes where the sensor alone shows its value of the step before."
         sections.append(
             Section("Surprising moments", "", Table(caption, ("episode, step", "times usual", "sensors"), rows))
         )
-    return sections
+    return [*sections, _curve(curve)] if curve else sections
 
 
-def curve_section(points: Sequence[CurvePoint]) -> Section:
-    """Return the section on the number of recordings."""
+def _curve(points: Sequence[CurvePoint]) -> Section:
     rows = tuple((str(one.episodes), f"{one.scores.score:.3f}", str(one.scores.wins)) for one in points)
     table = Table("Trained for the same number of updates each.", ("episodes", "score", "steps won"), rows)
     with canvas(4.0, 2.4, 1, 1) as (figure, (panel,)):
@@ -86,7 +88,7 @@ def offline_record(
     }
 
 
-def top(moment: SurprisingMoment) -> list[tuple[str, float]]:
+def _top(moment: SurprisingMoment) -> list[tuple[str, float]]:
     """Return the three sensors that explain most."""
     return list(moment.sensors.items())[:3]
 
