@@ -19,8 +19,21 @@ def test_a_run_is_prepared_trained_and_opened(tmp_path):
     assert opened.record == run.record and opened.record.seed == 3
     assert opened.held_out.hash() == prepared.held_out.hash()
     assert opened.agent().config.horizon == prepared.recipe.acting.horizon
+    assert opened.record.reasons["model.predictor"] and opened.record.reasons == prepared.record.reasons
     with pytest.raises(ConfigError, match="Did you mean 'steps'"):
         tc.recipes.prepare_run(tmp_path / "data", options={"stepps": 1})
+
+
+@pytest.mark.filterwarnings("ignore::tacit.training.CollapseWarning")
+def test_the_recipe_of_a_run_is_used_for_other_recordings(tmp_path):
+    tc.collect("point_mass", episodes=6, steps=12, to=tmp_path / "first")
+    tc.collect("point_mass", episodes=6, steps=40, seed=1, to=tmp_path / "second")
+    run = tc.recipes.prepare_run(tmp_path / "first", options=SMALL, seed=3).train(tmp_path / "run")
+    again = tc.recipes.prepare_run(tmp_path / "second", str(tmp_path / "run"), {"steps": 2})
+    assert again.record.recipe == "general" and again.recipe.steps == 2
+    assert again.record.options == {**run.record.options, "steps": 2} and not again.record.reasons
+    chosen = tc.recipes.prepare_run(tmp_path / "second", options=SMALL)
+    assert chosen.recipe.acting.horizon != again.recipe.acting.horizon
 
 
 @pytest.mark.filterwarnings("ignore::tacit.training.CollapseWarning")

@@ -11,7 +11,10 @@ from tacit._registry import listed
 
 __all__ = ["train"]
 
-RECIPES = f"A method of tacit.recipes: {', '.join(listed('tacit.recipes'))}. Chosen from the data where none is named."
+RECIPES = (
+    f"A method of tacit.recipes: {', '.join(listed('tacit.recipes'))}. Or a run, whose recipe it takes with all "
+    "options. Chosen from the data where none is named."
+)
 
 
 def train(
@@ -31,12 +34,14 @@ def train(
 
     For example: tacit train data/two_rooms --recipe two_rooms --set training.lr=5e-4 --to runs/two_rooms
 
+    For example: tacit train data/more --recipe runs/two_rooms --to runs/more
+
     For example: tacit train data/aloha --read size=64 --read skip=observation.images.depth --to runs/aloha
 
     Args:
         data: A dataset.
         to: The directory of the run.
-        recipe: A method of tacit.recipes; chosen from the data by default.
+        recipe: A method of tacit.recipes, or a run; chosen from the data by default.
         steps: The number of updates; by default the one of the recipe.
         seed: Seed of the weights, the batches and everything else.
         device: cpu, cuda, cuda:1, mps or auto.
@@ -55,7 +60,9 @@ def train(
         data, recipe, changed, seed=seed, device=chosen(device), start=start, reading=how, cache=cache
     )
     if not recipe:
-        print(f"recipe {training.record.recipe}, chosen from the data; --recipe names another")
+        print(f"recipe {training.record.recipe}, chosen from the data; --recipe names another, --set changes an option")
+        for option, reason in training.record.reasons.items():
+            print(f"  {option}: {reason}")
     print(f"{len(training.fit_on)} episodes to train on, {len(training.held_out)} held out")
     training.train(to)
     print(f"{to}: done. Next: tacit probe {to}")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tacit import data
-from tacit._config import to_json
+from tacit._config import from_json, to_json
 from tacit._files import resolve
 from tacit.data import Episodes
 from tacit.models import Dynamics, Model
@@ -74,7 +74,7 @@ def prepare_run(
 
     Args:
         dataset: The path of a dataset; a tenth of its episodes is held out.
-        recipe: The name of a recipe; chosen from the data by default.
+        recipe: The name of a recipe, or a run whose recipe and options are taken; chosen from the data by default.
         options: Options of the recipe to replace, by dotted name.
         seed: Seed of the weights, the batches and everything else.
         device: Device of the training.
@@ -85,13 +85,15 @@ def prepare_run(
     Raises:
         ConfigError: if there is no such recipe or option, or the recipe does not fit the data.
     """
-    method = load(recipe)().with_options(dict(options or {})) if recipe else None
+    recipe, plain = _named(recipe)
+    method = plain.with_options(dict(options or {})) if plain else None
     if method is not None:
         method.training.check(method.steps)  # before the data are read
-    episodes = data.open(dataset, cache=cache or None, **(reading or {}))
+    episodes, reasons = data.open(dataset, cache=cache or None, **(reading or {})), dict[str, str]()
     if method is None:
-        recipe, plain = suited(episodes)
-        method = plain.with_options(dict(options or {}))
+        choice = suited(episodes)
+        recipe, reasons = choice.name, dict(choice.reasons)
+        method = choice.recipe.with_options(dict(options or {}))
         method.training.check(method.steps)
     model = method.build_model(episodes.spec, seed)
     method.check(model)  # before the recordings are read through
@@ -105,6 +107,15 @@ def prepare_run(
         start=str(start or ""),
         reading=dict(reading or {}),
         cache=cache,
+        reasons=reasons,
     )
     fit_on, held_out = episodes.split(record.fraction, seed=record.split_seed)
     return RunTraining(record, method, model, fit_on, held_out)
+
+
+def _named(recipe: str) -> tuple[str, Recipe | None]:
+    """Return the name of a recipe and the recipe with its options, of a run where ``recipe`` is one."""
+    if not recipe or not (Path(recipe) / "run.json").is_file():
+        return recipe, load(recipe)() if recipe else None
+    record = RunRecord.load(Path(recipe))
+    return record.recipe, from_json(load(record.recipe), dict(record.options), f"the recipe of {recipe}")

@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tacit._config import from_json, to_json
+from tacit._config import OMIT_DEFAULT, from_json, to_json
 from tacit._files import read_json, resolve
 from tacit.errors import CheckpointError, DataError, TacitError
 
@@ -43,6 +43,7 @@ class RunRecord:
         start: The run with its initial weights.
         reading: The options to open the dataset with.
         cache: The folder for decoded episodes, if not the default one.
+        reasons: The reasons for options that were chosen from the data, by their dotted names.
     """
 
     recipe: str
@@ -55,6 +56,7 @@ class RunRecord:
     start: str = ""
     reading: Mapping[str, Any] = field(default_factory=dict)
     cache: str = ""
+    reasons: Mapping[str, str] = field(default_factory=dict, metadata=OMIT_DEFAULT)
 
     @contextmanager
     def begun(self, to: Path) -> Iterator[None]:
@@ -119,7 +121,8 @@ class RunRecord:
         if known.get("steps") == done < asked.get("steps", 0):
             known["steps"] = asked["steps"]  # it was complete and continues
         return _difference(
-            replace(self, options=asked), replace(other, options=known, data=self.data, cache=self.cache)
+            replace(self, options=asked),
+            replace(other, options=known, data=self.data, cache=self.cache, reasons=self.reasons),
         )
 
     @classmethod
