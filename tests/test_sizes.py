@@ -43,7 +43,6 @@ MANY_PARAMETERS = {
 NAMESPACES = {
     "nn": 45,
     "recipes": 26,
-    "reports": 27,
     "stress": 37,
     "types": 58,
 }

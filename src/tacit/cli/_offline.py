@@ -36,6 +36,7 @@ class OfflineOptions:
 def score_offline(path: Path, options: OfflineOptions, seed: int, device: str, to: Path) -> Path:
     """Score the model of a run on its held-out recordings, and return the path of the report."""
     import tacit as tc
+    from tacit.reports.offline_sections import offline_record, offline_sections
 
     run = tc.runs.open(path)
     fit_on, held_out = run.record.split(options.data, print)
@@ -51,13 +52,13 @@ def score_offline(path: Path, options: OfflineOptions, seed: int, device: str, t
         print(one)
     plans = _plans(run, held_out, seed, device)
     points = _curve(run, fit_on, held_out, options.curve, found.horizon, seed, to)
-    sections = tc.reports.offline_sections(found, plans, moments, points)
+    sections = offline_sections(found, plans, moments, points)
     record = tc.reports.new_record(
         "offline",
         seeds={"train": run.record.seed, "split": run.record.split_seed, "windows": seed},
         config={"run": run.record, "horizon": found.horizon},
         dataset_hash=run.record.dataset_hash,
-        offline=tc.reports.offline_record(found, plans, moments, points),
+        offline=offline_record(found, plans, moments, points),
     )
     title = f"Offline evaluation of {path.resolve().name}"
     return tc.reports.write_report(to, record, sections, title=title)

@@ -12,7 +12,6 @@ __getattr__, __dir__, __all__ = lazy(
             for module in (
                 "hierarchy_sections",
                 "identification_sections",
-                "offline_sections",
                 "report",
                 "report_schema",
                 "report_sections",

@@ -5,8 +5,6 @@ from tacit.reports import figures as figures
 from tacit.reports.hierarchy_sections import hierarchy_sections as hierarchy_sections
 from tacit.reports.identification_sections import identification_sections as identification_sections
 from tacit.reports.identification_sections import world_sections as world_sections
-from tacit.reports.offline_sections import offline_record as offline_record
-from tacit.reports.offline_sections import offline_sections as offline_sections
 from tacit.reports.report import Fact as Fact
 from tacit.reports.report import Section as Section
 from tacit.reports.report import Table as Table
