@@ -45,9 +45,9 @@ def test_public_names_are_there(name: str) -> None:
 
 
 @pytest.mark.parametrize("room", ["embeddings", "evaluation", "probing", "probing.probes", "reports", "statistics"])
-def test_a_namespace_can_be_taken_in(room: str) -> None:
+def test_a_namespace_has_every_name_that_it_shows(room: str) -> None:
     package = importlib.import_module(f"tacit.{room}")
-    assert 0 < len(package.__all__) <= 25
+    assert package.__all__
     for name in package.__all__:
         assert getattr(package, name) is getattr(package, name)
 

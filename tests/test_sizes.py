@@ -43,6 +43,7 @@ MANY_PARAMETERS = {
 NAMESPACES = {
     "nn": 45,
     "recipes": 26,
+    "reports": 28,
     "stress": 37,
     "types": 58,
 }

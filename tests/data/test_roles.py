@@ -420,6 +420,8 @@ def test_without_times_the_order_of_the_dataset_counts(tmp_path):
         warnings.simplefilter("error")
         train, held_out = pieces.split(0.8, by="time")
     assert first_values(train) == [0, 10, 20, 30, 40, 50, 60, 70] and first_values(held_out) == [80, 90]
+    assert train.shared(held_out) == [] and len(set(train.groups)) == len(set(held_out.groups)) == 1
+    assert train.groups[0] != held_out.groups[0] and pieces[:8].shared(pieces[8:]) == list(range(8))
     nested, _ = pieces[4:].split(0.5, by="time")
     assert first_values(nested) == [40, 50, 60]
 

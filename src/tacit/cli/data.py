@@ -8,7 +8,7 @@ from typing import Annotated, Any, TypeAlias
 
 import tyro
 
-__all__ = ["info", "check", "convert", "suggest"]  # noqa: RUF022 - the order of --help
+__all__ = ["info", "check", "look", "convert", "suggest"]  # noqa: RUF022 - the order of --help
 
 Dataset: TypeAlias = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="DATASET")]
 Options: TypeAlias = tyro.conf.UseAppendAction[tuple[str, ...]]
@@ -30,22 +30,63 @@ def info(path: Dataset, /, *, set: Options = ()) -> None:
     print(tc.data.info(path, **_options(set)))
 
 
-def check(path: Dataset, /, *, set: Options = ()) -> None:
-    """Read every episode and name each file, episode and field that is wrong; exit code 1 if there is one.
+def check(
+    path: Dataset,
+    /,
+    *,
+    strict: bool = False,
+    quality: bool = True,
+    run: Path | None = None,
+    set: Options = (),
+) -> None:
+    """Read every episode, and name what is wrong or unusual, with its file, episode, field and steps.
 
     For example: tacit data check data/two_rooms
 
+    For example: tacit data check data/two_rooms --run runs/two_rooms
+
+    The exit code is 1 if something is wrong, such as a damaged file or a wrong fps. Warnings, such as frozen frames or
+    shifted actions, do not count unless --strict.
+
     Args:
         path: A dataset, or a file or folder of images, videos or signals.
+        strict: Let warnings count.
+        quality: Examine the quality of sound data as well.
+        run: A trained run, whose model ranks the episodes by surprise.
+        set: A reading option, NAME=VALUE; repeat it for several options: those of tacit.data.open and of its reader.
+    """
+    import tacit as tc
+    from tacit.cli import _findings
+
+    options = _options(set)
+    findings = tc.data.check(path, **options)
+    sound = not findings
+    if sound and quality:
+        findings = tc.data.quality.examine(tc.data.open(path, **options))
+    _findings.show(path, findings)
+    if not sound and quality:
+        print("The quality of the data is not examined, because some cannot be read.")
+    if sound and run is not None:
+        _findings.show_surprise(run, tc.data.open(path, **options))
+    sys.exit(any(strict or finding.severity == "error" for finding in findings))
+
+
+def look(path: Dataset, /, *, out: Path = Path("report.html"), set: Options = ()) -> None:
+    """Write an HTML page on a dataset: thumbnails, distributions and findings.
+
+    For example: tacit data look data/two_rooms --out two_rooms.html
+
+    Args:
+        path: A dataset, or a file or folder of images, videos or signals.
+        out: The page to write; an older one is replaced.
         set: A reading option, NAME=VALUE; repeat it for several options: those of tacit.data.open and of its reader.
     """
     import tacit as tc
 
-    findings = tc.data.check(path, **_options(set))
-    for finding in findings:
-        print(finding)
-    print(f"{path}: {len(findings)} findings" if findings else f"{path}: nothing wrong")
-    sys.exit(bool(findings))
+    episodes = tc.data.open(path, **_options(set))
+    findings = tc.data.quality.examine(episodes)
+    written = tc.reports.write_dataset_report(episodes, out, findings=findings, title=path.name)
+    print(f"{written}: written, with {len(findings)} findings")
 
 
 def convert(

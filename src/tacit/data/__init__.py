@@ -24,6 +24,7 @@ __getattr__, __dir__, __all__ = lazy(
         "from_episodes": "tacit.data.memory",
         "info": "tacit.data.inspection",
         "open": "tacit.data.reading",
+        "quality": "tacit.data.quality",
         "readers": "tacit.data.readers",
         "save": "tacit.data.writing",
         "suggest_mapping": "tacit.data.suggestion",

@@ -14,6 +14,7 @@ from tacit.data.inspection import Info as Info
 from tacit.data.inspection import check as check
 from tacit.data.inspection import info as info
 from tacit.data.memory import from_episodes as from_episodes
+from tacit.data import quality as quality
 from tacit.data import readers as readers
 from tacit.data.reading import open as open
 from tacit.data.suggestion import suggest_mapping as suggest_mapping

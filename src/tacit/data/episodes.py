@@ -40,12 +40,17 @@ class Episodes(Sequence[Episode]):
         storage: The storage of the episodes.
         indices: The numbers of the episodes in the storage, all by default.
         cache: The folder for decoded episodes; see :func:`tacit.data.open`.
+        era: The part of each group in these episodes, after a split by time; see :attr:`groups`.
     """
 
     def __init__(
-        self, storage: Storage, indices: npt.NDArray[np.int64] | None = None, cache: Path | None = None
+        self,
+        storage: Storage,
+        indices: npt.NDArray[np.int64] | None = None,
+        cache: Path | None = None,
+        era: str = "",
     ) -> None:
-        self._storage, self._cache = storage, cache
+        self._storage, self._cache, self._era = storage, cache, era
         self._indices = np.arange(len(storage.lengths)) if indices is None else indices
 
     @property
@@ -65,9 +70,12 @@ class Episodes(Sequence[Episode]):
 
     @property
     def groups(self) -> tuple[str, ...]:
-        """Return the group of each episode, which a split never separates; empty for a whole recording."""
+        """Return the group of each episode, which only a split by time separates; empty for a whole recording.
+
+        After a split by time, the pieces of a recording in one part are another group than those in the other part.
+        """
         there = self._storage.groups
-        return tuple(there[int(index)] for index in self._indices)
+        return tuple((group := there[int(index)]) and group + self._era for index in self._indices)
 
     def __len__(self) -> int:
         return len(self._indices)
@@ -112,9 +120,9 @@ class Episodes(Sequence[Episode]):
             raise ConfigError(f"select takes indices below {len(self)}; got {chosen.min()} to {chosen.max()}.")
         return self._part(self._indices[chosen])
 
-    def _part(self, indices: npt.NDArray[np.int64]) -> Episodes:
+    def _part(self, indices: npt.NDArray[np.int64], era: str = "") -> Episodes:
         """Return the episodes of the storage with these numbers."""
-        return Episodes(self._storage, indices, self._cache)
+        return Episodes(self._storage, indices, self._cache, self._era + era)
 
     def split(self, fraction: float, seed: int | None = None, by: str = "group") -> tuple[Episodes, Episodes]:
         """Draw two disjoint parts at random, or cut at a time; the first holds about ``fraction`` of the episodes.
@@ -161,7 +169,7 @@ class Episodes(Sequence[Episode]):
                 "it begins.",
                 stacklevel=3,
             )
-        return self.select(early), self.select(late)
+        return self._part(self._indices[early], " before"), self._part(self._indices[late], " after")
 
     def _keys(self, by: str) -> list[Sequence[object]]:
         """Return the keys of each episode that a split by ``by`` does not separate."""

@@ -4,37 +4,53 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
 import numpy as np
 
 from tacit.errors import DataError
 from tacit.types import Array, Box, Discrete, Episode, Spec
 
-__all__ = ["Defect", "Finding", "Labels", "label_schema", "problems"]
+__all__ = ["Defect", "Finding", "Labels", "Severity", "label_schema", "problems"]
 
 Labels = Mapping[str, tuple[str, tuple[int, ...]]]
 """Dtype and shape of one step of every label."""
+Severity: TypeAlias = Literal["error", "warning"]
+"""``error``: the data are wrong as they are; ``warning``: they are readable, and something in them is unusual."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """Single defect of a dataset.
+    """Single defect of a dataset, or remark on its quality.
 
     Attributes:
         file: The file that holds it.
         episode: The number of the episode in its dataset, where the defect is in one.
         field: The modality, label, column or key.
         problem: The expected value and the found value.
+        severity: ``error`` or ``warning``.
+        check: The name of the check in ``tacit.data.quality`` that found it; empty for a defect of a file.
+        steps: The first and the last step that are meant; of a series, the samples.
+        advice: The next step.
     """
 
     file: str
     episode: int | None
     field: str
     problem: str
+    severity: Severity = "error"
+    check: str = ""
+    steps: tuple[int, int] | None = None
+    advice: str = ""
 
     def __str__(self) -> str:
-        where = self.file if self.episode is None else f"{self.file}, episode {self.episode}"
-        return f"{where}, field {self.field!r}: {self.problem}"
+        where = [self.file] if self.file else []
+        where += [] if self.episode is None else [f"episode {self.episode}"]
+        where += [f"field {self.field!r}"]
+        where += [] if self.steps is None else [f"steps {self.steps[0]} to {self.steps[1]}"]
+        advice = f" {self.advice}" if self.advice else ""
+        warning = "warning: " if self.severity == "warning" else ""
+        return f"{warning}{', '.join(where)}: {self.problem}{advice}"
 
 
 class Defect(DataError):

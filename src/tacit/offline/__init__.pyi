@@ -9,6 +9,8 @@ from tacit.offline.forecasts import BASELINES as BASELINES
 from tacit.offline.forecasts import Forecasts as Forecasts
 from tacit.offline.plans import PlanAgreement as PlanAgreement
 from tacit.offline.plans import compare_plans as compare_plans
+from tacit.offline.ranking import EpisodeSurprise as EpisodeSurprise
+from tacit.offline.ranking import rank_episodes as rank_episodes
 from tacit.offline.sensors import SurprisingMoment as SurprisingMoment
 from tacit.offline.sensors import surprising_moments as surprising_moments
 

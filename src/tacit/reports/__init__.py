@@ -10,6 +10,7 @@ __getattr__, __dir__, __all__ = lazy(
         **{
             name: f"{__name__}.{module}"
             for module in (
+                "dataset_report",
                 "hierarchy_sections",
                 "identification_sections",
                 "report",

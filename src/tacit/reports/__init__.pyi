@@ -1,5 +1,6 @@
 """Reports of an evaluation: ``report.json`` with its schema, and an HTML page with figures."""
 
+from tacit.reports.dataset_report import write_dataset_report as write_dataset_report
 from tacit.reports.figures import Figure as Figure
 from tacit.reports import figures as figures
 from tacit.reports.hierarchy_sections import hierarchy_sections as hierarchy_sections

@@ -78,11 +78,20 @@ def write_report(
     directory.mkdir(parents=True, exist_ok=True)
     text = json.dumps(record, indent=2, allow_nan=False)
     write_atomically(directory / "report.json", text + "\n")
-    write_atomically(directory / "index.html", _page(title, lead, facts, sections, text))
+    write_atomically(directory / "index.html", page(title, lead, facts, sections, text))
     return directory / "index.html"
 
 
-def _page(title: str, lead: str, facts: Sequence[Fact], sections: Sequence[Section], record: str) -> str:
+def page(title: str, lead: str, facts: Sequence[Fact], sections: Sequence[Section], record: str | None = None) -> str:
+    """Return an HTML page without scripts, which needs no other file.
+
+    Args:
+        title: Title of the page.
+        lead: One paragraph below it.
+        facts: Headline numbers.
+        sections: The parts of the page, in order.
+        record: The text of the ``report.json`` next to it, if there is one.
+    """
     style = (files("tacit.reports") / "report.css").read_text(encoding="utf-8")
     ids = [f"part-{number}" for number in range(1, len(sections) + 1)]
     links = "".join(f'<li><a href="#{i}">{_safe(s.title)}</a></li>' for i, s in zip(ids, sections, strict=True))
@@ -98,10 +107,18 @@ def _page(title: str, lead: str, facts: Sequence[Fact], sections: Sequence[Secti
         f"<header><p class=mark>Tacit</p><h1>{_safe(title)}</h1><p class=lead>{_safe(lead)}</p></header>\n"
         f"<nav aria-label=Contents><ol>{links}</ol></nav>\n<main>\n"
         + (f"<dl class=facts>{cards}</dl>\n" if cards else "")
-        + f"{parts}<section id=record><h2>Record</h2><p>Everything above in numbers, with settings, seeds, versions "
+        + f"{parts}{_record(record)}"
+        "</main>\n</body>\n</html>\n"
+    )
+
+
+def _record(record: str | None) -> str:
+    if record is None:
+        return ""
+    return (
+        "<section id=record><h2>Record</h2><p>Everything above in numbers, with settings, seeds, versions "
         'and the hash of the data; also in <a href="report.json">report.json</a> next to this page.</p>'
         f"<details><summary>Show the record</summary><pre tabindex=0>{_safe(record)}</pre></details></section>\n"
-        "</main>\n</body>\n</html>\n"
     )
 
 
