@@ -12,8 +12,8 @@ HERE = Path(__file__).parent
 NAMES = (
     "demo two_rooms reacher ablation images videos mc_jepa recipes action_data collapse peers perception_speed "
     "planning_speed versions paired_success critic fast_modes gymnasium_scores collection_speed busy large_videos "
-    "hostile_files audit guard margins goals precision gpu_pretraining parallel_prediction pendulum latency "
-    "imagination store hierarchy sub_goals carriers exploration stress detail identify physics"
+    "hostile_files log_conversion audit guard margins goals precision gpu_pretraining parallel_prediction pendulum "
+    "latency imagination store hierarchy sub_goals carriers exploration stress detail identify physics"
 )
 STUDIES: dict[str, studies.Study[Any]] = {name: import_module(name).STUDY for name in NAMES.split()}
 CHARTS = {"images_operations.svg": "images", "action_minutes.svg": "action_data"}

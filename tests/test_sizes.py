@@ -43,7 +43,7 @@ MANY_PARAMETERS = {
 NAMESPACES = {
     "nn": 45,
     "recipes": 26,
-    "reports": 28,
+    "reports": 26,
     "stress": 37,
     "types": 58,
 }

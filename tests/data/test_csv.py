@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import tacit as tc
-from tacit.data.readers import _text
+from tacit.data.readers import _csv, _text
 from tacit.errors import ConfigError, DataError
 
 WAVE = np.sin(np.arange(40))
@@ -287,3 +287,32 @@ def test_a_fifo_is_not_read(tmp_path):
         os.mkfifo(folder / name)
         with pytest.raises(DataError, match="a device, a FIFO or a socket"):
             tc.data.open(folder)
+
+
+@pytest.mark.parametrize("cells", [
+    ["1"] * 90,
+    ["1"] * 60 + ["1.5"] * 30,
+    ["1"] * 60 + ["1,5"] * 30,
+    [""] * 60 + ["2"] * 30,
+    ["2"] * 60 + ["seven"] + ["2"] * 29,
+    ["true"] * 60 + ["1"] * 30,
+    ["2026-01-01"] * 60 + ["01/02/2026"] * 30,
+    ["1"] * 60 + [str(2**70)] * 30,
+])  # fmt: skip
+def test_types_of_columns_do_not_depend_on_the_blocks_of_a_file(tmp_path, monkeypatch, cells):
+    file = tmp_path / "log.csv"
+    file.write_text("\n".join(["a;b", *(f"{row};{cell}" for row, cell in enumerate(cells))]))
+    whole = _csv.read_csv(file, None, None)
+    monkeypatch.setattr(_csv, "BLOCK", 64)
+    blocks = _csv.read_csv(file, None, None)
+    assert blocks.table.schema == whole.table.schema and blocks.table.equals(whole.table)
+    assert (blocks.lines, blocks.units) == (whole.lines, whole.units)
+
+
+def test_a_file_is_read_once_from_opening_to_saving(tmp_path, monkeypatch):
+    file = tmp_path / "log.csv"
+    file.write_text("\n".join(["time,a", *(f"{row},{row % 7}" for row in range(50))]))
+    read, files = _csv.decoded, []
+    monkeypatch.setattr(_csv, "decoded", lambda *given: files.append(given[0]) or read(*given))
+    tc.data.save(tc.data.open(file, longest=10), tmp_path / "data")
+    assert files == [file]

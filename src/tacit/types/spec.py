@@ -176,3 +176,8 @@ class Spec:
         """
         rate = self.modalities[name].rate
         return steps if rate is None else int(np.ceil(steps * rate / self.fps - 1e-9))
+
+    def starts(self, name: str, steps: int) -> npt.NDArray[np.int64]:
+        """Return ``[steps + 1]`` :meth:`samples` of 0 to ``steps`` observations: where those of each step begin."""
+        rate, counts = self.modalities[name].rate, np.arange(steps + 1)
+        return counts if rate is None else np.ceil(counts * rate / self.fps - 1e-9).astype(np.int64)

@@ -19,6 +19,7 @@ __all__ = [
     "DATA",
     "EPISODES",
     "INFO",
+    "STAGED",
     "STATS",
     "TACIT",
     "TASKS",
@@ -36,6 +37,8 @@ INFO, STATS, TASKS, TACIT = "meta/info.json", "meta/stats.json", "meta/tasks.par
 DATA = "data/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"
 EPISODES = "meta/episodes/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"
 VIDEO = "videos/{video_key}/chunk-{chunk_index:03d}/file-{file_index:03d}.mp4"
+STAGED = {"compression": "none", "use_dictionary": False, "write_statistics": False, "write_page_checksum": True}
+"""Options of Parquet files that are read once and written again."""
 LIMIT = 2**24
 """Largest size of ``meta/tacit.json`` in bytes."""
 NUMBERS = (

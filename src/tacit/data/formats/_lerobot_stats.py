@@ -24,8 +24,9 @@ def column_stats(values: Array) -> FeatureStats:
     if len(wide) == 1:  # all statistics of a single row are its values; there may be very many such episodes
         summary = dict.fromkeys(("min", "max", "mean", *QUANTILES), wide[0])
         return summary | {"std": np.zeros_like(wide[0]), "count": np.array([1])}
-    summary = {"min": wide.min(0), "max": wide.max(0), "mean": wide.mean(0), "std": wide.std(0)}
-    summary |= dict(zip(QUANTILES, np.quantile(wide, list(QUANTILES.values()), axis=0), strict=True))
+    ascending = np.sort(np.ascontiguousarray(wide.T))  # quantiles of sorted numbers take half the time
+    summary = {"min": ascending[:, 0], "max": ascending[:, -1], "mean": wide.mean(0), "std": wide.std(0)}
+    summary |= dict(zip(QUANTILES, np.quantile(ascending, list(QUANTILES.values()), axis=1), strict=True))
     return summary | {"count": np.array([len(wide)])}
 
 

@@ -61,7 +61,7 @@ def stage(folder: Path, episodes: Sequence[Episode], layout: Layout, crf: int) -
         }
         parts = ((f"stats/{key}/{name}", value.tolist()) for key, part in stats.items() for name, value in part.items())
         facts.append(known | dict(parts))
-    _write_parquet(folder / "rows.parquet", pa.concat_tables(tables), [len(table) for table in tables])
+    pq.write_table(pa.concat_tables(tables), folder / "rows.parquet", **layouts.STAGED)
     (folder / "facts.json").write_text(json.dumps(facts))
 
 

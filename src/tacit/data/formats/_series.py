@@ -12,8 +12,8 @@ __all__ = ["pack", "unpack"]
 
 def _taken(spec: Spec, name: str, steps: int) -> npt.NDArray[np.bool_]:
     """Return ``[T, R]`` a mask of the places that hold a sample of the step, in order."""
-    ends = np.array([spec.samples(name, step) for step in range(steps + 1)])
-    taken: npt.NDArray[np.bool_] = np.arange(spec.samples(name, 1)) < np.diff(ends)[:, None]
+    counts = np.diff(spec.starts(name, steps))
+    taken: npt.NDArray[np.bool_] = np.arange(spec.samples(name, 1)) < counts[:, None]
     return taken
 
 

@@ -86,7 +86,7 @@ def still(episode: Episode, spec: Spec, name: str) -> npt.NDArray[np.bool_]:
         return same
     if steps < 2:
         return np.zeros(0, np.bool_)
-    starts = np.array([spec.samples(name, step) for step in range(1, steps)])  # the first sample of each later step
+    starts = spec.starts(name, steps)[1:-1]  # the first sample of each later step
     return np.asarray(np.logical_and.reduceat(same, np.minimum(starts - 1, len(same) - 1)), np.bool_)
 
 

@@ -93,7 +93,7 @@ class Lag(QualityCheck):
         for name, values in numbers(episode, spec):
             if name == "exogenous":
                 continue
-            firsts = [0, *(spec.samples(name, step) for step in range(1, steps))]
+            firsts = spec.starts(name, steps)[:-1]
             found.append(values if len(values) == steps else values[np.minimum(firsts, len(values) - 1)])
         if not found:
             for name, label in sorted(episode.labels.items()):

@@ -100,14 +100,12 @@ def pooled(recordings: Sequence[tuple[Path, str]], clocks: Sequence[Clock]) -> f
 
 def _good(file: Path, sheet: Sheet, split: bool) -> npt.NDArray[np.bool_]:
     """Return ``[N]`` a mask of the rows that have every number."""
-    with np.errstate(over="ignore"):  # a number too large for float32 is infinite, and so is refused below
-        stored = sheet.values.astype(np.float32)
-        actions = sheet.actions.astype(np.float32)
-    channels: list[tuple[str, Array]] = list(zip(sheet.names, stored.T, strict=True))  # two may have the same name
-    channels += zip(sheet.commands, actions.T, strict=True)
+    channels: list[tuple[str, Array]] = list(zip(sheet.names, sheet.values.T, strict=True))  # two may have one name
+    channels += zip(sheet.commands, sheet.actions.T, strict=True)
     good = np.ones(len(sheet.values), np.bool_)
-    for name, values in (*channels, *sheet.labels.items()):
-        finite = np.isfinite(values)
+    for place, (name, values) in enumerate((*channels, *sheet.labels.items())):
+        with np.errstate(over="ignore"):  # a number too large for float32 is infinite, and so is refused below
+            finite = np.isfinite(values.astype(np.float32) if place < len(channels) else values)
         if not (split or finite.all()):
             raise Defect(
                 file,

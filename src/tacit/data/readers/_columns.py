@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +48,13 @@ class Columns:
             missing = ~np.isfinite(values)
             values = np.where(missing, self._fill[name], values)
             self.filled[name] = int(missing.sum())
+        return values
+
+    def matrix(self, names: Sequence[str], *, guessed: bool = False) -> npt.NDArray[np.float64]:
+        """Return columns as numbers ``[N, names]``, read one at a time; a column is contiguous."""
+        values = np.empty((len(names), len(self._content.table))).T
+        for place, name in enumerate(names):
+            values[:, place] = self.numbers(name, guessed=guessed)
         return values
 
     def label(self, name: str) -> Array:

@@ -26,6 +26,8 @@ from tacit.data.validation import Defect
 __all__ = ["Content", "is_number", "read_csv", "shown"]
 
 MAX_COLUMNS = 2**14
+BLOCK = 4 * MAX_LINE
+"""Bytes that are parsed at a time; the first block has the lines of names and units."""
 SAMPLE = 50  # lines from which the delimiter is found
 SHOWN = 60  # characters of a cell in a message
 MISSING = {"", "#n/a", "-nan", "-1.#ind", "n/a", "na", "nan", "null", "none"}
@@ -174,18 +176,20 @@ def _cells(line: str, delimiter: str) -> list[str]:
 
 
 def _parsed(file: Path, data: bytes, layout: _Layout) -> pa.Table:
+    options = (
+        pcsv.ReadOptions(
+            block_size=BLOCK,
+            autogenerate_column_names=layout.names is None,
+            skip_rows_after_names=0 if layout.units is None else 1,
+        ),
+        pcsv.ParseOptions(delimiter=layout.delimiter),
+        pcsv.ConvertOptions(decimal_point=layout.decimal or ".", strings_can_be_null=True),
+    )
+    # The types of the first block are those of the file if each block has them. No text is kept for other types then.
+    with contextlib.suppress(OSError, ValueError, pa.ArrowException):
+        return pcsv.open_csv(pa.BufferReader(data), *options).read_all()
     try:
-        return pcsv.read_csv(
-            pa.BufferReader(data),
-            pcsv.ReadOptions(
-                # All in one block, because the types of columns are inferred from the first one.
-                block_size=min(len(data) + 1, 2**31 - 1),
-                autogenerate_column_names=layout.names is None,
-                skip_rows_after_names=0 if layout.units is None else 1,
-            ),
-            pcsv.ParseOptions(delimiter=layout.delimiter),
-            pcsv.ConvertOptions(decimal_point=layout.decimal or ".", strings_can_be_null=True),
-        )
+        return pcsv.read_csv(pa.BufferReader(data), *options)
     except (OSError, ValueError, pa.ArrowException) as error:
         raise Defect(file, None, "rows", _ragged(data, layout) or f"cannot be read ({error}).") from error
 

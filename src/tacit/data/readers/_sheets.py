@@ -145,15 +145,14 @@ def read_sheets(file: Path, wanted: Wanted) -> list[Sheet]:
     times, first = None, 0.0
     if clock is not None:
         times, first = seconds(file, clock, table[clock], content.units.get(clock, ""), reading.where, wanted.zone)
-    actions = [reading.numbers(name) for name in wanted.actions]
     sheet = Sheet(
         names=chosen,
-        values=np.stack([reading.numbers(name, guessed=wanted.columns is None) for name in chosen], axis=1),
+        values=reading.matrix(chosen, guessed=wanted.columns is None),
         labels={
             **{name: reading.label(name) for name in wanted.labels},
             **{name: reading.numbers(name) for name in wanted.targets},
         },
-        actions=np.stack(actions, axis=1) if actions else np.zeros((len(table), 0)),
+        actions=reading.matrix(wanted.actions),
         commands=tuple(wanted.actions),
         time=clock or "",
         seconds=times,

@@ -54,6 +54,7 @@ class Stretches(FileStorage):
         parts: ``[episodes, 4]``; see :data:`Part`.
         labels: The labels from columns.
         recordings: The recordings in the files.
+        last: The content of the last file.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class Stretches(FileStorage):
         parts: npt.NDArray[np.int64],
         labels: Labels,
         recordings: Recordings,
+        last: list[Sheet],
     ) -> None:
         self._reader, self._parts, self._recordings = options, parts, recordings.names
         self._origins = recordings.origins
@@ -71,7 +73,7 @@ class Stretches(FileStorage):
         lengths = np.floor((parts[:, 3] - parts[:, 2] + 1e-9) * spec.fps / rate + 1e-12).astype(np.int64)
         labels = {**labels, **{f"stale.{name}": ("bool", ()) for name in options.period if name in labels}}
         super().__init__(found, options, spec, lengths, parts[:, 0], labels)
-        self._last: tuple[int, list[Sheet]] | None = None
+        self._last = len(found.files) - 1, last
 
     @cached_property
     def groups(self) -> Sequence[str]:
@@ -134,7 +136,7 @@ class Stretches(FileStorage):
 
     def _sheets(self, number: int) -> list[Sheet]:
         """Return the recordings in a file."""
-        if self._last is None or self._last[0] != number:
+        if self._last[0] != number:
             self._last = number, self._reader.read(self.found.files[number])
         return self._last[1]
 

@@ -136,10 +136,11 @@ def _line(data: bytes, place: int) -> int:
 def _check_lines(file: Path, data: bytes) -> None:
     """Raise DataError at a line that is too long, or in which a quote is not closed."""
     last, open_quotes = -1, 0
-    quoted = b'"' in data
+    quoted, returns = b'"' in data, b"\r" in data
     for start in range(0, len(data), CHUNK):
         part = np.frombuffer(data, np.uint8, min(CHUNK, len(data) - start), start)
-        ends = np.flatnonzero((part == ord("\n")) | (part == ord("\r")))
+        line_end = part == ord("\n")
+        ends = np.flatnonzero(line_end | (part == ord("\r")) if returns else line_end)
         edges = np.concatenate([[last], ends + start])
         if start + len(part) == len(data):
             edges = np.append(edges, len(data))

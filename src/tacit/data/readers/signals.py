@@ -137,8 +137,11 @@ class Signals:
         origins: dict[tuple[int, int], float | None] = {}
         bounds = Bounds(path, self.actions, *(bound(n, getattr(self, n), self.actions) for n in ("low", "high")))
         first: Sheet | None = None
+        last: list[Sheet] = []
         for number, file in enumerate(found.files):
-            for place, sheet in enumerate(self.read(file)):
+            last.clear()  # one file is in memory at a time
+            last += self.read(file)
+            for place, sheet in enumerate(last):
                 first = first or sheet
                 _check_alike(file, sheet, found.files[0], first)
                 found_here, clock = stretches(
@@ -154,7 +157,7 @@ class Signals:
         spec = spec_of(self, first, self.rate or pooled(names, clocks), bounds.box())
         kept = self._long_enough(found, sheets.rows, cut(parts, spec, self.longest), spec)
         sheets.warn()
-        return Stretches(found, self, spec, kept, _schema(first), Recordings(recordings, origins))
+        return Stretches(found, self, spec, kept, _schema(first), Recordings(recordings, origins), last)
 
     def read(self, file: Path) -> list[Sheet]:
         """Return the recordings in one file, with their gaps filled."""
