@@ -230,6 +230,24 @@ def test_what_a_bag_cannot_give_is_named(tmp_path: Path) -> None:
         tc.data.open(write(tmp_path / "e.mcap", alone))
 
 
+@pytest.mark.parametrize("mcap", [True, False])
+@pytest.mark.parametrize("part", ["type", "field"])
+def test_names_that_are_code_are_never_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mcap: bool, part: str
+) -> None:
+    """The package that reads bags makes classes of their types, and must refuse names that are more than names."""
+    monkeypatch.chdir(tmp_path)
+    code = "A:\n    open('ran', 'w')\nclass B"
+    kind, text = ("pkg/msg/Plain", f"uint8 {code}") if part == "field" else (f"pkg/msg/{code}", "uint8 value")
+    plugin = StoragePlugin.MCAP if mcap else StoragePlugin.SQLITE3
+    with Writer(tmp_path / "bag", version=9, storage_plugin=plugin) as writer:
+        connection = writer.add_connection("/a", kind, msgdef=text, rihs01="RIHS01_" + "0" * 64)
+        writer.write(connection, 0, b"\x00\x01\x00\x00\x01")
+    with pytest.raises(DataError):
+        tc.data.open(tmp_path / "bag")
+    assert not (tmp_path / "ran").exists()
+
+
 def test_without_the_package_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write(tmp_path / "run.mcap", robot())
     monkeypatch.setitem(sys.modules, "rosbags.highlevel", None)
