@@ -142,8 +142,8 @@ def test_a_dataset_of_lerobot_alone_opens(foreign):
 
 def test_older_lerobot_layouts_are_named(foreign):
     info = json.loads((foreign / "meta/info.json").read_text())
-    (foreign / "meta/info.json").write_text(json.dumps(info | {"codebase_version": "v2.1"}))
-    with pytest.raises(DataError, match=r"expected v3.x; got v2.1. .*-m lerobot.scripts.convert_dataset_v21_to_v30 "):
+    (foreign / "meta/info.json").write_text(json.dumps(info | {"codebase_version": "v1.6"}))
+    with pytest.raises(DataError, match=r"expected v2.0, v2.1 or v3.x; got v1.6. .*lerobot"):
         tc.data.open(foreign)
 
 
