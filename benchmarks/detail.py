@@ -101,7 +101,11 @@ def measure(run: Run[Settings]) -> dict[str, Any]:
     }
     laps.end("probe")
     env = tc.envs.make_goal(chosen.env)
-    found = tc.evaluation.compare_with_baselines(agent, env, episodes=chosen.tasks, seed=1, progress=False)
+    actors = {"success": agent, "random": tc.agent.RandomActor(env.spec.action)}
+    found = {
+        name: tc.evaluation.closed_loop(actor, env, episodes=chosen.tasks, seed=1, progress=False)
+        for name, actor in actors.items()
+    }
     laps.end("plan")
     r2 = {name: {"linear": one.r2, "mlp": one.mlp_r2, **one.baselines} for name, one in probes.items()}
     return {"success": {name: one.success for name, one in found.items()}, "r2": r2, "seconds": laps.seconds}
@@ -130,10 +134,10 @@ def both(r2: Mapping[str, Mapping[str, float]], first: str, second: str) -> str:
 def targets(found: Mapping[str, Mapping[str, Any]]) -> list[Target]:
     """Return the targets of unpredictable detail, each on its worst run of the JEPA."""
     jepa = {name: one for name, one in found.items() if name.rpartition("/")[0] in ("noise", "rain", "texture")}
-    clean = [one["success"]["success"]["rate"] for name, one in found.items() if name.startswith("clean/")]
-    if not jepa or not clean:
+    clean = found.get("clean/0")
+    if not jepa or clean is None:
         return []
-    lost = max(100 * (sum(clean) / len(clean) - one["success"]["success"]["rate"]) for one in jepa.values())
+    lost = max(100 * (clean["success"]["success"]["rate"] - one["success"]["success"]["rate"]) for one in jepa.values())
     count = f"worst of {len(jepa)} runs"
     kept = max(max(one["r2"]["detail"]["linear"], one["r2"]["detail"]["mlp"]) for one in jepa.values())
     least = min(max(one["r2"]["position"]["linear"], one["r2"]["position"]["mlp"]) for one in jepa.values())
@@ -159,12 +163,11 @@ STUDY = Study(
     command="uv run benchmarks/detail.py",
     cases={
         "clean": Settings("two_rooms"),
-        "clean_pixels": Settings("two_rooms", pixels=True),
         **{name: Settings(f"distracted:two_rooms,detail={name}") for name in WORLDS},
         **{f"{name}_pixels": Settings(f"distracted:two_rooms,detail={name}", pixels=True) for name in WORLDS},
     },
     seeds=(0,),
-    seeds_of=dict.fromkeys(("clean", "noise", "rain", "texture"), (0, 1, 2)),
+    seeds_of=dict.fromkeys(("noise", "rain", "texture"), (0, 1, 2)),
     measure=measure,
     report=report,
 )
