@@ -57,7 +57,7 @@ TRAIN = ("train", "nowhere", "--recipe", "two_rooms", "--to", "x")
     (("eval", "nowhere", "--env", "two_rooms"), 1, "nowhere"),
     (("replay", "nowhere"), 1, "expected the folder of an audit log"),
     (("data", "info", "nowhere"), 1, "nowhere"),
-    (("data", "chek", "nowhere"), 2, "Did you mean 'check'? There are: info, check, convert"),
+    (("data", "chek", "nowhere"), 2, "Did you mean 'check'? There are: info, check"),
     (("demo", "--pretrained", "--seed", "3", "--out", "x"), 1, "leave out one of the two"),
     (("demo", "--pretrained", "--out", "/dev/null"), 1, "--out is a folder to write into; /dev/null is a file"),
 ])  # fmt: skip

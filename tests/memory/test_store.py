@@ -368,7 +368,7 @@ def test_entries_that_nobody_waits_for_share_a_flush(store, monkeypatch):
 
 def test_threads_share_flushes_and_lose_nothing(store, monkeypatch):
     flushes, fsync = [], os.fsync
-    monkeypatch.setattr(os, "fsync", lambda file: (flushes.append(file), threading.Event().wait(0.01), fsync(file)))
+    monkeypatch.setattr(os, "fsync", lambda file: (flushes.append(file), threading.Event().wait(0.03), fsync(file)))
     numbers: list[int] = []
 
     def append(seed):

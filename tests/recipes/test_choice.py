@@ -82,3 +82,13 @@ def test_actions_of_every_kind_get_a_planner_that_searches_them():
     recipe = tc.recipes.suited(tc.data.from_episodes(episodes, spec)).recipe
     assert recipe.acting.planner.name == "cem"
     recipe.check(recipe.build_model(spec, 0))
+
+
+def test_logs_that_hold_series_alone_are_surveyed():
+    rng = np.random.default_rng(0)
+    spec = Spec({"signal": Modality("series", (2,), rate=5.0)}, BOX, fps=5.0)
+    action = rng.uniform(-1, 1, (8, 60, 2)).astype(np.float32)
+    signal = np.concatenate([np.zeros((8, 1, 2)), np.cumsum(0.1 * action, axis=1)], axis=1).astype(np.float32)
+    episodes = [tc.Episode({"signal": one}, moved) for one, moved in zip(signal, action, strict=True)]
+    found = survey(tc.data.from_episodes(episodes, spec))
+    assert found.steps_to(0.5) > 2 and found.length == 61

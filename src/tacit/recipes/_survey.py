@@ -50,24 +50,32 @@ class Survey:
 def survey(episodes: Episodes, block: int = 1) -> Survey:
     """Read some episodes and measure how they move.
 
-    Images are averaged to 8 x 8 cells; vectors are taken as they are, series are left out.
+    Images are averaged to 8 x 8 cells; vectors and series of one sample a step are taken as they are. Faster and slower
+    series are left out, unless there is nothing else: then one sample counts for each step.
 
     Args:
         episodes: The recordings.
         block: Steps between two observations of the forecast.
     """
     chosen = np.unique(np.linspace(0, len(episodes) - 1, min(EPISODES, len(episodes))).astype(int))
-    names = tuple(name for name, one in episodes.spec.modalities.items() if one.kind != "series")
+    spec = episodes.spec
+    names = tuple(name for name, one in spec.modalities.items() if one.rate in (None, spec.fps))
+    names = names or tuple(spec.modalities)
     values, actions = [], []
     for number in chosen:
-        read = episodes.read(int(number), names or tuple(episodes.spec.modalities))
-        values.append(np.concatenate([_cells(read.observation[name]) for name in names], axis=1))
+        read = episodes.read(int(number), names)
+        values.append(np.concatenate([_cells(_each_step(read.observation[name], len(read))) for name in names], axis=1))
         actions.append(np.asarray(read.action, np.float64))
     length = int(np.median([len(one) for one in values]))
     together = np.concatenate(values)
     spread = np.maximum(np.ptp(together, axis=0), 1e-9)
     values = [one / spread for one in values]
     return Survey(_movement(values, max(1, length // 2)), _velocity(values, actions, block), _fixed(values), length)
+
+
+def _each_step(stream: Array, steps: int) -> Array:
+    """Return one sample of a stream for each of some steps."""
+    return stream if len(stream) == steps else stream[np.linspace(0, len(stream) - 1, steps).astype(int)]
 
 
 def _cells(stream: Array) -> Floats:
