@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from tacit.errors import SpecError
-from tacit.types import Box, Discrete, Modality, Spec
+from tacit.types import Box, Discrete, Modality, Plan, Spec
 
 
 @pytest.mark.parametrize(
@@ -112,3 +112,10 @@ def test_some_modalities_of_a_spec() -> None:
     spec = robot(Box((-1.0,) * 3, (1.0,) * 3, kind="position"), position="joints", position_index=(2, 1, 0))
     assert spec.only(["joints"]).position_index == (2, 1, 0)
     assert spec.only(["pixels"]) == Spec({"pixels": spec.modalities["pixels"]}, spec.action)
+
+
+def test_a_plan_prints_one_line():
+    plan = Plan(np.zeros((5, 3, 1)), np.array([1.0, 2.5, np.inf, 0.0, 1.0]), (), 40)
+    assert str(plan) == (
+        "plan of 3 actions of 1 numbers for 5 worlds, energy 1, 2.5, inf, 0, ...; complete after 40 candidates"
+    )

@@ -55,6 +55,11 @@ def test_values_that_do_not_fit_are_refused(value):
         Target(READOUT, value)
 
 
+def test_a_number_alone_is_refused_with_the_tuple_to_write():
+    with pytest.raises(ConfigError, match=r"takes a tuple .*such as \(60.0,\); got 3.0"):
+        Target(READOUT, 3.0)
+
+
 def test_latents_of_another_model_are_refused():
     with pytest.raises(SpecError, match="latents of size 3"):
         READOUT(torch.zeros(2, 4))

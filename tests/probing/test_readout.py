@@ -11,6 +11,7 @@ from tacit.costs import Target
 from tacit.errors import ConfigError, DataError
 from tacit.planners import CEM
 from tacit.probing import fit, probes
+from tacit.probing.features import target_names
 
 
 def labelled(vector, rng):
@@ -65,3 +66,14 @@ def test_unsuitable_targets_raise():
     with pytest.raises(DataError, match="does not vary"):
         fit(Exact(), still, "angle")
     assert torch.is_tensor(fit(Exact(), episodes, "angle").weight)
+
+
+def test_a_series_of_one_sample_a_step_is_a_target():
+    def one(rate):
+        spec = tc.Spec({"signal": tc.Modality("series", (2,), rate=rate)}, tc.Box((0.0,), (1.0,)), fps=1.0)
+        samples = spec.samples("signal", 5)
+        episode = tc.Episode({"signal": np.ones((samples, 2), np.float32)}, np.zeros((4, 1), np.float32))
+        return tc.data.from_episodes([episode], spec)
+
+    assert target_names(one(1.0)) == ("signal",)
+    assert target_names(one(2.0)) == ()

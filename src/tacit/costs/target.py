@@ -43,7 +43,13 @@ class Target(QuantityCost):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        object.__setattr__(self, "value", tuple(self.value))
+        try:
+            object.__setattr__(self, "value", tuple(self.value))
+        except TypeError as error:
+            raise ConfigError(
+                f"Target takes a tuple with one number for each component of {self.readout.target!r}, such as (60.0,); "
+                f"got {self.value!r}."
+            ) from error
         known = [one for one in self.value if one is not None]
         if len(self.value) != self.readout.size or not known or not all(map(math.isfinite, known)):
             raise ConfigError(

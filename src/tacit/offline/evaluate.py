@@ -121,7 +121,8 @@ def evaluate(
         held_out: Recordings that it was not trained on.
         horizon: Model steps ahead.
         windows: The largest number of held-out windows; four times as many are fitted on.
-        targets: Labels or observed vectors of floating-point numbers; by default all that vary.
+        targets: Labels, observed vectors or series of one sample a step, of floating-point numbers; by default all
+            that vary.
         seed: Seed of the drawn windows.
         progress: Show progress bars; None: on a terminal and in a notebook.
 

@@ -192,9 +192,10 @@ def draw_rows(count: int, most: int | None, seed: int) -> npt.NDArray[np.int64]:
 
 
 def target_names(episodes: Episodes) -> tuple[str, ...]:
-    """Return the names of the targets of episodes: their labels, and the vectors that they observe."""
-    vectors = (name for name, modality in episodes.spec.modalities.items() if modality.kind == "vector")
-    return tuple(dict.fromkeys((*episodes.labels, *vectors)))
+    """Return the names of the targets of episodes: their labels, vectors, and series of one sample a step."""
+    spec = episodes.spec
+    each_step = (name for name, one in spec.modalities.items() if one.kind == "vector" or one.rate == spec.fps)
+    return tuple(dict.fromkeys((*episodes.labels, *each_step)))
 
 
 def targets_at(

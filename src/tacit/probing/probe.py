@@ -55,7 +55,7 @@ class ProbeReport:
 
     @property
     def target(self) -> str:
-        """Return the name of the label, or of the vector modality."""
+        """Return the name of the label, or of the modality."""
         return self.comparison.target
 
     @property
@@ -126,7 +126,7 @@ def probe(
         model: The encoder, for example a world model; its weights do not change.
         fit_on: Episodes to fit the probes on, preferably the training episodes of the model.
         test_on: Held-out episodes.
-        target: The name of a label, or of a vector modality.
+        target: The name of a label, of a vector, or of a series of one sample a step.
         frames: The largest number of frames of each of the two.
         seed: Seed of the drawn frames and of the MLP.
         baselines: Also probe the same model before training, and its input.

@@ -44,7 +44,7 @@ def fit(
     Args:
         model: The encoder; its weights do not change.
         episodes: Recordings with the quantity.
-        target: The name of a label, or of a vector modality.
+        target: The name of a label, of a vector, or of a series of one sample a step.
         held_out: Episodes to measure the error on. None: a fifth of the episodes, which are then not fitted on.
         frames: The largest number of frames to encode of each.
         seed: Seed of the drawn frames and of the splits.

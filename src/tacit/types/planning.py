@@ -147,6 +147,13 @@ class Plan:
     slacks: Mapping[str, Numbers] = field(default_factory=dict)
     evidence: Mapping[str, Numbers] = field(default_factory=dict)
 
+    def __str__(self) -> str:
+        """Return one line: the number of actions and worlds, the energies and what the search took."""
+        worlds, horizon, size = self.actions.shape
+        energies = ", ".join(f"{float(energy):.4g}" for energy in self.energy[:4]) + (", ..." if worlds > 4 else "")
+        shape = f"{horizon} actions of {size} numbers for {worlds} world{'s' * (worlds != 1)}"
+        return f"plan of {shape}, energy {energies}; {self.ended} after {self.evaluations} candidates"
+
     @property
     def failed(self) -> Numbers:
         """Return ``[B]`` flags of the worlds in which no candidate had a finite score."""
