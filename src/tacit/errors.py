@@ -12,7 +12,8 @@
     ├── AuditError       an act cannot be written to its audit log
     └── MissingExtra     an optional dependency is not installed            (also an ImportError)
 
-Each message states what was expected, what was received, and what to do.
+Each message states what was expected, what was received, and what to do. Frequent ones name the code of a section of
+the page of troubleshooting.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ __all__ = [
     "SpecError",
     "TacitError",
     "TrainingError",
+    "see",
 ]
 
 
@@ -36,18 +38,26 @@ LONGEST = 4000
 """The largest number of characters of a message; files can hold names and values of any length."""
 
 
+def see(code: str) -> str:
+    """Return the part of a message that names a section of the page of troubleshooting."""
+    return f" (see {code}: docs/troubleshooting.md)"
+
+
 class TacitError(Exception):
     """The base class of the errors that Tacit raises on purpose.
 
     Args:
         message: The expected value, the received value, and what to do; a very long message is shortened in the middle.
+        code: The section of the page of troubleshooting, such as ``T01``, which the message then names; empty if there
+            is none.
     """
 
-    def __init__(self, message: str = "") -> None:
+    def __init__(self, message: str = "", code: str = "") -> None:
         if len(message) > LONGEST:
             half = LONGEST // 2
             message = f"{message[:half]} [...] {message[-half:]}"
-        super().__init__(message)
+        super().__init__(message + see(code) if code else message)
+        self.code = code
 
 
 class SpecError(TacitError, ValueError):
@@ -89,9 +99,10 @@ class MissingExtra(TacitError, ImportError):
 
     def __init__(self, package: str, extra: str, purpose: str) -> None:
         super().__init__(
-            f"{purpose} needs the package '{package}', which is not installed. "
+            f"{purpose} needs the package '{package}', which is not installed{see('T01')}. "
             f"Install it with: {install_command(extra)}"
         )
+        self.code = "T01"
         self._arguments = package, extra, purpose
 
     def __reduce__(self) -> tuple[type[MissingExtra], tuple[str, str, str]]:

@@ -73,7 +73,8 @@ class Fallback:
             raise ConfigError(
                 f"what to do when planning fails is not known: {self._unknown}. Declare it in the Spec, or choose a "
                 "fallback: 'last_action' (repeat it), 'noop' (zero where no kind is declared, even if that is a pose) "
-                "or a function of observations."
+                "or a function of observations.",
+                code="T08",
             )
 
     def positions(self, observation: Observation, before: Floats | None, batch: int, moving: bool) -> Floats:

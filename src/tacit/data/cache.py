@@ -218,8 +218,7 @@ def _check_room(storage: Storage, plan: Plan, missing: npt.NDArray[np.int64], fo
     if total > free:
         raise DataError(
             f"{len(missing)} decoded episodes take {amount(total)} in the cache {folder}, and {amount(free)} are free "
-            f"there. {smaller}, or put the cache on another disk: "
-            "tacit.data.open(..., cache=FOLDER), or the environment variable TACIT_CACHE."
+            f"there. {smaller}, or put the cache on another disk: tacit.data.open(..., cache=FOLDER), or TACIT_CACHE."
         )
     streamed = _streamed(storage, plan)
     whole = plan.size(missing, [name for name in plan.names if name not in streamed])
@@ -229,7 +228,8 @@ def _check_room(storage: Storage, plan: Plan, missing: npt.NDArray[np.int64], fo
         name = storage.file(int(missing[worst]), next(iter(storage.spec.modalities)))
         raise DataError(
             f"decoding {name} takes about {amount(needed)} of memory, and {amount(memory)} are available. "
-            f"{smaller}, or split the recording into shorter ones."
+            f"{smaller}, or split the recording into shorter ones.",
+            code="T10",
         )
 
 

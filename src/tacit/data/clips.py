@@ -60,7 +60,8 @@ class Clips:
             raise DataError(
                 f"clips of {length} observations, {frameskip} steps apart, need an episode of "
                 f"{span + self._earliest} observations; the longest of {len(episodes)} has {longest}. "
-                "Ask for a smaller length or frameskip: clip and model.frameskip of a recipe."
+                "Ask for a smaller length or frameskip: clip and model.frameskip of a recipe.",
+                code="T05",
             )
         self._packed, self._numbers = episodes.packed(tuple(modalities))
         self._buffers = _Buffers()
@@ -206,6 +207,7 @@ def _memory(shape: tuple[int, ...], dtype: np.dtype[np.generic]) -> Array:
         raise ConfigError(
             f"a batch of {shape[0]} clips takes {amount(size)} of memory for one modality, and {amount(free)} are "
             "available. Use a smaller batch, shorter clips, or images read at a smaller size: tacit.data.open(..., "
-            "size=64)."
+            "size=64).",
+            code="T10",
         )
     return np.empty(shape, dtype)

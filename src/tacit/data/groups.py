@@ -44,12 +44,17 @@ def draw(unit: npt.NDArray[np.int64], fraction: float, seed: int, by: str = "gro
     """
     sizes = np.bincount(unit)
     if not 0.0 < fraction < 1.0 or len(unit) < 2:
-        raise ConfigError(f"split needs a fraction between 0 and 1 and two episodes; got {fraction} and {len(unit)}.")
+        raise ConfigError(
+            f"split needs a fraction between 0 and 1 and two episodes; got {fraction} and {len(unit)}. Record more "
+            "episodes. One long recording is cut by longest= when it is opened, and split with by='time'.",
+            code="T14",
+        )
     if len(sizes) < 2:
         raise ConfigError(
             f"split keeps episodes of one {by} together, and all {len(unit)} episodes are of the same one, so a part "
-            f"would be empty. Add episodes of another {by}, or choose the parts yourself with select() or slices: "
-            "where they are pieces of one recording, the later pieces are the fairest test."
+            f"would be empty. Add episodes of another {by}, such as another file of a log. Where they are pieces of "
+            "one recording, the later pieces are the fairest test: split(0.9, by='time').",
+            code="T14",
         )
     target = min(max(round(fraction * len(unit)), 1), len(unit) - 1)
     order = np.random.default_rng(seed).permutation(len(sizes))

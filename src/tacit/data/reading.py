@@ -119,7 +119,8 @@ def _recognised(path: Path) -> str:
     if not found:
         raise DataError(
             f"{path} is none of the formats that Tacit reads: {', '.join(formats.names())}, "
-            f"or files for one of its readers: {', '.join(readers.names())}."
+            f"or files for one of its readers: {', '.join(readers.names())}.",
+            code="T02",
         )
     if len(found) > 1:
         raise DataError(
@@ -137,7 +138,7 @@ def _absent(path: Path) -> DataError:
             advice = "Run the same tacit collect again, or call tacit.collect as before: it goes on where it stopped."
         return DataError(f"{path} was never finished: {count} episodes wait in {unfinished(path)}. {advice}")
     near = suggest(path.name, [item.name for item in path.parent.iterdir()]) if path.parent.is_dir() else ""
-    return DataError(f"there is no dataset at {path}.{near}")
+    return DataError(f"there is no dataset at {path}.{near}", code="T02")
 
 
 def unfinished(path: Path) -> Path:

@@ -56,9 +56,9 @@ class Finding:
 class Defect(DataError):
     """:class:`DataError` that carries its :class:`Finding`."""
 
-    def __init__(self, file: object, episode: int | None, field: str, problem: str) -> None:
+    def __init__(self, file: object, episode: int | None, field: str, problem: str, code: str = "") -> None:
         self.finding = Finding(str(file), episode, field, problem)
-        super().__init__(str(self.finding))
+        super().__init__(str(self.finding), code)
 
 
 def label_schema(episode: Episode) -> Labels:

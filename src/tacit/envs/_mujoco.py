@@ -152,5 +152,6 @@ def _no_opengl() -> TacitError:
     chosen = os.environ.get("MUJOCO_GL", "glfw")
     return TacitError(
         f"MuJoCo found no usable OpenGL (MUJOCO_GL={chosen}). On Debian or Ubuntu run: {APT} -- and leave MUJOCO_GL "
-        "unset or set it to egl; MUJOCO_GL=osmesa with libosmesa6 works too."
+        "unset or set it to egl; MUJOCO_GL=osmesa with libosmesa6 works too.",
+        code="T11",
     )

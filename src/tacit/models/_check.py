@@ -116,7 +116,11 @@ def _checked(config: ModelConfig, name: str, value: Tensor | Array) -> tuple[Ten
     if tensor.ndim == len(shape) or tuple(tensor.shape[-len(shape) :]) != shape:
         axes = ", ".join(map(str, shape))
         hint = " Add a batch axis: value[None]." if tuple(tensor.shape) == shape else source_hint(modality)
-        raise SpecError(f"{name!r} must have shape [B, {axes}] or [B, T, {axes}]; got {list(tensor.shape)}.{hint}")
+        if modality.kind == "series" and not hint:
+            hint = f" Give the last {shape[0]} samples of the series, those of one step of the model."
+        raise SpecError(
+            f"{name!r} must have shape [B, {axes}] or [B, T, {axes}]; got {list(tensor.shape)}.{hint}", code="T09"
+        )
     if modality.kind == "pixels" and tensor.dtype != torch.uint8:
         raise SpecError(f"{name!r} must be uint8 in 0..255, which the model normalises itself; got {tensor.dtype}.")
     if modality.kind != "pixels" and not tensor.is_floating_point():

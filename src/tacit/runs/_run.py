@@ -91,11 +91,15 @@ class RunRecord:
         places = _checkpoints(to)
         noted = (to / "run.json").exists()
         if to.exists() and not (places or noted) and (not to.is_dir() or {item.name for item in to.iterdir()} - {LOCK}):
-            raise CheckpointError(f"{to} is no run, and it is not empty. Choose another place for this one.")
+            raise CheckpointError(
+                f"{to} is no run, and it is not empty. Choose another place for this one.", code="T13"
+            )
         with run_lock(to):
             if places and noted and (found := self._differs(RunRecord.load(to), _updates(to))):
                 if _updates(to) > 0:
-                    raise CheckpointError(f"{to} holds another run: {found}. Choose another place, or remove that run.")
+                    raise CheckpointError(
+                        f"{to} holds another run: {found}. Choose another place, or remove that run.", code="T13"
+                    )
                 for place in places:
                     shutil.rmtree(place)
             to.mkdir(parents=True, exist_ok=True)

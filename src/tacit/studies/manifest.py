@@ -168,7 +168,8 @@ def repeat(path: str | Path, device: str = "cpu", progress: bool | None = None) 
         if to_json(now) != to_json(before):
             raise ConfigError(
                 f"the manifest was made with {name} {_short(before)}; now it is {_short(now)}. Evaluate again to make "
-                "a new one: tacit eval RUN --env ENV."
+                "a new one: tacit eval RUN --env ENV.",
+                code="T12",
             )
     _check_images(known.images, _images(env, tasks))
     found = closed_loop(agent, env, tasks=tasks, seed=known.seed, progress=progress)
@@ -237,7 +238,8 @@ def _check_images(known: Mapping[str, str], now: Mapping[str, str]) -> None:
         if apart > PIXELS:
             raise ConfigError(
                 f"the images of {camera} differ by {apart} of 255 from those of the manifest, and at most {PIXELS} are "
-                "allowed: the environment is drawn by another renderer or version, and scores cannot be compared."
+                "allowed: the environment is drawn by another renderer or version, and scores cannot be compared.",
+                code="T12",
             )
 
 

@@ -97,7 +97,7 @@ class BatchLosses:
         for name, loss in losses.terms.items():
             value = all_mean(loss.value.detach())
             if not value.isfinite():
-                raise TrainingError(f"step {step}: the loss of term {name!r} is {value.item()}; {advice}.")
+                raise TrainingError(f"step {step}: the loss of term {name!r} is {value.item()}; {advice}.", code="T06")
         again, _ = self(step, clip)
         for name, loss in again.terms.items():
             if loss.value.requires_grad:
@@ -109,9 +109,10 @@ class BatchLosses:
                 for parameter, fine in zip(parameters, agreed, strict=True):
                     if not fine:
                         raise TrainingError(
-                            f"step {step}: the gradient of term {name!r} by {parameter} is not finite; {advice}."
+                            f"step {step}: the gradient of term {name!r} by {parameter} is not finite; {advice}.",
+                            code="T06",
                         )
-        raise TrainingError(f"step {step}: the gradient of the whole objective is not finite; {advice}.")
+        raise TrainingError(f"step {step}: the gradient of the whole objective is not finite; {advice}.", code="T06")
 
 
 def seed_generators(device: torch.device, seed: int) -> None:

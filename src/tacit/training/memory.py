@@ -56,7 +56,8 @@ def check_memory(spec: RunSpec, modules: tuple[nn.Module, ...], forward: Callabl
     raise ConfigError(
         f"training on batches of {size} clips takes about {amount(needed)} of memory, {amount(each)} each for the "
         f"observations and {amount(kept)} for the model; {amount(memory)} are available. {batch}{images} or fewer "
-        "modalities."
+        "modalities.",
+        code="T10",
     )
 
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from tacit.diagnostics import LatentStatistics, latent_statistics
+from tacit.errors import see
 from tacit.nn.collectives import world_size
 from tacit.objectives import Spread
 from tacit.objectives.sigreg import collapsed, directions, epps_pulley, floor
@@ -128,7 +129,7 @@ class Monitor:
             self._warned = True
             warnings.warn(
                 f"the representation has collapsed since step {self._since}, seen at step {step}: {complaint}. "
-                f"{self._advice}",
+                f"{self._advice}{see('T07')}",
                 CollapseWarning,
                 stacklevel=5,
             )

@@ -55,7 +55,8 @@ def run_lock(run: Path) -> Iterator[None]:
                 stack.enter_context(locked(run / LOCK, wait=False))
             except BlockingIOError as error:
                 raise CheckpointError(
-                    f"another process is training in {run}. Let it end, stop it, or choose another place for this run."
+                    f"another process is training in {run}. Let it end, stop it, or choose another place for this run.",
+                    code="T13",
                 ) from error
             except OSError:
                 pass  # no space for the file; the first checkpoint raises a clearer error

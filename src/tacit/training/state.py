@@ -79,7 +79,8 @@ class State:
         for name, parameter in self.parameters.items():
             if not parameter.isfinite().all():
                 raise TrainingError(
-                    f"{name} is not finite after step {self.step - 1}; {path} is the last good checkpoint."
+                    f"{name} is not finite after step {self.step - 1}; {path} is the last good checkpoint.",
+                    code="T06",
                 )
         tensors = {f"objective.{name}": value for name, value in self.objective.state_dict().items()}
         for name, parameter in self.parameters.items():

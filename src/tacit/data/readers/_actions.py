@@ -91,7 +91,8 @@ class Bounds:
                 raise DataError(
                     f"the action {name!r} in {self._path} has no range: low {least:g}, high {most:g}. If it is the "
                     "same in every row, say the bounds that the actuator accepts, low=... and high=..., or leave it "
-                    "out of actions=."
+                    "out of actions=.",
+                    code="T04",
                 )
         if self._actions and (self._low is None or self._high is None):
             told = ", ".join(f"{n} {a:g} to {b:g}" for n, a, b in zip(self._actions, low, high, strict=True))

@@ -113,6 +113,7 @@ def _good(file: Path, sheet: Sheet, split: bool) -> npt.NDArray[np.bool_]:
                 name,
                 f"{sheet.where(int(np.argmin(finite)))} has no finite number. Use the number before it, or split "
                 f"the signal where numbers are missing: {option('gaps', 'previous')}, or gaps='split'.",
+                code="T03",
             )
         good &= finite
     return good
@@ -133,7 +134,7 @@ def _gaps(
                 f" If a clock was set back, name its time zone, {option('time_zone', 'Europe/Berlin')}, or split the "
                 "signal there: gaps='split'."
             )
-        raise Defect(file, None, sheet.time, f"{sheet.where(row)} is not later than the row before. {advice}")
+        raise Defect(file, None, sheet.time, f"{sheet.where(row)} is not later than the row before. {advice}", "T03")
     gap = (steps > GAP * np.median(steps[~back])) | back if (~back).any() else back
     if gap.any() and not split:
         row = int(np.argmax(gap))
@@ -144,6 +145,7 @@ def _gaps(
             f"expected a sample every {np.median(steps):g} s; {steps[row]:g} s pass after {sheet.where(row)}. Fill the "
             f"gap, or split the signal there: {option('gaps', 'interpolate')}, or gaps='split'. If it was not sampled "
             "evenly, resample it, for example with numpy.interp.",
+            code="T03",
         )
     return gap
 
